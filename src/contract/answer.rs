@@ -1,0 +1,143 @@
+//! What operations answer: descriptions, since weights never travel.
+
+use indexmap::IndexMap;
+
+use super::{Bundle, Digest, Dtype, Map, ModelState, Params, Tensor, Value};
+
+/// A tensor without its elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorDescription {
+    /// The element type.
+    pub dtype: Dtype,
+    /// The length of each dimension, in elements.
+    pub shape: Vec<usize>,
+    /// SHA-256 of the contiguous little-endian bytes.
+    pub digest: Digest,
+}
+
+/// A model without its weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelDescription {
+    /// Tensors by name.
+    Network(IndexMap<String, TensorDescription>),
+    /// The sentinel dictionary, whole.
+    Sentinel(Map),
+}
+
+/// Models by name.
+pub type Models = IndexMap<String, ModelDescription>;
+
+/// What a load answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Every model of the bundle.
+    pub models: Models,
+    /// The archived params; a map of its own and not that of the process (LOD-08).
+    pub params: Params,
+}
+
+/// What a workflow answers: `(amplitude, phase, results)` (ORC-01).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workflow {
+    /// The stitched amplitude; None without stitching.
+    pub amplitude: Option<TensorDescription>,
+    /// The stitched phase; None without stitching.
+    pub phase: Option<TensorDescription>,
+    /// The trained models.
+    pub models: Models,
+    /// The scale computed from the data, dimensionless.
+    pub intensity_scale: f64,
+    /// The training loss after each epoch, in the units of the loss.
+    pub train_loss: Vec<f64>,
+}
+
+impl From<&Tensor> for TensorDescription {
+    fn from(tensor: &Tensor) -> Self {
+        Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec(), digest: tensor.digest() }
+    }
+}
+
+impl From<&ModelState> for ModelDescription {
+    fn from(state: &ModelState) -> Self {
+        match state {
+            ModelState::Network(tensors) => {
+                Self::Network(tensors.iter().map(|(name, tensor)| (name.clone(), tensor.into())).collect())
+            }
+            ModelState::Sentinel(values) => Self::Sentinel(values.clone()),
+        }
+    }
+}
+
+impl From<&TensorDescription> for Value {
+    fn from(tensor: &TensorDescription) -> Self {
+        // A side fits 64 signed bits, since the bytes of the tensor are in memory or were.
+        let sides = tensor.shape.iter().map(|side| Self::Int(i64::try_from(*side).unwrap_or(i64::MAX)));
+        Self::Map(Map::from_iter([
+            ("dtype".to_owned(), Self::from(tensor.dtype.name())),
+            ("shape".to_owned(), Self::List(sides.collect())),
+            ("sha256".to_owned(), Self::from(tensor.digest.to_string())),
+        ]))
+    }
+}
+
+impl From<&ModelDescription> for Value {
+    fn from(model: &ModelDescription) -> Self {
+        let (key, value) = match model {
+            ModelDescription::Network(tensors) => {
+                let named = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.into()));
+                ("tensors", Self::Map(named.collect()))
+            }
+            ModelDescription::Sentinel(values) => ("sentinel", Self::Map(values.clone())),
+        };
+        Self::Map(Map::from_iter([(key.to_owned(), value)]))
+    }
+}
+
+/// `{role: {tensors: {name: {dtype, shape, sha256}}}}`, or `sentinel` in place of `tensors`.
+pub fn models_value(models: &Models) -> Value {
+    Value::Map(models.iter().map(|(name, model)| (name.clone(), model.into())).collect())
+}
+
+impl From<&Loaded> for Value {
+    fn from(loaded: &Loaded) -> Self {
+        Self::Map(Map::from_iter([
+            ("models".to_owned(), models_value(&loaded.models)),
+            ("params".to_owned(), Self::Map(loaded.params.0.clone())),
+        ]))
+    }
+}
+
+impl From<&Workflow> for Value {
+    fn from(workflow: &Workflow) -> Self {
+        let image = |image: &Option<TensorDescription>| image.as_ref().map_or(Self::None, Self::from);
+        let losses = workflow.train_loss.iter().map(|loss| Self::Float(*loss));
+        Self::Map(Map::from_iter([
+            ("amplitude".to_owned(), image(&workflow.amplitude)),
+            ("phase".to_owned(), image(&workflow.phase)),
+            ("models".to_owned(), models_value(&workflow.models)),
+            ("intensity_scale".to_owned(), Self::Float(workflow.intensity_scale)),
+            ("train_loss".to_owned(), Self::List(losses.collect())),
+        ]))
+    }
+}
+
+/// A bundle as a reader finds it: `version`, `backend`, `models`, one of `snapshots` a model, and `params`
+/// where the snapshots agree.
+impl From<&Bundle> for Value {
+    fn from(bundle: &Bundle) -> Self {
+        let models: Models =
+            bundle.models.iter().map(|(name, model)| (name.clone(), (&model.state).into())).collect();
+        let snapshot = |params: &Params| Self::Map(params.0.clone());
+        let snapshots = bundle.models.iter().map(|(name, model)| (name.clone(), snapshot(&model.params)));
+        let mut described = Map::from_iter([
+            ("version".to_owned(), Self::from(bundle.version.as_str())),
+            ("backend".to_owned(), bundle.backend.as_deref().map_or(Self::None, Self::from)),
+            ("models".to_owned(), models_value(&models)),
+            ("snapshots".to_owned(), Self::Map(snapshots.collect())),
+        ]);
+        if let Some(params) = bundle.agreed_params() {
+            described.insert("params".to_owned(), snapshot(params));
+        }
+        Self::Map(described)
+    }
+}

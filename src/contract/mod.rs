@@ -1,0 +1,30 @@
+//! The nouns of the bundle contract, and nothing that reads or writes.
+//!
+//! Reading order: [`Value`] and [`Params`] (what a configuration is made of), [`TrainingConfig`] and
+//! [`InferenceConfig`] (what a person writes down), [`bridge`] (how the second becomes the first),
+//! [`Tensor`] and [`ModelState`] (what a network is), [`Bundle`] (what is saved), [`Refusal`] (what
+//! is answered instead), [`operation`] and [`answer`] (what can be asked, and what comes back), and
+//! [`Policy`] (every decision of the contract, as data).
+
+pub mod answer;
+pub mod bridge;
+mod bundle;
+pub mod config;
+mod literal;
+pub mod operation;
+mod params;
+mod policy;
+mod refusal;
+mod tensor;
+mod value;
+
+pub use bundle::{
+    ARCHIVE_NAME, BASE_NAME, Bundle, BundledModel, MANIFEST_ENTRY, MAX_MODEL_NAME_BYTES, Manifest,
+    PYTORCH_BACKEND, ROLES, VERSION, VERSION_KEY, model_entry, params_entry, plain_model_name,
+};
+pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
+pub use params::{Params, ParamsStore};
+pub use policy::*;
+pub use refusal::{Refusal, RefusalKind};
+pub use tensor::{Digest, Dtype, ModelState, StateDict, Tensor};
+pub use value::{Map, Value};

@@ -1,0 +1,132 @@
+//! The operations of the contract: what each is asked, under the contract's own names.
+//!
+//! Paths are text. Models are asked for by the name under which an earlier operation left them: weights
+//! never travel. What an operation answers is in [`super::answer`].
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, TrainingConfig};
+
+/// A configuration as it is given: which type it is, and named values that nobody has checked yet.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigRequest {
+    /// The configuration type.
+    pub kind: ConfigKind,
+    /// The named fields, `model` among them as a map of its own.
+    #[serde(default)]
+    pub values: Map,
+}
+
+/// The configuration types of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfigKind {
+    /// `ModelConfig`.
+    Model,
+    /// `TrainingConfig`.
+    Training,
+    /// `InferenceConfig`.
+    Inference,
+}
+
+impl ConfigRequest {
+    /// Constructs the configuration.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::from_values`].
+    pub fn construct(&self) -> Result<Configuration, Refusal> {
+        Ok(match self.kind {
+            ConfigKind::Model => Configuration::Model(ModelConfig::from_values(&self.values)?),
+            ConfigKind::Training => Configuration::Training(TrainingConfig::from_values(&self.values)?),
+            ConfigKind::Inference => Configuration::Inference(InferenceConfig::from_values(&self.values)?),
+        })
+    }
+}
+
+/// Makes both networks of a configuration, or sentinels in their place, without saving anything.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateModels {
+    /// What the networks are built from.
+    pub config: ConfigRequest,
+    /// Where the weights come from: the same seed gives the same weights, another one others.
+    #[serde(default)]
+    pub seed: u64,
+    /// Models to make as sentinels: the value of `_sentinel` by model name.
+    #[serde(default)]
+    pub sentinels: IndexMap<String, String>,
+    /// Which models to make, when not both roles.
+    #[serde(default)]
+    pub only: Option<Vec<String>>,
+    /// The name to leave the models under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Saves models as `<base_path>.zip`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SaveTorchBundle {
+    /// The name the models were left under.
+    pub models: String,
+    /// The archive's path without its last suffix, `<dir>/wts.h5`.
+    pub base_path: String,
+    /// The configuration to save beside each model.
+    pub config: ConfigRequest,
+    /// The scale to save, when the caller states it.
+    #[serde(default)]
+    pub intensity_scale: Option<f64>,
+}
+
+/// Loads `<base_path>.zip`: the models, their params, and the params of the process.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadTorchBundle {
+    /// The archive's path without its last suffix, `<dir>/wts.h5`.
+    pub base_path: String,
+    /// The name to leave the models under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Trains on a dataset and persists what it trained, when the configuration names an output directory.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunCdiExampleTorch {
+    /// The training data, an `.npz` file.
+    pub train_data: String,
+    /// The training configuration.
+    pub config: ConfigRequest,
+    /// The name to leave the trained models under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Loads the bundle of a directory for inference.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadInferenceBundleTorch {
+    /// The directory that holds `wts.h5.zip`.
+    pub bundle_dir: String,
+    /// The name to leave the models under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Bridges a configuration to the params of the process.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateLegacyDict {
+    /// What to bridge.
+    pub config: ConfigRequest,
+}
+
+/// Writes these values over the params of the process, as another part of a program would.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetParams {
+    /// Values by key.
+    pub values: Map,
+}

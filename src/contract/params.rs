@@ -1,0 +1,146 @@
+//! The flat params map, and the store that stands for the one global copy of it.
+
+use std::ops::{Deref, DerefMut};
+
+use super::{Map, Value};
+
+/// A flat configuration: every key of the bridge and of the defaults, dotted names included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Params(pub Map);
+
+impl Params {
+    /// The 40 values a fresh process has before any configuration is bridged (PRM-01).
+    ///
+    /// They disagree with the defaults of the configuration types on purpose (`N` is 128 here and 64
+    /// there), so that a bridge that was skipped shows.
+    pub fn defaults() -> Self {
+        Self(DEFAULTS.iter().map(|(key, value)| ((*key).to_owned(), value.value())).collect())
+    }
+}
+
+impl Deref for Params {
+    type Target = Map;
+
+    fn deref(&self) -> &Map {
+        &self.0
+    }
+}
+
+impl DerefMut for Params {
+    fn deref_mut(&mut self) -> &mut Map {
+        &mut self.0
+    }
+}
+
+impl FromIterator<(String, Value)> for Params {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+/// The configuration that everything in one process shares, `params.cfg` in the field's own words.
+///
+/// Upstream has one such map a process. Here each run of a case owns one, so that cases can run side
+/// by side without seeing one another.
+#[derive(Debug)]
+pub struct ParamsStore(Params);
+
+impl ParamsStore {
+    /// A store as a fresh process has it.
+    pub fn new() -> Self {
+        Self(Params::defaults())
+    }
+
+    /// A copy of everything, to look at or to come back to.
+    pub fn snapshot(&self) -> Params {
+        self.0.clone()
+    }
+
+    /// Goes back to a snapshot exactly: keys that came since are gone.
+    pub fn restore(&mut self, snapshot: Params) {
+        self.0 = snapshot;
+    }
+
+    /// Writes these values over what is there; other keys survive.
+    pub fn update(&mut self, values: impl IntoIterator<Item = (String, Value)>) {
+        self.0.extend(values);
+    }
+
+    /// One value.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+}
+
+impl Default for ParamsStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A [`Value`] that a constant can hold.
+enum Plain {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'static str),
+}
+
+impl Plain {
+    fn value(&self) -> Value {
+        match *self {
+            Self::None => Value::None,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(value) => Value::Int(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Text(value) => Value::from(value),
+        }
+    }
+}
+
+const DEFAULTS: [(&str, Plain); 40] = {
+    use Plain::{Bool, Float, Int, None, Text};
+    [
+        ("N", Int(128)),
+        ("offset", Int(4)),
+        ("gridsize", Int(2)),
+        ("outer_offset_train", None),
+        ("outer_offset_test", None),
+        ("batch_size", Int(16)),
+        ("nepochs", Int(60)),
+        ("n_filters_scale", Int(2)),
+        ("output_prefix", Text("outputs")),
+        ("big_gridsize", Int(10)),
+        ("max_position_jitter", Int(10)),
+        ("sim_jitter_scale", Float(0.0)),
+        ("default_probe_scale", Float(0.7)),
+        ("mae_weight", Float(0.0)),
+        ("nll_weight", Float(1.0)),
+        ("tv_weight", Float(0.0)),
+        ("realspace_mae_weight", Float(0.0)),
+        ("realspace_weight", Float(0.0)),
+        ("nphotons", Float(1e9)),
+        ("nimgs_train", Int(9)),
+        ("nimgs_test", Int(3)),
+        ("data_source", Text("generic")),
+        ("probe.trainable", Bool(false)),
+        ("intensity_scale.trainable", Bool(false)),
+        ("positions.provided", Bool(false)),
+        ("object.big", Bool(true)),
+        ("probe.big", Bool(false)),
+        ("probe_scale", Float(10.0)),
+        ("set_phi", Bool(false)),
+        ("probe.mask", Bool(true)),
+        ("pad_object", Bool(true)),
+        ("model_type", Text("pinn")),
+        ("label", Text("")),
+        ("size", Int(392)),
+        ("amp_activation", Text("sigmoid")),
+        ("h5_path", Text("wts.h5")),
+        ("npseed", Int(42)),
+        ("debug", Bool(true)),
+        ("gaussian_smoothing_sigma", Float(0.0)),
+        ("use_xla_translate", Bool(true)),
+    ]
+};

@@ -1,0 +1,289 @@
+//! Every decision of the contract that an implementation can get wrong, as data.
+
+/// What the reference does where it could do otherwise.
+///
+/// [`Policy::CONTRACT`] is the contract. A mutant is the reference with one field changed, so each
+/// alternative here is a behaviour that some real revision showed, or that a careless one could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// When a load brings the archived params back.
+    pub restore_params: RestoreParams,
+    /// Which archived params a load brings back.
+    pub restored_keys: RestoredKeys,
+    /// What a refused load does to the params.
+    pub refused_load: RefusedLoad,
+    /// How a state dict is put into a network.
+    pub weights: Weights,
+    /// What a saved sentinel loads as.
+    pub sentinels: Sentinels,
+    /// What the gate before reconstruction asks of `N` and `gridsize`.
+    pub required_fields: RequiredFields,
+    /// Which networks must be there.
+    pub roles: Roles,
+    /// Whether version and backend of an archive are looked at.
+    pub foreign_archives: ForeignArchives,
+    /// What happens when the snapshots of one bundle differ.
+    pub disagreeing_params: DisagreeingParams,
+    /// Which models a save takes.
+    pub saved_models: SavedModels,
+    /// What a snapshot holds.
+    pub snapshot: Snapshot,
+    /// Whether an archive says who wrote it.
+    pub backend_tag: BackendTag,
+    /// How a base path becomes the name of an archive.
+    pub archive_name: ArchiveName,
+    /// When a workflow bridges its configuration.
+    pub bridging: Bridging,
+    /// What training does.
+    pub training: Training,
+    /// Which state a workflow saves.
+    pub saved_state: SavedState,
+    /// When a workflow saves.
+    pub persistence: Persistence,
+    /// Where the saved `intensity_scale` comes from.
+    pub intensity_scale: IntensityScale,
+    /// Which archive the inference loader reads.
+    pub inference_loader: InferenceLoader,
+    /// How an existing archive is replaced.
+    pub overwrite: Overwrite,
+    /// What a save does to the params of the process.
+    pub save: SaveParams,
+    /// What the bridge does with a None.
+    pub bridged_none: BridgedNone,
+}
+
+impl Policy {
+    /// What the contract decides (CONTRACT 0.1).
+    pub const CONTRACT: Self = Self {
+        restore_params: RestoreParams::BeforeRebuild,
+        restored_keys: RestoredKeys::AllButVersion,
+        refused_load: RefusedLoad::LeavesParams,
+        weights: Weights::Strict,
+        sentinels: Sentinels::ComeBack,
+        required_fields: RequiredFields::PositiveIntegers,
+        roles: Roles::Both,
+        foreign_archives: ForeignArchives::Refused,
+        disagreeing_params: DisagreeingParams::Refused,
+        saved_models: SavedModels::Given,
+        snapshot: Snapshot::Whole,
+        backend_tag: BackendTag::Written,
+        archive_name: ArchiveName::Appends,
+        bridging: Bridging::First,
+        training: Training::OnTheData,
+        saved_state: SavedState::Trained,
+        persistence: Persistence::WhenOutputDirIsSet,
+        intensity_scale: IntensityScale::FromTraining,
+        inference_loader: InferenceLoader::Delegates,
+        overwrite: Overwrite::Atomic,
+        save: SaveParams::LeavesParams,
+        bridged_none: BridgedNone::Skipped,
+    };
+}
+
+/// When a load brings the archived params back (LOD-01, CONFIG-001).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreParams {
+    /// Before any network is built, so that networks are built from them.
+    BeforeRebuild,
+    /// After the networks were built from whatever was configured before.
+    AfterRebuild,
+    /// Not at all: the caller gets them and the process does not.
+    Never,
+}
+
+/// Which archived params a load brings back (LOD-04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoredKeys {
+    /// Every key, None included; the archive's version is not configuration.
+    AllButVersion,
+    /// The archive's version too, as both revisions do.
+    All,
+    /// Only keys with a value, so that an older value survives where None was archived.
+    WithoutNone,
+}
+
+/// What a refused load does to the params (LOD-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedLoad {
+    /// They are exactly as before.
+    LeavesParams,
+    /// They keep what the refused archive brought.
+    LeavesArchivedParams,
+}
+
+/// How a state dict is put into a network (LOD-06).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// Every name and shape, both ways; anything else is refused and named.
+    Strict,
+    /// What fits is loaded; what does not keeps its initial value, silently.
+    WhatFits,
+    /// Nothing is loaded: the network is a fresh one.
+    Ignored,
+}
+
+/// What a saved sentinel loads as (BUN-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sentinels {
+    /// As that sentinel.
+    ComeBack,
+    /// As a freshly initialised network.
+    BecomeNetworks,
+}
+
+/// What the gate before reconstruction asks of `N` and `gridsize` (LOD-03).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequiredFields {
+    /// Positive integers.
+    PositiveIntegers,
+    /// That the keys exist; what they hold is made a positive int somehow, as `int()` would.
+    Present,
+    /// Nothing: what the archive lacks is taken from the params of the process.
+    Unchecked,
+}
+
+/// Which networks must be there, on save and on load (BUN-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// Both roles.
+    Both,
+    /// Any number of models.
+    Any,
+}
+
+/// Whether version and backend of an archive are looked at (BUN-04, BUN-17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignArchives {
+    /// Another version or backend is refused, naming it and the active one.
+    Refused,
+    /// Neither is looked at.
+    Loaded,
+}
+
+/// What happens when the snapshots of one bundle differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisagreeingParams {
+    /// The bundle is refused.
+    Refused,
+    /// The first model's snapshot counts and the others are not read.
+    FirstWins,
+}
+
+/// Which models a save takes (BUN-14, SINGLETON-SAVE-001).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedModels {
+    /// The ones it was given.
+    Given,
+    /// The ones that were made last, as a module that keeps them in globals does.
+    Latest,
+}
+
+/// What a snapshot holds (BUN-07).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshot {
+    /// Every field of the configuration.
+    Whole,
+    /// Only fields with a value.
+    WithoutNone,
+}
+
+/// Whether an archive says who wrote it (BUN-04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendTag {
+    /// It does.
+    Written,
+    /// It does not, as before the tag was introduced.
+    Absent,
+}
+
+/// How a base path becomes the name of an archive (BUN-01).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveName {
+    /// `wts.h5` becomes `wts.h5.zip`.
+    Appends,
+    /// `wts.h5` becomes `wts.zip`.
+    ReplacesSuffix,
+}
+
+/// When a workflow bridges its configuration (PRM-06).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bridging {
+    /// Before it builds a network.
+    First,
+    /// After it built its networks from whatever was configured before.
+    AfterModels,
+}
+
+/// What training does (ORC-04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Training {
+    /// Changes the networks by the data.
+    OnTheData,
+    /// Returns the networks as they were.
+    Skipped,
+}
+
+/// Which state a workflow saves (BUN-14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedState {
+    /// That of the networks it trained.
+    Trained,
+    /// That of the networks it begins with: it saves before it trains.
+    Initial,
+}
+
+/// When a workflow saves (ORC-02).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// When the configuration names an output directory.
+    WhenOutputDirIsSet,
+    /// Never.
+    Never,
+    /// Also without one, into the directory the process stands in.
+    Always,
+}
+
+/// Where the saved `intensity_scale` comes from (BUN-08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntensityScale {
+    /// Explicit argument, trained value, params, 1.0: the first there is.
+    FromTraining,
+    /// The params of the process before the trained value, so that an earlier bundle's leaks in.
+    FromParams,
+}
+
+/// Which way the inference loader takes (ORC-06).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InferenceLoader {
+    /// Through the bundle loader, with all it checks and restores.
+    Delegates,
+    /// Straight to the models, past the params.
+    ReadsModelsOnly,
+}
+
+/// How an existing archive is replaced (BUN-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// A complete new archive takes the place of the old one.
+    Atomic,
+    /// The old one is emptied first.
+    InPlace,
+}
+
+/// What a save does to the params of the process (BUN-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveParams {
+    /// Nothing.
+    LeavesParams,
+    /// Writes the saved snapshot over them.
+    WritesSnapshot,
+}
+
+/// What the bridge does with a None (CFG-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgedNone {
+    /// Leaves the old value.
+    Skipped,
+    /// Writes None over it.
+    Written,
+}
