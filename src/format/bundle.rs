@@ -1,0 +1,323 @@
+//! `wts.h5.zip`: the manifest, and per model its state and its params (BUN-02).
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufReader, Cursor, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Archive, FormatError, FormatErrorKind as Kind,
+    limits::{MAX_ENTRY_BYTES, MAX_PICKLE_BYTES},
+    pickle::{self, Allow, Protocol, write_value},
+    state_dict,
+    writer::{ArchiveWriter, Placement},
+};
+use crate::contract::{
+    Bundle, BundledModel, MANIFEST_ENTRY, Manifest, Map, ModelState, Params, Value, model_entry,
+    params_entry, plain_model_name,
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// Reads a bundle part by part.
+///
+/// Any bundle is taken that can be understood: whether its roles, version, params and tensors are what an
+/// implementation needs is not asked here.
+#[derive(Debug)]
+pub struct BundleReader<R> {
+    archive: Archive<R>,
+    file: Option<PathBuf>,
+}
+
+/// Reads a whole bundle.
+///
+/// # Errors
+/// As [`BundleReader::open`] and the parts of it.
+pub fn read_bundle(path: &Path) -> Result<Bundle> {
+    BundleReader::open(path)?.read()
+}
+
+/// Writes a bundle: stored entries, the manifest first, then each model's state and params in order.
+///
+/// The same bundle gives the same bytes (BUN-15). What is already in the writer is not looked at.
+///
+/// # Errors
+/// `unsafe` for a model name that is not one plain path component (BUN-12), before anything is written;
+/// else when the writer fails.
+pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
+    for name in bundle.models.keys() {
+        plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
+    }
+    let mut archive = ArchiveWriter::new(writer, Placement::Packed);
+    let pickle = |value: &Value| write_value(value, Protocol::Four);
+    archive.entry(MANIFEST_ENTRY, &pickle(&manifest_value(&bundle.manifest())))?;
+    for (name, model) in &bundle.models {
+        let mut state = Cursor::new(Vec::with_capacity(expected_bytes(&model.state)));
+        state_dict::write(&model.state, &mut state)?;
+        archive.entry(&model_entry(name), state.get_ref())?;
+        archive.entry(&params_entry(name), &pickle(&Value::Map(model.params.0.clone())))?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+impl BundleReader<BufReader<File>> {
+    /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-01).
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { archive: Archive::open(path)?, file: Some(path.to_owned()) })
+    }
+}
+
+impl<R: Read + Seek> BundleReader<R> {
+    /// A bundle from anything that can be read.
+    ///
+    /// # Errors
+    /// As [`Archive::new`].
+    pub fn new(reader: R) -> Result<Self> {
+        Ok(Self { archive: Archive::new(reader)?, file: None })
+    }
+
+    /// The archive, to see what else is in it.
+    pub fn archive(&self) -> &Archive<R> {
+        &self.archive
+    }
+
+    /// The manifest (BUN-03, BUN-04). Keys that the contract does not know are ignored.
+    ///
+    /// # Errors
+    /// `malformed` without a manifest, or when a field has another type; `missing_field` without `models`
+    /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-12).
+    pub fn manifest(&mut self) -> Result<Manifest> {
+        let map = self.map(MANIFEST_ENTRY)?;
+        manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
+    }
+
+    /// The params snapshot of a model (BUN-07).
+    ///
+    /// # Errors
+    /// `malformed` when it is not there or not a flat-keyed dict, else as [`pickle::read`].
+    pub fn params(&mut self, model: &str) -> Result<Params> {
+        self.map(&params_entry(model)).map(Params)
+    }
+
+    /// The state of a model (BUN-10).
+    ///
+    /// # Errors
+    /// `malformed` when it is not there, else as [`state_dict::read`].
+    pub fn state(&mut self, model: &str) -> Result<ModelState> {
+        let entry = model_entry(model);
+        let bytes = self.bytes(&entry, MAX_ENTRY_BYTES)?;
+        state_dict::read(Cursor::new(bytes)).map_err(|error| self.placed(error, &entry))
+    }
+
+    /// Everything that the manifest lists.
+    ///
+    /// # Errors
+    /// As the parts.
+    pub fn read(&mut self) -> Result<Bundle> {
+        let Manifest { models, version, backend } = self.manifest()?;
+        let model = |name: String| {
+            let model = BundledModel { state: self.state(&name)?, params: self.params(&name)? };
+            Ok((name, model))
+        };
+        let models = models.into_iter().map(model).collect::<Result<_>>()?;
+        Ok(Bundle { version, backend, models })
+    }
+
+    fn map(&mut self, entry: &str) -> Result<Map> {
+        let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
+        let read = || {
+            let graph = pickle::read(&bytes, Allow::VALUES)?;
+            match graph.to_value(graph.root())? {
+                Value::Map(map) => Ok(map),
+                other => Err(unexpected("a dict", &other)),
+            }
+        };
+        read().map_err(|error| self.placed(error, entry))
+    }
+
+    fn bytes(&mut self, entry: &str, limit: u64) -> Result<Vec<u8>> {
+        let bytes = self.archive.read(entry, limit);
+        bytes.map_err(|error| match &self.file {
+            Some(file) => error.in_file(file),
+            None => error,
+        })
+    }
+
+    fn placed(&self, error: FormatError, entry: &str) -> FormatError {
+        let error = error.in_entry(entry);
+        match &self.file {
+            Some(file) => error.in_file(file),
+            None => error,
+        }
+    }
+}
+
+/// About how many bytes the state will have on disk, so that the buffer for it need not grow.
+fn expected_bytes(state: &ModelState) -> usize {
+    match state {
+        ModelState::Network(tensors) => tensors.values().map(|tensor| tensor.data().len() + 1024).sum(),
+        ModelState::Sentinel(_) => 0,
+    }
+}
+
+fn manifest(map: &Map) -> Result<Manifest> {
+    let text = |key: &'static str, value: &Value| match value {
+        Value::Text(text) => Ok(text.clone()),
+        other => Err(unexpected("text", other).under(pickle::subscript(key))),
+    };
+    let field = |key: &'static str| map.get(key).ok_or(Kind::MissingField(key));
+    let Value::List(names) = field("models")? else {
+        return Err(unexpected("a list", field("models")?).under("['models']"));
+    };
+    let models: Vec<String> = names.iter().map(|name| text("models", name)).collect::<Result<_>>()?;
+    let mut seen = HashSet::new();
+    for name in &models {
+        plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
+        if !seen.insert(name) {
+            return Err(FormatError::from(Kind::Unexpected {
+                expected: "each model once",
+                found: format!("{name:?} twice"),
+            })
+            .under("['models']"));
+        }
+    }
+    let version = text("version", field("version")?)?;
+    let backend = map.get("backend").map(|value| text("backend", value)).transpose()?;
+    Ok(Manifest { models, version, backend })
+}
+
+fn manifest_value(manifest: &Manifest) -> Value {
+    let models = manifest.models.iter().map(|name| Value::from(name.as_str())).collect();
+    let mut map = Map::new();
+    map.insert("models".to_owned(), Value::List(models));
+    map.insert("version".to_owned(), Value::from(manifest.version.as_str()));
+    if let Some(backend) = &manifest.backend {
+        map.insert("backend".to_owned(), Value::from(backend.as_str()));
+    }
+    Value::Map(map)
+}
+
+fn unexpected(expected: &'static str, found: &Value) -> FormatError {
+    Kind::Unexpected { expected, found: found.type_name().to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::contract::{Dtype, PYTORCH_BACKEND, RefusalKind, StateDict, Tensor, VERSION};
+
+    fn bundle() -> Bundle {
+        let tensor = Tensor::new(Dtype::Float32, vec![2], 1.5f32.to_le_bytes().repeat(2)).unwrap();
+        let params: Params =
+            [("N".to_owned(), Value::Int(64)), ("a.b".to_owned(), Value::None)].into_iter().collect();
+        let model = |state| BundledModel { state, params: params.clone() };
+        let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
+        Bundle {
+            version: VERSION.to_owned(),
+            backend: Some(PYTORCH_BACKEND.to_owned()),
+            models: [
+                (
+                    "b".to_owned(),
+                    model(ModelState::Network(StateDict::from_iter([("w".to_owned(), tensor)]))),
+                ),
+                ("a".to_owned(), model(ModelState::Sentinel(sentinel))),
+            ]
+            .into(),
+        }
+    }
+
+    fn written(bundle: &Bundle) -> Cursor<Vec<u8>> {
+        let mut file = Cursor::new(Vec::new());
+        write_bundle(bundle, &mut file).unwrap();
+        file
+    }
+
+    /// A bundle of only this manifest.
+    fn manifest_of(pickle: &[u8]) -> Result<Manifest> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        archive.entry(MANIFEST_ENTRY, pickle).unwrap();
+        BundleReader::new(archive.finish().unwrap()).unwrap().manifest()
+    }
+
+    fn manifest_with(models: &str, rest: &str) -> Result<Manifest> {
+        manifest_of(format!("}}(Vmodels\n({models}l{rest}u.").as_bytes())
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read_and_always_the_same_bytes() {
+        let bundle = bundle();
+        let mut reader = BundleReader::new(written(&bundle)).unwrap();
+        assert_eq!(reader.read().unwrap(), bundle);
+        let names = ["manifest.dill", "b/model.pth", "b/params.dill", "a/model.pth", "a/params.dill"];
+        assert!(reader.archive().names().eq(names));
+        assert_eq!(written(&bundle), written(&bundle));
+    }
+
+    #[test]
+    fn a_model_without_its_entries_is_refused_by_their_name() {
+        let error = BundleReader::new(written(&bundle())).unwrap().state("c").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (RefusalKind::Malformed, "there is no entry \"c/model.pth\"")
+        );
+    }
+
+    #[test]
+    fn a_manifest_may_lack_a_backend_and_hold_more() {
+        let manifest = manifest_with("Vx\n", "Vversion\nV1.0\nVmore\nI1\n").unwrap();
+        assert_eq!((manifest.models, manifest.backend), (vec!["x".to_owned()], None));
+    }
+
+    #[test]
+    fn a_manifest_with_a_field_missing_or_wrong_is_refused_by_it() {
+        let version = "Vversion\nV1.0\n";
+        for (manifest, kind, message) in [
+            (manifest_of(b"}."), RefusalKind::MissingField, "there is no \"models\""),
+            (manifest_with("", ""), RefusalKind::MissingField, "there is no \"version\""),
+            (manifest_with("I1\n", version), RefusalKind::Malformed, "['models']: expected text, found int"),
+            (manifest_with("Vx\nVx\n", version), RefusalKind::Malformed, "found \"x\" twice"),
+            (manifest_with("V../x\n", version), RefusalKind::Unsafe, "\"../x\""),
+            (manifest_with("", "Vversion\nI2\n"), RefusalKind::Malformed, "['version']: expected text"),
+            (
+                manifest_of(b"}Vmodels\nI1\ns."),
+                RefusalKind::Malformed,
+                "['models']: expected a list, found int",
+            ),
+            (manifest_of(b"]."), RefusalKind::Malformed, "\"manifest.dill\": expected a dict, found list"),
+            (manifest_of(b"cos\nsystem\n."), RefusalKind::Unsafe, "\"manifest.dill\": GLOBAL at byte 0"),
+        ] {
+            let error = manifest.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_model_name_that_leads_elsewhere_is_not_written() {
+        let mut bundle = bundle();
+        let (_, model) = bundle.models.pop().unwrap();
+        bundle.models.insert("../x".to_owned(), model);
+        let mut file = Cursor::new(Vec::new());
+        assert_eq!(write_bundle(&bundle, &mut file).unwrap_err().kind(), RefusalKind::Unsafe);
+        assert!(file.into_inner().is_empty());
+    }
+
+    #[test]
+    fn the_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.zip");
+        assert_eq!(read_bundle(&path).unwrap_err().place.file.as_ref(), Some(&path));
+        write_bundle(&bundle(), File::create(&path).unwrap()).unwrap();
+        assert_eq!(read_bundle(&path).unwrap(), bundle());
+        let error = BundleReader::open(&path).unwrap().params("c").unwrap_err();
+        assert_eq!(error.place.file, Some(path));
+    }
+}

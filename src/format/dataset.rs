@@ -1,0 +1,221 @@
+//! `.npz` datasets: scan positions, diffraction patterns and a probe (NPZ-01 to NPZ-03).
+
+use std::{
+    io::{Read, Seek},
+    path::Path,
+};
+
+use super::{
+    Archive, FormatError, FormatErrorKind as Kind, limits::MAX_ENTRY_BYTES, npy, pickle::numpy::Number,
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// A scan of `M` positions, each with a diffraction pattern of `N` x `N` pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Horizontal positions in pixels of the object, `M` of them (`xcoords`).
+    pub xcoords: Vec<f64>,
+    /// Vertical positions in pixels of the object, `M` of them (`ycoords`).
+    pub ycoords: Vec<f64>,
+    /// `N`: pixels along each side of a pattern.
+    pub pattern_side: usize,
+    /// Amplitudes, not intensities (DATA-001), of shape `[M, N, N]` in row-major order (`diff3d`).
+    pub diffraction: Vec<f32>,
+    /// Rows and columns of the probe, in pixels.
+    pub probe_shape: [usize; 2],
+    /// Real and imaginary part of the illumination, row by row (`probeGuess`).
+    pub probe: Vec<[f32; 2]>,
+}
+
+impl Dataset {
+    /// `M`: how many positions were scanned.
+    pub fn positions(&self) -> usize {
+        self.xcoords.len()
+    }
+}
+
+/// Reads the four arrays that a dataset must have; others are not looked at.
+///
+/// Any numeric type is converted to the one of the field, as NumPy's `astype` does.
+///
+/// # Errors
+/// `missing_field` naming the array that is not there (NPZ-02); `invalid_value` for coordinates that
+/// are not 1-D or differ in length, patterns that are not 3-D and square, a probe that is not 2-D
+/// (NPZ-03), and another number of patterns than of positions; `unsupported` for arrays of objects,
+/// which are pickles; else as [`Archive::open`].
+pub fn read_dataset(path: &Path) -> Result<Dataset> {
+    let read = |mut archive| read_from(&mut archive);
+    Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
+}
+
+fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
+    let (x_shape, xcoords) = array(archive, "xcoords", real)?;
+    let (y_shape, ycoords) = array(archive, "ycoords", real)?;
+    let (pattern_shape, diffraction) =
+        array(archive, "diff3d", |number| real(number).map(|value| value as f32))?;
+    let (probe_shape, probe) = array(archive, "probeGuess", complex)?;
+    for (key, shape) in [("xcoords", &x_shape), ("ycoords", &y_shape)] {
+        if shape.len() != 1 {
+            return Err(invalid(format!("{key} must have 1 dimension, not the shape {shape:?}")));
+        }
+    }
+    if x_shape != y_shape {
+        return Err(invalid(format!(
+            "xcoords and ycoords differ in length: {} and {}",
+            xcoords.len(),
+            ycoords.len()
+        )));
+    }
+    let &[patterns, rows, columns] = pattern_shape.as_slice() else {
+        return Err(invalid(format!("diff3d must have 3 dimensions, not the shape {pattern_shape:?}")));
+    };
+    if rows != columns {
+        return Err(invalid(format!("the patterns of diff3d must be square, not {rows} x {columns} pixels")));
+    }
+    let &[probe_rows, probe_columns] = probe_shape.as_slice() else {
+        return Err(invalid(format!("probeGuess must have 2 dimensions, not the shape {probe_shape:?}")));
+    };
+    if patterns != xcoords.len() {
+        return Err(invalid(format!("diff3d has {patterns} patterns for {} positions", xcoords.len())));
+    }
+    Ok(Dataset {
+        xcoords,
+        ycoords,
+        pattern_side: rows,
+        diffraction,
+        probe_shape: [probe_rows, probe_columns],
+        probe,
+    })
+}
+
+/// The shape of an array and its numbers, each converted.
+fn array<R: Read + Seek, T>(
+    archive: &mut Archive<R>,
+    key: &'static str,
+    convert: fn(Number) -> Option<T>,
+) -> Result<(Vec<usize>, Vec<T>)> {
+    let entry = format!("{key}.npy");
+    if archive.entry(&entry).is_none() {
+        return Err(Kind::MissingField(key).into());
+    }
+    let bytes = archive.read(&entry, MAX_ENTRY_BYTES)?;
+    let array = npy::read(&bytes).map_err(|kind| kind.in_entry(&entry))?;
+    let numbers: Option<Vec<T>> = array.numbers().map(convert).collect();
+    Ok((array.shape, numbers.ok_or_else(|| invalid(format!("{key} must be real, not complex")))?))
+}
+
+fn real(number: Number) -> Option<f64> {
+    match number {
+        Number::Bool(value) => Some(f64::from(u8::from(value))),
+        Number::Int(value) => Some(value as f64),
+        Number::Float(value) => Some(value),
+        Number::Complex(..) => None,
+    }
+}
+
+fn complex(number: Number) -> Option<[f32; 2]> {
+    match number {
+        Number::Complex(re, im) => Some([re as f32, im as f32]),
+        number => Some([real(number)? as f32, 0.0]),
+    }
+}
+
+fn invalid(what: String) -> FormatError {
+    Kind::InvalidValue(what).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::{
+        contract::RefusalKind,
+        format::writer::{ArchiveWriter, Placement},
+    };
+
+    type Part<'a> = (&'a str, &'a str, &'a str, usize);
+
+    /// Two positions, 3 x 3 pixels: names, types, shapes and bytes of data, all of them 0.
+    const GOOD: [Part<'_>; 4] = [
+        ("xcoords", "<f8", "(2,)", 16),
+        ("ycoords", "<i4", "(2,)", 8),
+        ("diff3d", "<u2", "(2, 3, 3)", 36),
+        ("probeGuess", "<c8", "(3, 3)", 72),
+    ];
+
+    fn dataset(parts: &[Part<'_>]) -> Result<Dataset> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, descr, shape, bytes) in parts {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
+            archive.entry(&format!("{name}.npy"), &npy).unwrap();
+        }
+        read_from(&mut Archive::new(archive.finish().unwrap()).unwrap())
+    }
+
+    /// The good dataset with one array replaced.
+    fn with(part: Part<'_>) -> Result<Dataset> {
+        dataset(&GOOD.map(|good| if good.0 == part.0 { part } else { good }))
+    }
+
+    #[test]
+    fn four_arrays_of_any_numeric_type_make_a_dataset_and_others_are_ignored() {
+        let others = [("_metadata", "|O", "()", 3)];
+        let data = dataset(&[&GOOD[..], &others].concat()).unwrap();
+        assert_eq!((data.positions(), data.pattern_side, data.probe_shape), (2, 3, [3, 3]));
+        assert_eq!((data.diffraction.len(), data.probe.len()), (18, 9));
+    }
+
+    #[test]
+    fn a_missing_array_is_named() {
+        for (index, (name, ..)) in GOOD.iter().enumerate() {
+            let mut parts = GOOD.to_vec();
+            parts.remove(index);
+            assert_eq!(dataset(&parts).unwrap_err().kind, Kind::MissingField(name));
+        }
+    }
+
+    #[test]
+    fn an_array_of_another_shape_is_an_invalid_value_and_named() {
+        for part in [
+            ("xcoords", "<f8", "(2, 1)", 16),
+            ("ycoords", "<f8", "(1, 2)", 16),
+            ("ycoords", "<f8", "(3,)", 24),
+            ("diff3d", "<f4", "(2, 3)", 24),
+            ("diff3d", "<f4", "(2, 3, 4)", 96),
+            ("diff3d", "<f4", "(1, 3, 3)", 36),
+            ("probeGuess", "<c8", "(1, 3, 3)", 72),
+            ("xcoords", "<c8", "(2,)", 16),
+        ] {
+            let error = with(part).unwrap_err();
+            assert_eq!(error.kind(), RefusalKind::InvalidValue, "{error}");
+            assert!(error.to_string().contains(part.0), "{error}");
+        }
+    }
+
+    #[test]
+    fn coordinates_of_the_same_wrong_shape_are_refused_too() {
+        let parts = [("xcoords", "<f8", "(2, 1)", 16), ("ycoords", "<f8", "(2, 1)", 16), GOOD[2], GOOD[3]];
+        assert_eq!(dataset(&parts).unwrap_err().kind(), RefusalKind::InvalidValue);
+    }
+
+    #[test]
+    fn objects_in_a_required_array_are_refused_unread() {
+        let error = with(("xcoords", "|O", "(2,)", 16)).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.place.entry.as_deref()),
+            (RefusalKind::Unsupported, Some("xcoords.npy"))
+        );
+    }
+
+    #[test]
+    fn a_probe_without_a_phase_is_real() {
+        let data = with(("probeGuess", "<f8", "(3, 3)", 72)).unwrap();
+        assert_eq!(data.probe, [[0.0; 2]; 9]);
+    }
+}

@@ -1,0 +1,210 @@
+//! The central directory of a zip archive, read strictly and before the `zip` crate allocates for it.
+//!
+//! The crate keeps one entry of each name and looks for a directory in more than one place. Here the
+//! directory must be where every reader finds it: at the end of the file, with nothing between it and
+//! its end record, so that what was checked is what is read.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use super::{
+    FormatErrorKind as Kind,
+    error::within,
+    limits::{MAX_DIRECTORY_BYTES, MAX_ENTRIES},
+};
+
+/// Bytes of the record at the end of every archive, without its comment.
+const END_BYTES: usize = 22;
+/// Bytes of the longest comment.
+const COMMENT_BYTES: u64 = 0xffff;
+/// Bytes of the record that points to the 64-bit end record.
+const LOCATOR_BYTES: u64 = 20;
+/// Bytes of the 64-bit end record.
+const END_64_BYTES: u64 = 56;
+/// Bytes of an entry's header in the directory, without name, extra field and comment.
+const HEADER_BYTES: usize = 46;
+
+/// Where the directory is, and the names in it.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// Bytes from the start of the file.
+    pub(super) start: u64,
+    /// The undecoded names in the order of the directory, duplicates included.
+    pub(super) names: Vec<Vec<u8>>,
+}
+
+/// Reads the directory of the archive that fills the whole reader.
+pub(super) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
+    let (start, bytes, entries) = locate(reader)?;
+    within("archive entries", entries, MAX_ENTRIES)?;
+    within("bytes of central directory", bytes, MAX_DIRECTORY_BYTES)?;
+    let directory = read_at(reader, start, bytes)?;
+    let mut rest = directory.as_slice();
+    let mut names = Vec::new();
+    for _ in 0..entries {
+        let (header, after) =
+            rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("an entry is truncated"))?;
+        if !header.starts_with(b"PK\x01\x02") {
+            return Err(broken("the central directory lists fewer entries than it announces"));
+        }
+        let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
+        let (name, after) =
+            after.split_at_checked(name).ok_or_else(|| broken("an entry name is truncated"))?;
+        names.push(name.to_owned());
+        rest = after.get(extra + comment..).ok_or_else(|| broken("an entry is truncated"))?;
+    }
+    if rest.is_empty() {
+        Ok(Directory { start, names })
+    } else {
+        Err(broken("the central directory is longer than its entries"))
+    }
+}
+
+/// The directory's first byte, its length in bytes, and its number of entries.
+fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let tail_start = length.saturating_sub(END_BYTES as u64 + COMMENT_BYTES);
+    let tail = read_at(reader, tail_start, length - tail_start)?;
+    let last = tail.len().checked_sub(END_BYTES).ok_or_else(|| broken("it is too short"))?;
+    let ends_here = |at: &usize| {
+        let record = tail.get(*at..).unwrap_or_default();
+        record.starts_with(b"PK\x05\x06") && number(record, 20, 2) as usize == record.len() - END_BYTES
+    };
+    let at =
+        (0..=last).rev().find(ends_here).ok_or_else(|| broken("it does not end with a central directory"))?;
+    let record = tail.get(at..).unwrap_or_default();
+    let mut end = tail_start + at as u64;
+    let mut fields =
+        [(4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4)].map(|(at, bytes)| number(record, at, bytes));
+    if let Some((end_64, fields_64)) = locate_64(reader, end)? {
+        // A field that does not fit into its few bytes is all ones; any other must say the same twice,
+        // because some readers look at the one record and some at the other.
+        let full = [0xffff, 0xffff, 0xffff, 0xffff, 0xffff_ffff, 0xffff_ffff];
+        let agree = |((field, full), field_64)| field == full || field == field_64;
+        if !fields.iter().zip(&full).zip(&fields_64).all(agree) {
+            return Err(broken("its two end records disagree"));
+        }
+        (end, fields) = (end_64, fields_64);
+    }
+    let [disk, directory_disk, entries_here, entries, bytes, start] = fields;
+    if disk != 0 || directory_disk != 0 || entries_here != entries {
+        return Err(broken("it is one of several volumes"));
+    }
+    if start.checked_add(bytes) != Some(end) {
+        return Err(broken("its central directory is not where it must be"));
+    }
+    Ok((start, bytes, entries))
+}
+
+/// The 64-bit end record that stands directly before the end record, if any: where it is, and its fields.
+/// torch writes one even where it is not needed.
+fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [u64; 6])>, Kind> {
+    let Some(locator_at) = end.checked_sub(LOCATOR_BYTES) else { return Ok(None) };
+    let locator = read_at(reader, locator_at, LOCATOR_BYTES)?;
+    if !locator.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    let start = number(&locator, 8, 8);
+    let misplaced = || broken("its 64-bit end record is not where it must be");
+    if start.checked_add(END_64_BYTES) != Some(locator_at) {
+        return Err(misplaced());
+    }
+    let record = read_at(reader, start, END_64_BYTES)?;
+    if !record.starts_with(b"PK\x06\x06") {
+        return Err(misplaced());
+    }
+    let fields = [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)];
+    Ok(Some((start, fields.map(|(at, bytes)| number(&record, at, bytes)))))
+}
+
+/// So many bytes from there. Callers have checked that the number is small.
+fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
+    reader.seek(SeekFrom::Start(start))?;
+    let mut read = Vec::new();
+    reader.take(bytes).read_to_end(&mut read)?;
+    if read.len() as u64 == bytes { Ok(read) } else { Err(broken("it is too short")) }
+}
+
+/// An unsigned little-endian number of so many bytes.
+fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
+    let bytes = record.get(at..at + bytes).unwrap_or_default();
+    bytes.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte))
+}
+
+fn broken(what: &str) -> Kind {
+    Kind::Zip(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::format::writer::{ArchiveWriter, Placement};
+
+    fn zip(names: &[&str]) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        names.iter().for_each(|name| archive.entry(name, b"x").unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        read(&mut Cursor::new(bytes)).unwrap_err().to_string()
+    }
+
+    /// The archive with a field of its end record changed.
+    fn ended(mut bytes: Vec<u8>, at: usize, field: &[u8]) -> Vec<u8> {
+        let start = bytes.len() - END_BYTES + at;
+        bytes[start..start + field.len()].copy_from_slice(field);
+        bytes
+    }
+
+    #[test]
+    fn names_come_in_order() {
+        assert_eq!(read(&mut Cursor::new(zip(&["b", "a"]))).unwrap().names, [b"b", b"a"]);
+        assert!(read(&mut Cursor::new(zip(&[]))).unwrap().names.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_an_archive_to_its_very_end_is_refused() {
+        assert!(refused(b"").contains("too short"));
+        assert!(refused(&[0; 100]).contains("does not end with"));
+        assert!(refused(&[zip(&["a"]), vec![0]].concat()).contains("does not end with"));
+        assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("not where it must be"));
+        let whole = zip(&["a"]);
+        for length in 0..whole.len() {
+            assert!(read(&mut Cursor::new(&whole[..length])).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn more_entries_than_the_limit_are_refused_before_they_are_read() {
+        let many = ended(zip(&["a"]), 8, &[0xfe, 0xff, 0xfe, 0xff]);
+        assert!(refused(&many).contains("65534 archive entries"));
+    }
+
+    #[test]
+    fn a_count_that_the_directory_does_not_have_is_refused() {
+        assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0, 1, 0])).contains("longer than its entries"));
+        assert!(refused(&ended(zip(&["a", "b"]), 8, &[3, 0, 3, 0])).contains("truncated"));
+        assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0])).contains("volumes"));
+    }
+
+    #[test]
+    fn a_64_bit_end_record_is_read_and_must_agree() {
+        let plain = zip(&["a"]);
+        let (body, end) = plain.split_at(plain.len() - END_BYTES);
+        let mut record = [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+        for (at, bytes) in [(8, 2), (10, 2), (12, 4), (16, 4)] {
+            record.extend(number(end, at, bytes).to_le_bytes());
+        }
+        let locator =
+            [&b"PK\x06\x07\0\0\0\0"[..], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
+        let whole = [body, &record, &locator, end].concat();
+        assert_eq!(read(&mut Cursor::new(&whole)).unwrap().names, [b"a"]);
+        let full = ended(whole.clone(), 8, &[0xff; 12]);
+        assert_eq!(read(&mut Cursor::new(&full)).unwrap().names, [b"a"]);
+        assert!(refused(&ended(whole, 8, &[2, 0, 2, 0])).contains("disagree"));
+    }
+}

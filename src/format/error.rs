@@ -1,0 +1,324 @@
+//! What was wrong with a file, and where.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use crate::contract::{Refusal, RefusalKind};
+
+/// A refusal: where, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError {
+    /// Where, as far as it is known. Boxed, so that results stay small.
+    pub place: Box<Place>,
+    /// What was wrong.
+    pub kind: FormatErrorKind,
+}
+
+/// Where in a file something was wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file on disk.
+    pub file: Option<PathBuf>,
+    /// The archive entry; an entry of an archive inside an archive follows after `!`.
+    pub entry: Option<String>,
+    /// Bytes from the start of the pickle to the opcode that was refused.
+    pub offset: Option<u64>,
+    /// The name of that opcode, as Python's `pickletools` prints it.
+    pub opcode: Option<&'static str>,
+    /// The value inside a pickle, as Python would subscript it: `['models'][0]`.
+    pub subscript: Option<String>,
+}
+
+/// Every way to refuse a file, each a lower-case fragment that follows the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormatErrorKind {
+    /// The operating system did not read or write.
+    #[error("{text}")]
+    Io {
+        /// The kind of the I/O error.
+        kind: io::ErrorKind,
+        /// What the system said.
+        text: String,
+    },
+    /// More of something than [`limits`](super::limits) allows.
+    #[error("{found} {what} are more than the {limit} that are read")]
+    Limit {
+        /// What is counted, with its unit.
+        what: &'static str,
+        /// How many there are, or how far the count came.
+        found: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+
+    /// The bytes are not a zip archive, or its directory is broken or ambiguous.
+    #[error("not a well-formed zip archive: {0}")]
+    Zip(String),
+    /// An entry's name could lead out of its directory, or is not a plain relative path (LOD-10).
+    #[error("the entry name is unsafe: {0}")]
+    UnsafeName(&'static str),
+    /// Two entries have the same name.
+    #[error("the entry is there twice")]
+    DuplicateEntry,
+    /// An entry is a link, a device or anything else than a file.
+    #[error("the entry is not a regular file (unix mode {0:o})")]
+    NotAFile(u32),
+    /// An entry is encrypted.
+    #[error("the entry is encrypted")]
+    Encrypted,
+    /// An entry is neither stored nor deflated (BUN-02).
+    #[error("the entry is compressed with {0}, and only stored and deflated entries are read")]
+    Compression(String),
+    /// The bytes of an entry are not those that its header announces.
+    #[error("the entry is corrupt: {0}")]
+    Corrupt(String),
+    /// An entry that must be there is not.
+    #[error("there is no entry {0:?}")]
+    MissingEntry(String),
+
+    /// A byte that no pickle protocol uses for an opcode.
+    #[error("0x{0:02x} is not a pickle opcode")]
+    UnknownOpcode(u8),
+    /// An opcode that Python knows and that no bundle needs.
+    #[error("the opcode is not supported")]
+    UnsupportedOpcode,
+    /// A pickle protocol above 5.
+    #[error("pickle protocol {0} is not supported")]
+    UnsupportedProtocol(u8),
+    /// The pickle ends inside an opcode, or before STOP.
+    #[error("the pickle is truncated")]
+    Truncated,
+    /// An opcode takes more from the stack than there is since the last MARK.
+    #[error("the stack is empty")]
+    StackUnderflow,
+    /// An opcode needs a MARK and there is none.
+    #[error("there is no MARK on the stack")]
+    NoMark,
+    /// Text that is not UTF-8.
+    #[error("the text is not UTF-8")]
+    NotUtf8,
+    /// An argument in text form that cannot be read.
+    #[error("the argument {0:?} cannot be read")]
+    BadArgument(String),
+    /// A memo key that nothing was put under.
+    #[error("nothing was remembered under {0}")]
+    UnknownMemo(u64),
+    /// A global that is not on the caller's list (LOD-09). Nothing is imported or called.
+    #[error("the global {module}.{name} is not allowed")]
+    ForeignGlobal {
+        /// The module as the pickle names it.
+        module: String,
+        /// The name inside the module.
+        name: String,
+    },
+    /// An integer outside the signed 64-bit range.
+    #[error("an integer outside the signed 64-bit range is not supported")]
+    IntTooLarge,
+    /// Bytes after STOP.
+    #[error("{0} bytes follow the end of the pickle")]
+    TrailingBytes(u64),
+    /// A container that holds itself.
+    #[error("a {0} contains itself")]
+    ContainsItself(&'static str),
+    /// An object of one type where another must be.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What the format asks for.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+
+    /// A key or array that must be there is absent.
+    #[error("there is no {0:?}")]
+    MissingField(&'static str),
+    /// A value of the right type that is outside what is allowed.
+    #[error("{0}")]
+    InvalidValue(String),
+    /// A model name that is not one plain path component (BUN-12).
+    #[error("{0}")]
+    ModelName(String),
+    /// A file that PyTorch before 1.6 wrote.
+    #[error("a torch file in the legacy format, which is not a zip archive, is not supported")]
+    LegacyTorch,
+    /// A feature of the file that is recognised and not handled.
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    /// A tensor that reaches outside its storage, or a storage of another size than announced.
+    #[error("{0}")]
+    Storage(String),
+}
+
+impl FormatErrorKind {
+    /// The answer that the contract has for it.
+    pub fn refusal(&self) -> RefusalKind {
+        match self {
+            Self::Io { kind: io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, .. } => {
+                RefusalKind::NotFound
+            }
+            Self::Io { kind: io::ErrorKind::UnexpectedEof, .. } => RefusalKind::Malformed,
+            Self::Io { .. } => RefusalKind::Internal,
+            Self::Limit { .. }
+            | Self::UnsafeName(_)
+            | Self::DuplicateEntry
+            | Self::NotAFile(_)
+            | Self::ForeignGlobal { .. }
+            | Self::ModelName(_) => RefusalKind::Unsafe,
+            Self::Encrypted
+            | Self::Compression(_)
+            | Self::UnsupportedOpcode
+            | Self::UnsupportedProtocol(_)
+            | Self::IntTooLarge
+            | Self::LegacyTorch
+            | Self::Unsupported(_) => RefusalKind::Unsupported,
+            Self::MissingField(_) => RefusalKind::MissingField,
+            Self::InvalidValue(_) => RefusalKind::InvalidValue,
+            Self::Zip(_)
+            | Self::Corrupt(_)
+            | Self::MissingEntry(_)
+            | Self::UnknownOpcode(_)
+            | Self::Truncated
+            | Self::StackUnderflow
+            | Self::NoMark
+            | Self::NotUtf8
+            | Self::BadArgument(_)
+            | Self::UnknownMemo(_)
+            | Self::TrailingBytes(_)
+            | Self::ContainsItself(_)
+            | Self::Unexpected { .. }
+            | Self::Storage(_) => RefusalKind::Malformed,
+        }
+    }
+
+    /// This in an entry.
+    pub fn in_entry(self, entry: &str) -> FormatError {
+        FormatError::from(self).in_entry(entry)
+    }
+}
+
+impl FormatError {
+    /// The answer that the contract has for it.
+    pub fn kind(&self) -> RefusalKind {
+        self.kind.refusal()
+    }
+
+    /// The same, at this opcode, `offset` bytes from the start of the pickle.
+    pub fn at(mut self, offset: u64, opcode: Option<&'static str>) -> Self {
+        (self.place.offset, self.place.opcode) = (Some(offset), opcode);
+        self
+    }
+
+    /// The same, in this entry; what was known of an inner archive comes after `!`.
+    pub fn in_entry(mut self, entry: &str) -> Self {
+        self.place.entry = Some(match self.place.entry {
+            Some(inner) => format!("{entry}!{inner}"),
+            None => entry.to_owned(),
+        });
+        self
+    }
+
+    /// The same, in this file.
+    pub fn in_file(mut self, file: &Path) -> Self {
+        self.place.file = Some(file.to_owned());
+        self
+    }
+
+    /// The same, under this subscript of an outer value.
+    pub fn under(mut self, subscript: impl fmt::Display) -> Self {
+        self.place.subscript = Some(format!("{subscript}{}", self.place.subscript.unwrap_or_default()));
+        self
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place, self.kind)
+    }
+}
+
+/// Prints what is known, each part followed by a colon.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", file.display())?;
+        }
+        if let Some(entry) = &self.entry {
+            write!(f, "{entry:?}: ")?;
+        }
+        match (self.offset, self.opcode) {
+            (Some(offset), Some(opcode)) => write!(f, "{opcode} at byte {offset}: ")?,
+            (Some(offset), None) => write!(f, "at byte {offset}: ")?,
+            (None, _) => {}
+        }
+        match &self.subscript {
+            Some(subscript) => write!(f, "{subscript}: "),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+impl From<FormatErrorKind> for FormatError {
+    fn from(kind: FormatErrorKind) -> Self {
+        Self { place: Box::default(), kind }
+    }
+}
+
+impl From<io::Error> for FormatErrorKind {
+    fn from(error: io::Error) -> Self {
+        Self::Io { kind: error.kind(), text: error.to_string() }
+    }
+}
+
+impl From<io::Error> for FormatError {
+    fn from(error: io::Error) -> Self {
+        FormatErrorKind::from(error).into()
+    }
+}
+
+impl From<FormatError> for Refusal {
+    fn from(error: FormatError) -> Self {
+        Self::new(error.kind(), error.to_string())
+    }
+}
+
+/// Text of the input as a message quotes it: its first 200 characters.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Refuses when there are more than the limit.
+pub(super) fn within(what: &'static str, found: u64, limit: u64) -> Result<(), FormatErrorKind> {
+    if found > limit { Err(FormatErrorKind::Limit { what, found, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_place_from_the_outside_in() {
+        let kind = FormatErrorKind::ForeignGlobal { module: "os".into(), name: "system".into() };
+        let error = FormatError::from(kind).at(12, Some("GLOBAL")).under("['a']").under("['b']");
+        let error = error.in_entry("archive/data.pkl").in_entry("m/model.pth").in_file(Path::new("w.zip"));
+        let refusal = Refusal::from(error);
+        assert_eq!(refusal.kind, RefusalKind::Unsafe);
+        assert_eq!(
+            refusal.message,
+            "w.zip: \"m/model.pth!archive/data.pkl\": GLOBAL at byte 12: ['b']['a']: \
+             the global os.system is not allowed"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_found() {
+        let error = FormatError::from(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(error.kind(), RefusalKind::NotFound);
+    }
+}

@@ -1,0 +1,26 @@
+//! Bytes <-> the nouns of [`contract`](crate::contract), under stated limits.
+//!
+//! Everything here reads files of strangers. Nothing in them is ever executed (LOD-09); no reader panics
+//! on any input; none allocates from a length that was not checked against the bytes that are there or
+//! against one of [`limits`]. A refusal is a [`FormatError`], which says where and what.
+//!
+//! Reading order: [`Archive`] (zip), [`pickle`] (Python's objects), [`state_dict`] (`model.pth`),
+//! [`BundleReader`] and [`write_bundle`] (`wts.h5.zip`), [`read_dataset`] (`.npz`). These readers take
+//! any bundle; what a network or a configuration must look like is decided elsewhere.
+
+mod archive;
+mod bundle;
+mod dataset;
+mod directory;
+mod error;
+pub mod limits;
+mod npy;
+pub mod pickle;
+pub mod state_dict;
+mod view;
+mod writer;
+
+pub use archive::{Archive, Entry};
+pub use bundle::{BundleReader, read_bundle, write_bundle};
+pub use dataset::{Dataset, read_dataset};
+pub use error::{FormatError, FormatErrorKind, Place};

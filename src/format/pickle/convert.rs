@@ -1,0 +1,273 @@
+//! From the objects of a pickle to the tree of values that the contract speaks of.
+
+use super::{
+    Global, Graph, Id, Node,
+    numpy::{Number, NumberType},
+};
+use crate::{
+    contract::{Map, Value},
+    format::{
+        FormatError, FormatErrorKind as Kind,
+        error::{excerpt, within},
+        limits::{MAX_PICKLE_DEPTH, MAX_PICKLE_NODES, MAX_VALUE_TEXT_BYTES},
+    },
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+impl Graph {
+    /// The tree under an object: a shared object comes back whole under each place that holds it.
+    ///
+    /// Paths become text and NumPy scalars plain numbers. Tuples become lists.
+    ///
+    /// # Errors
+    /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
+    /// a key that is not text and a type that has no value; `unsafe` for a tree of more than
+    /// [`MAX_PICKLE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
+    pub fn to_value(&self, id: Id) -> Result<Value> {
+        Tree { graph: self, open: Vec::new(), nodes: 0, text_bytes: 0 }.value(id)
+    }
+}
+
+struct Tree<'g> {
+    graph: &'g Graph,
+    /// The containers around the current object.
+    open: Vec<Id>,
+    nodes: u64,
+    text_bytes: u64,
+}
+
+impl Tree<'_> {
+    fn value(&mut self, id: Id) -> Result<Value> {
+        self.count()?;
+        let node = self.graph.node(id);
+        match node {
+            Node::None => Ok(Value::None),
+            Node::Bool(value) => Ok(Value::Bool(*value)),
+            Node::Int(value) => Ok(Value::Int(*value)),
+            Node::Float(value) => Ok(Value::Float(*value)),
+            Node::Text(text) => self.text(text).map(Value::Text),
+            Node::List(items) | Node::Tuple(items) => self.inside(id, |tree| tree.list(items)),
+            Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)),
+            Node::Call { global: Global::Path(separator), arguments, .. } => self.path(*separator, arguments),
+            Node::Call { global: Global::NumpyScalar, arguments, .. } => self.scalar(arguments),
+            Node::Bytes(_) | Node::Set(_) | Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => {
+                Err(unexpected("a plain value", node))
+            }
+        }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        self.nodes += 1;
+        Ok(within("objects in a value", self.nodes, MAX_PICKLE_NODES)?)
+    }
+
+    fn text(&mut self, text: &str) -> Result<String> {
+        self.text_bytes = self.text_bytes.saturating_add(text.len() as u64);
+        within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?;
+        Ok(text.to_owned())
+    }
+
+    fn inside(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<Value>) -> Result<Value> {
+        if self.open.contains(&id) {
+            return Err(Kind::ContainsItself(self.graph.node(id).type_name()).into());
+        }
+        self.open.push(id);
+        within("levels of containers", self.open.len() as u64, MAX_PICKLE_DEPTH)?;
+        let value = read(self);
+        self.open.pop();
+        value
+    }
+
+    fn list(&mut self, items: &[Id]) -> Result<Value> {
+        let item = |(index, id): (usize, &Id)| {
+            self.value(*id).map_err(|error| error.under(format_args!("[{index}]")))
+        };
+        items.iter().enumerate().map(item).collect::<Result<_>>().map(Value::List)
+    }
+
+    fn map(&mut self, pairs: &[(Id, Id)]) -> Result<Value> {
+        let mut map = Map::new();
+        for (key, value) in pairs {
+            let Node::Text(key) = self.graph.node(*key) else {
+                return Err(unexpected("a text key", self.graph.node(*key)));
+            };
+            let value = self.value(*value).map_err(|error| error.under(subscript(key)))?;
+            map.insert(self.text(key)?, value);
+        }
+        Ok(Value::Map(map))
+    }
+
+    /// The text that `str` gives for a path of these parts.
+    fn path(&mut self, separator: char, parts: &[Id]) -> Result<Value> {
+        let mut path = String::new();
+        for part in parts {
+            let node = self.graph.node(*part);
+            let Node::Text(text) = node else {
+                return Err(unexpected("the text of a path", node));
+            };
+            self.count()?;
+            if !path.is_empty() && !path.ends_with(separator) {
+                path.push(separator);
+            }
+            path.push_str(&self.text(text)?);
+        }
+        Ok(Value::Text(if path.is_empty() { ".".to_owned() } else { path }))
+    }
+
+    /// A NumPy scalar: its dtype, which may carry a byte order, and its bytes.
+    fn scalar(&self, arguments: &[Id]) -> Result<Value> {
+        let wrong = || Kind::Unexpected {
+            expected: "a NumPy scalar of a type and bytes",
+            found: "something else".into(),
+        };
+        let &[dtype, bytes] = arguments else { return Err(wrong().into()) };
+        let Node::Call { global: Global::NumpyDtype, arguments, state } = self.graph.node(dtype) else {
+            return Err(unexpected("a NumPy dtype", self.graph.node(dtype)));
+        };
+        let code = arguments.first().and_then(|code| self.graph.text(*code)).ok_or_else(wrong)?;
+        let state = state.and_then(|state| self.graph.sequence(state));
+        let order = state.and_then(|state| self.graph.text(*state.get(1)?));
+        let kind = NumberType::parse(code, order)?;
+        let Node::Bytes(bytes) = self.graph.node(bytes) else {
+            return Err(unexpected("the bytes of a NumPy scalar", self.graph.node(bytes)));
+        };
+        match kind.decode(bytes).ok_or_else(wrong)? {
+            Number::Bool(value) => Ok(Value::Bool(value)),
+            Number::Int(value) => Ok(Value::Int(i64::try_from(value).map_err(|_| Kind::IntTooLarge)?)),
+            Number::Float(value) => Ok(Value::Float(value)),
+            Number::Complex(..) => Err(Kind::Unsupported("a complex number in params".to_owned()).into()),
+        }
+    }
+}
+
+/// `['key']`, as Python would write it.
+pub(in crate::format) fn subscript(key: &str) -> String {
+    format!("['{}']", excerpt(key).escape_debug())
+}
+
+fn unexpected(expected: &'static str, node: &Node) -> FormatError {
+    Kind::Unexpected { expected, found: node.type_name().to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::{Allow, read};
+    use super::*;
+
+    fn value(bytes: &[u8]) -> Result<Value> {
+        let graph = read(bytes, Allow::VALUES).unwrap();
+        graph.to_value(graph.root())
+    }
+
+    fn list(items: Vec<Value>) -> Value {
+        Value::List(items)
+    }
+
+    #[test]
+    fn a_list_changed_after_it_was_shared_is_seen_through_each_alias() {
+        // x = []; [x, x] with 1 appended to x through the second alias.
+        let one = || list(vec![Value::Int(1)]);
+        assert_eq!(value(b"(]q\0h\0K\x01al.").unwrap(), list(vec![one(), one()]));
+    }
+
+    #[test]
+    fn a_dict_under_two_keys_comes_back_whole_under_both() {
+        let inner = Value::from(Map::from_iter([("k".to_owned(), Value::None)]));
+        let outer = Map::from_iter([("a".to_owned(), inner.clone()), ("b".to_owned(), inner)]);
+        assert_eq!(value(b"}(\x8c\x01a}\x94\x8c\x01kNs\x8c\x01bh\0u.").unwrap(), Value::from(outer));
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_value_counts_at_the_first_place() {
+        let value = value(b"}(\x8c\x01aK\x01\x8c\x01bK\x02\x8c\x01aK\x03u.").unwrap();
+        assert_eq!(value.to_string(), "{'a': 3, 'b': 2}");
+    }
+
+    #[test]
+    fn a_list_that_contains_itself_is_refused() {
+        let error = value(b"]q\0h\0a.").unwrap_err();
+        assert_eq!(
+            (error.place.subscript.as_deref(), error.kind),
+            (Some("[0]"), Kind::ContainsItself("list"))
+        );
+    }
+
+    #[test]
+    fn levels_are_bounded_without_deep_recursion() {
+        let deep = [vec![b']'; 200_000], vec![b'a'; 199_999], vec![b'.']].concat();
+        assert!(matches!(value(&deep).unwrap_err().kind, Kind::Limit { what: "levels of containers", .. }));
+    }
+
+    #[test]
+    fn sharing_does_not_expand_without_bound() {
+        // Each level holds the one below it ten times.
+        let mut bomb = b"]q\0".to_vec();
+        for level in 0..9u8 {
+            bomb.extend([b'0', b'(']);
+            bomb.extend([b'h', level].repeat(10));
+            bomb.extend([b'l', b'q', level + 1]);
+        }
+        bomb.push(b'.');
+        assert!(matches!(value(&bomb).unwrap_err().kind, Kind::Limit { what: "objects in a value", .. }));
+    }
+
+    #[test]
+    fn a_shared_text_does_not_expand_without_bound() {
+        let text = [&b"X\0\0\x10\0"[..], &[b'x'; 1 << 20], b"q\0"].concat();
+        let bomb = |times| value(&[b"(", &text[..], &b"h\0".repeat(times), b"l."].concat());
+        assert!(bomb(63).is_ok());
+        assert!(matches!(bomb(64).unwrap_err().kind, Kind::Limit { what: "bytes of text in a value", .. }));
+    }
+
+    #[test]
+    fn a_key_that_is_not_text_is_refused_at_its_place() {
+        let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
+        assert_eq!(error.to_string(), "['a']: expected a text key, found int");
+    }
+
+    #[test]
+    fn a_type_without_a_value_is_refused() {
+        for bytes in [&b"C\x01x."[..], b"\x8f.", b"cnumpy\ndtype\n."] {
+            assert!(matches!(
+                value(bytes).unwrap_err().kind,
+                Kind::Unexpected { expected: "a plain value", .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn paths_become_text() {
+        let path =
+            |class: &str, parts: &str| value(format!("cpathlib\n{class}\n({parts}tR.").as_bytes()).unwrap();
+        assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), Value::from("/a/b"));
+        assert_eq!(path("PosixPath", ""), Value::from("."));
+        assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), Value::from(r"C:\a\b"));
+    }
+
+    #[test]
+    fn numpy_scalars_become_numbers_in_the_byte_order_of_their_dtype() {
+        let scalar = |code: &str, order: &str, bytes: &[u8]| {
+            let dtype = format!("cnumpy\ndtype\n(V{code}\nI00\nI01\ntR(K\x03V{order}\nNtb");
+            value(
+                &[
+                    b"cnumpy._core.multiarray\nscalar\n(",
+                    dtype.as_bytes(),
+                    b"C",
+                    &[bytes.len() as u8],
+                    bytes,
+                    b"tR.",
+                ]
+                .concat(),
+            )
+        };
+        assert_eq!(scalar("f8", "<", &2.5f64.to_le_bytes()).unwrap(), Value::Float(2.5));
+        assert_eq!(scalar("f8", ">", &2.5f64.to_be_bytes()).unwrap(), Value::Float(2.5));
+        assert_eq!(scalar("b1", "|", &[1]).unwrap(), Value::Bool(true));
+        assert_eq!(scalar("i4", "<", &[0xfe, 0xff, 0xff, 0xff]).unwrap(), Value::Int(-2));
+        assert_eq!(scalar("u8", "<", &[0xff; 8]).unwrap_err().kind, Kind::IntTooLarge);
+        assert!(scalar("f8", "<", &[0; 7]).is_err());
+    }
+}

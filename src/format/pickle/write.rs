@@ -1,0 +1,235 @@
+//! Pickles of plain values, in the two protocols that bundles hold.
+
+use super::opcode::*;
+use crate::contract::Value;
+
+/// How many items Python sets with one opcode.
+const BATCH: usize = 1000;
+
+/// The protocols that a bundle holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// What `torch.save` writes and `torch.load(weights_only=True)` accepts.
+    Two,
+    /// What `dill.dump` writes: one frame, and everything that could be shared is remembered.
+    Four,
+}
+
+/// The pickle of a value. The same value gives the same bytes (BUN-15); [`Value::List`] becomes a `list`.
+///
+/// Floats keep their bits and integers their 64.
+pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
+    let mut writer = Writer::new(protocol);
+    writer.value(value);
+    writer.finish()
+}
+
+/// Appends opcodes to a pickle.
+pub(in crate::format) struct Writer {
+    protocol: Protocol,
+    body: Vec<u8>,
+}
+
+impl Writer {
+    pub(in crate::format) fn new(protocol: Protocol) -> Self {
+        Self { protocol, body: Vec::new() }
+    }
+
+    pub(in crate::format) fn finish(mut self) -> Vec<u8> {
+        self.body.push(STOP);
+        let mut pickle = match self.protocol {
+            Protocol::Two => vec![PROTO, 2],
+            Protocol::Four => vec![PROTO, 4, FRAME],
+        };
+        if self.protocol == Protocol::Four {
+            pickle.extend((self.body.len() as u64).to_le_bytes());
+        }
+        pickle.append(&mut self.body);
+        pickle
+    }
+
+    pub(in crate::format) fn value(&mut self, value: &Value) {
+        match value {
+            Value::None => self.body.push(NONE),
+            Value::Bool(value) => self.bool(*value),
+            Value::Int(value) => self.int(*value),
+            Value::Float(value) => {
+                self.body.push(BINFLOAT);
+                self.body.extend(value.to_be_bytes());
+            }
+            Value::Text(text) => self.text(text),
+            Value::List(items) => {
+                self.body.push(EMPTY_LIST);
+                self.memoize();
+                self.batches(items.iter(), [APPEND, APPENDS], Self::value);
+            }
+            Value::Map(map) => {
+                self.body.push(EMPTY_DICT);
+                self.memoize();
+                self.items(map.iter(), Self::value);
+            }
+        }
+    }
+
+    /// Sets these items of the dict on top of the stack.
+    pub(in crate::format) fn items<'v, V>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = (&'v String, V)>,
+        mut write: impl FnMut(&mut Self, V),
+    ) {
+        self.batches(items, [SETITEM, SETITEMS], |writer, (key, value)| {
+            writer.text(key);
+            write(writer, value);
+        });
+    }
+
+    pub(in crate::format) fn bool(&mut self, value: bool) {
+        self.body.push(if value { NEWTRUE } else { NEWFALSE });
+    }
+
+    pub(in crate::format) fn int(&mut self, value: i64) {
+        if let Ok(value) = u8::try_from(value) {
+            self.body.extend([BININT1, value]);
+        } else if let Ok(value) = u16::try_from(value) {
+            self.body.push(BININT2);
+            self.body.extend(value.to_le_bytes());
+        } else if let Ok(value) = i32::try_from(value) {
+            self.body.push(BININT);
+            self.body.extend(value.to_le_bytes());
+        } else {
+            // As few bytes as hold the sign, as Python does.
+            let bits = if value < 0 { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
+            let length = bits.div_ceil(8);
+            self.body.extend([LONG1, length as u8]);
+            self.body.extend(value.to_le_bytes().into_iter().take(length as usize));
+        }
+    }
+
+    pub(in crate::format) fn text(&mut self, text: &str) {
+        match (self.protocol, u8::try_from(text.len()), u32::try_from(text.len())) {
+            (Protocol::Four, Ok(length), _) => self.body.extend([SHORT_BINUNICODE, length]),
+            (_, _, Ok(length)) => {
+                self.body.push(BINUNICODE);
+                self.body.extend(length.to_le_bytes());
+            }
+            // Only protocol 4 knows it, and every Python that is in use reads it in any protocol.
+            (_, _, Err(_)) => {
+                self.body.push(BINUNICODE8);
+                self.body.extend((text.len() as u64).to_le_bytes());
+            }
+        }
+        self.body.extend(text.as_bytes());
+        self.memoize();
+    }
+
+    /// A tuple of what `write` writes.
+    pub(in crate::format) fn tuple(&mut self, write: impl FnOnce(&mut Self)) {
+        self.body.push(MARK);
+        write(self);
+        self.body.push(TUPLE);
+    }
+
+    pub(in crate::format) fn global(&mut self, module: &str, name: &str) {
+        self.body.push(GLOBAL);
+        self.body.extend([module, "\n", name, "\n"].concat().into_bytes());
+    }
+
+    /// Calls the global under the tuple on top of the stack.
+    pub(in crate::format) fn reduce(&mut self) {
+        self.body.push(REDUCE);
+    }
+
+    /// Replaces the tuple on top of the stack by the object that it names.
+    pub(in crate::format) fn persistent(&mut self) {
+        self.body.push(BINPERSID);
+    }
+
+    /// An `OrderedDict` without items.
+    pub(in crate::format) fn ordered_dict(&mut self) {
+        self.global("collections", "OrderedDict");
+        self.body.push(EMPTY_TUPLE);
+        self.reduce();
+    }
+
+    fn batches<T>(
+        &mut self,
+        mut items: impl ExactSizeIterator<Item = T>,
+        [one, many]: [u8; 2],
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        while items.len() > 0 {
+            let single = items.len() == 1;
+            if !single {
+                self.body.push(MARK);
+            }
+            items.by_ref().take(BATCH).for_each(|item| write(self, item));
+            self.body.push(if single { one } else { many });
+        }
+    }
+
+    /// Nothing here is shared, but dill remembers all of it, and numbers it by itself in protocol 4.
+    fn memoize(&mut self) {
+        if self.protocol == Protocol::Four {
+            self.body.push(MEMOIZE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::{Allow, read};
+    use super::*;
+    use crate::contract::Map;
+
+    fn returns(value: &Value) {
+        for protocol in [Protocol::Two, Protocol::Four] {
+            let graph = read(&write_value(value, protocol), Allow::VALUES).unwrap();
+            assert_eq!(graph.to_value(graph.root()).unwrap(), *value, "{protocol:?}");
+        }
+    }
+
+    #[test]
+    fn every_width_of_integer_comes_back() {
+        for bits in 0..64 {
+            for offset in -1..=1 {
+                returns(&Value::Int((1i64 << bits).wrapping_add(offset)));
+                returns(&Value::Int((1i64 << bits).wrapping_neg().wrapping_add(offset)));
+            }
+        }
+    }
+
+    #[test]
+    fn floats_keep_their_bits() {
+        let payload = f64::from_bits(0x7ff8_0000_dead_beef);
+        for value in
+            [0.0, -0.0, 1e-308, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, payload, f64::MIN_POSITIVE / 4.0]
+        {
+            returns(&Value::Float(value));
+        }
+    }
+
+    #[test]
+    fn text_of_every_length_and_batches_of_items_come_back() {
+        for length in [0, 255, 256] {
+            returns(&Value::from("é".repeat(length)));
+        }
+        for length in [0, 1, 2, 999, 1000, 1001, 2001] {
+            returns(&Value::List(vec![Value::None; length]));
+            returns(&Value::Map((0..length).map(|key| (key.to_string(), Value::Bool(true))).collect()));
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_the_very_bytes_that_dill_writes() {
+        let models = Value::List(vec![Value::from("autoencoder"), Value::from("d")]);
+        let map = Map::from_iter([
+            ("models".to_owned(), models),
+            ("version".to_owned(), Value::from("2.0-pytorch")),
+        ]);
+        let expected = b"\x80\x04\x95\x3c\0\0\0\0\0\0\0}\x94(\x8c\x06models\x94]\x94(\x8c\x0bautoencoder\x94\
+            \x8c\x01d\x94e\x8c\x07version\x94\x8c\x0b2.0-pytorch\x94u.";
+        assert_eq!(write_value(&Value::from(map), Protocol::Four), expected);
+    }
+}

@@ -1,0 +1,60 @@
+//! Zip archives that have the same bytes whenever their entries have (BUN-15).
+
+use std::io::{Seek, Write};
+
+use zip::{CompressionMethod, DateTime, System, ZipWriter, result::ZipError, write::SimpleFileOptions};
+
+use super::FormatErrorKind as Kind;
+
+/// Entries from this size on need 64-bit sizes, and the writer must know before it starts.
+const LARGE_FILE_BYTES: u64 = 0xffff_ffff;
+
+/// Bytes that torch aligns its entries to, and the tag of the padding that does it.
+const TORCH_ALIGNMENT: (u16, u16) = (64, 0x4246);
+
+/// How the data of entries is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// One after the other.
+    Packed,
+    /// At multiples of 64 bytes, so that torch can map them into memory.
+    Aligned,
+}
+
+/// Writes an archive of stored regular files with unix mode 0644 (BUN-02) and one fixed time.
+pub(super) struct ArchiveWriter<W: Write + Seek> {
+    zip: ZipWriter<W>,
+    options: SimpleFileOptions,
+}
+
+impl<W: Write + Seek> ArchiveWriter<W> {
+    pub(super) fn new(writer: W, placement: Placement) -> Self {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(DateTime::default())
+            .system(System::Unix)
+            .unix_permissions(0o644);
+        let (alignment, tag) = TORCH_ALIGNMENT;
+        let options = match placement {
+            Placement::Packed => options,
+            Placement::Aligned => options.with_alignment_and_header_id(alignment, tag),
+        };
+        Self { zip: ZipWriter::new(writer), options }
+    }
+
+    /// Appends an entry.
+    pub(super) fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<(), Kind> {
+        let options = self.options.large_file(bytes.len() as u64 >= LARGE_FILE_BYTES);
+        self.zip.start_file(name, options).map_err(failed)?;
+        Ok(self.zip.write_all(bytes)?)
+    }
+
+    /// Writes the directory and gives the writer back.
+    pub(super) fn finish(self) -> Result<W, Kind> {
+        self.zip.finish().map_err(failed)
+    }
+}
+
+fn failed(error: ZipError) -> Kind {
+    std::io::Error::from(error).into()
+}
