@@ -1,0 +1,165 @@
+//! The reference: the contract as a program, without torch.
+//!
+//! It reads like the contract: `store` is bundles (sections B and C), `workflow` is orchestration
+//! (section D), `network` is the layout that strict loading holds a state against. Every decision is
+//! taken from a [`Policy`], so that a mutant needs no seam of its own.
+
+mod network;
+mod store;
+mod workflow;
+
+use indexmap::IndexMap;
+
+pub use self::{network::Blueprint, workflow::intensity_scale};
+
+use self::store::TrainedModels;
+use super::{Implementation, Session, World};
+use crate::contract::{
+    Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind, SavedModels, Value,
+    answer::{Loaded, Models, Workflow},
+    bridge,
+    operation::{
+        CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
+        SetParams, UpdateLegacyDict,
+    },
+};
+
+/// The reference, or the reference under another policy and name.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    name: &'static str,
+    policy: Policy,
+}
+
+impl Reference {
+    /// The implementation that obeys the contract.
+    pub const CONTRACT: Self = Self { name: "reference", policy: Policy::CONTRACT };
+
+    /// The reference under another policy.
+    pub fn with_policy(name: &'static str, policy: Policy) -> Self {
+        Self { name, policy }
+    }
+
+    pub(super) fn session(&self, world: World) -> ReferenceSession {
+        ReferenceSession { policy: self.policy, world, models: IndexMap::new() }
+    }
+}
+
+impl Implementation for Reference {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn supports(&self, _need: &str) -> bool {
+        false
+    }
+
+    fn start(&self, world: World) -> Box<dyn Session> {
+        Box::new(self.session(world))
+    }
+}
+
+/// The reference at work: a world, and the models by the name they were left under.
+#[derive(Debug)]
+pub(super) struct ReferenceSession {
+    policy: Policy,
+    pub(super) world: World,
+    models: IndexMap<String, TrainedModels>,
+}
+
+impl ReferenceSession {
+    fn keep(&mut self, name: &str, models: TrainedModels) -> Models {
+        let described = models.states.iter().map(|(name, state)| (name.clone(), state.into())).collect();
+        // Taken out first, so that a name used again counts as the latest.
+        self.models.shift_remove(name);
+        self.models.insert(name.to_owned(), models);
+        described
+    }
+}
+
+impl Session for ReferenceSession {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        self.world.params = ParamsStore::new();
+        self.models.clear();
+        Ok(())
+    }
+
+    fn params(&mut self) -> Result<Params, Refusal> {
+        Ok(self.world.params.snapshot())
+    }
+
+    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        self.world.params.update(request.values.clone());
+        Ok(())
+    }
+
+    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
+        let config = request.config.construct()?;
+        bridge::update_legacy_dict(&mut self.world.params, &config, self.policy.bridged_none);
+        Ok(())
+    }
+
+    /// Networks are laid out from the configuration given, in a store of their own: making models says
+    /// nothing about the params of the process.
+    fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
+        let mut own = ParamsStore::new();
+        bridge::update_legacy_dict(&mut own, &request.config.construct()?, self.policy.bridged_none);
+        let both = || ROLES.map(str::to_owned).to_vec();
+        let mut models = TrainedModels::default();
+        for name in request.only.clone().unwrap_or_else(both) {
+            let state = match request.sentinels.get(&name) {
+                Some(sentinel) => sentinel_state(&name, sentinel),
+                None => ModelState::Network(Blueprint::of(&name, &own)?.fresh(request.seed)),
+            };
+            models.states.insert(name, state);
+        }
+        Ok(self.keep(&request.name, models))
+    }
+
+    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
+        let config = request.config.construct()?;
+        let base = self.world.path(&request.base_path);
+        let chosen = match self.policy.saved_models {
+            SavedModels::Given => self.models.get(&request.models),
+            SavedModels::Latest => self.models.values().last(),
+        };
+        let models = chosen.ok_or_else(|| {
+            Refusal::new(RefusalKind::InvalidValue, format!("no models were left under {:?}", request.models))
+        })?;
+        let scale = request.intensity_scale;
+        store::save_torch_bundle(&self.policy, &mut self.world.params, models, &base, &config, scale)
+    }
+
+    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
+        let base = self.world.path(&request.base_path);
+        let (models, params) = store::load_torch_bundle(&self.policy, &mut self.world.params, &base)?;
+        Ok(Loaded { models: self.keep(&request.name, models), params })
+    }
+
+    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
+        let config = request.config.construct()?;
+        let data = self.world.path(&request.train_data);
+        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.world, &data, &config)?;
+        Ok(Workflow {
+            amplitude: None,
+            phase: None,
+            models: self.keep(&request.name, trained.models),
+            intensity_scale: trained.intensity_scale,
+            train_loss: trained.train_loss,
+        })
+    }
+
+    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
+        let directory = self.world.path(&request.bundle_dir);
+        let store = &mut self.world.params;
+        let (models, params) = workflow::load_inference_bundle_torch(&self.policy, store, &directory)?;
+        Ok(Loaded { models: self.keep(&request.name, models), params })
+    }
+}
+
+fn sentinel_state(name: &str, sentinel: &str) -> ModelState {
+    ModelState::Sentinel(Map::from_iter([
+        (ModelState::SENTINEL_KEY.to_owned(), Value::from(sentinel)),
+        ("name".to_owned(), Value::from(name)),
+    ]))
+}

@@ -1,0 +1,37 @@
+//! What an implementation in this process may see of the world.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::contract::ParamsStore;
+
+/// A root directory, an environment and a params store, owned by one session.
+///
+/// It stands for what a process has once: a session reads and changes this and never the real working
+/// directory, environment or globals.
+#[derive(Debug)]
+pub struct World {
+    root: PathBuf,
+    environment: BTreeMap<String, String>,
+    /// The params of the process.
+    pub params: ParamsStore,
+}
+
+impl World {
+    /// A world as a new process finds it.
+    pub fn new(root: PathBuf, environment: BTreeMap<String, String>) -> Self {
+        Self { root, environment, params: ParamsStore::new() }
+    }
+
+    /// Where a path leads: a relative one starts at the root, as at a working directory.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(Path::new(path))
+    }
+
+    /// One variable of the environment.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+}
