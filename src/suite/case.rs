@@ -1,0 +1,346 @@
+//! Cases: what a case file says, checked against itself and against the suite before anything runs.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    action::Action,
+    document::Document,
+    error::{SuiteError, position},
+    expectation::{Expectation, ExpectationTable},
+    preset::Presets,
+};
+use crate::contract::{Digest, Value};
+
+/// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
+/// each of its examples.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `area/name`, from the file's place.
+    pub id: String,
+    /// The folder it stands in.
+    pub area: String,
+    /// The file, from the suite's root.
+    pub file: String,
+    /// What it states, in a line.
+    pub title: String,
+    /// The requirements it is about.
+    pub requires: Vec<String>,
+    /// What an implementation must be able to do for it, beyond the operations.
+    pub needs: Vec<String>,
+    /// SHA-256 of steps, expectations, red entries and the fixtures they name, in hexadecimal. The title,
+    /// the reasons and comments are outside it.
+    pub digest: String,
+    /// Where it has been seen to fail, and at what.
+    pub red: Vec<Red>,
+}
+
+/// A stub or mutant on which one expectation of the case fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Red {
+    /// The implementation.
+    pub on: String,
+    /// The expectation.
+    pub fails: String,
+}
+
+/// A case with one example filled in.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The case's id, with `[example]` where it has examples.
+    pub id: String,
+    /// The case it is a check of.
+    pub case: Arc<Case>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// An operation, and what must hold after it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operation.
+    pub action: Action,
+    /// The line of the operation, from 1.
+    pub line: usize,
+    /// What must hold; an operation without expectations must not be refused.
+    pub expectations: Vec<NamedExpectation>,
+}
+
+/// An expectation, by the name that red entries use.
+#[derive(Clone, Debug)]
+pub struct NamedExpectation {
+    /// The name.
+    pub name: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What must hold.
+    pub expectation: Expectation,
+}
+
+/// What a case is held against while it is read.
+pub(super) struct Surroundings<'a> {
+    pub(super) requirements: &'a [&'a str],
+    pub(super) implementations: &'a [&'a str],
+    pub(super) fixture: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseTable {
+    title: String,
+    requires: Vec<Spanned<String>>,
+    #[serde(default)]
+    needs: Vec<String>,
+    steps: Vec<StepTable>,
+    #[serde(default)]
+    red: Vec<RedTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    #[serde(rename = "do")]
+    action: Spanned<Action>,
+    #[serde(default)]
+    expect: IndexMap<Spanned<String>, Spanned<ExpectationTable>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedTable {
+    on: Spanned<String>,
+    fails: Spanned<String>,
+}
+
+/// Where a step and its expectations stand.
+struct Spans {
+    action: Range<usize>,
+    expectations: Vec<Range<usize>>,
+}
+
+impl Case {
+    /// Reads the case file `cases/<area>/<name>.toml`: its checks, each with the case.
+    pub(super) fn read<'i>(
+        document: &'i Document,
+        presets: &Presets<'i>,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Check>, SuiteError> {
+        let whole = 0..0;
+        let place = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
+        let Some((area, _)) = place.and_then(|place| place.rsplit_once('/')) else {
+            return Err(
+                document.error(whole, "a case stands in a folder of its area: cases/<area>/<name>.toml")
+            );
+        };
+        let id = place.unwrap_or_default();
+
+        let mut tree = document.parse()?;
+        let examples = take_examples(document, tree.get_mut())?;
+        let mut checks = Vec::new();
+        let mut canonical = String::new();
+        let mut fixtures = BTreeMap::new();
+        let mut head = None;
+        for (example, fields) in &examples {
+            let mut filled = tree.clone();
+            document.fill_in(filled.get_mut(), fields)?;
+            presets.expand(document, filled.get_mut())?;
+            canonical.push_str(&canonical_text(document, filled.clone())?);
+            let table: CaseTable = document.typed(filled)?;
+            let steps = table.steps.into_iter().map(|step| Step::read(document, step));
+            let steps = steps.collect::<Result<Vec<_>, _>>()?;
+            let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
+            for (step, spans) in &steps {
+                fixtures
+                    .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
+            }
+            references(document, &steps)?;
+            checks.push((check, steps.into_iter().map(|(step, _)| step).collect::<Vec<_>>()));
+            head = Some((table.title, table.requires, table.needs, table.red));
+        }
+        let Some((title, requires, needs, red)) = head else {
+            return Err(
+                document.error(whole, "the case has an empty table of examples, so that nothing is run")
+            );
+        };
+        requirements(document, &requires, around)?;
+        let red = red_entries(document, red, checks.first().map_or(&[], |(_, steps)| steps), around)?;
+        for (fixture, span) in fixtures {
+            let bytes = (around.fixture)(&fixture).map_err(|error| {
+                document.error(span, format!("the fixture {fixture:?} cannot be had: {error}"))
+            })?;
+            canonical.push_str(&format!("\n{fixture} {}", Digest::of(&bytes)));
+        }
+        let case = Arc::new(Self {
+            id: id.to_owned(),
+            area: area.to_owned(),
+            file: document.file.clone(),
+            title,
+            requires: requires.into_iter().map(Spanned::into_inner).collect(),
+            needs,
+            digest: Digest::of(canonical.as_bytes()).to_string(),
+            red,
+        });
+        let with_case = |(id, steps)| Check { id, case: Arc::clone(&case), steps };
+        Ok(checks.into_iter().map(with_case).collect())
+    }
+}
+
+impl Step {
+    fn read(document: &Document, table: StepTable) -> Result<(Self, Spans), SuiteError> {
+        let line = |span: Range<usize>| position(&document.text, span.start).0;
+        let mut spans = Spans { action: table.action.span(), expectations: Vec::new() };
+        let mut expectations = Vec::new();
+        for (name, expectation) in table.expect {
+            let span = expectation.span();
+            let expectation = Expectation::try_from(expectation.into_inner())
+                .map_err(|message| document.error(span.clone(), message))?;
+            spans.expectations.push(span);
+            let at = line(name.span());
+            expectations.push(NamedExpectation { name: name.into_inner(), line: at, expectation });
+        }
+        let step = Self { action: table.action.into_inner(), line: line(spans.action.clone()), expectations };
+        Ok((step, spans))
+    }
+}
+
+/// The examples by name, taken out of the tree; one without name and fields when there are none.
+fn take_examples<'i>(
+    document: &Document,
+    tree: &mut DeTable<'i>,
+) -> Result<Vec<(Option<String>, DeTable<'i>)>, SuiteError> {
+    let Some(examples) = tree.remove("examples") else {
+        return Ok(vec![(None, DeTable::new())]);
+    };
+    let span = examples.span();
+    let DeValue::Table(examples) = examples.into_inner() else {
+        return Err(document.error(span, "examples are tables by name: [examples.<name>]"));
+    };
+    let mut named = Vec::new();
+    for (name, fields) in examples {
+        let DeValue::Table(fields) = fields.into_inner() else {
+            return Err(document.error(name.span(), "an example is a table of fields"));
+        };
+        named.push((Some(name.get_ref().to_string()), fields));
+    }
+    Ok(named)
+}
+
+/// The part of a case that its digest covers, in one spelling.
+fn canonical_text(document: &Document, tree: Spanned<DeTable<'_>>) -> Result<String, SuiteError> {
+    let mut value: Value = document.typed(tree)?;
+    if let Value::Map(case) = &mut value {
+        case.shift_remove("title");
+    }
+    without_reasons(&mut value);
+    Ok(value.to_string())
+}
+
+fn without_reasons(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            if let Some(Value::Map(expectations)) = map.get_mut("expect") {
+                for expectation in expectations.values_mut() {
+                    if let Value::Map(expectation) = expectation {
+                        expectation.shift_remove("because");
+                    }
+                }
+            }
+            map.values_mut().for_each(without_reasons);
+        }
+        Value::List(items) => items.iter_mut().for_each(without_reasons),
+        _ => {}
+    }
+}
+
+fn requirements(
+    document: &Document,
+    requires: &[Spanned<String>],
+    around: &Surroundings<'_>,
+) -> Result<(), SuiteError> {
+    if requires.is_empty() {
+        return Err(document.error(0..0, "the case is about no requirement"));
+    }
+    match requires.iter().find(|id| !around.requirements.contains(&id.get_ref().as_str())) {
+        Some(id) => Err(document.unknown(id, "requirement", around.requirements)),
+        None => Ok(()),
+    }
+}
+
+/// Red entries must name what exists; expectations must be there, and each under one name only.
+fn red_entries(
+    document: &Document,
+    red: Vec<RedTable>,
+    steps: &[Step],
+    around: &Surroundings<'_>,
+) -> Result<Vec<Red>, SuiteError> {
+    let expectations = steps.iter().flat_map(|step| &step.expectations);
+    let names: Vec<&str> = expectations.map(|expectation| expectation.name.as_str()).collect();
+    if names.is_empty() {
+        return Err(document.error(0..0, "the case expects nothing, so that it could not fail"));
+    }
+    if let Some(twice) =
+        names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|n| n == *name))
+    {
+        return Err(document.error(0..0, format!("two expectations are called {:?}", twice.1)));
+    }
+    if red.is_empty() {
+        return Err(document.error(0..0, "the case has no red entry: say on what it fails, and at what"));
+    }
+    let mut entries = Vec::new();
+    for RedTable { on, fails } in red {
+        if !around.implementations.contains(&on.get_ref().as_str()) {
+            return Err(document.unknown(&on, "implementation", around.implementations));
+        }
+        if !names.contains(&fails.get_ref().as_str()) {
+            return Err(document.unknown(&fails, "expectation", &names));
+        }
+        entries.push(Red { on: on.into_inner(), fails: fails.into_inner() });
+    }
+    Ok(entries)
+}
+
+/// Every `$name` must be one that an earlier step left, or this one leaves, or that always exists.
+fn references(document: &Document, steps: &[(Step, Spans)]) -> Result<(), SuiteError> {
+    let mut known: IndexMap<String, Option<&'static [&'static str]>> =
+        ["work", "params", "archive", "none"].map(|name| (name.to_owned(), None)).into();
+    for (step, spans) in steps {
+        refer(document, &step.action.references(), &known, &spans.action)?;
+        if let Some(name) = step.action.answer_name() {
+            known.insert(name.to_owned(), step.action.answer_fields());
+        }
+        for (named, span) in step.expectations.iter().zip(&spans.expectations) {
+            refer(document, &named.expectation.condition.references(), &known, span)?;
+        }
+    }
+    Ok(())
+}
+
+fn refer(
+    document: &Document,
+    texts: &[&str],
+    known: &IndexMap<String, Option<&'static [&'static str]>>,
+    span: &Range<usize>,
+) -> Result<(), SuiteError> {
+    for text in texts {
+        let Some(reference) = text.strip_prefix('$').filter(|rest| !rest.starts_with('$')) else { continue };
+        let mut parts = reference.split(['.', '/']);
+        let name = Spanned::new(span.clone(), parts.next().unwrap_or_default().to_owned());
+        let Some(fields) = known.get(name.get_ref()) else {
+            let known: Vec<&str> = known.keys().map(String::as_str).collect();
+            return Err(document.unknown(&name, "name after $", &known));
+        };
+        if let (Some(fields), Some(field)) = (fields, parts.next())
+            && !fields.contains(&field)
+        {
+            let field = Spanned::new(span.clone(), field.to_owned());
+            return Err(document.unknown(&field, &format!("field of ${}", name.get_ref()), fields));
+        }
+    }
+    Ok(())
+}
