@@ -1,0 +1,83 @@
+//! The time of day, and the stamps that name reports.
+
+use std::{fmt, str::FromStr};
+
+use jiff::{Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+const FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
+
+/// A UTC time to the second, spelled so that it can name a directory: `2025-10-17T112849Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Stamp(DateTime);
+
+/// A text that is not a stamp.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a stamp; one looks like 2025-10-17T112849Z (UTC)")]
+pub struct NotAStamp(String);
+
+impl Stamp {
+    /// The present second.
+    pub fn now() -> Self {
+        let now = TimeZone::UTC.to_datetime(Timestamp::now());
+        Self(now.with().subsec_nanosecond(0).build().unwrap_or(now))
+    }
+
+    /// The stamp as RFC 3339 writes it, for files that other tools read: `2025-10-17T11:28:49Z`.
+    pub fn rfc3339(self) -> String {
+        format!("{}Z", self.0)
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.strftime(FORMAT).to_string())
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = NotAStamp;
+
+    /// Exactly the one spelling: what is parsed prints as it was.
+    fn from_str(text: &str) -> Result<Self, NotAStamp> {
+        let parsed = strtime::parse(FORMAT, text).and_then(|parsed| parsed.to_datetime()).map(Self);
+        parsed.ok().filter(|stamp| stamp.to_string() == text).ok_or_else(|| NotAStamp(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Stamp {
+    type Error = NotAStamp;
+
+    fn try_from(text: String) -> Result<Self, NotAStamp> {
+        text.parse()
+    }
+}
+
+impl From<Stamp> for String {
+    fn from(stamp: Stamp) -> Self {
+        stamp.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("2025-10-17T112849Z", true)]
+    #[case("2024-02-29T235959Z", true)]
+    #[case("2025-10-17T11:28:49Z", false)]
+    #[case("2025-10-17T112849", false)]
+    #[case("2025-1-7T112849Z", false)]
+    #[case("2025-02-30T112849Z", false)]
+    #[case("../2025-10-17T112849Z", false)]
+    #[case("", false)]
+    fn only_the_one_spelling_is_a_stamp(#[case] text: &str, #[case] is_stamp: bool) {
+        let parsed = text.parse::<Stamp>();
+        assert_eq!(parsed.is_ok(), is_stamp, "{parsed:?}");
+        assert!(parsed.is_err() || parsed.is_ok_and(|stamp| stamp.to_string() == text));
+    }
+}

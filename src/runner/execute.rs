@@ -1,0 +1,205 @@
+//! Runs one check on one implementation, step by step.
+
+use std::{collections::BTreeMap, fs};
+
+use super::{
+    outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
+    sandbox::Sandbox,
+    scope::{Around, Scope},
+};
+use crate::{
+    contract::{
+        ARCHIVE_NAME, Refusal, Value,
+        answer::models_value,
+        operation::{
+            ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
+            SaveTorchBundle, SetParams, UpdateLegacyDict,
+        },
+    },
+    implementation::{Implementation, Session, World},
+    suite::{Action, Check, Condition, Contradiction, Step, Suite},
+};
+
+/// The longest text that a failure shows of either side, in bytes.
+const MAX_SHOWN_BYTES: usize = 4096;
+
+/// What a check came to: how it ended, and what is left in its sandbox to look at.
+pub(super) struct Finished {
+    pub(super) ended: Ended,
+    pub(super) scope: Scope,
+}
+
+/// Runs a check to its end, or to the first step that does not hold; tells each step as it is done.
+pub(super) fn run(
+    check: &Check,
+    implementation: &dyn Implementation,
+    suite: &Suite,
+    sandbox: Sandbox,
+    environment: &BTreeMap<String, String>,
+    tell: &dyn Fn(StepOutcome),
+) -> Finished {
+    let world = World::new(sandbox.root().to_owned(), environment.clone());
+    let mut scope = Scope::new(sandbox);
+    if let Some(need) = check.case.needs.iter().find(|need| !implementation.supports(need)) {
+        return Finished { ended: Ended::Unsupported { need: need.clone() }, scope };
+    }
+    let mut session = implementation.start(world);
+    for step in &check.steps {
+        match run_step(step, session.as_mut(), suite, &mut scope) {
+            Err(detail) => {
+                let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
+                return Finished { ended: Ended::HarnessError { detail }, scope };
+            }
+            Ok(outcome) => {
+                let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
+                // A refusal that no expectation speaks of is a failure, whatever else held.
+                let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
+                tell(outcome);
+                if stopped {
+                    return Finished { ended: Ended::Stopped, scope };
+                }
+                if failed {
+                    break;
+                }
+            }
+        }
+    }
+    Finished { ended: Ended::Completed, scope }
+}
+
+fn expects_refusal(step: &Step) -> bool {
+    step.expectations.iter().any(|named| matches!(named.expectation.condition, Condition::Refused(_)))
+}
+
+fn run_step(
+    step: &Step,
+    session: &mut dyn Session,
+    suite: &Suite,
+    scope: &mut Scope,
+) -> Result<StepOutcome, String> {
+    let params = |session: &mut dyn Session, wanted: bool| match wanted {
+        true => session.params().map(|params| Value::Map(params.0)).map_err(|refusal| refusal.to_string()),
+        false => Err("no expectation asked for the params".to_owned()),
+    };
+    let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
+    let before = params(session, conditions().any(|condition| matches!(condition, Condition::Unchanged)));
+    let answered = act(&step.action, session, suite, scope)?;
+    let speaks_of_params = |condition: &Condition| {
+        matches!(condition, Condition::Unchanged)
+            || condition.references().iter().any(|text| text.starts_with("$params"))
+    };
+    let after = params(session, conditions().any(speaks_of_params));
+
+    let refusal = match answered {
+        Ok(answer) => {
+            if let (Some(name), Some(answer)) = (step.action.answer_name(), answer) {
+                scope.remember(name, answer);
+            }
+            None
+        }
+        Err(refusal) => Some(refusal),
+    };
+    let answer = step.action.answer_name().map(str::to_owned);
+    scope.enter(Around { operation: step.action.name(), answer, refusal, before, after });
+
+    let judged = step.expectations.iter().map(|named| ExpectationOutcome {
+        name: named.name.clone(),
+        line: named.line,
+        because: named.expectation.because.clone(),
+        failure: named.expectation.condition.judge(scope).err().map(|found| failure(scope, &found)),
+    });
+    Ok(StepOutcome {
+        operation: step.action.name().to_owned(),
+        line: step.line,
+        expectations: judged.collect(),
+        refused: scope
+            .refusal()
+            .map(|refusal| Refusal::new(refusal.kind, scope.sandbox.shown(&refusal.message))),
+    })
+}
+
+fn failure(scope: &Scope, found: &Contradiction) -> Failure {
+    let shown = |text: &str| {
+        let mut text = scope.sandbox.shown(text);
+        if text.len() > MAX_SHOWN_BYTES {
+            let cut = (0..=MAX_SHOWN_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+            text.truncate(cut);
+            text.push_str(" [cut]");
+        }
+        text
+    };
+    Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
+}
+
+/// What an operation answered, or its refusal; the outer error is the harness's own.
+type Answered = Result<Result<Option<Value>, Refusal>, String>;
+
+fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Scope) -> Answered {
+    let nothing = |result: Result<(), Refusal>| result.map(|()| None);
+    let answer = |value: Value| Some(value);
+    Ok(match action {
+        Action::Reset {} => nothing(session.reset()),
+        Action::SetParams(request) => {
+            nothing(session.set_params(&SetParams { values: scope.resolve_map(&request.values)? }))
+        }
+        Action::UpdateLegacyDict(request) => {
+            nothing(session.update_legacy_dict(&UpdateLegacyDict { config: config(&request.config, scope)? }))
+        }
+        Action::CreateModels(request) => {
+            let request = CreateModels { config: config(&request.config, scope)?, ..request.clone() };
+            session.create_models(&request).map(|models| answer(models_value(&models)))
+        }
+        Action::SaveTorchBundle(request) => {
+            scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
+            nothing(session.save_torch_bundle(&SaveTorchBundle {
+                models: request.models.trim_start_matches('$').to_owned(),
+                base_path: Sandbox::given(&request.base_path)?,
+                config: config(&request.config, scope)?,
+                intensity_scale: request.intensity_scale,
+            }))
+        }
+        Action::LoadTorchBundle(request) => {
+            scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
+            let base_path = Sandbox::given(&request.base_path)?;
+            let request = LoadTorchBundle { base_path, name: request.name.clone() };
+            session.load_torch_bundle(&request).map(|loaded| answer(Value::from(&loaded)))
+        }
+        Action::RunCdiExampleTorch(request) => {
+            let output = request.config.values.get("output_dir").and_then(Value::as_text);
+            if let Some(Ok(directory)) = output.map(|text| scope.sandbox.path(text)) {
+                scope.point_at(directory.join(ARCHIVE_NAME));
+            }
+            let request = RunCdiExampleTorch {
+                train_data: Sandbox::given(&request.train_data)?,
+                config: config(&request.config, scope)?,
+                name: request.name.clone(),
+            };
+            session.run_cdi_example_torch(&request).map(|workflow| answer(Value::from(&workflow)))
+        }
+        Action::LoadInferenceBundleTorch(request) => {
+            scope.point_at(scope.sandbox.path(&request.bundle_dir)?.join(ARCHIVE_NAME));
+            let bundle_dir = Sandbox::given(&request.bundle_dir)?;
+            let request = LoadInferenceBundleTorch { bundle_dir, name: request.name.clone() };
+            session.load_inference_bundle_torch(&request).map(|loaded| answer(Value::from(&loaded)))
+        }
+        Action::PlaceFixture(request) => {
+            let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
+            scope.sandbox.place(&request.at, &bytes)?;
+            Ok(None)
+        }
+        Action::ReadSidecar(request) => {
+            let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
+            Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?))
+        }
+        Action::CopyFile(request) => {
+            let bytes = fs::read(scope.sandbox.path(&request.from)?);
+            let bytes = bytes.map_err(|error| format!("{} cannot be read: {error}", request.from))?;
+            scope.sandbox.place(&request.to, &bytes)?;
+            Ok(None)
+        }
+    })
+}
+
+fn config(request: &ConfigRequest, scope: &Scope) -> Result<ConfigRequest, String> {
+    Ok(ConfigRequest { kind: request.kind, values: scope.resolve_map(&request.values)? })
+}

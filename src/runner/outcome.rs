@@ -1,0 +1,268 @@
+//! What a run observed, and what it means.
+//!
+//! An outcome records facts; a verdict is folded from them each time it is asked for and never stored
+//! as a judgement of its own. Everything here is what `results.json` holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::Refusal;
+
+/// Which of the two phases a check was run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// On something that breaks the requirement: the stated expectation must fail.
+    Red,
+    /// On what is to be judged: every expectation must hold.
+    Green,
+}
+
+impl Phase {
+    /// The word used in file names and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Green => "green",
+        }
+    }
+}
+
+/// One check on one implementation: what was run, and what was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The check: `area/case`, with `[example]` where the case has examples.
+    pub check: String,
+    /// The case's title.
+    pub title: String,
+    /// The case's digest: SHA-256 in hexadecimal.
+    pub digest: String,
+    /// The case's file, from the suite's root.
+    pub file: String,
+    /// The ids of the requirements the case is about.
+    pub requires: Vec<String>,
+    /// The implementation it was run on.
+    pub implementation: String,
+    /// Why it was run.
+    pub phase: Phase,
+    /// In a red phase, the expectation that must fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must_fail: Option<String>,
+    /// The steps that were reached, in order.
+    pub steps: Vec<StepOutcome>,
+    /// How it ended.
+    pub ended: Ended,
+    /// Files left under the work directory, in the order of their paths.
+    pub written: Vec<WrittenFile>,
+    /// Wall time in milliseconds.
+    pub milliseconds: u64,
+}
+
+/// How a check ended, apart from what its expectations say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum Ended {
+    /// It came to its end, or to the first step with a failed expectation.
+    Completed,
+    /// A step that states no expectation was refused, so that the rest could not be run.
+    Stopped,
+    /// The implementation cannot do what the case needs.
+    Unsupported {
+        /// What it cannot do.
+        need: String,
+    },
+    /// No answer within the deadline.
+    Timeout {
+        /// The deadline in milliseconds.
+        milliseconds: u64,
+    },
+    /// The implementation panicked or died.
+    Crash {
+        /// What was heard of it.
+        detail: String,
+    },
+    /// The implementation's answer was not of the protocol.
+    ProtocolError {
+        /// What was wrong with it.
+        detail: String,
+    },
+    /// The harness failed, not the implementation.
+    HarnessError {
+        /// What failed.
+        detail: String,
+    },
+    /// It was not run: the run was interrupted before.
+    NotRun,
+}
+
+/// One step that was reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepOutcome {
+    /// The operation's name.
+    pub operation: String,
+    /// The line of the case file where the step stands, from 1.
+    pub line: usize,
+    /// The refusal, when the operation was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// What became of each expectation, in the order of the file.
+    pub expectations: Vec<ExpectationOutcome>,
+}
+
+/// One expectation that was judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExpectationOutcome {
+    /// Its name.
+    pub name: String,
+    /// The line of the case file where it stands, from 1.
+    pub line: usize,
+    /// Why it must hold, in its author's words.
+    pub because: String,
+    /// What was found when it did not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// What a failed expectation wanted and what it found, for a person; bounded in length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub actual: String,
+}
+
+/// A file that was left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// Its path under the work directory, with `/`.
+    pub path: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// The closed set of what a check can come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every expectation held.
+    Pass,
+    /// An expectation failed, or a step was refused that should not have been.
+    Fail,
+    /// The implementation cannot do what the case needs.
+    Unsupported,
+    /// No answer within the deadline.
+    Timeout,
+    /// The implementation panicked or died.
+    Crash,
+    /// The implementation's answer was not of the protocol.
+    ProtocolError,
+    /// The harness failed.
+    HarnessError,
+    /// It was not run.
+    NotRun,
+}
+
+/// The closed set of what a red phase can come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedResult {
+    /// The stated expectation is what failed.
+    Proven,
+    /// Something else failed: another expectation, or a step that was to prepare the ground.
+    WrongReason,
+    /// Nothing failed.
+    UnexpectedPass,
+    /// It came to no failure of its own: see the verdict.
+    Infrastructure(Verdict),
+}
+
+impl Outcome {
+    /// Every expectation that was judged and failed, with its step.
+    pub fn failed(&self) -> impl Iterator<Item = (&StepOutcome, &ExpectationOutcome)> {
+        let all = self
+            .steps
+            .iter()
+            .flat_map(|step| step.expectations.iter().map(move |expectation| (step, expectation)));
+        all.filter(|(_, expectation)| expectation.failure.is_some())
+    }
+
+    /// The step that was refused although nothing was expected of it, when that ended the check.
+    pub fn stopped_at(&self) -> Option<&StepOutcome> {
+        self.steps.last().filter(|_| self.ended == Ended::Stopped)
+    }
+
+    /// The verdict: a fold over what was seen. A check in which nothing was judged does not pass.
+    pub fn verdict(&self) -> Verdict {
+        match &self.ended {
+            Ended::Unsupported { .. } => Verdict::Unsupported,
+            Ended::Timeout { .. } => Verdict::Timeout,
+            Ended::Crash { .. } => Verdict::Crash,
+            Ended::ProtocolError { .. } => Verdict::ProtocolError,
+            Ended::HarnessError { .. } => Verdict::HarnessError,
+            Ended::NotRun => Verdict::NotRun,
+            Ended::Stopped => Verdict::Fail,
+            Ended::Completed => {
+                let mut judged = self.steps.iter().flat_map(|step| &step.expectations).peekable();
+                if judged.peek().is_none() {
+                    return Verdict::HarnessError;
+                }
+                if judged.all(|expectation| expectation.failure.is_none()) {
+                    Verdict::Pass
+                } else {
+                    Verdict::Fail
+                }
+            }
+        }
+    }
+
+    /// What the red phase came to: proven only when the stated expectation is what failed.
+    pub fn red_result(&self) -> RedResult {
+        match self.verdict() {
+            Verdict::Pass => RedResult::UnexpectedPass,
+            Verdict::Fail => {
+                let stated = self.failed().any(|(_, failed)| Some(&failed.name) == self.must_fail.as_ref());
+                if stated { RedResult::Proven } else { RedResult::WrongReason }
+            }
+            other => RedResult::Infrastructure(other),
+        }
+    }
+
+    /// Whether the check came out as its phase wants it: red proven, or green passed.
+    pub fn is_as_stated(&self) -> bool {
+        match self.phase {
+            Phase::Red => self.red_result() == RedResult::Proven,
+            Phase::Green => self.verdict() == Verdict::Pass,
+        }
+    }
+
+    /// The word for what it came to in its phase: `proven`, `wrong_reason`, `pass`, `timeout`, ...
+    pub fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Green => self.verdict().word(),
+            Phase::Red => match self.red_result() {
+                RedResult::Proven => "proven",
+                RedResult::WrongReason => "wrong_reason",
+                RedResult::UnexpectedPass => "unexpected_pass",
+                RedResult::Infrastructure(verdict) => verdict.word(),
+            },
+        }
+    }
+}
+
+impl Verdict {
+    /// The word used in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unsupported => "unsupported",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::ProtocolError => "protocol_error",
+            Self::HarnessError => "harness_error",
+            Self::NotRun => "not_run",
+        }
+    }
+}

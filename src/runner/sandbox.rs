@@ -1,0 +1,164 @@
+//! A fresh root for one check.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use super::outcome::WrittenFile;
+use crate::contract::Digest;
+
+/// How case files spell the root of a check.
+const WORK: &str = "$work";
+
+/// A directory that one check has to itself, gone when it is dropped.
+///
+/// An implementation is given paths from here, as a program is from its working directory: nothing it
+/// saves depends on where the run takes place.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    root: PathBuf,
+    /// Files that the harness put here: they are not the implementation's work.
+    placed: Vec<String>,
+}
+
+impl Sandbox {
+    /// Makes the directory, which must not exist.
+    pub(super) fn create(root: PathBuf) -> io::Result<Self> {
+        fs::create_dir(&root)?;
+        Ok(Self { root: root.canonicalize()?, placed: Vec::new() })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `$work/out` as an implementation is given it: `out`.
+    ///
+    /// # Errors
+    /// When the text is not `$work`, or leads out of it.
+    pub(super) fn given(text: &str) -> Result<String, String> {
+        let rest = text.strip_prefix(WORK).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let path =
+            rest.ok_or_else(|| format!("{text:?} is not a place under $work"))?.trim_start_matches('/');
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        match path {
+            "" => Ok(".".to_owned()),
+            path if inside => Ok(path.to_owned()),
+            _ => Err(format!("{text:?} leads out of $work")),
+        }
+    }
+
+    /// Where `$work/out` is.
+    pub(super) fn path(&self, text: &str) -> Result<PathBuf, String> {
+        Self::given(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
+    }
+
+    /// Writes a file of the harness's own at `$work/...`.
+    pub(super) fn place(&mut self, at: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.path(at)?;
+        let directory = path.parent().unwrap_or(&self.root);
+        let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
+        written.map_err(|error| format!("{at} cannot be written: {error}"))?;
+        self.placed.push(Self::given(at)?);
+        Ok(())
+    }
+
+    /// The files below a directory, by their paths from there, sorted; none when it is absent. A link is
+    /// a file and is not followed.
+    pub(super) fn files(&self, text: &str) -> Result<Vec<String>, String> {
+        let mut found = Vec::new();
+        walk(&self.path(text)?, "", &mut found)
+            .map_err(|error| format!("{text} cannot be listed: {error}"))?;
+        found.sort();
+        Ok(found)
+    }
+
+    /// The digest of a file's bytes, when there is one.
+    pub(super) fn digest(&self, text: &str) -> Result<Option<String>, String> {
+        match fs::read(self.path(text)?) {
+            Ok(bytes) => Ok(Some(Digest::of(&bytes).to_string())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{text} cannot be read: {error}")),
+        }
+    }
+
+    /// What is here and was not put here by the harness.
+    pub(super) fn written(&self) -> Vec<WrittenFile> {
+        let all = self.files(WORK).unwrap_or_default();
+        let own = all.into_iter().filter(|path| !self.placed.contains(path));
+        let described = own.filter_map(|path| {
+            let bytes = fs::read(self.root.join(&path)).ok()?;
+            let (sha256, bytes) = (Digest::of(&bytes).to_string(), u64::try_from(bytes.len()).ok()?);
+            Some(WrittenFile { path, bytes, sha256 })
+        });
+        described.collect()
+    }
+
+    /// A text in which the directory goes by the name that case files use.
+    pub(super) fn shown(&self, text: &str) -> String {
+        match self.root.to_str() {
+            Some(root) => text.replace(root, WORK),
+            None => text.to_owned(),
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    /// What cannot be removed stays below the report's own hidden directory, which removes it again.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+fn walk(directory: &Path, name: &str, found: &mut Vec<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let path = if name.is_empty() { own } else { format!("{name}/{own}") };
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), &path, found)?;
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("$work", Some("."))]
+    #[case("$work/out/wts.h5", Some("out/wts.h5"))]
+    #[case("$work/../out", None)]
+    #[case("$work/a/../../b", None)]
+    #[case("$workout", None)]
+    #[case("/etc/passwd", None)]
+    fn only_places_under_work_are_given(#[case] text: &str, #[case] given: Option<&str>) {
+        assert_eq!(Sandbox::given(text).ok().as_deref(), given);
+    }
+
+    #[test]
+    fn a_placed_file_is_not_counted_as_written_and_the_directory_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("check");
+        let mut sandbox = Sandbox::create(root.clone()).unwrap();
+        sandbox.place("$work/in/data", b"1").unwrap();
+        fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
+        let written: Vec<_> = sandbox.written().into_iter().map(|file| (file.path, file.bytes)).collect();
+        assert_eq!(written, [("out".to_owned(), 2)]);
+        assert_eq!(sandbox.files("$work").unwrap(), ["in/data", "out"]);
+        drop(sandbox);
+        assert!(!root.exists());
+    }
+}
