@@ -5,6 +5,9 @@ use crate::contract::Value;
 /// How many places are shown before the rest is counted.
 const MAX_SHOWN: usize = 4;
 
+/// The longest map that is shown whole, in bytes.
+const MAX_WHOLE_BYTES: usize = 240;
+
 /// Expected and actual at the first places where two values differ; None when they are the same.
 pub(super) fn differences(expected: &Value, actual: &Value) -> Option<(String, String)> {
     let mut places = Vec::new();
@@ -52,13 +55,12 @@ fn side(value: Option<&Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), outline)
 }
 
-/// A value in a few words. A map goes by its keys when it is a large one: a whole network is no help in a
-/// message.
+/// A value in a few words. A large map goes by its keys: a whole network is no help in a message.
 pub(super) fn outline(value: &Value) -> String {
-    let Value::Map(map) = value else { return value.to_string() };
-    let flat = |value: &Value| !matches!(value, Value::Map(inner) if inner.values().any(|value| value.as_map().is_some()));
-    if map.len() <= MAX_SHOWN && map.values().all(flat) {
-        return value.to_string();
+    let whole = value.to_string();
+    let Value::Map(map) = value else { return whole };
+    if whole.len() <= MAX_WHOLE_BYTES {
+        return whole;
     }
     let keys: Vec<_> = map.keys().take(MAX_SHOWN).map(String::as_str).collect();
     let more = map.len().saturating_sub(MAX_SHOWN);

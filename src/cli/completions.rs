@@ -1,0 +1,24 @@
+//! `bundleproof completions SHELL`.
+
+use clap::Parser;
+use clap_complete::{Shell, generate};
+
+use super::{Console, Exit, command};
+
+/// Print the completion script of a shell
+///
+/// For bash: bundleproof completions bash > ~/.local/share/bash-completion/completions/bundleproof
+#[derive(Debug, Parser)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let mut script = Vec::new();
+        generate(self.shell, &mut command(), "bundleproof", &mut script);
+        console.print(&String::from_utf8_lossy(&script));
+        Ok(Exit::Success)
+    }
+}

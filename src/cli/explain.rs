@@ -1,0 +1,77 @@
+//! `bundleproof explain ID`.
+
+use clap::Parser;
+
+use super::{Console, Exit, SuiteOption};
+use crate::suite::{Check, Requirement, Suite, nearest};
+
+/// Explain a requirement or a case: what it says, whose it is, and what holds it
+#[derive(Debug, Parser)]
+pub(super) struct Explain {
+    /// The id of a requirement (LOD-003) or a case (loader/missing_fields_are_named)
+    id: String,
+
+    #[command(flatten)]
+    suite: SuiteOption,
+}
+
+impl Explain {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let (suite, _) = self.suite.load(console)?;
+        if let Some(requirement) =
+            suite.requirements().iter().find(|requirement| *requirement.id.get_ref() == self.id)
+        {
+            console.print(&about_requirement(requirement, &suite));
+            return Ok(Exit::Success);
+        }
+        if let Some(check) =
+            suite.checks().iter().find(|check| check.id == self.id || check.case.id == self.id)
+        {
+            console.print(&about_case(check, &suite));
+            return Ok(Exit::Success);
+        }
+        let requirements = suite.requirements().iter().map(|requirement| requirement.id.get_ref().as_str());
+        let cases = suite.checks().iter().map(|check| check.case.id.as_str());
+        let offer = nearest(&self.id, requirements.chain(cases))
+            .map(|offer| format!("; {offer}"))
+            .unwrap_or_default();
+        console.error(&format!("no requirement or case is called {:?}{offer}", self.id));
+        Err(Exit::NothingSelected)
+    }
+}
+
+fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
+    let id = requirement.id.get_ref();
+    let mut text = format!(
+        "{id} ({:?}, {:?})\n  {}\n  source: {}\n",
+        requirement.level, requirement.authority, requirement.statement, requirement.source
+    );
+    if let Some(why) = &requirement.superseded {
+        text.push_str(&format!("  superseded: {why}\n"));
+    }
+    let about = suite.checks().iter().filter(|check| check.case.requires.contains(id));
+    for check in about {
+        text.push_str(&format!("  held by {}: {}\n", check.id, check.case.title));
+    }
+    text
+}
+
+fn about_case(check: &Check, suite: &Suite) -> String {
+    let case = &check.case;
+    let mut text =
+        format!("{}\n  {}\n  file: {}\n  digest: {}\n", case.id, case.title, case.file, case.digest);
+    for id in &case.requires {
+        let statement = suite.requirements().iter().find(|requirement| requirement.id.get_ref() == id);
+        text.push_str(&format!("  {id}: {}\n", statement.map_or("", |requirement| &requirement.statement)));
+    }
+    for step in &check.steps {
+        text.push_str(&format!("  line {}: {}\n", step.line, step.action.name()));
+        for named in &step.expectations {
+            text.push_str(&format!("    {}: {}\n", named.name, named.expectation.because));
+        }
+    }
+    for red in &case.red {
+        text.push_str(&format!("  seen red on {}, at {}\n", red.on, red.fails));
+    }
+    text
+}

@@ -1,0 +1,67 @@
+//! `bundleproof ledger`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::{Console, Exit, SuiteOption, run::find_plan};
+use crate::evidence::{Ledger as Computed, Store, StoreError};
+
+/// Show the rows of a plan as the reports prove them
+///
+/// States: [ ] no evidence, [P] seen red as stated, [x] seen red and green later with the same case, [!] was
+/// [x] and is not. Nothing is kept between calls: the ledger is computed from the reports each time.
+#[derive(Debug, Parser)]
+pub(super) struct Ledger {
+    /// The plan
+    #[arg(long, value_name = "NAME")]
+    plan: String,
+
+    /// Where reports are kept
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    reports: PathBuf,
+
+    /// Print Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    suite: SuiteOption,
+}
+
+impl Ledger {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let (suite, _) = self.suite.load(console)?;
+        let plan = find_plan(&self.plan, &suite, console)?;
+        let store = match Store::open(&self.reports) {
+            Ok(store) => store,
+            // No evidence is what a plan begins with, and no mistake.
+            Err(error @ StoreError::Missing(_)) => {
+                console.note(&format!("note: {error}"));
+                Store::default()
+            }
+            Err(error @ StoreError::Disk(_)) => {
+                console.error(&error.to_string());
+                return Err(Exit::Usage);
+            }
+        };
+        let ledger = Computed::compute(plan, &store);
+        let text = if self.json {
+            let json = serde_json::to_string_pretty(&ledger).map_err(|error| {
+                console.error(&format!("the ledger cannot be written as JSON: {error}"));
+                Exit::Internal
+            })?;
+            format!("{json}\n")
+        } else if self.markdown {
+            ledger.to_markdown()
+        } else {
+            ledger.to_text()
+        };
+        console.print(&text);
+        Ok(if store.damaged.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
+    }
+}

@@ -1,0 +1,150 @@
+//! `bundleproof list`.
+
+use clap::{Parser, ValueEnum};
+use serde_json::{Value as Json, json};
+
+use super::{Console, Exit, SuiteOption};
+use crate::{
+    implementation::MUTANTS,
+    runner::Implementations,
+    suite::{Decision, Suite},
+};
+
+/// List cases, requirements, plans or implementations
+#[derive(Debug, Parser)]
+pub(super) struct List {
+    /// What to list
+    #[arg(value_enum, default_value = "cases")]
+    what: What,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    suite: SuiteOption,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    Cases,
+    Requirements,
+    Plans,
+    Implementations,
+}
+
+/// One line of a list, and the same as JSON.
+struct Entry {
+    columns: [String; 3],
+    json: Json,
+}
+
+impl List {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let (suite, implementations) = self.suite.load(console)?;
+        let entries = match self.what {
+            What::Cases => cases(&suite),
+            What::Requirements => requirements(&suite),
+            What::Plans => plans(&suite),
+            What::Implementations => known(&implementations),
+        };
+        if self.json {
+            let all = Json::Array(entries.into_iter().map(|entry| entry.json).collect());
+            console.print(&format!("{all:#}\n"));
+            return Ok(Exit::Success);
+        }
+        let width = |column: usize| {
+            entries
+                .iter()
+                .filter_map(|entry| entry.columns.get(column))
+                .map(|text| text.chars().count())
+                .max()
+        };
+        let (first, second) = (width(0).unwrap_or_default(), width(1).unwrap_or_default());
+        let line = |Entry { columns: [a, b, c], .. }: &Entry| {
+            let line = format!("{a:first$}  {b:second$}  {c}");
+            format!("{}\n", line.trim_end())
+        };
+        console.print(&entries.iter().map(line).collect::<String>());
+        Ok(Exit::Success)
+    }
+}
+
+fn cases(suite: &Suite) -> Vec<Entry> {
+    let entry = |check: &std::sync::Arc<crate::suite::Check>| {
+        let case = &check.case;
+        let red: Vec<Json> = case.red.iter().map(|red| json!({ "on": red.on, "fails": red.fails })).collect();
+        Entry {
+            columns: [check.id.clone(), case.requires.join(" "), case.title.clone()],
+            json: json!({
+                "id": check.id, "title": case.title, "file": case.file, "requires": case.requires,
+                "needs": case.needs, "digest": case.digest, "red": red,
+            }),
+        }
+    };
+    suite.checks().iter().map(entry).collect()
+}
+
+fn requirements(suite: &Suite) -> Vec<Entry> {
+    let entry = |requirement: &crate::suite::Requirement| {
+        let id = requirement.id.get_ref();
+        let about = |case: &&str| {
+            suite.checks().iter().any(|check| check.case.id == **case && check.case.requires.contains(id))
+        };
+        let mut cases: Vec<&str> = suite.checks().iter().map(|check| check.case.id.as_str()).collect();
+        cases.dedup();
+        cases.retain(|case| about(case));
+        let state = match (&requirement.superseded, cases.len()) {
+            (Some(_), _) => "superseded".to_owned(),
+            (None, 1) => "1 case".to_owned(),
+            (None, count) => format!("{count} cases"),
+        };
+        Entry {
+            columns: [id.clone(), state, requirement.statement.clone()],
+            json: json!({
+                "id": id, "level": requirement.level, "authority": requirement.authority,
+                "statement": requirement.statement, "source": requirement.source,
+                "superseded": requirement.superseded, "cases": cases,
+            }),
+        }
+    };
+    suite.requirements().iter().map(entry).collect()
+}
+
+fn plans(suite: &Suite) -> Vec<Entry> {
+    let rows = |plan: &crate::suite::Plan| {
+        let name = plan.name.clone();
+        plan.rows
+            .iter()
+            .map(move |row| {
+                let (decided_by, json) = match &row.decided_by {
+                    Decision::Checks { checks, .. } => (format!("{} checks", checks.len()), json!(checks)),
+                    Decision::Artifact { artifact } => {
+                        (format!("artifact {artifact}"), json!({ "artifact": artifact }))
+                    }
+                };
+                Entry {
+                    columns: [format!("{name} {}", row.id), decided_by, row.task.clone()],
+                    json: json!({ "plan": name, "id": row.id, "task": row.task, "decided_by": json }),
+                }
+            })
+            .collect::<Vec<_>>()
+    };
+    suite.plans().iter().flat_map(rows).collect()
+}
+
+fn known(implementations: &Implementations) -> Vec<Entry> {
+    let entry = |name: &str| {
+        let mutant = MUTANTS.iter().find(|mutant| mutant.name == name);
+        let (kind, about) = match (name, mutant) {
+            (_, Some(mutant)) => ("mutant", format!("breaks {}", mutant.breaks)),
+            ("stub", None) => ("stub", "the system before phase D4: loads answer NotImplemented".to_owned()),
+            _ => ("reference", "obeys the contract".to_owned()),
+        };
+        Entry {
+            columns: [name.to_owned(), kind.to_owned(), about],
+            json: json!({ "name": name, "kind": kind, "breaks": mutant.map(|mutant| mutant.breaks) }),
+        }
+    };
+    implementations.names().into_iter().map(entry).collect()
+}

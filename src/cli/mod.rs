@@ -1,0 +1,101 @@
+//! The command line: one file for each subcommand.
+//!
+//! This is the only place that prints, that reads the environment, and that picks an exit code. It is
+//! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
+
+mod completions;
+mod console;
+mod exit;
+mod explain;
+mod ledger;
+mod list;
+mod run;
+mod summary;
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use exit::Exit;
+
+use self::console::Console;
+use crate::{
+    implementation::built_in,
+    runner::Implementations,
+    suite::{Source, Suite},
+};
+
+/// Proves that an implementation keeps the model-bundle contract, and proves its own cases first.
+#[derive(Debug, Parser)]
+#[command(name = "bundleproof", version, after_help = exit::HELP)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Ledger(ledger::Ledger),
+    List(list::List),
+    Explain(explain::Explain),
+    Completions(completions::Completions),
+}
+
+/// The option that most subcommands share.
+#[derive(Debug, Args)]
+struct SuiteOption {
+    /// A suite on disk instead of the one in the program
+    #[arg(long, value_name = "DIR", help_heading = "Suite")]
+    suite: Option<PathBuf>,
+}
+
+impl SuiteOption {
+    /// Reads the suite, or shows what is wrong with it.
+    fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
+        let implementations = Implementations::new(built_in());
+        let source = match &self.suite {
+            None => Source::Embedded,
+            Some(directory) if directory.is_dir() => Source::disk(directory),
+            Some(directory) => {
+                console
+                    .error(&format!("there is no suite at {}: it is not a directory", directory.display()));
+                return Err(Exit::Usage);
+            }
+        };
+        match Suite::load(source, &implementations.names()) {
+            Ok(suite) => Ok((Arc::new(suite), implementations)),
+            Err(errors) => {
+                console.suite_errors(&errors);
+                Err(Exit::InvalidSuite)
+            }
+        }
+    }
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A reader that is gone, as in `| head`, is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let console = Console::new();
+    let ended = match arguments.command {
+        Command::Run(run) => run.execute(&console),
+        Command::Ledger(ledger) => ledger.execute(&console),
+        Command::List(list) => list.execute(&console),
+        Command::Explain(explain) => explain.execute(&console),
+        Command::Completions(completions) => completions.execute(&console),
+    };
+    ended.unwrap_or_else(|exit| exit)
+}
+
+/// The command line as a parser generator sees it.
+fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}

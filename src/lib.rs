@@ -1,0 +1,65 @@
+//! Conformance suite and red/green harness for saved model bundles.
+//!
+//! A bundle is what a ptychographic reconstruction saves: `wts.h5.zip`, with two networks and the
+//! configuration they were built from. This crate runs a suite of cases on an implementation that saves
+//! and loads such bundles, and says where it breaks the contract. It proves its own cases first: each is
+//! seen to fail, at the expectation it names, on something that breaks its requirement.
+//!
+//! # Reading order
+//!
+//! 1. [`contract`]: the nouns, and [`contract::Policy`], every decision as data.
+//! 2. [`mod@format`]: bytes to nouns and back, under stated limits.
+//! 3. [`implementation`]: the trait of what can be put under test; the reference, the stub, the mutants.
+//! 4. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
+//! 5. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
+//! 6. [`evidence`]: reports, and the ledger that is computed from them.
+//! 7. [`cli`]: where these meet.
+//!
+//! # Invariants
+//!
+//! A test holds those that can be read off the sources.
+//!
+//! 1. `contract` does no input or output.
+//! 2. `format` never panics on input and never allocates from a length it has not checked.
+//! 3. `suite` and `runner` never name an implementation: `cli` hands them what they run.
+//! 4. Deadlines and clocks are in `runner` only.
+//! 5. `evidence` is a pure function of outcomes and a stamp: a report can be rendered again from its own
+//!    `results.json`, byte for byte. What is about the store is in `chain.json`.
+//! 6. Nothing is stored twice.
+//!
+//! # Example
+//!
+//! The suite in the program, run on the reference:
+//!
+//! ```
+//! use std::sync::{Arc, atomic::AtomicBool};
+//!
+//! use bundleproof::{
+//!     implementation::{Reference, built_in},
+//!     runner::{self, Implementations, Options, Verdict},
+//!     suite::{Selection, Source, Suite},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let known = Implementations::new(built_in());
+//! let suite = Suite::load(Source::Embedded, &known.names()).map_err(|errors| errors[0].clone())?;
+//! let suite = Arc::new(suite);
+//!
+//! let selection = Selection { areas: vec!["roundtrip".to_owned()], ..Selection::default() };
+//! let jobs = runner::green(&selection.select(&suite)?, &(Arc::new(Reference::CONTRACT) as Arc<_>));
+//!
+//! let work = tempfile::tempdir()?;
+//! let interrupted = AtomicBool::new(false);
+//! let outcomes = runner::run(&jobs, &suite, work.path(), Options::default(), &interrupted, &|_| ());
+//! assert!(outcomes.iter().all(|outcome| outcome.verdict() == Verdict::Pass));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod cli;
+pub mod contract;
+pub mod evidence;
+pub mod format;
+pub mod implementation;
+pub mod runner;
+pub mod suite;
