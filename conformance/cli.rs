@@ -1,0 +1,430 @@
+//! The program as a person or a CI job uses it: in an empty directory, from the embedded suite.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command as Program, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use assert_cmd::{Command, assert::Assert};
+use bundleproof::contract::Digest;
+use rstest::rstest;
+use tempfile::TempDir;
+
+const STAMP: &str = "2025-10-17T112849Z";
+
+/// An empty directory, and the program in it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Assert {
+        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        program.current_dir(self.0.path()).args(arguments).assert()
+    }
+
+    /// Every file below the directory, with its digest.
+    fn files(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        walk(self.0.path(), self.0.path(), &mut found);
+        found
+    }
+}
+
+fn walk(top: &Path, directory: &Path, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(directory).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(top, &path, found);
+        } else {
+            let name = path.strip_prefix(top).expect("a path below").display().to_string();
+            found.insert(name, Digest::of(&fs::read(&path).expect("a file")).to_string());
+        }
+    }
+}
+
+fn out(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
+}
+
+fn err(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
+}
+
+#[test]
+fn the_main_job_goes_red_then_green_and_leaves_one_checkable_report() {
+    let place = Place::new();
+    let assert = place.run(&["run"]).code(0);
+    let text = out(&assert);
+    assert!(text.contains("failed as their case states, on the stub and"), "{text}");
+    assert!(text.contains("passed, on reference"), "{text}");
+    let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("the report's path");
+    let files = place.files();
+    assert!(files.keys().all(|name| name.starts_with(report)), "{files:?}");
+    let sums = fs::read_to_string(place.path(report).join("SHA256SUMS")).expect("SHA256SUMS");
+    let mut checked = 0;
+    for line in sums.lines() {
+        let (digest, name) = line.split_once("  ").expect("digest and name");
+        assert_eq!(files.get(&format!("{report}/{name}")).map(String::as_str), Some(digest), "{name}");
+        checked += 1;
+    }
+    assert_eq!(checked, files.len() - 1, "every file but SHA256SUMS is listed");
+}
+
+#[test]
+fn a_red_phase_of_the_plan_leaves_exactly_the_names_it_was_asked_for() {
+    let place = Place::new();
+    place.run(&["run", "--plan", "phase_d4", "--phase", "red", "--reports", "OUT", "--stamp", STAMP]).code(0);
+    let names: Vec<String> = place.files().into_keys().collect();
+    let expected = [
+        "SHA256SUMS",
+        "chain.json",
+        "environment.json",
+        "inventory.json",
+        "junit.xml",
+        "phase_d4_red_persistence.log",
+        "phase_d4_red_summary.md",
+        "phase_d4_red_workflows.log",
+        "results.json",
+        "summary.md",
+    ]
+    .map(|name| format!("OUT/{STAMP}/{name}"));
+    assert_eq!(names, expected);
+    let hidden = fs::read_dir(place.path("OUT")).expect("a folder").count();
+    assert_eq!(hidden, 1, "one directory and nothing beside it");
+
+    let log = fs::read_to_string(place.path("OUT").join(STAMP).join("phase_d4_red_persistence.log"))
+        .expect("a log");
+    for said in [
+        "load_torch_bundle should return the saved models",
+        "expected:",
+        "actual:      load_torch_bundle was refused: not_implemented",
+        "cases/roundtrip/sentinel_models_come_back.toml:15",
+        "CUDA_VISIBLE_DEVICES=\"\"",
+        "MLFLOW_TRACKING_URI=\"memory\"",
+    ] {
+        assert!(log.contains(said), "the log does not say {said}:\n{log}");
+    }
+}
+
+#[test]
+fn a_stamp_that_is_taken_is_refused_and_changes_nothing() {
+    let place = Place::new();
+    let arguments = ["run", "--plan", "phase_d4", "--phase", "red", "--reports", "OUT", "--stamp", STAMP];
+    place.run(&arguments).code(0);
+    let before = place.files();
+    let assert = place.run(&arguments).code(2);
+    assert!(err(&assert).contains("never overwritten"), "{}", err(&assert));
+    assert_eq!(place.files(), before);
+}
+
+#[test]
+fn the_ledger_goes_from_nothing_to_red_to_green_by_evidence_alone() {
+    let place = Place::new();
+    let states = || {
+        let text = out(&place.run(&["ledger", "--plan", "phase_d4", "--reports", "OUT", "--json"]).code(0));
+        let ledger: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let rows = ledger["rows"].as_array().expect("rows").clone();
+        rows.iter().map(|row| row["state"].as_str().expect("a state").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["[ ]"; 5]);
+    place.run(&["run", "--plan", "phase_d4", "--phase", "green", "--reports", "OUT"]).code(0);
+    assert_ne!(states(), ["[x]"; 5], "green that was never seen red proves nothing");
+    let stamped = |stamp: &str, phase: &str| {
+        place
+            .run(&["run", "--plan", "phase_d4", "--phase", phase, "--reports", "OUT", "--stamp", stamp])
+            .code(0);
+    };
+    stamped(STAMP, "red");
+    assert!(states().iter().all(|state| state != "[ ]"), "{:?}", states());
+    stamped("2025-10-17T150000Z", "green");
+    assert_eq!(states(), ["[x]"; 5]);
+    let text = out(&place.run(&["ledger", "--plan", "phase_d4", "--reports", "OUT"]).code(0));
+    assert!(text.contains(&format!("{STAMP}/phase_d4_red_persistence.log")), "{text}");
+}
+
+#[test]
+fn a_report_that_was_edited_is_no_evidence() {
+    let place = Place::new();
+    place.run(&["run", "--plan", "phase_d4", "--reports", "OUT", "--stamp", STAMP]).code(0);
+    let results = place.path("OUT").join(STAMP).join("results.json");
+    let edited =
+        fs::read_to_string(&results).expect("results").replace("\"milliseconds\"", "\"milliseconds\" ");
+    fs::write(&results, edited).expect("a file");
+    let assert = place.run(&["ledger", "--plan", "phase_d4", "--reports", "OUT"]).code(8);
+    assert!(!out(&assert).contains("[x] D4"), "{}", out(&assert));
+    assert!(out(&assert).contains("results.json"), "{}", out(&assert));
+}
+
+#[rstest]
+#[case::restores_late(
+    "restores_params_after_rebuild",
+    "params should be restored before the networks are built"
+)]
+#[case::skips_the_archive("never_persists", "run_cdi_example_torch should persist the models as wts.h5.zip")]
+#[case::fresh_network("loads_a_fresh_network", "load_torch_bundle should return the saved models")]
+#[case::the_stub("stub", "load_torch_bundle should return the saved models")]
+fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
+    #[case] name: &str,
+    #[case] message: &str,
+) {
+    let place = Place::new();
+    let assert = place.run(&["run", "--impl", name]).code(1);
+    let logs: String = place
+        .files()
+        .into_keys()
+        .filter(|file| file.ends_with(".log"))
+        .map(|file| fs::read_to_string(place.path(&file)).expect("a log"))
+        .collect();
+    assert!(logs.contains(message), "{}", out(&assert));
+}
+
+#[rstest]
+#[case::unknown_case(&["run", "--case", "roundtrip/networks_come_bak"], 4, "did you mean `roundtrip/networks_come_back`?")]
+#[case::unknown_requirement(&["run", "--requirement", "LOD-999"], 4, "LOD-999")]
+#[case::unknown_area(&["run", "--area", "lodaer"], 4, "did you mean `loader`?")]
+#[case::unknown_plan(&["run", "--plan", "phase_d5"], 4, "did you mean `phase_d4`?")]
+#[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
+#[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check")]
+#[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing is left to run")]
+#[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "is not a stamp")]
+#[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "is not a stamp")]
+#[case::no_workers(&["run", "--workers", "0"], 2, "0")]
+#[case::plan_and_implementation(&["run", "--plan", "phase_d4", "--impl", "stub"], 2, "cannot be used with")]
+#[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
+#[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
+#[case::unknown_explained(&["explain", "LOD-00"], 4, "did you mean `LOD-002`?")]
+fn a_wrong_call_is_told_with_its_exit_code_and_leaves_nothing(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+    #[case] says: &str,
+) {
+    let place = Place::new();
+    let assert = place.run(arguments).code(code);
+    assert!(err(&assert).contains(says), "{}", err(&assert));
+    assert_eq!(out(&assert), "");
+    assert_eq!(fs::read_dir(place.0.path()).expect("a folder").count(), 0, "something was left behind");
+}
+
+#[test]
+fn a_reports_directory_that_cannot_be_made_is_told_and_leaves_nothing() {
+    let place = Place::new();
+    fs::write(place.path("file"), "").expect("a file");
+    let assert = place.run(&["run", "--reports", "file/reports"]).code(2);
+    assert!(err(&assert).contains("file/reports"), "{}", err(&assert));
+    assert_eq!(place.files().len(), 1);
+}
+
+/// A suite on disk with this one case, and the directory it is in.
+fn suite_with(case: &str, copies: usize) -> Place {
+    let place = Place::new();
+    let write = |name: &str, text: &str| {
+        let path = place.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let requirements =
+        fs::read_to_string(own.join("conformance/requirements/loader.toml")).expect("requirements");
+    write("suite/requirements/loader.toml", &requirements);
+    write("suite/configs.toml", &fs::read_to_string(own.join("conformance/configs.toml")).expect("configs"));
+    for number in 0..copies {
+        write(&format!("suite/cases/loader/case_{number}.toml"), case);
+    }
+    place
+}
+
+const SET_UP_FAILS: &str = r#"
+title    = "A case whose set-up does not work"
+requires = ["LOD-004"]
+
+[[steps]]
+do.load_torch_bundle = { base_path = "$work/never_saved/wts.h5", as = "earlier" }
+
+[[steps]]
+do.load_torch_bundle = { base_path = "$work/never_saved/wts.h5", as = "loaded" }
+expect.returns_models = { equal = ["$loaded.models", "$earlier.models"], because = "the same bundle loads the same twice" }
+
+[[red]]
+on = "stub"
+fails = "returns_models"
+"#;
+
+#[test]
+fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
+    let place = suite_with(SET_UP_FAILS, 1);
+    let assert = place.run(&["run", "--suite", "suite", "--phase", "red"]).code(6);
+    let text = out(&assert);
+    assert!(text.contains("wrong_reason loader/case_0 on stub"), "{text}");
+    assert!(
+        text.contains("cases/loader/case_0.toml:6: stopped where load_torch_bundle was refused"),
+        "{text}"
+    );
+    assert!(text.contains("0 of 1 failed as their case states"), "{text}");
+}
+
+#[rstest]
+#[case::not_toml("title    = ", "title    = =", "case_0.toml:2:")]
+#[case::unknown_key("requires", "requiers", "did you mean `requires`?")]
+#[case::unknown_expectation("equal =", "eqaul =", "did you mean `equal`?")]
+fn a_malformed_case_is_shown_where_it_stands(#[case] right: &str, #[case] wrong: &str, #[case] says: &str) {
+    assert!(SET_UP_FAILS.contains(right), "the table is out of date: {right}");
+    let place = suite_with(&SET_UP_FAILS.replacen(right, wrong, 1), 1);
+    let assert = place.run(&["run", "--suite", "suite"]).code(3);
+    let text = err(&assert);
+    assert!(text.contains("cases/loader/case_0.toml:"), "{text}");
+    assert!(text.contains(says), "{text}");
+    assert!(!place.path("reports").exists(), "a run that could not begin left a reports directory");
+}
+
+/// Long enough to be interrupted: each check trains for many epochs.
+const SLOW: &str = r#"
+title    = "A case that takes a while"
+requires = ["LOD-004"]
+
+[[steps]]
+do.place_fixture = { fixture = "train_data.npz", at = "$work/train_data.npz" }
+
+[[steps]]
+do.run_cdi_example_torch = { train_data = "$work/train_data.npz", config = { from = "n128", nepochs = 100000 }, as = "run" }
+expect.trains = { differ = ["$run.train_loss", []], because = "training should take place" }
+
+[[red]]
+on = "skips_training"
+fails = "trains"
+"#;
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_ends_soon_and_leaves_no_report() {
+    let place = suite_with(SLOW, 4);
+    let fixtures = place.path("suite/fixtures");
+    fs::create_dir_all(&fixtures).expect("a folder");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets/train_data.npz");
+    fs::copy(data, fixtures.join("train_data.npz")).expect("a fixture");
+
+    let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
+        .current_dir(place.0.path())
+        .args(["run", "--suite", "suite", "--impl", "reference", "--stamp", STAMP])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let inventory = place.path(&format!("reports/.{STAMP}.partial/inventory.json"));
+    let started = Instant::now();
+    while !inventory.exists() {
+        assert!(started.elapsed() < Duration::from_secs(30), "the run did not begin");
+        thread::sleep(Duration::from_millis(5));
+    }
+    // A moment for the first check to be under way.
+    thread::sleep(Duration::from_millis(50));
+    let sent = Program::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let ended = child.wait_with_output_within(Duration::from_secs(20));
+    assert_eq!(ended.0, Some(130), "{}", ended.1);
+    assert!(ended.1.contains("interrupted after"), "{}", ended.1);
+    let left: Vec<String> = place.files().into_keys().filter(|name| name.starts_with("reports")).collect();
+    assert_eq!(left, [format!("reports/.{STAMP}.interrupted/inventory.json")]);
+}
+
+trait Within {
+    fn wait_with_output_within(&mut self, limit: Duration) -> (Option<i32>, String);
+}
+
+impl Within for std::process::Child {
+    fn wait_with_output_within(&mut self, limit: Duration) -> (Option<i32>, String) {
+        let started = Instant::now();
+        while self.try_wait().expect("a child").is_none() {
+            if started.elapsed() > limit {
+                self.kill().expect("a child");
+                panic!("it did not end within {limit:?}");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let mut told = String::new();
+        let mut pipe = self.stderr.take().expect("a pipe");
+        std::io::Read::read_to_string(&mut pipe, &mut told).expect("text");
+        (self.wait().expect("a child").code(), told)
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_change_how_it_ends() {
+    let place = Place::new();
+    let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
+        .current_dir(place.0.path())
+        .args(["list", "requirements"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output_within(Duration::from_secs(20));
+    assert_eq!(ended, (Some(0), String::new()));
+}
+
+#[test]
+fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
+    let place = Place::new();
+    let results = |stamp: &str| {
+        place.run(&["run", "--area", "roundtrip", "--stamp", stamp]).code(0);
+        let text =
+            fs::read_to_string(place.path("reports").join(stamp).join("results.json")).expect("results");
+        let mut results: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        results["stamp"] = serde_json::Value::Null;
+        for outcome in results["outcomes"].as_array_mut().expect("outcomes") {
+            outcome["milliseconds"] = serde_json::Value::Null;
+        }
+        results
+    };
+    assert_eq!(results(STAMP), results("2025-10-17T112850Z"));
+}
+
+#[rstest]
+#[case::cases("cases", "roundtrip/networks_come_back[gridsize1]")]
+#[case::requirements("requirements", "LOD-003")]
+#[case::plans("plans", "phase_d4")]
+#[case::implementations("implementations", "reference")]
+fn lists_are_for_people_and_for_programs(#[case] what: &str, #[case] names: &str) {
+    let place = Place::new();
+    let text = out(&place.run(&["list", what]).code(0));
+    assert!(text.contains(names), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&place.run(&["list", what, "--json"]).code(0))).expect("JSON");
+    let entries = json.as_array().expect("a list");
+    assert_eq!(entries.len(), text.lines().count());
+}
+
+#[test]
+fn an_explanation_says_what_holds_a_requirement_and_where_a_case_is_seen_red() {
+    let place = Place::new();
+    let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
+    assert!(requirement.contains("held by loader/missing_fields_are_named"), "{requirement}");
+    let case = out(&place.run(&["explain", "loader/missing_fields_are_named"]).code(0));
+    assert!(case.contains("seen red on stub, at names_the_fields"), "{case}");
+}
+
+#[test]
+fn help_and_completions_are_complete() {
+    let place = Place::new();
+    let help = out(&place.run(&["--help"]).code(0));
+    for said in ["run", "ledger", "list", "explain", "completions", "Exit codes:", "130  interrupted"] {
+        assert!(help.contains(said), "{said} is not in\n{help}");
+    }
+    let script = out(&place.run(&["completions", "bash"]).code(0));
+    assert!(script.contains("_bundleproof"), "{script}");
+    place.run(&[]).code(2);
+    place.run(&["--version"]).code(0);
+}

@@ -1,0 +1,94 @@
+//! What the README shows is what the program prints.
+//!
+//! Every line `$ ...` of a block marked `console` is run in one empty directory, from top to bottom; stamps
+//! and times may differ, and a line `...` stands for any number of lines. Commands that take the whole test
+//! suite or the network are not run: they stand in blocks marked `sh`.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{fs, path::Path, process::Command};
+
+use bundleproof::runner::Stamp;
+
+struct Example {
+    line: usize,
+    command: String,
+    shown: Vec<String>,
+}
+
+fn examples(readme: &str) -> Vec<Example> {
+    let mut found: Vec<Example> = Vec::new();
+    let mut inside = false;
+    for (index, line) in readme.lines().enumerate() {
+        match (inside, line) {
+            (false, "```console") => inside = true,
+            (true, "```") => inside = false,
+            (true, line) => match line.strip_prefix("$ ") {
+                Some(command) => {
+                    found.push(Example { line: index + 1, command: command.to_owned(), shown: Vec::new() });
+                }
+                None => found.last_mut().expect("a command before its output").shown.push(line.to_owned()),
+            },
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The command with the program that was built for the tests in the place of the one a reader has.
+fn run(command: &str, place: &Path) -> String {
+    let program = assert_cmd::cargo::cargo_bin!("bundleproof");
+    let command = command.replace("cargo run --release -- ", "bundleproof ");
+    let path = format!("{}:{}", program.parent().expect("a folder").display(), env!("PATH"));
+    let output = Command::new("sh")
+        .args(["-c", &format!("{command} 2>&1")])
+        .current_dir(place)
+        .env("PATH", path)
+        .output()
+        .expect("a shell");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A stamp that is not given is that of the run, and a check takes as long as it takes.
+fn comparable(line: &str) -> String {
+    let word = |word: &str| match word.parse::<Stamp>() {
+        Ok(stamp) if stamp > "2026-01-01T000000Z".parse().expect("a stamp") => "STAMP".to_owned(),
+        _ => word.to_owned(),
+    };
+    let words: Vec<String> = line.trim_end().split('/').map(word).collect();
+    let line = words.join("/");
+    match line.split_once("time:") {
+        Some((before, _)) => format!("{before}time: some"),
+        None => line,
+    }
+}
+
+fn matches(shown: &[String], printed: &[&str]) -> bool {
+    match (shown.split_first(), printed.split_first()) {
+        (None, None) => true,
+        (Some((first, rest)), _) if first.trim() == "..." => {
+            (0..=printed.len()).any(|skipped| matches(rest, &printed[skipped..]))
+        }
+        (Some((first, rest)), Some((printed, others))) => {
+            comparable(first) == comparable(printed) && matches(rest, others)
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let examples = examples(&fs::read_to_string(readme).expect("README.md"));
+    assert!(examples.len() > 4, "the README shows too little to be tested");
+    let place = tempfile::tempdir().expect("a temporary directory");
+    for Example { line, command, shown } in examples {
+        let printed = run(&command, place.path());
+        let lines: Vec<&str> = printed.lines().collect();
+        assert!(
+            matches(&shown, &lines),
+            "README.md:{line}: `{command}` prints\n{printed}\nand the README shows\n{}",
+            shown.join("\n")
+        );
+    }
+}

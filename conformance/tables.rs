@@ -1,0 +1,320 @@
+//! Rules of the suite and the runner, a row each.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    thread,
+    time::Duration,
+};
+
+use bundleproof::{
+    contract::{
+        Params, Refusal,
+        answer::{Loaded, Models, Workflow},
+        operation::{
+            CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
+            SetParams, UpdateLegacyDict,
+        },
+    },
+    implementation::{Implementation, MUTANTS, Reference, Session, World, built_in},
+    runner::{self, Implementations, Job, Options, Outcome, Phase},
+    suite::{Source, Suite, SuiteError},
+};
+use rstest::rstest;
+use tempfile::TempDir;
+
+const GOOD: &str = r#"title    = "A load restores params"
+requires = ["LOD-004"]
+
+[[steps]]
+do.set_params = { values = { N = 64 } }
+expect.holds = { subset = [{ N = 64 }, "$params"], because = "what was set should be there" }
+expect.fails = { equal = ["$params.N", 65], because = "64 is not 65" }
+
+[[red]]
+on = "stub"
+fails = "fails"
+"#;
+
+const REQUIREMENTS: &str = r#"[[requirements]]
+id = "LOD-004"
+level = "MUST"
+statement = "A load restores params."
+source = "test"
+authority = "ours"
+"#;
+
+const CONFIGS: &str =
+    "[minimal]\nkind = \"training\"\nmodel = { N = 64, gridsize = 1, n_filters_scale = 1 }\n";
+
+/// A suite of one case, on disk.
+fn suite_of(case: &str) -> (TempDir, Result<Suite, Vec<SuiteError>>) {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("requirements/loader.toml", REQUIREMENTS);
+    write("configs.toml", CONFIGS);
+    write("cases/loader/it.toml", case);
+    let suite = Suite::load(Source::disk(root.path()), &Implementations::new(built_in()).names());
+    (root, suite)
+}
+
+#[test]
+fn the_good_case_of_these_tables_is_a_valid_suite() {
+    let (_root, suite) = suite_of(GOOD);
+    assert_eq!(suite.expect("a valid suite").checks().len(), 1);
+}
+
+#[rstest]
+#[case::not_toml("title", "title = ", (1, 13), "")]
+#[case::unknown_operation("do.set_params", "do.set_parms", (5, 4), "did you mean `set_params`?")]
+#[case::unknown_field("{ values", "{ valus", (5, 19), "did you mean `values`?")]
+#[case::unknown_expectation_kind("{ subset", "{ subst", (6, 18), "did you mean `subset`?")]
+#[case::no_kind("subset = [{ N = 64 }, \"$params\"], ", "", (6, 16), "exactly one of equal, differ")]
+#[case::two_kinds("because = \"64", "exists = \"$work/a\", because = \"64", (7, 16), "exactly one of")]
+#[case::no_reason(", because = \"64 is not 65\"", "", (7, 16), "missing field `because`")]
+#[case::unknown_name("\"$params.N\"", "\"$parms.N\"", (7, 16), "did you mean `params`?")]
+#[case::unknown_requirement("[\"LOD-004\"]", "[\"LOD-040\"]", (2, 13), "did you mean `LOD-004`?")]
+#[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "about no requirement")]
+#[case::unknown_implementation("on = \"stub\"", "on = \"stubb\"", (10, 6), "did you mean `stub`?")]
+#[case::unknown_red_expectation("fails = \"fails\"", "fails = \"fail\"", (11, 9), "did you mean `fails`?")]
+#[case::no_red("[[red]]\non = \"stub\"\nfails = \"fails\"", "", (1, 1), "no red entry")]
+#[case::unknown_key("title ", "titel ", (1, 1), "did you mean `title`?")]
+#[case::unfilled("65", "\"${side}\"", (7, 40), "unknown field of an example")]
+#[case::unknown_config_field("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", gridsiz = 1 } }", (5, 56), "unknown configuration field")]
+#[case::unknown_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = \"minimla\" }", (5, 36), "did you mean `minimal`?")]
+#[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "\"nothing.zip\" cannot be had")]
+#[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "not a path below the fixtures")]
+fn a_mistake_is_told_at_its_line_and_column(
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] position: (usize, usize),
+    #[case] says: &str,
+) {
+    assert!(GOOD.contains(right), "the table is out of date: {right}");
+    let (_root, suite) = suite_of(&GOOD.replacen(right, wrong, 1));
+    let errors = suite.expect_err("an invalid suite");
+    let told = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(told.contains(says), "{told}");
+    assert_eq!(errors[0].file, "cases/loader/it.toml");
+    assert_eq!(errors[0].position(), position, "{told}");
+}
+
+/// How the implementation of a table row misbehaves in `set_params`.
+#[derive(Clone, Copy, Debug)]
+enum Misbehaviour {
+    None,
+    Hangs,
+    Panics,
+    ForgetsParams,
+    RefusesReset,
+}
+
+/// The reference, with one thing that it does not do.
+struct Misbehaving(Misbehaviour);
+
+struct MisbehavingSession(Misbehaviour, Box<dyn Session>);
+
+impl Implementation for Misbehaving {
+    fn name(&self) -> &str {
+        "misbehaving"
+    }
+
+    fn supports(&self, _need: &str) -> bool {
+        false
+    }
+
+    fn start(&self, world: World) -> Box<dyn Session> {
+        Box::new(MisbehavingSession(self.0, Reference::CONTRACT.start(world)))
+    }
+}
+
+impl Session for MisbehavingSession {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        match self.0 {
+            Misbehaviour::RefusesReset => Err(Refusal::new(
+                bundleproof::contract::RefusalKind::Internal,
+                "AttributeError in the set-up",
+            )),
+            _ => self.1.reset(),
+        }
+    }
+
+    fn params(&mut self) -> Result<Params, Refusal> {
+        self.1.params()
+    }
+
+    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        match self.0 {
+            Misbehaviour::Hangs => loop {
+                thread::sleep(Duration::from_secs(1));
+            },
+            Misbehaviour::Panics => panic!("out of order"),
+            Misbehaviour::ForgetsParams => Ok(()),
+            Misbehaviour::None | Misbehaviour::RefusesReset => self.1.set_params(request),
+        }
+    }
+
+    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
+        self.1.update_legacy_dict(request)
+    }
+
+    fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
+        self.1.create_models(request)
+    }
+
+    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
+        self.1.save_torch_bundle(request)
+    }
+
+    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
+        self.1.load_torch_bundle(request)
+    }
+
+    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
+        self.1.run_cdi_example_torch(request)
+    }
+
+    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
+        self.1.load_inference_bundle_torch(request)
+    }
+}
+
+const NEEDY: &str = "needs = [\"torch\"]\n\n[[steps]]";
+const PREPARED: &str = "[[steps]]\ndo.reset = {}\n\n[[steps]]";
+
+fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
+    let (_root, suite) = suite_of(case);
+    let suite = Arc::new(suite.expect("a valid suite"));
+    let job = Job {
+        check: Arc::clone(&suite.checks()[0]),
+        implementation: Arc::new(Misbehaving(how)),
+        phase,
+        must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
+    };
+    let work = tempfile::tempdir().expect("a temporary directory");
+    let options = Options { workers: 1, deadline: Duration::from_millis(300) };
+    let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+#[rstest]
+#[case::stated_expectation_fails(GOOD, Misbehaviour::None, "proven")]
+#[case::another_expectation_fails(&GOOD.replace("65]", "64]"), Misbehaviour::ForgetsParams, "proven")]
+#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "differ = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_reason")]
+#[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehaviour::None, "unexpected_pass")]
+#[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "wrong_reason")]
+#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
+#[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
+#[case::panics(GOOD, Misbehaviour::Panics, "crash")]
+fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
+    let outcome = outcome_of(case, how, Phase::Red);
+    assert_eq!(outcome.word(), word, "{outcome:#?}");
+    assert_eq!(outcome.is_as_stated(), word == "proven");
+}
+
+#[rstest]
+#[case::all_hold(&GOOD.replace("65]", "64]"), Misbehaviour::None, "pass")]
+#[case::one_fails(GOOD, Misbehaviour::None, "fail")]
+#[case::set_up_fails(&GOOD.replace("65]", "64]").replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "fail")]
+#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
+#[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
+#[case::panics(GOOD, Misbehaviour::Panics, "crash")]
+fn only_a_check_whose_every_expectation_held_is_green(
+    #[case] case: &str,
+    #[case] how: Misbehaviour,
+    #[case] word: &str,
+) {
+    let outcome = outcome_of(case, how, Phase::Green);
+    assert_eq!(outcome.word(), word, "{outcome:#?}");
+    assert_eq!(outcome.is_as_stated(), word == "pass");
+}
+
+#[test]
+fn a_refused_step_in_the_set_up_names_itself() {
+    let case = GOOD.replacen("[[steps]]", PREPARED, 1);
+    let outcome = outcome_of(&case, Misbehaviour::RefusesReset, Phase::Red);
+    let stopped = outcome.stopped_at().expect("a step that stopped it");
+    assert_eq!((stopped.operation.as_str(), stopped.line), ("reset", 5));
+    assert_eq!(outcome.failed().count(), 0);
+}
+
+#[test]
+fn what_is_outside_the_digest_does_not_change_it_and_what_is_inside_does() {
+    let digest = |case: &str| suite_of(case).1.expect("a valid suite").checks()[0].case.digest.clone();
+    let original = digest(GOOD);
+    assert_eq!(original, digest(&GOOD.replace("A load restores params", "Another title")));
+    assert_eq!(original, digest(&GOOD.replace("64 is not 65", "another reason")));
+    assert_eq!(original, digest(&GOOD.replace("[[red]]", "# a comment\n[[red]]")));
+    assert_ne!(original, digest(&GOOD.replace("\"$params.N\", 65", "\"$params.N\", 66")));
+    assert_ne!(original, digest(&GOOD.replace("values = { N = 64 }", "values = { N = 64, gridsize = 1 }")));
+    assert_ne!(original, digest(&GOOD.replace("fails = \"fails\"", "fails = \"holds\"")));
+}
+
+fn own_suite() -> Suite {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    Suite::load(Source::disk(&root), &Implementations::new(built_in()).names()).expect("a valid suite")
+}
+
+#[test]
+fn the_suite_in_the_program_is_the_one_on_disk() {
+    let embedded =
+        Suite::load(Source::Embedded, &Implementations::new(built_in()).names()).expect("a valid suite");
+    let own = own_suite();
+    assert_eq!(embedded.digest(), own.digest());
+    assert_eq!(embedded.plans(), own.plans());
+}
+
+#[test]
+fn every_requirement_in_force_has_a_case_and_no_other_has() {
+    let suite = own_suite();
+    for requirement in suite.requirements() {
+        let id = requirement.id.get_ref();
+        let held = suite.checks().iter().any(|check| check.case.requires.contains(id));
+        assert_eq!(held, requirement.superseded.is_none(), "{id}");
+    }
+}
+
+#[test]
+fn every_mutant_is_killed_by_a_case_about_the_requirement_it_breaks() {
+    let suite = own_suite();
+    for mutant in MUTANTS {
+        let killed = suite.checks().iter().any(|check| {
+            check.case.requires.iter().any(|id| id == mutant.breaks)
+                && check.case.red.iter().any(|red| red.on == mutant.name)
+        });
+        assert!(killed, "no case about {} has a red entry on {}", mutant.breaks, mutant.name);
+    }
+}
+
+/// Who must not know whom: the invariants that the crate's documentation states.
+#[rstest]
+#[case::contract_does_no_io("src/contract", &["std::fs", "std::io", "std::process", "crate::format", "crate::suite"])]
+#[case::format_knows_only_nouns("src/format", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
+#[case::suite_names_no_implementation("src/suite", &["crate::implementation", "crate::runner", "crate::evidence", "Reference"])]
+#[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "MUTANTS", "crate::evidence"])]
+#[case::evidence_runs_nothing("src/evidence", &["crate::implementation", "crate::format", "std::process", "Stamp::now", "SystemTime", "Instant"])]
+#[case::clocks_are_in_the_runner("src/implementation", &["Instant", "SystemTime", "std::process"])]
+fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {
+    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut read = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source file");
+            read += 1;
+            for word in unknown {
+                assert!(!text.contains(word), "{} names {word}", path.display());
+            }
+        }
+    }
+    assert!(read > 1, "nothing was looked at in {folder}");
+}
