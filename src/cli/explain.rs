@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::{Console, Exit, SuiteOption};
-use crate::suite::{Check, Requirement, Suite, nearest};
+use crate::suite::{Case, Check, Requirement, Suite, nearest};
 
 /// Explain a requirement or a case: what it says, whose it is, and what holds it
 #[derive(Debug, Parser)]
@@ -43,15 +43,17 @@ impl Explain {
 fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
     let id = requirement.id.get_ref();
     let mut text = format!(
-        "{id} ({:?}, {:?})\n  {}\n  source: {}\n",
+        "{id} ({}, {})\n  {}\n  source: {}\n",
         requirement.level, requirement.authority, requirement.statement, requirement.source
     );
     if let Some(why) = &requirement.superseded {
         text.push_str(&format!("  superseded: {why}\n"));
     }
     let about = suite.checks().iter().filter(|check| check.case.requires.contains(id));
-    for check in about {
-        text.push_str(&format!("  held by {}: {}\n", check.id, check.case.title));
+    let mut cases: Vec<&Case> = about.map(|check| check.case.as_ref()).collect();
+    cases.dedup_by_key(|case| &case.id);
+    for case in cases {
+        text.push_str(&format!("  held by {}: {}\n", case.id, case.title));
     }
     text
 }

@@ -158,7 +158,7 @@ fn digest(requirements: &[Requirement], checks: &[Arc<Check>]) -> String {
     let mut text = String::new();
     for requirement in requirements {
         text.push_str(&format!(
-            "{} {:?} {}\n",
+            "{} {} {}\n",
             requirement.id.get_ref(),
             requirement.level,
             requirement.statement

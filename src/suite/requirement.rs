@@ -1,5 +1,7 @@
 //! One sentence of the contract, with an id that stays.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -34,6 +36,16 @@ pub enum Level {
     May,
 }
 
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        })
+    }
+}
+
 /// Whose a requirement is. A report on a foreign implementation keeps the first two apart from the third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +56,16 @@ pub enum Authority {
     Observed,
     /// Decided here, where the sources are silent, wrong or disagree.
     Ours,
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Spec => "spec",
+            Self::Observed => "observed",
+            Self::Ours => "ours",
+        })
+    }
 }
 
 /// A file of requirements: one area, which is the file's name.
