@@ -310,6 +310,8 @@ fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {
             files.extend(fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source file");
+            // Tests may do what the layer may not: run `sha256sum`, write files.
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
             read += 1;
             for word in unknown {
                 assert!(!text.contains(word), "{} names {word}", path.display());
