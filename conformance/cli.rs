@@ -269,7 +269,9 @@ fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
     let text = out(&assert);
     assert!(text.contains("wrong_reason loader/case_0 on stub"), "{text}");
     assert!(
-        text.contains("cases/loader/case_0.toml:6: stopped where load_torch_bundle was refused"),
+        text.contains(
+            "stopped in its set-up: not counted as red; load_torch_bundle (line 6), refused: not_found"
+        ),
         "{text}"
     );
     assert!(text.contains("0 of 1 failed as their case states"), "{text}");
@@ -289,32 +291,36 @@ fn a_malformed_case_is_shown_where_it_stands(#[case] right: &str, #[case] wrong:
     assert!(!place.path("reports").exists(), "a run that could not begin left a reports directory");
 }
 
-/// Long enough to be interrupted: each check trains for many epochs.
-const SLOW: &str = r#"
-title    = "A case that takes a while"
+/// Long enough to be interrupted, and always writing: one step trains a while, then many save.
+fn slow_and_writing() -> Place {
+    let head = r#"
+title    = "A case that takes a while and writes"
 requires = ["LOD-004"]
 
 [[steps]]
-do.place_fixture = { fixture = "train_data.npz", at = "$work/train_data.npz" }
-
+do.create_models = { config = "n128", seed = 1, as = "saved" }
+"#;
+    let save = r#"
 [[steps]]
-do.run_cdi_example_torch = { train_data = "$work/train_data.npz", config = { from = "n128", nepochs = 100000 }, as = "run" }
-expect.trains = { differ = ["$run.train_loss", []], because = "training should take place" }
+do.save_torch_bundle = { models = "$saved", base_path = "$work/NUMBER/wts.h5", config = "n128" }
+"#;
+    let tail = r#"
+[[steps]]
+do.reset = {}
+expect.resets = { lacks = ["$params", ["n_groups"]], because = "a new process has no groups" }
 
 [[red]]
-on = "skips_training"
-fails = "trains"
+on = "stub"
+fails = "resets"
 "#;
+    let saves: String = (0..1500).map(|number| save.replace("NUMBER", &number.to_string())).collect();
+    suite_with(&format!("{head}{saves}{tail}"), 2)
+}
 
 #[test]
 #[cfg(unix)]
 fn an_interrupted_run_ends_soon_and_leaves_no_report() {
-    let place = suite_with(SLOW, 4);
-    let fixtures = place.path("suite/fixtures");
-    fs::create_dir_all(&fixtures).expect("a folder");
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets/train_data.npz");
-    fs::copy(data, fixtures.join("train_data.npz")).expect("a fixture");
-
+    let place = slow_and_writing();
     let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
         .current_dir(place.0.path())
         .args(["run", "--suite", "suite", "--impl", "reference", "--stamp", STAMP])
@@ -322,21 +328,36 @@ fn an_interrupted_run_ends_soon_and_leaves_no_report() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program");
-    let inventory = place.path(&format!("reports/.{STAMP}.partial/inventory.json"));
+    let work = place.path(&format!("reports/.{STAMP}.partial/work/00000"));
     let started = Instant::now();
-    while !inventory.exists() {
-        assert!(started.elapsed() < Duration::from_secs(30), "the run did not begin");
+    while !work.exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the run did not begin");
         thread::sleep(Duration::from_millis(5));
     }
-    // A moment for the first check to be under way.
-    thread::sleep(Duration::from_millis(50));
+    // A moment for the first check to be in the middle of its saves.
+    thread::sleep(Duration::from_millis(100));
     let sent = Program::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(sent.success());
-    let ended = child.wait_with_output_within(Duration::from_secs(20));
+    let ended = child.wait_with_output_within(Duration::from_secs(30));
     assert_eq!(ended.0, Some(130), "{}", ended.1);
-    assert!(ended.1.contains("interrupted after"), "{}", ended.1);
+    assert!(ended.1.contains("interrupted after 0 of 2"), "{}", ended.1);
     let left: Vec<String> = place.files().into_keys().filter(|name| name.starts_with("reports")).collect();
     assert_eq!(left, [format!("reports/.{STAMP}.interrupted/inventory.json")]);
+}
+
+#[test]
+fn a_check_past_its_deadline_costs_its_own_verdict_and_nothing_else() {
+    let place = slow_and_writing();
+    let arguments = ["run", "--suite", "suite", "--impl", "reference", "--deadline", "1", "--stamp", STAMP];
+    let text = out(&place.run(&arguments).code(1));
+    assert!(text.contains("no answer within 1000 ms"), "{text}");
+    assert!(
+        text.contains("again: bundleproof run --suite suite --case 'loader/case_0' --impl reference"),
+        "{text}"
+    );
+    let reports: Vec<_> = fs::read_dir(place.path("reports")).expect("a folder").collect();
+    assert_eq!(reports.len(), 1, "the report and nothing beside it");
+    assert!(place.path("reports").join(STAMP).join("results.json").exists());
 }
 
 trait Within {

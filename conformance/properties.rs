@@ -7,7 +7,7 @@ mod support;
 use std::io::Cursor;
 
 use bundleproof::{
-    contract::{BridgedNone, Bundle, Configuration, Map, Params, ParamsStore, TrainingConfig, Value, bridge},
+    contract::{Bridged, Bundle, Configuration, Map, Params, ParamsStore, TrainingConfig, Value, bridge},
     format::{BundleReader, read_bundle, write_bundle},
 };
 use proptest::{option, prelude::*, sample::select};
@@ -96,7 +96,7 @@ proptest! {
         let mut store = ParamsStore::new();
         let mine = Value::Int(old);
         store.update([("mine".to_owned(), mine.clone()), ("subsample_seed".to_owned(), mine.clone())]);
-        bridge::update_legacy_dict(&mut store, &config, BridgedNone::Skipped);
+        bridge::update_legacy_dict(&mut store, &config, Bridged::WhatIsSaid);
         let after: Params = store.snapshot();
         for (key, value) in bridge::flatten(&config).iter() {
             if *value != Value::None {

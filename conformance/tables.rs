@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
@@ -12,15 +13,16 @@ use std::{
 
 use bundleproof::{
     contract::{
-        Params, Refusal,
+        Digest, Params, Refusal, RefusalKind, Value,
         answer::{Loaded, Models, Workflow},
         operation::{
-            CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
-            SetParams, UpdateLegacyDict,
+            ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
+            SaveTorchBundle, SetParams, UpdateLegacyDict,
         },
     },
-    implementation::{Implementation, MUTANTS, Reference, Session, World, built_in},
-    runner::{self, Implementations, Job, Options, Outcome, Phase},
+    format::{read_bundle, read_dataset},
+    implementation::{Implementation, MUTANTS, Reference, Session, World, built_in, intensity_scale},
+    runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
     suite::{Source, Suite, SuiteError},
 };
 use rstest::rstest;
@@ -89,6 +91,20 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::unfilled("65", "\"${side}\"", (7, 40), "unknown field of an example")]
 #[case::unknown_config_field("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", gridsiz = 1 } }", (5, 56), "unknown configuration field")]
 #[case::unknown_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = \"minimla\" }", (5, 36), "did you mean `minimal`?")]
+#[case::same_sides("[\"$params.N\", 65]", "[\"$params.N\", \"$params.N\"]", (7, 16), "it would say nothing")]
+#[case::looks_at_nothing("[\"$params.N\", 65]", "[64, 65]", (7, 16), "looks at nothing")]
+#[case::empty_part("[{ N = 64 }, \"$params\"]", "[{}, \"$params\"]", (6, 16), "first side is empty")]
+#[case::no_keys("equal = [\"$params.N\", 65]", "lacks = [\"$params\", []]", (7, 16), "names no key")]
+#[case::part_of_a_text("65", "\"x${side}\"", (7, 40), "fills in whole values")]
+#[case::unused_example_field("[[red]]", "[examples.one]\nside = 1\n\n[[red]]", (10, 1), "does not fill it in")]
+#[case::unknown_name_in_a_value("N = 64 } }", "N = \"$nosuch\" } }", (5, 1), "name after $ in a value")]
+#[case::params_in_a_value("N = 64 } }", "N = \"$params.N\" } }", (5, 1), "name after $ in a value")]
+#[case::models_without_dollar("do.set_params = { values = { N = 64 } }", "do.save_torch_bundle = { models = \"saved\", base_path = \"$work/w\", config = \"minimal\" }", (5, 1), "the name they were left under")]
+#[case::reserved_name("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"$work/w\", as = \"none\" }", (5, 1), "is taken")]
+#[case::place_elsewhere("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"w\", as = \"a\" }", (5, 1), "not a place under $work")]
+#[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a place under $work")]
+#[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs must be an int")]
+#[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "there twice")]
 #[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "\"nothing.zip\" cannot be had")]
 #[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "not a path below the fixtures")]
 fn a_mistake_is_told_at_its_line_and_column(
@@ -114,6 +130,8 @@ enum Misbehaviour {
     Panics,
     ForgetsParams,
     RefusesReset,
+    RefusesValues,
+    SeesNoEnvironment,
 }
 
 /// The reference, with one thing that it does not do.
@@ -131,7 +149,20 @@ impl Implementation for Misbehaving {
     }
 
     fn start(&self, world: World) -> Box<dyn Session> {
-        Box::new(MisbehavingSession(self.0, Reference::CONTRACT.start(world)))
+        let told = |name| {
+            world.variable(name)
+                == ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        };
+        let how = match self.0 {
+            // It works as it should where the variables that every check runs with have arrived.
+            Misbehaviour::SeesNoEnvironment
+                if told("CUDA_VISIBLE_DEVICES") && told("MLFLOW_TRACKING_URI") =>
+            {
+                Misbehaviour::None
+            }
+            how => how,
+        };
+        Box::new(MisbehavingSession(how, Reference::CONTRACT.start(world)))
     }
 }
 
@@ -156,8 +187,9 @@ impl Session for MisbehavingSession {
                 thread::sleep(Duration::from_secs(1));
             },
             Misbehaviour::Panics => panic!("out of order"),
-            Misbehaviour::ForgetsParams => Ok(()),
-            Misbehaviour::None | Misbehaviour::RefusesReset => self.1.set_params(request),
+            Misbehaviour::ForgetsParams | Misbehaviour::SeesNoEnvironment => Ok(()),
+            Misbehaviour::RefusesValues => Err(Refusal::new(RefusalKind::InvalidValue, "N must not be 64")),
+            _ => self.1.set_params(request),
         }
     }
 
@@ -212,6 +244,7 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 #[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehaviour::None, "unexpected_pass")]
 #[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "wrong_reason")]
 #[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
+#[case::asks_for_what_cannot_be(GOOD, Misbehaviour::RefusesValues, "wrong_reason")]
 #[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
 #[case::panics(GOOD, Misbehaviour::Panics, "crash")]
 fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
@@ -222,6 +255,7 @@ fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour,
 
 #[rstest]
 #[case::all_hold(&GOOD.replace("65]", "64]"), Misbehaviour::None, "pass")]
+#[case::the_environment_arrives(&GOOD.replace("65]", "64]"), Misbehaviour::SeesNoEnvironment, "pass")]
 #[case::one_fails(GOOD, Misbehaviour::None, "fail")]
 #[case::set_up_fails(&GOOD.replace("65]", "64]").replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "fail")]
 #[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
@@ -292,6 +326,67 @@ fn every_mutant_is_killed_by_a_case_about_the_requirement_it_breaks() {
         });
         assert!(killed, "no case about {} has a red entry on {}", mutant.breaks, mutant.name);
     }
+}
+
+#[test]
+fn every_expectation_has_been_seen_to_fail() {
+    for check in own_suite().checks() {
+        for expectation in check.steps.iter().flat_map(|step| &step.expectations) {
+            let seen = check.case.red.iter().any(|red| red.fails == expectation.name);
+            assert!(seen, "{}: no red entry fails at {}", check.id, expectation.name);
+        }
+    }
+}
+
+#[rstest]
+fn our_reader_finds_in_a_fixture_what_pytorch_says_is_in_it(
+    #[values("gs1", "gs2", "n128", "sentinel", "dtypes", "unicode")] name: &str,
+) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles").join(name);
+    let said = fs::read(folder.join("sidecar.json")).expect("a sidecar");
+    let said: Value = serde_json::from_slice(&said).expect("JSON");
+    let found = Value::from(&read_bundle(&folder.join("wts.h5.zip")).expect("a bundle"));
+    for part in ["version", "backend", "models", "snapshots"] {
+        let of = |value: &Value| value.as_map().and_then(|map| map.get(part)).cloned();
+        assert!(of(&said).is_some());
+        assert_eq!(of(&found), of(&said), "{part}");
+    }
+}
+
+#[rstest]
+fn our_scale_of_a_dataset_is_the_one_that_numpy_computed(#[values("train_data", "test_data")] name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets");
+    let said = fs::read(folder.join(format!("{name}.json"))).expect("a sidecar");
+    let said: Value = serde_json::from_slice(&said).expect("JSON");
+    let data = read_dataset(&folder.join(format!("{name}.npz"))).expect("a dataset");
+    let scale = said.as_map().and_then(|said| said.get("intensity_scale"));
+    assert_eq!(scale, Some(&Value::Float(intensity_scale(&data, 1e9))));
+    let bytes: Vec<u8> = data.diffraction.iter().flat_map(|amplitude| amplitude.to_le_bytes()).collect();
+    let digest =
+        said.as_map().and_then(|said| said.get("arrays")?.as_map()?.get("diff3d")?.as_map()?.get("sha256"));
+    assert_eq!(digest, Some(&Value::from(Digest::of(&bytes).to_string())));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let mut session = Reference::CONTRACT.start(World::new(place.path().to_owned(), BTreeMap::new()));
+    let config: ConfigRequest =
+        serde_json::from_str(r#"{"kind": "training", "values": {"model": {"N": 64, "n_filters_scale": 1}}}"#)
+            .expect("a configuration");
+    let create =
+        format!(r#"{{"config": {}, "as": "m"}}"#, r#"{"kind": "model", "values": {"n_filters_scale": 1}}"#);
+    session.create_models(&serde_json::from_str(&create).expect("a request")).expect("models");
+    let (models, base_path) = ("m".to_owned(), "wts.h5".to_owned());
+    session
+        .save_torch_bundle(&SaveTorchBundle { models, base_path, config, intensity_scale: None })
+        .expect("a bundle");
+    fs::write(place.path().join("plain"), "").expect("a file");
+    let mode = |name: &str| fs::metadata(place.path().join(name)).expect("a file").permissions().mode();
+    assert_eq!(mode("wts.h5.zip"), mode("plain"));
 }
 
 /// Who must not know whom: the invariants that the crate's documentation states.

@@ -5,7 +5,7 @@ use std::process::{ExitCode, Termination};
 /// The exit codes. When several apply, the first in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// 70: the program itself failed.
+    /// 70: the program itself failed, or the harness did in a check.
     Internal,
     /// 130: it was interrupted.
     Interrupted,

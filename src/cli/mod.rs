@@ -52,6 +52,11 @@ struct SuiteOption {
 }
 
 impl SuiteOption {
+    /// The directory, as it was named.
+    fn named(&self) -> Option<String> {
+        self.suite.as_ref().map(|directory| directory.display().to_string())
+    }
+
     /// Reads the suite, or shows what is wrong with it.
     fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
         let implementations = Implementations::new(built_in());

@@ -19,7 +19,7 @@ use crate::{
     contract::Digest,
     evidence::{
         Binary, Environment, FORMAT, Inventory, Planned, Platform, ReportDirectory, ReportError,
-        Run as Record,
+        Run as Record, shell_argument,
     },
     runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase, Stamp, Verdict},
     suite::{Check, Plan, Selection, Suite, nearest},
@@ -117,13 +117,14 @@ impl Run {
 
         let outcomes = self.run(&jobs, &suite, &report.work_dir(), &interrupted, console);
         if interrupted.load(Ordering::Relaxed) {
-            let aside = report.interrupt().map_err(|error| no_report(&error, console))?;
             let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
-            console.error(&format!(
-                "interrupted after {done} of {} checks; there is no report, and what was going to run is in {}",
-                jobs.len(),
-                aside.display()
-            ));
+            let kept = match report.interrupt() {
+                Ok(aside) => format!("what was going to run is in {}", aside.display()),
+                Err(error) => error.to_string(),
+            };
+            let all = jobs.len();
+            console
+                .error(&format!("interrupted after {done} of {all} checks; there is no report, and {kept}"));
             return Ok(Exit::Interrupted);
         }
         let mut phases: Vec<Phase> = jobs.iter().map(|job| job.phase).collect();
@@ -140,6 +141,7 @@ impl Run {
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
             suite_digest: suite.digest().to_owned(),
+            suite: self.suite.named(),
             outcomes,
         };
         let environment = environment(&jobs).map_err(|error| {
@@ -260,18 +262,19 @@ impl Run {
 
     /// The selection as it was asked for, so that a report says how to ask for it again.
     fn selection_words(&self) -> Vec<String> {
-        let mut words = Vec::new();
+        let mut words: Vec<String> =
+            self.suite.named().iter().map(|suite| format!("--suite {}", shell_argument(suite))).collect();
         let repeated =
             [("--case", &self.cases), ("--requirement", &self.requirements), ("--area", &self.areas)];
         for (option, values) in repeated {
-            words.extend(values.iter().map(|value| format!("{option} {}", quoted(value))));
+            words.extend(values.iter().map(|value| format!("{option} {}", shell_argument(value))));
         }
-        words.extend(self.plan.iter().map(|plan| format!("--plan {}", quoted(plan))));
+        words.extend(self.plan.iter().map(|plan| format!("--plan {}", shell_argument(plan))));
         words.extend(self.phase.map(|phase| match phase {
             PhaseOption::Red => "--phase red".to_owned(),
             PhaseOption::Green => "--phase green".to_owned(),
         }));
-        words.extend(self.implementation.iter().map(|name| format!("--impl {}", quoted(name))));
+        words.extend(self.implementation.iter().map(|name| format!("--impl {}", shell_argument(name))));
         words
     }
 }
@@ -349,7 +352,9 @@ fn environment(jobs: &[Job]) -> std::io::Result<Environment> {
 }
 
 fn exit(record: &Record) -> Exit {
-    if record.counts(Phase::Green).not_as_stated() > 0 {
+    if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
+        Exit::Internal
+    } else if record.counts(Phase::Green).not_as_stated() > 0 {
         Exit::DoesNotConform
     } else if record.counts(Phase::Red).not_as_stated() > 0 {
         Exit::NotProven
@@ -368,15 +373,5 @@ fn no_report(error: &ReportError, console: &Console) -> Exit {
         | ReportError::OtherStamp { .. }
         | ReportError::Render(_) => Exit::Internal,
         ReportError::Taken(_) | ReportError::UnderWay(_) | ReportError::Disk(_) => Exit::Usage,
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Console, Exit};
 use crate::{
-    evidence::{Counts, Run, area, groups, line, rerun_command},
+    evidence::{Counts, Run, area, ending, groups, line, rerun_command},
     runner::{Outcome, Phase},
 };
 
@@ -18,7 +18,7 @@ pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
     let mut text = String::new();
     let wrong: Vec<&Outcome> = run.outcomes.iter().filter(|outcome| !outcome.is_as_stated()).collect();
     for outcome in wrong.iter().take(MAX_SHOWN) {
-        text.push_str(&failure(outcome, console));
+        text.push_str(&failure(run, outcome, console));
     }
     if let Some(more) = wrong.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("and {more} more, in the report\n\n"));
@@ -99,7 +99,7 @@ fn implementations(run: &Run, phase: Phase) -> String {
     if stub { format!("the stub and {mutants} mutants") } else { format!("{mutants} mutants") }
 }
 
-fn failure(outcome: &Outcome, console: &Console) -> String {
+fn failure(run: &Run, outcome: &Outcome, console: &Console) -> String {
     let word = console.bad(outcome.word());
     let mut text = format!(
         "{word} {} on {} ({})\n",
@@ -111,15 +111,9 @@ fn failure(outcome: &Outcome, console: &Console) -> String {
         text.push_str(&format!("  it was to fail at {}\n", line(must_fail)));
     }
     if let Some(step) = outcome.stopped_at() {
-        let refusal = step.refused.as_ref().map(ToString::to_string).unwrap_or_default();
-        text.push_str(&format!(
-            "  {}:{}: stopped where {} was refused: {}\n",
-            outcome.file,
-            step.line,
-            step.operation,
-            line(&refusal)
-        ));
+        text.push_str(&format!("  {}:{}\n", line(&outcome.file), step.line));
     }
+    text.extend(ending(outcome).map(|ending| format!("  {ending}\n")));
     for (_, failed) in outcome.failed() {
         text.push_str(&format!("  {}:{}: {}\n", outcome.file, failed.line, line(&failed.because)));
         if let Some(failure) = &failed.failure {
@@ -130,7 +124,7 @@ fn failure(outcome: &Outcome, console: &Console) -> String {
             ));
         }
     }
-    let again = rerun_command(&outcome.check, outcome.phase, &outcome.implementation);
+    let again = rerun_command(run.suite.as_deref(), &outcome.check, outcome.phase, &outcome.implementation);
     text.push_str(&format!("  again: {again}\n\n"));
     text
 }

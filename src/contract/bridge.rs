@@ -1,6 +1,6 @@
 //! From the configuration types to the flat map that models are built from.
 
-use super::{BridgedNone, Configuration, ModelConfig, Params, ParamsStore, Value};
+use super::{Bridged, Configuration, ModelConfig, Params, ParamsStore, Value};
 
 /// The flat map of a configuration: every field under its legacy key, None included, paths as text.
 ///
@@ -18,10 +18,27 @@ pub fn flatten(config: &Configuration) -> Params {
 ///
 /// None means "not said" here and leaves the old value, unless the policy decides otherwise; keys that
 /// the configuration does not know survive (CFG-10).
-pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, none: BridgedNone) {
-    let said = |value: &Value| none == BridgedNone::Written || *value != Value::None;
-    store.update(flatten(config).0.into_iter().filter(|(_, value)| said(value)));
+pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, bridged: Bridged) {
+    let written = |key: &str, value: &Value| match bridged {
+        Bridged::WhatIsSaid => *value != Value::None,
+        Bridged::NoneToo => true,
+        Bridged::UnrenamedOnly => *value != Value::None && !RENAMED.contains(&key),
+    };
+    store.update(flatten(config).0.into_iter().filter(|(key, value)| written(key, value)));
 }
+
+/// The legacy keys that are spelled otherwise than their fields (CFG-07).
+const RENAMED: [&str; 9] = [
+    "object.big",
+    "probe.big",
+    "probe.mask",
+    "probe.trainable",
+    "intensity_scale.trainable",
+    "positions.provided",
+    "output_prefix",
+    "train_data_file_path",
+    "test_data_file_path",
+];
 
 fn merged(rows: impl IntoIterator<Item = (&'static str, Value)>, model: &ModelConfig) -> Params {
     let own = rows.into_iter().filter(|(key, _)| *key != "model");
@@ -82,7 +99,7 @@ mod tests {
         assert_eq!(flatten(&config)["n_subsample"], Value::None);
         let mut store = ParamsStore::new();
         store.update([("n_subsample".to_owned(), Value::Int(5))]);
-        update_legacy_dict(&mut store, &config, BridgedNone::Skipped);
+        update_legacy_dict(&mut store, &config, Bridged::WhatIsSaid);
         assert_eq!(store.get("n_subsample"), Some(&Value::Int(5)));
         assert_eq!(store.get("N"), Some(&Value::Int(64)));
         assert_eq!(store.get("offset"), Some(&Value::Int(4)));

@@ -1,6 +1,9 @@
 //! The flat params map, and the store that stands for the one global copy of it.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    collections::BTreeSet,
+    ops::{Deref, DerefMut},
+};
 
 use super::{Map, Value};
 
@@ -42,33 +45,53 @@ impl FromIterator<(String, Value)> for Params {
 ///
 /// Upstream has one such map a process. Here each run of a case owns one, so that cases can run side
 /// by side without seeing one another.
-#[derive(Debug)]
-pub struct ParamsStore(Params);
+#[derive(Clone, Debug)]
+pub struct ParamsStore {
+    params: Params,
+    /// Keys whose value came out of an archive and was not set since.
+    archived: BTreeSet<String>,
+}
 
 impl ParamsStore {
     /// A store as a fresh process has it.
     pub fn new() -> Self {
-        Self(Params::defaults())
+        Self { params: Params::defaults(), archived: BTreeSet::new() }
     }
 
-    /// A copy of everything, to look at or to come back to.
+    /// A copy of everything, to look at.
     pub fn snapshot(&self) -> Params {
-        self.0.clone()
-    }
-
-    /// Goes back to a snapshot exactly: keys that came since are gone.
-    pub fn restore(&mut self, snapshot: Params) {
-        self.0 = snapshot;
+        self.params.clone()
     }
 
     /// Writes these values over what is there; other keys survive.
     pub fn update(&mut self, values: impl IntoIterator<Item = (String, Value)>) {
-        self.0.extend(values);
+        for (key, value) in values {
+            self.archived.remove(&key);
+            self.params.insert(key, value);
+        }
+    }
+
+    /// As [`ParamsStore::update`], with values out of an archive.
+    pub fn update_from_archive(&mut self, values: impl IntoIterator<Item = (String, Value)>) {
+        for (key, value) in values {
+            self.archived.insert(key.clone());
+            self.params.insert(key, value);
+        }
+    }
+
+    /// Forgets everything that is not among these keys.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.params.retain(|key, _| keep(key));
     }
 
     /// One value.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.params.get(key)
+    }
+
+    /// One value, unless it came out of an archive: what this process set itself (BUN-08).
+    pub fn get_own(&self, key: &str) -> Option<&Value> {
+        self.params.get(key).filter(|_| !self.archived.contains(key))
     }
 }
 

@@ -10,6 +10,10 @@ pub struct Policy {
     pub restore_params: RestoreParams,
     /// Which archived params a load brings back.
     pub restored_keys: RestoredKeys,
+    /// Which params a load answers.
+    pub returned_params: ReturnedParams,
+    /// What happens when a part of an archive cannot be read.
+    pub unreadable: Unreadable,
     /// What a refused load does to the params.
     pub refused_load: RefusedLoad,
     /// How a state dict is put into a network.
@@ -48,8 +52,8 @@ pub struct Policy {
     pub overwrite: Overwrite,
     /// What a save does to the params of the process.
     pub save: SaveParams,
-    /// What the bridge does with a None.
-    pub bridged_none: BridgedNone,
+    /// What the bridge writes.
+    pub bridged: Bridged,
 }
 
 impl Policy {
@@ -57,6 +61,8 @@ impl Policy {
     pub const CONTRACT: Self = Self {
         restore_params: RestoreParams::BeforeRebuild,
         restored_keys: RestoredKeys::AllButVersion,
+        returned_params: ReturnedParams::Archived,
+        unreadable: Unreadable::Refused,
         refused_load: RefusedLoad::LeavesParams,
         weights: Weights::Strict,
         sentinels: Sentinels::ComeBack,
@@ -72,11 +78,11 @@ impl Policy {
         training: Training::OnTheData,
         saved_state: SavedState::Trained,
         persistence: Persistence::WhenOutputDirIsSet,
-        intensity_scale: IntensityScale::FromTraining,
+        intensity_scale: IntensityScale::InOrder,
         inference_loader: InferenceLoader::Delegates,
         overwrite: Overwrite::Atomic,
         save: SaveParams::LeavesParams,
-        bridged_none: BridgedNone::Skipped,
+        bridged: Bridged::WhatIsSaid,
     };
 }
 
@@ -100,6 +106,28 @@ pub enum RestoredKeys {
     All,
     /// Only keys with a value, so that an older value survives where None was archived.
     WithoutNone,
+    /// Every key, and nothing else is left.
+    NothingElse,
+}
+
+/// Which params a load answers (LOD-08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReturnedParams {
+    /// The archived ones.
+    Archived,
+    /// A copy of those of the process.
+    OfTheProcess,
+}
+
+/// What happens when a part of an archive cannot be read (LOD-06, LOD-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The load is refused, naming the part.
+    Refused,
+    /// Weights that cannot be read are passed over: the network is a fresh one.
+    WeightsArePassedOver,
+    /// Params that cannot be read are passed over: those of the process count.
+    ParamsArePassedOver,
 }
 
 /// What a refused load does to the params (LOD-05).
@@ -107,8 +135,10 @@ pub enum RestoredKeys {
 pub enum RefusedLoad {
     /// They are exactly as before.
     LeavesParams,
-    /// They keep what the refused archive brought.
+    /// They are overwritten with what the refused archive has, as far as it can be read.
     LeavesArchivedParams,
+    /// They are those of a new process.
+    ResetsParams,
 }
 
 /// How a state dict is put into a network (LOD-06).
@@ -217,9 +247,9 @@ pub enum Bridging {
 /// What training does (ORC-04).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Training {
-    /// Changes the networks by the data.
+    /// Changes the networks by the data, and finds their scale.
     OnTheData,
-    /// Returns the networks as they were.
+    /// Returns the networks as they were, without a look at the data.
     Skipped,
 }
 
@@ -246,10 +276,15 @@ pub enum Persistence {
 /// Where the saved `intensity_scale` comes from (BUN-08).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntensityScale {
-    /// Explicit argument, trained value, params, 1.0: the first there is.
-    FromTraining,
-    /// The params of the process before the trained value, so that an earlier bundle's leaks in.
-    FromParams,
+    /// Explicit argument, trained value, a value that the process set itself, 1.0: the first there is.
+    InOrder,
+    /// The trained value comes before the explicit argument.
+    TrainedFirst,
+    /// The params of the process come before the trained value, whoever put it there: an earlier
+    /// bundle's scale leaks into the next save.
+    ParamsFirst,
+    /// The params of the process are not looked at.
+    NeverParams,
 }
 
 /// Which way the inference loader takes (ORC-06).
@@ -268,6 +303,8 @@ pub enum Overwrite {
     Atomic,
     /// The old one is emptied first.
     InPlace,
+    /// Not at all: the old one stays, and the save says nothing.
+    Never,
 }
 
 /// What a save does to the params of the process (BUN-09).
@@ -279,11 +316,13 @@ pub enum SaveParams {
     WritesSnapshot,
 }
 
-/// What the bridge does with a None (CFG-10).
+/// What the bridge writes (CFG-07, CFG-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BridgedNone {
-    /// Leaves the old value.
-    Skipped,
-    /// Writes None over it.
-    Written,
+pub enum Bridged {
+    /// Fields with a value, under their legacy keys; a None leaves the old value.
+    WhatIsSaid,
+    /// None too.
+    NoneToo,
+    /// Fields that have another legacy key are left out.
+    UnrenamedOnly,
 }

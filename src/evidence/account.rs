@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::runner::{Ended, Outcome, Phase, StepOutcome};
 
-use super::escape::{line, shell_word};
+use super::escape::{line, shell_argument, shell_word};
 
 /// Outcomes that are not as stated and share a root.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,24 +45,33 @@ pub fn area(check: &str) -> &str {
     check.split('/').next().unwrap_or(check)
 }
 
-/// The command that runs just this check in this phase again.
-pub fn rerun_command(check: &str, phase: Phase, implementation: &str) -> String {
-    let check = shell_word(check);
-    match phase {
-        Phase::Red => format!("bundleproof run --case {check} --phase red"),
-        Phase::Green => format!("bundleproof run --case {check} --impl {}", plain_or_quoted(implementation)),
-    }
+/// The command that runs just this check in this phase again; `suite` is the directory of a suite that is
+/// not the one in the program.
+pub fn rerun_command(suite: Option<&str>, check: &str, phase: Phase, implementation: &str) -> String {
+    let suite = suite.map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+    let red = match phase {
+        Phase::Red => " --phase red",
+        Phase::Green => "",
+    };
+    let (check, implementation) = (shell_word(check), shell_argument(implementation));
+    format!("bundleproof run{suite} --case {check}{red} --impl {implementation}")
 }
 
 /// How the check ended, when that is not told by a failed expectation.
-pub(super) fn ending(outcome: &Outcome) -> Option<String> {
+pub fn ending(outcome: &Outcome) -> Option<String> {
     let said = match &outcome.ended {
         Ended::Completed if outcome.failed().next().is_some() => {
             let stated = outcome.must_fail.as_ref()?;
             if outcome.is_as_stated() {
                 return None;
             }
-            format!("{stated} was to fail and did not: not counted as red")
+            match outcome.failed().find(|(_, failed)| failed.name == *stated) {
+                None => format!("{stated} was to fail and did not: not counted as red"),
+                Some((step, _)) => format!(
+                    "the case asked for what cannot be, and {stated} failed for that: not counted as red; {}",
+                    step_in_words(step)
+                ),
+            }
         }
         Ended::Completed if outcome.steps.iter().all(|step| step.expectations.is_empty()) => {
             "no expectation was reached: nothing was judged".to_owned()
@@ -123,11 +132,6 @@ fn root(outcome: &Outcome) -> String {
     }
 }
 
-fn plain_or_quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_word(word) }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -179,7 +183,7 @@ mod tests {
         "persistence/a[b c]",
         Phase::Red,
         "stub",
-        "bundleproof run --case 'persistence/a[b c]' --phase red"
+        "bundleproof run --case 'persistence/a[b c]' --phase red --impl stub"
     )]
     #[case(
         "persistence/a",
@@ -194,7 +198,9 @@ mod tests {
         #[case] implementation: &str,
         #[case] command: &str,
     ) {
-        assert_eq!(rerun_command(check, phase, implementation), command);
+        assert_eq!(rerun_command(None, check, phase, implementation), command);
+        let elsewhere = rerun_command(Some("my suite"), check, phase, implementation);
+        assert_eq!(elsewhere, command.replacen(" run", " run --suite 'my suite'", 1));
     }
 
     #[test]

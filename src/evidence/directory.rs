@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     io::ErrorKind,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use crate::runner::Stamp;
@@ -193,7 +195,6 @@ impl ReportDirectory {
     }
 
     fn set_aside(&mut self) -> Result<PathBuf, ReportError> {
-        self.over = true;
         self.remove_work()?;
         let mut aside = self.reports.join(format!(".{}.interrupted", self.stamp));
         let mut number = 2_u32;
@@ -202,15 +203,28 @@ impl ReportDirectory {
             number = number.saturating_add(1);
         }
         fs::rename(&self.partial, &aside).map_err(DiskError::when("name", &aside))?;
+        self.over = true;
         Ok(aside)
     }
 
+    /// A check that was given up may be writing still, so that what was just emptied is not empty: a few
+    /// attempts outlast it.
     fn remove_work(&self) -> Result<(), DiskError> {
         let work = self.work_dir();
-        fs::remove_dir_all(&work).or_else(|error| match error.kind() {
-            ErrorKind::NotFound => Ok(()),
-            _ => Err(DiskError { doing: "remove", path: work, source: error }),
-        })
+        let mut attempts = 50;
+        loop {
+            match fs::remove_dir_all(&work) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(source) if attempts == 0 => {
+                    return Err(DiskError { doing: "remove", path: work, source });
+                }
+                Err(_) => {
+                    attempts -= 1;
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {

@@ -56,6 +56,12 @@ pub(super) fn shell_word(text: &str) -> String {
     format!("'{}'", line(text).replace('\'', r"'\''"))
 }
 
+/// A word for a shell, quoted where a shell would not take it as it is.
+pub fn shell_argument(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_word(word) }
+}
+
 /// Control characters, marks of direction, spaces without width, and what XML 1.0 cannot hold.
 fn is_hidden(character: char) -> bool {
     character.is_control()

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use crate::runner::{Outcome, Phase, Stamp, Verdict};
+use crate::runner::{Outcome, Phase, Verdict};
 
 use super::{
     Run,
@@ -24,32 +24,32 @@ pub fn junit(run: &Run) -> Result<String, SerializeError> {
     }
     let mut report = Report::new("bundleproof");
     for ((phase, area), outcomes) in suites {
-        report.add_test_suite(suite(run.stamp, phase, area, &outcomes));
+        report.add_test_suite(suite(run, phase, area, &outcomes));
     }
     let time = run.outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     report.set_time(Duration::from_millis(time));
     report.to_string()
 }
 
-fn suite(stamp: Stamp, phase: Phase, area: &str, outcomes: &[&Outcome]) -> TestSuite {
+fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome]) -> TestSuite {
     let mut suite = TestSuite::new(format!("{}.{}", phase.word(), line(area)));
-    suite.extra.insert("timestamp".into(), stamp.rfc3339().into());
+    suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
     let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     suite.set_time(Duration::from_millis(time));
-    suite.add_test_cases(outcomes.iter().map(|outcome| case(outcome)));
+    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome)));
     suite
 }
 
 /// A check that runs on several implementations has a case on each, told apart by its class.
-fn case(outcome: &Outcome) -> TestCase {
-    let mut case = TestCase::new(line(&outcome.check), status(outcome));
+fn case(run: &Run, outcome: &Outcome) -> TestCase {
+    let mut case = TestCase::new(line(&outcome.check), status(run, outcome));
     let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
     case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.word()));
     case.set_time(Duration::from_millis(outcome.milliseconds));
     case
 }
 
-fn status(outcome: &Outcome) -> TestCaseStatus {
+fn status(run: &Run, outcome: &Outcome) -> TestCaseStatus {
     if outcome.is_as_stated() {
         return TestCaseStatus::success();
     }
@@ -64,11 +64,11 @@ fn status(outcome: &Outcome) -> TestCaseStatus {
     let first = outcome.failed().next().map(|(_, expectation)| line(&expectation.because));
     status.set_type(outcome.word());
     status.set_message(ending.or(first).unwrap_or_else(|| outcome.word().to_owned()));
-    status.set_description(description(outcome));
+    status.set_description(description(run.suite.as_deref(), outcome));
     status
 }
 
-fn description(outcome: &Outcome) -> String {
+fn description(suite: Option<&str>, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (step, expectation) in outcome.failed() {
         let place = format!("{}:{}", line(&outcome.file), expectation.line);
@@ -80,7 +80,7 @@ fn description(outcome: &Outcome) -> String {
         }
         text += &format!("  step:     {}\n", step_in_words(step));
     }
-    let rerun = rerun_command(&outcome.check, outcome.phase, &outcome.implementation);
+    let rerun = rerun_command(suite, &outcome.check, outcome.phase, &outcome.implementation);
     format!("{text}file: {}\nrun it again: {rerun}", line(&outcome.file))
 }
 

@@ -29,14 +29,14 @@ mod sample;
 mod store;
 mod summary;
 
-pub use account::{Group, area, groups, rerun_command};
+pub use account::{Group, area, ending, groups, rerun_command};
 pub use attempt::{Attempt, Meaning};
 pub use chain::{Chain, Predecessor};
 pub use damage::{Damage, Damaged};
 pub use directory::{ReportDirectory, ReportError};
 pub use disk::DiskError;
 pub use environment::{Binary, Environment, Platform};
-pub use escape::{MAX_VALUE_CHARS, line, markdown, markdown_code};
+pub use escape::{MAX_VALUE_CHARS, line, markdown, markdown_code, shell_argument};
 pub use inventory::{Inventory, Planned};
 pub use junit::junit;
 pub use ledger::{Ledger, LedgerRow, RowAttempt, State};

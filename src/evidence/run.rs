@@ -31,6 +31,9 @@ pub struct Run {
     pub environment: BTreeMap<String, String>,
     /// The digest of the suite: SHA-256 in hexadecimal.
     pub suite_digest: String,
+    /// The directory of the suite as it was named; none for the one in the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
     /// What was seen, in the order in which it was to run.
     pub outcomes: Vec<Outcome>,
 }

@@ -34,12 +34,14 @@ pub(super) fn as_stated(check: &str, phase: Phase) -> Outcome {
             StepOutcome {
                 operation: "save_torch_bundle".into(),
                 line: 5,
+                may_be_refused: false,
                 refused: None,
                 expectations: vec![],
             },
             StepOutcome {
                 operation: "load_torch_bundle".into(),
                 line: 9,
+                may_be_refused: false,
                 refused: red.then_some(refused),
                 expectations: vec![ExpectationOutcome {
                     name: "returns_saved_models".into(),
@@ -99,6 +101,7 @@ pub(super) fn run() -> Run {
             ("MLFLOW_TRACKING_URI".into(), "memory".into()),
         ]),
         suite_digest: "cd".repeat(32),
+        suite: None,
         outcomes: vec![
             as_stated("persistence/round_trip", Phase::Red),
             otherwise("persistence/params", Phase::Red),

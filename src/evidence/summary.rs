@@ -158,7 +158,7 @@ impl Page {
             self.text("Selectors:\n");
         }
         for check in row.checks() {
-            let rerun = rerun_command(&check.id, phase, row_implementation(row, phase));
+            let rerun = rerun_command(run.suite.as_deref(), &check.id, phase, row_implementation(row, phase));
             self.line(&format!("- {}", markdown_code(&rerun)));
         }
         let outcomes = run.outcomes.iter().filter(|outcome| {

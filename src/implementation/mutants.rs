@@ -2,9 +2,10 @@
 
 use super::{Implementation, Reference, Session, World};
 use crate::contract::{
-    ArchiveName, BackendTag, BridgedNone, Bridging, DisagreeingParams, ForeignArchives, InferenceLoader,
+    ArchiveName, BackendTag, Bridged, Bridging, DisagreeingParams, ForeignArchives, InferenceLoader,
     IntensityScale, Overwrite, Persistence, Policy, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys,
-    Roles, SaveParams, SavedModels, SavedState, Sentinels, Snapshot, Training, Weights,
+    ReturnedParams, Roles, SaveParams, SavedModels, SavedState, Sentinels, Snapshot, Training, Unreadable,
+    Weights,
 };
 
 /// One way of being wrong, named after what it does.
@@ -49,6 +50,11 @@ mutants! {
     never_restores_params breaks "LOD-004": restore_params = RestoreParams::Never;
     restores_the_version_too breaks "LOD-006": restored_keys = RestoredKeys::All;
     forgets_archived_nones breaks "LOD-005": restored_keys = RestoredKeys::WithoutNone;
+    forgets_unrelated_keys breaks "LOD-004": restored_keys = RestoredKeys::NothingElse;
+    returns_the_params_of_the_process breaks "LOD-012": returned_params = ReturnedParams::OfTheProcess;
+    passes_over_unreadable_weights breaks "LOD-013": unreadable = Unreadable::WeightsArePassedOver;
+    passes_over_unreadable_params breaks "LOD-013": unreadable = Unreadable::ParamsArePassedOver;
+    resets_params_of_a_refused_load breaks "LOD-002": refused_load = RefusedLoad::ResetsParams;
     leaves_params_of_a_refused_load breaks "LOD-007": refused_load = RefusedLoad::LeavesArchivedParams;
     loads_what_fits breaks "LOD-008": weights = Weights::WhatFits;
     loads_a_fresh_network breaks "RTP-001": weights = Weights::Ignored;
@@ -67,9 +73,13 @@ mutants! {
     saves_the_untrained_state breaks "ORC-003": saved_state = SavedState::Initial;
     never_persists breaks "ORC-001": persistence = Persistence::Never;
     persists_without_an_output_dir breaks "ORC-002": persistence = Persistence::Always;
-    leaks_the_scale_of_the_process breaks "BUN-008": intensity_scale = IntensityScale::FromParams;
+    leaks_the_scale_of_the_process breaks "BUN-008": intensity_scale = IntensityScale::ParamsFirst;
+    overrides_the_explicit_scale breaks "BUN-008": intensity_scale = IntensityScale::TrainedFirst;
+    ignores_the_scale_of_the_process breaks "BUN-008": intensity_scale = IntensityScale::NeverParams;
     bypasses_the_loader breaks "ORC-006": inference_loader = InferenceLoader::ReadsModelsOnly;
     empties_the_old_archive_first breaks "BUN-011": overwrite = Overwrite::InPlace;
+    keeps_the_old_archive breaks "BUN-012": overwrite = Overwrite::Never;
     saves_into_the_params breaks "BUN-009": save = SaveParams::WritesSnapshot;
-    bridges_none_values breaks "CFG-010": bridged_none = BridgedNone::Written;
+    bridges_none_values breaks "CFG-010": bridged = Bridged::NoneToo;
+    bridges_no_renamed_field breaks "CFG-007": bridged = Bridged::UnrenamedOnly;
 }

@@ -70,7 +70,7 @@ impl Session for StubSession {
         let params =
             manifest.models.first().map(|model| reader.params(model)).transpose()?.unwrap_or_default();
         let configuration: Map = params.0.into_iter().filter(|(key, _)| key != VERSION_KEY).collect();
-        world.params.update(configuration);
+        world.params.update_from_archive(configuration);
         Err(not_implemented("load_torch_bundle", "models cannot be rebuilt from a bundle yet"))
     }
 

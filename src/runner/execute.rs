@@ -1,11 +1,15 @@
 //! Runs one check on one implementation, step by step.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
     sandbox::Sandbox,
-    scope::{Around, Scope},
+    scope::{Scope, Seen},
 };
 use crate::{
     contract::{
@@ -17,7 +21,7 @@ use crate::{
         },
     },
     implementation::{Implementation, Session, World},
-    suite::{Action, Check, Condition, Contradiction, Step, Suite},
+    suite::{Action, Check, Condition, Contradiction, Step, Suite, under_work},
 };
 
 /// The longest text that a failure shows of either side, in bytes.
@@ -29,23 +33,33 @@ pub(super) struct Finished {
     pub(super) scope: Scope,
 }
 
+/// What a check runs in, beside its sandbox.
+pub(super) struct Around<'a> {
+    pub(super) suite: &'a Suite,
+    pub(super) environment: &'a BTreeMap<String, String>,
+    /// Set when nobody waits any more: no further step is to be done.
+    pub(super) given_up: &'a AtomicBool,
+    pub(super) tell: &'a dyn Fn(StepOutcome),
+}
+
 /// Runs a check to its end, or to the first step that does not hold; tells each step as it is done.
 pub(super) fn run(
     check: &Check,
     implementation: &dyn Implementation,
-    suite: &Suite,
     sandbox: Sandbox,
-    environment: &BTreeMap<String, String>,
-    tell: &dyn Fn(StepOutcome),
+    around: &Around<'_>,
 ) -> Finished {
-    let world = World::new(sandbox.root().to_owned(), environment.clone());
+    let world = World::new(sandbox.root().to_owned(), around.environment.clone());
     let mut scope = Scope::new(sandbox);
     if let Some(need) = check.case.needs.iter().find(|need| !implementation.supports(need)) {
         return Finished { ended: Ended::Unsupported { need: need.clone() }, scope };
     }
     let mut session = implementation.start(world);
     for step in &check.steps {
-        match run_step(step, session.as_mut(), suite, &mut scope) {
+        if around.given_up.load(Ordering::Relaxed) {
+            return Finished { ended: Ended::NotRun, scope };
+        }
+        match run_step(step, session.as_mut(), around.suite, &mut scope) {
             Err(detail) => {
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
                 return Finished { ended: Ended::HarnessError { detail }, scope };
@@ -54,7 +68,7 @@ pub(super) fn run(
                 let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
                 // A refusal that no expectation speaks of is a failure, whatever else held.
                 let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
-                tell(outcome);
+                (around.tell)(outcome);
                 if stopped {
                     return Finished { ended: Ended::Stopped, scope };
                 }
@@ -100,7 +114,7 @@ fn run_step(
         Err(refusal) => Some(refusal),
     };
     let answer = step.action.answer_name().map(str::to_owned);
-    scope.enter(Around { operation: step.action.name(), answer, refusal, before, after });
+    scope.enter(Seen { operation: step.action.name(), answer, refusal, before, after });
 
     let judged = step.expectations.iter().map(|named| ExpectationOutcome {
         name: named.name.clone(),
@@ -111,6 +125,7 @@ fn run_step(
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),
         line: step.line,
+        may_be_refused: expects_refusal(step),
         expectations: judged.collect(),
         refused: scope
             .refusal()
@@ -153,14 +168,14 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
             scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
             nothing(session.save_torch_bundle(&SaveTorchBundle {
                 models: request.models.trim_start_matches('$').to_owned(),
-                base_path: Sandbox::given(&request.base_path)?,
+                base_path: under_work(&request.base_path)?,
                 config: config(&request.config, scope)?,
                 intensity_scale: request.intensity_scale,
             }))
         }
         Action::LoadTorchBundle(request) => {
             scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
-            let base_path = Sandbox::given(&request.base_path)?;
+            let base_path = under_work(&request.base_path)?;
             let request = LoadTorchBundle { base_path, name: request.name.clone() };
             session.load_torch_bundle(&request).map(|loaded| answer(Value::from(&loaded)))
         }
@@ -170,7 +185,7 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
                 scope.point_at(directory.join(ARCHIVE_NAME));
             }
             let request = RunCdiExampleTorch {
-                train_data: Sandbox::given(&request.train_data)?,
+                train_data: under_work(&request.train_data)?,
                 config: config(&request.config, scope)?,
                 name: request.name.clone(),
             };
@@ -178,7 +193,7 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
         }
         Action::LoadInferenceBundleTorch(request) => {
             scope.point_at(scope.sandbox.path(&request.bundle_dir)?.join(ARCHIVE_NAME));
-            let bundle_dir = Sandbox::given(&request.bundle_dir)?;
+            let bundle_dir = under_work(&request.bundle_dir)?;
             let request = LoadInferenceBundleTorch { bundle_dir, name: request.name.clone() };
             session.load_inference_bundle_torch(&request).map(|loaded| answer(Value::from(&loaded)))
         }

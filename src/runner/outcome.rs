@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::Refusal;
+use crate::contract::{Refusal, RefusalKind};
 
 /// Which of the two phases a check was run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +101,8 @@ pub struct StepOutcome {
     pub operation: String,
     /// The line of the case file where the step stands, from 1.
     pub line: usize,
+    /// Whether the step's expectations speak of a refusal.
+    pub may_be_refused: bool,
     /// The refusal, when the operation was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -222,8 +224,10 @@ impl Outcome {
         match self.verdict() {
             Verdict::Pass => RedResult::UnexpectedPass,
             Verdict::Fail => {
-                let stated = self.failed().any(|(_, failed)| Some(&failed.name) == self.must_fail.as_ref());
-                if stated { RedResult::Proven } else { RedResult::WrongReason }
+                let stated = |(step, failed): (&StepOutcome, &ExpectationOutcome)| {
+                    Some(&failed.name) == self.must_fail.as_ref() && !step.was_asked_wrongly()
+                };
+                if self.failed().any(stated) { RedResult::Proven } else { RedResult::WrongReason }
             }
             other => RedResult::Infrastructure(other),
         }
@@ -248,6 +252,15 @@ impl Outcome {
                 RedResult::Infrastructure(verdict) => verdict.word(),
             },
         }
+    }
+}
+
+impl StepOutcome {
+    /// Whether the operation was refused for what the case asked, in a step that expects no refusal: then
+    /// the case is wrong, and its expectations fail whatever the implementation does.
+    fn was_asked_wrongly(&self) -> bool {
+        let refused = self.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::InvalidValue);
+        refused && !self.may_be_refused
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     fs, io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use super::outcome::WrittenFile;
-use crate::contract::Digest;
-
-/// How case files spell the root of a check.
-const WORK: &str = "$work";
+use crate::{
+    contract::Digest,
+    suite::{WORK, under_work},
+};
 
 /// A directory that one check has to itself, gone when it is dropped.
 ///
@@ -33,25 +33,9 @@ impl Sandbox {
         &self.root
     }
 
-    /// `$work/out` as an implementation is given it: `out`.
-    ///
-    /// # Errors
-    /// When the text is not `$work`, or leads out of it.
-    pub(super) fn given(text: &str) -> Result<String, String> {
-        let rest = text.strip_prefix(WORK).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let path =
-            rest.ok_or_else(|| format!("{text:?} is not a place under $work"))?.trim_start_matches('/');
-        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        match path {
-            "" => Ok(".".to_owned()),
-            path if inside => Ok(path.to_owned()),
-            _ => Err(format!("{text:?} leads out of $work")),
-        }
-    }
-
     /// Where `$work/out` is.
     pub(super) fn path(&self, text: &str) -> Result<PathBuf, String> {
-        Self::given(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
+        under_work(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
     }
 
     /// Writes a file of the harness's own at `$work/...`.
@@ -60,7 +44,7 @@ impl Sandbox {
         let directory = path.parent().unwrap_or(&self.root);
         let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
         written.map_err(|error| format!("{at} cannot be written: {error}"))?;
-        self.placed.push(Self::given(at)?);
+        self.placed.push(under_work(at)?);
         Ok(())
     }
 
@@ -79,6 +63,9 @@ impl Sandbox {
         match fs::read(self.path(text)?) {
             Ok(bytes) => Ok(Some(Digest::of(&bytes).to_string())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Ok(Some("of a directory".to_owned()))
+            }
             Err(error) => Err(format!("{text} cannot be read: {error}")),
         }
     }
@@ -133,20 +120,7 @@ fn walk(directory: &Path, name: &str, found: &mut Vec<String>) -> io::Result<()>
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case("$work", Some("."))]
-    #[case("$work/out/wts.h5", Some("out/wts.h5"))]
-    #[case("$work/../out", None)]
-    #[case("$work/a/../../b", None)]
-    #[case("$workout", None)]
-    #[case("/etc/passwd", None)]
-    fn only_places_under_work_are_given(#[case] text: &str, #[case] given: Option<&str>) {
-        assert_eq!(Sandbox::given(text).ok().as_deref(), given);
-    }
 
     #[test]
     fn a_placed_file_is_not_counted_as_written_and_the_directory_goes() {

@@ -27,6 +27,9 @@ pub const ENVIRONMENT: [(&str, &str); 2] = [("CUDA_VISIBLE_DEVICES", ""), ("MLFL
 /// How long a worker waits before it looks whether the run was interrupted.
 const ATTENTION: Duration = Duration::from_millis(20);
 
+/// How long a worker waits for a check that it has given up to come to the end of its step.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// How to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -45,8 +48,8 @@ impl Default for Options {
 /// Runs the jobs, each in a fresh directory below `work`, and tells each outcome as it comes.
 ///
 /// The outcomes are in the order of the jobs. When `interrupted` is set, what has not ended is `NotRun`.
-/// A check that exceeds its deadline is left behind: its thread cannot be ended from outside, and ends
-/// with the process.
+/// A check that exceeds its deadline does no further step. A step that never ends is left behind: its
+/// thread cannot be ended from outside, and ends with the process.
 pub fn run(
     jobs: &[Job],
     suite: &Arc<Suite>,
@@ -131,11 +134,19 @@ fn watch(
     };
     let (tell, news) = channel();
     let (own, suite) = (job.clone(), Arc::clone(suite));
-    let spawned = thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, &tell));
+    let given_up = Arc::new(AtomicBool::new(false));
+    let heeded = Arc::clone(&given_up);
+    let spawned = thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, &heeded, &tell));
     let ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("no thread to run in: {error}") },
         Ok(_) => listen(&news, &mut watched, started, deadline, interrupted),
     };
+    if matches!(ended, Ended::Timeout { .. } | Ended::NotRun) {
+        // What it still writes goes where the report is being made, so it is given time to stop.
+        given_up.store(true, Ordering::Relaxed);
+        let until = Instant::now() + GRACE;
+        while news.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+    }
     watched.took = started.elapsed();
     watched.outcome(job, ended)
 }
@@ -158,8 +169,10 @@ fn listen(
             Err(RecvTimeoutError::Disconnected) => {
                 return Ended::Crash { detail: "it ended without a word".to_owned() };
             }
-            Err(RecvTimeoutError::Timeout) if interrupted.load(Ordering::Relaxed) => return Ended::NotRun,
             Err(RecvTimeoutError::Timeout) => {}
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            return Ended::NotRun;
         }
         if started.elapsed() > deadline {
             return Ended::Timeout { milliseconds: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) };
@@ -168,13 +181,16 @@ fn listen(
 }
 
 /// Runs the check in this thread. A send fails only when nobody listens any more, and then nobody misses it.
-fn attempt(job: &Job, suite: &Suite, sandbox: Sandbox, news: &Sender<News>) {
+fn attempt(job: &Job, suite: &Suite, sandbox: Sandbox, given_up: &AtomicBool, news: &Sender<News>) {
     let environment: BTreeMap<String, String> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let tell = |step| {
         let _ = news.send(News::Step(step));
     };
-    let run = || execute::run(&job.check, job.implementation.as_ref(), suite, sandbox, &environment, &tell);
+    let run = || {
+        let around = execute::Around { suite, environment: &environment, given_up, tell: &tell };
+        execute::run(&job.check, job.implementation.as_ref(), sandbox, &around)
+    };
     let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(finished) => (finished.ended, finished.scope.sandbox.written()),
         Err(panic) => {

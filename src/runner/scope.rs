@@ -8,7 +8,7 @@ use super::sandbox::Sandbox;
 use crate::{
     contract::{Map, Refusal, Value},
     format::read_bundle,
-    suite::Facts,
+    suite::{Facts, under_work},
 };
 
 /// The sandbox, the answers so far, and what was seen around the present step.
@@ -20,12 +20,12 @@ pub(super) struct Scope {
     archive: Option<PathBuf>,
     /// What our own reader finds there now; read when first asked for.
     archived: OnceCell<Result<Value, String>>,
-    around: Around,
+    around: Seen,
 }
 
 /// What was seen around one step.
 #[derive(Debug)]
-pub(super) struct Around {
+pub(super) struct Seen {
     /// The name of the step's operation.
     pub(super) operation: &'static str,
     /// The name that its answer would have.
@@ -41,7 +41,7 @@ pub(super) struct Around {
 impl Scope {
     pub(super) fn new(sandbox: Sandbox) -> Self {
         let unseen = || Err("nothing was done yet".to_owned());
-        let around = Around { operation: "", answer: None, refusal: None, before: unseen(), after: unseen() };
+        let around = Seen { operation: "", answer: None, refusal: None, before: unseen(), after: unseen() };
         Self { sandbox, answers: IndexMap::new(), archive: None, archived: OnceCell::new(), around }
     }
 
@@ -56,7 +56,7 @@ impl Scope {
     }
 
     /// Moves on to what was seen around the next step.
-    pub(super) fn enter(&mut self, around: Around) {
+    pub(super) fn enter(&mut self, around: Seen) {
         self.around = around;
         self.archived = OnceCell::new();
     }
@@ -93,7 +93,7 @@ impl Scope {
         };
         let root = match name {
             "none" => &Value::None,
-            _ if name == "work" || name.starts_with("work/") => return Sandbox::given(text).map(Value::from),
+            _ if name == "work" || name.starts_with("work/") => return under_work(text).map(Value::from),
             "params" => self.around.after.as_ref().map_err(Clone::clone)?,
             "archive" => self.archived.get_or_init(|| self.read_archive()).as_ref().map_err(Clone::clone)?,
             name => self.answers.get(name).ok_or_else(|| self.no_answer(name))?,
@@ -104,7 +104,7 @@ impl Scope {
 
     /// Why there is no such answer: the operation that was to give it was refused.
     fn no_answer(&self, name: &str) -> String {
-        let Around { operation, answer, refusal, .. } = &self.around;
+        let Seen { operation, answer, refusal, .. } = &self.around;
         match refusal {
             Some(refusal) if answer.as_deref() == Some(name) => format!("{operation} was refused: {refusal}"),
             _ => format!("there is no ${name}"),

@@ -2,9 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::contract::operation::{
-    ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
-    SaveTorchBundle, SetParams, UpdateLegacyDict,
+use crate::contract::{
+    Map,
+    operation::{
+        ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
+        SaveTorchBundle, SetParams, UpdateLegacyDict,
+    },
 };
 
 /// One step's operation and what it is asked.
@@ -131,16 +134,37 @@ impl Action {
         }
     }
 
-    /// The texts in it that may refer to places or to earlier answers.
-    pub fn references(&self) -> Vec<&str> {
+    /// The paths in it: each must be a place under `$work`.
+    pub fn paths(&self) -> Vec<&str> {
         match self {
-            Self::SaveTorchBundle(request) => vec![&request.models, &request.base_path],
+            Self::SaveTorchBundle(request) => vec![&request.base_path],
             Self::LoadTorchBundle(request) => vec![&request.base_path],
             Self::RunCdiExampleTorch(request) => vec![&request.train_data],
             Self::LoadInferenceBundleTorch(request) => vec![&request.bundle_dir],
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
             _ => Vec::new(),
+        }
+    }
+
+    /// The models it is given: `$` and the name they were left under.
+    pub fn models(&self) -> Option<&str> {
+        match self {
+            Self::SaveTorchBundle(request) => Some(&request.models),
+            _ => None,
+        }
+    }
+
+    /// Whether it leaves models under the name of its answer.
+    pub fn leaves_models(&self) -> bool {
+        !matches!(self, Self::ReadSidecar(_)) && self.answer_name().is_some()
+    }
+
+    /// The values it writes or hands on.
+    pub fn values(&self) -> Option<&Map> {
+        match self {
+            Self::SetParams(request) => Some(&request.values),
+            _ => self.config().map(|config| &config.values),
         }
     }
 }

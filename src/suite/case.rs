@@ -13,10 +13,11 @@ use super::{
     action::Action,
     document::Document,
     error::{SuiteError, position},
-    expectation::{Expectation, ExpectationTable},
+    expectation::{Condition, Expectation, ExpectationTable},
     preset::Presets,
+    reference,
 };
-use crate::contract::{Digest, Value};
+use crate::contract::{Digest, Map, Refusal, Value};
 
 /// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
 /// each of its examples.
@@ -34,8 +35,8 @@ pub struct Case {
     pub requires: Vec<String>,
     /// What an implementation must be able to do for it, beyond the operations.
     pub needs: Vec<String>,
-    /// SHA-256 of steps, expectations, red entries and the fixtures they name, in hexadecimal. The title,
-    /// the reasons and comments are outside it.
+    /// SHA-256 of steps, expectations, red entries, needs and the fixtures they name, in hexadecimal. The
+    /// title, the list of requirements, the reasons and comments are outside it.
     pub digest: String,
     /// Where it has been seen to fail, and at what.
     pub red: Vec<Red>,
@@ -119,9 +120,9 @@ struct RedTable {
 }
 
 /// Where a step and its expectations stand.
-struct Spans {
-    action: Range<usize>,
-    expectations: Vec<Range<usize>>,
+pub(super) struct Spans {
+    pub(super) action: Range<usize>,
+    pub(super) expectations: Vec<Range<usize>>,
 }
 
 impl Case {
@@ -133,7 +134,8 @@ impl Case {
     ) -> Result<Vec<Check>, SuiteError> {
         let whole = 0..0;
         let place = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
-        let Some((area, _)) = place.and_then(|place| place.rsplit_once('/')) else {
+        let parts = place.and_then(|place| place.split_once('/')).filter(|(_, name)| !name.contains('/'));
+        let Some((area, _)) = parts else {
             return Err(
                 document.error(whole, "a case stands in a folder of its area: cases/<area>/<name>.toml")
             );
@@ -149,6 +151,7 @@ impl Case {
         for (example, fields) in &examples {
             let mut filled = tree.clone();
             document.fill_in(filled.get_mut(), fields)?;
+            document.all_used(&tree, fields)?;
             presets.expand(document, filled.get_mut())?;
             canonical.push_str(&canonical_text(document, filled.clone())?);
             let table: CaseTable = document.typed(filled)?;
@@ -156,10 +159,11 @@ impl Case {
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
             for (step, spans) in &steps {
+                constructible(document, step, spans)?;
                 fixtures
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
-            references(document, &steps)?;
+            reference::check(document, &steps)?;
             checks.push((check, steps.into_iter().map(|(step, _)| step).collect::<Vec<_>>()));
             head = Some((table.title, table.requires, table.needs, table.red));
         }
@@ -209,6 +213,29 @@ impl Step {
     }
 }
 
+/// A configuration that cannot be constructed is a slip, unless the step expects a refusal.
+fn constructible(document: &Document, step: &Step, spans: &Spans) -> Result<(), SuiteError> {
+    let refused = |named: &NamedExpectation| matches!(named.expectation.condition, Condition::Refused(_));
+    let Some(config) = step.action.config().filter(|_| !step.expectations.iter().any(refused)) else {
+        return Ok(());
+    };
+    let mut config = config.clone();
+    none_for_text(&mut config.values);
+    let told = |refusal: Refusal| document.error(spans.action.clone(), refusal.message);
+    config.construct().map(|_| ()).map_err(told)
+}
+
+/// `$none` as what it stands for; other references in a configuration are text.
+fn none_for_text(values: &mut Map) {
+    for value in values.values_mut() {
+        match value {
+            Value::Text(text) if text == "$none" => *value = Value::None,
+            Value::Map(inner) => none_for_text(inner),
+            _ => {}
+        }
+    }
+}
+
 /// The examples by name, taken out of the tree; one without name and fields when there are none.
 fn take_examples<'i>(
     document: &Document,
@@ -231,11 +258,13 @@ fn take_examples<'i>(
     Ok(named)
 }
 
-/// The part of a case that its digest covers, in one spelling.
+/// The part of a case that its digest covers, in one spelling: the order of keys does not count, nor do
+/// the title, the list of requirements and the reasons.
 fn canonical_text(document: &Document, tree: Spanned<DeTable<'_>>) -> Result<String, SuiteError> {
     let mut value: Value = document.typed(tree)?;
     if let Value::Map(case) = &mut value {
         case.shift_remove("title");
+        case.shift_remove("requires");
     }
     without_reasons(&mut value);
     Ok(value.to_string())
@@ -252,6 +281,7 @@ fn without_reasons(value: &mut Value) {
                 }
             }
             map.values_mut().for_each(without_reasons);
+            map.sort_unstable_keys();
         }
         Value::List(items) => items.iter_mut().for_each(without_reasons),
         _ => {}
@@ -300,47 +330,12 @@ fn red_entries(
         if !names.contains(&fails.get_ref().as_str()) {
             return Err(document.unknown(&fails, "expectation", &names));
         }
-        entries.push(Red { on: on.into_inner(), fails: fails.into_inner() });
+        let span = on.span();
+        let entry = Red { on: on.into_inner(), fails: fails.into_inner() };
+        if entries.contains(&entry) {
+            return Err(document.error(span, "this red entry is there twice"));
+        }
+        entries.push(entry);
     }
     Ok(entries)
-}
-
-/// Every `$name` must be one that an earlier step left, or this one leaves, or that always exists.
-fn references(document: &Document, steps: &[(Step, Spans)]) -> Result<(), SuiteError> {
-    let mut known: IndexMap<String, Option<&'static [&'static str]>> =
-        ["work", "params", "archive", "none"].map(|name| (name.to_owned(), None)).into();
-    for (step, spans) in steps {
-        refer(document, &step.action.references(), &known, &spans.action)?;
-        if let Some(name) = step.action.answer_name() {
-            known.insert(name.to_owned(), step.action.answer_fields());
-        }
-        for (named, span) in step.expectations.iter().zip(&spans.expectations) {
-            refer(document, &named.expectation.condition.references(), &known, span)?;
-        }
-    }
-    Ok(())
-}
-
-fn refer(
-    document: &Document,
-    texts: &[&str],
-    known: &IndexMap<String, Option<&'static [&'static str]>>,
-    span: &Range<usize>,
-) -> Result<(), SuiteError> {
-    for text in texts {
-        let Some(reference) = text.strip_prefix('$').filter(|rest| !rest.starts_with('$')) else { continue };
-        let mut parts = reference.split(['.', '/']);
-        let name = Spanned::new(span.clone(), parts.next().unwrap_or_default().to_owned());
-        let Some(fields) = known.get(name.get_ref()) else {
-            let known: Vec<&str> = known.keys().map(String::as_str).collect();
-            return Err(document.unknown(&name, "name after $", &known));
-        };
-        if let (Some(fields), Some(field)) = (fields, parts.next())
-            && !fields.contains(&field)
-        {
-            let field = Spanned::new(span.clone(), field.to_owned());
-            return Err(document.unknown(&field, &format!("field of ${}", name.get_ref()), fields));
-        }
-    }
-    Ok(())
 }

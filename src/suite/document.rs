@@ -64,7 +64,11 @@ impl Document {
             DeValue::Table(table) => self.fill_in(table, fields),
             DeValue::Array(items) => items.iter_mut().try_for_each(|value| self.fill_in_value(value, fields)),
             DeValue::String(text) => {
-                let Some(field) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+                let Some(field) = placeholder(text) else {
+                    if text.contains("${") {
+                        let message = "an example fills in whole values: \"${field}\" and nothing beside it";
+                        return Err(self.error(span, message));
+                    }
                     return Ok(());
                 };
                 let Some(given) = fields.get(field) else {
@@ -79,10 +83,37 @@ impl Document {
         }
     }
 
+    /// Every field of an example must be filled in somewhere.
+    pub(super) fn all_used(&self, tree: &Table<'_>, fields: &DeTable<'_>) -> Result<(), SuiteError> {
+        let mut used = Vec::new();
+        tree.get_ref().iter().for_each(|(_, value)| placeholders(value, &mut used));
+        match fields.keys().find(|field| !used.contains(&field.get_ref().as_ref())) {
+            None => Ok(()),
+            Some(field) => {
+                let word = Spanned::new(field.span(), field.get_ref().to_string());
+                Err(self.unknown(&word, "field: the case does not fill it in:", &used))
+            }
+        }
+    }
+
     fn located(&self, error: &toml::de::Error, whole: &Range<usize>) -> SuiteError {
         let mut located = self.error(error.span().unwrap_or_else(|| whole.clone()), error.message());
         located.help = offered(error.message());
         located
+    }
+}
+
+/// The field that a text is filled in with, when it is nothing else.
+fn placeholder(text: &str) -> Option<&str> {
+    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|field| !field.contains("${"))
+}
+
+fn placeholders<'t>(value: &'t Spanned<DeValue<'_>>, used: &mut Vec<&'t str>) {
+    match value.get_ref() {
+        DeValue::Table(table) => table.iter().for_each(|(_, value)| placeholders(value, used)),
+        DeValue::Array(items) => items.iter().for_each(|value| placeholders(value, used)),
+        DeValue::String(text) => used.extend(placeholder(text)),
+        _ => {}
     }
 }
 

@@ -99,10 +99,11 @@ impl TryFrom<ExpectationTable> for Expectation {
             table.files.map(Condition::Files),
         ];
         let mut stated = kinds.into_iter().flatten();
-        match (stated.next(), stated.next()) {
-            (Some(condition), None) => Ok(Self { condition, because: table.because }),
-            _ => Err(format!("an expectation states exactly one of {}", Condition::KINDS.join(", "))),
-        }
+        let (Some(condition), None) = (stated.next(), stated.next()) else {
+            return Err(format!("an expectation states exactly one of {}", Condition::KINDS.join(", ")));
+        };
+        condition.can_fail()?;
+        Ok(Self { condition, because: table.because })
     }
 }
 
@@ -151,6 +152,38 @@ impl Condition {
         let mut found = Vec::new();
         texts.into_iter().for_each(|value| texts_in(value, &mut found));
         found
+    }
+
+    /// The paths in it: each must be a place under `$work`.
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Exists(path) | Self::Absent(path) => vec![path],
+            Self::Bytes(a, b) => vec![a, b],
+            Self::Files(files) => vec![&files.under],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Refuses what holds, or fails, whatever an implementation does.
+    fn can_fail(&self) -> Result<(), String> {
+        let nothing_seen = || !self.references().iter().any(|text| text.starts_with('$'));
+        match self {
+            Self::Equal(a, b) | Self::Differ(a, b) | Self::Subset(a, b) if a == b => {
+                Err(format!("both sides are {a}: it would say nothing"))
+            }
+            Self::Subset(Value::Map(part), _) if part.is_empty() => {
+                Err("every map has no key: the first side is empty".to_owned())
+            }
+            Self::Lacks(_, keys) if keys.is_empty() => {
+                Err("it names no key that must not be there".to_owned())
+            }
+            Self::Bytes(a, b) if a == b => {
+                Err("a file holds its own bytes: both paths are the same".to_owned())
+            }
+            Self::Refused(_) | Self::Unchanged => Ok(()),
+            _ if nothing_seen() => Err("it looks at nothing: no side begins with $".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it holds; if not, what contradicts it.
@@ -300,7 +333,8 @@ fn quoted(texts: &[impl AsRef<str>]) -> String {
     texts.iter().map(|text| format!("{:?}", text.as_ref())).collect::<Vec<_>>().join(" and ")
 }
 
-fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+/// Every text in a value.
+pub(super) fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Text(text) => found.push(text),
         Value::List(items) => items.iter().for_each(|item| texts_in(item, found)),

@@ -24,12 +24,15 @@ struct RowTable {
     #[serde(default)]
     cases: Vec<Spanned<String>>,
     log: Option<String>,
-    artifact: Option<String>,
+    artifact: Option<Spanned<String>>,
     red: Spanned<String>,
     green: Spanned<String>,
     guidance: String,
     blocked: Option<String>,
 }
+
+/// What a phase of a plan leaves beside its logs, by the part of the name between phase and suffix.
+const ARTIFACTS: [&str; 1] = ["summary"];
 
 /// Reads `plans/<name>.toml`.
 pub(super) fn read(
@@ -44,6 +47,9 @@ pub(super) fn read(
             document.error(0..0, "a plan's name becomes part of file names: letters, digits, `_` and `-`")
         );
     }
+    if table.rows.is_empty() {
+        return Err(document.error(0..0, "a plan without rows proves nothing"));
+    }
     let mut rows: Vec<Row> = Vec::new();
     for row in table.rows {
         let span = row.span();
@@ -57,7 +63,12 @@ pub(super) fn read(
             }
         }
         let decided_by = match (row.artifact, row.log, row.cases.is_empty()) {
-            (Some(artifact), None, true) if plain(&artifact) => Decision::Artifact { artifact },
+            (Some(artifact), None, true) => {
+                if !ARTIFACTS.contains(&artifact.get_ref().as_str()) {
+                    return Err(document.unknown(&artifact, "artifact", &ARTIFACTS));
+                }
+                Decision::Artifact { artifact: artifact.into_inner() }
+            }
             (None, Some(log), false) if plain(&log) => {
                 Decision::Checks { log, checks: select(document, &row.cases, &row.red, checks)? }
             }

@@ -24,6 +24,10 @@ impl<'i> Presets<'i> {
             let Some(table) = preset.get_ref().as_table() else {
                 return Err(document.error(name.span(), "a named configuration is a table"));
             };
+            if let Some(from) = table.keys().find(|key| key.get_ref() == "from") {
+                let message = "a named configuration is not built on another one: write its fields out";
+                return Err(document.error(from.span(), message));
+            }
             // A preset stands on its own, so that what it lacks shows here and not in a case.
             presets.request(document, table.clone(), preset.span())?;
         }

@@ -19,7 +19,7 @@ pub struct Selection {
 
 /// Something asked for that nothing in the suite answers to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {what} {asked:?} in the suite{}", .nearest.as_ref().map(|nearest| format!("; {nearest}")).unwrap_or_default())]
+#[error("{}", self.in_words())]
 pub struct NothingSelected {
     /// `case`, `requirement` or `area`, or all of them together.
     pub what: &'static str,
@@ -27,6 +27,16 @@ pub struct NothingSelected {
     pub asked: String,
     /// What may have been meant.
     pub nearest: Option<String>,
+}
+
+impl NothingSelected {
+    fn in_words(&self) -> String {
+        match (&self.nearest, self.asked.as_str()) {
+            (_, "") => "there is no case in the suite".to_owned(),
+            (Some(nearest), asked) => format!("no {} {asked:?} in the suite; {nearest}", self.what),
+            (None, asked) => format!("no {} {asked:?} in the suite", self.what),
+        }
+    }
 }
 
 impl Selection {
@@ -64,7 +74,7 @@ impl Selection {
         let selected: Vec<_> = checks.iter().filter(asked_for).cloned().collect();
         if selected.is_empty() {
             let asked = [&self.cases[..], &self.requirements, &self.areas].concat().join(" with ");
-            return Err(nothing("check", &asked, []));
+            return Err(NothingSelected { what: "check", asked, nearest: None });
         }
         Ok(selected)
     }

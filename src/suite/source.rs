@@ -1,7 +1,8 @@
 //! Where a suite comes from: the one in the binary, or a folder on disk.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -94,12 +95,19 @@ fn embedded(tree: &Dir<'static>, path: &str) -> io::Result<Vec<u8>> {
     Ok(file.contents().to_vec())
 }
 
+/// Reads a regular file and no more than the limit, whatever its length is said to be: a pipe would never
+/// end, and a device has no length.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > MAX_FILE_BYTES {
-        let message = format!("longer than {MAX_FILE_BYTES} bytes");
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let message = format!("it is longer than {MAX_FILE_BYTES} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    fs::read(path)
+    Ok(bytes)
 }
 
 fn walk_embedded(folder: &Dir<'static>, files: &mut Vec<String>) {

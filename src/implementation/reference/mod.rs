@@ -95,7 +95,7 @@ impl Session for ReferenceSession {
 
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
         let config = request.config.construct()?;
-        bridge::update_legacy_dict(&mut self.world.params, &config, self.policy.bridged_none);
+        bridge::update_legacy_dict(&mut self.world.params, &config, self.policy.bridged);
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Session for ReferenceSession {
     /// nothing about the params of the process.
     fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
         let mut own = ParamsStore::new();
-        bridge::update_legacy_dict(&mut own, &request.config.construct()?, self.policy.bridged_none);
+        bridge::update_legacy_dict(&mut own, &request.config.construct()?, self.policy.bridged);
         let both = || ROLES.map(str::to_owned).to_vec();
         let mut models = TrainedModels::default();
         for name in request.only.clone().unwrap_or_else(both) {

@@ -15,8 +15,9 @@ use crate::{
     contract::{
         ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
         IntensityScale, Manifest, ModelState, Overwrite, PYTORCH_BACKEND, Params, ParamsStore, Policy, ROLES,
-        Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, Roles, SaveParams,
-        Sentinels, Snapshot, VERSION, VERSION_KEY, Value, bridge, plain_model_name,
+        Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams,
+        Roles, SaveParams, Sentinels, Snapshot, Unreadable, VERSION, VERSION_KEY, Value, bridge,
+        plain_model_name,
     },
     format::{BundleReader, write_bundle},
 };
@@ -47,8 +48,11 @@ pub(super) fn save_torch_bundle(
     explicit_scale: Option<f64>,
 ) -> Result<(), Refusal> {
     let destination = archive_path(policy, base);
-    let mut target = Target::open(policy.overwrite, &destination)?;
-
+    let early = match policy.overwrite {
+        Overwrite::InPlace => Some(Target::open(policy.overwrite, &destination)?),
+        Overwrite::Never if destination.exists() => return Ok(()),
+        Overwrite::Atomic | Overwrite::Never => None,
+    };
     if models.states.is_empty() {
         return Err(Refusal::new(RefusalKind::InvalidValue, "there is no model to save"));
     }
@@ -68,6 +72,8 @@ pub(super) fn save_torch_bundle(
         backend: (policy.backend_tag == BackendTag::Written).then(|| PYTORCH_BACKEND.to_owned()),
         models: models.states.iter().map(|(name, state)| (name.clone(), bundled(state))).collect(),
     };
+    // Everything was looked at: only now is anything made where the archive goes.
+    let mut target = early.map_or_else(|| Target::open(policy.overwrite, &destination), Ok)?;
     target.write(&bundle)?;
     target.publish(&destination)?;
     if policy.save == SaveParams::WritesSnapshot {
@@ -84,12 +90,28 @@ pub(super) fn load_torch_bundle(
     store: &mut ParamsStore,
     base: &Path,
 ) -> Result<(TrainedModels, Params), Refusal> {
-    let before = store.snapshot();
-    let loaded = load(policy, store, &archive_path(policy, base));
-    if loaded.is_err() && policy.refused_load == RefusedLoad::LeavesParams {
-        store.restore(before);
+    let before = store.clone();
+    let archive = archive_path(policy, base);
+    let loaded = load(policy, store, &archive);
+    if loaded.is_err() {
+        match policy.refused_load {
+            RefusedLoad::LeavesParams => *store = before,
+            RefusedLoad::LeavesArchivedParams => leave_archived(policy, store, &archive),
+            RefusedLoad::ResetsParams => *store = ParamsStore::new(),
+        }
     }
     loaded
+}
+
+/// What a loader leaves that restores as soon as it can and never looks back.
+fn leave_archived(policy: &Policy, store: &mut ParamsStore, archive: &Path) {
+    let params = BundleReader::open(archive).and_then(|mut reader| {
+        let first = reader.manifest()?.models.into_iter().next().unwrap_or_default();
+        reader.params(&first)
+    });
+    if let Ok(params) = params {
+        restore(policy, store, &params);
+    }
 }
 
 /// `<base>.zip`, whatever suffix the base already has (BUN-01).
@@ -113,7 +135,10 @@ fn load(
         own_archive(&manifest)?;
     }
     both_roles(policy, manifest.models.iter(), "the archive's models")?;
-    let params = archived_params(policy, &mut reader, &manifest)?;
+    let params = match (archived_params(policy, &mut reader, &manifest), policy.unreadable) {
+        (Err(_), Unreadable::ParamsArePassedOver) => store.snapshot(),
+        (params, _) => params?,
+    };
     required_fields(policy, &params)?;
 
     if policy.restore_params == RestoreParams::BeforeRebuild {
@@ -124,7 +149,13 @@ fn load(
     }
     let mut models = TrainedModels::default();
     for name in manifest.models {
-        let state = match (reader.state(&name)?, policy.sentinels) {
+        let saved = match (reader.state(&name), policy.unreadable) {
+            (Err(_), Unreadable::WeightsArePassedOver) => {
+                ModelState::Network(Blueprint::of(&name, store)?.fresh(REBUILD_SEED))
+            }
+            (saved, _) => saved?,
+        };
+        let state = match (saved, policy.sentinels) {
             (ModelState::Sentinel(values), Sentinels::ComeBack) => ModelState::Sentinel(values),
             (ModelState::Sentinel(_), Sentinels::BecomeNetworks) => {
                 ModelState::Network(Blueprint::of(&name, store)?.fresh(REBUILD_SEED))
@@ -140,7 +171,11 @@ fn load(
         restore(policy, store, &params);
     }
     models.intensity_scale = params.get(SCALE_KEY).and_then(Value::as_number);
-    Ok((models, params))
+    let returned = match policy.returned_params {
+        ReturnedParams::Archived => params,
+        ReturnedParams::OfTheProcess => store.snapshot(),
+    };
+    Ok((models, returned))
 }
 
 /// Refuses an archive of another version or backend, naming both sides (BUN-04, BUN-17). An archive
@@ -234,14 +269,17 @@ fn coerced(store: &ParamsStore) -> Vec<(String, Value)> {
 
 fn restore(policy: &Policy, store: &mut ParamsStore, params: &Params) {
     let restored = params.iter().filter(|(key, value)| match policy.restored_keys {
-        RestoredKeys::AllButVersion => *key != VERSION_KEY,
+        RestoredKeys::AllButVersion | RestoredKeys::NothingElse => *key != VERSION_KEY,
         RestoredKeys::All => true,
         RestoredKeys::WithoutNone => *key != VERSION_KEY && **value != Value::None,
     });
-    store.update(restored.map(|(key, value)| (key.clone(), value.clone())));
+    store.update_from_archive(restored.map(|(key, value)| (key.clone(), value.clone())));
+    if policy.restored_keys == RestoredKeys::NothingElse {
+        store.retain(|key| params.contains_key(key));
+    }
 }
 
-/// Explicit argument, trained value, params, 1.0 (BUN-08).
+/// Explicit argument, trained value, what the process set itself, 1.0 (BUN-08).
 fn intensity_scale(
     policy: &Policy,
     explicit: Option<f64>,
@@ -250,10 +288,12 @@ fn intensity_scale(
 ) -> Value {
     let given = explicit.map(Value::Float);
     let trained = trained.map(Value::Float);
-    let params = store.get(SCALE_KEY).cloned();
+    let own = store.get_own(SCALE_KEY).cloned();
     let chosen = match policy.intensity_scale {
-        IntensityScale::FromTraining => given.or(trained).or(params),
-        IntensityScale::FromParams => given.or(params).or(trained),
+        IntensityScale::InOrder => given.or(trained).or(own),
+        IntensityScale::TrainedFirst => trained.or(given).or(own),
+        IntensityScale::ParamsFirst => given.or(store.get(SCALE_KEY).cloned()).or(trained),
+        IntensityScale::NeverParams => given.or(trained),
     };
     chosen.unwrap_or(Value::Float(1.0))
 }
@@ -270,9 +310,9 @@ impl Target {
     fn open(overwrite: Overwrite, destination: &Path) -> Result<Self, Refusal> {
         let directory = destination.parent().unwrap_or(Path::new("."));
         let opened = match overwrite {
-            Overwrite::Atomic => fs::create_dir_all(directory)
-                .and_then(|()| NamedTempFile::with_prefix_in(".wts-", directory))
-                .map(Self::Beside),
+            Overwrite::Atomic | Overwrite::Never => {
+                fs::create_dir_all(directory).and_then(|()| beside(directory)).map(Self::Beside)
+            }
             Overwrite::InPlace => {
                 fs::create_dir_all(directory).and_then(|()| fs::File::create(destination)).map(Self::There)
             }
@@ -297,6 +337,15 @@ impl Target {
             },
         }
     }
+}
+
+/// A temporary file that whoever may read the directory's files may read once it has its name.
+fn beside(directory: &Path) -> std::io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new();
+    file.prefix(".wts-");
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    file.tempfile_in(directory)
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {

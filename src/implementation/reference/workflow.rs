@@ -36,7 +36,7 @@ pub(super) fn run_cdi_example_torch(
     let Configuration::Training(training) = config else {
         return Err(Refusal::new(RefusalKind::InvalidValue, "a workflow needs a TrainingConfig"));
     };
-    let bridge = |store: &mut ParamsStore| bridge::update_legacy_dict(store, config, policy.bridged_none);
+    let bridge = |store: &mut ParamsStore| bridge::update_legacy_dict(store, config, policy.bridged);
     if policy.bridging == Bridging::First {
         bridge(&mut world.params);
     }
@@ -47,13 +47,9 @@ pub(super) fn run_cdi_example_torch(
     if policy.saved_state == SavedState::Initial {
         persist(policy, world, &initial, training)?;
     }
-    let data = read_dataset(train_data)?;
     let trained = match policy.training {
-        Training::OnTheData => train(&initial, &data, training),
-        Training::Skipped => {
-            let intensity_scale = intensity_scale(&data, training.nphotons);
-            Trained { models: initial, intensity_scale, train_loss: Vec::new() }
-        }
+        Training::OnTheData => train(&initial, &read_dataset(train_data)?, training),
+        Training::Skipped => Trained { models: initial, intensity_scale: 1.0, train_loss: Vec::new() },
     };
     if policy.saved_state == SavedState::Trained {
         persist(policy, world, &trained.models, training)?;
@@ -86,10 +82,10 @@ pub(super) fn load_inference_bundle_torch(
     store: &mut ParamsStore,
     directory: &Path,
 ) -> Result<(TrainedModels, Params), Refusal> {
-    let before = store.snapshot();
+    let before = store.clone();
     let loaded = load_torch_bundle(policy, store, &directory.join(BASE_NAME));
     if policy.inference_loader == InferenceLoader::ReadsModelsOnly {
-        store.restore(before);
+        *store = before;
     }
     loaded
 }
