@@ -5,6 +5,7 @@
 use bundleproof::contract::{
     Bundle, BundledModel, Dtype, Map, ModelState, PYTORCH_BACKEND, Params, StateDict, Tensor, VERSION, Value,
 };
+use num_bigint::BigInt;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 /// Any value a snapshot may hold, with the corners that a format can lose: both zeros, infinities, the
@@ -20,15 +21,31 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
             select(vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE])
         ]
         .prop_map(Value::Float),
+        vec(any::<u8>(), 0..20).prop_map(|bytes| Value::integer(BigInt::from_signed_bytes_le(&bytes))),
+        select(vec![255_usize, 256]).prop_map(|length| Value::BigInt(BigInt::from(7) << (8 * length))),
+        vec(any::<u8>(), 0..4).prop_map(Value::Bytes),
+        select(vec![255_usize, 256]).prop_map(|length| Value::Bytes(vec![0xe9; length])),
         any::<String>().prop_map(Value::Text),
         "x{250,260}".prop_map(Value::Text),
     ];
     leaf.prop_recursive(2, 12, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::List),
+            vec(inner.clone(), 0..5).prop_map(Value::Tuple),
+            vec(hashable(), 0..4).prop_map(Value::set),
             vec((any::<String>(), inner), 0..4).prop_map(|pairs| Value::Map(Map::from_iter(pairs))),
         ]
     })
+}
+
+/// What Python lets into a set, without the pairs that it calls equal although they differ here.
+fn hashable() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::None),
+        (2..i64::MAX).prop_map(Value::Int),
+        any::<String>().prop_map(Value::Text),
+        any::<String>().prop_map(|text| Value::Tuple(vec![Value::Text(text)])),
+    ]
 }
 
 /// Any tensor of up to four dimensions, empty ones and those without dimensions among them.

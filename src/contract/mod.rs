@@ -11,6 +11,7 @@ pub mod bridge;
 mod bundle;
 pub mod config;
 mod literal;
+mod notation;
 pub mod operation;
 mod params;
 mod policy;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
+use num_bigint::BigInt;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -24,26 +25,50 @@ pub enum Value {
     Bool(bool),
     /// Python's `int`, as far as 64 bits carry it.
     Int(i64),
+    /// Python's `int` beyond 64 bits; never one that [`Value::Int`] could hold.
+    BigInt(BigInt),
     /// Python's `float`: IEEE 754 binary64.
     Float(f64),
+    /// Python's `bytes`.
+    Bytes(Vec<u8>),
     /// Python's `str`, and every path.
     Text(String),
-    /// Python's `list` or `tuple`.
+    /// Python's `list`.
     List(Vec<Value>),
+    /// Python's `tuple`.
+    Tuple(Vec<Value>),
+    /// Python's `set` or `frozenset`, as [`Value::set`] makes it.
+    Set(Vec<Value>),
     /// Python's `dict` with text keys.
     Map(Map),
 }
 
 impl Value {
+    /// An `int` of any size.
+    pub fn integer(value: BigInt) -> Self {
+        i64::try_from(&value).map_or_else(|_| Self::BigInt(value), Self::Int)
+    }
+
+    /// A `set` of these items. Python keeps them in an order of its own, so that they are sorted here by
+    /// how they are printed, and an item that is there again is left out.
+    pub fn set(mut items: Vec<Self>) -> Self {
+        items.sort_by_cached_key(ToString::to_string);
+        items.dedup();
+        Self::Set(items)
+    }
+
     /// The Python name of the value's type, for messages: `int`, `str`, `NoneType`, ...
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::None => "NoneType",
             Self::Bool(_) => "bool",
-            Self::Int(_) => "int",
+            Self::Int(_) | Self::BigInt(_) => "int",
             Self::Float(_) => "float",
+            Self::Bytes(_) => "bytes",
             Self::Text(_) => "str",
             Self::List(_) => "list",
+            Self::Tuple(_) => "tuple",
+            Self::Set(_) => "set",
             Self::Map(_) => "dict",
         }
     }
@@ -80,9 +105,13 @@ impl PartialEq for Value {
             (Self::None, Self::None) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::BigInt(a), Self::BigInt(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
-            (Self::List(a), Self::List(b)) => a == b,
+            (Self::List(a), Self::List(b))
+            | (Self::Tuple(a), Self::Tuple(b))
+            | (Self::Set(a), Self::Set(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
             _ => false,
         }
@@ -99,15 +128,15 @@ impl fmt::Display for Value {
             Self::Bool(true) => f.write_str("True"),
             Self::Bool(false) => f.write_str("False"),
             Self::Int(value) => write!(f, "{value}"),
+            Self::BigInt(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value:?}"),
+            Self::Bytes(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::Text(text) => write!(f, "'{}'", text.escape_debug()),
-            Self::List(items) => {
-                f.write_str("[")?;
-                for (index, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
-                }
-                f.write_str("]")
-            }
+            Self::List(items) => write_items(f, "[", items, "]"),
+            Self::Tuple(items) if items.len() == 1 => write_items(f, "(", items, ",)"),
+            Self::Tuple(items) => write_items(f, "(", items, ")"),
+            Self::Set(items) if items.is_empty() => f.write_str("set()"),
+            Self::Set(items) => write_items(f, "{", items, "}"),
             Self::Map(map) => {
                 f.write_str("{")?;
                 for (index, (key, value)) in map.iter().enumerate() {
@@ -118,6 +147,14 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+fn write_items(f: &mut fmt::Formatter<'_>, open: &str, items: &[Value], close: &str) -> fmt::Result {
+    f.write_str(open)?;
+    for (index, item) in items.iter().enumerate() {
+        write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+    }
+    f.write_str(close)
 }
 
 impl From<bool> for Value {
@@ -156,7 +193,7 @@ impl From<Map> for Value {
     }
 }
 
-/// Reads what TOML and JSON can say. TOML has no None: there the text `$none` stands for it, and is
+/// Reads what TOML and JSON can say, as it stands: [`Value::from_notation`] makes of it what it spells. TOML has no None: there the text `$none` stands for it, and is
 /// resolved where a case is run.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -113,9 +113,6 @@ pub enum FormatErrorKind {
         /// The name inside the module.
         name: String,
     },
-    /// An integer outside the signed 64-bit range.
-    #[error("an integer outside the signed 64-bit range is not supported")]
-    IntTooLarge,
     /// Bytes after STOP.
     #[error("{0} bytes follow the end of the pickle")]
     TrailingBytes(u64),
@@ -170,7 +167,6 @@ impl FormatErrorKind {
             | Self::Compression(_)
             | Self::UnsupportedOpcode
             | Self::UnsupportedProtocol(_)
-            | Self::IntTooLarge
             | Self::LegacyTorch
             | Self::Unsupported(_) => RefusalKind::Unsupported,
             Self::MissingField(_) => RefusalKind::MissingField,

@@ -337,7 +337,9 @@ fn quoted(texts: &[impl AsRef<str>]) -> String {
 pub(super) fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Text(text) => found.push(text),
-        Value::List(items) => items.iter().for_each(|item| texts_in(item, found)),
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
+            items.iter().for_each(|item| texts_in(item, found));
+        }
         Value::Map(map) => map.values().for_each(|value| texts_in(value, found)),
         _ => {}
     }

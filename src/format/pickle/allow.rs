@@ -28,6 +28,12 @@ impl Allow {
 pub enum Global {
     /// `collections.OrderedDict`.
     OrderedDict,
+    /// `builtins.set` and `builtins.frozenset`, which protocols before 4 call with a list.
+    Set,
+    /// `builtins.bytes`, which protocols before 3 call without arguments.
+    Bytes,
+    /// `_codecs.encode`, which protocols before 3 call to make bytes of a text in Latin-1.
+    Encode,
     /// `torch._utils._rebuild_tensor_v2`.
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`.
@@ -42,6 +48,17 @@ pub enum Global {
     NumpyScalar,
 }
 
+/// What makes plain containers and bytes, and nothing else.
+fn plain_global(module: &str, name: &str) -> Option<Global> {
+    match (module, name) {
+        ("collections", "OrderedDict") => Some(Global::OrderedDict),
+        ("builtins" | "__builtin__", "set" | "frozenset") => Some(Global::Set),
+        ("builtins" | "__builtin__", "bytes") => Some(Global::Bytes),
+        ("_codecs", "encode") => Some(Global::Encode),
+        _ => None,
+    }
+}
+
 fn value_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
         ("pathlib" | "pathlib._local", "Path" | "PosixPath" | "PurePath" | "PurePosixPath") => {
@@ -50,19 +67,18 @@ fn value_global(module: &str, name: &str) -> Option<Global> {
         ("pathlib" | "pathlib._local", "WindowsPath" | "PureWindowsPath") => Some(Global::Path('\\')),
         ("numpy", "dtype") => Some(Global::NumpyDtype),
         ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") => Some(Global::NumpyScalar),
-        _ => None,
+        _ => plain_global(module, name),
     }
 }
 
 fn state_dict_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
-        ("collections", "OrderedDict") => Some(Global::OrderedDict),
         ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
         ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
         ("torch", name) => {
             Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == name).map(Global::Storage)
         }
-        _ => None,
+        _ => plain_global(module, name),
     }
 }
 

@@ -18,7 +18,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 impl Graph {
     /// The tree under an object: a shared object comes back whole under each place that holds it.
     ///
-    /// Paths become text and NumPy scalars plain numbers. Tuples become lists.
+    /// Paths become text, NumPy scalars plain numbers, and an ordered dict is a dict.
     ///
     /// # Errors
     /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
@@ -45,13 +45,20 @@ impl Tree<'_> {
             Node::None => Ok(Value::None),
             Node::Bool(value) => Ok(Value::Bool(*value)),
             Node::Int(value) => Ok(Value::Int(*value)),
+            Node::BigInt(value) => Ok(Value::BigInt(value.clone())),
             Node::Float(value) => Ok(Value::Float(*value)),
             Node::Text(text) => self.text(text).map(Value::Text),
-            Node::List(items) | Node::Tuple(items) => self.inside(id, |tree| tree.list(items)),
-            Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)),
+            Node::Bytes(bytes) => {
+                self.count_bytes(bytes.len())?;
+                Ok(Value::Bytes(bytes.clone()))
+            }
+            Node::List(items) => self.inside(id, |tree| tree.items(items)).map(Value::List),
+            Node::Tuple(items) => self.inside(id, |tree| tree.items(items)).map(Value::Tuple),
+            Node::Set(items) => self.inside(id, |tree| tree.items(items)).map(Value::set),
+            Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)).map(Value::Map),
             Node::Call { global: Global::Path(separator), arguments, .. } => self.path(*separator, arguments),
             Node::Call { global: Global::NumpyScalar, arguments, .. } => self.scalar(arguments),
-            Node::Bytes(_) | Node::Set(_) | Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => {
+            Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => {
                 Err(unexpected("a plain value", node))
             }
         }
@@ -63,12 +70,16 @@ impl Tree<'_> {
     }
 
     fn text(&mut self, text: &str) -> Result<String> {
-        self.text_bytes = self.text_bytes.saturating_add(text.len() as u64);
-        within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?;
+        self.count_bytes(text.len())?;
         Ok(text.to_owned())
     }
 
-    fn inside(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<Value>) -> Result<Value> {
+    fn count_bytes(&mut self, length: usize) -> Result<()> {
+        self.text_bytes = self.text_bytes.saturating_add(length as u64);
+        Ok(within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?)
+    }
+
+    fn inside<T>(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.open.contains(&id) {
             return Err(Kind::ContainsItself(self.graph.node(id).type_name()).into());
         }
@@ -79,14 +90,14 @@ impl Tree<'_> {
         value
     }
 
-    fn list(&mut self, items: &[Id]) -> Result<Value> {
+    fn items(&mut self, items: &[Id]) -> Result<Vec<Value>> {
         let item = |(index, id): (usize, &Id)| {
             self.value(*id).map_err(|error| error.under(format_args!("[{index}]")))
         };
-        items.iter().enumerate().map(item).collect::<Result<_>>().map(Value::List)
+        items.iter().enumerate().map(item).collect()
     }
 
-    fn map(&mut self, pairs: &[(Id, Id)]) -> Result<Value> {
+    fn map(&mut self, pairs: &[(Id, Id)]) -> Result<Map> {
         let mut map = Map::new();
         for (key, value) in pairs {
             let Node::Text(key) = self.graph.node(*key) else {
@@ -95,7 +106,7 @@ impl Tree<'_> {
             let value = self.value(*value).map_err(|error| error.under(subscript(key)))?;
             map.insert(self.text(key)?, value);
         }
-        Ok(Value::Map(map))
+        Ok(map)
     }
 
     /// The text that `str` gives for a path of these parts.
@@ -134,7 +145,7 @@ impl Tree<'_> {
         };
         match kind.decode(bytes).ok_or_else(wrong)? {
             Number::Bool(value) => Ok(Value::Bool(value)),
-            Number::Int(value) => Ok(Value::Int(i64::try_from(value).map_err(|_| Kind::IntTooLarge)?)),
+            Number::Int(value) => Ok(Value::integer(value.into())),
             Number::Float(value) => Ok(Value::Float(value)),
             Number::Complex(..) => Err(Kind::Unsupported("a complex number in params".to_owned()).into()),
         }
@@ -230,12 +241,8 @@ mod tests {
 
     #[test]
     fn a_type_without_a_value_is_refused() {
-        for bytes in [&b"C\x01x."[..], b"\x8f.", b"cnumpy\ndtype\n."] {
-            assert!(matches!(
-                value(bytes).unwrap_err().kind,
-                Kind::Unexpected { expected: "a plain value", .. }
-            ));
-        }
+        let error = value(b"cnumpy\ndtype\n.").unwrap_err();
+        assert!(matches!(error.kind, Kind::Unexpected { expected: "a plain value", .. }), "{error}");
     }
 
     #[test]
@@ -267,7 +274,7 @@ mod tests {
         assert_eq!(scalar("f8", ">", &2.5f64.to_be_bytes()).unwrap(), Value::Float(2.5));
         assert_eq!(scalar("b1", "|", &[1]).unwrap(), Value::Bool(true));
         assert_eq!(scalar("i4", "<", &[0xfe, 0xff, 0xff, 0xff]).unwrap(), Value::Int(-2));
-        assert_eq!(scalar("u8", "<", &[0xff; 8]).unwrap_err().kind, Kind::IntTooLarge);
+        assert_eq!(scalar("u8", "<", &[0xff; 8]).unwrap(), Value::integer(u64::MAX.into()));
         assert!(scalar("f8", "<", &[0; 7]).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! What a pickle describes: objects that point to one another by number.
 
+use num_bigint::BigInt;
+
 use super::Global;
 
 /// One object of a [`Graph`].
@@ -15,6 +17,8 @@ pub enum Node {
     Bool(bool),
     /// `int` in 64 bits.
     Int(i64),
+    /// `int` beyond 64 bits.
+    BigInt(BigInt),
     /// `float`.
     Float(f64),
     /// `bytes`.
@@ -50,7 +54,7 @@ impl Node {
         match self {
             Self::None => "NoneType",
             Self::Bool(_) => "bool",
-            Self::Int(_) => "int",
+            Self::Int(_) | Self::BigInt(_) => "int",
             Self::Float(_) => "float",
             Self::Bytes(_) => "bytes",
             Self::Text(_) => "str",
@@ -66,7 +70,9 @@ impl Node {
                 Global::NumpyScalar => "NumPy scalar",
                 Global::NumpyDtype => "NumPy dtype",
                 Global::Path(_) => "path",
-                Global::OrderedDict | Global::Storage(_) => "object",
+                Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode | Global::Storage(_) => {
+                    "object"
+                }
             },
         }
     }

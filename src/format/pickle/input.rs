@@ -1,6 +1,12 @@
 //! The bytes of a pickle, and the forms in which arguments stand in them.
 
-use crate::format::{FormatErrorKind as Kind, error::excerpt};
+use num_bigint::BigInt;
+
+use crate::format::{
+    FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::MAX_INTEGER_BYTES,
+};
 
 use super::opcode::{BINBYTES8, BINUNICODE8, SHORT_BINBYTES, SHORT_BINSTRING, SHORT_BINUNICODE};
 
@@ -76,27 +82,17 @@ impl<'a> Input<'a> {
     }
 }
 
-pub(super) fn decimal(line: &str) -> Result<i64> {
-    line.trim().parse().map_err(|error: std::num::ParseIntError| match error.kind() {
-        std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => Kind::IntTooLarge,
-        _ => Kind::BadArgument(excerpt(line)),
-    })
+/// An integer in decimal digits.
+pub(super) fn decimal(line: &str) -> Result<BigInt> {
+    // Digits take less than half a byte each: more of them are refused before they are multiplied out.
+    within("digits of an integer", line.len() as u64, 2 * MAX_INTEGER_BYTES)?;
+    line.trim().parse().map_err(|_| Kind::BadArgument(excerpt(line)))
 }
 
-/// A two's complement little-endian integer of any length, when 64 bits carry it.
-pub(super) fn long(bytes: &[u8]) -> Result<i64> {
-    let fill = if bytes.last().is_some_and(|last| *last >= 0x80) { 0xff } else { 0 };
-    let mut value = [fill; 8];
-    for (index, byte) in bytes.iter().enumerate() {
-        match value.get_mut(index) {
-            Some(place) => *place = *byte,
-            None if *byte == fill => {}
-            None => return Err(Kind::IntTooLarge),
-        }
-    }
-    let value = i64::from_le_bytes(value);
-    // Longer than 8 bytes, the eighth must agree with the sign that the rest repeats.
-    if (value < 0) == (fill == 0xff) { Ok(value) } else { Err(Kind::IntTooLarge) }
+/// A two's complement little-endian integer.
+pub(super) fn long(bytes: &[u8]) -> Result<BigInt> {
+    within("bytes of an integer", bytes.len() as u64, MAX_INTEGER_BYTES)?;
+    Ok(BigInt::from_signed_bytes_le(bytes))
 }
 
 /// Text with Python's backslash escapes, as far as protocol 0 writes them; in raw text those with a code only.
@@ -138,22 +134,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_is_an_integer_of_64_bits_or_refused() {
-        let cases: [(&[u8], Option<i64>); 9] = [
-            (&[], Some(0)),
-            (&[0xff], Some(-1)),
-            (&[0xff, 0x00], Some(255)),
-            (&[0, 0, 0, 0, 0, 0, 0, 0x80], Some(i64::MIN)),
-            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], Some(i64::MAX)),
-            (&[0, 0, 0, 0, 0, 0, 0, 0x80, 0], None),
-            (&[0, 0, 0, 0, 0, 0, 0, 0, 0xff], None),
-            (&[0, 0, 0, 0, 0, 0, 0, 0, 1, 0], None),
-            (&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0], Some(1)),
+    fn an_integer_has_any_size_up_to_its_limit() {
+        let cases: [(&[u8], &str); 8] = [
+            (&[], "0"),
+            (&[0xff], "-1"),
+            (&[0xff, 0x00], "255"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0x80], "-9223372036854775808"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0x80, 0], "9223372036854775808"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 0xff], "-18446744073709551616"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 1, 0], "18446744073709551616"),
+            (&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0], "1"),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(long(bytes), expected.ok_or(Kind::IntTooLarge), "{bytes:?}");
+            assert_eq!(long(bytes).unwrap().to_string(), expected, "{bytes:?}");
+            assert_eq!(decimal(expected), long(bytes));
         }
-        assert_eq!(decimal("9223372036854775808"), Err(Kind::IntTooLarge));
+        assert!(long(&[1; 1024]).is_ok() && decimal(&"9".repeat(2048)).is_ok());
+        assert!(matches!(long(&[1; 1025]), Err(Kind::Limit { what: "bytes of an integer", .. })));
+        assert!(matches!(decimal(&"9".repeat(2049)), Err(Kind::Limit { what: "digits of an integer", .. })));
+        assert!(matches!(decimal("0x"), Err(Kind::BadArgument(_))));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The stack machine that a pickle is a program for, restricted to data.
 
+use num_bigint::BigInt;
+
 use super::{
     Allow, Global, Graph, Node,
     input::{Result, decimal, long, unescape},
@@ -16,7 +18,7 @@ use crate::format::{
 ///
 /// # Errors
 /// Names the opcode and its byte offset: `unsafe` for a global that is not allowed and for more than the
-/// limits, `unsupported` for integers over 64 bits and opcodes that no bundle needs, else `malformed`.
+/// limits, `unsupported` for opcodes that no bundle needs, else `malformed`.
 pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatError> {
     within("bytes of pickle", bytes.len() as u64, MAX_PICKLE_BYTES)?;
     let mut machine = Machine::new(bytes, allow);
@@ -64,13 +66,13 @@ impl Machine<'_> {
                 let node = match self.input.line()? {
                     "00" => Node::Bool(false),
                     "01" => Node::Bool(true),
-                    line => Node::Int(decimal(line)?),
+                    line => integer(decimal(line)?),
                 };
                 self.add(node)?;
             }
             LONG => {
                 let line = self.input.line()?;
-                let node = Node::Int(decimal(line.strip_suffix('L').unwrap_or(line))?);
+                let node = integer(decimal(line.strip_suffix('L').unwrap_or(line))?);
                 self.add(node)?;
             }
             BININT => {
@@ -87,8 +89,8 @@ impl Machine<'_> {
             }
             LONG1 | LONG4 => {
                 let length = self.input.length(if opcode == LONG1 { 1 } else { 4 })?;
-                let value = long(self.input.take(length)?)?;
-                self.add(Node::Int(value))?;
+                let node = integer(long(self.input.take(length)?)?);
+                self.add(node)?;
             }
             FLOAT => {
                 let line = self.input.line()?;
@@ -222,10 +224,14 @@ impl Machine<'_> {
                 self.add(Node::Global(global))?;
             }
             REDUCE | NEWOBJ => {
-                let (arguments, callee) = (self.pop()?, self.pop()?);
-                let Node::Tuple(arguments) = self.graph.node(arguments) else {
-                    return Err(self.wrong("a tuple of arguments", arguments));
+                let (given, callee) = (self.pop()?, self.pop()?);
+                let Node::Tuple(arguments) = self.graph.node(given) else {
+                    return Err(self.wrong("a tuple of arguments", given));
                 };
+                if opcode == NEWOBJ && !arguments.is_empty() {
+                    // `cls.__new__` does something else with arguments than a call, and nobody needs it.
+                    return Err(self.wrong("no arguments", given));
+                }
                 // One tuple may be the arguments of many calls, so that copies count like pushes.
                 let arguments = arguments.clone();
                 self.count(arguments.len())?;
@@ -249,7 +255,7 @@ impl Machine<'_> {
                 let object = self.top()?;
                 match self.graph.node_mut(object) {
                     // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-10).
-                    Some(Node::Dict(_)) => {}
+                    Some(Node::Dict(_)) if self.ordered.contains(&object) => {}
                     Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
                     _ => return Err(self.wrong("an object that has a state", object)),
                 }
@@ -267,6 +273,10 @@ impl Machine<'_> {
         }
         Ok(false)
     }
+}
+
+fn integer(value: BigInt) -> Node {
+    i64::try_from(&value).map_or_else(|_| Node::BigInt(value), Node::Int)
 }
 
 #[cfg(test)]
@@ -377,6 +387,34 @@ mod tests {
         let mut bytes = b"N".to_vec();
         bytes.resize(usize::try_from(MAX_PICKLE_NODES).unwrap() + 2, b'2');
         assert!(matches!(refused(&bytes).2, Kind::Limit { what: "objects in a pickle", .. }));
+    }
+
+    #[test]
+    fn an_ordered_dict_has_attributes_and_a_dict_has_none() {
+        assert!(read(b"ccollections\nOrderedDict\n)R}b.", Allow::VALUES).is_ok());
+        assert!(matches!(
+            refused(b"}}b.").2,
+            Kind::Unexpected { expected: "an object that has a state", .. }
+        ));
+    }
+
+    #[test]
+    fn what_older_protocols_call_for_bytes_and_sets_is_made_and_nothing_else_is() {
+        let encode = |text: &str, codec: &str| format!("c_codecs\nencode\n(V{text}\nV{codec}\ntR.");
+        assert_eq!(root(encode("a\\u00ff", "latin1").as_bytes()), Node::Bytes(vec![b'a', 0xff]));
+        assert_eq!(root(b"c__builtin__\nbytes\n)R."), Node::Bytes(vec![]));
+        assert!(matches!(root(b"c__builtin__\nset\n((lNatR."), Node::Set(items) if items.len() == 1));
+        assert!(matches!(refused(encode("\\u0100", "latin1").as_bytes()).2, Kind::BadArgument(_)));
+        for bytes in [
+            encode("a", "rot13").as_bytes(),
+            b"c__builtin__\nbytes\n(I9\ntR.",
+            b"c__builtin__\nset\n(I9\ntR.",
+            b"c__builtin__\nset\n((ltR0c__builtin__\nset\n(]]tR.",
+            b"cbuiltins\nset\n(]t\x81.",
+        ] {
+            let kind = refused(bytes).2;
+            assert!(matches!(kind, Kind::Unexpected { .. }), "{kind}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The state of the pickle machine: a stack with marks, a memo, and the objects made so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Allow, Global, Graph, Id, Node,
@@ -9,7 +9,7 @@ use super::{
 use crate::format::{
     FormatErrorKind as Kind,
     error::{excerpt, within},
-    limits::MAX_PICKLE_NODES,
+    limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES},
 };
 
 /// What a pickle program works on.
@@ -21,8 +21,12 @@ pub(super) struct Machine<'a> {
     /// Heights of the stack at each open MARK.
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u64, Id>,
+    /// The dicts that are ordered dicts: other than a dict, those may have attributes.
+    pub(super) ordered: HashSet<Id>,
     /// Everything that was ever pushed, which bounds the stack, the graph and all its containers.
     pushes: u64,
+    /// Bytes that calls of `_codecs.encode` made.
+    copied: u64,
 }
 
 impl<'a> Machine<'a> {
@@ -34,7 +38,9 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
+            ordered: HashSet::new(),
             pushes: 0,
+            copied: 0,
         }
     }
 
@@ -124,9 +130,39 @@ impl<'a> Machine<'a> {
             (Global::OrderedDict, []) => Node::Dict(Vec::new()),
             // Python 2 gave the items as a list of pairs.
             (Global::OrderedDict, &[items]) => Node::Dict(self.items_as_pairs(items)?),
+            (Global::Set, []) => Node::Set(Vec::new()),
+            (Global::Set, &[items]) => {
+                let wrong = || self.wrong("a list of items", items);
+                let items = self.graph.sequence(items).ok_or_else(wrong)?.to_vec();
+                self.count(items.len())?;
+                Node::Set(items)
+            }
+            (Global::Bytes, []) => Node::Bytes(Vec::new()),
+            (Global::Encode, &[text, codec]) => Node::Bytes(self.latin_1(text, codec)?),
+            (Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode, more) => {
+                return Err(unexpected("other arguments", &format!("{} of them", more.len())));
+            }
             _ => Node::Call { global, arguments, state: None },
         };
-        self.add(node)
+        self.add(node)?;
+        if global == Global::OrderedDict {
+            self.ordered.insert(self.top()?);
+        }
+        Ok(())
+    }
+
+    /// The bytes that a text stands for, one a character. Each call copies, so that bytes are counted.
+    fn latin_1(&mut self, text: Id, codec: Id) -> Result<Vec<u8>> {
+        match self.graph.text(codec) {
+            Some("latin1" | "latin-1" | "iso-8859-1") => {}
+            _ => return Err(self.wrong("the codec latin1", codec)),
+        }
+        let characters = self.graph.text(text).ok_or_else(|| self.wrong("a text to encode", text))?;
+        let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        let bytes = bytes.ok_or_else(|| Kind::BadArgument(excerpt(characters)))?;
+        self.copied = self.copied.saturating_add(bytes.len() as u64);
+        within("bytes encoded in a pickle", self.copied, MAX_PICKLE_BYTES)?;
+        Ok(bytes)
     }
 
     pub(super) fn items_as_pairs(&mut self, items: Id) -> Result<Vec<(Id, Id)>> {

@@ -15,9 +15,7 @@ pub enum Protocol {
     Four,
 }
 
-/// The pickle of a value. The same value gives the same bytes (BUN-15); [`Value::List`] becomes a `list`.
-///
-/// Floats keep their bits and integers their 64.
+/// The pickle of a value. The same value gives the same bytes (BUN-15). Floats keep their bits.
 pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
     let mut writer = Writer::new(protocol);
     writer.value(value);
@@ -53,16 +51,20 @@ impl Writer {
             Value::None => self.body.push(NONE),
             Value::Bool(value) => self.bool(*value),
             Value::Int(value) => self.int(*value),
+            Value::BigInt(value) => self.long(&value.to_signed_bytes_le()),
             Value::Float(value) => {
                 self.body.push(BINFLOAT);
                 self.body.extend(value.to_be_bytes());
             }
+            Value::Bytes(bytes) => self.bytes(bytes),
             Value::Text(text) => self.text(text),
             Value::List(items) => {
                 self.body.push(EMPTY_LIST);
                 self.memoize();
                 self.batches(items.iter(), [APPEND, APPENDS], Self::value);
             }
+            Value::Tuple(items) => self.tuple_of(items),
+            Value::Set(items) => self.set(items),
             Value::Map(map) => {
                 self.body.push(EMPTY_DICT);
                 self.memoize();
@@ -99,9 +101,87 @@ impl Writer {
         } else {
             // As few bytes as hold the sign, as Python does.
             let bits = if value < 0 { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
-            let length = bits.div_ceil(8);
-            self.body.extend([LONG1, length as u8]);
-            self.body.extend(value.to_le_bytes().into_iter().take(length as usize));
+            let bytes = value.to_le_bytes();
+            self.long(bytes.get(..bits.div_ceil(8) as usize).unwrap_or(&bytes));
+        }
+    }
+
+    fn long(&mut self, bytes: &[u8]) {
+        match u8::try_from(bytes.len()) {
+            Ok(length) => self.body.extend([LONG1, length]),
+            Err(_) => {
+                self.body.push(LONG4);
+                self.body.extend((bytes.len() as u32).to_le_bytes());
+            }
+        }
+        self.body.extend(bytes);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        match (self.protocol, u8::try_from(bytes.len()), u32::try_from(bytes.len())) {
+            // Protocol 2 has no bytes: Python makes them of a text with one character for each.
+            (Protocol::Two, ..) if bytes.is_empty() => {
+                self.global("__builtin__", "bytes");
+                self.body.push(EMPTY_TUPLE);
+                self.reduce();
+                return;
+            }
+            (Protocol::Two, ..) => {
+                self.global("_codecs", "encode");
+                self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
+                self.text("latin1");
+                self.body.push(TUPLE2);
+                self.reduce();
+                return;
+            }
+            (Protocol::Four, Ok(length), _) => self.body.extend([SHORT_BINBYTES, length]),
+            (Protocol::Four, _, Ok(length)) => {
+                self.body.push(BINBYTES);
+                self.body.extend(length.to_le_bytes());
+            }
+            (Protocol::Four, _, Err(_)) => {
+                self.body.push(BINBYTES8);
+                self.body.extend((bytes.len() as u64).to_le_bytes());
+            }
+        }
+        self.body.extend(bytes);
+        self.memoize();
+    }
+
+    fn tuple_of(&mut self, items: &[Value]) {
+        let short = match items.len() {
+            0 => return self.body.push(EMPTY_TUPLE),
+            1 => Some(TUPLE1),
+            2 => Some(TUPLE2),
+            3 => Some(TUPLE3),
+            _ => None,
+        };
+        if short.is_none() {
+            self.body.push(MARK);
+        }
+        items.iter().for_each(|item| self.value(item));
+        self.body.push(short.unwrap_or(TUPLE));
+        self.memoize();
+    }
+
+    fn set(&mut self, items: &[Value]) {
+        match self.protocol {
+            Protocol::Two => {
+                self.global("__builtin__", "set");
+                self.body.push(EMPTY_LIST);
+                self.batches(items.iter(), [APPEND, APPENDS], Self::value);
+                self.body.push(TUPLE1);
+                self.reduce();
+            }
+            Protocol::Four => {
+                self.body.push(EMPTY_SET);
+                self.memoize();
+                for batch in items.chunks(BATCH) {
+                    self.body.push(MARK);
+                    batch.iter().for_each(|item| self.value(item));
+                    self.body.push(ADDITEMS);
+                }
+            }
         }
     }
 
