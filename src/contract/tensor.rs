@@ -115,12 +115,12 @@ impl fmt::Display for Digest {
 pub struct Tensor {
     dtype: Dtype,
     shape: Vec<usize>,
-    data: Arc<[u8]>,
+    data: Arc<Vec<u8>>,
 }
 
 impl Tensor {
     /// A tensor of these bytes, or `None` when their number is not that of the shape.
-    pub fn new(dtype: Dtype, shape: Vec<usize>, data: impl Into<Arc<[u8]>>) -> Option<Self> {
+    pub fn new(dtype: Dtype, shape: Vec<usize>, data: impl Into<Arc<Vec<u8>>>) -> Option<Self> {
         let data = data.into();
         let elements = shape.iter().try_fold(1_usize, |all, side| all.checked_mul(*side))?;
         (elements.checked_mul(dtype.size())? == data.len()).then_some(Self { dtype, shape, data })

@@ -20,6 +20,7 @@ use super::{
         BUFFER_BYTES, MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO,
         MAX_TOTAL_BYTES,
     },
+    sweep::Span,
 };
 
 /// The file type in a unix mode, and its value for a regular file.
@@ -43,6 +44,8 @@ pub struct Entry {
     pub compressed_bytes: u64,
     /// Whether the entry is deflated.
     pub deflated: bool,
+    /// CRC-32 of the uncompressed bytes.
+    pub crc32: u32,
 }
 
 impl Archive<BufReader<File>> {
@@ -114,31 +117,95 @@ impl<R: Read + Seek> Archive<R> {
     /// `malformed` when there is no such entry or its bytes are not the announced ones; `unsafe` when it
     /// announces more than `limit` bytes. Memory follows what was decompressed, never what was announced.
     pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, FormatError> {
-        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
-        self.read_entry(entry, limit).map_err(|kind| kind.in_entry(name))
+        let known = self.entry(name).map_or(0, |entry| entry.bytes.min(entry.compressed_bytes).min(limit));
+        let mut bytes = Vec::new();
+        // The compressed bytes are known to be in the file, so that a stored entry needs one allocation.
+        bytes
+            .try_reserve_exact(usize::try_from(known).unwrap_or(usize::MAX))
+            .map_err(|error| Kind::Corrupt(error.to_string()).in_entry(name))?;
+        self.stream(name, limit, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
     }
 
-    fn read_entry(&mut self, entry: Entry, limit: u64) -> Result<Vec<u8>, Kind> {
+    /// The bytes of an entry piece by piece, to its end, with its CRC-32 verified after the last one.
+    ///
+    /// # Errors
+    /// As [`Archive::read`], and what `take` refuses.
+    pub fn stream(
+        &mut self,
+        name: &str,
+        limit: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.stream_entry(entry, limit, take).map_err(|error| error.in_entry(name))
+    }
+
+    /// The bytes of an entry as a stream. At its end its CRC-32 is verified; their number is not.
+    ///
+    /// # Errors
+    /// `malformed` when there is no such entry.
+    pub(super) fn reader(&mut self, name: &str) -> Result<impl Read, FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.zip.by_index(entry.index).map_err(|error| broken(error).in_entry(name))
+    }
+
+    /// A stored entry, to seek in. Its checksum is not verified: whoever reads all of it can.
+    ///
+    /// # Errors
+    /// `malformed` when there is no such entry or it is deflated.
+    pub fn section(&mut self, name: &str) -> Result<impl Read + Seek, FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.zip.by_index_seek(entry.index).map_err(|error| broken(error).in_entry(name))
+    }
+
+    /// Where the stored entries are, from front to back.
+    pub(super) fn spans(&mut self) -> Result<Vec<Span>, FormatError> {
+        let mut spans = Vec::with_capacity(self.entries.len());
+        for (name, entry) in self.entries.iter().filter(|(_, entry)| !entry.deflated) {
+            let file = self.zip.by_index_raw(entry.index).map_err(|error| broken(error).in_entry(name))?;
+            let start = file.data_start().ok_or_else(|| Kind::Zip("an entry has no place".to_owned()))?;
+            spans.push(Span { name: name.clone(), start, bytes: entry.bytes, crc32: entry.crc32 });
+        }
+        spans.sort_by_key(|span| (span.start, span.bytes));
+        Ok(spans)
+    }
+
+    /// What the archive is read from.
+    pub(super) fn into_inner(self) -> R {
+        self.zip.into_inner()
+    }
+
+    fn stream_entry(
+        &mut self,
+        entry: Entry,
+        limit: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
         within("bytes in the entry", entry.bytes, limit)?;
         let reader = self.zip.by_index(entry.index).map_err(broken)?;
-        // The compressed bytes are known to be in the file, so that a stored entry needs one allocation.
-        let known = usize::try_from(entry.bytes.min(entry.compressed_bytes)).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(known).map_err(|error| Kind::Corrupt(error.to_string()))?;
         // One byte more than announced: it shows a lie, and only reading to the end verifies the CRC.
         let mut reader = reader.take(entry.bytes.saturating_add(1));
-        let mut buffer = vec![0; BUFFER_BYTES.min(known.saturating_add(1))];
+        let mut buffer =
+            vec![0; usize::try_from(entry.bytes.saturating_add(1)).unwrap_or(usize::MAX).min(BUFFER_BYTES)];
+        let mut bytes = 0u64;
         loop {
             let read = reader.read(&mut buffer);
             match read.map_err(|error| Kind::Corrupt(error.to_string().to_lowercase()))? {
                 0 => break,
-                read => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+                read => {
+                    bytes += read as u64;
+                    take(buffer.get(..read).unwrap_or_default())?;
+                }
             }
         }
-        if bytes.len() as u64 == entry.bytes {
-            Ok(bytes)
+        if bytes == entry.bytes {
+            Ok(())
         } else {
-            Err(Kind::Corrupt(format!("it does not have the {} bytes that it announces", entry.bytes)))
+            Err(Kind::Corrupt(format!("it does not have the {} bytes that it announces", entry.bytes)).into())
         }
     }
 }
@@ -184,7 +251,7 @@ where
             let possible = compressed_bytes.saturating_mul(MAX_EXPANSION_RATIO);
             within("bytes of a deflated entry", bytes, possible.min(MAX_DEFLATED_BYTES))?;
         }
-        Ok(Some(Entry { index, bytes, compressed_bytes, deflated }))
+        Ok(Some(Entry { index, bytes, compressed_bytes, deflated, crc32: data.crc32() }))
     };
     let entry = check().map_err(|kind| kind.in_entry(&name))?;
     Ok(entry.map(|entry| (name, entry)))

@@ -11,7 +11,7 @@ use super::{
     Archive, FormatError, FormatErrorKind as Kind,
     limits::{MAX_ENTRY_BYTES, MAX_PICKLE_BYTES},
     pickle::{self, Allow, Protocol, write_value},
-    state_dict,
+    state_dict::{self, Elements, Outline, Storages},
     writer::{ArchiveWriter, Placement},
 };
 use crate::contract::{
@@ -105,14 +105,47 @@ impl<R: Read + Seek> BundleReader<R> {
         self.map(&params_entry(model)).map(Params)
     }
 
-    /// The state of a model (BUN-10).
+    /// The state of a model (BUN-010).
     ///
     /// # Errors
-    /// `malformed` when it is not there, else as [`state_dict::read`].
+    /// As [`BundleReader::scan`].
     pub fn state(&mut self, model: &str) -> Result<ModelState> {
+        let mut storages = Storages::default();
+        let outline = self.scan(model, &mut storages)?;
+        storages.state(outline).map_err(|error| self.placed(error, &model_entry(model)))
+    }
+
+    /// Shows the elements of a model's tensors as they pass, and answers its outline (BUN-010). Every checksum
+    /// of the entry was verified by then.
+    ///
+    /// # Errors
+    /// `malformed` when the entry is not there or does not have the bytes that it announces, else as
+    /// [`state_dict::scan`].
+    pub fn scan(&mut self, model: &str, elements: &mut dyn Elements) -> Result<Outline> {
         let entry = model_entry(model);
-        let bytes = self.bytes(&entry, MAX_ENTRY_BYTES)?;
-        state_dict::read(Cursor::new(bytes)).map_err(|error| self.placed(error, &entry))
+        self.scan_entry(&entry, elements).map_err(|error| self.in_file(error))
+    }
+
+    fn scan_entry(&mut self, name: &str, elements: &mut dyn Elements) -> Result<Outline> {
+        let entry = self.archive.entry(name).ok_or_else(|| Kind::MissingEntry(name.to_owned()))?;
+        let inside = |error: FormatError| error.in_entry(name);
+        if entry.deflated {
+            if let Some(outline) =
+                state_dict::forward(self.archive.reader(name)?, entry.bytes, elements).map_err(inside)?
+            {
+                return Ok(outline);
+            }
+            let bytes = self.archive.read(name, MAX_ENTRY_BYTES)?;
+            return state_dict::scan(Cursor::new(bytes), elements)
+                .map(|(outline, _)| outline)
+                .map_err(inside);
+        }
+        let (outline, crc32) = state_dict::scan(self.archive.section(name)?, elements).map_err(inside)?;
+        if crc32 == entry.crc32 {
+            Ok(outline)
+        } else {
+            Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(name))
+        }
     }
 
     /// Everything that the manifest lists.
@@ -143,14 +176,14 @@ impl<R: Read + Seek> BundleReader<R> {
 
     fn bytes(&mut self, entry: &str, limit: u64) -> Result<Vec<u8>> {
         let bytes = self.archive.read(entry, limit);
-        bytes.map_err(|error| match &self.file {
-            Some(file) => error.in_file(file),
-            None => error,
-        })
+        bytes.map_err(|error| self.in_file(error))
     }
 
     fn placed(&self, error: FormatError, entry: &str) -> FormatError {
-        let error = error.in_entry(entry);
+        self.in_file(error.in_entry(entry))
+    }
+
+    fn in_file(&self, error: FormatError) -> FormatError {
         match &self.file {
             Some(file) => error.in_file(file),
             None => error,

@@ -125,7 +125,7 @@ fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Ve
 }
 
 /// An unsigned little-endian number of so many bytes.
-fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
+pub(super) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
     let bytes = record.get(at..at + bytes).unwrap_or_default();
     bytes.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte))
 }

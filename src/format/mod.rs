@@ -16,7 +16,9 @@ mod error;
 pub mod limits;
 mod npy;
 pub mod pickle;
+mod sparse;
 pub mod state_dict;
+mod sweep;
 mod view;
 mod writer;
 

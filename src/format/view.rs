@@ -4,7 +4,7 @@ use super::{FormatErrorKind as Kind, error::within, limits::MAX_RANK};
 
 /// Which elements of a storage a tensor has. All numbers are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct View {
+pub(crate) struct View {
     offset: usize,
     shape: Vec<usize>,
     strides: Vec<usize>,
@@ -16,7 +16,7 @@ impl View {
     ///
     /// # Errors
     /// `malformed` when it does not, `unsafe` for too many dimensions.
-    pub(super) fn new(
+    pub(crate) fn new(
         offset: usize,
         shape: Vec<usize>,
         strides: Vec<usize>,
@@ -46,21 +46,21 @@ impl View {
         Ok(Self { offset, shape, strides, elements })
     }
 
-    pub(super) fn shape(&self) -> &[usize] {
+    pub(crate) fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    pub(super) fn elements(&self) -> usize {
+    pub(crate) fn elements(&self) -> usize {
         self.elements
     }
 
     /// Whether these are all elements of a storage of `storage` elements, in its own order.
-    pub(super) fn is_whole(&self, storage: usize) -> bool {
+    pub(crate) fn is_whole(&self, storage: usize) -> bool {
         self.offset == 0 && self.elements == storage && self.run().0 == self.elements
     }
 
     /// The bytes of the elements one after the other. `size` is the bytes of one element.
-    pub(super) fn copy(&self, storage: &[u8], size: usize) -> Option<Vec<u8>> {
+    pub(crate) fn copy(&self, storage: &[u8], size: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.elements.checked_mul(size)?);
         if self.elements == 0 {
             return Some(bytes);

@@ -1,12 +1,22 @@
 //! `model.pth`: what `torch.save` makes of a state dict, without torch (BUN-10).
 //!
 //! The file is a zip archive: `data.pkl` describes the tensors and `data/<key>` holds the bytes of each
-//! storage. A tensor is a view of a storage by offset, shape and strides; [`read`] makes it contiguous.
+//! storage. A tensor is a view of a storage by offset, shape and strides.
+//!
+//! Reading order: [`Outline`] (what `data.pkl` says), [`scan`] (the elements as they pass), [`read`] (all
+//! of it in memory), [`write()`].
 
+mod forward;
+mod outline;
 mod read;
+mod scan;
 mod write;
 
+pub(super) use forward::forward;
+pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline};
+pub(super) use read::Storages;
 pub use read::read;
+pub use scan::{Elements, scan};
 pub use write::write;
 
 /// What every file before PyTorch 1.6 starts with, after the two bytes of the pickle protocol.

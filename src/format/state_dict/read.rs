@@ -1,241 +1,80 @@
-//! Reading a `model.pth`.
+//! Reading a `model.pth` whole.
 
 use std::{
-    collections::HashMap,
-    io::{Read, Seek, SeekFrom},
+    io::{Read, Seek},
     sync::Arc,
 };
 
-use super::LEGACY_MAGIC;
+use super::{Elements, NetworkOutline, Outline, scan};
 use crate::{
-    contract::{Dtype, ModelState, StateDict, Tensor},
-    format::{
-        Archive, FormatError, FormatErrorKind as Kind,
-        error::within,
-        limits::{
-            MAX_COPY_RATIO, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_PICKLE_BYTES, MAX_RANK,
-            MAX_TENSOR_NAME_BYTES, MAX_TENSORS, MAX_VIEW_RATIO, MIN_VIEW_BYTES,
-        },
-        pickle::{self, Allow, Global, Graph, Id, Node, subscript},
-        view::View,
-    },
+    contract::{ModelState, StateDict, Tensor},
+    format::{FormatError, FormatErrorKind as Kind, pickle::subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// Reads what was saved: a dict of tensors, or a sentinel (BUN-10).
+/// Reads what was saved: a dict of tensors, or a sentinel (BUN-010).
 ///
 /// Any names, shapes and element types are taken. Tensors that share a storage come back each with its
 /// own contiguous little-endian bytes; devices, `requires_grad` and `_metadata` are not part of a state.
 ///
 /// # Errors
-/// As [`Archive::new`] and [`pickle::read`]; `unsupported` for the legacy format and for deflated storages;
-/// `unsafe` for tensors that come to far more bytes than their storages; `malformed` for
-/// something that is not a state and for a tensor that does not fit its storage.
-pub fn read(mut reader: impl Read + Seek) -> Result<ModelState> {
-    if is_legacy(&mut reader)? {
-        return Err(Kind::LegacyTorch.into());
-    }
-    let mut archive = Archive::new(reader)?;
-    let prefix = prefix(&archive)?;
-    let entry = format!("{prefix}/data.pkl");
-    let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
-    let graph = pickle::read(&bytes, Allow::STATE_DICT).map_err(|error| error.in_entry(&entry))?;
-    let big_endian = is_big_endian(&mut archive, &prefix)?;
-    let storages = Storages { archive, prefix, big_endian, read: HashMap::new(), bytes: 0 };
-    state(&graph, storages)
-        .map_err(|error| if error.place.entry.is_none() { error.in_entry(&entry) } else { error })
+/// As [`scan`].
+pub fn read(reader: impl Read + Seek) -> Result<ModelState> {
+    let mut storages = Storages::default();
+    let (outline, _) = scan(reader, &mut storages)?;
+    storages.state(outline)
 }
 
-fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
-    let mut start = Vec::new();
-    reader.seek(SeekFrom::Start(0))?;
-    reader.take(2 + LEGACY_MAGIC.len() as u64).read_to_end(&mut start)?;
-    Ok(start.get(2..).is_some_and(|magic| magic == LEGACY_MAGIC))
-}
-
-/// The one directory that everything is in: the file's stem, or `archive`.
-fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
-    let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
-    match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
-        (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => Err(Kind::Zip(format!("{other}/data.pkl is a second state dict")).into()),
-        (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
-    }
-}
-
-/// Files from before PyTorch 1.14 do not say, and are little-endian.
-fn is_big_endian<R: Read + Seek>(archive: &mut Archive<R>, prefix: &str) -> Result<bool> {
-    let entry = format!("{prefix}/byteorder");
-    if archive.entry(&entry).is_none() {
-        return Ok(false);
-    }
-    match archive.read(&entry, 16)?.trim_ascii() {
-        b"little" => Ok(false),
-        b"big" => Ok(true),
-        other => Err(Kind::Unsupported(format!("the byte order {:?}", String::from_utf8_lossy(other)))
-            .in_entry(&entry)),
-    }
-}
-
-fn state<R: Read + Seek>(graph: &Graph, mut storages: Storages<R>) -> Result<ModelState> {
-    let Node::Dict(items) = graph.node(graph.root()) else {
-        return Err(unexpected("a state dict", graph.node(graph.root())));
-    };
-    if items.iter().any(|(key, _)| graph.text(*key) == Some(ModelState::SENTINEL_KEY)) {
-        return match graph.to_value(graph.root())? {
-            crate::contract::Value::Map(map) => Ok(ModelState::Sentinel(map)),
-            _ => Err(unexpected("a sentinel", graph.node(graph.root()))),
-        };
-    }
-    within("tensors", items.len() as u64, MAX_TENSORS)?;
-    let mut tensors = StateDict::new();
-    let mut bytes = Bytes::default();
-    for (key, value) in items {
-        let name = graph.text(*key).ok_or_else(|| unexpected("a text key", graph.node(*key)))?;
-        within("bytes of tensor name", name.len() as u64, MAX_TENSOR_NAME_BYTES)?;
-        let tensor = tensor(graph, *value, &mut storages, &mut bytes);
-        tensors.insert(name.to_owned(), tensor.map_err(|error| error.under(subscript(name)))?);
-    }
-    Ok(ModelState::Network(tensors))
-}
-
-/// What tensors come to, to bound how far they may exceed their storages.
+/// The bytes of all storages of one file.
 #[derive(Default)]
-struct Bytes {
-    all: u64,
-    copied: u64,
-}
+pub(in crate::format) struct Storages(Vec<Vec<u8>>);
 
-impl Bytes {
-    /// Counts a tensor of so many bytes, before it is made.
-    fn count(&mut self, tensor: u64, copied: bool, storages: u64) -> Result<()> {
-        let allowed = |ratio| storages.saturating_mul(ratio).max(MIN_VIEW_BYTES);
-        self.all = self.all.saturating_add(tensor);
-        self.copied = self.copied.saturating_add(if copied { tensor } else { 0 });
-        within("bytes of tensors", self.all, allowed(MAX_VIEW_RATIO))?;
-        Ok(within("bytes of copied tensors", self.copied, allowed(MAX_COPY_RATIO))?)
+impl Elements for Storages {
+    fn begin(&mut self, network: &NetworkOutline) -> Result<()> {
+        self.0.clear();
+        for storage in &network.storages {
+            let mut bytes = Vec::new();
+            // So many bytes are in the file: the outline was held against its entries.
+            let length = usize::try_from(storage.bytes()).unwrap_or(usize::MAX);
+            bytes.try_reserve_exact(length).map_err(|error| Kind::Storage(error.to_string()))?;
+            self.0.push(bytes);
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, storage: usize, _offset: u64, bytes: &[u8]) -> Result<()> {
+        if let Some(storage) = self.0.get_mut(storage) {
+            storage.extend_from_slice(bytes);
+        }
+        Ok(())
     }
 }
 
-/// The tensor that an object is.
-fn tensor<R: Read + Seek>(
-    graph: &Graph,
-    id: Id,
-    storages: &mut Storages<R>,
-    counted: &mut Bytes,
-) -> Result<Tensor> {
-    let node = graph.node(id);
-    let arguments = match node {
-        Node::Call { global: Global::RebuildTensor, arguments, .. } => arguments,
-        // A parameter is its tensor, whether it requires a gradient, and hooks; never a parameter again.
-        Node::Call { global: Global::RebuildParameter, arguments, .. } => match arguments.first() {
-            Some(data) => match graph.node(*data) {
-                Node::Call { global: Global::RebuildTensor, arguments, .. } => arguments,
-                other => return Err(unexpected("a tensor", other)),
-            },
-            None => return Err(unexpected("a tensor", node)),
-        },
-        _ => return Err(unexpected("a tensor", node)),
-    };
-    let &[storage, offset, shape, strides, ..] = arguments.as_slice() else {
-        return Err(unexpected("a tensor's storage, offset, shape and strides", node));
-    };
-    let Storage { dtype, elements, bytes } = storages.get(graph, storage)?;
-    let view = View::new(size(graph, offset)?, sizes(graph, shape)?, sizes(graph, strides)?, elements)?;
-    let (tensor_bytes, whole) =
-        ((view.elements() as u64).saturating_mul(dtype.size() as u64), view.is_whole(elements));
-    counted.count(tensor_bytes, !whole, storages.bytes)?;
-    let shape = view.shape().to_vec();
-    let tensor = if whole {
-        Tensor::new(dtype, shape, bytes)
-    } else {
-        view.copy(&bytes, dtype.size()).and_then(|bytes| Tensor::new(dtype, shape, bytes))
-    };
-    tensor.ok_or_else(|| Kind::Storage("the tensor does not fit its storage".to_owned()).into())
-}
-
-/// The storages of one file, each read once.
-struct Storages<R> {
-    archive: Archive<R>,
-    prefix: String,
-    big_endian: bool,
-    read: HashMap<String, Storage>,
-    /// Bytes of all storages that were read.
-    bytes: u64,
-}
-
-#[derive(Clone)]
-struct Storage {
-    dtype: Dtype,
-    elements: usize,
-    /// Little-endian.
-    bytes: Arc<[u8]>,
-}
-
-impl<R: Read + Seek> Storages<R> {
-    /// The storage that a persistent id names: `('storage', class, key, device, elements)`.
-    fn get(&mut self, graph: &Graph, id: Id) -> Result<Storage> {
-        let wrong = || unexpected("a storage", graph.node(id));
-        let Node::Persistent(name) = graph.node(id) else { return Err(wrong()) };
-        let &[tag, class, key, _device, elements] = graph.sequence(*name).ok_or_else(wrong)? else {
-            return Err(wrong());
+impl Storages {
+    /// The state that these storages and an outline make.
+    pub(in crate::format) fn state(self, outline: Outline) -> Result<ModelState> {
+        let network = match outline {
+            Outline::Sentinel(values) => return Ok(ModelState::Sentinel(values)),
+            Outline::Network(network) => network,
         };
-        let Node::Global(Global::Storage(dtype)) = *graph.node(class) else { return Err(wrong()) };
-        let key = graph.text(key).filter(|_| graph.text(tag) == Some("storage")).ok_or_else(wrong)?;
-        within("bytes of storage key", key.len() as u64, MAX_ENTRY_NAME_BYTES)?;
-        let elements = size(graph, elements)?;
-        if let Some(storage) = self.read.get(key) {
-            return if (storage.dtype, storage.elements) == (dtype, elements) {
-                Ok(storage.clone())
-            } else {
-                Err(Kind::Storage(format!("storage {key:?} has two types or sizes")).into())
-            };
+        let storages: Vec<Arc<Vec<u8>>> = self.0.into_iter().map(Arc::new).collect();
+        let mut tensors = StateDict::with_capacity(network.tensors.len());
+        for (name, outline) in &network.tensors {
+            let shape = outline.shape().to_vec();
+            let tensor = storages.get(outline.storage).and_then(|bytes| {
+                if network.is_whole(outline) {
+                    return Tensor::new(outline.dtype, shape, Arc::clone(bytes));
+                }
+                let bytes = outline.view.copy(bytes, outline.dtype.size())?;
+                Tensor::new(outline.dtype, shape, bytes)
+            });
+            let unfit = || Kind::Storage("the tensor does not fit its storage".to_owned());
+            let tensor = tensor.ok_or_else(|| FormatError::from(unfit()).under(subscript(name)))?;
+            tensors.insert(name.clone(), tensor);
         }
-        let entry = format!("{}/data/{key}", self.prefix);
-        if self.archive.entry(&entry).is_some_and(|entry| entry.deflated) {
-            // torch only ever stores, and a deflated file inside a deflated entry expands a millionfold.
-            return Err(Kind::Unsupported("a deflated storage".to_owned()).in_entry(&entry));
-        }
-        let mut bytes = self.archive.read(&entry, MAX_ENTRY_BYTES)?;
-        if elements.checked_mul(dtype.size()) != Some(bytes.len()) {
-            let what = format!("the storage has {} bytes, not {elements} elements of {dtype}", bytes.len());
-            return Err(Kind::Storage(what).in_entry(&entry));
-        }
-        if self.big_endian {
-            let part = match dtype {
-                Dtype::Complex64 | Dtype::Complex128 => dtype.size() / 2,
-                _ => dtype.size(),
-            };
-            bytes.chunks_exact_mut(part).for_each(<[u8]>::reverse);
-        }
-        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        let storage = Storage { dtype, elements, bytes: bytes.into() };
-        self.read.insert(key.to_owned(), storage.clone());
-        Ok(storage)
+        Ok(ModelState::Network(tensors))
     }
-}
-
-fn sizes(graph: &Graph, id: Id) -> Result<Vec<usize>> {
-    let items = graph.sequence(id).ok_or_else(|| unexpected("a tuple of sizes", graph.node(id)))?;
-    within("dimensions", items.len() as u64, MAX_RANK)?;
-    items.iter().map(|item| size(graph, *item)).collect()
-}
-
-fn size(graph: &Graph, id: Id) -> Result<usize> {
-    let size = match graph.node(id) {
-        Node::Int(value) => usize::try_from(*value).ok(),
-        _ => None,
-    };
-    size.ok_or_else(|| unexpected("a size", graph.node(id)))
-}
-
-fn unexpected(expected: &'static str, node: &Node) -> FormatError {
-    let found = match node {
-        Node::Int(value) => value.to_string(),
-        node => node.type_name().to_owned(),
-    };
-    Kind::Unexpected { expected, found }.into()
 }
 
 #[cfg(test)]
@@ -246,9 +85,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        contract::{Map, Value},
+        contract::{Dtype, Map, Value},
         format::{
-            state_dict::write,
+            Archive,
+            state_dict::{LEGACY_MAGIC, write},
             writer::{ArchiveWriter, Placement},
         },
     };
@@ -363,17 +203,6 @@ mod tests {
         assert!(little(&pickle(1000), &[0; 4]).is_ok());
         let error = little(&pickle(1 << 30), &[0; 4]).unwrap_err();
         assert!(matches!(error.kind, Kind::Limit { what: "bytes of tensors", .. }));
-    }
-
-    #[test]
-    fn copies_are_bounded_more_tightly_than_whole_views() {
-        let mut bytes = Bytes::default();
-        let storages = 20 << 20;
-        assert!((0..64).all(|_| bytes.count(storages, false, storages).is_ok()));
-        assert!(bytes.count(1, false, storages).is_err());
-        let mut bytes = Bytes::default();
-        assert!((0..2).all(|_| bytes.count(storages, true, storages).is_ok()));
-        assert!(bytes.count(1, true, storages).is_err());
     }
 
     #[test]

@@ -1,0 +1,321 @@
+//! A `model.pth` that comes as a stream: out of a deflated entry, where nothing can be sought.
+//!
+//! The directory of an archive stands at its end, after the elements. Here the headers before the entries
+//! are believed for as long as it takes: everything but the elements is kept, and when the stream has ended
+//! the kept part is read as any archive is. Only when both say the same does the answer count.
+
+use std::io::{BufRead, BufReader, Read};
+
+use super::{Elements, Outline, outline::MAX_ORDER_BYTES, scan::Show};
+use crate::format::{
+    Archive, FormatError,
+    directory::number,
+    limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_PICKLE_BYTES},
+    sparse::Sparse,
+    sweep::Span,
+};
+
+/// Bytes of the header before an entry after its signature, without name and extra field.
+const HEADER_BYTES: usize = 26;
+
+/// Bytes of the record that may follow the data of an entry: its signature, CRC-32 and two sizes.
+const DESCRIPTOR_BYTES: usize = 16;
+
+/// Bit of a header's flags that says that checksum and sizes follow the data.
+const FOLLOWS: u64 = 8;
+
+/// Bytes of everything but elements.
+const MAX_KEPT_BYTES: u64 = MAX_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;
+
+/// Shows the elements of a stream that is a whole `model.pth` of `length` bytes, and answers its outline; `None`
+/// when it cannot be read this way, and everything shown so far does not count. Memory does not grow with the elements.
+///
+/// # Errors
+/// What `elements` refuses.
+pub(in crate::format) fn forward(
+    reader: impl Read,
+    length: u64,
+    elements: &mut dyn Elements,
+) -> Result<Option<Outline>, FormatError> {
+    let mut pass = Pass {
+        reader: BufReader::with_capacity(BUFFER_BYTES, reader),
+        kept: Sparse::default(),
+        spans: Vec::new(),
+        pickle: None,
+        order: None,
+        outline: None,
+        refused: None,
+    };
+    let ended = pass.run(length, elements);
+    if let Some(refusal) = pass.refused {
+        return Err(refusal);
+    }
+    let (Some(()), Some(shown)) = (ended, pass.outline) else { return Ok(None) };
+    if pass.kept.length() != length {
+        return Ok(None);
+    }
+    let agreed = || {
+        let mut archive = Archive::new(pass.kept).ok()?;
+        let outline = Outline::of(&mut archive).ok()?;
+        (outline == shown && archive.spans().ok()? == pass.spans).then_some(outline)
+    };
+    Ok(agreed())
+}
+
+/// What has passed. Every step of it answers None when the stream is not one that can be read this way.
+struct Pass<R> {
+    reader: BufReader<R>,
+    /// Everything but elements.
+    kept: Sparse,
+    /// Every entry so far.
+    spans: Vec<Span>,
+    /// The directory inside the archive, and the pickle that describes the tensors.
+    pickle: Option<(String, Vec<u8>)>,
+    order: Option<Vec<u8>>,
+    outline: Option<Outline>,
+    refused: Option<FormatError>,
+}
+
+impl<R: Read> Pass<R> {
+    fn run(&mut self, length: u64, elements: &mut dyn Elements) -> Option<()> {
+        // Up to the first storage everything is small; from there on each storage is shown.
+        let first = loop {
+            match self.header()? {
+                None => break None,
+                Some(header) if header.is_data() => break Some(header),
+                Some(header) => self.small(header)?,
+            }
+        };
+        let outline = self.parse()?;
+        // Storages that the stream cannot hold are not even begun.
+        if let Outline::Network(network) = &outline {
+            let bytes =
+                network.storages.iter().fold(0, |all: u64, storage| all.saturating_add(storage.bytes()));
+            (bytes <= length).then_some(())?;
+        }
+        let mut show = match Show::of(&outline, elements) {
+            Ok(show) => show,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let mut next = first;
+        while let Some(header) = next {
+            match show.bytes(&header.name) {
+                Some(bytes) => self.storage(header, bytes, &mut show)?,
+                None => self.small(header)?,
+            }
+            next = self.header()?;
+        }
+        self.outline = Some(outline);
+        Some(())
+    }
+
+    /// The header of the next entry; None inside when the directory begins, which is kept to its end.
+    #[allow(clippy::option_option, reason = "the outer one is the file's: whether there can be a next entry")]
+    fn header(&mut self) -> Option<Option<Header>> {
+        match self.keep(4)?.as_slice() {
+            b"PK\x03\x04" => {}
+            b"PK\x01\x02" => loop {
+                let here = self.reader.fill_buf().ok()?.len();
+                if here == 0 {
+                    return Some(None);
+                }
+                self.keep(here)?;
+            },
+            _ => return None,
+        }
+        let header = self.keep(HEADER_BYTES)?;
+        let [flags, method, bytes, name, extra] =
+            [(2, 2), (4, 2), (18, 4), (22, 2), (24, 2)].map(|(at, width)| number(&header, at, width));
+        let name = String::from_utf8(self.keep(usize::try_from(name).ok()?)?).ok()?;
+        self.keep(usize::try_from(extra).ok()?)?;
+        let bytes = (flags & FOLLOWS == 0).then_some(bytes);
+        (method == 0).then_some(Some(Header { name, bytes }))
+    }
+
+    /// An entry that is no storage: it is kept whole.
+    fn small(&mut self, header: Header) -> Option<()> {
+        let start = self.kept.length();
+        let data = match header.bytes {
+            Some(bytes) => self.keep(usize::try_from(bytes).ok()?)?,
+            None => self.up_to_descriptor()?,
+        };
+        self.spans.push(Span {
+            name: header.name.clone(),
+            start,
+            bytes: data.len() as u64,
+            crc32: crc32fast::hash(&data),
+        });
+        match header.name.rsplit_once('/') {
+            Some((prefix, "data.pkl")) if !prefix.contains('/') => {
+                self.pickle.is_none().then(|| self.pickle = Some((prefix.to_owned(), data)))
+            }
+            Some((prefix, "byteorder")) if !prefix.contains('/') => {
+                (data.len() as u64 <= MAX_ORDER_BYTES).then(|| self.order = Some(data))
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// The bytes before the record that has their checksum and their number, which is kept too.
+    fn up_to_descriptor(&mut self) -> Option<Vec<u8>> {
+        let mut data = Vec::new();
+        loop {
+            let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
+            self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
+            if !data.ends_with(b"PK\x07\x08") {
+                continue;
+            }
+            let before = data.len() - 4;
+            self.reader.by_ref().take(DESCRIPTOR_BYTES as u64 - 4).read_to_end(&mut data).ok()?;
+            let record = data.get(before..)?;
+            if number(record, 8, 4) == before as u64
+                && number(record, 4, 4) == u64::from(crc32fast::hash(data.get(..before)?))
+            {
+                self.kept.keep(&data);
+                data.truncate(before);
+                return Some(data);
+            }
+        }
+    }
+
+    fn parse(&mut self) -> Option<Outline> {
+        let (prefix, pickle) = self.pickle.as_ref()?;
+        Outline::parse(pickle, prefix, self.order.as_deref()).ok()
+    }
+
+    /// An entry of so many bytes of elements: it is shown, and not kept.
+    fn storage(&mut self, header: Header, bytes: u64, show: &mut Show<'_>) -> Option<()> {
+        if header.bytes.is_some_and(|announced| announced != bytes) {
+            return None;
+        }
+        let (start, mut offset) = (self.kept.length(), 0);
+        let mut checksum = crc32fast::Hasher::new();
+        let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(BUFFER_BYTES)];
+        while offset < bytes {
+            let wanted = usize::try_from(bytes - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let piece = buffer.get_mut(..wanted)?;
+            self.reader.read_exact(piece).ok()?;
+            checksum.update(piece);
+            self.kept.pass(piece);
+            if let Err(refusal) = show.piece(&header.name, offset, piece) {
+                return self.refuse(refusal);
+            }
+            offset += wanted as u64;
+        }
+        if header.bytes.is_none() {
+            self.keep(DESCRIPTOR_BYTES)?;
+        }
+        self.spans.push(Span { name: header.name, start, bytes, crc32: checksum.finalize() });
+        Some(())
+    }
+
+    fn refuse(&mut self, refusal: FormatError) -> Option<()> {
+        self.refused = Some(refusal);
+        None
+    }
+
+    /// The next bytes, which are kept.
+    fn keep(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        if self.kept.kept().saturating_add(bytes as u64) > MAX_KEPT_BYTES {
+            return None;
+        }
+        let mut read = Vec::new();
+        self.reader.by_ref().take(bytes as u64).read_to_end(&mut read).ok()?;
+        self.kept.keep(&read);
+        (read.len() == bytes).then_some(read)
+    }
+}
+
+/// What stands before the data of an entry.
+struct Header {
+    name: String,
+    /// How many bytes follow, when it is said.
+    bytes: Option<u64>,
+}
+
+impl Header {
+    /// Whether the entry may be a storage: `<prefix>/data/<key>`.
+    fn is_data(&self) -> bool {
+        self.name.split('/').nth(1) == Some("data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        fs,
+        io::Cursor,
+        path::{Path, PathBuf},
+    };
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        contract::{Dtype, ModelState, StateDict, Tensor},
+        format::state_dict::{Storages, read, write},
+    };
+
+    /// The `model.pth` that PyTorch wrote into a fixture.
+    fn of_pytorch(bundle: &str) -> Vec<u8> {
+        let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles").join(bundle);
+        let mut archive = Archive::open(&folder.join("wts.h5.zip")).unwrap();
+        archive.read("autoencoder/model.pth", 1 << 30).unwrap()
+    }
+
+    fn of_ours() -> Vec<u8> {
+        let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
+        let tensors = [("a", 0), ("b", 3 * BUFFER_BYTES + 1), ("c", 5)];
+        let tensors = tensors.map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
+        let mut file = Cursor::new(Vec::new());
+        write(&ModelState::Network(StateDict::from_iter(tensors)), &mut file).unwrap();
+        file.into_inner()
+    }
+
+    fn streamed(bytes: &[u8]) -> Option<ModelState> {
+        let mut storages = Storages::default();
+        let outline = forward(bytes, bytes.len() as u64, &mut storages).unwrap();
+        outline.map(|outline| storages.state(outline).unwrap())
+    }
+
+    #[rstest]
+    #[case::pytorch(of_pytorch("gs1"))]
+    #[case::all_types(of_pytorch("dtypes"))]
+    #[case::sentinel(of_pytorch("sentinel"))]
+    #[case::ours(of_ours())]
+    fn a_stream_gives_what_a_file_gives(#[case] file: Vec<u8>) {
+        assert!(streamed(&file) == Some(read(Cursor::new(&file)).unwrap()));
+    }
+
+    #[test]
+    fn what_headers_and_directory_do_not_both_say_does_not_count() {
+        let file = of_ours();
+        for (at, byte) in file.iter().enumerate() {
+            // Elements are compared with their checksum; all else is small enough to try every byte.
+            let is_element =
+                file.get(at.saturating_sub(8)..at + 8).is_some_and(|around| around.iter().all(|b| b == byte));
+            if is_element {
+                continue;
+            }
+            let mut changed = file.clone();
+            changed[at] ^= 1;
+            let (stream, whole) = (streamed(&changed), read(Cursor::new(&changed)).ok());
+            assert!(stream.is_none() || stream == whole, "byte {at}");
+        }
+        let element = file.iter().rposition(|byte| *byte == 7).unwrap();
+        let mut changed = file.clone();
+        changed[element] ^= 1;
+        assert_eq!(streamed(&changed), None);
+    }
+
+    #[test]
+    fn a_stream_of_another_length_does_not_count() {
+        let file = of_ours();
+        assert!(forward(file.as_slice(), file.len() as u64 + 1, &mut Storages::default()).unwrap().is_none());
+        for length in [0, 3, 30, 100, file.len() - 1] {
+            assert_eq!(streamed(&file[..length]), None, "{length}");
+        }
+    }
+}
