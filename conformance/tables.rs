@@ -393,6 +393,7 @@ fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
 #[rstest]
 #[case::contract_does_no_io("src/contract", &["std::fs", "std::io", "std::process", "crate::format", "crate::suite"])]
 #[case::format_knows_only_nouns("src/format", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
+#[case::inspection_needs_no_implementation("src/inspection", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
 #[case::suite_names_no_implementation("src/suite", &["crate::implementation", "crate::runner", "crate::evidence", "Reference"])]
 #[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "MUTANTS", "crate::evidence"])]
 #[case::evidence_runs_nothing("src/evidence", &["crate::implementation", "crate::format", "std::process", "Stamp::now", "SystemTime", "Instant"])]

@@ -10,10 +10,11 @@
 //! 1. [`contract`]: the nouns, and [`contract::Policy`], every decision as data.
 //! 2. [`mod@format`]: bytes to nouns and back, under stated limits.
 //! 3. [`implementation`]: the trait of what can be put under test; the reference, the stub, the mutants.
-//! 4. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
-//! 5. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
-//! 6. [`evidence`]: reports, and the ledger that is computed from them.
-//! 7. [`cli`]: where these meet.
+//! 4. [`inspection`]: what a bundle on disk holds and which requirements it breaks, without an implementation.
+//! 5. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
+//! 6. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
+//! 7. [`evidence`]: reports, and the ledger that is computed from them.
+//! 8. [`cli`]: where these meet.
 //!
 //! # Invariants
 //!
@@ -61,5 +62,6 @@ pub mod contract;
 pub mod evidence;
 pub mod format;
 pub mod implementation;
+pub mod inspection;
 pub mod runner;
 pub mod suite;

@@ -37,6 +37,11 @@ impl Console {
         painted(text, AnsiColor::Green, self.colour_out)
     }
 
+    /// Text for standard output in the colour of an odd result.
+    pub(super) fn odd(&self, text: &str) -> String {
+        painted(text, AnsiColor::Yellow, self.colour_out)
+    }
+
     /// Text for standard output in the colour of a bad result.
     pub(super) fn bad(&self, text: &str) -> String {
         painted(text, AnsiColor::Red, self.colour_out)
@@ -90,6 +95,22 @@ impl Console {
         let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), target);
         // The template is a constant of ours, so that it parses; the plain bar does as well if it ever does not.
         if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    /// The same for work whose length is not known before: how many bytes were looked at.
+    pub(super) fn progress_bytes(&self) -> ProgressBar {
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {msg} {binary_bytes} ({binary_bytes_per_sec})")
+        {
             bar.set_style(style);
         }
         bar

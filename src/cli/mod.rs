@@ -3,10 +3,13 @@
 //! This is the only place that prints, that reads the environment, and that picks an exit code. It is
 //! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
 
+mod check;
 mod completions;
 mod console;
 mod exit;
 mod explain;
+mod inspect;
+mod inspect_text;
 mod ledger;
 mod list;
 mod run;
@@ -37,6 +40,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Check(check::Check),
+    Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
     List(list::List),
     Explain(explain::Explain),
@@ -92,6 +97,8 @@ pub fn main() -> Exit {
     let console = Console::new();
     let ended = match arguments.command {
         Command::Run(run) => run.execute(&console),
+        Command::Check(check) => check.execute(&console),
+        Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),

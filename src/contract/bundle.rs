@@ -28,6 +28,9 @@ pub const MAX_MODEL_NAME_BYTES: usize = 255;
 /// The archive entry that lists the models (BUN-02).
 pub const MANIFEST_ENTRY: &str = "manifest.dill";
 
+/// The archive entry that some revisions append: how data were scaled, for one kind of model (BUN-13).
+pub const SCALING_ENTRY: &str = "torch_scaling_metadata.pt";
+
 /// The archive entry with a model's weights (BUN-02).
 pub fn model_entry(model: &str) -> String {
     format!("{model}/model.pth")

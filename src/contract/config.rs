@@ -87,6 +87,19 @@ macro_rules! config {
                 Ok($settle(read))
             }
 
+            /// The values of a flat map that are outside what the table allows, by legacy key, and what it
+            /// allows there. A field that is absent is not looked at.
+            pub fn misfits(flat: &Map) -> Vec<(&'static str, String)> {
+                let mut found = Vec::new();
+                $({
+                    let key = config!(@legacy $field $(, $python)? $(=> $legacy)?);
+                    if let Some(Err(allowed)) = flat.get(key).map(<$type as FieldValue>::from_value) {
+                        found.push((key, allowed));
+                    }
+                })+
+                found
+            }
+
             /// The fields under their legacy keys, None included.
             pub(super) fn rows(&self) -> impl Iterator<Item = (&'static str, Value)> {
                 [$((config!(@legacy $field $(, $python)? $(=> $legacy)?), self.$field.to_value())),+].into_iter()

@@ -21,7 +21,7 @@ mod value;
 
 pub use bundle::{
     ARCHIVE_NAME, BASE_NAME, Bundle, BundledModel, MANIFEST_ENTRY, MAX_MODEL_NAME_BYTES, Manifest,
-    PYTORCH_BACKEND, ROLES, VERSION, VERSION_KEY, model_entry, params_entry, plain_model_name,
+    PYTORCH_BACKEND, ROLES, SCALING_ENTRY, VERSION, VERSION_KEY, model_entry, params_entry, plain_model_name,
 };
 pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
 pub use params::{Params, ParamsStore};

@@ -9,14 +9,15 @@ use std::{
 
 use super::{
     Archive, FormatError, FormatErrorKind as Kind,
-    limits::{MAX_ENTRY_BYTES, MAX_PICKLE_BYTES},
+    error::within,
+    limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     pickle::{self, Allow, Protocol, write_value},
     state_dict::{self, Elements, Outline, Storages},
     writer::{ArchiveWriter, Placement},
 };
 use crate::contract::{
-    Bundle, BundledModel, MANIFEST_ENTRY, Manifest, Map, ModelState, Params, Value, model_entry,
-    params_entry, plain_model_name,
+    Bundle, BundledModel, MANIFEST_ENTRY, Manifest, Map, ModelState, Params, SCALING_ENTRY, Value,
+    model_entry, params_entry, plain_model_name,
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -29,6 +30,15 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub struct BundleReader<R> {
     archive: Archive<R>,
     file: Option<PathBuf>,
+}
+
+/// A params snapshot, and what was not plain in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The values, [`VERSION_KEY`](crate::contract::VERSION_KEY) included.
+    pub params: Params,
+    /// The keys whose values were Python objects that became plain ones, each with what it was: `a path`.
+    pub converted: Vec<(String, &'static str)>,
 }
 
 /// Reads a whole bundle.
@@ -93,7 +103,7 @@ impl<R: Read + Seek> BundleReader<R> {
     /// `malformed` without a manifest, or when a field has another type; `missing_field` without `models`
     /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-12).
     pub fn manifest(&mut self) -> Result<Manifest> {
-        let map = self.map(MANIFEST_ENTRY)?;
+        let (map, _) = self.map(MANIFEST_ENTRY)?;
         manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
     }
 
@@ -102,7 +112,38 @@ impl<R: Read + Seek> BundleReader<R> {
     /// # Errors
     /// `malformed` when it is not there or not a flat-keyed dict, else as [`pickle::read`].
     pub fn params(&mut self, model: &str) -> Result<Params> {
-        self.map(&params_entry(model)).map(Params)
+        self.snapshot(model).map(|snapshot| snapshot.params)
+    }
+
+    /// The params snapshot of a model, and what was not plain in it (BUN-007).
+    ///
+    /// # Errors
+    /// As [`BundleReader::params`].
+    pub fn snapshot(&mut self, model: &str) -> Result<Snapshot> {
+        let (map, converted) = self.map(&params_entry(model))?;
+        Ok(Snapshot { params: Params(map), converted })
+    }
+
+    /// What `torch_scaling_metadata.pt` holds, when it is there: a file of `torch.save` with plain values (BUN-13).
+    ///
+    /// # Errors
+    /// As [`state_dict::scan`] and [`pickle::read`].
+    pub fn scaling_metadata(&mut self) -> Result<Option<Value>> {
+        if self.archive.entry(SCALING_ENTRY).is_none() {
+            return Ok(None);
+        }
+        let bytes = self.bytes(SCALING_ENTRY, MAX_PICKLE_BYTES)?;
+        let value = state_dict::read_value(Cursor::new(bytes));
+        value.map(Some).map_err(|error| self.placed(error, SCALING_ENTRY))
+    }
+
+    /// Reads an entry of any kind to its end, which verifies its checksum.
+    ///
+    /// # Errors
+    /// As [`Archive::stream`].
+    pub fn verify(&mut self, entry: &str) -> Result<()> {
+        let read = self.archive.stream(entry, MAX_ENTRY_BYTES, &mut |_| Ok(()));
+        read.map_err(|error| self.in_file(error))
     }
 
     /// The state of a model (BUN-010).
@@ -162,12 +203,12 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Bundle { version, backend, models })
     }
 
-    fn map(&mut self, entry: &str) -> Result<Map> {
+    fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, &'static str)>)> {
         let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
         let read = || {
             let graph = pickle::read(&bytes, Allow::VALUES)?;
             match graph.to_value(graph.root())? {
-                Value::Map(map) => Ok(map),
+                Value::Map(map) => Ok((map, graph.converted())),
                 other => Err(unexpected("a dict", &other)),
             }
         };
@@ -208,6 +249,7 @@ fn manifest(map: &Map) -> Result<Manifest> {
     let Value::List(names) = field("models")? else {
         return Err(unexpected("a list", field("models")?).under("['models']"));
     };
+    within("models in the manifest", names.len() as u64, MAX_MODELS)?;
     let models: Vec<String> = names.iter().map(|name| text("models", name)).collect::<Result<_>>()?;
     let mut seen = HashSet::new();
     for name in &models {

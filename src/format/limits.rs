@@ -42,6 +42,9 @@ pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
 /// Containers inside one another in a value taken from a pickle.
 pub const MAX_PICKLE_DEPTH: u64 = 64;
 
+/// Models that a manifest may list; each has two entries.
+pub const MAX_MODELS: u64 = MAX_ENTRIES / 2;
+
 /// Tensors of one state dict.
 pub const MAX_TENSORS: u64 = 1 << 16;
 

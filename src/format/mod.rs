@@ -23,6 +23,6 @@ mod view;
 mod writer;
 
 pub use archive::{Archive, Entry};
-pub use bundle::{BundleReader, read_bundle, write_bundle};
+pub use bundle::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use error::{FormatError, FormatErrorKind, Place};

@@ -1,5 +1,7 @@
 //! An array as a view of a storage, and its contiguous bytes.
 
+use std::ops::Range;
+
 use super::{FormatErrorKind as Kind, error::within, limits::MAX_RANK};
 
 /// Which elements of a storage a tensor has. All numbers are in elements.
@@ -54,9 +56,15 @@ impl View {
         self.elements
     }
 
+    /// The elements as one row of the storage, when they are neighbours in their order.
+    pub(crate) fn row(&self) -> Option<Range<usize>> {
+        let end = self.offset.checked_add(self.elements)?;
+        (self.elements == 0 || self.run().0 == self.elements).then_some(self.offset..end)
+    }
+
     /// Whether these are all elements of a storage of `storage` elements, in its own order.
     pub(crate) fn is_whole(&self, storage: usize) -> bool {
-        self.offset == 0 && self.elements == storage && self.run().0 == self.elements
+        self.row() == Some(0..storage)
     }
 
     /// The bytes of the elements one after the other. `size` is the bytes of one element.

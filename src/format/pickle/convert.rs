@@ -29,6 +29,22 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// The keys of the root, when it is a dict, under which objects are that [`Graph::to_value`] makes plain
+    /// values of, each with what it is.
+    pub(in crate::format) fn converted(&self) -> Vec<(String, &'static str)> {
+        let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
+        let converted = |(key, value): &(Id, Id)| match self.node(*value) {
+            Node::Call { global: Global::Path(_), .. } => Some((self.text(*key)?.to_owned(), "a path")),
+            Node::Call { global: Global::NumpyScalar, .. } => {
+                Some((self.text(*key)?.to_owned(), "a NumPy scalar"))
+            }
+            _ => None,
+        };
+        pairs.iter().filter_map(converted).collect()
+    }
+}
+
 struct Tree<'g> {
     graph: &'g Graph,
     /// The containers around the current object.

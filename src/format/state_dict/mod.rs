@@ -13,7 +13,7 @@ mod scan;
 mod write;
 
 pub(super) use forward::forward;
-pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline};
+pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, read_value};
 pub(super) use read::Storages;
 pub use read::read;
 pub use scan::{Elements, scan};

@@ -127,6 +127,18 @@ impl Outline {
     }
 }
 
+/// Reads a file of `torch.save` that holds no tensors.
+///
+/// # Errors
+/// As [`Archive::new`] and [`pickle::read`]; `malformed` for what has no value.
+pub fn read_value(reader: impl Read + Seek) -> Result<Value> {
+    let mut archive = Archive::new(reader)?;
+    let entry = format!("{}/data.pkl", prefix(&archive)?);
+    let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
+    let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));
+    value.map_err(|error| error.in_entry(&entry))
+}
+
 /// Bytes of the entry that names the byte order.
 pub(super) const MAX_ORDER_BYTES: u64 = 16;
 

@@ -1,0 +1,176 @@
+//! `bundleproof inspect FILE`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::{Console, Exit, inspect_text as text};
+use crate::{
+    contract::{Map, Refusal, RefusalKind},
+    evidence::line,
+    inspection::{
+        BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
+        describe,
+    },
+};
+
+/// Show what is inside a bundle, executing nothing in it
+///
+/// FILE is an archive, or a directory that holds wts.h5.zip. Shows the models, backend, version and params;
+/// with --tensors every tensor with its type, shape, digest and statistics; with --diff what another bundle
+/// has differently. A part that cannot be read is told in its place.
+#[derive(Debug, Parser)]
+pub(super) struct Inspect {
+    /// An archive, or a directory that holds wts.h5.zip
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Show all params
+    #[arg(long, conflicts_with = "diff")]
+    params: bool,
+
+    /// Show every tensor
+    #[arg(long, conflicts_with = "diff")]
+    tensors: bool,
+
+    /// Compare with another bundle: params, and tensors with their largest difference [ends with 1 when they
+    /// differ]
+    #[arg(long, value_name = "OTHER")]
+    diff: Option<PathBuf>,
+
+    /// Print JSON: everything that the options above show
+    #[arg(long)]
+    json: bool,
+}
+
+/// The version of what `inspect --json` prints: raised when a field goes or changes its meaning.
+const FORMAT: u32 = 1;
+
+impl Inspect {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let bar = console.progress_bytes();
+        let watch = |bytes| bar.inc(bytes);
+        bar.set_message(line(&self.file.display().to_string()));
+        if let Some(other) = &self.diff {
+            let difference = compare(&self.file, other, &watch);
+            bar.finish_and_clear();
+            let difference = difference.map_err(|refusal| not_read(&refusal, console))?;
+            let same = difference.params.is_empty() && difference.tensors.is_empty();
+            let [left, right] = [&self.file, other].map(|file| archive_in(file).display().to_string());
+            let (left, right) = (left.as_str(), right.as_str());
+            console.print(&if self.json {
+                json(
+                    &PrintedDifference { format: FORMAT, left, right, same, difference: &difference },
+                    console,
+                )?
+            } else {
+                text::difference(&difference, [left, right])
+            });
+            return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
+        }
+        let description = describe(&self.file, &watch);
+        bar.finish_and_clear();
+        let description = description.map_err(|error| not_read(&error.into(), console))?;
+        console.print(&if self.json {
+            json(&Printed::of(&description), console)?
+        } else {
+            text::description(&description, self.params, self.tensors)
+        });
+        Ok(if description.unread().next().is_some() { Exit::DoesNotConform } else { Exit::Success })
+    }
+}
+
+fn not_read(refusal: &Refusal, console: &Console) -> Exit {
+    console.error(&line(&refusal.message));
+    match refusal.kind {
+        RefusalKind::NotFound | RefusalKind::Internal => Exit::Usage,
+        _ => Exit::DoesNotConform,
+    }
+}
+
+/// What `inspect --json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    format: u32,
+    file: String,
+    bytes: u64,
+    entries: usize,
+    deflated_entries: usize,
+    version: &'a str,
+    backend: Option<&'a str>,
+    model_names: &'a [String],
+    models: IndexMap<&'a str, PrintedModel<'a>>,
+}
+
+/// One model: `tensors`, `sentinel` or `weights_unread`, and `params` or `params_unread`.
+#[derive(Default, Serialize)]
+struct PrintedModel<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<&'a IndexMap<String, TensorDetails>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentinel: Option<&'a Map>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights_unread: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<&'a Map>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params_unread: Option<&'a str>,
+}
+
+/// What `inspect --diff --json` prints.
+#[derive(Serialize)]
+struct PrintedDifference<'a> {
+    format: u32,
+    left: &'a str,
+    right: &'a str,
+    same: bool,
+    #[serde(flatten)]
+    difference: &'a BundleDifference,
+}
+
+impl<'a> Printed<'a> {
+    fn of(description: &'a Description) -> Self {
+        let manifest = &description.manifest;
+        Self {
+            format: FORMAT,
+            file: description.file.display().to_string(),
+            bytes: description.bytes,
+            entries: description.entries.all,
+            deflated_entries: description.entries.deflated,
+            version: &manifest.version,
+            backend: manifest.backend.as_deref(),
+            model_names: &manifest.models,
+            models: description
+                .models
+                .iter()
+                .map(|(name, model)| (name.as_str(), PrintedModel::of(model)))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> PrintedModel<'a> {
+    fn of(model: &'a ModelContents) -> Self {
+        let mut printed = Self::default();
+        match &model.state {
+            Ok(StateDetails::Network(tensors)) => printed.tensors = Some(tensors),
+            Ok(StateDetails::Sentinel(values)) => printed.sentinel = Some(values),
+            Err(refusal) => printed.weights_unread = Some(&refusal.message),
+        }
+        match &model.params {
+            Ok(params) => printed.params = Some(params),
+            Err(refusal) => printed.params_unread = Some(&refusal.message),
+        }
+        printed
+    }
+}
+
+fn json(printed: &impl Serialize, console: &Console) -> Result<String, Exit> {
+    let text = serde_json::to_string_pretty(printed).map_err(|error| {
+        console.error(&format!("the bundle cannot be written as JSON: {error}"));
+        Exit::Internal
+    })?;
+    Ok(text + "\n")
+}

@@ -1,0 +1,225 @@
+//! A bundle for a person at a terminal of 80 columns.
+
+use indicatif::BinaryBytes;
+
+use crate::{
+    contract::{Map, Params, Value},
+    evidence::line,
+    inspection::{
+        BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
+        TensorDetails, TensorDifference,
+    },
+};
+
+/// Columns that everything but a long name keeps to.
+const WIDTH: usize = 80;
+
+/// The params that are shown without being asked for.
+const SHORT_PARAMS: [&str; 5] = ["N", "gridsize", "model_type", "n_filters_scale", "intensity_scale"];
+
+/// What is inside a bundle.
+pub(super) fn description(description: &Description, params: bool, tensors: bool) -> String {
+    let manifest = &description.manifest;
+    let kind = if description.tensorflow { "TensorFlow" } else { "PyTorch" };
+    let tag = manifest.backend.as_deref().map_or("no backend tag".to_owned(), |tag| format!("backend {tag}"));
+    let compression = match description.entries.deflated {
+        0 => "stored",
+        deflated if deflated == description.entries.all => "deflated",
+        _ => "some deflated",
+    };
+    let mut text = format!(
+        "{}\n{kind} bundle, {}, {} entries ({compression})\nversion {}, {}\n",
+        line(&description.file.display().to_string()),
+        BinaryBytes(description.bytes),
+        description.entries.all,
+        line(&manifest.version),
+        line(&tag),
+    );
+    if description.tensorflow {
+        text.push_str(&format!("models {}\n", line(&manifest.models.join(", "))));
+        text.push_str("Nothing but the manifest was read: the rest is for the TensorFlow backend.\n");
+        return text;
+    }
+    text.push_str(&format!("\n{}", models(description)));
+    if tensors {
+        for (name, model) in &description.models {
+            if let Ok(StateDetails::Network(tensors)) = &model.state {
+                text.push_str(&format!("\ntensors of {}\n", line(name)));
+                tensors.iter().for_each(|(name, details)| text.push_str(&tensor(name, details)));
+            }
+        }
+    }
+    text.push_str(&snapshots(description, params));
+    if !(params && tensors) {
+        let more = [(params, "--params shows all params"), (tensors, "--tensors every tensor")];
+        let more: Vec<&str> = more.iter().filter(|(shown, _)| !shown).map(|(_, what)| *what).collect();
+        text.push_str(&format!("\n({})\n", more.join(", ")));
+    }
+    text
+}
+
+fn models(description: &Description) -> String {
+    let mut rows = vec![["MODEL", "CONTENTS", "ELEMENTS", "BYTES", "NOT FINITE"].map(str::to_owned)];
+    let mut notes = String::new();
+    for (name, ModelContents { state, params }) in &description.models {
+        let name = line(name);
+        let row = match state {
+            Ok(StateDetails::Network(tensors)) => {
+                let sum =
+                    |of: fn(&TensorDetails) -> u64| tensors.values().map(of).fold(0, u64::saturating_add);
+                let bytes = sum(|tensor| tensor.bytes);
+                let elements = sum(|tensor| tensor.bytes / tensor.dtype.size() as u64);
+                let odd = sum(|tensor| tensor.statistics.nan + tensor.statistics.infinite);
+                [
+                    format!("{} tensors", tensors.len()),
+                    elements.to_string(),
+                    BinaryBytes(bytes).to_string(),
+                    odd.to_string(),
+                ]
+            }
+            Ok(StateDetails::Sentinel(values)) => {
+                notes.push_str(&format!(
+                    "{name} is the sentinel {}\n",
+                    fitted(&Value::Map(values.clone()), 40)
+                ));
+                ["sentinel", "-", "-", "-"].map(str::to_owned)
+            }
+            Err(refusal) => {
+                notes.push_str(&format!("weights of {name} cannot be read: {}\n", line(&refusal.message)));
+                ["unread", "-", "-", "-"].map(str::to_owned)
+            }
+        };
+        if let Err(refusal) = params {
+            notes.push_str(&format!("params of {name} cannot be read: {}\n", line(&refusal.message)));
+        }
+        let [contents, elements, bytes, odd] = row;
+        rows.push([name, contents, elements, bytes, odd]);
+    }
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let [name, contents, elements, bytes, odd] =
+        [0, 1, 2, 3, 4].map(|column| width(column).unwrap_or_default());
+    let row = |[a, b, c, d, e]: &[String; 5]| {
+        format!("{a:name$}  {b:contents$}  {c:>elements$}  {d:>bytes$}  {e:>odd$}\n")
+    };
+    rows.iter().map(row).collect::<String>() + &notes
+}
+
+fn tensor(name: &str, details: &TensorDetails) -> String {
+    let TensorDetails { dtype, shape, bytes, sha256, statistics } = details;
+    let mut text = format!(
+        "  {}\n    {dtype} {shape:?}  {}  sha256 {:.16}…\n",
+        line(name),
+        BinaryBytes(*bytes),
+        sha256.to_string()
+    );
+    let mut facts: Vec<String> =
+        [("min", statistics.min), ("mean", statistics.mean), ("max", statistics.max)]
+            .into_iter()
+            .filter_map(|(what, value)| Some(format!("{what} {}", number(value?))))
+            .collect();
+    facts.extend((statistics.nan > 0).then(|| format!("{} NaN", statistics.nan)));
+    facts.extend((statistics.infinite > 0).then(|| format!("{} infinite", statistics.infinite)));
+    if !facts.is_empty() {
+        text.push_str(&format!("    {}\n", facts.join("  ")));
+    }
+    text
+}
+
+/// A number in few digits.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || (1e-3..1e6).contains(&size) {
+        let text = format!("{value:.6}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        text.to_owned()
+    } else {
+        format!("{value:.4e}")
+    }
+}
+
+/// The params of all models together, or of each where they differ.
+fn snapshots(description: &Description, all: bool) -> String {
+    let readable: Vec<(&String, &Params)> = description
+        .models
+        .iter()
+        .filter_map(|(name, model)| Some((name, model.params.as_ref().ok()?)))
+        .collect();
+    match (description.agreed_params(), readable.len()) {
+        (Some(params), 1) => table(&format!("params of {}", line(readable[0].0)), params, all),
+        (Some(params), _) => table("params, the same for every model", params, all),
+        (None, _) => readable
+            .into_iter()
+            .map(|(name, params)| {
+                table(&format!("params of {}, which differ from another model's", line(name)), params, all)
+            })
+            .collect(),
+    }
+}
+
+fn table(title: &str, params: &Map, all: bool) -> String {
+    let shown: Vec<(&String, &Value)> =
+        params.iter().filter(|(key, _)| all || SHORT_PARAMS.contains(&key.as_str())).collect();
+    let mut text = format!("\n{title} ({})\n", params.len());
+    let width = shown.iter().map(|(key, _)| line(key).chars().count()).max().unwrap_or_default().min(40);
+    for (key, value) in shown {
+        text.push_str(&format!("  {:width$}  {}\n", line(key), fitted(value, WIDTH - width - 4)));
+    }
+    text
+}
+
+/// A value as Python prints it, cut where the line ends; `--json` has all of it.
+fn fitted(value: &Value, width: usize) -> String {
+    let text = line(&value.to_string());
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// What two bundles have differently.
+pub(super) fn difference(difference: &BundleDifference, [left, right]: [&str; 2]) -> String {
+    let mut text = format!("- {}\n+ {}\n", line(left), line(right));
+    if difference.params.is_empty() && difference.tensors.is_empty() {
+        text.push_str("\nThe bundles hold the same.\n");
+        return text;
+    }
+    let mut heading = String::new();
+    for ParamDifference { model, key, left, right } in &difference.params {
+        let place = if model.is_some() { "params" } else { "manifest" };
+        let title = format!("\n{place}\n");
+        if title != heading {
+            text.push_str(&title);
+            heading = title;
+        }
+        let side =
+            |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), |value| fitted(value, 30));
+        text.push_str(&format!("  {}: {} -> {}\n", line(key), side(left), side(right)));
+    }
+    let mut heading = None;
+    for TensorDifference { model, name, how } in &difference.tensors {
+        if heading != Some(model) {
+            text.push_str(&format!("\nmodel {}\n", line(model)));
+            heading = Some(model);
+        }
+        let name = name.as_deref().map_or("all of it".to_owned(), line);
+        text.push_str(&format!("  {name}: {}\n", told(how)));
+    }
+    text
+}
+
+fn told(how: &Difference) -> String {
+    match how {
+        Difference::OnlyLeft => "only in the first".to_owned(),
+        Difference::OnlyRight => "only in the second".to_owned(),
+        Difference::Kind { left, right } | Difference::Layout { left, right } => {
+            format!("{} -> {}", line(left), line(right))
+        }
+        Difference::Elements { changed, of, largest } => {
+            let largest = largest.map_or("none of them finite on both sides".to_owned(), |largest| {
+                format!("the largest difference is {}", number(largest))
+            });
+            format!("{changed} of {of} elements changed, {largest}")
+        }
+    }
+}
