@@ -21,8 +21,13 @@ pub(super) struct Span {
     pub(super) crc32: u32,
 }
 
-/// Reads `length` bytes and gives those of each span to `take`, which may change them, with the span's index
-/// and the offset in it. A span comes in pieces of [`BUFFER_BYTES`], the last one excepted. Spans must be in
+/// Takes some bytes of the span with this index, so many bytes from its start; it may change them.
+pub(super) type TakeSpan<'t> = dyn FnMut(usize, u64, &mut [u8]) -> Result<(), FormatError> + 't;
+
+/// Takes some bytes, so many bytes from where a pass began; it may change them.
+type TakePiece<'t> = dyn FnMut(u64, &mut [u8]) -> Result<(), FormatError> + 't;
+
+/// Reads `length` bytes and gives those of each span to `take`. A span comes in pieces of [`BUFFER_BYTES`], the last one excepted. Spans must be in
 /// order and apart from one another. The answer is the CRC-32 of everything.
 ///
 /// # Errors
@@ -31,7 +36,7 @@ pub(super) fn sweep(
     mut reader: impl Read,
     length: u64,
     spans: &[Span],
-    take: &mut dyn FnMut(usize, u64, &mut [u8]) -> Result<(), FormatError>,
+    take: &mut TakeSpan<'_>,
 ) -> Result<u32, FormatError> {
     let mut whole = crc32fast::Hasher::new();
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -57,7 +62,7 @@ fn pass(
     reader: &mut impl Read,
     bytes: u64,
     buffer: &mut [u8],
-    take: &mut dyn FnMut(u64, &mut [u8]) -> Result<(), FormatError>,
+    take: &mut TakePiece<'_>,
 ) -> Result<crc32fast::Hasher, FormatError> {
     let mut checksum = crc32fast::Hasher::new();
     let mut offset = 0;

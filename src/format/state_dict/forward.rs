@@ -245,7 +245,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::{
-        fs,
         io::Cursor,
         path::{Path, PathBuf},
     };
