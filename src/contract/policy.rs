@@ -119,7 +119,7 @@ pub enum ReturnedParams {
     OfTheProcess,
 }
 
-/// What happens when a part of an archive cannot be read (LOD-06, LOD-09).
+/// What happens when an archive or a part of it cannot be read (LOD-06, LOD-09).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// The load is refused, naming the part.
@@ -128,6 +128,8 @@ pub enum Unreadable {
     WeightsArePassedOver,
     /// Params that cannot be read are passed over: those of the process count.
     ParamsArePassedOver,
+    /// An archive or manifest that cannot be read is passed over: both networks are fresh ones.
+    ArchivesArePassedOver,
 }
 
 /// What a refused load does to the params (LOD-05).
@@ -199,13 +201,15 @@ pub enum DisagreeingParams {
     FirstWins,
 }
 
-/// Which models a save takes (BUN-14, SINGLETON-SAVE-001).
+/// Which models a save takes (BUN-12, BUN-14, SINGLETON-SAVE-001).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedModels {
     /// The ones it was given.
     Given,
     /// The ones that were made last, as a module that keeps them in globals does.
     Latest,
+    /// Of those it was given the ones with plain names; others are left out silently.
+    WithPlainNames,
 }
 
 /// What a snapshot holds (BUN-07).

@@ -54,6 +54,7 @@ mutants! {
     returns_the_params_of_the_process breaks "LOD-012": returned_params = ReturnedParams::OfTheProcess;
     passes_over_unreadable_weights breaks "LOD-013": unreadable = Unreadable::WeightsArePassedOver;
     passes_over_unreadable_params breaks "LOD-013": unreadable = Unreadable::ParamsArePassedOver;
+    passes_over_unreadable_archives breaks "LOD-015": unreadable = Unreadable::ArchivesArePassedOver;
     resets_params_of_a_refused_load breaks "LOD-002": refused_load = RefusedLoad::ResetsParams;
     leaves_params_of_a_refused_load breaks "LOD-007": refused_load = RefusedLoad::LeavesArchivedParams;
     loads_what_fits breaks "LOD-008": weights = Weights::WhatFits;
@@ -65,6 +66,7 @@ mutants! {
     loads_foreign_archives breaks "LOD-009": foreign_archives = ForeignArchives::Loaded;
     reads_the_first_snapshot_only breaks "LOD-011": disagreeing_params = DisagreeingParams::FirstWins;
     saves_the_latest_models breaks "BUN-014": saved_models = SavedModels::Latest;
+    leaves_out_escaping_models breaks "BUN-013": saved_models = SavedModels::WithPlainNames;
     saves_a_snapshot_without_nones breaks "BUN-007": snapshot = Snapshot::WithoutNone;
     writes_no_backend_tag breaks "BUN-004": backend_tag = BackendTag::Absent;
     replaces_the_suffix breaks "BUN-001": archive_name = ArchiveName::ReplacesSuffix;

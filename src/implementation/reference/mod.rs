@@ -120,7 +120,7 @@ impl Session for ReferenceSession {
         let config = request.config.construct()?;
         let base = self.world.path(&request.base_path);
         let chosen = match self.policy.saved_models {
-            SavedModels::Given => self.models.get(&request.models),
+            SavedModels::Given | SavedModels::WithPlainNames => self.models.get(&request.models),
             SavedModels::Latest => self.models.values().last(),
         };
         let models = chosen.ok_or_else(|| {

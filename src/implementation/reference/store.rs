@@ -16,7 +16,7 @@ use crate::{
         ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
         IntensityScale, Manifest, ModelState, Overwrite, PYTORCH_BACKEND, Params, ParamsStore, Policy, ROLES,
         Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams,
-        Roles, SaveParams, Sentinels, Snapshot, Unreadable, VERSION, VERSION_KEY, Value, bridge,
+        Roles, SaveParams, SavedModels, Sentinels, Snapshot, Unreadable, VERSION, VERSION_KEY, Value, bridge,
         plain_model_name,
     },
     format::{BundleReader, write_bundle},
@@ -56,8 +56,12 @@ pub(super) fn save_torch_bundle(
     if models.states.is_empty() {
         return Err(Refusal::new(RefusalKind::InvalidValue, "there is no model to save"));
     }
-    models.states.keys().try_for_each(|name| plain_model_name(name))?;
-    both_roles(policy, models.states.keys(), "the models to save")?;
+    let mut states = models.states.clone();
+    if policy.saved_models == SavedModels::WithPlainNames {
+        states.retain(|name, _| plain_model_name(name).is_ok());
+    }
+    states.keys().try_for_each(|name| plain_model_name(name))?;
+    both_roles(policy, states.keys(), "the models to save")?;
 
     let mut params = bridge::flatten(config);
     let scale = intensity_scale(policy, explicit_scale, models.intensity_scale, store);
@@ -66,11 +70,11 @@ pub(super) fn save_torch_bundle(
     }
     params.insert(SCALE_KEY.to_owned(), scale);
     params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
-    let bundled = |state: &ModelState| BundledModel { state: state.clone(), params: params.clone() };
+    let bundled = |state: ModelState| BundledModel { state, params: params.clone() };
     let bundle = Bundle {
         version: VERSION.to_owned(),
         backend: (policy.backend_tag == BackendTag::Written).then(|| PYTORCH_BACKEND.to_owned()),
-        models: models.states.iter().map(|(name, state)| (name.clone(), bundled(state))).collect(),
+        models: states.into_iter().map(|(name, state)| (name, bundled(state))).collect(),
     };
     // Everything was looked at: only now is anything made where the archive goes.
     let mut target = early.map_or_else(|| Target::open(policy.overwrite, &destination), Ok)?;
@@ -129,8 +133,13 @@ fn load(
     store: &mut ParamsStore,
     archive: &Path,
 ) -> Result<(TrainedModels, Params), Refusal> {
-    let mut reader = BundleReader::open(archive)?;
-    let manifest = reader.manifest()?;
+    let opened = BundleReader::open(archive).and_then(|mut reader| Ok((reader.manifest()?, reader)));
+    let (manifest, mut reader) = match (opened, policy.unreadable) {
+        (Err(error), Unreadable::ArchivesArePassedOver) if error.kind() != RefusalKind::NotFound => {
+            return fresh(store);
+        }
+        (opened, _) => opened?,
+    };
     if policy.foreign_archives == ForeignArchives::Refused {
         own_archive(&manifest)?;
     }
@@ -176,6 +185,16 @@ fn load(
         ReturnedParams::OfTheProcess => store.snapshot(),
     };
     Ok((models, returned))
+}
+
+/// What a loader answers that goes on without an archive.
+fn fresh(store: &ParamsStore) -> Result<(TrainedModels, Params), Refusal> {
+    let mut models = TrainedModels::default();
+    for role in ROLES {
+        let network = Blueprint::of(role, store)?.fresh(REBUILD_SEED);
+        models.states.insert(role.to_owned(), ModelState::Network(network));
+    }
+    Ok((models, store.snapshot()))
 }
 
 /// Refuses an archive of another version or backend, naming both sides (BUN-04, BUN-17). An archive
