@@ -241,6 +241,13 @@ where
         let deflated = match data.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
+            #[allow(
+                deprecated,
+                reason = "the number is the only name that a method unknown to the crate has"
+            )]
+            CompressionMethod::Unsupported(number) => {
+                return Err(Kind::Compression(format!("method {number}")));
+            }
             other => return Err(Kind::Compression(other.to_string())),
         };
         if !deflated && bytes != compressed_bytes {
