@@ -40,9 +40,9 @@ fn files() -> Vec<Row> {
         patched.flipped(at).done()
     };
     let between = {
-        // The time of an inner entry: no checksum of the inner archive covers it, and the outer one does.
+        // Padding of an inner entry: no checksum of the inner archive covers it, and the outer one does.
         let patched = Patched::new(Forge::good().zip());
-        let at = patched.data(1) + 10;
+        let at = patched.data(1) + 56;
         patched.flipped(at).done()
     };
     let inner = |name: &str| {
