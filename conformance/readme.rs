@@ -1,6 +1,7 @@
 //! What the README shows is what the program prints.
 //!
-//! Every line `$ ...` of a block marked `console` is run in one empty directory, from top to bottom; stamps
+//! Every line `$ ...` of a block marked `console` is run in one directory, from top to bottom, in which there is
+//! nothing but a link to the fixtures; stamps
 //! and times may differ, and a line `...` stands for any number of lines. Commands that take the whole test
 //! suite or the network are not run: they stand in blocks marked `sh`.
 
@@ -82,6 +83,9 @@ fn the_readme_shows_what_is_printed() {
     let examples = examples(&fs::read_to_string(readme).expect("README.md"));
     assert!(examples.len() > 4, "the README shows too little to be tested");
     let place = tempfile::tempdir().expect("a temporary directory");
+    // Some commands read the fixtures of a clone.
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
     for Example { line, command, shown } in examples {
         let printed = run(&command, place.path());
         let lines: Vec<&str> = printed.lines().collect();

@@ -17,7 +17,7 @@ pub enum Exit {
     NothingSelected,
     /// 8: evidence is damaged.
     EvidenceBroken,
-    /// 1: the implementation does not conform.
+    /// 1: the implementation or a bundle does not conform, or two compared bundles differ.
     DoesNotConform,
     /// 6: a red phase did not come out as stated.
     NotProven,
@@ -52,7 +52,7 @@ impl Termination for Exit {
 pub(super) const HELP: &str = "\
 Exit codes:
     0  as it should be
-    1  the implementation does not conform
+    1  the implementation or a bundle does not conform; two compared bundles differ
     2  the call was wrong, or what it named cannot be read or written
     3  the suite is invalid
     4  nothing was selected
