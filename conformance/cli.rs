@@ -267,7 +267,7 @@ fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
     let place = suite_with(SET_UP_FAILS, 1);
     let assert = place.run(&["run", "--suite", "suite", "--phase", "red"]).code(6);
     let text = out(&assert);
-    assert!(text.contains("wrong_reason loader/case_0 on stub"), "{text}");
+    assert!(text.contains("set_up_error loader/case_0 on stub"), "{text}");
     assert!(
         text.contains(
             "stopped in its set-up: not counted as red; load_torch_bundle (line 6), refused: not_found"

@@ -86,6 +86,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "about no requirement")]
 #[case::unknown_implementation("on = \"stub\"", "on = \"stubb\"", (10, 6), "did you mean `stub`?")]
 #[case::unknown_red_expectation("fails = \"fails\"", "fails = \"fail\"", (11, 9), "did you mean `fails`?")]
+#[case::no_expectation("expect.holds = { subset = [{ N = 64 }, \"$params\"], because = \"what was set should be there\" }\nexpect.fails = { equal = [\"$params.N\", 65], because = \"64 is not 65\" }\n", "", (1, 1), "the case expects nothing")]
 #[case::no_red("[[red]]\non = \"stub\"\nfails = \"fails\"", "", (1, 1), "no red entry")]
 #[case::unknown_key("title ", "titel ", (1, 1), "did you mean `title`?")]
 #[case::unfilled("65", "\"${side}\"", (7, 40), "unknown field of an example")]
@@ -220,6 +221,7 @@ impl Session for MisbehavingSession {
 
 const NEEDY: &str = "needs = [\"torch\"]\n\n[[steps]]";
 const PREPARED: &str = "[[steps]]\ndo.reset = {}\n\n[[steps]]";
+const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }\nexpect.labels = { equal = [\"$params.label\", \"a\"], because = \"it was set\" }\n\n[[steps]]";
 
 fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
     let (_root, suite) = suite_of(case);
@@ -240,11 +242,12 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 #[rstest]
 #[case::stated_expectation_fails(GOOD, Misbehaviour::None, "proven")]
 #[case::another_expectation_fails(&GOOD.replace("65]", "64]"), Misbehaviour::ForgetsParams, "proven")]
-#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "differ = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_reason")]
+#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "differ = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_expectation")]
 #[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehaviour::None, "unexpected_pass")]
-#[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "wrong_reason")]
+#[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "set_up_error")]
 #[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
-#[case::asks_for_what_cannot_be(GOOD, Misbehaviour::RefusesValues, "wrong_reason")]
+#[case::an_earlier_step_fails(&GOOD.replacen("[[steps]]", EARLIER, 1), Misbehaviour::ForgetsParams, "wrong_step")]
+#[case::asks_for_what_cannot_be(GOOD, Misbehaviour::RefusesValues, "masked_failure")]
 #[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
 #[case::panics(GOOD, Misbehaviour::Panics, "crash")]
 fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
@@ -322,7 +325,7 @@ fn every_mutant_is_killed_by_a_case_about_the_requirement_it_breaks() {
     for mutant in MUTANTS {
         let killed = suite.checks().iter().any(|check| {
             check.case.requires.iter().any(|id| id == mutant.breaks)
-                && check.case.red.iter().any(|red| red.on == mutant.name)
+                && check.red.iter().any(|red| red.on == mutant.name)
         });
         assert!(killed, "no case about {} has a red entry on {}", mutant.breaks, mutant.name);
     }
@@ -332,7 +335,7 @@ fn every_mutant_is_killed_by_a_case_about_the_requirement_it_breaks() {
 fn every_expectation_has_been_seen_to_fail() {
     for check in own_suite().checks() {
         for expectation in check.steps.iter().flat_map(|step| &step.expectations) {
-            let seen = check.case.red.iter().any(|red| red.fails == expectation.name);
+            let seen = check.red.iter().any(|red| red.fails == expectation.name);
             assert!(seen, "{}: no red entry fails at {}", check.id, expectation.name);
         }
     }

@@ -72,7 +72,7 @@ fn about_case(check: &Check, suite: &Suite) -> String {
             text.push_str(&format!("    {}: {}\n", named.name, named.expectation.because));
         }
     }
-    for red in &case.red {
+    for red in &check.red {
         text.push_str(&format!("  seen red on {}, at {}\n", red.on, red.fails));
     }
     text

@@ -73,7 +73,8 @@ impl List {
 fn cases(suite: &Suite) -> Vec<Entry> {
     let entry = |check: &std::sync::Arc<crate::suite::Check>| {
         let case = &check.case;
-        let red: Vec<Json> = case.red.iter().map(|red| json!({ "on": red.on, "fails": red.fails })).collect();
+        let red: Vec<Json> =
+            check.red.iter().map(|red| json!({ "on": red.on, "fails": red.fails })).collect();
         Entry {
             columns: [check.id.clone(), case.requires.join(" "), case.title.clone()],
             json: json!({

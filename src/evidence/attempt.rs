@@ -154,7 +154,7 @@ mod tests {
         let row = row();
         let part = run(vec![sample::stopped("a/2", Phase::Red)]);
         let attempt = Attempt::of(&row, Phase::Red, &part).unwrap();
-        let said = "not proven: a/2 wrong_reason".to_owned();
+        let said = "not proven: a/2 set_up_error".to_owned();
         assert_eq!((attempt.meaning(), attempt.in_words()), (Meaning::Contradicts, said));
     }
 

@@ -45,7 +45,7 @@ pub struct Counts {
     pub all: usize,
     /// Those that came out as their phase wants it.
     pub as_stated: usize,
-    /// How many came to each word: `proven`, `wrong_reason`, `pass`, ...
+    /// How many came to each word: `proven`, `wrong_step`, `pass`, ...
     pub words: BTreeMap<&'static str, usize>,
 }
 
@@ -102,7 +102,7 @@ impl Counts {
         self.all.saturating_sub(self.as_stated)
     }
 
-    /// In words: `29 of 31 as stated (1 timeout, 1 wrong_reason)`.
+    /// In words: `29 of 31 as stated (1 timeout, 1 wrong_step)`.
     pub fn in_words(&self) -> String {
         let stated = format!("{} of {} as stated", self.as_stated, self.all);
         if self.not_as_stated() == 0 {
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn counts_are_of_one_phase_and_say_what_is_not_as_stated() {
         let run = sample::run();
-        assert_eq!(run.counts(Phase::Red).in_words(), "1 of 3 as stated (1 unexpected_pass, 1 wrong_reason)");
+        assert_eq!(run.counts(Phase::Red).in_words(), "1 of 3 as stated (1 set_up_error, 1 unexpected_pass)");
         assert_eq!(run.counts(Phase::Green).in_words(), "2 of 3 as stated (1 fail)");
         assert_eq!(Counts::of(run.outcomes_of(Phase::Green).take(2)).in_words(), "2 of 2 as stated");
     }

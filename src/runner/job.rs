@@ -46,7 +46,7 @@ impl Implementations {
 pub fn red(checks: &[Arc<Check>], implementations: &Implementations, on: Option<&str>) -> Vec<Job> {
     let mut jobs = Vec::new();
     for check in checks {
-        for entry in check.case.red.iter().filter(|entry| on.is_none_or(|on| on == entry.on)) {
+        for entry in check.red.iter().filter(|entry| on.is_none_or(|on| on == entry.on)) {
             if let Some(implementation) = implementations.get(&entry.on) {
                 let (check, must_fail) = (Arc::clone(check), Some(entry.fails.clone()));
                 jobs.push(Job { check, implementation, phase: Phase::Red, must_fail });

@@ -166,18 +166,57 @@ pub enum Verdict {
     NotRun,
 }
 
-/// The closed set of what a red phase can come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// The closed set of what a red phase can come to. Only [`RedResult::Proven`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RedResult {
     /// The stated expectation is what failed.
     Proven,
-    /// Something else failed: another expectation, or a step that was to prepare the ground.
-    WrongReason,
+    /// The step was reached and the stated expectation held; another one failed.
+    WrongExpectation,
+    /// An expectation of an earlier step failed, so that the stated one was never judged.
+    WrongStep,
+    /// A step was refused that no expectation speaks of: the case did not get as far as what it is about.
+    SetUpError,
+    /// The stated expectation failed, in a step that was refused for what the case itself asked: it would fail
+    /// whatever the implementation does.
+    MaskedFailure,
+    /// Nothing was judged.
+    ZeroExpectations,
     /// Nothing failed.
     UnexpectedPass,
-    /// It came to no failure of its own: see the verdict.
-    Infrastructure(Verdict),
+    /// The implementation cannot do what the case needs.
+    Unsupported,
+    /// No answer within the deadline.
+    Timeout,
+    /// The implementation panicked or died.
+    Crash,
+    /// The implementation's answer was not of the protocol.
+    ProtocolError,
+    /// The harness failed.
+    HarnessError,
+    /// It was not run.
+    NotRun,
+}
+
+impl RedResult {
+    /// The word used in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::WrongExpectation => "wrong_expectation",
+            Self::WrongStep => "wrong_step",
+            Self::SetUpError => "set_up_error",
+            Self::MaskedFailure => "masked_failure",
+            Self::ZeroExpectations => "zero_expectations",
+            Self::UnexpectedPass => "unexpected_pass",
+            Self::Unsupported => Verdict::Unsupported.word(),
+            Self::Timeout => Verdict::Timeout.word(),
+            Self::Crash => Verdict::Crash.word(),
+            Self::ProtocolError => Verdict::ProtocolError.word(),
+            Self::HarnessError => Verdict::HarnessError.word(),
+            Self::NotRun => Verdict::NotRun.word(),
+        }
+    }
 }
 
 impl Outcome {
@@ -221,15 +260,36 @@ impl Outcome {
 
     /// What the red phase came to: proven only when the stated expectation is what failed.
     pub fn red_result(&self) -> RedResult {
-        match self.verdict() {
-            Verdict::Pass => RedResult::UnexpectedPass,
-            Verdict::Fail => {
-                let stated = |(step, failed): (&StepOutcome, &ExpectationOutcome)| {
-                    Some(&failed.name) == self.must_fail.as_ref() && !step.was_asked_wrongly()
-                };
-                if self.failed().any(stated) { RedResult::Proven } else { RedResult::WrongReason }
+        let stated = self.must_fail.as_deref().unwrap_or_default();
+        self.failure_of(stated)
+    }
+
+    /// What this outcome says of an expectation that was to fail.
+    pub fn failure_of(&self, stated: &str) -> RedResult {
+        match &self.ended {
+            Ended::Unsupported { .. } => return RedResult::Unsupported,
+            Ended::Timeout { .. } => return RedResult::Timeout,
+            Ended::Crash { .. } => return RedResult::Crash,
+            Ended::ProtocolError { .. } => return RedResult::ProtocolError,
+            Ended::HarnessError { .. } => return RedResult::HarnessError,
+            Ended::NotRun => return RedResult::NotRun,
+            Ended::Stopped => return RedResult::SetUpError,
+            Ended::Completed => {}
+        }
+        let mut judged =
+            self.steps.iter().flat_map(|step| step.expectations.iter().map(move |own| (step, own)));
+        match judged.clone().find(|(_, expectation)| expectation.name == stated) {
+            Some((step, expectation)) if expectation.failure.is_some() => {
+                if step.was_asked_wrongly() {
+                    RedResult::MaskedFailure
+                } else {
+                    RedResult::Proven
+                }
             }
-            other => RedResult::Infrastructure(other),
+            Some(_) if self.failed().next().is_some() => RedResult::WrongExpectation,
+            None if self.failed().next().is_some() => RedResult::WrongStep,
+            _ if judged.next().is_none() => RedResult::ZeroExpectations,
+            _ => RedResult::UnexpectedPass,
         }
     }
 
@@ -241,16 +301,11 @@ impl Outcome {
         }
     }
 
-    /// The word for what it came to in its phase: `proven`, `wrong_reason`, `pass`, `timeout`, ...
+    /// The word for what it came to in its phase: `proven`, `wrong_step`, `pass`, `timeout`, ...
     pub fn word(&self) -> &'static str {
         match self.phase {
             Phase::Green => self.verdict().word(),
-            Phase::Red => match self.red_result() {
-                RedResult::Proven => "proven",
-                RedResult::WrongReason => "wrong_reason",
-                RedResult::UnexpectedPass => "unexpected_pass",
-                RedResult::Infrastructure(verdict) => verdict.word(),
-            },
+            Phase::Red => self.red_result().word(),
         }
     }
 }
@@ -277,5 +332,75 @@ impl Verdict {
             Self::HarnessError => "harness_error",
             Self::NotRun => "not_run",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn step(refused: Option<RefusalKind>, expectations: &[(&str, bool)]) -> StepOutcome {
+        let expectation = |(name, holds): &(&str, bool)| ExpectationOutcome {
+            name: (*name).to_owned(),
+            line: 1,
+            because: String::new(),
+            failure: (!holds).then(|| Failure { expected: "a".to_owned(), actual: "b".to_owned() }),
+        };
+        StepOutcome {
+            operation: "reset".to_owned(),
+            line: 1,
+            may_be_refused: false,
+            refused: refused.map(|kind| Refusal::new(kind, "no")),
+            expectations: expectations.iter().map(expectation).collect(),
+        }
+    }
+
+    fn outcome(steps: Vec<StepOutcome>, ended: Ended) -> Outcome {
+        let text = String::new;
+        Outcome {
+            check: text(),
+            title: text(),
+            digest: text(),
+            file: text(),
+            requires: Vec::new(),
+            implementation: text(),
+            phase: Phase::Red,
+            must_fail: Some("stated".to_owned()),
+            steps,
+            ended,
+            written: Vec::new(),
+            milliseconds: 0,
+        }
+    }
+
+    #[rstest]
+    #[case(vec![step(None, &[("stated", false)])], RedResult::Proven)]
+    #[case(vec![step(None, &[("other", false), ("stated", false)])], RedResult::Proven)]
+    #[case(vec![step(Some(RefusalKind::NotImplemented), &[("stated", false)])], RedResult::Proven)]
+    #[case(vec![step(Some(RefusalKind::InvalidValue), &[("stated", false)])], RedResult::MaskedFailure)]
+    #[case(vec![step(None, &[("other", false), ("stated", true)])], RedResult::WrongExpectation)]
+    #[case(vec![step(None, &[("stated", true)]), step(None, &[("other", false)])], RedResult::WrongExpectation)]
+    #[case(vec![step(None, &[("other", false)])], RedResult::WrongStep)]
+    #[case(vec![step(None, &[("stated", true), ("other", true)])], RedResult::UnexpectedPass)]
+    #[case(vec![step(None, &[])], RedResult::ZeroExpectations)]
+    #[case(vec![], RedResult::ZeroExpectations)]
+    fn what_failed_decides(#[case] steps: Vec<StepOutcome>, #[case] result: RedResult) {
+        assert_eq!(outcome(steps, Ended::Completed).red_result(), result);
+    }
+
+    #[rstest]
+    #[case(Ended::Stopped, RedResult::SetUpError)]
+    #[case(Ended::Unsupported { need: String::new() }, RedResult::Unsupported)]
+    #[case(Ended::Timeout { milliseconds: 1 }, RedResult::Timeout)]
+    #[case(Ended::Crash { detail: String::new() }, RedResult::Crash)]
+    #[case(Ended::ProtocolError { detail: String::new() }, RedResult::ProtocolError)]
+    #[case(Ended::HarnessError { detail: String::new() }, RedResult::HarnessError)]
+    #[case(Ended::NotRun, RedResult::NotRun)]
+    fn what_did_not_come_to_its_end_proves_nothing(#[case] ended: Ended, #[case] result: RedResult) {
+        let failed = outcome(vec![step(None, &[("stated", false)])], ended);
+        assert_eq!((failed.red_result(), failed.word()), (result, result.word()));
+        assert!(!failed.is_as_stated());
     }
 }

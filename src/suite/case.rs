@@ -38,8 +38,6 @@ pub struct Case {
     /// SHA-256 of steps, expectations, red entries, needs and the fixtures they name, in hexadecimal. The
     /// title, the list of requirements, the reasons and comments are outside it.
     pub digest: String,
-    /// Where it has been seen to fail, and at what.
-    pub red: Vec<Red>,
 }
 
 /// A stub or mutant on which one expectation of the case fails.
@@ -60,6 +58,8 @@ pub struct Check {
     pub case: Arc<Case>,
     /// What is done, in order.
     pub steps: Vec<Step>,
+    /// Where it has been seen to fail, and at what.
+    pub red: Vec<Red>,
 }
 
 /// An operation, and what must hold after it.
@@ -164,16 +164,17 @@ impl Case {
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
             reference::check(document, &steps)?;
-            checks.push((check, steps.into_iter().map(|(step, _)| step).collect::<Vec<_>>()));
-            head = Some((table.title, table.requires, table.needs, table.red));
+            let steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
+            let red = red_entries(document, table.red, &steps, around)?;
+            checks.push((check, steps, red));
+            head = Some((table.title, table.requires, table.needs));
         }
-        let Some((title, requires, needs, red)) = head else {
+        let Some((title, requires, needs)) = head else {
             return Err(
                 document.error(whole, "the case has an empty table of examples, so that nothing is run")
             );
         };
         requirements(document, &requires, around)?;
-        let red = red_entries(document, red, checks.first().map_or(&[], |(_, steps)| steps), around)?;
         for (fixture, span) in fixtures {
             let bytes = (around.fixture)(&fixture).map_err(|error| {
                 document.error(span, format!("the fixture {fixture:?} cannot be had: {error}"))
@@ -188,9 +189,8 @@ impl Case {
             requires: requires.into_iter().map(Spanned::into_inner).collect(),
             needs,
             digest: Digest::of(canonical.as_bytes()).to_string(),
-            red,
         });
-        let with_case = |(id, steps)| Check { id, case: Arc::clone(&case), steps };
+        let with_case = |(id, steps, red)| Check { id, case: Arc::clone(&case), steps, red };
         Ok(checks.into_iter().map(with_case).collect())
     }
 }

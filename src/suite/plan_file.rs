@@ -106,7 +106,7 @@ fn select(
             return Err(document.unknown(pattern, "case", &known));
         }
         for check in selected {
-            if !check.case.red.iter().any(|entry| entry.on == *red.get_ref()) {
+            if !check.red.iter().any(|entry| entry.on == *red.get_ref()) {
                 let message = format!(
                     "{} has no red entry on {}, where this row must see it fail",
                     check.id,
