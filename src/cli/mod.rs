@@ -12,7 +12,10 @@ mod inspect;
 mod inspect_text;
 mod ledger;
 mod list;
+mod prove;
+mod recording;
 mod run;
+mod selection;
 mod summary;
 
 use std::{path::PathBuf, sync::Arc};
@@ -40,6 +43,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Prove(prove::Prove),
     Check(check::Check),
     Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
@@ -57,6 +61,11 @@ struct SuiteOption {
 }
 
 impl SuiteOption {
+    /// The directory, when the suite is not the one in the program.
+    fn directory(&self) -> Option<&std::path::Path> {
+        self.suite.as_deref()
+    }
+
     /// The directory, as it was named.
     fn named(&self) -> Option<String> {
         self.suite.as_ref().map(|directory| directory.display().to_string())
@@ -97,6 +106,7 @@ pub fn main() -> Exit {
     let console = Console::new();
     let ended = match arguments.command {
         Command::Run(run) => run.execute(&console),
+        Command::Prove(prove) => prove.execute(&console),
         Command::Check(check) => check.execute(&console),
         Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),

@@ -129,6 +129,11 @@ impl Suite {
         &self.digest
     }
 
+    /// The text of a file beside the suite's folders, when it is there and can be read.
+    pub fn file(&self, name: &str) -> Option<String> {
+        self.source.text(name).ok()
+    }
+
     /// The bytes of a fixture that a case names.
     ///
     /// # Errors

@@ -1,0 +1,185 @@
+//! `bundleproof prove`.
+
+use std::{fs, sync::Arc, time::Instant};
+
+use clap::Parser;
+use serde_json::json;
+
+use super::{
+    Console, Exit, SuiteOption,
+    recording::{About, Recording, RecordingOptions},
+    selection::SelectionOptions,
+};
+use crate::{
+    evidence::line,
+    implementation::MUTANTS,
+    proof::{Breaker, Matrix, PROVEN, Proven, markdown},
+    runner::{self, Implementations, Job, Outcome, Phase},
+    suite::{Check, Suite},
+};
+
+/// Prove the suite: run every check on everything that breaks a requirement
+///
+/// Every check must pass on the reference, fail on a mutant that breaks a requirement it is about, and each of
+/// its expectations must fail on something; every mutant must be killed by a check about what it breaks. The
+/// kill matrix is part of the report (matrix.md, matrix.json). With --suite DIR what was proven is written to
+/// DIR/proven.toml; else, or with --check, it is held against the one that is there.
+#[derive(Debug, Parser)]
+pub(super) struct Prove {
+    #[command(flatten)]
+    selection: SelectionOptions,
+
+    /// Do not write proven.toml: fail when it is not what would be written
+    #[arg(long)]
+    check: bool,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Report")]
+    json: bool,
+
+    #[command(flatten)]
+    recording: RecordingOptions,
+
+    #[command(flatten)]
+    suite: SuiteOption,
+}
+
+/// The implementation that obeys.
+const JUDGED: &str = "reference";
+
+/// The one that breaks many requirements at once.
+const STUB: &str = "stub";
+
+/// How many problems are shown before the rest is left to the matrix.
+const MAX_SHOWN: usize = 40;
+
+impl Prove {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let began = Instant::now();
+        let (suite, implementations) = self.suite.load(console)?;
+        let checks = self.selection.select(&suite, console)?;
+        let whole = self.selection.is_empty();
+        let breakers = breakers();
+        let green: Vec<Job> =
+            implementations.get(JUDGED).map_or_else(Vec::new, |judged| runner::green(&checks, &judged));
+        let cells = cells(&checks, &implementations, &breakers);
+        let claims = runner::red(&checks, &implementations, None);
+
+        let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
+        let recording = Recording::begin(&self.recording, &reported, console)?;
+        let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
+        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, console)?;
+        let (seen_green, seen) = outcomes.split_at(green.len());
+        let matrix = Matrix::of(&suite, &checks, &breakers, seen_green, seen, whole);
+
+        recording.add("matrix.md", &markdown(&matrix), console)?;
+        let text = serde_json::to_string_pretty(&matrix).map_err(|error| {
+            console.error(&format!("the matrix cannot be written as JSON: {error}"));
+            Exit::Internal
+        })?;
+        recording.add("matrix.json", &(text + "\n"), console)?;
+        let selection = self.selection.words(self.suite.named().as_deref());
+        let about = About { suite: &suite, suite_named: self.suite.named(), plan: None, selection };
+        let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
+
+        let changes = if whole && matrix.problems.is_empty() {
+            self.keep(&matrix, &suite, console)?
+        } else {
+            Vec::new()
+        };
+        let proven = matrix.problems.is_empty() && changes.is_empty();
+        let seconds = began.elapsed().as_secs_f64();
+        console.print(&if self.json {
+            let value = json!({
+                "proven": proven, "counts": matrix.counts, "problems": matrix.problems, "changes": changes,
+                "seconds": seconds, "report": path.display().to_string(),
+            });
+            format!("{value:#}\n")
+        } else {
+            told(&matrix, &changes, seconds, console) + &format!("Report: {}\n", path.display())
+        });
+        Ok(if proven { Exit::Success } else { Exit::NotProven })
+    }
+
+    /// Writes what was proven, or says what is otherwise in the file that is there.
+    fn keep(&self, matrix: &Matrix, suite: &Suite, console: &Console) -> Result<Vec<String>, Exit> {
+        let now = Proven::of(matrix);
+        let unwritten = |error: &dyn std::fmt::Display| {
+            console.error(&format!("{PROVEN} cannot be written: {error}"));
+            Exit::Usage
+        };
+        if let (Some(directory), false) = (self.suite.directory(), self.check) {
+            let text = now.to_toml().map_err(|error| unwritten(&error))?;
+            fs::write(directory.join(PROVEN), text).map_err(|error| unwritten(&error))?;
+            return Ok(Vec::new());
+        }
+        match suite.file(PROVEN).map(|text| Proven::from_toml(&text)) {
+            None => Ok(vec![format!("there is no {PROVEN}: write it with `bundleproof prove --suite DIR`")]),
+            Some(Err(error)) => Ok(vec![error.to_string()]),
+            Some(Ok(before)) => Ok(before.changed_to(&now)),
+        }
+    }
+}
+
+/// Everything that comes with the suite and breaks something.
+fn breakers() -> Vec<Breaker> {
+    let stub = Breaker { name: STUB.to_owned(), breaks: None };
+    let mutant = |mutant: &crate::implementation::Mutant| Breaker {
+        name: mutant.name.to_owned(),
+        breaks: Some(mutant.breaks.to_owned()),
+    };
+    std::iter::once(stub).chain(MUTANTS.iter().map(mutant)).collect()
+}
+
+/// Every check on every breaker.
+fn cells(checks: &[Arc<Check>], implementations: &Implementations, breakers: &[Breaker]) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for breaker in breakers {
+        if let Some(implementation) = implementations.get(&breaker.name) {
+            jobs.extend(checks.iter().map(|check| Job {
+                check: Arc::clone(check),
+                implementation: Arc::clone(&implementation),
+                phase: Phase::Red,
+                must_fail: None,
+            }));
+        }
+    }
+    jobs
+}
+
+/// The outcomes that a report holds: one for each red entry, and those on the reference.
+fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> {
+    let cells: std::collections::HashMap<(&str, &str), &Outcome> = seen
+        .iter()
+        .map(|outcome| ((outcome.check.as_str(), outcome.implementation.as_str()), outcome))
+        .collect();
+    let of_claim = |claim: &Job| {
+        let cell = cells.get(&(claim.check.id.as_str(), claim.implementation.name()))?;
+        Some(Outcome { must_fail: claim.must_fail.clone(), ..(*cell).clone() })
+    };
+    claims.iter().filter_map(of_claim).chain(green.iter().cloned()).collect()
+}
+
+fn told(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) -> String {
+    let mut text = String::new();
+    for problem in matrix.problems.iter().take(MAX_SHOWN) {
+        text.push_str(&format!("{}\n", line(&problem.to_string())));
+    }
+    if let Some(more) = matrix.problems.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("and {more} more, in matrix.md of the report\n"));
+    }
+    for change in changes.iter().take(MAX_SHOWN) {
+        text.push_str(&format!("{PROVEN} is out of date: {}\n", line(change)));
+    }
+    let counts = matrix.counts;
+    let verdict = if matrix.problems.is_empty() && changes.is_empty() {
+        console.good("proven")
+    } else {
+        console.bad("not proven")
+    };
+    text.push_str(&format!(
+        "{verdict}: {} checks of {} cases with {} expectations; {} of {} mutants killed; {} kills in {} runs, {seconds:.1} s\n",
+        counts.checks, counts.cases, counts.expectations, counts.killed, counts.mutants, counts.kills, counts.runs
+    ));
+    text
+}

@@ -1,0 +1,228 @@
+//! What commands share that run checks and leave a report.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+
+use super::{Console, Exit};
+use crate::{
+    contract::Digest,
+    evidence::{
+        Binary, Environment, FORMAT, Inventory, Planned, Platform, ReportDirectory, ReportError, Run,
+    },
+    runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Stamp, Verdict},
+    suite::{Plan, Suite},
+};
+
+/// Where a report goes, and how checks are run.
+#[derive(Debug, Args)]
+pub(super) struct RecordingOptions {
+    /// Where reports are kept
+    #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Report")]
+    reports: PathBuf,
+
+    /// The report's UTC stamp, such as 2025-10-17T112849Z [default: now]
+    #[arg(long, value_name = "STAMP", help_heading = "Report")]
+    stamp: Option<Stamp>,
+
+    /// How many checks run at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
+
+    /// How long one check may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    deadline: u32,
+}
+
+/// What a report says of its run beside the outcomes.
+pub(super) struct About<'a> {
+    pub(super) suite: &'a Suite,
+    /// The directory of the suite, as it was named.
+    pub(super) suite_named: Option<String>,
+    pub(super) plan: Option<&'a Plan>,
+    pub(super) selection: Vec<String>,
+}
+
+/// A report in the making, from before anything runs until it is published.
+pub(super) struct Recording {
+    report: ReportDirectory,
+    stamp: Stamp,
+    started: Stamp,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// The variables of the caller that a report may publish: they can change how a run comes out, and hold
+/// nothing private.
+const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
+
+impl Recording {
+    /// Makes the hidden directory and writes down what is going to be reported. From here on an interruption
+    /// is heard.
+    pub(super) fn begin(
+        options: &RecordingOptions,
+        planned: &[Job],
+        console: &Console,
+    ) -> Result<Self, Exit> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&interrupted);
+        let handler = move || {
+            // The second time, the person does not want to wait for what is running.
+            if heard.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
+        }
+        let started = Stamp::now();
+        let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
+        report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
+        Ok(Self { report, stamp, started, interrupted })
+    }
+
+    /// Runs these jobs, with a bar while a person waits; an interruption ends with its own exit code.
+    pub(super) fn run(
+        self,
+        jobs: &[Job],
+        suite: &Arc<Suite>,
+        options: &RecordingOptions,
+        console: &Console,
+    ) -> Result<(Self, Vec<Outcome>), Exit> {
+        let bar = console.progress(jobs.len());
+        let tell = |outcome: &Outcome| {
+            bar.set_message(format!("{} {}", outcome.phase.word(), outcome.check));
+            bar.inc(1);
+        };
+        let how = Options {
+            workers: usize::from(options.workers),
+            deadline: Duration::from_secs(u64::from(options.deadline)),
+        };
+        let outcomes = runner::run(jobs, suite, &self.report.work_dir(), how, &self.interrupted, &tell);
+        bar.finish_and_clear();
+        if !self.interrupted.load(Ordering::Relaxed) {
+            return Ok((self, outcomes));
+        }
+        let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
+        let kept = match self.report.interrupt() {
+            Ok(aside) => format!("what was going to run is in {}", aside.display()),
+            Err(error) => error.to_string(),
+        };
+        let all = jobs.len();
+        console.error(&format!("interrupted after {done} of {all} checks; there is no report, and {kept}"));
+        Err(Exit::Interrupted)
+    }
+
+    /// A file that is to be published with the report.
+    pub(super) fn add(&self, name: &str, text: &str, console: &Console) -> Result<(), Exit> {
+        let path = self.report.path().join(name);
+        fs::write(&path, text).map_err(|error| {
+            console.error(&format!("{} cannot be written: {error}", path.display()));
+            Exit::Usage
+        })
+    }
+
+    /// The run of these outcomes, and its report.
+    pub(super) fn publish(
+        self,
+        about: About<'_>,
+        outcomes: Vec<Outcome>,
+        console: &Console,
+    ) -> Result<(Run, PathBuf), Exit> {
+        let mut phases: Vec<Phase> = outcomes.iter().map(|outcome| outcome.phase).collect();
+        phases.sort();
+        phases.dedup();
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let run = Run {
+            format: FORMAT,
+            stamp: self.stamp,
+            phases,
+            plan: about.plan.cloned(),
+            selection: about.selection,
+            environment: ENVIRONMENT.into_iter().map(own).collect(),
+            suite_digest: about.suite.digest().to_owned(),
+            suite: about.suite_named,
+            outcomes,
+        };
+        let environment = environment(&run).map_err(|error| {
+            console.error(&format!("the program's own file cannot be read: {error}"));
+            Exit::Internal
+        })?;
+        let (started, ended) = (self.started.rfc3339(), Stamp::now().rfc3339());
+        let path = self
+            .report
+            .publish(&run, &environment, &started, &ended)
+            .map_err(|error| no_report(&error, console))?;
+        Ok((run, path))
+    }
+}
+
+/// The report in the making, under the stamp that was given, or under that of the first second that no other
+/// run has taken.
+fn directory(options: &RecordingOptions) -> Result<(Stamp, ReportDirectory), ReportError> {
+    let mut patience = 10;
+    loop {
+        let stamp = options.stamp.unwrap_or_else(Stamp::now);
+        match ReportDirectory::create(&options.reports, stamp) {
+            Err(ReportError::Taken(_) | ReportError::UnderWay(_))
+                if options.stamp.is_none() && patience > 0 =>
+            {
+                patience -= 1;
+                thread::sleep(Duration::from_millis(200));
+            }
+            made => return made.map(|report| (stamp, report)),
+        }
+    }
+}
+
+fn inventory(jobs: &[Job]) -> Inventory {
+    let planned = |job: &Job| Planned {
+        check: job.check.id.clone(),
+        digest: job.check.case.digest.clone(),
+        implementation: job.implementation.name().to_owned(),
+        phase: job.phase,
+        must_fail: job.must_fail.clone(),
+    };
+    Inventory { format: FORMAT, checks: jobs.iter().map(planned).collect() }
+}
+
+fn environment(run: &Run) -> std::io::Result<Environment> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    // The built-in implementations are part of the program and have its version.
+    let versioned = |outcome: &Outcome| (outcome.implementation.clone(), version.clone());
+    let implementations: BTreeMap<String, String> = run.outcomes.iter().map(versioned).collect();
+    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let sha256 = digest_of_program(&std::env::current_exe()?)?;
+    Ok(Environment {
+        platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
+        binary: Binary { version, sha256 },
+        implementations,
+        variables: PUBLISHED.into_iter().filter_map(variable).collect(),
+    })
+}
+
+fn digest_of_program(path: &Path) -> std::io::Result<String> {
+    Ok(Digest::of(&fs::read(path)?).to_string())
+}
+
+/// Every way in which a report cannot be made is one of the call's: a stamp that is taken, a directory that
+/// cannot be written.
+fn no_report(error: &ReportError, console: &Console) -> Exit {
+    console.error(&format!("no report: {error}"));
+    match error {
+        ReportError::Lost { .. }
+        | ReportError::NoInventory(_)
+        | ReportError::OtherStamp { .. }
+        | ReportError::Render(_) => Exit::Internal,
+        ReportError::Taken(_) | ReportError::UnderWay(_) | ReportError::Disk(_) => Exit::Usage,
+    }
+}

@@ -1,0 +1,59 @@
+//! The options that select checks, for every command that runs some.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{Console, Exit};
+use crate::{
+    evidence::shell_argument,
+    suite::{Check, Selection, Suite},
+};
+
+/// Which checks a command is about; without any of these all of them.
+#[derive(Debug, Args)]
+pub(super) struct SelectionOptions {
+    /// Only these cases: an id or a glob, such as 'loader/*' (may be repeated)
+    #[arg(long = "case", value_name = "GLOB", help_heading = "Selection")]
+    cases: Vec<String>,
+
+    /// Only cases about this requirement (may be repeated)
+    #[arg(long = "requirement", value_name = "ID", help_heading = "Selection")]
+    requirements: Vec<String>,
+
+    /// Only cases of this area (may be repeated)
+    #[arg(long = "area", value_name = "AREA", help_heading = "Selection")]
+    areas: Vec<String>,
+}
+
+impl SelectionOptions {
+    /// The checks that were asked for.
+    pub(super) fn select(&self, suite: &Suite, console: &Console) -> Result<Vec<Arc<Check>>, Exit> {
+        let selection = Selection {
+            cases: self.cases.clone(),
+            requirements: self.requirements.clone(),
+            areas: self.areas.clone(),
+        };
+        selection.select(suite).map_err(|error| {
+            console.error(&error.to_string());
+            Exit::NothingSelected
+        })
+    }
+
+    /// Whether everything was asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cases.is_empty() && self.requirements.is_empty() && self.areas.is_empty()
+    }
+
+    /// The selection as it was asked for, so that a report says how to ask for it again.
+    pub(super) fn words(&self, suite: Option<&str>) -> Vec<String> {
+        let mut words: Vec<String> =
+            suite.into_iter().map(|suite| format!("--suite {}", shell_argument(suite))).collect();
+        let repeated =
+            [("--case", &self.cases), ("--requirement", &self.requirements), ("--area", &self.areas)];
+        for (option, values) in repeated {
+            words.extend(values.iter().map(|value| format!("{option} {}", shell_argument(value))));
+        }
+        words
+    }
+}
