@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Console, Exit, SuiteOption};
 use crate::{
-    implementation::MUTANTS,
+    implementation::mutants,
     runner::Implementations,
     suite::{Decision, Suite},
 };
@@ -134,17 +134,23 @@ fn plans(suite: &Suite) -> Vec<Entry> {
     suite.plans().iter().flat_map(rows).collect()
 }
 
+fn broken(mutant: &crate::implementation::Mutant) -> String {
+    let finding = mutant.finding.map(|finding| format!(" (seen: {finding})")).unwrap_or_default();
+    format!("breaks {}{finding}", mutant.breaks)
+}
+
 fn known(implementations: &Implementations) -> Vec<Entry> {
     let entry = |name: &str| {
-        let mutant = MUTANTS.iter().find(|mutant| mutant.name == name);
+        let mutant = mutants().find(|mutant| mutant.name == name);
         let (kind, about) = match (name, mutant) {
-            (_, Some(mutant)) => ("mutant", format!("breaks {}", mutant.breaks)),
+            (_, Some(mutant)) => ("mutant", broken(mutant)),
             ("stub", None) => ("stub", "the system before phase D4: loads answer NotImplemented".to_owned()),
             _ => ("reference", "obeys the contract".to_owned()),
         };
         Entry {
             columns: [name.to_owned(), kind.to_owned(), about],
-            json: json!({ "name": name, "kind": kind, "breaks": mutant.map(|mutant| mutant.breaks) }),
+            json: json!({ "name": name, "kind": kind, "breaks": mutant.map(|mutant| mutant.breaks),
+                "finding": mutant.and_then(|mutant| mutant.finding) }),
         }
     };
     implementations.names().into_iter().map(entry).collect()

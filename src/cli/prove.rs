@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     evidence::line,
-    implementation::MUTANTS,
+    implementation::mutants,
     proof::{Breaker, Matrix, PROVEN, Proven, markdown},
     runner::{self, Implementations, Job, Outcome, Phase},
     suite::{Check, Suite},
@@ -128,7 +128,7 @@ fn breakers() -> Vec<Breaker> {
         name: mutant.name.to_owned(),
         breaks: Some(mutant.breaks.to_owned()),
     };
-    std::iter::once(stub).chain(MUTANTS.iter().map(mutant)).collect()
+    std::iter::once(stub).chain(mutants().map(mutant)).collect()
 }
 
 /// Every check on every breaker.

@@ -49,6 +49,27 @@ pub struct Workflow {
     pub intensity_scale: f64,
     /// The training loss after each epoch, in the units of the loss.
     pub train_loss: Vec<f64>,
+    /// The backend that ran it; None when it was not the dispatcher that was asked (DSP-003).
+    pub backend: Option<String>,
+}
+
+/// What the dispatcher's loader answers: one model, and the archived params (DSP-004).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedModel {
+    /// The model that was asked for.
+    pub model: ModelDescription,
+    /// The archived params; a map of its own.
+    pub params: Params,
+}
+
+/// What a dataset holds (NPZ-001).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetDescription {
+    /// How many positions were scanned.
+    pub positions: usize,
+    /// The arrays by the names that they have on disk: `xcoords` and `ycoords` as float64, `diff3d` as float32,
+    /// `probeGuess` as complex64.
+    pub arrays: IndexMap<String, TensorDescription>,
 }
 
 impl From<&Tensor> for TensorDescription {
@@ -117,12 +138,32 @@ impl From<&Workflow> for Value {
             ("models".to_owned(), models_value(&workflow.models)),
             ("intensity_scale".to_owned(), Self::Float(workflow.intensity_scale)),
             ("train_loss".to_owned(), Self::List(losses.collect())),
+            ("backend".to_owned(), workflow.backend.as_deref().map_or(Self::None, Self::from)),
         ]))
     }
 }
 
-/// A bundle as a reader finds it: `version`, `backend`, `models`, one of `snapshots` a model, and `params`
-/// where the snapshots agree.
+impl From<&LoadedModel> for Value {
+    fn from(loaded: &LoadedModel) -> Self {
+        Self::Map(Map::from_iter([
+            ("model".to_owned(), (&loaded.model).into()),
+            ("params".to_owned(), Self::Map(loaded.params.0.clone())),
+        ]))
+    }
+}
+
+impl From<&DatasetDescription> for Value {
+    fn from(dataset: &DatasetDescription) -> Self {
+        let arrays = dataset.arrays.iter().map(|(name, array)| (name.clone(), array.into()));
+        Self::Map(Map::from_iter([
+            ("positions".to_owned(), Self::Int(i64::try_from(dataset.positions).unwrap_or(i64::MAX))),
+            ("arrays".to_owned(), Self::Map(arrays.collect())),
+        ]))
+    }
+}
+
+/// A bundle as a reader finds it: `version`, `backend`, `model_names` in the manifest's order, `models`, one of
+/// `snapshots` a model, and `params` where the snapshots agree.
 impl From<&Bundle> for Value {
     fn from(bundle: &Bundle) -> Self {
         let models: Models =
@@ -132,6 +173,10 @@ impl From<&Bundle> for Value {
         let mut described = Map::from_iter([
             ("version".to_owned(), Self::from(bundle.version.as_str())),
             ("backend".to_owned(), bundle.backend.as_deref().map_or(Self::None, Self::from)),
+            (
+                "model_names".to_owned(),
+                Self::List(bundle.models.keys().map(|name| Self::from(name.as_str())).collect()),
+            ),
             ("models".to_owned(), models_value(&models)),
             ("snapshots".to_owned(), Self::Map(snapshots.collect())),
         ]);

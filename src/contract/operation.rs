@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, TrainingConfig};
+use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, TrainingConfig, Value};
 
 /// A configuration as it is given: which type it is, and named values that nobody has checked yet.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -129,4 +129,66 @@ pub struct UpdateLegacyDict {
 pub struct SetParams {
     /// Values by key.
     pub values: Map,
+}
+
+/// Holds a configuration against the rules of its type, as a person does before a long run.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateConfig {
+    /// What to hold against them. A `model_path` of an inference configuration is looked for on disk.
+    pub config: ConfigRequest,
+}
+
+/// Asks the params of the process for one value.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GetParam {
+    /// The key.
+    pub key: String,
+    /// What to answer for a key that is not there; without it such a key is refused.
+    #[serde(default)]
+    pub default: Option<Value>,
+    /// The name to know the answer under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Reads a dataset.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadDataset {
+    /// The dataset, an `.npz` file.
+    pub path: String,
+    /// The name to know the answer under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Runs the workflow of the backend that the configuration names.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunCdiExampleWithBackend {
+    /// The training data, an `.npz` file.
+    pub train_data: String,
+    /// The training configuration; its `backend` decides.
+    pub config: ConfigRequest,
+    /// The name to leave the trained models under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Loads one model of the bundle of a directory through the backend that the configuration names.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadInferenceBundleWithBackend {
+    /// The directory that holds `wts.h5.zip`.
+    pub bundle_dir: String,
+    /// The inference configuration; its `backend` decides, and nothing of it reaches the params.
+    pub config: ConfigRequest,
+    /// The model to answer; `diffraction_to_obj` when none is named.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The name to leave the model under.
+    #[serde(rename = "as")]
+    pub name: String,
 }

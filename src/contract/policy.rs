@@ -12,8 +12,6 @@ pub struct Policy {
     pub restored_keys: RestoredKeys,
     /// Which params a load answers.
     pub returned_params: ReturnedParams,
-    /// What happens when a part of an archive cannot be read.
-    pub unreadable: Unreadable,
     /// What a refused load does to the params.
     pub refused_load: RefusedLoad,
     /// How a state dict is put into a network.
@@ -22,8 +20,10 @@ pub struct Policy {
     pub sentinels: Sentinels,
     /// What the gate before reconstruction asks of `N` and `gridsize`.
     pub required_fields: RequiredFields,
-    /// Which networks must be there.
-    pub roles: Roles,
+    /// Which networks a save must be given.
+    pub roles_on_save: Roles,
+    /// Which networks a bundle must hold to be loaded.
+    pub roles_on_load: Roles,
     /// Whether version and backend of an archive are looked at.
     pub foreign_archives: ForeignArchives,
     /// What happens when the snapshots of one bundle differ.
@@ -62,12 +62,12 @@ impl Policy {
         restore_params: RestoreParams::BeforeRebuild,
         restored_keys: RestoredKeys::AllButVersion,
         returned_params: ReturnedParams::Archived,
-        unreadable: Unreadable::Refused,
         refused_load: RefusedLoad::LeavesParams,
         weights: Weights::Strict,
         sentinels: Sentinels::ComeBack,
         required_fields: RequiredFields::PositiveIntegers,
-        roles: Roles::Both,
+        roles_on_save: Roles::Both,
+        roles_on_load: Roles::Both,
         foreign_archives: ForeignArchives::Refused,
         disagreeing_params: DisagreeingParams::Refused,
         saved_models: SavedModels::Given,
@@ -119,19 +119,6 @@ pub enum ReturnedParams {
     OfTheProcess,
 }
 
-/// What happens when an archive or a part of it cannot be read (LOD-06, LOD-09).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// The load is refused, naming the part.
-    Refused,
-    /// Weights that cannot be read are passed over: the network is a fresh one.
-    WeightsArePassedOver,
-    /// Params that cannot be read are passed over: those of the process count.
-    ParamsArePassedOver,
-    /// An archive or manifest that cannot be read is passed over: both networks are fresh ones.
-    ArchivesArePassedOver,
-}
-
 /// What a refused load does to the params (LOD-05).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusedLoad {
@@ -174,7 +161,7 @@ pub enum RequiredFields {
     Unchecked,
 }
 
-/// Which networks must be there, on save and on load (BUN-05).
+/// Which networks must be there (BUN-005).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roles {
     /// Both roles.
@@ -188,8 +175,10 @@ pub enum Roles {
 pub enum ForeignArchives {
     /// Another version or backend is refused, naming it and the active one.
     Refused,
-    /// Neither is looked at.
-    Loaded,
+    /// Only the version is looked at.
+    OtherBackendsLoaded,
+    /// Only the backend is looked at.
+    OtherVersionsLoaded,
 }
 
 /// What happens when the snapshots of one bundle differ.
@@ -219,6 +208,8 @@ pub enum Snapshot {
     Whole,
     /// Only fields with a value.
     WithoutNone,
+    /// The params of the process, whatever the configuration says.
+    OfTheProcess,
 }
 
 /// Whether an archive says who wrote it (BUN-04).
@@ -255,6 +246,10 @@ pub enum Training {
     OnTheData,
     /// Returns the networks as they were, without a look at the data.
     Skipped,
+    /// Changes the networks by the data where there are any, and else returns them as they were.
+    OnWhatThereIs,
+    /// Changes the networks in one epoch, whatever number was asked for.
+    InOneEpoch,
 }
 
 /// Which state a workflow saves (BUN-14).
@@ -275,6 +270,10 @@ pub enum Persistence {
     Never,
     /// Also without one, into the directory the process stands in.
     Always,
+    /// When the configuration names an output directory, and into the one the process stands in.
+    Elsewhere,
+    /// When the configuration names an output directory, with a scale of 1.0 whatever training found.
+    WithNominalScale,
 }
 
 /// Where the saved `intensity_scale` comes from (BUN-08).
@@ -289,6 +288,10 @@ pub enum IntensityScale {
     ParamsFirst,
     /// The params of the process are not looked at.
     NeverParams,
+    /// The trained value is not looked at.
+    NeverTrained,
+    /// As in order, and 0.0 where there is none.
+    ZeroByDefault,
 }
 
 /// Which way the inference loader takes (ORC-06).

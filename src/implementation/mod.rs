@@ -11,15 +11,16 @@ mod world;
 use std::sync::Arc;
 
 use crate::contract::{
-    Params, Refusal,
-    answer::{Loaded, Models, Workflow},
+    Params, Refusal, Value,
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
     operation::{
-        CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
-        SetParams, UpdateLegacyDict,
+        CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
+        LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
+        UpdateLegacyDict, ValidateConfig,
     },
 };
 
-pub use mutants::{MUTANTS, Mutant};
+pub use mutants::{Mutant, mutants};
 pub use reference::{Blueprint, Reference, intensity_scale};
 pub use stub::Stub;
 pub use world::World;
@@ -39,7 +40,7 @@ pub trait Implementation: Send + Sync {
 /// Those that come with the suite: the reference, the stub and every mutant.
 pub fn built_in() -> Vec<Arc<dyn Implementation>> {
     let mut all: Vec<Arc<dyn Implementation>> = vec![Arc::new(Reference::CONTRACT), Arc::new(Stub)];
-    all.extend(MUTANTS.iter().map(|mutant| Arc::new(*mutant) as Arc<dyn Implementation>));
+    all.extend(mutants().map(|mutant| Arc::new(*mutant) as Arc<dyn Implementation>));
     all
 }
 
@@ -56,6 +57,12 @@ pub trait Session {
 
     /// See [`SetParams`].
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal>;
+
+    /// See [`GetParam`].
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal>;
+
+    /// See [`ValidateConfig`].
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal>;
 
     /// See [`UpdateLegacyDict`].
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal>;
@@ -74,4 +81,19 @@ pub trait Session {
 
     /// See [`LoadInferenceBundleTorch`].
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal>;
+
+    /// See [`RunCdiExampleWithBackend`].
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal>;
+
+    /// See [`LoadInferenceBundleWithBackend`].
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal>;
+
+    /// See [`LoadDataset`].
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal>;
 }

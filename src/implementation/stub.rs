@@ -5,11 +5,12 @@ use super::{
     reference::{Reference, ReferenceSession},
 };
 use crate::contract::{
-    BASE_NAME, Map, Params, Persistence, Policy, Refusal, RefusalKind, VERSION_KEY,
-    answer::{Loaded, Models, Workflow},
+    BASE_NAME, Map, Params, Persistence, Policy, Refusal, RefusalKind, VERSION_KEY, Value,
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
     operation::{
-        CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
-        SetParams, UpdateLegacyDict,
+        CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
+        LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
+        UpdateLegacyDict, ValidateConfig,
     },
 };
 use crate::format::BundleReader;
@@ -50,6 +51,14 @@ impl Session for StubSession {
         self.0.set_params(request)
     }
 
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
+        self.0.get_param(request)
+    }
+
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        self.0.validate_config(request)
+    }
+
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
         self.0.update_legacy_dict(request)
     }
@@ -84,6 +93,25 @@ impl Session for StubSession {
     ) -> Result<Loaded, Refusal> {
         let detail = format!("nothing reads {BASE_NAME}.zip for inference yet");
         Err(not_implemented("load_inference_bundle_torch", &detail))
+    }
+
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal> {
+        self.0.run_cdi_example_with_backend(request)
+    }
+
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        _request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal> {
+        let detail = format!("nothing reads {BASE_NAME}.zip for inference yet");
+        Err(not_implemented("load_inference_bundle_with_backend", &detail))
+    }
+
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        self.0.load_dataset(request)
     }
 }
 

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     contract::{
-        ARCHIVE_NAME, Refusal, Value,
+        ARCHIVE_NAME, Map, Refusal, Value,
         answer::models_value,
         operation::{
-            ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
-            SaveTorchBundle, SetParams, UpdateLegacyDict,
+            ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+            LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+            SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
         },
     },
     implementation::{Implementation, Session, World},
@@ -82,7 +83,8 @@ pub(super) fn run(
 }
 
 fn expects_refusal(step: &Step) -> bool {
-    step.expectations.iter().any(|named| matches!(named.expectation.condition, Condition::Refused(_)))
+    let speaks = |condition: &Condition| matches!(condition, Condition::Refused(_) | Condition::Answered);
+    step.expectations.iter().any(|named| speaks(&named.expectation.condition))
 }
 
 fn run_step(
@@ -157,6 +159,15 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
         Action::SetParams(request) => {
             nothing(session.set_params(&SetParams { values: scope.resolve_map(&request.values)? }))
         }
+        Action::GetParam(request) => {
+            let default = request.default.as_ref().map(|default| scope.resolve(default)).transpose()?;
+            let request = GetParam { default, ..request.clone() };
+            let named = |value| Some(Value::Map(Map::from_iter([("value".to_owned(), value)])));
+            session.get_param(&request).map(named)
+        }
+        Action::ValidateConfig(request) => {
+            nothing(session.validate_config(&ValidateConfig { config: config(&request.config, scope)? }))
+        }
         Action::UpdateLegacyDict(request) => {
             nothing(session.update_legacy_dict(&UpdateLegacyDict { config: config(&request.config, scope)? }))
         }
@@ -180,10 +191,7 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
             session.load_torch_bundle(&request).map(|loaded| answer(Value::from(&loaded)))
         }
         Action::RunCdiExampleTorch(request) => {
-            let output = request.config.values.get("output_dir").and_then(Value::as_text);
-            if let Some(Ok(directory)) = output.map(|text| scope.sandbox.path(text)) {
-                scope.point_at(directory.join(ARCHIVE_NAME));
-            }
+            point_at_output(&request.config, scope);
             let request = RunCdiExampleTorch {
                 train_data: under_work(&request.train_data)?,
                 config: config(&request.config, scope)?,
@@ -196,6 +204,28 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
             let bundle_dir = under_work(&request.bundle_dir)?;
             let request = LoadInferenceBundleTorch { bundle_dir, name: request.name.clone() };
             session.load_inference_bundle_torch(&request).map(|loaded| answer(Value::from(&loaded)))
+        }
+        Action::RunCdiExampleWithBackend(request) => {
+            point_at_output(&request.config, scope);
+            let request = RunCdiExampleWithBackend {
+                train_data: under_work(&request.train_data)?,
+                config: config(&request.config, scope)?,
+                name: request.name.clone(),
+            };
+            session.run_cdi_example_with_backend(&request).map(|workflow| answer(Value::from(&workflow)))
+        }
+        Action::LoadInferenceBundleWithBackend(request) => {
+            scope.point_at(scope.sandbox.path(&request.bundle_dir)?.join(ARCHIVE_NAME));
+            let request = LoadInferenceBundleWithBackend {
+                bundle_dir: under_work(&request.bundle_dir)?,
+                config: config(&request.config, scope)?,
+                ..request.clone()
+            };
+            session.load_inference_bundle_with_backend(&request).map(|loaded| answer(Value::from(&loaded)))
+        }
+        Action::LoadDataset(request) => {
+            let request = LoadDataset { path: under_work(&request.path)?, name: request.name.clone() };
+            session.load_dataset(&request).map(|dataset| answer(Value::from(&dataset)))
         }
         Action::PlaceFixture(request) => {
             let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
@@ -213,6 +243,14 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
             Ok(None)
         }
     })
+}
+
+/// What `$archive` is after a workflow: the archive in its output directory.
+fn point_at_output(config: &ConfigRequest, scope: &mut Scope) {
+    let output = config.values.get("output_dir").and_then(Value::as_text);
+    if let Some(Ok(directory)) = output.map(|text| scope.sandbox.path(text)) {
+        scope.point_at(directory.join(ARCHIVE_NAME));
+    }
 }
 
 fn config(request: &ConfigRequest, scope: &Scope) -> Result<ConfigRequest, String> {

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use super::sandbox::Sandbox;
 use crate::{
-    contract::{Map, Refusal, Value},
-    format::read_bundle,
+    contract::{Digest, Map, Refusal, Value},
+    format::{Archive, limits::MAX_ENTRY_BYTES, read_bundle},
     suite::{Facts, under_work},
 };
 
@@ -133,6 +133,16 @@ impl Facts for Scope {
 
     fn file(&self, path: &str) -> Result<Option<String>, String> {
         self.sandbox.digest(path)
+    }
+
+    fn entries(&self, path: &str) -> Result<Map, String> {
+        let mut archive = Archive::open(&self.sandbox.path(path)?).map_err(|error| error.to_string())?;
+        let names: Vec<String> = archive.names().map(str::to_owned).collect();
+        let digest = |name: String| {
+            let bytes = archive.read(&name, MAX_ENTRY_BYTES).map_err(|error| error.to_string())?;
+            Ok((name, Value::from(Digest::of(&bytes).to_string())))
+        };
+        names.into_iter().map(digest).collect()
     }
 
     fn files(&self, directory: &str) -> Result<Vec<String>, String> {

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use crate::contract::{
     Map,
     operation::{
-        ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
-        SaveTorchBundle, SetParams, UpdateLegacyDict,
+        ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+        SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
 };
 
@@ -21,6 +22,10 @@ pub enum Action {
     Reset {},
     /// See [`SetParams`].
     SetParams(SetParams),
+    /// See [`GetParam`].
+    GetParam(GetParam),
+    /// See [`ValidateConfig`].
+    ValidateConfig(ValidateConfig),
     /// See [`UpdateLegacyDict`].
     UpdateLegacyDict(UpdateLegacyDict),
     /// See [`CreateModels`].
@@ -33,6 +38,12 @@ pub enum Action {
     RunCdiExampleTorch(RunCdiExampleTorch),
     /// See [`LoadInferenceBundleTorch`].
     LoadInferenceBundleTorch(LoadInferenceBundleTorch),
+    /// See [`RunCdiExampleWithBackend`].
+    RunCdiExampleWithBackend(RunCdiExampleWithBackend),
+    /// See [`LoadInferenceBundleWithBackend`].
+    LoadInferenceBundleWithBackend(LoadInferenceBundleWithBackend),
+    /// See [`LoadDataset`].
+    LoadDataset(LoadDataset),
 
     /// Puts a fixture where the implementation finds it.
     PlaceFixture(PlaceFixture),
@@ -79,12 +90,17 @@ impl Action {
         match self {
             Self::Reset {} => "reset",
             Self::SetParams(_) => "set_params",
+            Self::GetParam(_) => "get_param",
+            Self::ValidateConfig(_) => "validate_config",
             Self::UpdateLegacyDict(_) => "update_legacy_dict",
             Self::CreateModels(_) => "create_models",
             Self::SaveTorchBundle(_) => "save_torch_bundle",
             Self::LoadTorchBundle(_) => "load_torch_bundle",
             Self::RunCdiExampleTorch(_) => "run_cdi_example_torch",
             Self::LoadInferenceBundleTorch(_) => "load_inference_bundle_torch",
+            Self::RunCdiExampleWithBackend(_) => "run_cdi_example_with_backend",
+            Self::LoadInferenceBundleWithBackend(_) => "load_inference_bundle_with_backend",
+            Self::LoadDataset(_) => "load_dataset",
             Self::PlaceFixture(_) => "place_fixture",
             Self::ReadSidecar(_) => "read_sidecar",
             Self::CopyFile(_) => "copy_file",
@@ -98,6 +114,10 @@ impl Action {
             Self::LoadTorchBundle(request) => Some(&request.name),
             Self::RunCdiExampleTorch(request) => Some(&request.name),
             Self::LoadInferenceBundleTorch(request) => Some(&request.name),
+            Self::RunCdiExampleWithBackend(request) => Some(&request.name),
+            Self::LoadInferenceBundleWithBackend(request) => Some(&request.name),
+            Self::GetParam(request) => Some(&request.name),
+            Self::LoadDataset(request) => Some(&request.name),
             Self::ReadSidecar(request) => Some(&request.name),
             _ => None,
         }
@@ -107,9 +127,12 @@ impl Action {
     pub fn answer_fields(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::LoadTorchBundle(_) | Self::LoadInferenceBundleTorch(_) => Some(&["models", "params"]),
-            Self::RunCdiExampleTorch(_) => {
-                Some(&["amplitude", "phase", "models", "intensity_scale", "train_loss"])
+            Self::RunCdiExampleTorch(_) | Self::RunCdiExampleWithBackend(_) => {
+                Some(&["amplitude", "phase", "models", "intensity_scale", "train_loss", "backend"])
             }
+            Self::LoadInferenceBundleWithBackend(_) => Some(&["model", "params"]),
+            Self::LoadDataset(_) => Some(&["positions", "arrays"]),
+            Self::GetParam(_) => Some(&["value"]),
             _ => None,
         }
     }
@@ -118,6 +141,9 @@ impl Action {
     pub fn config(&self) -> Option<&ConfigRequest> {
         match self {
             Self::UpdateLegacyDict(request) => Some(&request.config),
+            Self::ValidateConfig(request) => Some(&request.config),
+            Self::RunCdiExampleWithBackend(request) => Some(&request.config),
+            Self::LoadInferenceBundleWithBackend(request) => Some(&request.config),
             Self::CreateModels(request) => Some(&request.config),
             Self::SaveTorchBundle(request) => Some(&request.config),
             Self::RunCdiExampleTorch(request) => Some(&request.config),
@@ -141,6 +167,9 @@ impl Action {
             Self::LoadTorchBundle(request) => vec![&request.base_path],
             Self::RunCdiExampleTorch(request) => vec![&request.train_data],
             Self::LoadInferenceBundleTorch(request) => vec![&request.bundle_dir],
+            Self::RunCdiExampleWithBackend(request) => vec![&request.train_data],
+            Self::LoadInferenceBundleWithBackend(request) => vec![&request.bundle_dir],
+            Self::LoadDataset(request) => vec![&request.path],
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
             _ => Vec::new(),
@@ -157,7 +186,14 @@ impl Action {
 
     /// Whether it leaves models under the name of its answer.
     pub fn leaves_models(&self) -> bool {
-        !matches!(self, Self::ReadSidecar(_)) && self.answer_name().is_some()
+        let others = matches!(
+            self,
+            Self::ReadSidecar(_)
+                | Self::GetParam(_)
+                | Self::LoadDataset(_)
+                | Self::LoadInferenceBundleWithBackend(_)
+        );
+        !others && self.answer_name().is_some()
     }
 
     /// The values it writes or hands on.

@@ -29,6 +29,8 @@ pub enum Condition {
     Lacks(Value, Vec<String>),
     /// The operation was refused, and said why.
     Refused(RefusedAs),
+    /// The operation was not refused.
+    Answered,
     /// The file is there.
     Exists(String),
     /// Nothing is there.
@@ -37,6 +39,8 @@ pub enum Condition {
     Unchanged,
     /// Both files hold the same bytes.
     Bytes(String, String),
+    /// Both archives hold the same entries, byte for byte, in whatever order and of whatever time.
+    Entries(String, String),
     /// These files, and no others, are below the directory.
     Files(FilesUnder),
 }
@@ -71,10 +75,12 @@ pub(super) struct ExpectationTable {
     subset: Option<[Value; 2]>,
     lacks: Option<(Value, Vec<String>)>,
     refused: Option<RefusedAs>,
+    answered: Option<bool>,
     exists: Option<String>,
     absent: Option<String>,
     unchanged: Option<String>,
     bytes: Option<[String; 2]>,
+    entries: Option<[String; 2]>,
     files: Option<FilesUnder>,
     because: String,
 }
@@ -86,16 +92,21 @@ impl TryFrom<ExpectationTable> for Expectation {
         if let Some(other) = table.unchanged.as_deref().filter(|what| *what != "$params") {
             return Err(format!("only `unchanged = \"$params\"` can be judged, not {other:?}"));
         }
+        if table.answered == Some(false) {
+            return Err("`answered = false` is `refused = { mentions = [...] }`".to_owned());
+        }
         let kinds = [
             table.equal.map(|[actual, expected]| Condition::Equal(actual, expected)),
             table.differ.map(|[actual, other]| Condition::Differ(actual, other)),
             table.subset.map(|[part, whole]| Condition::Subset(part, whole)),
             table.lacks.map(|(map, keys)| Condition::Lacks(map, keys)),
             table.refused.map(Condition::Refused),
+            table.answered.map(|_| Condition::Answered),
             table.exists.map(Condition::Exists),
             table.absent.map(Condition::Absent),
             table.unchanged.map(|_| Condition::Unchanged),
             table.bytes.map(|[actual, expected]| Condition::Bytes(actual, expected)),
+            table.entries.map(|[actual, expected]| Condition::Entries(actual, expected)),
             table.files.map(Condition::Files),
         ];
         let mut stated = kinds.into_iter().flatten();
@@ -121,6 +132,9 @@ pub trait Facts {
     /// The digest of the file's bytes; None when nothing is there; or why it cannot be said.
     fn file(&self, path: &str) -> Result<Option<String>, String>;
 
+    /// The digest of each entry of an archive, by name; or why it cannot be said.
+    fn entries(&self, path: &str) -> Result<Map, String>;
+
     /// The paths of all files below a directory, sorted; none when it is absent.
     fn files(&self, directory: &str) -> Result<Vec<String>, String>;
 }
@@ -136,8 +150,20 @@ pub struct Contradiction {
 
 impl Condition {
     /// The kinds of expectation, as case files spell them.
-    pub const KINDS: [&str; 10] =
-        ["equal", "differ", "subset", "lacks", "refused", "exists", "absent", "unchanged", "bytes", "files"];
+    pub const KINDS: [&str; 12] = [
+        "equal",
+        "differ",
+        "subset",
+        "lacks",
+        "refused",
+        "answered",
+        "exists",
+        "absent",
+        "unchanged",
+        "bytes",
+        "entries",
+        "files",
+    ];
 
     /// The texts in it that may refer to places or to earlier answers.
     pub fn references(&self) -> Vec<&str> {
@@ -145,9 +171,9 @@ impl Condition {
             Self::Equal(a, b) | Self::Differ(a, b) | Self::Subset(a, b) => vec![a, b],
             Self::Lacks(map, _) => vec![map],
             Self::Exists(path) | Self::Absent(path) => return vec![path],
-            Self::Bytes(a, b) => return vec![a, b],
+            Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
             Self::Files(files) => return vec![&files.under],
-            Self::Refused(_) | Self::Unchanged => return Vec::new(),
+            Self::Refused(_) | Self::Answered | Self::Unchanged => return Vec::new(),
         };
         let mut found = Vec::new();
         texts.into_iter().for_each(|value| texts_in(value, &mut found));
@@ -158,7 +184,7 @@ impl Condition {
     pub fn paths(&self) -> Vec<&str> {
         match self {
             Self::Exists(path) | Self::Absent(path) => vec![path],
-            Self::Bytes(a, b) => vec![a, b],
+            Self::Bytes(a, b) | Self::Entries(a, b) => vec![a, b],
             Self::Files(files) => vec![&files.under],
             _ => Vec::new(),
         }
@@ -177,10 +203,10 @@ impl Condition {
             Self::Lacks(_, keys) if keys.is_empty() => {
                 Err("it names no key that must not be there".to_owned())
             }
-            Self::Bytes(a, b) if a == b => {
+            Self::Bytes(a, b) | Self::Entries(a, b) if a == b => {
                 Err("a file holds its own bytes: both paths are the same".to_owned())
             }
-            Self::Refused(_) | Self::Unchanged => Ok(()),
+            Self::Refused(_) | Self::Answered | Self::Unchanged => Ok(()),
             _ if nothing_seen() => Err("it looks at nothing: no side begins with $".to_owned()),
             _ => Ok(()),
         }
@@ -240,6 +266,17 @@ impl Condition {
                     format!("{actual}: {}", shown(found)),
                 ))
             }
+            Self::Entries(actual, expected) => {
+                let had = |path: &str| {
+                    let entries = facts.entries(path).map(Value::Map);
+                    entries.map_err(|why| contradiction(format!("the entries of {path}"), why))
+                };
+                contradicted_by(differences(&had(expected)?, &had(actual)?))
+            }
+            Self::Answered => match facts.refusal() {
+                None => Ok(()),
+                Some(refusal) => Err(contradiction("an answer", format!("a refusal: {refusal}"))),
+            },
             Self::Files(FilesUnder { under, are }) => {
                 let found =
                     facts.files(under).map_err(|why| contradiction(format!("files under {under}"), why))?;

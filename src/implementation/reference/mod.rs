@@ -1,11 +1,14 @@
 //! The reference: the contract as a program, without torch.
 //!
-//! It reads like the contract: `store` is bundles (sections B and C), `workflow` is orchestration
-//! (section D), `network` is the layout that strict loading holds a state against. Every decision is
+//! It reads like the contract: `store` is bundles (sections B and C), `workflow`
+//! and `dispatch` are orchestration (section D), `validation` is what a configuration must be (section A),
+//! `network` is the layout that strict loading holds a state against. Every decision is
 //! taken from a [`Policy`], so that a mutant needs no seam of its own.
 
+mod dispatch;
 mod network;
 mod store;
+mod validation;
 mod workflow;
 
 use indexmap::IndexMap;
@@ -15,14 +18,17 @@ pub use self::{network::Blueprint, workflow::intensity_scale};
 use self::store::TrainedModels;
 use super::{Implementation, Session, World};
 use crate::contract::{
-    Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind, SavedModels, Value,
-    answer::{Loaded, Models, Workflow},
+    Configuration, Dtype, Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind,
+    SavedModels, Tensor, Value,
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, TensorDescription, Workflow},
     bridge,
     operation::{
-        CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch, SaveTorchBundle,
-        SetParams, UpdateLegacyDict,
+        CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
+        LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
+        UpdateLegacyDict, ValidateConfig,
     },
 };
+use crate::format::{Dataset, read_dataset};
 
 /// The reference, or the reference under another policy and name.
 #[derive(Clone, Debug)]
@@ -68,6 +74,29 @@ pub(super) struct ReferenceSession {
 }
 
 impl ReferenceSession {
+    fn workflow(
+        &mut self,
+        train_data: &str,
+        config: &Configuration,
+        name: &str,
+    ) -> Result<Workflow, Refusal> {
+        let data = self.world.path(train_data);
+        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.world, &data, config)?;
+        Ok(Workflow {
+            amplitude: None,
+            phase: None,
+            models: self.keep(name, trained.models),
+            intensity_scale: trained.intensity_scale,
+            train_loss: trained.train_loss,
+            backend: None,
+        })
+    }
+
+    /// The states of the models that were left under a name.
+    pub(super) fn states_mut(&mut self, name: &str) -> Option<&mut IndexMap<String, ModelState>> {
+        self.models.get_mut(name).map(|models| &mut models.states)
+    }
+
     fn keep(&mut self, name: &str, models: TrainedModels) -> Models {
         let described = models.states.iter().map(|(name, state)| (name.clone(), state.into())).collect();
         // Taken out first, so that a name used again counts as the latest.
@@ -89,8 +118,15 @@ impl Session for ReferenceSession {
     }
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
-        self.world.params.update(request.values.clone());
-        Ok(())
+        validation::set_params(&mut self.world.params, &request.values)
+    }
+
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
+        validation::get_param(&mut self.world.params, &request.key, request.default.as_ref())
+    }
+
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        validation::validate(&request.config.construct()?, &self.world)
     }
 
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
@@ -138,15 +174,7 @@ impl Session for ReferenceSession {
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
         let config = request.config.construct()?;
-        let data = self.world.path(&request.train_data);
-        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.world, &data, &config)?;
-        Ok(Workflow {
-            amplitude: None,
-            phase: None,
-            models: self.keep(&request.name, trained.models),
-            intensity_scale: trained.intensity_scale,
-            train_loss: trained.train_loss,
-        })
+        self.workflow(&request.train_data, &config, &request.name)
     }
 
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
@@ -155,6 +183,45 @@ impl Session for ReferenceSession {
         let (models, params) = workflow::load_inference_bundle_torch(&self.policy, store, &directory)?;
         Ok(Loaded { models: self.keep(&request.name, models), params })
     }
+
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal> {
+        let (config, backend) = dispatch::dispatch(self, &request.config)?;
+        let run = self.workflow(&request.train_data, &config, &request.name)?;
+        Ok(Workflow { backend: Some(backend), ..run })
+    }
+
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal> {
+        dispatch::load(self, request)
+    }
+
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        Ok(described(&read_dataset(&self.world.path(&request.path))?))
+    }
+}
+
+/// A dataset by the digests of its arrays, under the names that they have on disk.
+fn described(data: &Dataset) -> DatasetDescription {
+    let floats = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let (positions, side) = (data.positions(), data.pattern_side);
+    let patterns = data.diffraction.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let probe = data.probe.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
+    let arrays = [
+        ("xcoords", Dtype::Float64, vec![positions], floats(&data.xcoords)),
+        ("ycoords", Dtype::Float64, vec![positions], floats(&data.ycoords)),
+        ("diff3d", Dtype::Float32, vec![positions, side, side], patterns),
+        ("probeGuess", Dtype::Complex64, data.probe_shape.to_vec(), probe),
+    ];
+    // The bytes are made to the shape just above, so that no array is left out.
+    let described = arrays.into_iter().filter_map(|(name, dtype, shape, bytes): (&str, _, _, Vec<u8>)| {
+        Some((name.to_owned(), TensorDescription::from(&Tensor::new(dtype, shape, bytes)?)))
+    });
+    DatasetDescription { positions, arrays: described.collect() }
 }
 
 fn sentinel_state(name: &str, sentinel: &str) -> ModelState {

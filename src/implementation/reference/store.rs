@@ -16,7 +16,7 @@ use crate::{
         ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
         IntensityScale, Manifest, ModelState, Overwrite, PYTORCH_BACKEND, Params, ParamsStore, Policy, ROLES,
         Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams,
-        Roles, SaveParams, SavedModels, Sentinels, Snapshot, Unreadable, VERSION, VERSION_KEY, Value, bridge,
+        Roles, SaveParams, SavedModels, Sentinels, Snapshot, VERSION, VERSION_KEY, Value, bridge,
         plain_model_name,
     },
     format::{BundleReader, write_bundle},
@@ -61,9 +61,12 @@ pub(super) fn save_torch_bundle(
         states.retain(|name, _| plain_model_name(name).is_ok());
     }
     states.keys().try_for_each(|name| plain_model_name(name))?;
-    both_roles(policy, states.keys(), "the models to save")?;
+    both_roles(policy.roles_on_save, states.keys(), "the models to save")?;
 
-    let mut params = bridge::flatten(config);
+    let mut params = match policy.snapshot {
+        Snapshot::OfTheProcess => store.snapshot(),
+        Snapshot::Whole | Snapshot::WithoutNone => bridge::flatten(config),
+    };
     let scale = intensity_scale(policy, explicit_scale, models.intensity_scale, store);
     if policy.snapshot == Snapshot::WithoutNone {
         params.retain(|_, value| *value != Value::None);
@@ -133,21 +136,11 @@ fn load(
     store: &mut ParamsStore,
     archive: &Path,
 ) -> Result<(TrainedModels, Params), Refusal> {
-    let opened = BundleReader::open(archive).and_then(|mut reader| Ok((reader.manifest()?, reader)));
-    let (manifest, mut reader) = match (opened, policy.unreadable) {
-        (Err(error), Unreadable::ArchivesArePassedOver) if error.kind() != RefusalKind::NotFound => {
-            return fresh(store);
-        }
-        (opened, _) => opened?,
-    };
-    if policy.foreign_archives == ForeignArchives::Refused {
-        own_archive(&manifest)?;
-    }
-    both_roles(policy, manifest.models.iter(), "the archive's models")?;
-    let params = match (archived_params(policy, &mut reader, &manifest), policy.unreadable) {
-        (Err(_), Unreadable::ParamsArePassedOver) => store.snapshot(),
-        (params, _) => params?,
-    };
+    let mut reader = BundleReader::open(archive)?;
+    let manifest = reader.manifest()?;
+    own_archive(policy, &manifest)?;
+    both_roles(policy.roles_on_load, manifest.models.iter(), "the archive's models")?;
+    let params = archived_params(policy, &mut reader, &manifest)?;
     required_fields(policy, &params)?;
 
     if policy.restore_params == RestoreParams::BeforeRebuild {
@@ -158,12 +151,7 @@ fn load(
     }
     let mut models = TrainedModels::default();
     for name in manifest.models {
-        let saved = match (reader.state(&name), policy.unreadable) {
-            (Err(_), Unreadable::WeightsArePassedOver) => {
-                ModelState::Network(Blueprint::of(&name, store)?.fresh(REBUILD_SEED))
-            }
-            (saved, _) => saved?,
-        };
+        let saved = reader.state(&name)?;
         let state = match (saved, policy.sentinels) {
             (ModelState::Sentinel(values), Sentinels::ComeBack) => ModelState::Sentinel(values),
             (ModelState::Sentinel(_), Sentinels::BecomeNetworks) => {
@@ -187,21 +175,15 @@ fn load(
     Ok((models, returned))
 }
 
-/// What a loader answers that goes on without an archive.
-fn fresh(store: &ParamsStore) -> Result<(TrainedModels, Params), Refusal> {
-    let mut models = TrainedModels::default();
-    for role in ROLES {
-        let network = Blueprint::of(role, store)?.fresh(REBUILD_SEED);
-        models.states.insert(role.to_owned(), ModelState::Network(network));
-    }
-    Ok((models, store.snapshot()))
-}
-
 /// Refuses an archive of another version or backend, naming both sides (BUN-04, BUN-17). An archive
 /// without a tag is known by its version.
-fn own_archive(manifest: &Manifest) -> Result<(), Refusal> {
+fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
     let backend = manifest.backend.as_deref();
-    if manifest.version == VERSION && backend.is_none_or(|backend| backend == PYTORCH_BACKEND) {
+    let own_version =
+        manifest.version == VERSION || policy.foreign_archives == ForeignArchives::OtherVersionsLoaded;
+    let own_backend = backend.is_none_or(|backend| backend == PYTORCH_BACKEND)
+        || policy.foreign_archives == ForeignArchives::OtherBackendsLoaded;
+    if own_version && own_backend {
         return Ok(());
     }
     let backend = backend.map_or("no backend tag".to_owned(), |backend| format!("backend {backend:?}"));
@@ -213,13 +195,13 @@ fn own_archive(manifest: &Manifest) -> Result<(), Refusal> {
 }
 
 fn both_roles<'a>(
-    policy: &Policy,
+    roles: Roles,
     names: impl Iterator<Item = &'a String> + Clone,
     what: &str,
 ) -> Result<(), Refusal> {
     let absent = |role: &&str| !names.clone().any(|name| name == role);
     let missing: Vec<&str> = ROLES.into_iter().filter(absent).collect();
-    if policy.roles == Roles::Any || missing.is_empty() {
+    if roles == Roles::Any || missing.is_empty() {
         return Ok(());
     }
     let message = format!("{what} lack {}; a bundle holds {}", missing.join(" and "), ROLES.join(" and "));
@@ -310,6 +292,8 @@ fn intensity_scale(
     let own = store.get_own(SCALE_KEY).cloned();
     let chosen = match policy.intensity_scale {
         IntensityScale::InOrder => given.or(trained).or(own),
+        IntensityScale::NeverTrained => given.or(own),
+        IntensityScale::ZeroByDefault => given.or(trained).or(own).or(Some(Value::Float(0.0))),
         IntensityScale::TrainedFirst => trained.or(given).or(own),
         IntensityScale::ParamsFirst => given.or(store.get(SCALE_KEY).cloned()).or(trained),
         IntensityScale::NeverParams => given.or(trained),

@@ -49,12 +49,23 @@ pub(super) fn run_cdi_example_torch(
     }
     let trained = match policy.training {
         Training::OnTheData => train(&initial, &read_dataset(train_data)?, training),
-        Training::Skipped => Trained { models: initial, intensity_scale: 1.0, train_loss: Vec::new() },
+        Training::InOneEpoch => {
+            train(&initial, &read_dataset(train_data)?, &TrainingConfig { nepochs: 1, ..training.clone() })
+        }
+        Training::OnWhatThereIs => match read_dataset(train_data) {
+            Ok(data) => train(&initial, &data, training),
+            Err(_) => untrained(initial),
+        },
+        Training::Skipped => untrained(initial),
     };
     if policy.saved_state == SavedState::Trained {
         persist(policy, world, &trained.models, training)?;
     }
     Ok(trained)
+}
+
+fn untrained(models: TrainedModels) -> Trained {
+    Trained { models, intensity_scale: 1.0, train_loss: Vec::new() }
 }
 
 /// Saves as `<output_dir>/wts.h5.zip` when the configuration names an output directory (ORC-02).
@@ -66,14 +77,15 @@ fn persist(
 ) -> Result<(), Refusal> {
     let output = match (policy.persistence, training.output_dir.as_deref()) {
         (Persistence::Never, _) => None,
-        (Persistence::Always, None | Some("")) => Some("."),
+        (Persistence::Always, None | Some("")) | (Persistence::Elsewhere, Some(_)) => Some("."),
         (_, None | Some("")) => None,
         (_, Some(directory)) => Some(directory),
     };
     let Some(directory) = output else { return Ok(()) };
     let base = world.path(directory).join(BASE_NAME);
     let config = Configuration::Training(training.clone());
-    save_torch_bundle(policy, &mut world.params, models, &base, &config, None)
+    let scale = (policy.persistence == Persistence::WithNominalScale).then_some(1.0);
+    save_torch_bundle(policy, &mut world.params, models, &base, &config, scale)
 }
 
 /// Loads `<directory>/wts.h5.zip` through the bundle loader (ORC-06).

@@ -1,0 +1,118 @@
+//! Mutants of configuration and params: sections A of the contract.
+
+use super::twisted;
+use crate::contract::{
+    Configuration, Map, ModelConfig, ParamsStore, Refusal, RefusalKind, TrainingConfig, Value, bridge,
+    operation::ConfigRequest,
+};
+
+twisted! {
+    takes_any_word breaks "CFG-002" as "main: literals are never enforced": Configured(forget_odd_words);
+    takes_any_size breaks "CFG-002" as "main: N=63 constructs": Configured(forget_odd_size);
+    passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "gridsize must"));
+    passes_no_filters breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "n_filters_scale must"));
+    passes_no_probe_scale breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "probe_scale must"));
+    passes_negative_smoothing breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "smoothing_sigma must"));
+    passes_any_batch_size breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "batch_size must"));
+    passes_uneven_batches breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "not 24"));
+    passes_no_epochs breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nepochs must"));
+    passes_any_mae_weight breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "mae_weight must"));
+    passes_any_nll_weight breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nll_weight must"));
+    passes_no_photons breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nphotons must"));
+    passes_a_missing_model breaks "CFG-005": ValidatedAnyway(|refusal| says(refusal, "there is no model"));
+    hides_where_it_looked breaks "CFG-005": NotValidated(|refusal| Refusal::new(refusal.kind, "there is no model"));
+    looks_for_the_very_path_only breaks "CFG-005": Configured(forget_other_paths);
+    ignores_n_images breaks "CFG-006": Bridged(|params, before, config| {
+        if let Configuration::Training(training) = config && training.n_images.is_some() {
+            keep_old(params, before, "n_groups");
+        }
+    });
+    lets_n_images_win breaks "CFG-006": Bridged(|params, _, config| {
+        if let Configuration::Training(TrainingConfig { n_images: Some(images), .. }) = config {
+            params.update([("n_groups".to_owned(), Value::Int(*images))]);
+        }
+    });
+    gives_training_no_groups breaks "CFG-006": Bridged(|params, before, config| {
+        if let Configuration::Training(TrainingConfig { n_images: None, n_groups: Some(512), .. }) = config {
+            keep_old(params, before, "n_groups");
+        }
+    });
+    gives_inference_groups breaks "CFG-006": Bridged(|params, _, config| {
+        if let Configuration::Inference(inference) = config && inference.n_groups.is_none() {
+            params.update([("n_groups".to_owned(), Value::Int(512))]);
+        }
+    });
+    bridges_under_both_names breaks "CFG-007": Bridged(|params, _, config| {
+        let big = config.model().object_big;
+        params.update([("object_big".to_owned(), Value::Bool(big))]);
+    });
+    bridges_the_model_as_one_value breaks "CFG-007": Bridged(|params, _, config| {
+        let model = bridge::flatten(&Configuration::Model(config.model().clone()));
+        params.update([("model".to_owned(), Value::Map(model.0))]);
+    });
+    forgets_keys_it_does_not_know breaks "CFG-010": Bridged(|params, _, config| {
+        let flat = bridge::flatten(config);
+        params.retain(|key| flat.contains_key(key));
+    });
+    begins_without_params breaks "PRM-001": Begun(|params| params.retain(|_| false));
+    begins_as_a_configuration_does breaks "PRM-001": Begun(|params| {
+        params.update([("N".to_owned(), Value::Int(64)), ("gridsize".to_owned(), Value::Int(1))]);
+    });
+    derives_no_padded_size breaks "PRM-002": Got(|_, request, found| match request.key.as_str() {
+        "bigN" => Err(Refusal::new(RefusalKind::MissingField, "the params have no \"bigN\"")),
+        _ => found,
+    });
+    derives_the_padded_size_each_time breaks "PRM-002": Got(|params, _, found| {
+        params.retain(|key| key != "bigN");
+        found
+    });
+    answers_none_for_what_is_not_there breaks "PRM-002": Got(|_, _, found| Ok(found.unwrap_or(Value::None)));
+    prefers_the_default breaks "PRM-002": Got(|_, request, found| request.default.clone().map_or(found, Ok));
+    sets_anything breaks "PRM-003": NotSet(|params, values, _| {
+        params.update(values.clone());
+        Ok(())
+    });
+    keeps_values_that_it_refuses breaks "PRM-003" as "main: not atomic": NotSet(|params, values, refusal| {
+        params.update(values.clone());
+        Err(refusal)
+    });
+}
+
+fn says(refusal: &Refusal, words: &str) -> bool {
+    refusal.message.contains(words)
+}
+
+fn keep_old(params: &mut ParamsStore, before: &ParamsStore, key: &str) {
+    match before.get(key) {
+        Some(value) => params.update([(key.to_owned(), value.clone())]),
+        None => params.retain(|own| own != key),
+    }
+}
+
+/// Drops the words of the model that are in no closed set, so that their defaults stand in.
+fn forget_odd_words(request: &mut ConfigRequest) {
+    forget(request, |key, value| key != "N" && matches!(value, Value::Text(_)));
+}
+
+fn forget_odd_size(request: &mut ConfigRequest) {
+    forget(request, |key, _| key == "N");
+}
+
+fn forget(request: &mut ConfigRequest, about: fn(&str, &Value) -> bool) {
+    let odd = |key: &str, value: &Value| {
+        let alone = Map::from_iter([(key.to_owned(), value.clone())]);
+        about(key, value) && ModelConfig::from_values(&alone).is_err()
+    };
+    if let Some(Value::Map(model)) = request.values.get_mut("model") {
+        model.retain(|key, value| !odd(key, value));
+    }
+}
+
+/// Makes a path without `.zip` one that leads nowhere.
+fn forget_other_paths(request: &mut ConfigRequest) {
+    let path = request.values.get("model_path").and_then(Value::as_text).unwrap_or_default();
+    if path.ends_with(".h5") {
+        let elsewhere = format!("{path}.elsewhere/model");
+        request.values.insert("model_path".to_owned(), Value::from(elsewhere));
+    }
+}

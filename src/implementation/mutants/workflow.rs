@@ -1,0 +1,79 @@
+//! Mutants of workflows, the dispatcher and datasets: sections D and F of the contract.
+
+use std::fs;
+
+use super::twisted;
+use crate::contract::{
+    Dtype, Refusal, RefusalKind, Tensor, Value,
+    answer::{DatasetDescription, TensorDescription},
+    bridge,
+};
+
+twisted! {
+    returns_no_losses breaks "ORC-007": Ran(|workflow| workflow.train_loss.clear());
+    returns_one_trained_model breaks "ORC-007": Ran(|workflow| drop(workflow.models.shift_remove("autoencoder")));
+    invents_an_amplitude breaks "ORC-009": Ran(|workflow| {
+        let image = Tensor::new(Dtype::Float32, vec![1, 1], vec![0; 4]);
+        workflow.amplitude = image.as_ref().map(TensorDescription::from);
+    });
+    unbridges_when_it_fails breaks "ORC-010": Failed(|params, before| *params = before.clone());
+    leaves_half_an_archive_when_it_fails breaks "ORC-005": FailedBeside(|archive| {
+        if let Some(folder) = archive.parent() {
+            let _ = fs::create_dir_all(folder).and_then(|()| fs::write(archive, "PK"));
+        }
+    });
+    takes_amplitudes_for_intensities breaks "NPZ-006" as "DATA-001": Ran(|workflow| {
+        workflow.intensity_scale = workflow.intensity_scale.sqrt();
+    });
+    dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
+        config.values.insert("backend".to_owned(), Value::from("pytorch"));
+    });
+    refuses_before_it_bridges breaks "DSP-001": NotDispatched(|params, before| *params = before.clone());
+    does_not_say_which_backend_ran breaks "DSP-003": Ran(|workflow| workflow.backend = None);
+    says_that_tensorflow_ran breaks "DSP-003": Ran(|workflow| workflow.backend = Some("tensorflow".to_owned()));
+    answers_the_autoencoder breaks "DSP-004": LoadedOne(|request| {
+        request.model.get_or_insert_with(|| "autoencoder".to_owned());
+    });
+    answers_another_model_than_was_asked_for breaks "DSP-004": LoadedOne(|request| request.model = None);
+    hides_which_models_there_are breaks "DSP-004": RefusedOne(|refusal| match refusal.kind {
+        RefusalKind::MissingField => Refusal::new(refusal.kind, "no such model"),
+        _ => refusal,
+    });
+    bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(|params, request| {
+        if let Ok(config) = request.construct() {
+            params.update(bridge::flatten(&config).0);
+        }
+    });
+    swaps_the_coordinates breaks "NPZ-001": Read(|read| read.map(|mut data| {
+        let [x, y] = ["xcoords", "ycoords"].map(|name| data.arrays.get(name).cloned());
+        data.arrays.extend(y.map(|y| ("xcoords".to_owned(), y)).into_iter().chain(x.map(|x| ("ycoords".to_owned(), x))));
+        data
+    }));
+    counts_no_positions breaks "NPZ-001": Read(|read| read.map(|data| DatasetDescription { positions: 0, ..data }));
+    goes_on_without_an_array breaks "NPZ-002": Read(|read| unless(read, |refusal| refusal.kind == RefusalKind::MissingField));
+    hides_which_array_is_missing breaks "NPZ-002": Read(|read| read.map_err(|refusal| match refusal.kind {
+        RefusalKind::MissingField => Refusal::new(refusal.kind, "the dataset is incomplete"),
+        _ => refusal,
+    }));
+    takes_oblong_patterns breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "must be square")));
+    takes_coordinates_of_two_lengths breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "differ in length")));
+    takes_a_probe_of_modes breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "probeGuess must have 2")));
+    takes_fewer_patterns_than_positions breaks "NPZ-004" as "main: 7 patterns for 20 positions": Read(|read| unless(read, |refusal| says(refusal, "patterns for")));
+}
+
+fn says(refusal: &Refusal, words: &str) -> bool {
+    refusal.message.contains(words)
+}
+
+/// An empty dataset in the place of a refusal that is passed over.
+fn unless(
+    read: Result<DatasetDescription, Refusal>,
+    passes: fn(&Refusal) -> bool,
+) -> Result<DatasetDescription, Refusal> {
+    match read {
+        Err(refusal) if passes(&refusal) => {
+            Ok(DatasetDescription { positions: 0, arrays: Default::default() })
+        }
+        read => read,
+    }
+}

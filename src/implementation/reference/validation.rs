@@ -1,0 +1,105 @@
+//! The rules of a configuration, and of the params of the process: section A of the contract.
+
+use std::path::PathBuf;
+
+use crate::{
+    contract::{
+        ARCHIVE_NAME, BASE_NAME, Configuration, InferenceConfig, Map, ModelConfig, ParamsStore, Refusal,
+        RefusalKind, TrainingConfig, Value,
+    },
+    implementation::World,
+};
+
+/// The data sources that the params may name (PRM-003).
+const DATA_SOURCES: [&str; 9] =
+    ["lines", "grf", "experimental", "points", "testimg", "diagonals", "xpp", "V", "generic"];
+
+/// Holds a configuration against the rules of its type; the words of its closed sets were held when it was
+/// constructed (CFG-003 to CFG-005).
+pub(super) fn validate(config: &Configuration, world: &World) -> Result<(), Refusal> {
+    model(config.model())?;
+    match config {
+        Configuration::Model(_) => Ok(()),
+        Configuration::Training(config) => training(config),
+        Configuration::Inference(config) => inference(config, world),
+    }
+}
+
+fn model(config: &ModelConfig) -> Result<(), Refusal> {
+    rule("gridsize", "positive", config.gridsize, config.gridsize > 0)?;
+    rule("n_filters_scale", "positive", config.n_filters_scale, config.n_filters_scale > 0)?;
+    rule("probe_scale", "positive", config.probe_scale, config.probe_scale > 0.0)?;
+    let sigma = config.gaussian_smoothing_sigma;
+    rule("gaussian_smoothing_sigma", "0 or more", sigma, sigma >= 0.0)
+}
+
+fn training(config: &TrainingConfig) -> Result<(), Refusal> {
+    let batch = config.batch_size;
+    rule("batch_size", "a positive power of two", batch, batch > 0 && batch & (batch - 1) == 0)?;
+    rule("nepochs", "positive", config.nepochs, config.nepochs > 0)?;
+    rule("mae_weight", "from 0 to 1", config.mae_weight, (0.0..=1.0).contains(&config.mae_weight))?;
+    rule("nll_weight", "from 0 to 1", config.nll_weight, (0.0..=1.0).contains(&config.nll_weight))?;
+    rule("nphotons", "positive", config.nphotons, config.nphotons > 0.0)
+}
+
+/// A directory must hold the archive; any other path may be the archive, or its name without `.zip`.
+fn inference(config: &InferenceConfig, world: &World) -> Result<(), Refusal> {
+    let path = world.path(&config.model_path);
+    let mut tried = vec![path.clone()];
+    if path.is_dir() {
+        tried = vec![path.join(ARCHIVE_NAME)];
+    } else {
+        tried.push(path.with_extension("zip"));
+        if path.file_name().is_some_and(|name| name == BASE_NAME) {
+            tried.push(path.with_file_name(ARCHIVE_NAME));
+        }
+    }
+    if tried.iter().any(|path| path.is_file()) {
+        return Ok(());
+    }
+    let tried = tried.iter().map(PathBuf::as_path).map(|path| path.display().to_string()).collect::<Vec<_>>();
+    let message = format!("there is no model at {}: tried {}", config.model_path, tried.join(", "));
+    Err(Refusal::new(RefusalKind::InvalidValue, message))
+}
+
+fn rule(name: &str, must_be: &str, value: impl std::fmt::Display, holds: bool) -> Result<(), Refusal> {
+    if holds {
+        return Ok(());
+    }
+    Err(Refusal::new(RefusalKind::InvalidValue, format!("{name} must be {must_be}, not {value}")))
+}
+
+/// Writes values over the params, all of them or none (PRM-003).
+pub(super) fn set_params(store: &mut ParamsStore, values: &Map) -> Result<(), Refusal> {
+    let mut after = store.snapshot();
+    after.extend(values.clone());
+    if let Some(source) = after.get("data_source") {
+        let known = source.as_text().is_some_and(|source| DATA_SOURCES.contains(&source));
+        rule("data_source", &format!("one of {}", DATA_SOURCES.join(", ")), source, known)?;
+    }
+    let weight = |key: &str| after.get(key).and_then(Value::as_number).unwrap_or_default();
+    let needed = weight("realspace_mae_weight") <= 0.0 || weight("realspace_weight") > 0.0;
+    rule("realspace_weight", "positive where realspace_mae_weight is", weight("realspace_weight"), needed)?;
+    store.update(values.clone());
+    Ok(())
+}
+
+/// One value; `bigN` is derived from three others and stored (PRM-002).
+pub(super) fn get_param(
+    store: &mut ParamsStore,
+    key: &str,
+    default: Option<&Value>,
+) -> Result<Value, Refusal> {
+    let whole = |key: &str| match store.get(key) {
+        Some(Value::Int(value)) => Some(*value),
+        _ => None,
+    };
+    if key == "bigN"
+        && let (Some(n), Some(gridsize), Some(offset)) = (whole("N"), whole("gridsize"), whole("offset"))
+    {
+        let derived = gridsize.saturating_sub(1).saturating_mul(offset).saturating_add(n);
+        store.update([(key.to_owned(), Value::Int(derived))]);
+    }
+    let found = store.get(key).or(default).cloned();
+    found.ok_or_else(|| Refusal::new(RefusalKind::MissingField, format!("the params have no {key:?}")))
+}
