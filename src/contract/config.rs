@@ -113,6 +113,8 @@ macro_rules! config {
     (@legacy $field:ident $(, $python:literal)? => $legacy:literal) => { $legacy };
 }
 
+pub(super) use config;
+
 config! {
     /// What the network is: 23 fields (CONTRACT A, `ModelConfig`).
     ModelConfig, settled by std::convert::identity, {
@@ -243,7 +245,12 @@ impl FieldValue for ModelConfig {
     }
 }
 
-fn read<T: FieldValue>(owner: &str, values: &Map, name: &str, default: Option<T>) -> Result<T, Refusal> {
+pub(super) fn read<T: FieldValue>(
+    owner: &str,
+    values: &Map,
+    name: &str,
+    default: Option<T>,
+) -> Result<T, Refusal> {
     match (values.get(name), default) {
         (Some(value), _) => T::from_value(value).map_err(|expected| {
             let message = format!("{owner}.{name} must be {expected}, not {value}");

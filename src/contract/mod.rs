@@ -10,6 +10,7 @@ pub mod answer;
 pub mod bridge;
 mod bundle;
 pub mod config;
+mod execution;
 mod literal;
 mod notation;
 pub mod operation;
@@ -24,6 +25,9 @@ pub use bundle::{
     PYTORCH_BACKEND, ROLES, SCALING_ENTRY, VERSION, VERSION_KEY, model_entry, params_entry, plain_model_name,
 };
 pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
+pub use execution::{
+    Accelerator, CheckpointMode, Deterministic, Devices, ExecutionConfig, GateMode, Precision,
+};
 pub use params::{Params, ParamsStore};
 pub use policy::*;
 pub use refusal::{Refusal, RefusalKind};

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, TrainingConfig, Value};
+use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, RefusalKind, TrainingConfig, Value};
 
 /// A configuration as it is given: which type it is, and named values that nobody has checked yet.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -29,18 +29,25 @@ pub enum ConfigKind {
     Training,
     /// `InferenceConfig`.
     Inference,
+    /// `PyTorchExecutionConfig`: how to run, and not what.
+    Execution,
 }
 
 impl ConfigRequest {
     /// Constructs the configuration.
     ///
     /// # Errors
-    /// As [`ModelConfig::from_values`].
+    /// As [`ModelConfig::from_values`]; `invalid_value` for an execution configuration, which is none of a model
+    /// (CFG-011).
     pub fn construct(&self) -> Result<Configuration, Refusal> {
         Ok(match self.kind {
             ConfigKind::Model => Configuration::Model(ModelConfig::from_values(&self.values)?),
             ConfigKind::Training => Configuration::Training(TrainingConfig::from_values(&self.values)?),
             ConfigKind::Inference => Configuration::Inference(InferenceConfig::from_values(&self.values)?),
+            ConfigKind::Execution => {
+                let message = "an execution configuration says how to run and nothing of a model";
+                return Err(Refusal::new(RefusalKind::InvalidValue, message));
+            }
         })
     }
 }

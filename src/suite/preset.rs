@@ -8,7 +8,7 @@ use toml::{
 };
 
 use super::{document::Document, error::SuiteError};
-use crate::contract::{InferenceConfig, ModelConfig, TrainingConfig};
+use crate::contract::{ExecutionConfig, InferenceConfig, ModelConfig, TrainingConfig};
 
 /// The file with the named configurations, in the suite's root.
 pub(super) const FILE: &str = "configs.toml";
@@ -86,16 +86,18 @@ impl<'i> Presets<'i> {
         };
         let Some(kind) = kind.take() else {
             let mut error = document.error(span, "a config needs `kind`, or `from` a named one");
-            error.help = Some("`kind` is `model`, `training` or `inference`".to_owned());
+            error.help = Some("`kind` is `model`, `training`, `inference` or `execution`".to_owned());
             return Err(error);
         };
         let fields = match kind.get_ref().as_str() {
             Some("model") => ModelConfig::FIELDS,
             Some("training") => TrainingConfig::FIELDS,
             Some("inference") => InferenceConfig::FIELDS,
+            Some("execution") => ExecutionConfig::FIELDS,
             _ => {
                 let word = Spanned::new(kind.span(), kind.get_ref().as_str().unwrap_or_default().to_owned());
-                return Err(document.unknown(&word, "kind of config", &["model", "training", "inference"]));
+                let kinds = ["model", "training", "inference", "execution"];
+                return Err(document.unknown(&word, "kind of config", &kinds));
             }
         };
         known_fields(document, &own, fields)?;

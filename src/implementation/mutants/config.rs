@@ -2,8 +2,8 @@
 
 use super::twisted;
 use crate::contract::{
-    Configuration, Map, ModelConfig, ParamsStore, Refusal, RefusalKind, TrainingConfig, Value, bridge,
-    operation::ConfigRequest,
+    Configuration, ExecutionConfig, Map, ModelConfig, ParamsStore, Refusal, RefusalKind, TrainingConfig,
+    Value, bridge, operation::ConfigRequest,
 };
 
 twisted! {
@@ -54,6 +54,29 @@ twisted! {
         let flat = bridge::flatten(config);
         params.retain(|key| flat.contains_key(key));
     });
+    bridges_the_execution_configuration breaks "CFG-011" as "main: no guard, 34 keys arrive": BridgedAnyway(|params, config| {
+        if let Ok(execution) = ExecutionConfig::from_values(&config.values) {
+            params.update(execution.fields());
+        }
+    });
+    passes_any_accelerator breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "accelerator must"));
+    passes_any_devices breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "devices must"));
+    passes_any_precision breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "precision must"));
+    passes_any_num_workers breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "num_workers must"));
+    passes_any_learning_rate breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "learning_rate must"));
+    passes_any_inference_batch_size breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "inference_batch_size must"));
+    passes_any_accum_steps breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "accum_steps must"));
+    passes_any_checkpoint_save_top_k breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "checkpoint_save_top_k must"));
+    passes_any_early_stop_patience breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "early_stop_patience must"));
+    passes_any_checkpoint_mode breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "checkpoint_mode must"));
+    passes_any_spectral_bottleneck_blocks breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_blocks must"));
+    passes_any_spectral_bottleneck_modes breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_modes must"));
+    passes_any_spectral_bottleneck_gate_init breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_gate_init must"));
+    passes_any_spectral_bottleneck_gate_mode breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_gate_mode must"));
+    passes_any_ffno_encoder_blocks breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_blocks must"));
+    passes_any_ffno_encoder_modes breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_modes must"));
+    passes_any_ffno_encoder_gate_init breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_gate_init must"));
+    passes_any_ffno_encoder_mlp_ratio breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_mlp_ratio must"));
     begins_without_params breaks "PRM-001": Begun(|params| params.retain(|_| false));
     begins_as_a_configuration_does breaks "PRM-001": Begun(|params| {
         params.update([("N".to_owned(), Value::Int(64)), ("gridsize".to_owned(), Value::Int(1))]);

@@ -40,6 +40,8 @@ pub(super) enum Twist {
     NotValidated(fn(Refusal) -> Refusal),
     /// The params after a configuration was bridged, from those before and the configuration.
     Bridged(fn(&mut ParamsStore, &ParamsStore, &Configuration)),
+    /// The params after a configuration was refused that is not to be bridged.
+    BridgedAnyway(fn(&mut ParamsStore, &ConfigRequest)),
     /// The params that a process begins with.
     Begun(fn(&mut ParamsStore)),
     /// What becomes of values that cannot be set: the params, and whether they are refused still.
@@ -242,7 +244,10 @@ impl Session for TwistedSession {
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
         let before = self.inner.world.params.clone();
         let config = self.configured(&request.config);
-        self.inner.update_legacy_dict(&UpdateLegacyDict { config: config.clone() })?;
+        match (self.inner.update_legacy_dict(&UpdateLegacyDict { config: config.clone() }), self.twist) {
+            (Err(_), Twist::BridgedAnyway(bridge)) => bridge(&mut self.inner.world.params, &config),
+            (result, _) => result?,
+        }
         if let Twist::Bridged(change) = self.twist {
             change(&mut self.inner.world.params, &before, &config.construct()?);
         }

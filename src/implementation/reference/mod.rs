@@ -23,9 +23,9 @@ use crate::contract::{
     answer::{DatasetDescription, Loaded, LoadedModel, Models, TensorDescription, Workflow},
     bridge,
     operation::{
-        CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
-        LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
-        UpdateLegacyDict, ValidateConfig,
+        ConfigKind, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+        SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
 };
 use crate::format::{Dataset, read_dataset};
@@ -126,6 +126,9 @@ impl Session for ReferenceSession {
     }
 
     fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        if request.config.kind == ConfigKind::Execution {
+            return validation::execution(&request.config.values);
+        }
         validation::validate(&request.config.construct()?, &self.world)
     }
 

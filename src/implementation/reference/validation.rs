@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::{
     contract::{
-        ARCHIVE_NAME, BASE_NAME, Configuration, InferenceConfig, Map, ModelConfig, ParamsStore, Refusal,
-        RefusalKind, TrainingConfig, Value,
+        ARCHIVE_NAME, BASE_NAME, Configuration, Devices, ExecutionConfig, InferenceConfig, Map, ModelConfig,
+        ParamsStore, Refusal, RefusalKind, TrainingConfig, Value,
     },
     implementation::World,
 };
@@ -40,6 +40,38 @@ fn training(config: &TrainingConfig) -> Result<(), Refusal> {
     rule("mae_weight", "from 0 to 1", config.mae_weight, (0.0..=1.0).contains(&config.mae_weight))?;
     rule("nll_weight", "from 0 to 1", config.nll_weight, (0.0..=1.0).contains(&config.nll_weight))?;
     rule("nphotons", "positive", config.nphotons, config.nphotons > 0.0)
+}
+
+/// What PyTorch cannot run with; it is held against these when it is constructed (CFG-012).
+pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
+    let config = ExecutionConfig::from_values(values)?;
+    if let Devices::Count(count) = config.devices {
+        rule("devices", "positive", count, count > 0)?;
+    }
+    rule("num_workers", "0 or more", config.num_workers, config.num_workers >= 0)?;
+    let (rate, top) = (config.learning_rate, config.checkpoint_save_top_k);
+    rule("learning_rate", "positive", rate, rate > 0.0)?;
+    rule("checkpoint_save_top_k", "0 or more", top, top >= 0)?;
+    for (name, count) in [
+        ("inference_batch_size", config.inference_batch_size.unwrap_or(1)),
+        ("accum_steps", config.accum_steps),
+        ("early_stop_patience", config.early_stop_patience),
+        ("spectral_bottleneck_blocks", config.spectral_bottleneck_blocks),
+        ("spectral_bottleneck_modes", config.spectral_bottleneck_modes),
+        ("ffno_encoder_blocks", config.ffno_encoder_blocks),
+        ("ffno_encoder_modes", config.ffno_encoder_modes),
+    ] {
+        rule(name, "positive", count, count > 0)?;
+    }
+    let gate = config.spectral_bottleneck_gate_init;
+    rule("spectral_bottleneck_gate_init", "finite", gate, gate.is_finite())?;
+    for (name, value) in [
+        ("ffno_encoder_gate_init", config.ffno_encoder_gate_init),
+        ("ffno_encoder_mlp_ratio", config.ffno_encoder_mlp_ratio),
+    ] {
+        rule(name, "positive and finite", value, value > 0.0 && value.is_finite())?;
+    }
+    Ok(())
 }
 
 /// A directory must hold the archive; any other path may be the archive, or its name without `.zip`.
