@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
@@ -14,14 +14,16 @@ use std::{
 use bundleproof::{
     contract::{
         Digest, Params, Refusal, RefusalKind, Value,
-        answer::{Loaded, Models, Workflow},
+        answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
         operation::{
-            ConfigRequest, CreateModels, LoadInferenceBundleTorch, LoadTorchBundle, RunCdiExampleTorch,
-            SaveTorchBundle, SetParams, UpdateLegacyDict,
+            ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+            LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+            SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
         },
     },
     format::{read_bundle, read_dataset},
-    implementation::{Implementation, MUTANTS, Reference, Session, World, built_in, intensity_scale},
+    implementation::{Implementation, Reference, Session, World, built_in, intensity_scale, mutants},
+    proof::{PROVEN, Proven},
     runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
     suite::{Source, Suite, SuiteError},
 };
@@ -198,6 +200,14 @@ impl Session for MisbehavingSession {
         self.1.update_legacy_dict(request)
     }
 
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
+        self.1.get_param(request)
+    }
+
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        self.1.validate_config(request)
+    }
+
     fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
         self.1.create_models(request)
     }
@@ -216,6 +226,24 @@ impl Session for MisbehavingSession {
 
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
         self.1.load_inference_bundle_torch(request)
+    }
+
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal> {
+        self.1.run_cdi_example_with_backend(request)
+    }
+
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal> {
+        self.1.load_inference_bundle_with_backend(request)
+    }
+
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        self.1.load_dataset(request)
     }
 }
 
@@ -320,25 +348,21 @@ fn every_requirement_in_force_has_a_case_and_no_other_has() {
 }
 
 #[test]
-fn every_mutant_is_killed_by_a_case_about_the_requirement_it_breaks() {
+fn every_case_is_proven_as_it_is_now_and_no_other_is() {
     let suite = own_suite();
-    for mutant in MUTANTS {
-        let killed = suite.checks().iter().any(|check| {
-            check.case.requires.iter().any(|id| id == mutant.breaks)
-                && check.red.iter().any(|red| red.on == mutant.name)
-        });
-        assert!(killed, "no case about {} has a red entry on {}", mutant.breaks, mutant.name);
+    let proven = Proven::from_toml(&suite.file(PROVEN).expect("proven.toml")).expect("a proof");
+    let cases: BTreeSet<&str> = suite.checks().iter().map(|check| check.case.id.as_str()).collect();
+    for check in suite.checks() {
+        assert!(
+            proven.holds(&check.case),
+            "{} was changed: run `bundleproof prove --suite conformance`",
+            check.case.id
+        );
     }
-}
-
-#[test]
-fn every_expectation_has_been_seen_to_fail() {
-    for check in own_suite().checks() {
-        for expectation in check.steps.iter().flat_map(|step| &step.expectations) {
-            let seen = check.red.iter().any(|red| red.fails == expectation.name);
-            assert!(seen, "{}: no red entry fails at {}", check.id, expectation.name);
-        }
-    }
+    assert!(proven.cases.keys().map(String::as_str).eq(cases));
+    let mutants: BTreeMap<String, String> =
+        mutants().map(|mutant| (mutant.name.to_owned(), mutant.breaks.to_owned())).collect();
+    assert_eq!(proven.mutants, mutants);
 }
 
 #[rstest]
@@ -398,7 +422,8 @@ fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
 #[case::format_knows_only_nouns("src/format", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
 #[case::inspection_needs_no_implementation("src/inspection", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
 #[case::suite_names_no_implementation("src/suite", &["crate::implementation", "crate::runner", "crate::evidence", "Reference"])]
-#[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "MUTANTS", "crate::evidence"])]
+#[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "mutants", "crate::evidence"])]
+#[case::proof_names_no_implementation("src/proof", &["crate::implementation", "Reference", "mutants()"])]
 #[case::evidence_runs_nothing("src/evidence", &["crate::implementation", "crate::format", "std::process", "Stamp::now", "SystemTime", "Instant"])]
 #[case::clocks_are_in_the_runner("src/implementation", &["Instant", "SystemTime", "std::process"])]
 fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {

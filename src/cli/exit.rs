@@ -19,7 +19,7 @@ pub enum Exit {
     EvidenceBroken,
     /// 1: the implementation or a bundle does not conform, or two compared bundles differ.
     DoesNotConform,
-    /// 6: a red phase did not come out as stated.
+    /// 6: a red phase did not come out as stated, or a case or the suite is not proven.
     NotProven,
     /// 0: as it should be.
     Success,
@@ -56,7 +56,7 @@ Exit codes:
     2  the call was wrong, or what it named cannot be read or written
     3  the suite is invalid
     4  nothing was selected
-    6  a red phase did not come out as stated
+    6  a red phase did not come out as stated, or cases are not proven
     8  evidence is damaged
    70  the program itself failed
   130  interrupted";

@@ -23,7 +23,7 @@ use crate::{
 /// Every check must pass on the reference, fail on a mutant that breaks a requirement it is about, and each of
 /// its expectations must fail on something; every mutant must be killed by a check about what it breaks. The
 /// kill matrix is part of the report (matrix.md, matrix.json). With --suite DIR what was proven is written to
-/// DIR/proven.toml; else, or with --check, it is held against the one that is there.
+/// DIR/proven.toml, once all of it is; without, or with --check, it is held against the one that is there.
 #[derive(Debug, Parser)]
 pub(super) struct Prove {
     #[command(flatten)]
@@ -79,14 +79,16 @@ impl Prove {
         })?;
         recording.add("matrix.json", &(text + "\n"), console)?;
         let selection = self.selection.words(self.suite.named().as_deref());
-        let about = About { suite: &suite, suite_named: self.suite.named(), plan: None, selection };
+        let about = About {
+            suite: &suite,
+            suite_named: self.suite.named(),
+            plan: None,
+            selection,
+            unproven: Vec::new(),
+        };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
-        let changes = if whole && matrix.problems.is_empty() {
-            self.keep(&matrix, &suite, console)?
-        } else {
-            Vec::new()
-        };
+        let changes = self.keep(&matrix, whole, &suite, console)?;
         let proven = matrix.problems.is_empty() && changes.is_empty();
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
@@ -102,21 +104,34 @@ impl Prove {
     }
 
     /// Writes what was proven, or says what is otherwise in the file that is there.
-    fn keep(&self, matrix: &Matrix, suite: &Suite, console: &Console) -> Result<Vec<String>, Exit> {
+    fn keep(
+        &self,
+        matrix: &Matrix,
+        whole: bool,
+        suite: &Suite,
+        console: &Console,
+    ) -> Result<Vec<String>, Exit> {
         let now = Proven::of(matrix);
         let unwritten = |error: &dyn std::fmt::Display| {
             console.error(&format!("{PROVEN} cannot be written: {error}"));
             Exit::Usage
         };
         if let (Some(directory), false) = (self.suite.directory(), self.check) {
-            let text = now.to_toml().map_err(|error| unwritten(&error))?;
-            fs::write(directory.join(PROVEN), text).map_err(|error| unwritten(&error))?;
+            if whole && matrix.problems.is_empty() {
+                let text = now.to_toml().map_err(|error| unwritten(&error))?;
+                fs::write(directory.join(PROVEN), text).map_err(|error| unwritten(&error))?;
+            }
             return Ok(Vec::new());
         }
         match suite.file(PROVEN).map(|text| Proven::from_toml(&text)) {
             None => Ok(vec![format!("there is no {PROVEN}: write it with `bundleproof prove --suite DIR`")]),
             Some(Err(error)) => Ok(vec![error.to_string()]),
-            Some(Ok(before)) => Ok(before.changed_to(&now)),
+            Some(Ok(mut before)) => {
+                if !whole {
+                    before.cases.retain(|id, _| now.cases.contains_key(id));
+                }
+                Ok(before.changed_to(&now))
+            }
         }
     }
 }

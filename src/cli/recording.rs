@@ -51,6 +51,8 @@ pub(super) struct About<'a> {
     pub(super) suite_named: Option<String>,
     pub(super) plan: Option<&'a Plan>,
     pub(super) selection: Vec<String>,
+    /// Cases that have not been seen to fail as they are now.
+    pub(super) unproven: Vec<String>,
 }
 
 /// A report in the making, from before anything runs until it is published.
@@ -151,6 +153,7 @@ impl Recording {
             environment: ENVIRONMENT.into_iter().map(own).collect(),
             suite_digest: about.suite.digest().to_owned(),
             suite: about.suite_named,
+            unproven: about.unproven,
             outcomes,
         };
         let environment = environment(&run).map_err(|error| {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     evidence::{Run as Record, shell_argument},
+    proof::{PROVEN, Proven},
     runner::{self, Implementations, Job, Phase, Verdict},
     suite::{Check, Plan, Suite, nearest},
 };
@@ -66,8 +67,13 @@ impl Run {
 
         let recording = Recording::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, console)?;
-        let about =
-            About { suite: &suite, suite_named: self.suite.named(), plan, selection: self.selection_words() };
+        let about = About {
+            suite: &suite,
+            suite_named: self.suite.named(),
+            plan,
+            selection: self.selection_words(),
+            unproven: unproven(&suite, plan, &jobs, console),
+        };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = exit(&record);
         let text = if self.json {
@@ -188,12 +194,33 @@ fn planned(
     }
 }
 
+/// The cases of these jobs that are run green and were never seen to fail as they are now: neither in this
+/// run, nor when the suite was proven. Of a plan's rows the ledger knows it.
+fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console) -> Vec<String> {
+    if plan.is_some() || jobs.iter().any(|job| job.phase == Phase::Red) {
+        return Vec::new();
+    }
+    let proven = match suite.file(PROVEN).map(|text| Proven::from_toml(&text)) {
+        Some(Ok(proven)) => proven,
+        Some(Err(error)) => {
+            console.note(&format!("note: {error}"));
+            Proven::default()
+        }
+        None => Proven::default(),
+    };
+    let cases = jobs.iter().map(|job| &job.check.case).filter(|case| !proven.holds(case));
+    let mut ids: Vec<String> = cases.map(|case| case.id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
 fn exit(record: &Record) -> Exit {
     if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
         Exit::Internal
     } else if record.counts(Phase::Green).not_as_stated() > 0 {
         Exit::DoesNotConform
-    } else if record.counts(Phase::Red).not_as_stated() > 0 {
+    } else if record.counts(Phase::Red).not_as_stated() > 0 || !record.unproven.is_empty() {
         Exit::NotProven
     } else {
         Exit::Success

@@ -32,6 +32,16 @@ pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
     for phase in &run.phases {
         text.push_str(&phase_table(run, *phase, console));
     }
+    if !run.unproven.is_empty() {
+        let head = console.odd("unproven");
+        let shown: Vec<String> = run.unproven.iter().take(MAX_SHOWN).map(|case| line(case)).collect();
+        let more = run.unproven.len().saturating_sub(MAX_SHOWN);
+        let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+        text.push_str(&format!(
+            "{head}: not seen to fail as they are now: {}{rest}; `bundleproof prove` looks at that\n\n",
+            shown.join(", ")
+        ));
+    }
     text.push_str(&format!("Report: {}\n", report.display()));
     text
 }
@@ -56,6 +66,7 @@ pub(super) fn json(run: &Run, report: &Path, exit: Exit) -> String {
         "stamp": run.stamp,
         "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
+        "unproven": run.unproven,
         "not_as_stated": wrong.collect::<Vec<_>>(),
         "exit": exit.code(),
     });

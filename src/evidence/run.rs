@@ -34,6 +34,9 @@ pub struct Run {
     /// The directory of the suite as it was named; none for the one in the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suite: Option<String>,
+    /// The cases that passed or failed without having been seen to fail as they are now: their green says little.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<String>,
     /// What was seen, in the order in which it was to run.
     pub outcomes: Vec<Outcome>,
 }

@@ -34,6 +34,7 @@ pub(super) fn summary(run: &Run, others: &[&str]) -> String {
         }
     } else {
         page.groups(run.outcomes.iter());
+        page.unproven(run);
         page.areas(run);
     }
     page.variables(run);
@@ -123,6 +124,19 @@ impl Page {
                 let (check, on) = (markdown_code(&outcome.check), markdown_code(&outcome.implementation));
                 self.line(&format!("  - {check} on {on} ({})", markdown(outcome.word())));
             }
+        }
+    }
+
+    fn unproven(&mut self, run: &Run) {
+        if run.unproven.is_empty() {
+            return;
+        }
+        self.heading("Unproven");
+        self.line(
+            "These cases have not been seen to fail as they are now; `bundleproof prove` looks at that.\n",
+        );
+        for case in &run.unproven {
+            self.line(&format!("- {}", markdown_code(case)));
         }
     }
 

@@ -1,0 +1,265 @@
+//! `prove` on suites that are not as good as they look.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use assert_cmd::{Command, assert::Assert};
+use rstest::rstest;
+use tempfile::TempDir;
+
+const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance");
+
+/// A copy of the suite with this one case, and an empty directory around it.
+struct Copy(TempDir);
+
+impl Copy {
+    fn of(case: &str) -> Self {
+        let copy = Self(tempfile::tempdir().expect("a temporary directory"));
+        let suite = copy.suite();
+        let folder = suite.join("cases").join(case).parent().expect("an area").to_owned();
+        fs::create_dir_all(folder).expect("a folder");
+        fs::create_dir(suite.join("requirements")).expect("a folder");
+        for file in fs::read_dir(Path::new(SUITE).join("requirements")).expect("requirements") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), suite.join("requirements").join(file.file_name())).expect("a copy");
+        }
+        for file in ["configs.toml", "proven.toml", &format!("cases/{case}.toml")] {
+            fs::copy(Path::new(SUITE).join(file), suite.join(file)).expect("a copy");
+        }
+        let fixtures = Path::new(SUITE).join("../fixtures");
+        std::os::unix::fs::symlink(fixtures, copy.0.path().join("fixtures")).expect("a link");
+        copy
+    }
+
+    fn suite(&self) -> PathBuf {
+        self.0.path().join("suite")
+    }
+
+    /// Changes the text of a case, which must have it.
+    fn edit(&self, case: &str, from: &str, to: &str) {
+        let file = self.suite().join(format!("cases/{case}.toml"));
+        let text = fs::read_to_string(&file).expect("a case");
+        assert!(text.contains(from), "{case} does not say {from}");
+        fs::write(&file, text.replacen(from, to, 1)).expect("a file");
+    }
+
+    fn prove(&self, arguments: &[&str]) -> Assert {
+        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        program.current_dir(self.0.path()).args(["prove", "--suite", "suite"]).args(arguments).assert()
+    }
+}
+
+fn out(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
+}
+
+#[test]
+fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let text = out(&copy.prove(&["--case", case, "--check"]).code(0));
+    assert!(text.starts_with("proven: 1 checks of 1 cases with 1 expectations; "), "{text}");
+    let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
+    let report = copy.0.path().join(report);
+    let matrix = fs::read_to_string(report.join("matrix.md")).expect("the matrix");
+    let row = matrix.lines().find(|line| line.starts_with("| `bundle/save_tags_the_backend` | `tagged` | "));
+    assert!(row.is_some_and(|row| row.contains("`writes_no_backend_tag`")), "{matrix}");
+    let matrix: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(report.join("matrix.json")).expect("the matrix"))
+            .expect("JSON");
+    let fails_on = matrix["checks"][0]["expectations"][0]["fails_on"].as_array().expect("names");
+    assert!(fails_on.iter().any(|name| name == "writes_no_backend_tag"), "{fails_on:?}");
+    let sums = fs::read_to_string(report.join("SHA256SUMS")).expect("SHA256SUMS");
+    assert!(sums.contains("  matrix.json\n") && sums.contains("  results.json\n"), "{sums}");
+}
+
+/// Each of these makes an expectation weaker than it was, so that it holds whatever an implementation does, or
+/// does not fail any more where its case says that it fails.
+#[rstest]
+#[case(
+    "bundle/save_tags_the_backend",
+    r#"equal = ["$archive.backend", "pytorch"]"#,
+    r#"differ = ["$archive.backend", "jax"]"#,
+    "tagged fails on writes_no_backend_tag, and there it is unexpected_pass"
+)]
+#[case(
+    "bundle/save_writes_one_archive",
+    r#"files = { under = "$work", are = ["runs/one/wts.h5.zip"] }"#,
+    r#"exists = "$work/runs/one/wts.h5.zip""#,
+    "only_the_archive fails on leaves_a_temporary_file, and there it is unexpected_pass"
+)]
+#[case(
+    "bundle/refused_save_keeps_the_old_archive",
+    r#"bytes = ["$work/out/wts.h5.zip", "$work/before.zip"]"#,
+    r#"exists = "$work/out/wts.h5.zip""#,
+    "archive_intact of bundle/refused_save_keeps_the_old_archive fails on nothing"
+)]
+#[case(
+    "loader/missing_archive_is_named",
+    r#"mentions = ["nowhere/wts.h5.zip"], kind = "not_found""#,
+    r#"mentions = ["wts"]"#,
+    "names_the_archive fails on calls_a_missing_archive_malformed, and there it is unexpected_pass"
+)]
+#[case(
+    "loader/missing_archive_is_named",
+    r#"unchanged = "$params""#,
+    r#"lacks = ["$params", ["my_key"]]"#,
+    "the expectation params_unchanged of loader/missing_archive_is_named fails on nothing"
+)]
+#[case(
+    "loader/weights_are_loaded_strictly",
+    r#"mentions = ["${tensor}"]"#,
+    r#"mentions = ["wts"]"#,
+    "the example"
+)]
+#[case(
+    "loader/params_are_restored",
+    r#"equal = ["$params.my_key", "kept"]"#,
+    r#"differ = ["$params.gridsize", 99]"#,
+    "unrelated_keys_survive"
+)]
+#[case(
+    "roundtrip/networks_come_back",
+    r#"equal = ["$loaded.models", "$saved"]"#,
+    r#"differ = ["$loaded.models", {}]"#,
+    "returns_saved_models fails on loads_a_fresh_network, and there it is unexpected_pass"
+)]
+#[case(
+    "orchestration/workflow_persists_models",
+    r#"equal = ["$archive.models", "$run.models"]"#,
+    r#"exists = "$work/out/wts.h5.zip""#,
+    "archive_holds_trained_models fails on saves_the_untrained_state, and there it is unexpected_pass"
+)]
+#[case(
+    "params/odd_values_are_refused",
+    r#"unchanged = "$params""#,
+    r#"differ = ["$params", {}]"#,
+    "keeps_nothing"
+)]
+#[case(
+    "config/bridge_skips_none",
+    r#"n_subsample = 5, my_key = "kept", gridsize = 1"#,
+    "gridsize = 1",
+    "old_value_survives fails on"
+)]
+#[case(
+    "dataset/arrays_are_read_as_numpy_wrote_them",
+    r#"subset = ["$data.arrays", "$sidecar.arrays"]"#,
+    r#"differ = ["$data.arrays", {}]"#,
+    "reads_every_array"
+)]
+fn a_weakened_expectation_is_named(
+    #[case] case: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] says: &str,
+) {
+    let copy = Copy::of(case);
+    copy.edit(case, from, to);
+    let assert = copy.prove(&["--case", case]);
+    // An example whose field is used nowhere any more is found when the case is read.
+    if says == "the example" {
+        assert.code(3);
+        return;
+    }
+    let text = out(&assert.code(6));
+    assert!(text.contains(says) && text.contains(case), "{text}");
+    assert!(text.contains("not proven: "), "{text}");
+}
+
+#[test]
+fn a_case_whose_set_up_fails_on_everything_proves_nothing() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    copy.edit(case, "[[steps]]", "[[steps]]\ndo.load_torch_bundle = { base_path = \"$work/nowhere/wts.h5\", as = \"nothing\" }\n\n[[steps]]");
+    let text = out(&copy.prove(&["--case", case]).code(6));
+    assert!(text.contains("is not green on the reference: fail"), "{text}");
+    assert!(
+        text.contains("says that tagged fails on writes_no_backend_tag, and there it is set_up_error"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the expectation tagged of bundle/save_tags_the_backend fails on nothing"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_case_about_another_requirement_than_it_kills_is_named() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    copy.edit(case, "BUN-004", "BUN-009");
+    let text = out(&copy.prove(&["--case", case]).code(6));
+    assert!(text.contains("bundle/save_tags_the_backend fails on no mutant that breaks BUN-009"), "{text}");
+}
+
+#[test]
+fn a_suite_without_most_of_its_cases_names_mutants_that_survive_and_requirements_without_a_case() {
+    let copy = Copy::of("bundle/save_tags_the_backend");
+    let text = out(&copy.prove(&[]).code(6));
+    for says in [
+        "the mutant never_restores_params survives, which breaks LOD-004",
+        "the mutant replaces_the_suffix breaks BUN-001, and only checks of other requirements fail on it",
+        "and 1",
+        "not proven: 1 checks of 1 cases",
+    ] {
+        assert!(text.contains(says), "{says} is not in\n{text}");
+    }
+    let json = out(&copy.prove(&["--json"]).code(6));
+    let told: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let problems = told["problems"].as_array().expect("problems");
+    let unproven = |problem: &&serde_json::Value| {
+        problem["problem"] == "unproven" && problem["requirement"] == "ORC-001"
+    };
+    assert!(problems.iter().any(|problem| unproven(&problem)), "{json}");
+    assert_eq!(told["proven"], false);
+}
+
+#[test]
+fn a_proof_that_is_out_of_date_is_told_by_the_case_that_changed() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    // The case is as good as before, and it is another one.
+    copy.edit(case, "seed = 1", "seed = 2");
+    let told = out(&copy.prove(&["--case", case, "--check"]).code(6));
+    assert!(told.contains(&format!("proven.toml is out of date: the case {case} was changed")), "{told}");
+    let told = out(&copy.prove(&["--case", case]).code(0));
+    assert!(!told.contains("out of date"), "{told}");
+}
+
+#[test]
+fn a_mutant_that_changed_is_told_by_what_it_does_otherwise() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let file = copy.suite().join("proven.toml");
+    let text = fs::read_to_string(&file).expect("proven.toml");
+    let other = text.replacen("\"writes_no_backend_tag\"]", "\"keeps_the_old_archive\"]", 1);
+    assert_ne!(text, other);
+    fs::write(&file, other).expect("a file");
+    let told = out(&copy.prove(&["--case", case, "--check"]).code(6));
+    assert!(told.contains("the mutant keeps_the_old_archive changed: tagged of"), "{told}");
+    assert!(told.contains("the mutant writes_no_backend_tag changed: tagged of"), "{told}");
+}
+
+#[test]
+fn a_run_marks_the_cases_that_are_not_proven_as_they_are() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let run = || {
+        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        program.current_dir(copy.0.path()).args(["run", "--suite", "suite", "--impl", "reference"]).assert()
+    };
+    let text = out(&run().code(0));
+    assert!(!text.contains("unproven"), "{text}");
+    copy.edit(case, "seed = 1", "seed = 2");
+    let text = out(&run().code(6));
+    assert!(text.contains(&format!("unproven: not seen to fail as they are now: {case}")), "{text}");
+    let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
+    let results = fs::read_to_string(copy.0.path().join(report).join("results.json")).expect("results");
+    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    assert_eq!(results["unproven"][0], case);
+}
