@@ -62,7 +62,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     let case = "bundle/save_tags_the_backend";
     let copy = Copy::of(case);
     let text = out(&copy.prove(&["--case", case, "--check"]).code(0));
-    assert!(text.starts_with("proven: 1 checks of 1 cases with 1 expectations; "), "{text}");
+    assert!(text.starts_with("proven: 1 check of 1 case with 1 expectation; "), "{text}");
     let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
     let report = copy.0.path().join(report);
     let matrix = fs::read_to_string(report.join("matrix.md")).expect("the matrix");
@@ -205,7 +205,7 @@ fn a_suite_without_most_of_its_cases_names_mutants_that_survive_and_requirements
         "the mutant never_restores_params survives, which breaks LOD-004",
         "the mutant replaces_the_suffix breaks BUN-001, and only checks of other requirements fail on it",
         "and 1",
-        "not proven: 1 checks of 1 cases",
+        "not proven: 1 check of 1 case",
     ] {
         assert!(text.contains(says), "{says} is not in\n{text}");
     }

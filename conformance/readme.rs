@@ -58,8 +58,11 @@ fn comparable(line: &str) -> String {
     };
     let words: Vec<String> = line.trim_end().split('/').map(word).collect();
     let line = words.join("/");
-    match line.split_once("time:") {
-        Some((before, _)) => format!("{before}time: some"),
+    if let Some((before, _)) = line.split_once("time:") {
+        return format!("{before}time: some");
+    }
+    match line.strip_prefix("proven: ").and_then(|line| line.rsplit_once(" runs, ")) {
+        Some((before, _)) => format!("proven: {before} runs, some seconds"),
         None => line,
     }
 }

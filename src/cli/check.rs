@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde::Serialize;
 
-use super::{Console, Exit};
+use super::{Console, Exit, console::counted};
 use crate::{
     contract::{Params, Value},
     evidence::line,
@@ -192,8 +192,4 @@ fn facts(checked: &Checked) -> String {
         facts.extend(["N", "gridsize"].into_iter().filter_map(|key| value(params, key)));
     }
     facts.join(", ")
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -8,6 +8,11 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnost
 
 use crate::suite::SuiteError;
 
+/// `1 error`, `2 errors`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Standard output and error, with colour where a person looks at them and has not asked for none.
 #[derive(Debug)]
 pub(super) struct Console {

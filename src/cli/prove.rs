@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     Console, Exit, SuiteOption,
+    console::counted,
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
 };
@@ -192,9 +193,11 @@ fn told(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) ->
     } else {
         console.bad("not proven")
     };
+    let [checks, cases] = [counted(counts.checks, "check"), counted(counts.cases, "case")];
+    let [expectations, kills] = [counted(counts.expectations, "expectation"), counted(counts.kills, "kill")];
     text.push_str(&format!(
-        "{verdict}: {} checks of {} cases with {} expectations; {} of {} mutants killed; {} kills in {} runs, {seconds:.1} s\n",
-        counts.checks, counts.cases, counts.expectations, counts.killed, counts.mutants, counts.kills, counts.runs
+        "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",
+        counts.killed, counts.mutants, counts.runs
     ));
     text
 }

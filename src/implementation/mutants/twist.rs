@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+/// What `get_param` answers.
+pub(super) type Got = Result<Value, Refusal>;
+
 /// What is done otherwise, and where.
 #[derive(Clone, Copy)]
 pub(super) enum Twist {
@@ -47,7 +50,7 @@ pub(super) enum Twist {
     /// What becomes of values that cannot be set: the params, and whether they are refused still.
     NotSet(fn(&mut ParamsStore, &Map, Refusal) -> Result<(), Refusal>),
     /// What is answered for one value, and what becomes of the params.
-    Got(fn(&mut ParamsStore, &GetParam, Result<Value, Refusal>) -> Result<Value, Refusal>),
+    Got(fn(&mut ParamsStore, &GetParam, Got) -> Got),
     /// What is in the archive after a save, the how manieth of the process.
     Saved(fn(&mut Bundle, usize)),
     /// What is done beside the archive after a save.
