@@ -86,7 +86,19 @@ impl<'a> Input<'a> {
 pub(super) fn decimal(line: &str) -> Result<BigInt> {
     // Digits take less than half a byte each: more of them are refused before they are multiplied out.
     within("digits of an integer", line.len() as u64, 2 * MAX_INTEGER_BYTES)?;
-    line.trim().parse().map_err(|_| Kind::BadArgument(excerpt(line)))
+    // The parser would pass over underscores, wherever they are.
+    let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
+    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| Kind::BadArgument(excerpt(line)))
+}
+
+/// A float as Python prints it. One that is too large to hold is refused, as Python does, and not infinite.
+pub(super) fn float(line: &str) -> Result<f64> {
+    let digits = line.trim();
+    let value = digits
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()));
+    value.ok_or_else(|| Kind::BadArgument(excerpt(line)))
 }
 
 /// A two's complement little-endian integer.
@@ -152,7 +164,21 @@ mod tests {
         assert!(long(&[1; 1024]).is_ok() && decimal(&"9".repeat(2048)).is_ok());
         assert!(matches!(long(&[1; 1025]), Err(Kind::Limit { what: "bytes of an integer", .. })));
         assert!(matches!(decimal(&"9".repeat(2049)), Err(Kind::Limit { what: "digits of an integer", .. })));
-        assert!(matches!(decimal("0x"), Err(Kind::BadArgument(_))));
+        for text in ["0x", "1_0", "_1", "", "-"] {
+            assert!(matches!(decimal(text), Err(Kind::BadArgument(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_infinite_only_where_it_says_so() {
+        for (text, value) in [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("1e+16", 1e16)] {
+            assert_eq!(float(text), Ok(value));
+        }
+        assert_eq!(float("-1.7976931348623157e+308"), Ok(f64::MIN));
+        assert!(float("nan").is_ok_and(f64::is_nan));
+        for text in ["1e309", "-1e309", "", "1,5"] {
+            assert!(matches!(float(text), Err(Kind::BadArgument(_))), "{text}");
+        }
     }
 
     #[test]
