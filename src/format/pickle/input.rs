@@ -84,11 +84,14 @@ impl<'a> Input<'a> {
 
 /// An integer in decimal digits.
 pub(super) fn decimal(line: &str) -> Result<BigInt> {
-    // Digits take less than half a byte each: more of them are refused before they are multiplied out.
-    within("digits of an integer", line.len() as u64, 2 * MAX_INTEGER_BYTES)?;
+    // A byte is 2.41 digits. What cannot fit is refused before it is multiplied out.
+    within("digits of an integer", line.len() as u64, MAX_INTEGER_BYTES * 5 / 2)?;
     // The parser would pass over underscores, wherever they are.
     let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
-    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| Kind::BadArgument(excerpt(line)))
+    let value: Option<BigInt> = digits.and_then(|digits| digits.parse().ok());
+    let value = value.ok_or_else(|| Kind::BadArgument(excerpt(line)))?;
+    within("bytes of an integer", value.to_signed_bytes_le().len() as u64, MAX_INTEGER_BYTES)?;
+    Ok(value)
 }
 
 /// A float as Python prints it. One that is too large to hold is refused, as Python does, and not infinite.
@@ -161,9 +164,16 @@ mod tests {
             assert_eq!(long(bytes).unwrap().to_string(), expected, "{bytes:?}");
             assert_eq!(decimal(expected), long(bytes));
         }
-        assert!(long(&[1; 1024]).is_ok() && decimal(&"9".repeat(2048)).is_ok());
-        assert!(matches!(long(&[1; 1025]), Err(Kind::Limit { what: "bytes of an integer", .. })));
-        assert!(matches!(decimal(&"9".repeat(2049)), Err(Kind::Limit { what: "digits of an integer", .. })));
+        let largest: BigInt = (BigInt::from(1) << 8191) - 1;
+        let larger: BigInt = &largest + 1;
+        for value in [largest, -&larger] {
+            assert_eq!(long(&value.to_signed_bytes_le()).as_ref(), Ok(&value));
+            assert_eq!(decimal(&value.to_string()).as_ref(), Ok(&value));
+        }
+        for refused in [long(&larger.to_signed_bytes_le()), decimal(&larger.to_string())] {
+            assert!(matches!(refused, Err(Kind::Limit { what: "bytes of an integer", .. })));
+        }
+        assert!(matches!(decimal(&"9".repeat(2561)), Err(Kind::Limit { what: "digits of an integer", .. })));
         for text in ["0x", "1_0", "_1", "", "-"] {
             assert!(matches!(decimal(text), Err(Kind::BadArgument(_))), "{text}");
         }
