@@ -4,6 +4,10 @@
 //! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was looked at, and nothing
 //! is counted as passed.
 
+#[path = "support/interop_tensors.rs"]
+mod interop_tensors;
+#[path = "support/interop_values.rs"]
+mod interop_values;
 mod support;
 
 use std::{
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
         trials.push(python.trial(format!("pytorch_reads_what_we_wrote::{seed}"), move |it| writes(it, seed)));
     }
     trials.push(python.trial("pytorch_reads_what_the_reference_saved", reference));
+    trials.extend(interop_values::trials(&python));
+    trials.extend(interop_tensors::trials(&python));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
