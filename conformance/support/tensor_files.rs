@@ -1,4 +1,6 @@
-//! State dicts as `pytorch-reader` and as our own reader find them.
+//! State dicts as `pytorch-reader` and as our own reader find them, and some that nobody would save.
+
+#![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
 use std::{collections::BTreeMap, io::Cursor};
 
@@ -6,7 +8,10 @@ use bundleproof::{
     contract::{Dtype, Map, ModelState, Value},
     format::state_dict,
 };
+use proptest::{collection::vec, prelude::*, sample::select};
 use pytorch_reader::{DType, PickleValue, PytorchReader};
+
+use crate::forge::torch_file;
 
 /// Element type, shape and bytes of each tensor by its name.
 pub(crate) type Found = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
@@ -94,6 +99,44 @@ pub(crate) fn reduced(value: &Value) -> Value {
 
 /// The pickle of a tensor that is all of storage `0`: so many elements of `torch.<kind>Storage`.
 pub(crate) fn tensor(kind: &str, elements: usize) -> String {
+    view(kind, elements, 0, &format!("I{elements}\n"), "I1\n")
+}
+
+/// The same with this offset, shape and strides, each side an opcode.
+fn view(kind: &str, elements: usize, offset: usize, shape: &str, strides: &str) -> String {
     let storage = format!("(Vstorage\nctorch\n{kind}Storage\nV0\nVcpu\nI{elements}\ntQ");
-    format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I0\n(I{elements}\nt(I1\ntI00\nNtR")
+    format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n({shape}t({strides}tI00\nNtR")
+}
+
+/// The pickle of a state of one tensor, with any strides that stay inside its storage, and the storage.
+pub(crate) fn any_view() -> impl Strategy<Value = (String, Vec<u8>)> {
+    let kind = select(vec![("Double", 8), ("Float", 4), ("BFloat16", 2), ("Short", 2), ("Char", 1)]);
+    let sides = vec((0..5_usize, 0..9_usize), 0..4);
+    (kind, sides, 0..5_usize, 0..5_usize).prop_flat_map(|((kind, size), sides, offset, more)| {
+        let last: usize = sides.iter().map(|(side, stride)| side.saturating_sub(1) * stride).sum();
+        let elements = offset + last + 1 + more;
+        let shape: String = sides.iter().map(|(side, _)| format!("I{side}\n")).collect();
+        let strides: String = sides.iter().map(|(_, stride)| format!("I{stride}\n")).collect();
+        let pickle = format!("}}Va\n{}s.", view(kind, elements, offset, &shape, &strides));
+        vec(any::<u8>(), elements * size).prop_map(move |storage| (pickle.clone(), storage))
+    })
+}
+
+/// A file with this pickle, and these bytes as storage `0`.
+pub(crate) fn file_of(pickle: &str, storage: &[u8]) -> Vec<u8> {
+    torch_file(pickle, &[("0", storage)]).zip()
+}
+
+/// The file with another last byte of its storage, which is `123456789`.
+pub(crate) fn damaged(mut file: Vec<u8>) -> Vec<u8> {
+    let at = file.windows(9).position(|window| window == b"123456789").expect("the storage");
+    file[at + 8] = b'0';
+    file
+}
+
+/// What we write for a state.
+pub(crate) fn written(state: &ModelState) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    state_dict::write(state, &mut file).expect("a state can be written to memory");
+    file.into_inner()
 }
