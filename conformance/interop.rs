@@ -4,6 +4,10 @@
 //! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was looked at, and nothing
 //! is counted as passed.
 
+#[path = "support/interop_tensors.rs"]
+mod interop_tensors;
+#[path = "support/interop_values.rs"]
+mod interop_values;
 mod support;
 
 use std::{
@@ -34,47 +38,71 @@ const BUNDLES: u8 = 6;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let python = env::var_os("BUNDLEPROOF_PYTHON").map(PathBuf::from);
-    if python.is_none() {
+    let python = Python(env::var_os("BUNDLEPROOF_PYTHON").map(PathBuf::from));
+    if python.0.is_none() {
         eprintln!("BUNDLEPROOF_PYTHON is not set: whether PyTorch reads what we write was not looked at");
     }
-    let absent = python.is_none();
-    let python = python.unwrap_or_default();
     let mut trials = Vec::new();
     for seed in 0..BUNDLES {
-        let own = python.clone();
-        trials.push(Trial::test(format!("we_read_what_pytorch_wrote::{seed}"), move || reads(&own, seed)));
-        let own = python.clone();
-        trials.push(Trial::test(format!("pytorch_reads_what_we_wrote::{seed}"), move || writes(&own, seed)));
+        trials.push(python.trial(format!("we_read_what_pytorch_wrote::{seed}"), move |it| reads(it, seed)));
+        trials.push(python.trial(format!("pytorch_reads_what_we_wrote::{seed}"), move |it| writes(it, seed)));
     }
-    trials.push(Trial::test("pytorch_reads_what_the_reference_saved", move || reference(&python)));
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(absent)).collect();
+    trials.push(python.trial("pytorch_reads_what_the_reference_saved", reference));
+    trials.extend(interop_values::trials(&python));
+    trials.extend(interop_tensors::trials(&python));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn reads(python: &Path, seed: u8) -> Result<(), Failed> {
-    let directory = tempfile::tempdir()?;
-    call(python, &["write", &directory.path().display().to_string(), "--seed", &seed.to_string()])?;
-    let said = fs::read_to_string(directory.path().join("sidecar.json"))?;
-    let found = read_bundle(&directory.path().join("wts.h5.zip"))?;
-    compare(&said, &found)
+/// A Python with torch, dill and numpy, if there is one.
+#[derive(Clone)]
+struct Python(Option<PathBuf>);
+
+impl Python {
+    /// A test that needs it, and is ignored without it.
+    fn trial(
+        &self,
+        name: impl Into<String>,
+        run: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
+    ) -> Trial {
+        let python = self.clone();
+        Trial::test(name, move || run(&python)).with_ignored_flag(self.0.is_none())
+    }
+
+    /// What the Python side of this test prints.
+    fn call(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let program = self.0.as_deref().ok_or("there is no Python")?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/interop.py");
+        let mut command = Command::new(program);
+        // Without it a set comes out in another order each time.
+        command.env("PYTHONHASHSEED", "0").arg(script).args(arguments);
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{arguments:?} ended with {}:\n{said}", output.status).into())
+    }
 }
 
-fn writes(python: &Path, seed: u8) -> Result<(), Failed> {
-    let mut runner = TestRunner::new_with_rng(
-        proptest::test_runner::Config::default(),
-        TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
-    );
-    let bundle = support::any_bundle().new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
+fn reads(python: &Python, seed: u8) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    python.call(&["write", &directory.path().display().to_string(), "--seed", &seed.to_string()])?;
+    let said = fs::read_to_string(directory.path().join("sidecar.json"))?;
+    let found = read_bundle(&directory.path().join("wts.h5.zip"))?;
+    compare(&said, &found, seed)
+}
+
+fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
+    let bundle = drawn(&support::any_bundle(), seed)?;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("wts.h5.zip");
     write_bundle(&bundle, fs::File::create(&path)?)?;
-    let said = call(python, &["describe", &path.display().to_string()])?;
-    compare(&said, &bundle)
+    let said = python.call(&["describe", &path.display().to_string()])?;
+    compare(&said, &bundle, seed)
 }
 
 /// The whole way: the reference makes networks and saves them, and PyTorch says what is in the archive.
-fn reference(python: &Path) -> Result<(), Failed> {
+fn reference(python: &Python) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let mut session = Reference::CONTRACT.start(World::new(directory.path().to_owned(), BTreeMap::new()));
     let model = [("N", 64), ("gridsize", 2), ("n_filters_scale", 1)];
@@ -97,7 +125,7 @@ fn reference(python: &Path) -> Result<(), Failed> {
         intensity_scale: Some(2.5),
     })?;
     let path = directory.path().join("out/wts.h5.zip");
-    let said: Value = serde_json::from_str(&call(python, &["describe", &path.display().to_string()])?)?;
+    let said = spelled(&python.call(&["describe", &path.display().to_string()])?)?;
     let told = said.as_map().and_then(|said| said.get("models"));
     if told != Some(&models_value(&models)) {
         return Err(format!("the reference made {}, PyTorch found {said}", models_value(&models)).into());
@@ -105,40 +133,32 @@ fn reference(python: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-fn call(python: &Path, arguments: &[&str]) -> Result<String, Failed> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/interop.py");
-    let output = Command::new(python).arg(script).args(arguments).output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
-    }
-    Err(format!("{arguments:?} ended with {}:\n{}", output.status, String::from_utf8_lossy(&output.stderr))
-        .into())
-}
-
 /// Holds what Python says is in a bundle against what we have, version, models and snapshots.
-fn compare(said: &str, ours: &Bundle) -> Result<(), Failed> {
-    let said: Value = serde_json::from_str(said)?;
-    let (said, ours) = (plain(&said), plain(&Value::from(ours)));
+fn compare(said: &str, ours: &Bundle, seed: u8) -> Result<(), Failed> {
+    let (said, ours) = (spelled(said)?, as_spelled(&Value::from(ours))?);
     for part in ["version", "backend", "models", "snapshots"] {
         let of = |value: &Value| value.as_map().and_then(|map| map.get(part).cloned());
         if of(&said) != of(&ours) {
-            return Err(format!("{part}:\n  Python: {:?}\n  ours:   {:?}", of(&said), of(&ours)).into());
+            let (said, ours) = (of(&said).unwrap_or_default(), of(&ours).unwrap_or_default());
+            return Err(format!("{part} of seed {seed}:\n  Python: {said}\n  ours:   {ours}").into());
         }
     }
     Ok(())
 }
 
-/// JSON has no NaN and no infinity: Python writes `{"float": "nan"}` for them. Every NaN counts as one.
-fn plain(value: &Value) -> Value {
-    match value {
-        Value::Float(number) if number.is_nan() => Value::Float(f64::NAN),
-        Value::List(items) => Value::List(items.iter().map(plain).collect()),
-        Value::Map(map) => match (map.len(), map.get("float").and_then(Value::as_text)) {
-            (1, Some("nan")) => Value::Float(f64::NAN),
-            (1, Some("inf")) => Value::Float(f64::INFINITY),
-            (1, Some("-inf")) => Value::Float(f64::NEG_INFINITY),
-            _ => Value::Map(map.iter().map(|(key, value)| (key.clone(), plain(value))).collect::<Map>()),
-        },
-        plain => plain.clone(),
-    }
+/// Something drawn at random, the same for the same seed.
+fn drawn<S: Strategy>(strategy: &S, seed: u8) -> Result<S::Value, Failed> {
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    let mut runner = TestRunner::new_with_rng(proptest::test_runner::Config::default(), random);
+    Ok(strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current())
+}
+
+/// The value that Python spelled in JSON.
+fn spelled(json: &str) -> Result<Value, Failed> {
+    Ok(Value::from_notation(serde_json::from_str(json)?)?)
+}
+
+/// A value as it comes back from its own notation: the same, but that every NaN counts as one.
+fn as_spelled(value: &Value) -> Result<Value, Failed> {
+    spelled(&serde_json::to_string(value)?)
 }

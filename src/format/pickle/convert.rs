@@ -3,6 +3,7 @@
 use super::{
     Global, Graph, Id, Node,
     numpy::{Number, NumberType},
+    path,
 };
 use crate::{
     contract::{Map, Value},
@@ -125,21 +126,20 @@ impl Tree<'_> {
         Ok(map)
     }
 
-    /// The text that `str` gives for a path of these parts.
-    fn path(&mut self, separator: char, parts: &[Id]) -> Result<Value> {
-        let mut path = String::new();
-        for part in parts {
-            let node = self.graph.node(*part);
+    /// The text that `str` gives for a path of these segments.
+    fn path(&mut self, separator: char, segments: &[Id]) -> Result<Value> {
+        let graph = self.graph;
+        let mut texts = Vec::new();
+        for segment in segments {
+            let node = graph.node(*segment);
             let Node::Text(text) = node else {
                 return Err(unexpected("the text of a path", node));
             };
             self.count()?;
-            if !path.is_empty() && !path.ends_with(separator) {
-                path.push(separator);
-            }
-            path.push_str(&self.text(text)?);
+            self.count_bytes(text.len())?;
+            texts.push(text.as_str());
         }
-        Ok(Value::Text(if path.is_empty() { ".".to_owned() } else { path }))
+        Ok(Value::Text(path::text(separator, &texts)))
     }
 
     /// A NumPy scalar: its dtype, which may carry a byte order, and its bytes.
@@ -268,6 +268,11 @@ mod tests {
         assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), Value::from("/a/b"));
         assert_eq!(path("PosixPath", ""), Value::from("."));
         assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), Value::from(r"C:\a\b"));
+        // Python 3.13 has a module of its own for them, and keeps what was typed.
+        assert_eq!(
+            value(b"cpathlib._local\nPosixPath\n(Vruns//./gs1/\ntR.").unwrap(),
+            Value::from("runs/gs1")
+        );
     }
 
     #[test]

@@ -84,9 +84,24 @@ impl<'a> Input<'a> {
 
 /// An integer in decimal digits.
 pub(super) fn decimal(line: &str) -> Result<BigInt> {
-    // Digits take less than half a byte each: more of them are refused before they are multiplied out.
-    within("digits of an integer", line.len() as u64, 2 * MAX_INTEGER_BYTES)?;
-    line.trim().parse().map_err(|_| Kind::BadArgument(excerpt(line)))
+    // A byte is 2.41 digits. What cannot fit is refused before it is multiplied out.
+    within("digits of an integer", line.len() as u64, MAX_INTEGER_BYTES * 5 / 2)?;
+    // The parser would pass over underscores, wherever they are.
+    let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
+    let value: Option<BigInt> = digits.and_then(|digits| digits.parse().ok());
+    let value = value.ok_or_else(|| Kind::BadArgument(excerpt(line)))?;
+    within("bytes of an integer", value.to_signed_bytes_le().len() as u64, MAX_INTEGER_BYTES)?;
+    Ok(value)
+}
+
+/// A float as Python prints it. One that is too large to hold is refused, as Python does, and not infinite.
+pub(super) fn float(line: &str) -> Result<f64> {
+    let digits = line.trim();
+    let value = digits
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()));
+    value.ok_or_else(|| Kind::BadArgument(excerpt(line)))
 }
 
 /// A two's complement little-endian integer.
@@ -149,10 +164,31 @@ mod tests {
             assert_eq!(long(bytes).unwrap().to_string(), expected, "{bytes:?}");
             assert_eq!(decimal(expected), long(bytes));
         }
-        assert!(long(&[1; 1024]).is_ok() && decimal(&"9".repeat(2048)).is_ok());
-        assert!(matches!(long(&[1; 1025]), Err(Kind::Limit { what: "bytes of an integer", .. })));
-        assert!(matches!(decimal(&"9".repeat(2049)), Err(Kind::Limit { what: "digits of an integer", .. })));
-        assert!(matches!(decimal("0x"), Err(Kind::BadArgument(_))));
+        let largest: BigInt = (BigInt::from(1) << 8191) - 1;
+        let larger: BigInt = &largest + 1;
+        for value in [largest, -&larger] {
+            assert_eq!(long(&value.to_signed_bytes_le()).as_ref(), Ok(&value));
+            assert_eq!(decimal(&value.to_string()).as_ref(), Ok(&value));
+        }
+        for refused in [long(&larger.to_signed_bytes_le()), decimal(&larger.to_string())] {
+            assert!(matches!(refused, Err(Kind::Limit { what: "bytes of an integer", .. })));
+        }
+        assert!(matches!(decimal(&"9".repeat(2561)), Err(Kind::Limit { what: "digits of an integer", .. })));
+        for text in ["0x", "1_0", "_1", "", "-"] {
+            assert!(matches!(decimal(text), Err(Kind::BadArgument(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_infinite_only_where_it_says_so() {
+        for (text, value) in [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("1e+16", 1e16)] {
+            assert_eq!(float(text), Ok(value));
+        }
+        assert_eq!(float("-1.7976931348623157e+308"), Ok(f64::MIN));
+        assert!(float("nan").is_ok_and(f64::is_nan));
+        for text in ["1e309", "-1e309", "", "1,5"] {
+            assert!(matches!(float(text), Err(Kind::BadArgument(_))), "{text}");
+        }
     }
 
     #[test]

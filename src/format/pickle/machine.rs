@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 
 use super::{
     Allow, Global, Graph, Node,
-    input::{Result, decimal, long, unescape},
+    input::{Result, decimal, float, long, unescape},
     opcode::{self as op, *},
     stack::{Machine, pairs, unexpected},
 };
@@ -93,8 +93,7 @@ impl Machine<'_> {
                 self.add(node)?;
             }
             FLOAT => {
-                let line = self.input.line()?;
-                let value = line.trim().parse().map_err(|_| Kind::BadArgument(excerpt(line)))?;
+                let value = float(self.input.line()?)?;
                 self.add(Node::Float(value))?;
             }
             BINFLOAT => {

@@ -12,6 +12,7 @@ mod input;
 mod machine;
 pub(super) mod numpy;
 mod opcode;
+mod path;
 mod stack;
 mod write;
 

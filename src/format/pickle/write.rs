@@ -9,7 +9,8 @@ const BATCH: usize = 1000;
 /// The protocols that a bundle holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// What `torch.save` writes and `torch.load(weights_only=True)` accepts.
+    /// What `torch.save` writes and `torch.load(weights_only=True)` accepts; no integer of more than 255 bytes
+    /// is accepted in any form.
     Two,
     /// What `dill.dump` writes: one frame, and everything that could be shared is remembered.
     Four,
@@ -119,13 +120,8 @@ impl Writer {
 
     fn bytes(&mut self, bytes: &[u8]) {
         match (self.protocol, u8::try_from(bytes.len()), u32::try_from(bytes.len())) {
-            // Protocol 2 has no bytes: Python makes them of a text with one character for each.
-            (Protocol::Two, ..) if bytes.is_empty() => {
-                self.global("__builtin__", "bytes");
-                self.body.push(EMPTY_TUPLE);
-                self.reduce();
-                return;
-            }
+            // Protocol 2 has no bytes: Python makes them of a text with one character for each. It writes none
+            // at all as a call of `bytes`, which `torch.load(weights_only=True)` refuses.
             (Protocol::Two, ..) => {
                 self.global("_codecs", "encode");
                 self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
@@ -298,6 +294,17 @@ mod tests {
         for length in [0, 1, 2, 999, 1000, 1001, 2001] {
             returns(&Value::List(vec![Value::None; length]));
             returns(&Value::Map((0..length).map(|key| (key.to_string(), Value::Bool(true))).collect()));
+        }
+    }
+
+    #[test]
+    fn bytes_in_protocol_2_are_the_one_call_that_torch_allows_for_them() {
+        let pickles: [(&[u8], &[u8]); 2] = [(b"", b"X\0\0\0\0"), (b"\xff", b"X\x02\0\0\0\xc3\xbf")];
+        for (bytes, text) in pickles {
+            let value = Value::Bytes(bytes.to_vec());
+            let expected = [b"\x80\x02c_codecs\nencode\n", text, b"X\x06\0\0\0latin1\x86R."].concat();
+            assert_eq!(write_value(&value, Protocol::Two), expected);
+            returns(&value);
         }
     }
 

@@ -1,0 +1,141 @@
+"""Random tensors and state dicts of PyTorch, in all the ways in which they can lie in their storages."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bundle_io import State, load_state, plain, state_facts
+from interop_values import random_text, random_value
+
+DTYPES = (
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.bool,
+    torch.complex64,
+    torch.complex128,
+)
+
+
+def random_tensor(rng: random.Random) -> Tensor:
+    """A dense tensor of any bits, NaNs with payloads included."""
+    dtype = rng.choice(DTYPES)
+    shape = [rng.choice((0, 1, 1, 2, 3, 4, 7)) for _ in range(rng.randrange(6))]
+    count = math.prod(shape)
+    if count == 0:
+        return torch.empty(shape, dtype=dtype)
+    if dtype == torch.bool:
+        return torch.tensor([rng.random() < 0.5 for _ in range(count)]).reshape(shape)
+    data = bytearray(rng.randbytes(count * dtype.itemsize))
+    return torch.frombuffer(data, dtype=dtype).clone().reshape(shape)
+
+
+def random_view(rng: random.Random, base: Tensor) -> Tensor:
+    """Another way to look at the storage of `base`."""
+    flat = base.reshape(-1)
+    kinds = ("same", "flat", "permuted", "sliced", "element", "expanded", "windows", "empty", "strided")
+    match rng.choice(kinds):
+        case "flat":
+            return flat
+        case "permuted":
+            return base.permute(rng.sample(range(base.dim()), base.dim()))
+        case "sliced":
+            start = rng.randrange(flat.numel() + 1)
+            return flat[start :: rng.randrange(1, 4)]
+        case "element" if flat.numel() > 0:
+            return flat[rng.randrange(flat.numel())]
+        case "expanded":
+            return base.unsqueeze(0).expand(rng.randrange(4), *base.shape)
+        case "windows" if flat.numel() > 2:
+            # Overlapping windows: the view has more elements than the storage.
+            return flat.unfold(0, 3, 1)
+        case "empty":
+            return flat[flat.numel() :]
+        case "strided" if flat.numel() > 0:
+            return random_strides(rng, flat)
+        case _:
+            return base
+
+
+def random_strides(rng: random.Random, flat: Tensor) -> Tensor:
+    """A view with any strides that stay inside; the stride of a dimension of one element may be anything."""
+    room = flat.numel() - 1
+    shape, strides = [], []
+    for _ in range(rng.randrange(4)):
+        side = rng.randrange(1, 4)
+        stride = rng.randrange(room // (side - 1) + 1) if side > 1 else rng.choice((0, 1, 5, 2**40))
+        room -= (side - 1) * stride
+        shape.append(side)
+        strides.append(stride)
+    return flat.as_strided(shape, strides, flat.storage_offset() + rng.randrange(room + 1))
+
+
+def random_state(rng: random.Random) -> State:
+    """Tensors under any names, some of them sharing storages, in one of the containers that people save."""
+    tensors: dict[str, Tensor] = {}
+    bases: list[Tensor] = []
+    for index in range(rng.randrange(14)):
+        if bases and rng.random() < 0.5:
+            tensor = random_view(rng, rng.choice(bases))
+        else:
+            bases.append(random_tensor(rng))
+            # Sometimes only a view of the storage is saved and never its whole.
+            tensor = bases[-1] if rng.random() < 0.7 else random_view(rng, bases[-1])
+        if rng.random() < 0.2 and (tensor.is_floating_point() or tensor.is_complex()):
+            tensor = torch.nn.Parameter(tensor) if rng.random() < 0.5 else tensor.detach().requires_grad_()
+        # The index keeps names apart. Names that are not numbered, such as `weight`, are in the fixtures.
+        tensors[f"{random_text(rng)}{index}"] = tensor
+    container = rng.choice(("module", "module", "ordered", "dict"))
+    if container == "dict":
+        return tensors
+    state = OrderedDict(tensors)
+    if container == "module":
+        # As nn.Module.state_dict leaves it: an attribute on the dict, which the pickle sets in a step of its own.
+        state._metadata = OrderedDict({"": {"version": 1}, "layer": {"version": 2}})
+    return state
+
+
+def random_sentinel(rng: random.Random) -> State:
+    values = {f"key {random_text(rng)}": random_value(rng, foreign=False) for _ in range(rng.randrange(4))}
+    return {"_sentinel": random_text(rng), **values}
+
+
+def state_lines(folder: Path, seed: int, count: int) -> Iterator[str]:
+    """Saves random states as `<index>.pth`: for each a line with what is in it."""
+    rng = random.Random(seed)
+    for index in range(count):
+        state = random_sentinel(rng) if rng.random() < 0.1 else random_state(rng)
+        # torch.save writes protocol 2 unless it is told to write another one.
+        torch.save(state, folder / f"{index}.pth", pickle_protocol=rng.choice((2, 2, 2, 3, 4, 5)))
+        yield json.dumps(plain(state_facts(state)), allow_nan=False)
+
+
+def loaded_state_lines(folder: Path, count: int) -> Iterator[str]:
+    """What PyTorch finds in `<index>.pth`, one a line."""
+    for index in range(count):
+        state = load_state((folder / f"{index}.pth").read_bytes())
+        yield json.dumps(plain(state_facts(state)), allow_nan=False)
+
+
+def save_refused(folder: Path) -> None:
+    """Saves what PyTorch can read and a bundle does not hold, each under its name."""
+    tensor = torch.tensor([1 + 2j, 3 - 1j])
+    legacy = {"a": tensor.real.clone()}
+    torch.save(legacy, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    # Both are views that PyTorch has not carried out: what is on disk are the elements of `tensor`.
+    torch.save({"a": tensor.conj()}, folder / "conj.pth")
+    torch.save({"a": tensor.conj().imag}, folder / "neg.pth")

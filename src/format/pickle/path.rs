@@ -1,0 +1,145 @@
+//! Paths of `pathlib`, from what their pickles hold.
+//!
+//! Up to Python 3.12 that is the parts of a path. From 3.13 on it is the segments that it was made of, as they
+//! were given: joining and tidying them is left to whoever reads.
+
+/// The text that `str` gives for a path of these segments; the separator tells POSIX from Windows.
+pub(super) fn text(separator: char, segments: &[&str]) -> String {
+    let path = if separator == '/' { posix(segments) } else { windows(segments) };
+    if path.is_empty() { ".".to_owned() } else { path }
+}
+
+fn posix(segments: &[&str]) -> String {
+    let mut path = String::new();
+    for segment in segments {
+        if segment.starts_with('/') {
+            path.clear();
+        } else if !path.is_empty() && !path.ends_with('/') {
+            path.push('/');
+        }
+        path.push_str(segment);
+    }
+    let tail = path.trim_start_matches('/');
+    // POSIX lets two slashes mean something of their own, and three not.
+    let root = match path.len() - tail.len() {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    [root, &parts(tail, '/').join("/")].concat()
+}
+
+fn windows(segments: &[&str]) -> String {
+    let path = joined(segments);
+    let (drive, root, tail) = split(&path);
+    let names: Vec<&str> = drive.split('\\').collect();
+    // The root of a share is there whether it is written or not.
+    let is_share = match names.as_slice() {
+        _ if drive.ends_with('\\') => false,
+        ["", "", server, _] => !["", "?", ".", "?."].contains(server),
+        names => names.len() == 6,
+    };
+    let root = if is_share { "\\" } else { root };
+    let mut parts = parts(tail, '\\');
+    if drive.is_empty() && root.is_empty() && parts.first().is_some_and(|first| !split(first).0.is_empty()) {
+        // What would be a drive at the start is none here.
+        parts.insert(0, ".");
+    }
+    [drive, root, &parts.join("\\")].concat()
+}
+
+/// The segments one after the other, as `ntpath.join` puts them.
+fn joined(segments: &[&str]) -> String {
+    let (mut drive, mut root, mut tail) = (String::new(), "", String::new());
+    for segment in segments {
+        let segment = segment.replace('/', "\\");
+        let (new_drive, new_root, new_tail) = split(&segment);
+        let elsewhere = !new_drive.is_empty() && new_drive.to_lowercase() != drive.to_lowercase();
+        if !new_drive.is_empty() {
+            drive = new_drive.to_owned();
+        }
+        if elsewhere || !new_root.is_empty() {
+            (root, tail) = (if new_root.is_empty() { "" } else { "\\" }, String::new());
+        } else if !tail.is_empty() && !tail.ends_with('\\') {
+            tail.push('\\');
+        }
+        tail.push_str(new_tail);
+    }
+    let is_letter = drive.is_empty() || drive.ends_with([':', '\\']);
+    if root.is_empty() && !tail.is_empty() && !is_letter {
+        root = "\\";
+    }
+    [drive.as_str(), root, &tail].concat()
+}
+
+/// Drive, root and the rest of a Windows path, as `ntpath.splitroot` cuts it.
+fn split(path: &str) -> (&str, &str, &str) {
+    let cut = |drive: usize, root: usize| {
+        let (drive, rest) = path.split_at_checked(drive).unwrap_or((path, ""));
+        let (root, tail) = rest.split_at_checked(root).unwrap_or((rest, ""));
+        (drive, root, tail)
+    };
+    let next = |from: usize| path.get(from..).and_then(|rest| rest.find('\\')).map(|at| from + at);
+    let mut chars = path.chars();
+    match (chars.next(), chars.next()) {
+        (Some('\\'), Some('\\')) => {
+            // A share, `\\server\name`, or a device, `\\.\name`; the prefix is there for long names.
+            let prefix = path.get(..8).filter(|prefix| prefix.eq_ignore_ascii_case("\\\\?\\UNC\\"));
+            let name = next(prefix.map_or(2, str::len)).and_then(|server| next(server + 1));
+            cut(name.unwrap_or(path.len()), 1)
+        }
+        (Some('\\'), _) => cut(0, 1),
+        (Some(letter), Some(':')) => {
+            let drive = letter.len_utf8() + 1;
+            cut(drive, usize::from(path.get(drive..).is_some_and(|rest| rest.starts_with('\\'))))
+        }
+        _ => cut(0, 0),
+    }
+}
+
+/// The names between separators, without those that lead nowhere.
+fn parts(tail: &str, separator: char) -> Vec<&str> {
+    tail.split(separator).filter(|part| !part.is_empty() && *part != ".").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// What Python 3.11 and 3.13 pickle for the same paths, and what `str` gives in both.
+    #[rstest]
+    #[case(&["a", "b", "c", "..", "d"], &["a//b/./c/../d/"], "a/b/c/../d")]
+    #[case(&["/", "b", "c"], &["a", "/b", "c/"], "/b/c")]
+    #[case(&["a"], &["", "a"], "a")]
+    #[case(&[], &["."], ".")]
+    #[case(&["//", "a", "b"], &["//a/b"], "//a/b")]
+    #[case(&["/", "a"], &["///a"], "/a")]
+    fn a_posix_path_is_read_from_its_parts_and_from_its_segments(
+        #[case] parts: &[&str],
+        #[case] segments: &[&str],
+        #[case] path: &str,
+    ) {
+        assert_eq!((text('/', parts).as_str(), text('/', segments).as_str()), (path, path));
+    }
+
+    #[rstest]
+    #[case(&["c:", "a"], &["c:a"], "c:a")]
+    #[case(&["a", "b", "c"], &["a/b", "c"], "a\\b\\c")]
+    #[case(&["c:\\", "b"], &["c:/a", "/b"], "c:\\b")]
+    #[case(&["c:\\", "a", "b"], &["C:/a", "c:b"], "c:\\a\\b")]
+    #[case(&["d:", "b"], &["c:/a", "d:b"], "d:b")]
+    #[case(&["\\\\h\\s\\", "x"], &["//h/s/x"], "\\\\h\\s\\x")]
+    #[case(&["\\\\h\\s\\"], &["//h/s"], "\\\\h\\s\\")]
+    #[case(&["\\\\?\\UNC\\h\\s\\", "x"], &["//?/UNC/h/s", "x"], "\\\\?\\UNC\\h\\s\\x")]
+    #[case(&["é:", "é"], &["é:é"], "é:é")]
+    #[case(&[".\\c:x"], &["./c:x"], ".\\c:x")]
+    fn a_windows_path_is_read_from_its_parts_and_from_its_segments(
+        #[case] parts: &[&str],
+        #[case] segments: &[&str],
+        #[case] path: &str,
+    ) {
+        assert_eq!((text('\\', parts).as_str(), text('\\', segments).as_str()), (path, path));
+    }
+}
