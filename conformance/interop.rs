@@ -9,6 +9,8 @@ mod interop_tensors;
 #[path = "support/interop_values.rs"]
 mod interop_values;
 mod support;
+#[path = "support/traps.rs"]
+mod traps;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +25,10 @@ use bundleproof::{
         answer::models_value,
         operation::{ConfigKind, ConfigRequest, CreateModels, SaveTorchBundle},
     },
-    format::{read_bundle, write_bundle},
+    format::{
+        pickle::{self, Allow},
+        read_bundle, write_bundle,
+    },
     implementation::{Implementation as _, Reference, World},
 };
 use indexmap::IndexMap;
@@ -32,6 +37,7 @@ use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
+use traps::Trap;
 
 /// How many random bundles go each way. Starting PyTorch takes most of the time of each.
 const BUNDLES: u8 = 6;
@@ -48,6 +54,9 @@ fn main() -> ExitCode {
         trials.push(python.trial(format!("pytorch_reads_what_we_wrote::{seed}"), move |it| writes(it, seed)));
     }
     trials.push(python.trial("pytorch_reads_what_the_reference_saved", reference));
+    for trap in traps::TRAPS {
+        trials.push(python.trial(format!("python_executes::{}", trap.name), |it| executes(it, trap)));
+    }
     trials.extend(interop_values::trials(&python));
     trials.extend(interop_tensors::trials(&python));
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -131,6 +140,21 @@ fn reference(python: &Python) -> Result<(), Failed> {
         return Err(format!("the reference made {}, PyTorch found {said}", models_value(&models)).into());
     }
     Ok(())
+}
+
+/// What Python executes is refused here, by name. A trap that Python does not fall into would prove nothing; whether
+/// its load fails afterwards does not matter.
+fn executes(python: &Python, trap: &Trap) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("trap"), trap.pickle)?;
+    let mut load = Command::new(python.0.as_deref().ok_or("there is no Python")?);
+    load.args(["-c", "import pickle; pickle.load(open('trap', 'rb'))"]).current_dir(directory.path());
+    let said = load.output()?;
+    if !directory.path().join("executed").exists() {
+        return Err(format!("nothing was executed: {}", String::from_utf8_lossy(&said.stderr)).into());
+    }
+    let refused = pickle::read(trap.pickle, Allow::VALUES).err().ok_or("it is read")?.to_string();
+    if refused.contains(trap.opcode) && refused.contains(trap.global) { Ok(()) } else { Err(refused.into()) }
 }
 
 /// Holds what Python says is in a bundle against what we have, version, models and snapshots.
