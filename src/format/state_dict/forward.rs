@@ -161,7 +161,9 @@ impl<R: Read> Pass<R> {
         let mut data = Vec::new();
         loop {
             let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
-            self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
+            let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
+            // At the end of the stream there is nothing to read, however often it is tried.
+            (read > 0).then_some(())?;
             if !data.ends_with(b"PK\x07\x08") {
                 continue;
             }
@@ -308,6 +310,15 @@ mod tests {
         let mut changed = file.clone();
         changed[element] ^= 1;
         assert_eq!(streamed(&changed), None);
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_does_not_count_wherever_it_ends() {
+        // PyTorch writes sizes after the data, so that their end must be looked for.
+        let file = of_pytorch("sentinel");
+        for length in 0..file.len() {
+            assert_eq!(streamed(&file[..length]), None, "{length}");
+        }
     }
 
     #[test]
