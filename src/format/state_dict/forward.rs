@@ -159,6 +159,8 @@ impl<R: Read> Pass<R> {
     /// The bytes before the record that has their checksum and their number, which is kept too.
     fn up_to_descriptor(&mut self) -> Option<Vec<u8>> {
         let mut data = Vec::new();
+        // Of the data up to `hashed`: what only looks like a record must not cost all of them again.
+        let (mut checksum, mut hashed) = (crc32fast::Hasher::new(), 0);
         loop {
             let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
             let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
@@ -170,9 +172,12 @@ impl<R: Read> Pass<R> {
             let before = data.len() - 4;
             self.reader.by_ref().take(DESCRIPTOR_BYTES as u64 - 4).read_to_end(&mut data).ok()?;
             let record = data.get(before..)?;
-            if number(record, 8, 4) == before as u64
-                && number(record, 4, 4) == u64::from(crc32fast::hash(data.get(..before)?))
-            {
+            if number(record, 8, 4) != before as u64 {
+                continue;
+            }
+            checksum.update(data.get(hashed..before)?);
+            hashed = before;
+            if number(record, 4, 4) == u64::from(checksum.clone().finalize()) {
                 self.kept.keep(&data);
                 data.truncate(before);
                 return Some(data);
@@ -248,7 +253,7 @@ mod tests {
 
     use std::{
         fs,
-        io::Cursor,
+        io::{Cursor, Write as _},
         path::{Path, PathBuf},
     };
 
@@ -319,6 +324,25 @@ mod tests {
         for length in 0..file.len() {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }
+    }
+
+    #[test]
+    fn what_only_looks_like_the_end_of_an_entry_is_not_read_again_and_again() {
+        // Records that say how many bytes stand before them, as the true one does.
+        let mut decoys = Vec::new();
+        while decoys.len() < 1 << 20 {
+            let before = decoys.len() as u32;
+            decoys.extend([&b"PK\x07\x08...."[..], &before.to_le_bytes(), &before.to_le_bytes()].concat());
+        }
+        let mut zip = zip::ZipWriter::new_stream(Vec::new());
+        let stored = zip::write::SimpleFileOptions::default();
+        let stored = stored.compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in [("m/decoys", decoys.as_slice()), ("m/data.pkl", b"}.")] {
+            zip.start_file(name, stored).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        let file = zip.finish().unwrap().into_inner();
+        assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
     }
 
     #[test]
