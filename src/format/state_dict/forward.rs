@@ -212,6 +212,7 @@ impl<R: Read> Pass<R> {
         if header.bytes.is_none() {
             self.keep(DESCRIPTOR_BYTES)?;
         }
+        show.end(&header.name);
         self.spans.push(Span { name: header.name, start, bytes, crc32: checksum.finalize() });
         Some(())
     }
@@ -262,7 +263,7 @@ mod tests {
     use super::*;
     use crate::{
         contract::{Dtype, ModelState, StateDict, Tensor},
-        format::state_dict::{Storages, read, write},
+        format::state_dict::{NetworkOutline, Storages, read, write},
     };
 
     /// The `model.pth` that PyTorch wrote into a fixture.
@@ -324,6 +325,30 @@ mod tests {
         for length in 0..file.len() {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }
+    }
+
+    #[test]
+    fn a_storage_that_is_in_the_stream_twice_is_shown_once() {
+        /// Stops the test when something is shown again.
+        struct Once(u64);
+        impl Elements for Once {
+            fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
+                Ok(())
+            }
+            fn piece(&mut self, _: usize, offset: u64, bytes: &[u8]) -> Result<(), FormatError> {
+                assert_eq!(std::mem::replace(&mut self.0, offset + bytes.len() as u64), offset);
+                Ok(())
+            }
+        }
+        let tensor = Tensor::new(Dtype::Uint8, vec![4], b"here".to_vec()).unwrap();
+        let mut file = Cursor::new(Vec::new());
+        write(&ModelState::Network(StateDict::from_iter([("a".to_owned(), tensor)])), &mut file).unwrap();
+        let file = file.into_inner();
+        // The entry with its header, as it stands before the next one.
+        let header = |name: &[u8]| file.windows(name.len()).position(|at| at == name).unwrap() - 30;
+        let (storage, next) = (header(b"archive/data/0"), header(b"archive/version"));
+        let twice = [&file[..next], &file[storage..]].concat();
+        assert!(forward(twice.as_slice(), twice.len() as u64, &mut Once(0)).unwrap().is_none());
     }
 
     #[test]
