@@ -36,7 +36,8 @@ pub const MAX_PICKLE_NODES: u64 = 1 << 20;
 /// Bytes of one integer of a pickle, which is some 2,400 digits; Python prints no more than 4,300.
 pub const MAX_INTEGER_BYTES: u64 = 1024;
 
-/// Bytes of text in a value taken from a pickle, each shared text counted where it comes back: 64 MiB.
+/// Bytes of text in a value taken from a pickle, each shared text counted where it comes back: 64 MiB. Bytes
+/// and integers beyond 64 bits count as text.
 pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
 
 /// Containers inside one another in a value taken from a pickle.

@@ -61,7 +61,10 @@ impl Tree<'_> {
             Node::None => Ok(Value::None),
             Node::Bool(value) => Ok(Value::Bool(*value)),
             Node::Int(value) => Ok(Value::Int(*value)),
-            Node::BigInt(value) => Ok(Value::BigInt(value.clone())),
+            Node::BigInt(value) => {
+                self.count_bytes(usize::try_from(value.bits().div_ceil(8)).unwrap_or(usize::MAX))?;
+                Ok(Value::BigInt(value.clone()))
+            }
             Node::Float(value) => Ok(Value::Float(*value)),
             Node::Text(text) => self.text(text).map(Value::Text),
             Node::Bytes(bytes) => {
@@ -247,6 +250,18 @@ mod tests {
         let bomb = |times| value(&[b"(", &text[..], &b"h\0".repeat(times), b"l."].concat());
         assert!(bomb(63).is_ok());
         assert!(matches!(bomb(64).unwrap_err().kind, Kind::Limit { what: "bytes of text in a value", .. }));
+    }
+
+    #[test]
+    fn a_shared_integer_does_not_expand_without_bound() {
+        // Python's `int` has no fixed size, so that it is counted like text.
+        let integer = [&b"\x8b\0\x04\0\0"[..], &[0x7f; 1 << 10], b"q\0"].concat();
+        let bomb = |times| value(&[b"(", &integer[..], &b"h\0".repeat(times), b"l."].concat());
+        assert!(bomb((1 << 16) - 1).is_ok());
+        assert!(matches!(
+            bomb(1 << 16).unwrap_err().kind,
+            Kind::Limit { what: "bytes of text in a value", .. }
+        ));
     }
 
     #[test]
