@@ -40,17 +40,25 @@ const READ_BYTES: u64 = 4 << 20;
 /// A pickle is read, or refused at a place inside it; a value that comes out of it comes back when it is
 /// written.
 pub(crate) fn pickle(bytes: &[u8]) {
-    let mut values = [Allow::VALUES, Allow::STATE_DICT].into_iter().filter_map(|allow| {
+    let value = |allow| {
         let graph = pickle::read(bytes, allow)
             .inspect_err(|refusal| is_refused_inside(refusal, bytes.len() as u64))
             .ok()?;
         graph.to_value(graph.root()).inspect_err(is_refused).ok()
-    });
-    let Some(value) = values.next() else { return };
-    if let Some(other) = values.next() {
-        assert_eq!(value, other, "a value does not depend on what else would have been allowed");
+    };
+    // One at a time, so that only small values are ever in memory twice.
+    let first = value(Allow::VALUES);
+    let first = match first {
+        Some(first) if !is_small_size(size_of_value(&first)) => return,
+        first => first,
+    };
+    let other = value(Allow::STATE_DICT);
+    if let (Some(first), Some(other)) = (&first, &other) {
+        assert_eq!(first, other, "a value depends on what else is allowed");
     }
-    value_comes_back(&value);
+    if let Some(value) = first.or(other) {
+        value_comes_back(&value);
+    }
 }
 
 /// A `model.pth` is read whole, shown piece by piece, and read out of a bundle, there stored and deflated: all
@@ -198,7 +206,7 @@ fn size_of_map(map: &Map) -> (u64, u64) {
 }
 
 fn is_small_size((objects, bytes): (u64, u64)) -> bool {
-    assert!(objects <= limits::MAX_PICKLE_NODES, "a value of {objects} objects");
+    assert!(objects <= limits::MAX_VALUE_NODES, "a value of {objects} objects");
     assert!(bytes <= limits::MAX_VALUE_TEXT_BYTES, "a value of {bytes} bytes");
     objects <= WRITTEN_OBJECTS && bytes <= WRITTEN_BYTES
 }

@@ -9,7 +9,7 @@ use crate::{
     format::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
-        limits::{MAX_PICKLE_DEPTH, MAX_PICKLE_NODES, MAX_VALUE_TEXT_BYTES},
+        limits::{MAX_PICKLE_DEPTH, MAX_VALUE_NODES, MAX_VALUE_TEXT_BYTES},
     },
 };
 
@@ -23,7 +23,7 @@ impl Graph {
     /// # Errors
     /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
     /// a key that is not text and a type that has no value; `unsafe` for a tree of more than
-    /// [`MAX_PICKLE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
+    /// [`MAX_VALUE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
     pub fn to_value(&self, id: Id) -> Result<Value> {
         Tree { graph: self, open: Vec::new(), nodes: 0, text_bytes: 0 }.value(id)
     }
@@ -85,7 +85,7 @@ impl Tree<'_> {
 
     fn count(&mut self) -> Result<()> {
         self.nodes += 1;
-        Ok(within("objects in a value", self.nodes, MAX_PICKLE_NODES)?)
+        Ok(within("objects in a value", self.nodes, MAX_VALUE_NODES)?)
     }
 
     fn text(&mut self, text: &str) -> Result<String> {
@@ -233,15 +233,20 @@ mod tests {
 
     #[test]
     fn sharing_does_not_expand_without_bound() {
-        // Each level holds the one below it ten times.
-        let mut bomb = b"]q\0".to_vec();
-        for level in 0..9u8 {
-            bomb.extend([b'0', b'(']);
-            bomb.extend([b'h', level].repeat(10));
-            bomb.extend([b'l', b'q', level + 1]);
+        // Each level holds the one below it twice.
+        let doubled = |levels: u8| {
+            let mut bomb = b"]q\0".to_vec();
+            for level in 0..levels {
+                bomb.extend([b'0', b'(', b'h', level, b'h', level, b'l', b'q', level + 1]);
+            }
+            bomb.push(b'.');
+            value(&bomb)
+        };
+        assert!(doubled(16).is_ok(), "2^17 - 1 lists");
+        for levels in [17, 60] {
+            let kind = doubled(levels).unwrap_err().kind;
+            assert!(matches!(kind, Kind::Limit { what: "objects in a value", .. }), "{kind}");
         }
-        bomb.push(b'.');
-        assert!(matches!(value(&bomb).unwrap_err().kind, Kind::Limit { what: "objects in a value", .. }));
     }
 
     #[test]
