@@ -44,6 +44,9 @@ pub const MAX_VALUE_NODES: u64 = 1 << 17;
 /// and integers beyond 64 bits count as text.
 pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
 
+/// Bytes that the sets in a value may print, to sort their items: 16 MiB. A set inside another one is printed again.
+pub const MAX_PRINTED_BYTES: u64 = 16 << 20;
+
 /// Containers inside one another in a value taken from a pickle.
 pub const MAX_PICKLE_DEPTH: u64 = 64;
 
