@@ -12,7 +12,7 @@ use std::{
 use bundleproof::{
     contract::{
         Bundle, BundledModel, Dtype, MANIFEST_ENTRY, Map, ModelState, Params, RefusalKind, SCALING_ENTRY,
-        StateDict, Tensor, VERSION, Value, model_entry, params_entry,
+        StateDict, Tensor, VERSION, Value, model_entry,
     },
     format::{
         Archive, BundleReader, FormatError, FormatErrorKind, limits,
@@ -64,10 +64,15 @@ pub(crate) fn pickle(bytes: &[u8]) {
 /// A `model.pth` is read whole, shown piece by piece, and read out of a bundle, there stored and deflated: all
 /// of these agree. What is read comes back when it is written.
 ///
-/// The first byte says whether the rest is the file ([`RAW`]) or the pickle of a good one ([`torch_file`]).
+/// The first byte says whether the rest is the file ([`RAW`]), the pickle of a good one ([`torch_file`]) or changes
+/// to a good one ([`patched`]).
 pub(crate) fn state_dict(input: &[u8]) {
     let Some((how, rest)) = input.split_first() else { return };
-    let file = if how & RAW != 0 { rest.to_vec() } else { torch_file(*how, rest) };
+    let file = match how {
+        &RAW => rest.to_vec(),
+        how if how & RAW == 0 => torch_file(*how, rest),
+        how => patched(&torch_file(*how, TENSOR), rest),
+    };
 
     let state = state_dict::read(Cursor::new(&file)).inspect_err(is_refused);
     let mut shown = Shown::default();
@@ -114,13 +119,15 @@ pub(crate) fn state_dict(input: &[u8]) {
 /// An archive that is accepted has plain relative names, each once, and entries that are what they announce.
 /// The bundle that it may be is read part by part as it is whole, and comes back when it is written.
 ///
-/// The first byte says which of the good archives the rest is a list of changes to, or that the rest is the
-/// archive itself ([`patched`]).
+/// The first byte says which of the good archives the rest is a list of changes to ([`patched`]), which pickle of
+/// a good bundle it is ([`bundle_around`]), or that it is the archive itself.
 pub(crate) fn archive(input: &[u8]) {
     let Some((how, rest)) = input.split_first() else { return };
-    let file = match BASES.get(usize::from(*how)) {
-        Some(base) => patched(base, rest),
-        None => rest.to_vec(),
+    let how = usize::from(*how);
+    let file = match (BASES.get(how), PICKLES.get(how.wrapping_sub(BASES.len()))) {
+        (Some(base), _) => patched(base, rest),
+        (_, Some(entry)) => bundle_around(entry, rest),
+        (None, None) => rest.to_vec(),
     };
     let mut archive = match Archive::new(Cursor::new(&file)) {
         Ok(archive) => archive,
@@ -389,9 +396,13 @@ fn torch_file(how: u8, pickle: &[u8]) -> Vec<u8> {
     zip(&entries, has(DESCRIPTORS), has(END_64))
 }
 
-/// Good archives, for [`patched`]: one as it is written here, one deflated, and one as PyTorch writes its
-/// files.
-static BASES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+/// A pickle of one tensor in a storage of [`torch_file`].
+const TENSOR: &[u8] =
+    b"}Va\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nShortStorage\nV4\nVcpu\nI4\ntQ\
+    I0\n(I4\nt(I1\ntI00\nNtRs.";
+
+/// The entries of a good bundle, with one that only some writers add.
+static PARTS: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     let tensor = |dtype: Dtype, shape: &[usize], bytes: usize| {
         Tensor::new(dtype, shape.to_vec(), vec![0x3f; bytes]).expect("as many bytes as the shape has")
     };
@@ -411,7 +422,7 @@ static BASES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     };
     let mut file = Cursor::new(Vec::new());
     write_bundle(&bundle, &mut file).expect("memory can be written to");
-    let mut archive = Archive::new(file.clone()).expect("what was written is an archive");
+    let mut archive = Archive::new(file).expect("what was written is an archive");
     let names: Vec<String> = archive.names().map(str::to_owned).collect();
     let read = |name: String| {
         let bytes = archive.read(&name, READ_BYTES).expect("what was written can be read");
@@ -419,13 +430,38 @@ static BASES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     };
     let mut parts: Vec<(String, Vec<u8>)> = names.into_iter().map(read).collect();
     parts.push((SCALING_ENTRY.to_owned(), torch_file(DESCRIPTORS, b"}.")));
-    let packed = |deflated, followed| {
-        let entry = |(name, bytes)| Entry { name, bytes, deflated };
-        let parts = parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        zip(&parts.map(entry).collect::<Vec<_>>(), followed, followed)
-    };
-    [file.into_inner(), packed(true, false), packed(false, true)]
+    parts
 });
+
+fn bundle_of<'p>(
+    parts: impl Iterator<Item = (&'p str, &'p [u8])>,
+    deflated: bool,
+    as_torch: bool,
+) -> Vec<u8> {
+    let entries: Vec<Entry<'_>> = parts.map(|(name, bytes)| Entry { name, bytes, deflated }).collect();
+    zip(&entries, as_torch, as_torch)
+}
+
+/// Good archives, for [`patched`]: one stored, one deflated, and one as PyTorch writes its own files.
+static BASES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+    [(false, false), (true, false), (false, true)].map(|(deflated, as_torch)| {
+        let parts = PARTS.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        bundle_of(parts, deflated, as_torch)
+    })
+});
+
+/// The entries that [`bundle_around`] is for.
+const PICKLES: [&str; 3] = [MANIFEST_ENTRY, "m/params.dill", SCALING_ENTRY];
+
+/// A good bundle but for one of its pickles.
+fn bundle_around(entry: &str, pickle: &[u8]) -> Vec<u8> {
+    let scaling = if entry == SCALING_ENTRY { torch_file(0, pickle) } else { Vec::new() };
+    let own = if entry == SCALING_ENTRY { scaling.as_slice() } else { pickle };
+    let part = |(name, bytes): &'static (String, Vec<u8>)| {
+        (name.as_str(), if name == entry { own } else { bytes.as_slice() })
+    };
+    bundle_of(PARTS.iter().map(part), false, false)
+}
 
 /// The archive with some of its bytes replaced: three bytes of the input are a place and a byte for it.
 fn patched(base: &[u8], changes: &[u8]) -> Vec<u8> {
@@ -447,11 +483,17 @@ pub(crate) fn good_archives_are_read() {
         assert_eq!(reader.read().expect("a good bundle").models.len(), 2);
         let names: Vec<String> = reader.archive().names().map(str::to_owned).collect();
         assert_eq!(names.first().map(String::as_str), Some(MANIFEST_ENTRY));
-        assert!(names.contains(&params_entry("m")));
+        assert!(PICKLES.iter().all(|pickle| names.iter().any(|name| name == pickle)));
     }
-    let tensor = b"}Va\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nShortStorage\nV4\nVcpu\nI4\ntQI0\n(I4\nt(I1\ntI00\nNtRs.";
+    for entry in PICKLES {
+        let mut reader = BundleReader::new(Cursor::new(bundle_around(entry, b"cos\nsystem\n.")));
+        let reader = reader.as_mut().expect("a good archive");
+        let refused =
+            [reader.manifest().is_err(), reader.params("m").is_err(), reader.scaling_metadata().is_err()];
+        assert_eq!(refused, PICKLES.map(|pickle| pickle == entry));
+    }
     for how in (0..=u8::MAX).filter(|how| how & RAW == 0) {
-        let state = state_dict::read(Cursor::new(torch_file(how, tensor))).expect("a good file");
+        let state = state_dict::read(Cursor::new(torch_file(how, TENSOR))).expect("a good file");
         assert!(matches!(state, ModelState::Network(tensors) if tensors.len() == 1), "{how:#b}");
     }
 }
