@@ -221,9 +221,11 @@ impl FormatError {
         self
     }
 
-    /// The same, under this subscript of an outer value.
+    /// The same, under this subscript of an outer value. What is deep inside is cut off, so that the message
+    /// does not grow with the depth.
     pub fn under(mut self, subscript: impl fmt::Display) -> Self {
-        self.place.subscript = Some(format!("{subscript}{}", self.place.subscript.unwrap_or_default()));
+        let whole = format!("{subscript}{}", self.place.subscript.unwrap_or_default());
+        self.place.subscript = Some(cut(&whole, MAX_SUBSCRIPT_CHARS));
         self
     }
 }
@@ -281,9 +283,19 @@ impl From<FormatError> for Refusal {
     }
 }
 
-/// Text of the input as a message quotes it: its first 200 characters.
+/// Characters of text of the input that a message quotes.
+const MAX_EXCERPT_CHARS: usize = 200;
+
+/// Characters of a subscript that a message has.
+const MAX_SUBSCRIPT_CHARS: usize = 1000;
+
+/// Text of the input as a message quotes it: its first characters.
 pub(super) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(200) {
+    cut(text, MAX_EXCERPT_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -310,6 +322,15 @@ mod tests {
             "w.zip: \"m/model.pth!archive/data.pkl\": GLOBAL at byte 12: ['b']['a']: \
              the global os.system is not allowed"
         );
+    }
+
+    #[test]
+    fn a_message_does_not_grow_with_the_depth_of_what_it_is_about() {
+        let error = FormatError::from(FormatErrorKind::NoMark).under("['inner']");
+        let error = (0..1000).fold(error, |error, level| error.under(format_args!("[{level}]")));
+        let subscript = error.place.subscript.as_deref().unwrap_or_default();
+        assert!(subscript.starts_with("[999][998]") && subscript.ends_with("..."), "{subscript}");
+        assert_eq!(subscript.chars().count(), MAX_SUBSCRIPT_CHARS + 3);
     }
 
     #[test]

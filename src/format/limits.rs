@@ -36,8 +36,16 @@ pub const MAX_PICKLE_NODES: u64 = 1 << 20;
 /// Bytes of one integer of a pickle, which is some 2,400 digits; Python prints no more than 4,300.
 pub const MAX_INTEGER_BYTES: u64 = 1024;
 
-/// Bytes of text in a value taken from a pickle, each shared text counted where it comes back: 64 MiB.
+/// Objects in a value taken from a pickle, each shared object counted where it comes back. A container takes
+/// some 400 bytes, so that all of them together take no more memory than text may.
+pub const MAX_VALUE_NODES: u64 = 1 << 17;
+
+/// Bytes of text in a value taken from a pickle, each shared text counted where it comes back: 64 MiB. Bytes
+/// and integers beyond 64 bits count as text.
 pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
+
+/// Bytes that the sets in a value may print, to sort their items: 16 MiB. A set inside another one is printed again.
+pub const MAX_PRINTED_BYTES: u64 = 16 << 20;
 
 /// Containers inside one another in a value taken from a pickle.
 pub const MAX_PICKLE_DEPTH: u64 = 64;

@@ -32,9 +32,10 @@ impl View {
             let what = format!("offset {offset}, shape {shape:?} and strides {strides:?}");
             Kind::Storage(format!("{what} reach outside the {storage} elements of the storage"))
         };
-        let elements = if shape.contains(&0) {
-            0
-        } else {
+        // In this order, as PyTorch multiplies: a 0 at the end does not help a product that no number holds.
+        let product = |all: usize, side: &usize| all.checked_mul(*side);
+        let elements = shape.iter().try_fold(1, product).ok_or_else(outside)?;
+        if elements > 0 {
             let step = |last: usize, (side, stride): (&usize, &usize)| {
                 last.checked_add(side.checked_sub(1)?.checked_mul(*stride)?)
             };
@@ -42,9 +43,7 @@ impl View {
             if last >= storage {
                 return Err(outside());
             }
-            let product = |all: usize, side: &usize| all.checked_mul(*side);
-            shape.iter().try_fold(1, product).ok_or_else(outside)?
-        };
+        }
         Ok(Self { offset, shape, strides, elements })
     }
 
@@ -145,6 +144,8 @@ mod tests {
         assert!(refused(0, &[2, 2], &[usize::MAX, usize::MAX]));
         assert!(refused(0, &[usize::MAX, 2], &[0, 0]));
         assert!(refused(0, &[2], &[1, 1]));
+        assert!(refused(0, &[usize::MAX, 2, 0], &[1, 1, 1]));
+        assert!(!refused(0, &[0, usize::MAX, 2], &[1, 1, 1]));
     }
 
     #[test]

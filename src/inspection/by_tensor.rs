@@ -66,7 +66,9 @@ impl<T: TensorElements, W: Fn(usize) -> bool> Elements for ByTensor<T, W> {
         self.to.begin(network.tensors.len());
         let route = |storage: &StorageOutline| Route::new(storage.bytes(), storage.dtype);
         self.routes = network.storages.iter().map(route).collect();
-        for (index, tensor) in network.tensors.values().enumerate() {
+        // The offset of an empty tensor says nothing, and need not be a place in the storage.
+        let shown = network.tensors.values().enumerate().filter(|(_, tensor)| tensor.elements() > 0);
+        for (index, tensor) in shown {
             let Some(route) = self.routes.get_mut(tensor.storage) else { continue };
             let size = tensor.dtype.size() as u64;
             match tensor.view.row() {
@@ -111,7 +113,7 @@ impl<T: TensorElements, W: Fn(usize) -> bool> Elements for ByTensor<T, W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
 
     use super::*;
     use crate::{
@@ -152,6 +154,22 @@ mod tests {
             assert!(tensor.data() == shown, "{name}");
             assert_eq!(dtype.unwrap_or(tensor.dtype()), tensor.dtype(), "{name}");
         }
+    }
+
+    #[test]
+    fn an_empty_tensor_may_begin_anywhere() {
+        // PyTorch leaves the offset of an empty slice where it was cut, and a stranger writes any number there.
+        let pickle = "}Va\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nDoubleStorage\nV0\nVcpu\nI0\n\
+            tQL9223372036854775807L\n(I0\nt(I1\ntI00\nNtRs.";
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in [("m/data.pkl", pickle), ("m/data/0", "")] {
+            let stored = zip::write::SimpleFileOptions::default();
+            zip.start_file(name, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
+            zip.write_all(bytes.as_bytes()).unwrap();
+        }
+        let mut by_tensor = ByTensor::new(Shown::default(), |_| true);
+        scan(zip.finish().unwrap(), &mut by_tensor).unwrap();
+        assert_eq!(by_tensor.to.0, [(None, vec![])]);
     }
 
     #[test]

@@ -8,7 +8,17 @@ use std::{
 
 use include_dir::{Dir, DirEntry, include_dir};
 
-static CONFORMANCE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/conformance");
+/// The folders and the files of the suite, each by its name. What else is beside them is for `cargo test` and
+/// for fuzzing, and would only make the program larger.
+static FOLDERS: [(&str, Dir<'static>); 3] = [
+    ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/requirements")),
+    ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/cases")),
+    ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/plans")),
+];
+static FILES: [(&str, &str); 2] = [
+    ("configs.toml", include_str!("../../conformance/configs.toml")),
+    ("proven.toml", include_str!("../../conformance/proven.toml")),
+];
 static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
 
 /// The largest file of a suite, in bytes.
@@ -43,7 +53,12 @@ impl Source {
     /// When it cannot be read, is too large or is not UTF-8.
     pub fn text(&self, path: &str) -> io::Result<String> {
         let bytes = match self {
-            Self::Embedded => embedded(&CONFORMANCE, path)?,
+            Self::Embedded => match path.split_once('/') {
+                None => embedded_file(path).ok_or(io::ErrorKind::NotFound)?.as_bytes().to_vec(),
+                Some((folder, file)) => {
+                    embedded(embedded_folder(folder).ok_or(io::ErrorKind::NotFound)?, file)?
+                }
+            },
             Self::Disk { suite, .. } => read(&suite.join(path))?,
         };
         String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -58,8 +73,8 @@ impl Source {
         let mut files = Vec::new();
         match self {
             Self::Embedded => {
-                if let Some(folder) = CONFORMANCE.get_dir(folder) {
-                    walk_embedded(folder, &mut files);
+                if let Some(tree) = embedded_folder(folder) {
+                    walk_embedded(tree, folder, &mut files);
                 }
             }
             Self::Disk { suite, .. } => {
@@ -90,6 +105,14 @@ impl Source {
     }
 }
 
+fn embedded_file(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+}
+
+fn embedded_folder(name: &str) -> Option<&'static Dir<'static>> {
+    FOLDERS.iter().find(|(folder, _)| *folder == name).map(|(_, tree)| tree)
+}
+
 fn embedded(tree: &Dir<'static>, path: &str) -> io::Result<Vec<u8>> {
     let file = tree.get_file(path).ok_or(io::ErrorKind::NotFound)?;
     Ok(file.contents().to_vec())
@@ -110,11 +133,14 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn walk_embedded(folder: &Dir<'static>, files: &mut Vec<String>) {
-    for entry in folder.entries() {
+fn walk_embedded(tree: &Dir<'static>, name: &str, files: &mut Vec<String>) {
+    for entry in tree.entries() {
         match entry {
-            DirEntry::Dir(folder) => walk_embedded(folder, files),
-            DirEntry::File(file) => files.extend(file.path().to_str().map(|path| path.replace('\\', "/"))),
+            DirEntry::Dir(inner) => walk_embedded(inner, name, files),
+            DirEntry::File(file) => {
+                let path = file.path().to_str().map(|path| format!("{name}/{}", path.replace('\\', "/")));
+                files.extend(path);
+            }
         }
     }
 }

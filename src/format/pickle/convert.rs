@@ -10,7 +10,7 @@ use crate::{
     format::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
-        limits::{MAX_PICKLE_DEPTH, MAX_PICKLE_NODES, MAX_VALUE_TEXT_BYTES},
+        limits::{MAX_PICKLE_DEPTH, MAX_PRINTED_BYTES, MAX_VALUE_NODES, MAX_VALUE_TEXT_BYTES},
     },
 };
 
@@ -24,9 +24,9 @@ impl Graph {
     /// # Errors
     /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
     /// a key that is not text and a type that has no value; `unsafe` for a tree of more than
-    /// [`MAX_PICKLE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
+    /// [`MAX_VALUE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
     pub fn to_value(&self, id: Id) -> Result<Value> {
-        Tree { graph: self, open: Vec::new(), nodes: 0, text_bytes: 0 }.value(id)
+        Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.value(id)
     }
 }
 
@@ -50,9 +50,17 @@ struct Tree<'g> {
     graph: &'g Graph,
     /// The containers around the current object.
     open: Vec<Id>,
+    /// How many of them are sets.
+    sets: u64,
     nodes: u64,
     text_bytes: u64,
+    /// Bytes that sets print to sort their items, and at most so many.
+    printed_bytes: u64,
 }
+
+/// The most bytes in which an object is printed, without its text, and in which a byte of its text is.
+const PRINTED_OBJECT: u64 = 32;
+const PRINTED_BYTE: u64 = 6;
 
 impl Tree<'_> {
     fn value(&mut self, id: Id) -> Result<Value> {
@@ -62,7 +70,10 @@ impl Tree<'_> {
             Node::None => Ok(Value::None),
             Node::Bool(value) => Ok(Value::Bool(*value)),
             Node::Int(value) => Ok(Value::Int(*value)),
-            Node::BigInt(value) => Ok(Value::BigInt(value.clone())),
+            Node::BigInt(value) => {
+                self.count_bytes(usize::try_from(value.bits().div_ceil(8)).unwrap_or(usize::MAX))?;
+                Ok(Value::BigInt(value.clone()))
+            }
             Node::Float(value) => Ok(Value::Float(*value)),
             Node::Text(text) => self.text(text).map(Value::Text),
             Node::Bytes(bytes) => {
@@ -71,7 +82,12 @@ impl Tree<'_> {
             }
             Node::List(items) => self.inside(id, |tree| tree.items(items)).map(Value::List),
             Node::Tuple(items) => self.inside(id, |tree| tree.items(items)).map(Value::Tuple),
-            Node::Set(items) => self.inside(id, |tree| tree.items(items)).map(Value::set),
+            Node::Set(items) => {
+                self.sets += 1;
+                let items = self.inside(id, |tree| tree.items(items));
+                self.sets -= 1;
+                items.map(Value::set)
+            }
             Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)).map(Value::Map),
             Node::Call { global: Global::Path(separator), arguments, .. } => self.path(*separator, arguments),
             Node::Call { global: Global::NumpyScalar, arguments, .. } => self.scalar(arguments),
@@ -83,7 +99,14 @@ impl Tree<'_> {
 
     fn count(&mut self) -> Result<()> {
         self.nodes += 1;
-        Ok(within("objects in a value", self.nodes, MAX_PICKLE_NODES)?)
+        within("objects in a value", self.nodes, MAX_VALUE_NODES)?;
+        self.count_printed(PRINTED_OBJECT)
+    }
+
+    /// A set sorts its items by how they are printed, and so does every set around it.
+    fn count_printed(&mut self, bytes: u64) -> Result<()> {
+        self.printed_bytes = self.printed_bytes.saturating_add(bytes.saturating_mul(self.sets));
+        Ok(within("bytes of printed items of sets", self.printed_bytes, MAX_PRINTED_BYTES)?)
     }
 
     fn text(&mut self, text: &str) -> Result<String> {
@@ -93,7 +116,8 @@ impl Tree<'_> {
 
     fn count_bytes(&mut self, length: usize) -> Result<()> {
         self.text_bytes = self.text_bytes.saturating_add(length as u64);
-        Ok(within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?)
+        within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?;
+        self.count_printed((length as u64).saturating_mul(PRINTED_BYTE))
     }
 
     fn inside<T>(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -230,15 +254,20 @@ mod tests {
 
     #[test]
     fn sharing_does_not_expand_without_bound() {
-        // Each level holds the one below it ten times.
-        let mut bomb = b"]q\0".to_vec();
-        for level in 0..9u8 {
-            bomb.extend([b'0', b'(']);
-            bomb.extend([b'h', level].repeat(10));
-            bomb.extend([b'l', b'q', level + 1]);
+        // Each level holds the one below it twice.
+        let doubled = |levels: u8| {
+            let mut bomb = b"]q\0".to_vec();
+            for level in 0..levels {
+                bomb.extend([b'0', b'(', b'h', level, b'h', level, b'l', b'q', level + 1]);
+            }
+            bomb.push(b'.');
+            value(&bomb)
+        };
+        assert!(doubled(16).is_ok(), "2^17 - 1 lists");
+        for levels in [17, 60] {
+            let kind = doubled(levels).unwrap_err().kind;
+            assert!(matches!(kind, Kind::Limit { what: "objects in a value", .. }), "{kind}");
         }
-        bomb.push(b'.');
-        assert!(matches!(value(&bomb).unwrap_err().kind, Kind::Limit { what: "objects in a value", .. }));
     }
 
     #[test]
@@ -247,6 +276,31 @@ mod tests {
         let bomb = |times| value(&[b"(", &text[..], &b"h\0".repeat(times), b"l."].concat());
         assert!(bomb(63).is_ok());
         assert!(matches!(bomb(64).unwrap_err().kind, Kind::Limit { what: "bytes of text in a value", .. }));
+    }
+
+    #[test]
+    fn a_shared_integer_does_not_expand_without_bound() {
+        // Python's `int` has no fixed size, so that it is counted like text.
+        let integer = [&b"\x8b\0\x04\0\0"[..], &[0x7f; 1 << 10], b"q\0"].concat();
+        let bomb = |times| value(&[b"(", &integer[..], &b"h\0".repeat(times), b"l."].concat());
+        assert!(bomb((1 << 16) - 1).is_ok());
+        assert!(matches!(
+            bomb(1 << 16).unwrap_err().kind,
+            Kind::Limit { what: "bytes of text in a value", .. }
+        ));
+    }
+
+    #[test]
+    fn sets_do_not_print_their_items_without_bound() {
+        // Every set prints all that is in it, text up to six times as long, and so do the sets around it.
+        let text = [&b"X\0\0\x10\0"[..], &[0x7f; 1 << 20], b"q\0"].concat();
+        let sets = |depth| value(&[&b"(".repeat(depth), &text[..], &b"\x91".repeat(depth), b"."].concat());
+        assert!(sets(2).is_ok());
+        let kind = sets(3).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "bytes of printed items of sets", .. }), "{kind}");
+        let printed = |value: Value| value.to_string().len() as u64;
+        assert!(printed(Value::Float(-f64::MIN_POSITIVE * 1.1)) + 2 <= PRINTED_OBJECT);
+        assert_eq!(printed(Value::from("\x7f")) - 2, PRINTED_BYTE);
     }
 
     #[test]

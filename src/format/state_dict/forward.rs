@@ -159,18 +159,25 @@ impl<R: Read> Pass<R> {
     /// The bytes before the record that has their checksum and their number, which is kept too.
     fn up_to_descriptor(&mut self) -> Option<Vec<u8>> {
         let mut data = Vec::new();
+        // Of the data up to `hashed`: what only looks like a record must not cost all of them again.
+        let (mut checksum, mut hashed) = (crc32fast::Hasher::new(), 0);
         loop {
             let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
-            self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
+            let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
+            // At the end of the stream there is nothing to read, however often it is tried.
+            (read > 0).then_some(())?;
             if !data.ends_with(b"PK\x07\x08") {
                 continue;
             }
             let before = data.len() - 4;
             self.reader.by_ref().take(DESCRIPTOR_BYTES as u64 - 4).read_to_end(&mut data).ok()?;
             let record = data.get(before..)?;
-            if number(record, 8, 4) == before as u64
-                && number(record, 4, 4) == u64::from(crc32fast::hash(data.get(..before)?))
-            {
+            if number(record, 8, 4) != before as u64 {
+                continue;
+            }
+            checksum.update(data.get(hashed..before)?);
+            hashed = before;
+            if number(record, 4, 4) == u64::from(checksum.clone().finalize()) {
                 self.kept.keep(&data);
                 data.truncate(before);
                 return Some(data);
@@ -205,6 +212,7 @@ impl<R: Read> Pass<R> {
         if header.bytes.is_none() {
             self.keep(DESCRIPTOR_BYTES)?;
         }
+        show.end(&header.name);
         self.spans.push(Span { name: header.name, start, bytes, crc32: checksum.finalize() });
         Some(())
     }
@@ -245,7 +253,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::{
-        io::Cursor,
+        io::{Cursor, Write as _},
         path::{Path, PathBuf},
     };
 
@@ -254,7 +262,7 @@ mod tests {
     use super::*;
     use crate::{
         contract::{Dtype, ModelState, StateDict, Tensor},
-        format::state_dict::{Storages, read, write},
+        format::state_dict::{NetworkOutline, Storages, read, write},
     };
 
     /// The `model.pth` that PyTorch wrote into a fixture.
@@ -307,6 +315,58 @@ mod tests {
         let mut changed = file.clone();
         changed[element] ^= 1;
         assert_eq!(streamed(&changed), None);
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_does_not_count_wherever_it_ends() {
+        // PyTorch writes sizes after the data, so that their end must be looked for.
+        let file = of_pytorch("sentinel");
+        for length in 0..file.len() {
+            assert_eq!(streamed(&file[..length]), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_storage_that_is_in_the_stream_twice_is_shown_once() {
+        /// Stops the test when something is shown again.
+        struct Once(u64);
+        impl Elements for Once {
+            fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
+                Ok(())
+            }
+            fn piece(&mut self, _: usize, offset: u64, bytes: &[u8]) -> Result<(), FormatError> {
+                assert_eq!(std::mem::replace(&mut self.0, offset + bytes.len() as u64), offset);
+                Ok(())
+            }
+        }
+        let tensor = Tensor::new(Dtype::Uint8, vec![4], b"here".to_vec()).unwrap();
+        let mut file = Cursor::new(Vec::new());
+        write(&ModelState::Network(StateDict::from_iter([("a".to_owned(), tensor)])), &mut file).unwrap();
+        let file = file.into_inner();
+        // The entry with its header, as it stands before the next one.
+        let header = |name: &[u8]| file.windows(name.len()).position(|at| at == name).unwrap() - 30;
+        let (storage, next) = (header(b"archive/data/0"), header(b"archive/version"));
+        let twice = [&file[..next], &file[storage..]].concat();
+        assert!(forward(twice.as_slice(), twice.len() as u64, &mut Once(0)).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_only_looks_like_the_end_of_an_entry_is_not_read_again_and_again() {
+        // Records that say how many bytes stand before them, as the true one does.
+        let mut decoys = Vec::new();
+        while decoys.len() < 1 << 20 {
+            let before = decoys.len() as u32;
+            decoys.extend([&b"PK\x07\x08...."[..], &before.to_le_bytes(), &before.to_le_bytes()].concat());
+        }
+        let mut zip = zip::ZipWriter::new_stream(Vec::new());
+        let stored = zip::write::SimpleFileOptions::default();
+        let stored = stored.compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in [("m/decoys", decoys.as_slice()), ("m/data.pkl", b"}.")] {
+            zip.start_file(name, stored).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        let file = zip.finish().unwrap().into_inner();
+        assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
     }
 
     #[test]

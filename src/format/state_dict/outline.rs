@@ -8,7 +8,7 @@ use crate::{
     contract::{Dtype, Map, ModelState, Value},
     format::{
         Archive, FormatError, FormatErrorKind as Kind,
-        error::within,
+        error::{excerpt, within},
         limits::{
             MAX_COPY_RATIO, MAX_ENTRY_NAME_BYTES, MAX_PICKLE_BYTES, MAX_RANK, MAX_TENSOR_NAME_BYTES,
             MAX_TENSORS, MAX_VIEW_RATIO, MIN_VIEW_BYTES,
@@ -154,7 +154,7 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
 
 /// Whether the entry of a storage is there and has as many bytes as the pickle says.
 fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {
-    let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(storage.entry.clone()))?;
+    let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(excerpt(&storage.entry)))?;
     if entry.deflated {
         // torch only ever stores, and a deflated file inside a deflated entry expands a millionfold.
         return Err(Kind::Unsupported("a deflated storage".to_owned()).in_entry(&storage.entry));
@@ -263,7 +263,10 @@ impl Parser<'_> {
                 self.network.storages.push(StorageOutline { entry, dtype, elements });
             }
             Some(known) if (known.dtype, known.elements) == (dtype, elements) => {}
-            Some(_) => return Err(Kind::Storage(format!("storage {key:?} has two types or sizes")).into()),
+            Some(_) => {
+                let what = format!("storage {:?} has two types or sizes", excerpt(key));
+                return Err(Kind::Storage(what).into());
+            }
         }
         Ok(index)
     }

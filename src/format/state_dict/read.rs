@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn a_storage_is_not_named_at_length() {
+        let named =
+            |elements| tensor(elements, 0, "", "").replace("V0\n", &format!("V{}\n", "x".repeat(1024)));
+        for pickle in [format!("}}Va\n{}s.", named(2)), format!("}}(Va\n{}Vb\n{}u.", named(2), named(1))] {
+            let message = little(&pickle, &[0; 4]).unwrap_err().to_string();
+            assert!(message.contains("xxx...") && message.len() < 300, "{message}");
+        }
+    }
+
+    #[test]
     fn a_stride_of_zero_does_not_expand_without_bound() {
         let pickle = |rows: u32| format!("}}Va\n{}s.", tensor(2, 0, &format!("I{rows}\nI2\n"), "I0\nI1\n"));
         assert!(little(&pickle(1000), &[0; 4]).is_ok());

@@ -98,6 +98,11 @@ impl<'a> Show<'a> {
         self.storages.get(entry).map(|(_, _, bytes)| *bytes)
     }
 
+    /// All of an entry was shown: another one of its name is no storage.
+    pub(super) fn end(&mut self, entry: &str) {
+        self.storages.remove(entry);
+    }
+
     pub(super) fn piece(&mut self, entry: &str, offset: u64, piece: &mut [u8]) -> Result<()> {
         let Some((index, dtype, _)) = self.storages.get(entry).copied() else { return Ok(()) };
         if self.big_endian {

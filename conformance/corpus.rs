@@ -1,0 +1,41 @@
+//! What fuzzing found once is looked at in every run of the tests, by the bodies that the fuzz targets run.
+
+#![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
+
+#[path = "support/fuzz_bodies.rs"]
+mod fuzz_bodies;
+#[path = "support/fuzz_zip.rs"]
+mod fuzz_zip;
+
+use std::{
+    fs,
+    panic::catch_unwind,
+    path::{Path, PathBuf},
+};
+
+use rstest::rstest;
+
+#[rstest]
+#[case::pickle("pickle", fuzz_bodies::pickle)]
+#[case::state_dict("state_dict", fuzz_bodies::state_dict)]
+#[case::archive("archive", fuzz_bodies::archive)]
+fn what_holds_of_any_bytes_holds_of_every_file_of_the_corpus(#[case] target: &str, #[case] body: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/fuzz/corpus").join(target);
+    let files = fs::read_dir(&folder).expect("a corpus for each target");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file of the corpus").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "there is nothing to look at in {}", folder.display());
+    // All of them are run, so that one failure does not hide another.
+    let fails = |path: &PathBuf| {
+        let bytes = fs::read(path).expect("a file of the corpus");
+        catch_unwind(|| body(&bytes)).is_err()
+    };
+    files.retain(fails);
+    assert!(files.is_empty(), "what must hold of any bytes does not hold of {files:#?}");
+}
+
+#[test]
+fn the_archives_that_are_fuzzed_are_good_ones() {
+    // Otherwise nothing behind the first check would ever be reached.
+    fuzz_bodies::good_archives_are_read();
+}
