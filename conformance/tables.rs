@@ -14,15 +14,10 @@ use std::{
 use bundleproof::{
     contract::{
         Digest, Params, Refusal, RefusalKind, Value,
-        answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
-        operation::{
-            ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
-            LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
-            SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
-        },
+        operation::{ConfigRequest, SaveTorchBundle, SetParams},
     },
     format::{read_bundle, read_dataset},
-    implementation::{Implementation, Reference, Session, World, built_in, intensity_scale, mutants},
+    implementation::{Implementation, Lost, Reference, Session, World, built_in, intensity_scale, mutants},
     proof::{PROVEN, Proven},
     runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
     suite::{Source, Suite, SuiteError},
@@ -135,6 +130,8 @@ enum Misbehaviour {
     RefusesReset,
     RefusesValues,
     SeesNoEnvironment,
+    AnswersTwice,
+    IsNotAsked,
 }
 
 /// The reference, with one thing that it does not do.
@@ -147,8 +144,12 @@ impl Implementation for Misbehaving {
         "misbehaving"
     }
 
-    fn supports(&self, _need: &str) -> bool {
-        false
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        need == "set_params"
     }
 
     fn start(&self, world: World) -> Box<dyn Session> {
@@ -196,54 +197,12 @@ impl Session for MisbehavingSession {
         }
     }
 
-    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
-        self.1.update_legacy_dict(request)
-    }
-
-    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
-        self.1.get_param(request)
-    }
-
-    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
-        self.1.validate_config(request)
-    }
-
-    fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
-        self.1.create_models(request)
-    }
-
-    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
-        self.1.save_torch_bundle(request)
-    }
-
-    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
-        self.1.load_torch_bundle(request)
-    }
-
-    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
-        self.1.run_cdi_example_torch(request)
-    }
-
-    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
-        self.1.load_inference_bundle_torch(request)
-    }
-
-    fn run_cdi_example_with_backend(
-        &mut self,
-        request: &RunCdiExampleWithBackend,
-    ) -> Result<Workflow, Refusal> {
-        self.1.run_cdi_example_with_backend(request)
-    }
-
-    fn load_inference_bundle_with_backend(
-        &mut self,
-        request: &LoadInferenceBundleWithBackend,
-    ) -> Result<LoadedModel, Refusal> {
-        self.1.load_inference_bundle_with_backend(request)
-    }
-
-    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
-        self.1.load_dataset(request)
+    fn lost(&self) -> Option<Lost> {
+        match self.0 {
+            Misbehaviour::AnswersTwice => Some(Lost::Protocol("two answers".to_owned())),
+            Misbehaviour::IsNotAsked => Some(Lost::NotAsked("nobody asked".to_owned())),
+            _ => None,
+        }
     }
 }
 
@@ -261,7 +220,7 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
         must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
     };
     let work = tempfile::tempdir().expect("a temporary directory");
-    let options = Options { workers: 1, deadline: Duration::from_millis(300) };
+    let options = Options { workers: 1, deadline: Duration::from_millis(300), keep: false };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
@@ -278,6 +237,8 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 #[case::asks_for_what_cannot_be(GOOD, Misbehaviour::RefusesValues, "masked_failure")]
 #[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
 #[case::panics(GOOD, Misbehaviour::Panics, "crash")]
+#[case::answers_otherwise(GOOD, Misbehaviour::AnswersTwice, "protocol_error")]
+#[case::is_not_asked(GOOD, Misbehaviour::IsNotAsked, "not_run")]
 fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
     let outcome = outcome_of(case, how, Phase::Red);
     assert_eq!(outcome.word(), word, "{outcome:#?}");
@@ -425,7 +386,7 @@ fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
 #[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "mutants", "crate::evidence"])]
 #[case::proof_names_no_implementation("src/proof", &["crate::implementation", "Reference", "mutants()"])]
 #[case::evidence_runs_nothing("src/evidence", &["crate::implementation", "crate::format", "std::process", "Stamp::now", "SystemTime", "Instant"])]
-#[case::clocks_are_in_the_runner("src/implementation", &["Instant", "SystemTime", "std::process"])]
+#[case::clocks_are_in_the_runner_and_the_adapter("src/implementation", &["Instant", "SystemTime", "std::process"])]
 fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {
     let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut read = 0;
@@ -433,6 +394,9 @@ fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {
         if path.is_dir() {
             files.extend(fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
+            if path.to_string_lossy().contains("/remote/") {
+                continue; // It is there for processes and deadlines.
+            }
             let text = fs::read_to_string(&path).expect("a source file");
             // Tests may do what the layer may not: run `sha256sum`, write files.
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -9,7 +9,8 @@
 //!
 //! 1. [`contract`]: the nouns, and [`contract::Policy`], every decision as data.
 //! 2. [`mod@format`]: bytes to nouns and back, under stated limits.
-//! 3. [`implementation`]: the trait of what can be put under test; the reference, the stub, the mutants.
+//! 3. [`implementation`]: the trait of what can be put under test; the reference, the stub, the mutants; and
+//!    programs in any language, behind a protocol.
 //! 4. [`inspection`]: what a bundle on disk holds and which requirements it breaks, without an implementation.
 //! 5. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
 //! 6. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
@@ -24,7 +25,7 @@
 //! 1. `contract` does no input or output.
 //! 2. `format` never panics on input and never allocates from a length it has not checked.
 //! 3. `suite` and `runner` never name an implementation: `cli` hands them what they run.
-//! 4. Deadlines and clocks are in `runner` only.
+//! 4. Processes are in `implementation::remote` only; deadlines and clocks there and in `runner`.
 //! 5. `evidence` is a pure function of outcomes and a stamp: a report can be rendered again from its own
 //!    `results.json`, byte for byte. What is about the store is in `chain.json`.
 //! 6. Nothing is stored twice.
@@ -60,6 +61,7 @@
 
 pub mod cli;
 pub mod contract;
+mod digest;
 pub mod evidence;
 pub mod format;
 pub mod implementation;

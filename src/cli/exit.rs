@@ -15,6 +15,8 @@ pub enum Exit {
     InvalidSuite,
     /// 4: nothing was selected.
     NothingSelected,
+    /// 7: the adapter cannot be used: it does not start, or fails a probe.
+    AdapterUnusable,
     /// 8: evidence is damaged.
     EvidenceBroken,
     /// 1: the implementation or a bundle does not conform, or two compared bundles differ.
@@ -35,6 +37,7 @@ impl Exit {
             Self::InvalidSuite => 3,
             Self::NothingSelected => 4,
             Self::NotProven => 6,
+            Self::AdapterUnusable => 7,
             Self::EvidenceBroken => 8,
             Self::Internal => 70,
             Self::Interrupted => 130,
@@ -57,6 +60,7 @@ Exit codes:
     3  the suite is invalid
     4  nothing was selected
     6  a red phase did not come out as stated, or cases are not proven
+    7  the adapter cannot be used: it does not start, or fails a probe
     8  evidence is damaged
    70  the program itself failed
   130  interrupted";

@@ -3,6 +3,7 @@
 //! This is the only place that prints, that reads the environment, and that picks an exit code. It is
 //! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
 
+mod adapter;
 mod check;
 mod completions;
 mod console;
@@ -16,6 +17,7 @@ mod prove;
 mod recording;
 mod run;
 mod selection;
+mod serve;
 mod summary;
 
 use std::{path::PathBuf, sync::Arc};
@@ -49,6 +51,7 @@ enum Command {
     Ledger(ledger::Ledger),
     List(list::List),
     Explain(explain::Explain),
+    Serve(serve::Serve),
     Completions(completions::Completions),
 }
 
@@ -112,6 +115,7 @@ pub fn main() -> Exit {
         Command::Ledger(ledger) => ledger.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),
+        Command::Serve(serve) => serve.execute(&console),
         Command::Completions(completions) => completions.execute(&console),
     };
     ended.unwrap_or_else(|exit| exit)

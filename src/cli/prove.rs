@@ -69,7 +69,7 @@ impl Prove {
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
         let recording = Recording::begin(&self.recording, &reported, console)?;
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
-        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, console)?;
+        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let matrix = Matrix::of(&suite, &checks, &breakers, seen_green, seen, whole);
 

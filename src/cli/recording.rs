@@ -20,6 +20,7 @@ use crate::{
     evidence::{
         Binary, Environment, FORMAT, Inventory, Planned, Platform, ReportDirectory, ReportError, Run,
     },
+    implementation::Implementation,
     runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Stamp, Verdict},
     suite::{Plan, Suite},
 };
@@ -39,9 +40,13 @@ pub(super) struct RecordingOptions {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
 
-    /// How long one check may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
-    deadline: u32,
+    /// How long one check may take, in seconds [default: what its implementation says, else 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    deadline: Option<u32>,
+
+    /// Keep the directories in which checks are run, below this one
+    #[arg(long, value_name = "DIR")]
+    keep_work: Option<PathBuf>,
 }
 
 /// What a report says of its run beside the outcomes.
@@ -61,7 +66,11 @@ pub(super) struct Recording {
     stamp: Stamp,
     started: Stamp,
     interrupted: Arc<AtomicBool>,
+    implementations: Vec<Arc<dyn Implementation>>,
 }
+
+/// How long one check may take when nobody says anything else, in seconds.
+const DEADLINE: u32 = 60;
 
 /// The variables of the caller that a report may publish: they can change how a run comes out, and hold
 /// nothing private.
@@ -77,9 +86,17 @@ impl Recording {
     ) -> Result<Self, Exit> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&interrupted);
+        let mut implementations: Vec<Arc<dyn Implementation>> = Vec::new();
+        for job in planned {
+            if implementations.iter().all(|known| known.name() != job.implementation.name()) {
+                implementations.push(Arc::clone(&job.implementation));
+            }
+        }
+        let running = implementations.clone();
         let handler = move || {
             // The second time, the person does not want to wait for what is running.
             if heard.swap(true, Ordering::Relaxed) {
+                running.iter().for_each(|implementation| implementation.end());
                 std::process::exit(i32::from(Exit::Interrupted.code()));
             }
         };
@@ -89,7 +106,7 @@ impl Recording {
         let started = Stamp::now();
         let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
-        Ok(Self { report, stamp, started, interrupted })
+        Ok(Self { report, stamp, started, interrupted, implementations })
     }
 
     /// Runs these jobs, with a bar while a person waits; an interruption ends with its own exit code.
@@ -98,6 +115,7 @@ impl Recording {
         jobs: &[Job],
         suite: &Arc<Suite>,
         options: &RecordingOptions,
+        case_deadline: Option<u32>,
         console: &Console,
     ) -> Result<(Self, Vec<Outcome>), Exit> {
         let bar = console.progress(jobs.len());
@@ -107,9 +125,12 @@ impl Recording {
         };
         let how = Options {
             workers: usize::from(options.workers),
-            deadline: Duration::from_secs(u64::from(options.deadline)),
+            deadline: Duration::from_secs(options.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
+            keep: options.keep_work.is_some(),
         };
-        let outcomes = runner::run(jobs, suite, &self.report.work_dir(), how, &self.interrupted, &tell);
+        let work = self.work(options, console)?;
+        let outcomes = runner::run(jobs, suite, &work, how, &self.interrupted, &tell);
+        self.implementations.iter().for_each(|implementation| implementation.end());
         bar.finish_and_clear();
         if !self.interrupted.load(Ordering::Relaxed) {
             return Ok((self, outcomes));
@@ -122,6 +143,21 @@ impl Recording {
         let all = jobs.len();
         console.error(&format!("interrupted after {done} of {all} checks; there is no report, and {kept}"));
         Err(Exit::Interrupted)
+    }
+
+    /// Where checks are run. What is kept is not mixed with what was kept before.
+    fn work(&self, options: &RecordingOptions, console: &Console) -> Result<PathBuf, Exit> {
+        let Some(kept) = &options.keep_work else { return Ok(self.report.work_dir()) };
+        let made = fs::create_dir_all(kept)
+            .and_then(|()| kept.canonicalize())
+            .and_then(|path| Ok((fs::read_dir(&path)?.next().is_none(), path)));
+        let what = match made {
+            Ok((true, path)) => return Ok(path),
+            Ok((false, _)) => "is not empty; name a new directory".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        console.error(&format!("--keep-work {}: {what}", kept.display()));
+        Err(Exit::Usage)
     }
 
     /// A file that is to be published with the report.
@@ -156,7 +192,7 @@ impl Recording {
             unproven: about.unproven,
             outcomes,
         };
-        let environment = environment(&run).map_err(|error| {
+        let environment = environment(&self.implementations).map_err(|error| {
             console.error(&format!("the program's own file cannot be read: {error}"));
             Exit::Internal
         })?;
@@ -198,11 +234,10 @@ fn inventory(jobs: &[Job]) -> Inventory {
     Inventory { format: FORMAT, checks: jobs.iter().map(planned).collect() }
 }
 
-fn environment(run: &Run) -> std::io::Result<Environment> {
+fn environment(implementations: &[Arc<dyn Implementation>]) -> std::io::Result<Environment> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    // The built-in implementations are part of the program and have its version.
-    let versioned = |outcome: &Outcome| (outcome.implementation.clone(), version.clone());
-    let implementations: BTreeMap<String, String> = run.outcomes.iter().map(versioned).collect();
+    let versioned = |own: &Arc<dyn Implementation>| (own.name().to_owned(), own.version().to_owned());
+    let implementations: BTreeMap<String, String> = implementations.iter().map(versioned).collect();
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
     let sha256 = digest_of_program(&std::env::current_exe()?)?;
     Ok(Environment {

@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 
 use super::{
     Console, Exit, SuiteOption,
+    adapter::{AdapterOptions, Judged},
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
     summary,
@@ -35,9 +36,8 @@ pub(super) struct Run {
     #[arg(long, value_enum, help_heading = "Selection")]
     phase: Option<PhaseOption>,
 
-    /// The implementation to judge, green; with --phase red, the one to see cases fail on
-    #[arg(long = "impl", value_name = "NAME", conflicts_with = "plan", help_heading = "Selection")]
-    implementation: Option<String>,
+    #[command(flatten)]
+    adapter: AdapterOptions,
 
     /// Print the outcome as JSON
     #[arg(long, help_heading = "Report")]
@@ -63,10 +63,12 @@ impl Run {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, implementations) = self.suite.load(console)?;
         let plan = self.plan(&suite, console)?;
-        let jobs = self.jobs(&suite, &implementations, plan, console)?;
+        let judged = self.adapter.judged(&suite, &implementations, console)?;
+        let case_deadline = judged.as_ref().and_then(|judged| judged.case_deadline);
+        let jobs = self.jobs(&suite, &implementations, plan, judged, console)?;
 
         let recording = Recording::begin(&self.recording, &jobs, console)?;
-        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, console)?;
+        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
         let about = About {
             suite: &suite,
             suite_named: self.suite.named(),
@@ -95,19 +97,11 @@ impl Run {
         suite: &Suite,
         implementations: &Implementations,
         plan: Option<&Plan>,
+        named: Option<Judged>,
         console: &Console,
     ) -> Result<Vec<Job>, Exit> {
         let checks = self.selection.select(suite, console)?;
-        let named = match &self.implementation {
-            None => None,
-            Some(name) => Some(implementations.get(name).ok_or_else(|| {
-                let offer = nearest(name, implementations.names()).map(|offer| format!("; {offer}"));
-                let offer =
-                    offer.unwrap_or_else(|| "; `bundleproof list implementations` shows them".to_owned());
-                console.error(&format!("no implementation is called {name:?}{offer}"));
-                Exit::Usage
-            })?),
-        };
+        let named = named.map(|judged| judged.implementation);
         let (red, green) = match (self.phase, &named) {
             (Some(PhaseOption::Red), _) => (true, false),
             (Some(PhaseOption::Green), _) | (None, Some(_)) => (false, true),
@@ -120,7 +114,7 @@ impl Run {
             }
         } else {
             if red {
-                jobs.extend(runner::red(&checks, implementations, self.implementation.as_deref()));
+                jobs.extend(runner::red(&checks, implementations, self.adapter.name()));
             }
             if let Some(judged) = named.or_else(|| implementations.get(JUDGED)).filter(|_| green) {
                 jobs.extend(runner::green(&checks, &judged));
@@ -143,7 +137,7 @@ impl Run {
             PhaseOption::Red => "--phase red".to_owned(),
             PhaseOption::Green => "--phase green".to_owned(),
         }));
-        words.extend(self.implementation.iter().map(|name| format!("--impl {}", shell_argument(name))));
+        words.extend(self.adapter.words());
         words
     }
 }

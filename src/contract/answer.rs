@@ -1,34 +1,42 @@
 //! What operations answer: descriptions, since weights never travel.
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
-use super::{Bundle, Digest, Dtype, Map, ModelState, Params, Tensor, Value};
+use super::{Bundle, Digest, Dtype, Map, ModelState, Params, Tensor, Value, notation};
 
 /// A tensor without its elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TensorDescription {
     /// The element type.
     pub dtype: Dtype,
     /// The length of each dimension, in elements.
     pub shape: Vec<usize>,
-    /// SHA-256 of the contiguous little-endian bytes.
+    /// SHA-256 of the contiguous little-endian bytes, in hexadecimal.
+    #[serde(rename = "sha256")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub digest: Digest,
 }
 
 /// A model without its weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum ModelDescription {
     /// Tensors by name.
+    #[serde(rename = "tensors")]
     Network(IndexMap<String, TensorDescription>),
     /// The sentinel dictionary, whole.
-    Sentinel(Map),
+    #[serde(rename = "sentinel", deserialize_with = "notation::map")]
+    Sentinel(#[cfg_attr(test, schemars(with = "notation::Spelled"))] Map),
 }
 
 /// Models by name.
 pub type Models = IndexMap<String, ModelDescription>;
 
 /// What a load answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Loaded {
     /// Every model of the bundle.
     pub models: Models,
@@ -37,7 +45,8 @@ pub struct Loaded {
 }
 
 /// What a workflow answers: `(amplitude, phase, results)` (ORC-01).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Workflow {
     /// The stitched amplitude; None without stitching.
     pub amplitude: Option<TensorDescription>,
@@ -46,15 +55,20 @@ pub struct Workflow {
     /// The trained models.
     pub models: Models,
     /// The scale computed from the data, dimensionless.
+    #[serde(with = "notation::float")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub intensity_scale: f64,
     /// The training loss after each epoch, in the units of the loss.
+    #[serde(with = "notation::floats")]
+    #[cfg_attr(test, schemars(with = "Vec<f64>"))]
     pub train_loss: Vec<f64>,
     /// The backend that ran it; None when it was not the dispatcher that was asked (DSP-003).
     pub backend: Option<String>,
 }
 
 /// What the dispatcher's loader answers: one model, and the archived params (DSP-004).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadedModel {
     /// The model that was asked for.
     pub model: ModelDescription,
@@ -63,7 +77,8 @@ pub struct LoadedModel {
 }
 
 /// What a dataset holds (NPZ-001).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatasetDescription {
     /// How many positions were scanned.
     pub positions: usize,

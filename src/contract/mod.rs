@@ -12,7 +12,7 @@ mod bundle;
 pub mod config;
 mod execution;
 mod literal;
-mod notation;
+pub(crate) mod notation;
 pub mod operation;
 mod params;
 mod policy;
@@ -30,6 +30,6 @@ pub use execution::{
 };
 pub use params::{Params, ParamsStore};
 pub use policy::*;
-pub use refusal::{Refusal, RefusalKind};
+pub use refusal::{Native, Refusal, RefusalKind};
 pub use tensor::{Digest, Dtype, ModelState, StateDict, Tensor};
 pub use value::{Map, Value};

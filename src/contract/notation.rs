@@ -5,7 +5,7 @@
 //! "00ff"}`, `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like one of these is `{"dict": {…}}`.
 
 use num_bigint::BigInt;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
 
 use super::{Map, Value};
 
@@ -26,7 +26,7 @@ impl Serialize for Value {
             Self::BigInt(value) => tagged(serializer, INT, &value.to_string()),
             Self::Float(value) if value.is_finite() => serializer.serialize_f64(*value),
             Self::Float(value) => tagged(serializer, FLOAT, word(*value)),
-            Self::Bytes(bytes) => tagged(serializer, BYTES, &hexadecimal(bytes)),
+            Self::Bytes(bytes) => tagged(serializer, BYTES, &hex::encode(bytes)),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
             Self::Tuple(items) => tagged(serializer, TUPLE, items),
@@ -64,7 +64,7 @@ impl Value {
                 text.parse::<BigInt>().map(Self::integer).map_err(|_| odd(&Self::Text(text)))
             }
             (BYTES, Self::Text(text)) => {
-                from_hexadecimal(&text).map(Self::Bytes).ok_or_else(|| odd(&Self::Text(text)))
+                hex::decode(&text).map(Self::Bytes).map_err(|_| odd(&Self::Text(text)))
             }
             (TUPLE, Self::List(list)) => items(list).map(Self::Tuple),
             (SET, Self::List(list)) => items(list).map(Self::set),
@@ -72,6 +72,61 @@ impl Value {
             (_, value) => Err(odd(&value)),
         }
     }
+}
+
+/// Reads an object whose members are in the notation, as itself is not.
+pub(super) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+    let spelled = Map::deserialize(deserializer)?;
+    spelled
+        .into_iter()
+        .map(|(key, value)| Ok((key, Value::from_notation(value).map_err(D::Error::custom)?)))
+        .collect()
+}
+
+/// Reads a value in the notation.
+pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::from_notation(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Floats that JSON has no numbers for, too.
+pub(super) mod floats {
+    use super::*;
+
+    pub(in crate::contract) fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(|value| Value::Float(*value)))
+    }
+
+    pub(in crate::contract) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        Vec::<Value>::deserialize(from)?.into_iter().map(number::<D>).collect()
+    }
+}
+
+/// One such float.
+pub(super) mod float {
+    use super::*;
+
+    pub(in crate::contract) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        Value::Float(*value).serialize(to)
+    }
+
+    pub(in crate::contract) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        number::<D>(Value::deserialize(from)?)
+    }
+}
+
+/// Other languages print a whole float as an integer.
+fn number<'de, D: Deserializer<'de>>(spelled: Value) -> Result<f64, D::Error> {
+    match Value::from_notation(spelled).map_err(D::Error::custom)? {
+        Value::Float(value) => Ok(value),
+        #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number")]
+        Value::Int(value) => Ok(value as f64),
+        other => Err(D::Error::custom(format!("{other} is no number"))),
+    }
+}
+
+/// Reads a value in the notation that is there; for a field that may be absent, which is not None.
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    value(deserializer).map(Some)
 }
 
 /// Whether a dict could be taken for something else.
@@ -108,18 +163,9 @@ fn float(word: &str) -> Option<f64> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let pair = |pair: &[u32]| match *pair {
-        [high, low] => u8::try_from(high * 16 + low).ok(),
-        _ => None,
-    };
-    digits.chunks(2).map(pair).collect()
-}
+/// An object whose members are in the notation, as a schema has it.
+#[cfg(test)]
+pub(super) type Spelled = indexmap::IndexMap<String, serde_json::Value>;
 
 #[cfg(test)]
 mod tests {

@@ -4,23 +4,53 @@
 //! never travel. What an operation answers is in [`super::answer`].
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Configuration, InferenceConfig, Map, ModelConfig, Refusal, RefusalKind, TrainingConfig, Value};
+use super::{
+    Configuration, InferenceConfig, Map, ModelConfig, Refusal, RefusalKind, TrainingConfig, Value, notation,
+};
+
+/// The name of each operation, on the wire and in case files.
+pub const OPERATIONS: [&str; 12] = [
+    "set_params",
+    "get_param",
+    "validate_config",
+    "update_legacy_dict",
+    "create_models",
+    "save_torch_bundle",
+    "load_torch_bundle",
+    "run_cdi_example_torch",
+    "load_inference_bundle_torch",
+    "run_cdi_example_with_backend",
+    "load_inference_bundle_with_backend",
+    "load_dataset",
+];
+
+/// What a case may need of an implementation beside operations.
+pub const ABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
+
+/// It builds the networks that the fixtures hold, tensor for tensor, so that their bundles fit.
+pub const FIXTURE_NETWORKS: &str = "fixture_networks";
+
+/// It executes its networks.
+pub const TORCH: &str = "torch";
 
 /// A configuration as it is given: which type it is, and named values that nobody has checked yet.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfigRequest {
     /// The configuration type.
     pub kind: ConfigKind,
     /// The named fields, `model` among them as a map of its own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "notation::map")]
+    #[cfg_attr(test, schemars(with = "notation::Spelled"))]
     pub values: Map,
 }
 
 /// The configuration types of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ConfigKind {
     /// `ModelConfig`.
@@ -53,7 +83,8 @@ impl ConfigRequest {
 }
 
 /// Makes both networks of a configuration, or sentinels in their place, without saving anything.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateModels {
     /// What the networks are built from.
@@ -73,7 +104,8 @@ pub struct CreateModels {
 }
 
 /// Saves models as `<base_path>.zip`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SaveTorchBundle {
     /// The name the models were left under.
@@ -88,7 +120,8 @@ pub struct SaveTorchBundle {
 }
 
 /// Loads `<base_path>.zip`: the models, their params, and the params of the process.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadTorchBundle {
     /// The archive's path without its last suffix, `<dir>/wts.h5`.
@@ -99,7 +132,8 @@ pub struct LoadTorchBundle {
 }
 
 /// Trains on a dataset and persists what it trained, when the configuration names an output directory.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunCdiExampleTorch {
     /// The training data, an `.npz` file.
@@ -112,7 +146,8 @@ pub struct RunCdiExampleTorch {
 }
 
 /// Loads the bundle of a directory for inference.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadInferenceBundleTorch {
     /// The directory that holds `wts.h5.zip`.
@@ -123,7 +158,8 @@ pub struct LoadInferenceBundleTorch {
 }
 
 /// Bridges a configuration to the params of the process.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateLegacyDict {
     /// What to bridge.
@@ -131,15 +167,19 @@ pub struct UpdateLegacyDict {
 }
 
 /// Writes these values over the params of the process, as another part of a program would.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetParams {
     /// Values by key.
+    #[serde(deserialize_with = "notation::map")]
+    #[cfg_attr(test, schemars(with = "notation::Spelled"))]
     pub values: Map,
 }
 
 /// Holds a configuration against the rules of its type, as a person does before a long run.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ValidateConfig {
     /// What to hold against them. A `model_path` of an inference configuration is looked for on disk.
@@ -147,13 +187,15 @@ pub struct ValidateConfig {
 }
 
 /// Asks the params of the process for one value.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GetParam {
     /// The key.
     pub key: String,
     /// What to answer for a key that is not there; without it such a key is refused.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "notation::present", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub default: Option<Value>,
     /// The name to know the answer under.
     #[serde(rename = "as")]
@@ -161,7 +203,8 @@ pub struct GetParam {
 }
 
 /// Reads a dataset.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadDataset {
     /// The dataset, an `.npz` file.
@@ -172,7 +215,8 @@ pub struct LoadDataset {
 }
 
 /// Runs the workflow of the backend that the configuration names.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunCdiExampleWithBackend {
     /// The training data, an `.npz` file.
@@ -185,7 +229,8 @@ pub struct RunCdiExampleWithBackend {
 }
 
 /// Loads one model of the bundle of a directory through the backend that the configuration names.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadInferenceBundleWithBackend {
     /// The directory that holds `wts.h5.zip`.

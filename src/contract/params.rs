@@ -5,11 +5,19 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::{Map, Value};
+use serde::{Deserialize, Serialize};
+
+use super::{Map, Value, notation};
 
 /// A flat configuration: every key of the bridge and of the defaults, dotted names included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(pub Map);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Params(
+    #[serde(deserialize_with = "notation::map")]
+    #[cfg_attr(test, schemars(with = "notation::Spelled"))]
+    pub Map,
+);
 
 impl Params {
     /// The 40 values a fresh process has before any configuration is bridged (PRM-01).

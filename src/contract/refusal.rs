@@ -12,17 +12,33 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// For a person. Names the entry, field, tensor or global that was refused.
     pub message: String,
+    /// What an implementation in another language raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
+}
+
+/// An exception as its own language has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Native {
+    /// Its type, such as `ValueError`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Where it was raised, over as many lines as the language takes.
+    #[serde(default)]
+    pub traceback: String,
 }
 
 impl Refusal {
     /// A refusal of this kind with this message.
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), native: None }
     }
 }
 
 /// The closed set of reasons to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
     /// The archive or a file that the operation needs does not exist.

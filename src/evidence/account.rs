@@ -92,7 +92,8 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
         Ended::Crash { detail } => format!("the implementation crashed: {detail}"),
         Ended::ProtocolError { detail } => format!("the answer was not of the protocol: {detail}"),
         Ended::HarnessError { detail } => format!("the harness failed, not the implementation: {detail}"),
-        Ended::NotRun => "not run: the run ended before".to_owned(),
+        Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
+        Ended::NotRun { detail: None } => "not run: the run ended before".to_owned(),
     };
     Some(line(&said))
 }
@@ -128,7 +129,8 @@ fn root(outcome: &Outcome) -> String {
         Ended::Crash { .. } => "in which the implementation crashed".to_owned(),
         Ended::ProtocolError { .. } => "answered outside of the protocol".to_owned(),
         Ended::HarnessError { .. } => "in which the harness failed".to_owned(),
-        Ended::NotRun => "not run: the run ended before".to_owned(),
+        Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
+        Ended::NotRun { detail: None } => "not run: the run ended before".to_owned(),
     }
 }
 

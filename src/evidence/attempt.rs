@@ -185,7 +185,7 @@ mod tests {
     fn a_check_that_was_not_run_is_absent_and_one_without_an_answer_is_not() {
         let row = row();
         let mut one = sample::as_stated("a/1", Phase::Green);
-        one.ended = Ended::NotRun;
+        one.ended = Ended::NotRun { detail: None };
         assert_eq!(Attempt::of(&row, Phase::Green, &run(vec![one.clone()])), None);
         one.ended = Ended::Timeout { milliseconds: 5 };
         let hung = run(vec![one]);

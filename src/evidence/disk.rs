@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
+use crate::{contract::Digest, digest::digest_of};
 
 /// Something that could not be done to a file or directory.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +34,6 @@ impl DiskError {
 
 /// The longest `SHA256SUMS` that is read: 16 MiB.
 pub(super) const MAX_SUMS_BYTES: u64 = 16 * 1024 * 1024;
-
-/// The bytes read at a time when a digest is taken.
-const READ_BYTES: usize = 256 * 1024;
 
 /// Directories in directories are followed this far, which is further than reports go.
 const MAX_DEPTH: usize = 16;
@@ -99,24 +96,14 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DiskError
 
 /// The SHA-256 of bytes in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
+    Digest::of(bytes).to_string()
 }
 
 /// The SHA-256 of a file of any length in hexadecimal.
 pub(super) fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
-    let mut file = File::open(path).map_err(DiskError::when("open", path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match file.read(&mut buffer).map_err(DiskError::when("read", path))? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
-        }
-    }
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let file = File::open(path).map_err(DiskError::when("open", path))?;
+    let (_, digest) = digest_of(file).map_err(DiskError::when("read", path))?;
+    Ok(digest.to_string())
 }
 
 /// `SHA256SUMS` for these files: path to digest.
@@ -141,7 +128,7 @@ mod tests {
     fn a_digest_is_the_same_from_memory_and_in_pieces() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let bytes = vec![7; 3 * READ_BYTES + 1];
+        let bytes = vec![7; 3 * crate::digest::READ_BYTES + 1];
         fs::write(&path, &bytes).unwrap();
         assert_eq!(sha256_of_file(&path).unwrap(), sha256(&bytes));
         assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

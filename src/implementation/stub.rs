@@ -1,8 +1,9 @@
 //! The system as it stood before phase D4: what a red phase is run on.
 
 use super::{
-    Implementation, Session, World,
+    Implementation, OWN_VERSION, Session, World,
     reference::{Reference, ReferenceSession},
+    supported,
 };
 use crate::contract::{
     BASE_NAME, Map, Params, Persistence, Policy, Refusal, RefusalKind, VERSION_KEY, Value,
@@ -25,8 +26,12 @@ impl Implementation for Stub {
         "stub"
     }
 
-    fn supports(&self, _need: &str) -> bool {
-        false
+    fn version(&self) -> &str {
+        OWN_VERSION
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        supported(need)
     }
 
     fn start(&self, world: World) -> Box<dyn Session> {

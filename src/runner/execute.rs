@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     contract::{
-        ARCHIVE_NAME, Map, Refusal, Value,
+        ARCHIVE_NAME, Map, Native, Refusal, RefusalKind, Value,
         answer::models_value,
         operation::{
             ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
@@ -21,7 +21,7 @@ use crate::{
             SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
         },
     },
-    implementation::{Implementation, Session, World},
+    implementation::{Deadline, Implementation, Lost, Session, World},
     suite::{Action, Check, Condition, Contradiction, Step, Suite, under_work},
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Finished {
 pub(super) struct Around<'a> {
     pub(super) suite: &'a Suite,
     pub(super) environment: &'a BTreeMap<String, String>,
+    /// When nobody waits any more.
+    pub(super) until: Deadline,
     /// Set when nobody waits any more: no further step is to be done.
     pub(super) given_up: &'a AtomicBool,
     pub(super) tell: &'a dyn Fn(StepOutcome),
@@ -50,36 +52,61 @@ pub(super) fn run(
     sandbox: Sandbox,
     around: &Around<'_>,
 ) -> Finished {
-    let world = World::new(sandbox.root().to_owned(), around.environment.clone());
+    let world = World::new(sandbox.root().to_owned(), around.environment.clone()).until(around.until);
     let mut scope = Scope::new(sandbox);
-    if let Some(need) = check.case.needs.iter().find(|need| !implementation.supports(need)) {
-        return Finished { ended: Ended::Unsupported { need: need.clone() }, scope };
+    if let Some(need) = check.needs().find(|need| !implementation.supports(need)) {
+        return Finished { ended: Ended::Unsupported { need: need.to_owned() }, scope };
     }
     let mut session = implementation.start(world);
+    let ended = steps(check, session.as_mut(), &mut scope, around);
+    let ended = match session.finish() {
+        // What it did after the last answer does not change how the harness failed.
+        Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
+        _ => ended,
+    };
+    Finished { ended, scope }
+}
+
+fn steps(check: &Check, session: &mut dyn Session, scope: &mut Scope, around: &Around<'_>) -> Ended {
+    if let Some(lost) = session.lost() {
+        return lost.into();
+    }
     for step in &check.steps {
         if around.given_up.load(Ordering::Relaxed) {
-            return Finished { ended: Ended::NotRun, scope };
+            return Ended::NotRun { detail: None };
         }
-        match run_step(step, session.as_mut(), around.suite, &mut scope) {
-            Err(detail) => {
+        let outcome = match run_step(step, session, around.suite, scope) {
+            Ok(outcome) => outcome,
+            Err(Broken::Lost(lost)) => return lost.into(),
+            Err(Broken::Harness(detail)) => {
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
-                return Finished { ended: Ended::HarnessError { detail }, scope };
+                return Ended::HarnessError { detail };
             }
-            Ok(outcome) => {
-                let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
-                // A refusal that no expectation speaks of is a failure, whatever else held.
-                let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
-                (around.tell)(outcome);
-                if stopped {
-                    return Finished { ended: Ended::Stopped, scope };
-                }
-                if failed {
-                    break;
-                }
-            }
+        };
+        let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
+        // A refusal that no expectation speaks of is a failure, whatever else held.
+        let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
+        (around.tell)(outcome);
+        if stopped {
+            return Ended::Stopped;
+        }
+        if failed {
+            break;
         }
     }
-    Finished { ended: Ended::Completed, scope }
+    Ended::Completed
+}
+
+/// Why a step has no outcome.
+enum Broken {
+    Lost(Lost),
+    Harness(String),
+}
+
+impl From<String> for Broken {
+    fn from(detail: String) -> Self {
+        Self::Harness(detail)
+    }
 }
 
 fn expects_refusal(step: &Step) -> bool {
@@ -92,7 +119,7 @@ fn run_step(
     session: &mut dyn Session,
     suite: &Suite,
     scope: &mut Scope,
-) -> Result<StepOutcome, String> {
+) -> Result<StepOutcome, Broken> {
     let params = |session: &mut dyn Session, wanted: bool| match wanted {
         true => session.params().map(|params| Value::Map(params.0)).map_err(|refusal| refusal.to_string()),
         false => Err("no expectation asked for the params".to_owned()),
@@ -105,6 +132,9 @@ fn run_step(
             || condition.references().iter().any(|text| text.starts_with("$params"))
     };
     let after = params(session, conditions().any(speaks_of_params));
+    if let Some(lost) = session.lost() {
+        return Err(Broken::Lost(lost));
+    }
 
     let refusal = match answered {
         Ok(answer) => {
@@ -129,22 +159,29 @@ fn run_step(
         line: step.line,
         may_be_refused: expects_refusal(step),
         expectations: judged.collect(),
-        refused: scope
-            .refusal()
-            .map(|refusal| Refusal::new(refusal.kind, scope.sandbox.shown(&refusal.message))),
+        refused: scope.refusal().map(|refusal| shown_refusal(scope, refusal)),
     })
 }
 
+fn shown_refusal(scope: &Scope, refusal: &Refusal) -> Refusal {
+    let native = refusal.native.as_deref().map(|native| {
+        let traceback = cut(scope.sandbox.shown(&native.traceback));
+        Box::new(Native { type_name: native.type_name.clone(), traceback })
+    });
+    Refusal { kind: refusal.kind, message: scope.sandbox.shown(&refusal.message), native }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_SHOWN_BYTES {
+        let end = (0..=MAX_SHOWN_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+        text.push_str(" [cut]");
+    }
+    text
+}
+
 fn failure(scope: &Scope, found: &Contradiction) -> Failure {
-    let shown = |text: &str| {
-        let mut text = scope.sandbox.shown(text);
-        if text.len() > MAX_SHOWN_BYTES {
-            let cut = (0..=MAX_SHOWN_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-            text.truncate(cut);
-            text.push_str(" [cut]");
-        }
-        text
-    };
+    let shown = |text: &str| cut(scope.sandbox.shown(text));
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }
 
@@ -237,10 +274,18 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
             Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?))
         }
         Action::CopyFile(request) => {
-            let bytes = fs::read(scope.sandbox.path(&request.from)?);
-            let bytes = bytes.map_err(|error| format!("{} cannot be read: {error}", request.from))?;
-            scope.sandbox.place(&request.to, &bytes)?;
-            Ok(None)
+            match fs::read(scope.sandbox.path(&request.from)?) {
+                Ok(bytes) => {
+                    scope.sandbox.place(&request.to, &bytes)?;
+                    Ok(None)
+                }
+                // What is not there is what the implementation has not written.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let message = format!("{} does not exist, and cannot be copied", request.from);
+                    Err(Refusal::new(RefusalKind::NotFound, message))
+                }
+                Err(error) => return Err(format!("{} cannot be read: {error}", request.from)),
+            }
         }
     })
 }

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Refusal, RefusalKind};
+use crate::{
+    contract::{Refusal, RefusalKind},
+    implementation::Lost,
+};
 
 /// Which of the two phases a check was run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,8 +93,23 @@ pub enum Ended {
         /// What failed.
         detail: String,
     },
-    /// It was not run: the run was interrupted before.
-    NotRun,
+    /// It was not run, or not to its end: the run was interrupted before, or for the reason that is told.
+    NotRun {
+        /// Why not, when it was not an interruption.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+}
+
+impl From<Lost> for Ended {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Timeout(milliseconds) => Self::Timeout { milliseconds },
+            Lost::Crash(detail) => Self::Crash { detail },
+            Lost::Protocol(detail) => Self::ProtocolError { detail },
+            Lost::NotAsked(detail) => Self::NotRun { detail: Some(detail) },
+        }
+    }
 }
 
 /// One step that was reached.
@@ -242,7 +260,7 @@ impl Outcome {
             Ended::Crash { .. } => Verdict::Crash,
             Ended::ProtocolError { .. } => Verdict::ProtocolError,
             Ended::HarnessError { .. } => Verdict::HarnessError,
-            Ended::NotRun => Verdict::NotRun,
+            Ended::NotRun { .. } => Verdict::NotRun,
             Ended::Stopped => Verdict::Fail,
             Ended::Completed => {
                 let mut judged = self.steps.iter().flat_map(|step| &step.expectations).peekable();
@@ -272,7 +290,7 @@ impl Outcome {
             Ended::Crash { .. } => return RedResult::Crash,
             Ended::ProtocolError { .. } => return RedResult::ProtocolError,
             Ended::HarnessError { .. } => return RedResult::HarnessError,
-            Ended::NotRun => return RedResult::NotRun,
+            Ended::NotRun { .. } => return RedResult::NotRun,
             Ended::Stopped => return RedResult::SetUpError,
             Ended::Completed => {}
         }
@@ -397,7 +415,7 @@ mod tests {
     #[case(Ended::Crash { detail: String::new() }, RedResult::Crash)]
     #[case(Ended::ProtocolError { detail: String::new() }, RedResult::ProtocolError)]
     #[case(Ended::HarnessError { detail: String::new() }, RedResult::HarnessError)]
-    #[case(Ended::NotRun, RedResult::NotRun)]
+    #[case(Ended::NotRun { detail: None }, RedResult::NotRun)]
     fn what_did_not_come_to_its_end_proves_nothing(#[case] ended: Ended, #[case] result: RedResult) {
         let failed = outcome(vec![step(None, &[("stated", false)])], ended);
         assert_eq!((failed.red_result(), failed.word()), (result, result.word()));

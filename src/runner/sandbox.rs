@@ -7,26 +7,27 @@ use std::{
 
 use super::outcome::WrittenFile;
 use crate::{
-    contract::Digest,
+    digest::digest_of,
     suite::{WORK, under_work},
 };
 
-/// A directory that one check has to itself, gone when it is dropped.
+/// A directory that one check has to itself, gone when it is dropped unless it is kept.
 ///
 /// An implementation is given paths from here, as a program is from its working directory: nothing it
 /// saves depends on where the run takes place.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     root: PathBuf,
+    keep: bool,
     /// Files that the harness put here: they are not the implementation's work.
     placed: Vec<String>,
 }
 
 impl Sandbox {
     /// Makes the directory, which must not exist.
-    pub(super) fn create(root: PathBuf) -> io::Result<Self> {
+    pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
         fs::create_dir(&root)?;
-        Ok(Self { root: root.canonicalize()?, placed: Vec::new() })
+        Ok(Self { root: root.canonicalize()?, keep, placed: Vec::new() })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -60,12 +61,9 @@ impl Sandbox {
 
     /// The digest of a file's bytes, when there is one.
     pub(super) fn digest(&self, text: &str) -> Result<Option<String>, String> {
-        match fs::read(self.path(text)?) {
-            Ok(bytes) => Ok(Some(Digest::of(&bytes).to_string())),
+        match describe(&self.path(text)?) {
+            Ok((_, digest)) => Ok(Some(digest)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                Ok(Some("of a directory".to_owned()))
-            }
             Err(error) => Err(format!("{text} cannot be read: {error}")),
         }
     }
@@ -75,8 +73,7 @@ impl Sandbox {
         let all = self.files(WORK).unwrap_or_default();
         let own = all.into_iter().filter(|path| !self.placed.contains(path));
         let described = own.filter_map(|path| {
-            let bytes = fs::read(self.root.join(&path)).ok()?;
-            let (sha256, bytes) = (Digest::of(&bytes).to_string(), u64::try_from(bytes.len()).ok()?);
+            let (bytes, sha256) = describe(&self.root.join(&path)).ok()?;
             Some(WrittenFile { path, bytes, sha256 })
         });
         described.collect()
@@ -94,8 +91,24 @@ impl Sandbox {
 impl Drop for Sandbox {
     /// What cannot be removed stays below the report's own hidden directory, which removes it again.
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.root);
+        if !self.keep {
+            let _ = fs::remove_dir_all(&self.root);
+        }
     }
+}
+
+/// The length of a file and the digest of its bytes. What is no file has none: whoever wrote it may have made a
+/// pipe or a link to something endless, and nothing is read from those.
+fn describe(path: &Path) -> io::Result<(u64, String)> {
+    let kind = fs::symlink_metadata(path)?;
+    if kind.is_dir() {
+        return Ok((0, "of a directory".to_owned()));
+    }
+    if !kind.is_file() {
+        return Ok((0, "of no regular file".to_owned()));
+    }
+    let (length, digest) = digest_of(fs::File::open(path)?)?;
+    Ok((length, digest.to_string()))
 }
 
 fn walk(directory: &Path, name: &str, found: &mut Vec<String>) -> io::Result<()> {
@@ -126,7 +139,7 @@ mod tests {
     fn a_placed_file_is_not_counted_as_written_and_the_directory_goes() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("check");
-        let mut sandbox = Sandbox::create(root.clone()).unwrap();
+        let mut sandbox = Sandbox::create(root.clone(), false).unwrap();
         sandbox.place("$work/in/data", b"1").unwrap();
         fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
         let written: Vec<_> = sandbox.written().into_iter().map(|file| (file.path, file.bytes)).collect();

@@ -19,7 +19,7 @@ use super::{
     outcome::{Ended, Outcome, StepOutcome, WrittenFile},
     sandbox::Sandbox,
 };
-use crate::suite::Suite;
+use crate::{implementation::Deadline, suite::Suite};
 
 /// The variables that every check runs with: no GPU, and no tracking server (CONTRACT 0).
 pub const ENVIRONMENT: [(&str, &str); 2] = [("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")];
@@ -37,11 +37,13 @@ pub struct Options {
     pub workers: usize,
     /// How long one check may take.
     pub deadline: Duration,
+    /// Whether the directories are kept, each under a name that says what was run in it.
+    pub keep: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 2, deadline: Duration::from_secs(60) }
+        Self { workers: 2, deadline: Duration::from_secs(60), keep: false }
     }
 }
 
@@ -67,9 +69,9 @@ pub fn run(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
                     let outcome = if interrupted.load(Ordering::Relaxed) {
-                        Watched::default().outcome(job, Ended::NotRun)
+                        Watched::default().outcome(job, Ended::NotRun { detail: None })
                     } else {
-                        watch(job, suite, work.join(format!("{index:05}")), options.deadline, interrupted)
+                        watch(job, suite, work.join(directory(index, job, options)), options, interrupted)
                     };
                     tell(&outcome);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
@@ -116,16 +118,26 @@ impl Watched {
     }
 }
 
+/// The name of a directory: short, unless a person will look for it.
+fn directory(index: usize, job: &Job, options: Options) -> String {
+    if !options.keep {
+        return format!("{index:05}");
+    }
+    let name = format!("{index:05}.{}.{}.{}", job.phase.word(), job.implementation.name(), job.check.id);
+    name.replace(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)), ".")
+}
+
 fn watch(
     job: &Job,
     suite: &Arc<Suite>,
     root: PathBuf,
-    deadline: Duration,
+    options: Options,
     interrupted: &AtomicBool,
 ) -> Outcome {
     let mut watched = Watched::default();
     let started = Instant::now();
-    let sandbox = match Sandbox::create(root) {
+    let deadline = options.deadline;
+    let sandbox = match Sandbox::create(root, options.keep) {
         Ok(sandbox) => sandbox,
         Err(error) => {
             let detail = format!("no directory to run in: {error}");
@@ -134,14 +146,16 @@ fn watch(
     };
     let (tell, news) = channel();
     let (own, suite) = (job.clone(), Arc::clone(suite));
+    let until = Deadline::after(deadline);
     let given_up = Arc::new(AtomicBool::new(false));
     let heeded = Arc::clone(&given_up);
-    let spawned = thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, &heeded, &tell));
+    let spawned =
+        thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, (&heeded, until), &tell));
     let ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("no thread to run in: {error}") },
         Ok(_) => listen(&news, &mut watched, started, deadline, interrupted),
     };
-    if matches!(ended, Ended::Timeout { .. } | Ended::NotRun) {
+    if matches!(ended, Ended::Timeout { .. } | Ended::NotRun { .. }) {
         // What it still writes goes where the report is being made, so it is given time to stop.
         given_up.store(true, Ordering::Relaxed);
         let until = Instant::now() + GRACE;
@@ -172,7 +186,7 @@ fn listen(
             Err(RecvTimeoutError::Timeout) => {}
         }
         if interrupted.load(Ordering::Relaxed) {
-            return Ended::NotRun;
+            return Ended::NotRun { detail: None };
         }
         if started.elapsed() > deadline {
             return Ended::Timeout { milliseconds: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) };
@@ -181,14 +195,20 @@ fn listen(
 }
 
 /// Runs the check in this thread. A send fails only when nobody listens any more, and then nobody misses it.
-fn attempt(job: &Job, suite: &Suite, sandbox: Sandbox, given_up: &AtomicBool, news: &Sender<News>) {
+fn attempt(
+    job: &Job,
+    suite: &Suite,
+    sandbox: Sandbox,
+    (given_up, until): (&AtomicBool, Deadline),
+    news: &Sender<News>,
+) {
     let environment: BTreeMap<String, String> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let tell = |step| {
         let _ = news.send(News::Step(step));
     };
     let run = || {
-        let around = execute::Around { suite, environment: &environment, given_up, tell: &tell };
+        let around = execute::Around { suite, environment: &environment, until, given_up, tell: &tell };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &around)
     };
     let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {

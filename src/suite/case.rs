@@ -17,7 +17,10 @@ use super::{
     preset::Presets,
     reference,
 };
-use crate::contract::{Digest, Map, Refusal, Value};
+use crate::contract::{
+    Digest, Map, Refusal, Value,
+    operation::{ABILITIES, OPERATIONS},
+};
 
 /// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
 /// each of its examples.
@@ -62,6 +65,15 @@ pub struct Check {
     pub red: Vec<Red>,
 }
 
+impl Check {
+    /// What an implementation must have for it: the operations of its steps, and the abilities that the case names.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let operations = self.steps.iter().map(|step| step.action.name());
+        let operations = operations.filter(|name| OPERATIONS.contains(name));
+        self.case.needs.iter().map(String::as_str).chain(operations)
+    }
+}
+
 /// An operation, and what must hold after it.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -97,7 +109,7 @@ struct CaseTable {
     title: String,
     requires: Vec<Spanned<String>>,
     #[serde(default)]
-    needs: Vec<String>,
+    needs: Vec<Spanned<String>>,
     steps: Vec<StepTable>,
     #[serde(default)]
     red: Vec<RedTable>,
@@ -175,6 +187,7 @@ impl Case {
             );
         };
         requirements(document, &requires, around)?;
+        known_needs(document, &needs)?;
         for (fixture, span) in fixtures {
             let bytes = (around.fixture)(&fixture).map_err(|error| {
                 document.error(span, format!("the fixture {fixture:?} cannot be had: {error}"))
@@ -187,7 +200,7 @@ impl Case {
             file: document.file.clone(),
             title,
             requires: requires.into_iter().map(Spanned::into_inner).collect(),
-            needs,
+            needs: needs.into_iter().map(Spanned::into_inner).collect(),
             digest: Digest::of(canonical.as_bytes()).to_string(),
         });
         let with_case = |(id, steps, red)| Check { id, case: Arc::clone(&case), steps, red };
@@ -210,6 +223,21 @@ impl Step {
         }
         let step = Self { action: table.action.into_inner(), line: line(spans.action.clone()), expectations };
         Ok((step, spans))
+    }
+}
+
+/// What a case needs must be something that an implementation can be asked for.
+fn known_needs(document: &Document, needs: &[Spanned<String>]) -> Result<(), SuiteError> {
+    match needs.iter().find(|need| !ABILITIES.contains(&need.get_ref().as_str())) {
+        None => Ok(()),
+        Some(odd) => {
+            let known = ABILITIES.join(", ");
+            let what = format!(
+                "{:?} is nothing that an implementation can say it supports; known are {known}",
+                odd.get_ref()
+            );
+            Err(document.error(odd.span(), what))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod twist;
 mod workflow;
 
 use self::twist::{Twist, TwistedSession};
-use super::{Implementation, Reference, Session, World};
+use super::{Implementation, OWN_VERSION, Reference, Session, World, supported};
 use crate::contract::Policy;
 
 /// One way of being wrong, named after what it does.
@@ -45,8 +45,12 @@ impl Implementation for Mutant {
         self.name
     }
 
-    fn supports(&self, _need: &str) -> bool {
-        false
+    fn version(&self) -> &str {
+        OWN_VERSION
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        supported(need)
     }
 
     fn start(&self, world: World) -> Box<dyn Session> {

@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 pub use self::{network::Blueprint, workflow::intensity_scale};
 
 use self::store::TrainedModels;
-use super::{Implementation, Session, World};
+use super::{Implementation, OWN_VERSION, Session, World, supported};
 use crate::contract::{
     Configuration, Dtype, Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind,
     SavedModels, Tensor, Value,
@@ -56,8 +56,12 @@ impl Implementation for Reference {
         self.name
     }
 
-    fn supports(&self, _need: &str) -> bool {
-        false
+    fn version(&self) -> &str {
+        OWN_VERSION
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        supported(need)
     }
 
     fn start(&self, world: World) -> Box<dyn Session> {

@@ -1,0 +1,155 @@
+//! The options that name what is judged: an implementation of the suite, or a program behind the protocol.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{Console, Exit};
+use crate::{
+    evidence::shell_argument,
+    implementation::{Implementation, Launch, Remote, Trace},
+    runner::{ENVIRONMENT, Implementations},
+    suite::{Suite, nearest},
+};
+
+/// What is judged.
+#[derive(Debug, Args)]
+pub(super) struct AdapterOptions {
+    /// The implementation to judge, green; with --phase red, the one to see cases fail on
+    ///
+    /// One that comes with the suite (`bundleproof list implementations`), the name of a file in the suite's
+    /// folder `implementations`, or a path of such a file, which ends in .toml.
+    #[arg(long = "impl", value_name = "NAME", conflicts_with = "plan", help_heading = "Implementation")]
+    implementation: Option<String>,
+
+    /// Judge the program that this command starts, which speaks the adapter protocol
+    #[arg(long = "impl-cmd", value_name = "COMMAND", conflicts_with_all = ["plan", "implementation"], help_heading = "Implementation")]
+    command: Option<String>,
+
+    /// Write what goes over the wire to this file, one JSON object a line
+    #[arg(long, value_name = "FILE", help_heading = "Implementation")]
+    trace: Option<PathBuf>,
+}
+
+/// What was named, ready to be judged.
+pub(super) struct Judged {
+    pub(super) implementation: Arc<dyn Implementation>,
+    /// How long one of its cases may take, in seconds, when its file says so.
+    pub(super) case_deadline: Option<u32>,
+}
+
+/// `implementations/<name>.toml`: how it is started.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImplementationFile {
+    launch: Launch,
+}
+
+/// The largest file of an implementation, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+impl AdapterOptions {
+    /// The implementation that was named, if one was. A program is started and probed.
+    pub(super) fn judged(
+        &self,
+        suite: &Suite,
+        known: &Implementations,
+        console: &Console,
+    ) -> Result<Option<Judged>, Exit> {
+        if let Some(command) = &self.command {
+            let words = shell_words::split(command).map_err(|error| {
+                console.error(&format!("--impl-cmd {command:?} cannot be split into words: {error}"));
+                Exit::Usage
+            })?;
+            return self.connect(None, Launch::command(words), console).map(Some);
+        }
+        let Some(name) = &self.implementation else { return Ok(None) };
+        if let Some(implementation) = known.get(name) {
+            return Ok(Some(Judged { implementation, case_deadline: None }));
+        }
+        let (stem, text) = match name.strip_suffix(".toml") {
+            Some(stem) => (file_name(stem), read(Path::new(name), console)?),
+            None => {
+                let in_suite = suite.file(&format!("implementations/{name}.toml"));
+                (name.clone(), in_suite.ok_or_else(|| unknown(name, known, console))?)
+            }
+        };
+        if known.get(&stem).is_some() {
+            console.error(&format!(
+                "{name}: {stem} is the name of one that comes with the suite; rename the file"
+            ));
+            return Err(Exit::Usage);
+        }
+        let file: ImplementationFile = toml::from_str(&text).map_err(|error| {
+            console.error(&format!("{name} does not say how to start it: {error}"));
+            Exit::Usage
+        })?;
+        let mut launch = file.launch;
+        // Where it is started is said from where the file is.
+        if let (Some(folder), true) = (Path::new(name).parent(), name.ends_with(".toml")) {
+            launch.directory = launch.directory.map(|directory| folder.join(directory));
+        }
+        self.connect(Some(stem), launch, console).map(Some)
+    }
+
+    /// What was asked for, so that a report says how to ask for it again.
+    pub(super) fn words(&self) -> Vec<String> {
+        let named = self.implementation.iter().map(|name| format!("--impl {}", shell_argument(name)));
+        named
+            .chain(self.command.iter().map(|command| format!("--impl-cmd {}", shell_argument(command))))
+            .collect()
+    }
+
+    /// The name under which one of the suite's own implementations was asked for.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.implementation.as_deref()
+    }
+
+    fn connect(&self, name: Option<String>, launch: Launch, console: &Console) -> Result<Judged, Exit> {
+        let trace = self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
+            let path = self.trace.as_deref().unwrap_or(Path::new(""));
+            console.error(&format!("{} cannot be written: {error}", path.display()));
+            Exit::Usage
+        })?;
+        let environment: BTreeMap<String, String> =
+            ENVIRONMENT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let shown = launch.command.join(" ");
+        let remote = Remote::connect(name.as_deref(), launch, environment, trace).map_err(|error| {
+            console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
+            Exit::AdapterUnusable
+        })?;
+        let case_deadline = remote.case_deadline();
+        Ok(Judged { implementation: Arc::new(remote), case_deadline })
+    }
+}
+
+fn read(path: &Path, console: &Console) -> Result<String, Exit> {
+    let told = |what: String| {
+        console.error(&format!("{}: {what}", path.display()));
+        Exit::Usage
+    };
+    let length = fs::metadata(path).map_err(|error| told(error.to_string()))?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(told(format!(
+            "has {length} bytes; a file of an implementation has at most {MAX_FILE_BYTES}"
+        )));
+    }
+    fs::read_to_string(path).map_err(|error| told(error.to_string()))
+}
+
+fn file_name(stem: &str) -> String {
+    Path::new(stem).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn unknown(name: &str, known: &Implementations, console: &Console) -> Exit {
+    let offer = nearest(name, known.names()).map(|offer| format!("; {offer}"));
+    let offer = offer.unwrap_or_else(|| "; `bundleproof list implementations` shows them".to_owned());
+    console.error(&format!("no implementation is called {name:?}{offer}"));
+    Exit::Usage
+}

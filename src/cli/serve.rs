@@ -1,0 +1,52 @@
+//! `bundleproof serve`.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufReader},
+};
+
+use clap::Parser;
+
+use super::{Console, Exit};
+use crate::{
+    implementation::{self, built_in},
+    runner::{ENVIRONMENT, Implementations},
+    suite::nearest,
+};
+
+/// Serve an implementation that comes with the suite behind the adapter protocol
+///
+/// Requests are read from standard input, one JSON object a line, and answered on standard output, until
+/// `shutdown` or the end of the input. It is what an adapter must do, to try one's own harness or to look at an
+/// answer; conformance/adapters/PROTOCOL.md says what it is.
+#[derive(Debug, Parser)]
+pub(super) struct Serve {
+    /// The reference, the stub, or a mutant as mutant:NAME
+    #[arg(long = "impl", value_name = "NAME", default_value = "reference")]
+    implementation: String,
+}
+
+impl Serve {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let name = self.implementation.strip_prefix("mutant:").unwrap_or(&self.implementation);
+        let all = Implementations::new(built_in());
+        let Some(served) = all.get(name) else {
+            let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
+            console.error(&format!("no implementation is called {name:?}{offer}"));
+            return Err(Exit::Usage);
+        };
+        let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+        let environment: BTreeMap<String, String> =
+            ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
+        let input = BufReader::new(io::stdin().lock());
+        match implementation::serve(served.as_ref(), &environment, input, io::stdout().lock()) {
+            Ok(()) => Ok(Exit::Success),
+            // Whoever asked is gone.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
+            Err(error) => {
+                console.error(&format!("the conversation cannot go on: {error}"));
+                Err(Exit::Usage)
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The adapter protocol: JSON-RPC 2.0, one message a line, under the contract's own names.
+//!
+//! `conformance/adapters/PROTOCOL.md` is the same for whoever writes the other side. The messages of the
+//! operations are the types of [`crate::contract::operation`] and [`crate::contract::answer`] themselves.
+
+use std::io::{self, BufRead, Read as _};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::contract::{Native, Params, RefusalKind, Value, answer::Models, notation};
+
+/// The version that both sides must speak. It rises with every change that an adapter could notice.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest message, in bytes without its line end. One of a model with 100,000 tensors fits.
+pub const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// A question.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) jsonrpc: Version,
+    pub(super) id: u64,
+    pub(super) method: String,
+    #[serde(default = "no_params")]
+    pub(super) params: Box<RawValue>,
+}
+
+/// What comes back: a result or an error, for the question of this id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Response {
+    pub(super) jsonrpc: Version,
+    /// None when the question could not be read.
+    pub(super) id: Option<u64>,
+    /// With a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) result: Option<Box<RawValue>>,
+    /// Without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Error>,
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Error {
+    /// -32000 for a refusal of the contract, else one of JSON-RPC's own.
+    pub(super) code: i64,
+    /// For a person.
+    pub(super) message: String,
+    /// With a refusal: what kind it is, and what was raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<ErrorData>,
+}
+
+/// What a refusal says beside its message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ErrorData {
+    /// One of the contract's kinds.
+    pub(super) kind: RefusalKind,
+    /// What was raised, if it was an exception.
+    #[serde(flatten)]
+    pub(super) native: Option<Native>,
+}
+
+impl Error {
+    /// A refusal of the contract.
+    pub(super) const REFUSED: i64 = -32000;
+    /// The line is no JSON.
+    pub(super) const PARSE: i64 = -32700;
+    /// The line is JSON and no request.
+    pub(super) const REQUEST: i64 = -32600;
+    /// There is no such method.
+    pub(super) const METHOD: i64 = -32601;
+    /// The params are not those of the method.
+    pub(super) const PARAMS: i64 = -32602;
+    /// It failed in a way that it did not foresee.
+    pub(super) const INTERNAL: i64 = -32603;
+
+    /// An error without data.
+    pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+}
+
+/// The word "2.0".
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) enum Version {
+    #[serde(rename = "2.0")]
+    Two,
+}
+
+fn no_params() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+/// `initialize`: who asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Initialize {
+    /// The version that the harness speaks.
+    pub(super) protocol: u32,
+    /// The program that asks.
+    pub(super) client: Client,
+}
+
+/// The program that asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
+/// Who answers, and what it can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Initialized {
+    /// The version that the adapter speaks.
+    pub protocol: u32,
+    /// The implementation's name.
+    pub name: String,
+    /// Its version: a release, or a revision.
+    pub version: String,
+    /// The backend that it saves as, such as `pytorch`.
+    pub backend: String,
+    /// The operations it has, by their names. What is not among them must be refused as an unknown method.
+    pub operations: Vec<String>,
+    /// What else it can do, such as `fixture_networks`.
+    #[serde(default)]
+    pub supports: Vec<String>,
+}
+
+/// `reset`: as in a new process, in this directory.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Reset {
+    /// The absolute path of the directory that relative paths start at from here on.
+    pub(super) directory: String,
+}
+
+/// The result of what answers nothing.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Nothing {}
+
+/// The result of `params`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ParamsAnswer {
+    /// Every param of the process.
+    pub(super) params: Params,
+}
+
+/// The result of `get_param`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ValueAnswer {
+    /// The value, in the notation.
+    #[serde(deserialize_with = "notation::value")]
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
+    pub(super) value: Value,
+}
+
+/// The result of `create_models`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ModelsAnswer {
+    /// What was made.
+    pub(super) models: Models,
+}
+
+/// Reads one line into the buffer, without its end; false at the end of the stream.
+///
+/// # Errors
+/// `InvalidData` for a line that is too long or no UTF-8, and for a stream that ends inside a line.
+pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Result<bool> {
+    line.clear();
+    let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
+    let mut bytes = std::mem::take(line).into_bytes();
+    if stream.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(false);
+    }
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    if bytes.pop() != Some(b'\n') {
+        return Err(invalid(if bytes.len() >= MAX_LINE_BYTES {
+            format!("a line of more than {MAX_LINE_BYTES} bytes")
+        } else {
+            "the stream ends inside a line".to_owned()
+        }));
+    }
+    *line = String::from_utf8(bytes).map_err(|_| invalid("a line that is not UTF-8".to_owned()))?;
+    Ok(true)
+}

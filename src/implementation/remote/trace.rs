@@ -1,0 +1,49 @@
+//! What goes over the wire, as a file: one JSON object a line.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write as _},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use serde_json::json;
+
+/// A file that several processes are traced into.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    file: Arc<Mutex<BufWriter<File>>>,
+    began: Instant,
+}
+
+/// Which way a line went.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Sent,
+    Received,
+}
+
+impl Trace {
+    /// Begins the file anew.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = BufWriter::new(File::create(path)?);
+        Ok(Self { file: Arc::new(Mutex::new(file)), began: Instant::now() })
+    }
+
+    /// Writes a line. A trace that cannot be written does not change what is traced.
+    pub(super) fn line(&self, process: u32, way: Way, line: &str) {
+        let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let way = match way {
+            Way::Sent => "sent",
+            Way::Received => "received",
+        };
+        let entry =
+            json!({ "milliseconds": milliseconds, "process": process, "way": way, "line": line.trim_end() });
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(file, "{entry}").and_then(|()| file.flush());
+    }
+}
