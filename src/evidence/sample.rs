@@ -47,6 +47,7 @@ pub(super) fn as_stated(check: &str, phase: Phase) -> Outcome {
                     name: "returns_saved_models".into(),
                     line: 10,
                     because: "load_torch_bundle should return the saved models".into(),
+                    about: vec!["RTP-001".into()],
                     failure: red.then_some(failure),
                 }],
             },
@@ -83,6 +84,7 @@ fn failed_with_hostile_text(check: &str) -> Outcome {
         name: "restores_params".into(),
         line: 11,
         because: "params must be back".into(),
+        about: vec!["LOD-004".into()],
         failure: Some(Failure { expected: "N = 128".into(), actual }),
     }];
     outcome

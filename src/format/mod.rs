@@ -26,3 +26,4 @@ pub use archive::{Archive, Entry};
 pub use bundle::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use error::{FormatError, FormatErrorKind, Place};
+pub use writer::rewrite_archive;

@@ -1,10 +1,10 @@
 //! Zip archives that have the same bytes whenever their entries have (BUN-15).
 
-use std::io::{Seek, Write};
+use std::io::{Cursor, Read, Seek, Write};
 
 use zip::{CompressionMethod, DateTime, System, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
-use super::FormatErrorKind as Kind;
+use super::{Archive, FormatError, FormatErrorKind as Kind};
 
 /// Entries from this size on need 64-bit sizes, and the writer must know before it starts.
 const LARGE_FILE_BYTES: u64 = 0xffff_ffff;
@@ -53,6 +53,27 @@ impl<W: Write + Seek> ArchiveWriter<W> {
     pub(super) fn finish(self) -> Result<W, Kind> {
         self.zip.finish().map_err(failed)
     }
+}
+
+/// The bytes of an archive with the same entries in the same order, each as `change` makes it; an entry of which
+/// it makes nothing is left out. Entries are read one after the other, each of at most `limit` bytes.
+///
+/// # Errors
+/// When an entry cannot be read, and what `change` refuses.
+pub fn rewrite_archive<R: Read + Seek>(
+    archive: &mut Archive<R>,
+    limit: u64,
+    mut change: impl FnMut(&str, Vec<u8>) -> Result<Option<Vec<u8>>, FormatError>,
+) -> Result<Vec<u8>, FormatError> {
+    let names: Vec<String> = archive.names().map(str::to_owned).collect();
+    let mut writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+    for name in names {
+        let bytes = archive.read(&name, limit)?;
+        if let Some(bytes) = change(&name, bytes)? {
+            writer.entry(&name, &bytes).map_err(FormatError::from)?;
+        }
+    }
+    Ok(writer.finish().map_err(FormatError::from)?.into_inner())
 }
 
 fn failed(error: ZipError) -> Kind {

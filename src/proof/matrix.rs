@@ -83,6 +83,8 @@ pub struct ExpectationProof {
     pub name: String,
     /// Its line in the case's file.
     pub line: usize,
+    /// The requirements it is about.
+    pub about: Vec<String>,
     /// The breakers on which it failed.
     pub fails_on: Vec<String>,
 }
@@ -177,6 +179,7 @@ impl CheckProof {
             .map(|named| ExpectationProof {
                 name: named.name.clone(),
                 line: named.line,
+                about: named.expectation.about.clone(),
                 fails_on: fails_on(&named.name),
             })
             .collect();
@@ -211,6 +214,14 @@ impl CheckProof {
             .flat_map(|expectation| expectation.fails_on.iter().map(String::as_str))
             .collect()
     }
+
+    /// Whether it fails on the breaker at an expectation about this requirement.
+    fn kills_for(&self, breaker: &str, requirement: &str) -> bool {
+        self.expectations.iter().any(|expectation| {
+            expectation.about.iter().any(|id| id == requirement)
+                && expectation.fails_on.iter().any(|name| name == breaker)
+        })
+    }
 }
 
 /// What is wrong with one check.
@@ -238,11 +249,9 @@ fn of_check<'o>(
             });
         }
     }
-    let about =
-        |breaker: &Breaker| breaker.breaks.as_ref().is_some_and(|id| check.case.requires.contains(id));
-    let kills = proof.kills();
-    let related = breakers.iter().filter(|breaker| about(breaker));
-    if !related.clone().any(|breaker| kills.contains(breaker.name.as_str())) {
+    let kills_own =
+        |breaker: &Breaker| breaker.breaks.as_ref().is_some_and(|id| proof.kills_for(&breaker.name, id));
+    if !breakers.iter().any(kills_own) {
         problems.push(Problem::KillsNothing {
             check: id.clone(),
             file: file.clone(),
@@ -267,7 +276,7 @@ impl MutantProof {
             proofs.iter().filter(|proof| proof.kills().contains(breaker.name.as_str())).collect();
         killers.sort_by(|a, b| (a.steps, &a.check).cmp(&(b.steps, &b.check)));
         let (own, others): (Vec<_>, Vec<_>) =
-            killers.into_iter().partition(|proof| proof.requires.contains(&breaks));
+            killers.into_iter().partition(|proof| proof.kills_for(&breaker.name, &breaks));
         let ids = |proofs: Vec<&CheckProof>| proofs.into_iter().map(|proof| proof.check.clone()).collect();
         Some(Self { name: breaker.name.clone(), breaks, killers: ids(own), others: ids(others) })
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    alter::alter,
     outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
     sandbox::Sandbox,
     scope::{Scope, Seen},
@@ -22,7 +23,7 @@ use crate::{
         },
     },
     implementation::{Deadline, Implementation, Lost, Session, World},
-    suite::{Action, Check, Condition, Contradiction, Step, Suite, under_work},
+    suite::{Action, Alteration, Check, Condition, Contradiction, Step, Suite, under_work},
 };
 
 /// The longest text that a failure shows of either side, in bytes.
@@ -152,6 +153,7 @@ fn run_step(
         name: named.name.clone(),
         line: named.line,
         because: named.expectation.because.clone(),
+        about: named.expectation.about.clone(),
         failure: named.expectation.condition.judge(scope).err().map(|found| failure(scope, &found)),
     });
     Ok(StepOutcome {
@@ -287,7 +289,21 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
                 Err(error) => return Err(format!("{} cannot be read: {error}", request.from)),
             }
         }
+        Action::AlterBundle(request) => {
+            let path = scope.sandbox.path(&format!("{}.zip", request.base_path))?;
+            scope.point_at(path.clone());
+            alter(&path, &resolved(&request.change, scope)?).map(|changed| answer(Value::Map(changed)))
+        }
     })
+}
+
+/// The change with everything that begins with `$` in the place of its name.
+fn resolved(change: &Alteration, scope: &Scope) -> Result<Alteration, String> {
+    let mut change = change.clone();
+    if let Alteration::SetParam { value, .. } | Alteration::SetManifest { value, .. } = &mut change {
+        *value = scope.resolve(value)?;
+    }
+    Ok(change)
 }
 
 /// What `$archive` is after a workflow: the archive in its output directory.

@@ -3,6 +3,7 @@
 //! Which implementation is run is handed in: nothing here names one. Clocks, deadlines and sandboxes live
 //! here; what an outcome means is folded from it in [`Outcome::verdict`].
 
+mod alter;
 mod clock;
 mod execute;
 mod job;

@@ -137,6 +137,9 @@ pub struct ExpectationOutcome {
     pub line: usize,
     /// Why it must hold, in its author's words.
     pub because: String,
+    /// The requirements it is about.
+    #[serde(default)]
+    pub about: Vec<String>,
     /// What was found when it did not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -364,6 +367,7 @@ mod tests {
             name: (*name).to_owned(),
             line: 1,
             because: String::new(),
+            about: Vec::new(),
             failure: (!holds).then(|| Failure { expected: "a".to_owned(), actual: "b".to_owned() }),
         };
         StepOutcome {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::alteration::AlterBundle;
 use crate::contract::{
     Map,
     operation::{
@@ -51,6 +52,8 @@ pub enum Action {
     ReadSidecar(ReadSidecar),
     /// Copies a file, to compare with later.
     CopyFile(CopyFile),
+    /// Changes a bundle that the implementation has written.
+    AlterBundle(AlterBundle),
 }
 
 /// Puts a fixture where the implementation finds it.
@@ -104,6 +107,7 @@ impl Action {
             Self::PlaceFixture(_) => "place_fixture",
             Self::ReadSidecar(_) => "read_sidecar",
             Self::CopyFile(_) => "copy_file",
+            Self::AlterBundle(_) => "alter_bundle",
         }
     }
 
@@ -119,6 +123,7 @@ impl Action {
             Self::GetParam(request) => Some(&request.name),
             Self::LoadDataset(request) => Some(&request.name),
             Self::ReadSidecar(request) => Some(&request.name),
+            Self::AlterBundle(request) => Some(&request.name),
             _ => None,
         }
     }
@@ -133,6 +138,7 @@ impl Action {
             Self::LoadInferenceBundleWithBackend(_) => Some(&["model", "params"]),
             Self::LoadDataset(_) => Some(&["positions", "arrays"]),
             Self::GetParam(_) => Some(&["value"]),
+            Self::AlterBundle(_) => Some(&["model", "tensor", "entry", "global"]),
             _ => None,
         }
     }
@@ -172,6 +178,7 @@ impl Action {
             Self::LoadDataset(request) => vec![&request.path],
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
+            Self::AlterBundle(request) => vec![&request.base_path],
             _ => Vec::new(),
         }
     }
@@ -189,6 +196,7 @@ impl Action {
         let others = matches!(
             self,
             Self::ReadSidecar(_)
+                | Self::AlterBundle(_)
                 | Self::GetParam(_)
                 | Self::LoadDataset(_)
                 | Self::LoadInferenceBundleWithBackend(_)

@@ -176,7 +176,10 @@ impl Case {
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
             reference::check(document, &steps)?;
-            let steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
+            let steps: Vec<Step> = steps
+                .into_iter()
+                .map(|(step, spans)| about_its_case(document, step, &spans, &table.requires))
+                .collect::<Result<_, _>>()?;
             let red = red_entries(document, table.red, &steps, around)?;
             checks.push((check, steps, red));
             head = Some((table.title, table.requires, table.needs));
@@ -224,6 +227,27 @@ impl Step {
         let step = Self { action: table.action.into_inner(), line: line(spans.action.clone()), expectations };
         Ok((step, spans))
     }
+}
+
+/// An expectation is about requirements of its case: those that it names, or all.
+fn about_its_case(
+    document: &Document,
+    mut step: Step,
+    spans: &Spans,
+    requires: &[Spanned<String>],
+) -> Result<Step, SuiteError> {
+    let of_case: Vec<&str> = requires.iter().map(|id| id.get_ref().as_str()).collect();
+    for (named, span) in step.expectations.iter_mut().zip(&spans.expectations) {
+        let about = &mut named.expectation.about;
+        if let Some(odd) = about.iter().find(|id| !of_case.contains(&id.as_str())) {
+            let word = Spanned::new(span.clone(), odd.clone());
+            return Err(document.unknown(&word, "requirement of the case", &of_case));
+        }
+        if about.is_empty() {
+            about.extend(of_case.iter().map(|id| (*id).to_owned()));
+        }
+    }
+    Ok(step)
 }
 
 /// What a case needs must be something that an implementation can be asked for.
@@ -305,6 +329,7 @@ fn without_reasons(value: &mut Value) {
                 for expectation in expectations.values_mut() {
                     if let Value::Map(expectation) = expectation {
                         expectation.shift_remove("because");
+                        expectation.shift_remove("about");
                     }
                 }
             }

@@ -14,6 +14,8 @@ pub struct Expectation {
     pub condition: Condition,
     /// Why, in its author's words: the message of a failure.
     pub because: String,
+    /// Which requirements of the case it is about; all of them when it says nothing.
+    pub about: Vec<String>,
 }
 
 /// The closed set of what can be expected.
@@ -49,7 +51,8 @@ pub enum Condition {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefusedAs {
-    /// Texts that its message must hold, whatever the case of their letters.
+    /// Texts that its message must hold, whatever the case of their letters; `$altered.tensor` is a text that an
+    /// earlier step left.
     pub mentions: Vec<String>,
     /// The kind it must have, where the contract names one.
     #[serde(default)]
@@ -83,6 +86,7 @@ pub(super) struct ExpectationTable {
     entries: Option<[String; 2]>,
     files: Option<FilesUnder>,
     because: String,
+    about: Option<Vec<String>>,
 }
 
 impl TryFrom<ExpectationTable> for Expectation {
@@ -114,7 +118,7 @@ impl TryFrom<ExpectationTable> for Expectation {
             return Err(format!("an expectation states exactly one of {}", Condition::KINDS.join(", ")));
         };
         condition.can_fail()?;
-        Ok(Self { condition, because: table.because })
+        Ok(Self { condition, because: table.because, about: table.about.unwrap_or_default() })
     }
 }
 
@@ -173,7 +177,8 @@ impl Condition {
             Self::Exists(path) | Self::Absent(path) => return vec![path],
             Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
             Self::Files(files) => return vec![&files.under],
-            Self::Refused(_) | Self::Answered | Self::Unchanged => return Vec::new(),
+            Self::Refused(refused) => return refused.mentions.iter().map(String::as_str).collect(),
+            Self::Answered | Self::Unchanged => return Vec::new(),
         };
         let mut found = Vec::new();
         texts.into_iter().for_each(|value| texts_in(value, &mut found));
@@ -218,7 +223,7 @@ impl Condition {
     /// The contradiction. A value that cannot be had contradicts every expectation about it.
     pub fn judge(&self, facts: &dyn Facts) -> Result<(), Contradiction> {
         if let Self::Refused(wanted) = self {
-            return refused(wanted, facts.refusal());
+            return refused(wanted, facts);
         }
         match self {
             Self::Equal(actual, expected) => {
@@ -297,13 +302,19 @@ impl Condition {
     }
 }
 
-fn refused(wanted: &RefusedAs, refusal: Option<&Refusal>) -> Result<(), Contradiction> {
+fn refused(wanted: &RefusedAs, facts: &dyn Facts) -> Result<(), Contradiction> {
     let kind = wanted.kind.map_or("a refusal".to_owned(), |kind| format!("a refusal of kind {kind}"));
-    let expected = match wanted.mentions.as_slice() {
+    let had = |text: &String| match facts.value(&Value::from(text.as_str())) {
+        Ok(Value::Text(text)) => Ok(text),
+        Ok(other) => Err(contradiction("a text to be mentioned", format!("{text} is {other}"))),
+        Err(why) => Err(contradiction("a text to be mentioned", why)),
+    };
+    let mentions: Vec<String> = wanted.mentions.iter().map(had).collect::<Result<_, _>>()?;
+    let expected = match mentions.as_slice() {
         [] => kind,
         mentions => format!("{kind} that mentions {}", quoted(mentions)),
     };
-    let Some(refusal) = refusal else {
+    let Some(refusal) = facts.refusal() else {
         return Err(contradiction(expected, "the operation was not refused"));
     };
     if !refusal.kind.is_about_the_input() {
@@ -314,7 +325,7 @@ fn refused(wanted: &RefusedAs, refusal: Option<&Refusal>) -> Result<(), Contradi
     }
     let message = refusal.message.to_lowercase();
     let unsaid: Vec<&String> =
-        wanted.mentions.iter().filter(|mention| !message.contains(&mention.to_lowercase())).collect();
+        mentions.iter().filter(|mention| !message.contains(&mention.to_lowercase())).collect();
     if unsaid.is_empty() {
         return Ok(());
     }

@@ -6,6 +6,7 @@
 //! named in here; who may appear in a red entry is handed in.
 
 mod action;
+mod alteration;
 mod case;
 mod difference;
 mod document;
@@ -23,6 +24,7 @@ mod source;
 use std::{io, sync::Arc};
 
 pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
+pub use alteration::{AlterBundle, Alteration};
 pub use case::{Case, Check, NamedExpectation, Red, Step};
 pub use error::{SuiteError, nearest, position};
 pub use expectation::{Condition, Contradiction, Expectation, Facts, FilesUnder, RefusedAs};

@@ -82,6 +82,13 @@ twisted! {
     returns_params_without_nones breaks "LOD-012": Loaded(|loaded| loaded.params.retain(|_, value| *value != Value::None));
     runs_what_params_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|refusal| named(refusal, "params.dill"));
     runs_what_weights_name breaks "LOD-013" as "refactor: weights_only=False": LoadedAnyway(|refusal| named(refusal, "model.pth"));
+    runs_what_manifests_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|refusal| named(refusal, "manifest.dill"));
+    runs_what_pickles_call breaks "LOD-013" as "main and refactor: executed, and refused afterwards or not": RefusedBeside(|root, refusal| {
+        // Of everything that a pickle can call, the one thing that leaves a trace.
+        if says(refusal, "io.open") {
+            let _ = std::fs::File::create(root.join("executed"));
+        }
+    });
     hides_what_was_named breaks "LOD-013": Refused(|refusal| match says(&refusal, "is not allowed") {
         true => Refusal::new(refusal.kind, "the pickle is unsafe"),
         false => refusal,
@@ -95,6 +102,7 @@ twisted! {
     fails_of_itself breaks "LOD-017" as "main: a bare IndexError": Refused(|refusal| {
         Refusal::new(RefusalKind::Internal, format!("IndexError: list index out of range ({})", refusal.message))
     });
+    answers_what_it_saved breaks "RTP-001": Remembered(|loaded, saved| loaded.clone_from(saved));
     swaps_the_models breaks "RTP-001": Loaded(|loaded| {
         if let [Some(a), Some(b)] = loaded.models.get_disjoint_mut(ROLES) {
             std::mem::swap(a, b);

@@ -4,6 +4,7 @@
 //! refusal, the params, the archive that was written.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Cursor,
     path::{Path, PathBuf},
@@ -67,8 +68,12 @@ pub(super) enum Twist {
     Restored(fn(&mut ParamsStore, &ParamsStore, &Params)),
     /// Whether a load that was refused is answered with fresh networks.
     LoadedAnyway(fn(&Refusal) -> bool),
+    /// What a load of an archive answers that this process has saved, and the models that it saved then.
+    Remembered(fn(&mut Models, &Models)),
     /// What a refused load says.
     Refused(fn(Refusal) -> Refusal),
+    /// What is done in the directory of the process when a load is refused.
+    RefusedBeside(fn(&Path, &Refusal)),
     /// What a workflow answers.
     Ran(fn(&mut Workflow)),
     /// The params after a workflow that failed, from those before.
@@ -94,6 +99,8 @@ pub(super) struct TwistedSession {
     inner: ReferenceSession,
     twist: Twist,
     saves: usize,
+    /// The models of each archive that was saved, by its base path. A reset does not reach it.
+    remembered: BTreeMap<String, Models>,
 }
 
 impl TwistedSession {
@@ -101,7 +108,7 @@ impl TwistedSession {
         if let Twist::Begun(change) = twist {
             change(&mut inner.world.params);
         }
-        Self { inner, twist, saves: 0 }
+        Self { inner, twist, saves: 0, remembered: BTreeMap::new() }
     }
 
     fn configured(&self, config: &ConfigRequest) -> ConfigRequest {
@@ -155,6 +162,10 @@ impl TwistedSession {
             }
             (Err(refusal), Twist::LoadedAnyway(takes)) if takes(&refusal) => self.fresh(),
             (Err(refusal), Twist::Refused(change)) => Err(change(refusal)),
+            (Err(refusal), Twist::RefusedBeside(act)) => {
+                act(&self.inner.world.path("."), &refusal);
+                Err(refusal)
+            }
             (result, _) => result,
         }
     }
@@ -272,6 +283,10 @@ impl Session for TwistedSession {
             }
             (result, _) => result?,
         }
+        if let (Twist::Remembered(_), Some(states)) = (self.twist, self.inner.states_mut(&request.models)) {
+            let saved = states.iter().map(|(name, state)| (name.clone(), (&*state).into())).collect();
+            self.remembered.insert(request.base_path.clone(), saved);
+        }
         self.saved(&archive);
         Ok(())
     }
@@ -279,7 +294,11 @@ impl Session for TwistedSession {
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
         let before = self.inner.world.params.clone();
         self.open(&format!("{}.zip", request.base_path))?;
-        let result = self.inner.load_torch_bundle(request);
+        let mut result = self.inner.load_torch_bundle(request);
+        let saved = self.remembered.get(&request.base_path);
+        if let (Twist::Remembered(change), Ok(loaded), Some(saved)) = (self.twist, &mut result, saved) {
+            change(&mut loaded.models, saved);
+        }
         self.loaded(&request.name, &before, result)
     }
 
