@@ -284,7 +284,8 @@ impl Session for TwistedSession {
             (result, _) => result?,
         }
         if let (Twist::Remembered(_), Some(states)) = (self.twist, self.inner.states_mut(&request.models)) {
-            let saved = states.iter().map(|(name, state)| (name.clone(), (state as &ModelState).into())).collect();
+            let saved =
+                states.iter().map(|(name, state)| (name.clone(), (state as &ModelState).into())).collect();
             self.remembered.insert(request.base_path.clone(), saved);
         }
         self.saved(&archive);

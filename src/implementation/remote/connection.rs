@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// What came that nobody asked for.
-    pub(super) fn unasked(&self) -> Option<Lost> {
+    pub(super) fn unasked(&mut self) -> Option<Lost> {
         match self.process.receive(Duration::ZERO) {
             Output::Line(line) => {
                 self.traced(Way::Received, &line);

@@ -38,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const AFTERMATH: Duration = Duration::from_millis(200);
 
 /// How often it is looked whether a process has ended.
-const ATTENTION: Duration = Duration::from_millis(5);
+const ATTENTION: Duration = Duration::from_millis(10);
 
 /// A running adapter.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ pub(super) enum Output {
 struct Tail {
     bytes: VecDeque<u8>,
     dropped: bool,
+    ended: bool,
 }
 
 impl Process {
@@ -113,17 +114,31 @@ impl Process {
         }
     }
 
-    /// What comes within this time; with none, what is there already.
-    pub(super) fn receive(&self, wait: Duration) -> Output {
-        match self.output.recv_timeout(wait) {
-            Ok(output) => output,
-            Err(RecvTimeoutError::Timeout) => Output::Silence,
-            Err(RecvTimeoutError::Disconnected) => Output::Closed,
+    /// What comes within this time; with none, what is there already. A process that has ended says nothing more,
+    /// even if somebody else keeps its pipe open.
+    pub(super) fn receive(&mut self, wait: Duration) -> Output {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left.min(ATTENTION)) {
+                Ok(output) => return output,
+                Err(RecvTimeoutError::Disconnected) => return Output::Closed,
+                Err(RecvTimeoutError::Timeout) if left <= ATTENTION => return Output::Silence,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                // What it wrote before it ended may still be on its way.
+                return self.output.recv_timeout(AFTERMATH).unwrap_or(Output::Closed);
+            }
         }
     }
 
-    /// What it said last on its standard error.
+    /// What it said last on its standard error, after its output ended: the rest of that may be on its way.
     pub(super) fn said(&self) -> String {
+        let until = Instant::now() + AFTERMATH;
+        while !lock(&self.stderr).ended && Instant::now() < until {
+            thread::sleep(ATTENTION);
+        }
         let tail = lock(&self.stderr);
         let text = String::from_utf8_lossy(&tail.bytes.iter().copied().collect::<Vec<u8>>()).into_owned();
         if tail.dropped { format!("[…]{text}") } else { text }
@@ -204,7 +219,7 @@ fn drain(mut pipe: ChildStderr, tail: &Mutex<Tail>) {
     let mut buffer = [0; 8192];
     while let Ok(read) = pipe.read(&mut buffer) {
         if read == 0 {
-            return;
+            break;
         }
         let mut tail = lock(tail);
         tail.bytes.extend(buffer.get(..read).unwrap_or_default());
@@ -214,6 +229,7 @@ fn drain(mut pipe: ChildStderr, tail: &Mutex<Tail>) {
             tail.dropped = true;
         }
     }
+    lock(tail).ended = true;
 }
 
 /// A thread that panicked while it held the lock has left bytes as they were.

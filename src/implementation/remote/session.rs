@@ -157,7 +157,7 @@ impl Session for RemoteSession {
     /// One more question: an answer that was given twice, or a line that nobody asked for, is before its answer.
     fn finish(&mut self) -> Option<Lost> {
         let _ = self.reset();
-        if let State::Working(connection) = &self.state
+        if let State::Working(connection) = &mut self.state
             && let Some(lost) = connection.unasked()
         {
             self.lose(lost);

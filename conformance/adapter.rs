@@ -1,0 +1,368 @@
+//! The adapter protocol: the conversation that its description shows, verdicts across it, and adapters that misbehave.
+//!
+//! The program of these tests is itself each adapter that misbehaves, when a variable says so.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+#[path = "support/chaos.rs"]
+mod chaos;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn main() -> ExitCode {
+    if let Ok(way) = env::var(chaos::VARIABLE) {
+        chaos::answer(&way);
+        return ExitCode::SUCCESS;
+    }
+    let mut trials = vec![Trial::test("the_description_shows_what_is_said", conversation)];
+    for served in
+        ["reference", "stub", "swaps_the_models", "never_persists", "leaves_params_of_a_refused_load"]
+    {
+        trials.push(Trial::test(format!("verdicts_are_the_same_across_the_protocol::{served}"), || {
+            same_verdicts(served)
+        }));
+    }
+    for (way, says) in UNUSABLE {
+        trials.push(Trial::test(format!("is_unusable::{way}"), || unusable(way, says)));
+    }
+    for row in CHAOS {
+        trials.push(Trial::test(format!("costs_what_it_touched::{}", row.way), || costs(row)));
+    }
+    trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
+    trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
+    trials.push(Trial::test("a_trace_holds_both_ways", trace));
+    trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
+    trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Ways to be of no use at all, and what is said of them.
+const UNUSABLE: &[(&str, &str)] = &[
+    ("exits_at_once", "no module named ptycho"),
+    ("is_silent", "no answer within 1000 ms"),
+    ("speaks_another_version", "version 2"),
+    ("says_ok_to_everything", "it does not have bundleproof_probe, and answers it with a result"),
+    ("does_not_reset", "reset"),
+];
+
+struct Row {
+    way: &'static str,
+    /// What becomes of the case that loads.
+    loading: &'static str,
+    /// What is said of it.
+    says: &'static str,
+}
+
+/// Ways to misbehave in the middle of a case that loads.
+const CHAOS: &[Row] = &[
+    Row { way: "hangs", loading: "timeout", says: "" },
+    Row { way: "dies", loading: "crash", says: "Segmentation fault in libtorch" },
+    Row { way: "leaves_a_child_with_its_pipe", loading: "crash", says: "it ended (exit status: 1)" },
+    Row { way: "answers_garbage", loading: "protocol_error", says: "Epoch 1/50" },
+    Row { way: "answers_for_another", loading: "protocol_error", says: "question 1000000" },
+    Row { way: "answers_twice", loading: "protocol_error", says: "an answer to question" },
+    Row { way: "answers_too_little", loading: "protocol_error", says: "missing field `params`" },
+    Row { way: "floods_a_line", loading: "protocol_error", says: "a line of more than 16777216 bytes" },
+    Row { way: "floods_lines", loading: "protocol_error", says: "Epoch 1/50" },
+    Row { way: "floods_stderr", loading: "pass", says: "" },
+    Row { way: "sleeps_in_shutdown", loading: "pass", says: "" },
+    Row { way: "sleeps_at_the_end", loading: "pass", says: "" },
+    Row { way: "ignores_sigterm", loading: "pass", says: "" },
+    Row { way: "remembers_what_it_saved", loading: "fail", says: "sha256" },
+];
+
+/// A case that loads, one that saves only, and one that does neither.
+const LOADING: &str = "roundtrip/what_is_in_the_file_loads[autoencoder]";
+const CASES: [&str; 3] = [LOADING, "bundle/save_writes_one_archive", "config/bridge_skips_none"];
+
+/// One adapter to be run on: its file, and a mark by which its processes are found.
+struct Adapter {
+    place: TempDir,
+    mark: String,
+}
+
+impl Adapter {
+    fn new(way: &str, more: &str) -> Self {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let mark = format!("{}-{way}", place.path().display());
+        let program = env::current_exe().expect("the program of these tests");
+        let command = match way {
+            // What ignores a signal hands that on to what it starts.
+            "ignores_sigterm" => {
+                format!(r#"["sh", "-c", "trap '' TERM; exec '{}'"]"#, program.display())
+            }
+            _ => format!("[{:?}]", program.display().to_string()),
+        };
+        let way = if way == "ignores_sigterm" { "sleeps_at_the_end" } else { way };
+        let file = format!(
+            "[launch]\ncommand = {command}\nenvironment = {{ {} = {way:?}, BUNDLEPROOF_MARK = {mark:?} }}\n{more}\n\
+             [launch.deadlines]\nstart = 1\ncall = 1\n",
+            chaos::VARIABLE
+        );
+        fs::write(place.path().join("odd.toml"), file).expect("a file");
+        Self { place, mark }
+    }
+
+    fn command(&self, cases: &[&str], more: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+        command.args(["run", "--impl"]).arg(self.place.path().join("odd.toml"));
+        for case in cases {
+            command.args(["--case", case]);
+        }
+        command.args(more).current_dir(self.place.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, cases: &[&str], more: &[&str]) -> Output {
+        self.command(cases, more).output().expect("the program")
+    }
+
+    /// What each check came to, out of the one report that was written.
+    fn results(&self) -> Vec<Value> {
+        let reports = self.place.path().join("reports");
+        let mut found: Vec<PathBuf> =
+            fs::read_dir(reports).expect("reports").map(|entry| entry.expect("a report").path()).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        outcomes(&found.remove(0))
+    }
+
+    /// The processes that were started for it and are there now.
+    fn survivors(&self) -> Vec<String> {
+        let processes = fs::read_dir("/proc").expect("a list of processes");
+        let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
+        let marked = |path: &PathBuf| {
+            let environment = fs::read(path.join("environ")).unwrap_or_default();
+            environment.windows(self.mark.len()).any(|part| part == self.mark.as_bytes())
+        };
+        paths.filter(marked).map(|path| path.display().to_string()).collect()
+    }
+}
+
+fn outcomes(report: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(report.join("results.json")).expect("results.json");
+    let results: Value = serde_json::from_str(&text).expect("JSON");
+    results["outcomes"].as_array().expect("outcomes").clone()
+}
+
+fn shown(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Every question that the description shows is answered as it shows.
+fn conversation() -> Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let text =
+        include_str!("adapters/PROTOCOL.md").replace("/work/case", &place.path().display().to_string());
+    let lines = |arrow: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.strip_prefix(arrow)).map(str::to_owned).collect()
+    };
+    let (questions, answers) = (lines("--> "), lines("<-- "));
+    if questions.len() < 5 || questions.len() != answers.len() {
+        return Err("the description shows no conversation".into());
+    }
+    fs::write(place.path().join("questions"), questions.join("\n") + "\n")?;
+    let mut serve = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    serve.arg("serve").stdin(fs::File::open(place.path().join("questions"))?);
+    let said = String::from_utf8(serve.output()?.stdout)?;
+    let json = |line: &str| serde_json::from_str::<Value>(line);
+    for (shown, said) in answers.iter().zip(said.lines()) {
+        if json(shown)? != json(said)? {
+            return Err(format!("the description shows\n{shown}\nand it is\n{said}").into());
+        }
+    }
+    if said.lines().count() != answers.len() {
+        return Err(format!("{} answers were given", said.lines().count()).into());
+    }
+    Ok(())
+}
+
+/// What is run in this process and what is run behind the protocol come to the same, step by step.
+fn same_verdicts(name: &str) -> Result<(), Failed> {
+    let program = assert_cmd::cargo::cargo_bin!("bundleproof");
+    let place = tempfile::tempdir()?;
+    let judged = |reports: &str, option: &str, value: &str| {
+        let mut command = Command::new(&program);
+        command.args(["run", "--phase", "green", "--stamp", "2026-01-01T000000Z", "--reports", reports]);
+        command.args([option, value]).current_dir(place.path()).output().map(|output| output.status.code())
+    };
+    let here = judged("here", "--impl", name)?;
+    let there = judged("there", "--impl-cmd", &format!("'{}' serve --impl {name}", program.display()))?;
+    if here != there {
+        return Err(format!("ended with {here:?} here and {there:?} there").into());
+    }
+    let outcomes = |reports: &str| outcomes(&place.path().join(reports).join("2026-01-01T000000Z"));
+    let (here, there) = (outcomes("here"), outcomes("there"));
+    if here.len() < 150 || here.len() != there.len() {
+        return Err(format!("{} checks here and {} there", here.len(), there.len()).into());
+    }
+    for (mut here, mut there) in here.into_iter().zip(there) {
+        for outcome in [&mut here, &mut there] {
+            outcome["milliseconds"] = Value::Null;
+            outcome["implementation"] = Value::Null;
+        }
+        if here != there {
+            return Err(format!("here {here:#}\nand there {there:#}").into());
+        }
+    }
+    Ok(())
+}
+
+fn unusable(way: &str, says: &str) -> Result<(), Failed> {
+    let adapter = Adapter::new(way, "");
+    let output = adapter.run(&CASES, &[]);
+    let said = shown(&output);
+    if output.status.code() != Some(7) || !said.contains(says) || !said.contains("cannot be used") {
+        return Err(format!("ended with {:?}: {said}", output.status.code()).into());
+    }
+    if adapter.place.path().join("reports").exists() {
+        return Err("there is a report of nothing".into());
+    }
+    gone(&adapter)
+}
+
+fn costs(row: &Row) -> Result<(), Failed> {
+    let adapter = Adapter::new(row.way, "");
+    let began = Instant::now();
+    let output = adapter.run(&CASES, &[]);
+    if began.elapsed() > Duration::from_secs(20) {
+        return Err(format!("it took {:?}", began.elapsed()).into());
+    }
+    gone(&adapter)?;
+    let results = adapter.results();
+    for outcome in &results {
+        let check = outcome["check"].as_str().unwrap_or_default();
+        let wanted = if check == LOADING { row.loading } else { "pass" };
+        if verdict(outcome) != wanted {
+            return Err(format!("{check} should be {wanted}: {outcome:#}\n{}", shown(&output)).into());
+        }
+        if check == LOADING && !outcome.to_string().contains(row.says) {
+            return Err(format!("it does not say {:?}: {outcome:#}", row.says).into());
+        }
+    }
+    if results.len() != CASES.len() {
+        return Err(format!("{} checks were run", results.len()).into());
+    }
+    let wanted = i32::from(row.loading != "pass");
+    if output.status.code() != Some(wanted) {
+        return Err(format!("ended with {:?}: {}", output.status.code(), shown(&output)).into());
+    }
+    Ok(())
+}
+
+/// The verdict that a report's outcome folds to, read off what it holds.
+fn verdict(outcome: &Value) -> &str {
+    let failed = || {
+        let steps = outcome["steps"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut expectations = steps.iter().filter_map(|step| step["expectations"].as_array()).flatten();
+        expectations.any(|expectation| !expectation["failure"].is_null())
+    };
+    match outcome["ended"]["how"].as_str() {
+        Some("completed") if failed() => "fail",
+        Some("completed") => "pass",
+        Some("stopped") => "fail",
+        other => other.unwrap_or("nothing"),
+    }
+}
+
+fn gone(adapter: &Adapter) -> Result<(), Failed> {
+    // A process that was killed is gone soon, and not at once.
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        let survivors = adapter.survivors();
+        if survivors.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(format!("still there: {survivors:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn budget() -> Result<(), Failed> {
+    let adapter = Adapter::new("dies", "restarts = 1");
+    adapter.run(&["roundtrip/networks_come_back"], &["--workers", "1"]);
+    let results = adapter.results();
+    let verdicts: Vec<&str> = results.iter().map(verdict).collect();
+    if verdicts != ["crash", "crash", "not_run"] {
+        return Err(format!("{verdicts:?}").into());
+    }
+    if !results.iter().any(|outcome| outcome.to_string().contains("replaced 1 time")) {
+        return Err(format!("{results:#?}").into());
+    }
+    gone(&adapter)
+}
+
+/// A process that dies after its first case is noticed only by a second one.
+fn per_case() -> Result<(), Failed> {
+    let adapter = Adapter::new("none", "process = \"per_case\"");
+    let trace = adapter.place.path().join("trace");
+    let output = adapter.run(&CASES, &["--trace", &trace.display().to_string(), "--workers", "1"]);
+    if output.status.code() != Some(0) {
+        return Err(shown(&output).into());
+    }
+    let begun = fs::read_to_string(trace)?.lines().filter(|line| line.contains(r#"\"initialize\""#)).count();
+    // The probed one is the first case's own or not; every case has one.
+    if begun < CASES.len() {
+        return Err(format!("{begun} processes for {} cases", CASES.len()).into());
+    }
+    gone(&adapter)
+}
+
+fn trace() -> Result<(), Failed> {
+    let adapter = Adapter::new("none", "");
+    let trace = adapter.place.path().join("trace");
+    adapter.run(&[LOADING], &["--trace", &trace.display().to_string()]);
+    let text = fs::read_to_string(trace)?;
+    let entries: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let went = |way: &str| entries.iter().filter(|entry| entry["way"] == way).count();
+    if went("sent") < 5 || went("sent") != went("received") + 1 {
+        // Nobody waits for the answer to shutdown.
+        return Err(format!("{} sent and {} received", went("sent"), went("received")).into());
+    }
+    Ok(())
+}
+
+fn kept() -> Result<(), Failed> {
+    let adapter = Adapter::new("none", "");
+    let output = adapter.run(&[LOADING], &["--keep-work", "kept"]);
+    let file = "kept/00000.green.odd.roundtrip.what_is_in_the_file_loads.autoencoder./wts.h5.zip";
+    if !adapter.place.path().join(file).is_file() {
+        return Err(shown(&output).into());
+    }
+    let again = adapter.run(&[LOADING], &["--keep-work", "kept", "--reports", "others"]);
+    if again.status.code() != Some(2) || !shown(&again).contains("is not empty") {
+        return Err(shown(&again).into());
+    }
+    Ok(())
+}
+
+/// An adapter has a group of its own, so that ctrl-C at a terminal does not reach it.
+fn interruption() -> Result<(), Failed> {
+    use nix::{sys::signal, unistd::Pid};
+    let adapter = Adapter::new("hangs", "");
+    let file = adapter.place.path().join("odd.toml");
+    fs::write(&file, fs::read_to_string(&file)?.replace("call = 1", "call = 600"))?;
+    let mut command = adapter.command(&[LOADING], &["--deadline", "600"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let until = Instant::now() + Duration::from_secs(10);
+    while adapter.survivors().len() < 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    signal::kill(Pid::from_raw(i32::try_from(child.id())?), signal::Signal::SIGINT)?;
+    let code = child.wait()?.code();
+    if code != Some(130) {
+        return Err(format!("ended with {code:?}").into());
+    }
+    gone(&adapter)
+}

@@ -1,0 +1,135 @@
+//! Adapters that misbehave. Each is the reference behind the protocol, up to one thing that it does.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _},
+    process::{Command, Stdio, exit},
+    thread,
+    time::Duration,
+};
+
+use bundleproof::implementation::{Reference, serve};
+use serde_json::{Value, json};
+
+/// The variable that makes the test program an adapter, and says which.
+pub(crate) const VARIABLE: &str = "BUNDLEPROOF_CHAOS";
+
+/// The operation at which most of them do what they do.
+const MOMENT: &str = "load_torch_bundle";
+
+/// Long after everybody has stopped waiting.
+const FOREVER: Duration = Duration::from_secs(3600);
+
+/// Answers questions in this way until there are no more.
+pub(crate) fn answer(way: &str) {
+    if way == "exits_at_once" {
+        eprintln!("no module named ptycho");
+        exit(3);
+    }
+    let mut reference = Served::start();
+    let mut remembered: BTreeMap<String, Value> = BTreeMap::new();
+    for line in io::stdin().lock().lines() {
+        let line = line.expect("a line of text");
+        let question: Value = serde_json::from_str(&line).expect("a question");
+        let method = question["method"].as_str().unwrap_or_default();
+        let moment = method == MOMENT;
+        match (way, method) {
+            ("is_silent", _) => thread::sleep(FOREVER),
+            ("says_ok_to_everything", _) if method != "initialize" => {
+                print(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": {} }));
+                continue;
+            }
+            ("does_not_reset", "reset") => {
+                print(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": {} }));
+                continue;
+            }
+            ("hangs", _) if moment => thread::sleep(FOREVER),
+            ("sleeps_in_shutdown", "shutdown") => thread::sleep(FOREVER),
+            ("dies", _) if moment => {
+                eprintln!("Segmentation fault in libtorch");
+                exit(139);
+            }
+            ("leaves_a_child_with_its_pipe", _) if moment => {
+                // It has this program's standard output, and goes on.
+                let child = Command::new("sleep").arg("3600").stdin(Stdio::null()).spawn();
+                child.expect("a child");
+                exit(1);
+            }
+            ("answers_garbage", _) if moment => {
+                println!("Epoch 1/50: loss 0.5");
+                continue;
+            }
+            ("floods_a_line", _) if moment => loop {
+                let _ = io::stdout().write_all(&[b'x'; 65536]);
+            },
+            ("floods_lines", _) if moment => loop {
+                println!("Epoch 1/50: loss 0.5");
+            },
+            ("floods_stderr", _) if moment => {
+                for _ in 0..2000 {
+                    eprint!("{}", "warning ".repeat(1000));
+                }
+            }
+            _ => {}
+        }
+        let mut answer = reference.ask(&line);
+        match (way, method) {
+            ("speaks_another_version", "initialize") => answer["result"]["protocol"] = json!(2),
+            ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
+            ("answers_twice", _) if moment => print(&answer),
+            ("answers_too_little", _) if moment => answer["result"] = json!({ "models": {} }),
+            // The models of what was saved, from memory: the archive is written, and never read again.
+            ("remembers_what_it_saved", "create_models") => {
+                let name = question["params"]["as"].as_str().unwrap_or_default();
+                remembered.insert(name.to_owned(), answer["result"]["models"].clone());
+            }
+            ("remembers_what_it_saved", "save_torch_bundle") => {
+                let name = question["params"]["models"].as_str().unwrap_or_default();
+                let path = question["params"]["base_path"].as_str().unwrap_or_default();
+                if let Some(models) = remembered.get(name).cloned() {
+                    remembered.insert(path.to_owned(), models);
+                }
+            }
+            ("remembers_what_it_saved", _) if moment => {
+                let path = question["params"]["base_path"].as_str().unwrap_or_default();
+                if let Some(models) = remembered.get(path) {
+                    answer["result"]["models"] = models.clone();
+                }
+            }
+            _ => {}
+        }
+        print(&answer);
+    }
+    if way == "sleeps_at_the_end" {
+        thread::sleep(FOREVER);
+    }
+}
+
+fn print(answer: &Value) {
+    println!("{answer}");
+}
+
+/// The reference, served in a thread of this program.
+struct Served {
+    questions: PipeWriter,
+    answers: BufReader<PipeReader>,
+}
+
+impl Served {
+    fn start() -> Self {
+        let (question_end, questions) = io::pipe().expect("a pipe");
+        let (answers, answer_end) = io::pipe().expect("a pipe");
+        thread::spawn(move || {
+            let input = BufReader::new(question_end);
+            serve(&Reference::CONTRACT, &BTreeMap::new(), input, answer_end).expect("a conversation");
+        });
+        Self { questions, answers: BufReader::new(answers) }
+    }
+
+    fn ask(&mut self, line: &str) -> Value {
+        writeln!(self.questions, "{line}").expect("an open pipe");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("an answer");
+        serde_json::from_str(&answer).expect("an answer")
+    }
+}
