@@ -39,6 +39,10 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
+    trials.push(Trial::test("what_is_known_fails_nothing_as_long_as_it_is_so", known));
+    trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
+    trials.push(Trial::test("a_stranger_is_told_violations_differences_and_what_was_not_seen", standing));
+    trials.push(Trial::test("what_it_does_not_have_can_be_too_much", unsupported));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
     trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
@@ -190,7 +194,7 @@ fn same_verdicts(name: &str) -> Result<(), Failed> {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof");
     let place = tempfile::tempdir()?;
     let judged = |reports: &str, option: &str, value: &str| {
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command.args(["run", "--phase", "green", "--stamp", "2026-01-01T000000Z", "--reports", reports]);
         command.args([option, value]).current_dir(place.path()).output().map(|output| output.status.code())
     };
@@ -316,6 +320,116 @@ fn per_case() -> Result<(), Failed> {
         return Err(format!("{begun} processes for {} cases", CASES.len()).into());
     }
     gone(&adapter)
+}
+
+/// A file of a mutant behind the protocol, with what is known of it.
+fn served(mutant: &str, known: &str) -> TempDir {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let launch = format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", {mutant:?}]\n");
+    fs::write(place.path().join("mine.toml"), launch + known).expect("a file");
+    place
+}
+
+fn run_in(place: &TempDir, more: &[&str], ci: bool) -> (Option<i32>, String) {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    command.args(["run", "--impl", "mine.toml"]).args(more).current_dir(place.path()).env_remove("CI");
+    if ci {
+        command.env("CI", "true");
+    }
+    let output = command.output().expect("the program");
+    (output.status.code(), shown(&output))
+}
+
+fn expect((code, said): (Option<i32>, String), wanted: i32, says: &[&str]) -> Result<(), Failed> {
+    match says.iter().find(|says| !said.contains(**says)) {
+        None if code == Some(wanted) => Ok(()),
+        None => Err(format!("ended with {code:?}: {said}").into()),
+        Some(unsaid) => Err(format!("does not say {unsaid:?}: {said}").into()),
+    }
+}
+
+const ONE: [&str; 4] = ["--case", "roundtrip/networks_come_back", "--case", "bundle/save_tags_the_backend"];
+
+fn entry(case: &str, reason: &str, expires: &str) -> String {
+    format!(
+        "\n[[known]]\ncase = {case:?}\nreason = {reason:?}\nwhy = \"an old bug\"\nowner = \"https://example.org/7\"\n\
+         expires = {expires:?}\n"
+    )
+}
+
+fn known() -> Result<(), Failed> {
+    let mutant = |known: String| served("writes_no_backend_tag", &known);
+    let case = "bundle/save_tags_the_backend";
+    expect(run_in(&mutant(String::new()), &ONE, true), 1, &["BUN-004"])?;
+    let good = mutant(entry(case, "None", "2999-01-01"));
+    expect(run_in(&good, &ONE, true), 0, &["1 check with known failures only"])?;
+    let summary =
+        fs::read_dir(good.path().join("reports"))?.next().ok_or("no report")??.path().join("summary.md");
+    if !fs::read_to_string(&summary)?.contains("an old bug (https://example.org/7, until 2999-01-01)") {
+        return Err(fs::read_to_string(summary)?.into());
+    }
+    expect(
+        run_in(&mutant(entry(case, "a bus error", "2999-01-01")), &ONE, true),
+        1,
+        &["not for the reason"],
+    )?;
+    expect(
+        run_in(&mutant(entry(case, "None", "2020-01-01")), &ONE, true),
+        1,
+        &["it has expired on 2020-01-01"],
+    )?;
+    expect(run_in(&mutant(entry("*/*", "None", "2999-01-01")), &ONE, true), 1, &["passes now"])?;
+    let stale = mutant(entry(case, "None", "2999-01-01") + &entry("gone/case", "None", "2999-01-01"));
+    expect(run_in(&stale, &[], true), 1, &["it matches no check"])
+}
+
+fn write_known() -> Result<(), Failed> {
+    let place = served("writes_no_backend_tag", "");
+    let file = place.path().join("mine.toml");
+    let before = fs::read_to_string(&file)?;
+    let asked: Vec<&str> = ONE.into_iter().chain(["--write-known"]).collect();
+    expect(run_in(&place, &asked, true), 2, &["refused where CI is set"])?;
+    if fs::read_to_string(&file)? != before || place.path().join("reports").exists() {
+        return Err("it did something all the same".into());
+    }
+    expect(run_in(&place, &asked, false), 1, &["+[[known]]", "+case = \"bundle/save_tags_the_backend\""])?;
+    if !fs::read_to_string(&file)?.starts_with(&before) {
+        return Err("what was there is lost".into());
+    }
+    expect(run_in(&place, &ONE, true), 0, &["with known failures only"])
+}
+
+fn standing() -> Result<(), Failed> {
+    let place = served("swaps_the_models", "");
+    expect(
+        run_in(&place, &ONE, true),
+        1,
+        &["violations of what is specified", "RTP-001 (spec): roundtrip/networks"],
+    )?;
+    let place = served("leaves_params_of_a_refused_load", "");
+    let cases = ["--case", "loader/lost_entries_are_refused"];
+    expect(run_in(&place, &cases, true), 1, &["differences from what was decided here", "LOD-007 (ours)"])?;
+    let command = run_in(&place, &cases, true).1;
+    expect(
+        (Some(1), command),
+        1,
+        &["again: bundleproof run --case 'loader/lost_entries_are_refused[weights]' --impl mine.toml"],
+    )
+}
+
+fn unsupported() -> Result<(), Failed> {
+    let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
+    let fixtures = ["roundtrip/pytorch_sentinels_load", "bundle/save_tags_the_backend"];
+    expect(ended(&adapter.run(&fixtures, &[])), 0, &["1 check not run for want of fixture_networks"])?;
+    let none = ["--max-unsupported", "0", "--reports", "others"];
+    expect(ended(&adapter.run(&fixtures, &none)), 1, &["more than --max-unsupported"])?;
+    let only = adapter.run(&fixtures[..1], &["--reports", "more"]);
+    expect(ended(&only), 1, &["nothing was looked at"])
+}
+
+fn ended(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), shown(output))
 }
 
 fn trace() -> Result<(), Failed> {

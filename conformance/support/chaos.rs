@@ -75,6 +75,7 @@ pub(crate) fn answer(way: &str) {
         let mut answer = reference.ask(&line);
         match (way, method) {
             ("speaks_another_version", "initialize") => answer["result"]["protocol"] = json!(2),
+            ("has_no_networks_of_the_fixtures", "initialize") => answer["result"]["supports"] = json!([]),
             ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
             ("answers_twice", _) if moment => print(&answer),
             ("answers_too_little", _) if moment => answer["result"] = json!({ "models": {} }),

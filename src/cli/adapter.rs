@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Console, Exit};
 use crate::{
-    evidence::shell_argument,
+    evidence::{Known, shell_argument},
     implementation::{Implementation, Launch, Remote, Trace},
     runner::{ENVIRONMENT, Implementations},
     suite::{Suite, nearest},
@@ -32,23 +32,35 @@ pub(super) struct AdapterOptions {
     #[arg(long = "impl-cmd", value_name = "COMMAND", conflicts_with_all = ["plan", "implementation"], help_heading = "Implementation")]
     command: Option<String>,
 
+    /// How many checks may ask for what the implementation does not have [default: any number]
+    #[arg(long, value_name = "N", help_heading = "Implementation")]
+    max_unsupported: Option<usize>,
+
+    /// Add what fails and is not known to the implementation's file, and show the difference; not in CI
+    #[arg(long, requires = "implementation", help_heading = "Implementation")]
+    write_known: bool,
+
     /// Write what goes over the wire to this file, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = "Implementation")]
     trace: Option<PathBuf>,
 }
 
 /// What was named, ready to be judged.
-pub(super) struct Judged {
+pub(super) struct Named {
     pub(super) implementation: Arc<dyn Implementation>,
     /// How long one of its cases may take, in seconds, when its file says so.
     pub(super) case_deadline: Option<u32>,
+    /// The failures that are known of it; None of one that comes with the suite.
+    pub(super) known: Option<Vec<Known>>,
 }
 
-/// `implementations/<name>.toml`: how it is started.
+/// `implementations/<name>.toml`: how it is started, and what is known to fail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ImplementationFile {
     launch: Launch,
+    #[serde(default)]
+    known: Vec<Known>,
 }
 
 /// The largest file of an implementation, in bytes.
@@ -61,17 +73,17 @@ impl AdapterOptions {
         suite: &Suite,
         known: &Implementations,
         console: &Console,
-    ) -> Result<Option<Judged>, Exit> {
+    ) -> Result<Option<Named>, Exit> {
         if let Some(command) = &self.command {
             let words = shell_words::split(command).map_err(|error| {
                 console.error(&format!("--impl-cmd {command:?} cannot be split into words: {error}"));
                 Exit::Usage
             })?;
-            return self.connect(None, Launch::command(words), console).map(Some);
+            return self.connect(None, Launch::command(words), Vec::new(), console).map(Some);
         }
         let Some(name) = &self.implementation else { return Ok(None) };
         if let Some(implementation) = known.get(name) {
-            return Ok(Some(Judged { implementation, case_deadline: None }));
+            return Ok(Some(Named { implementation, case_deadline: None, known: None }));
         }
         let (stem, text) = match name.strip_suffix(".toml") {
             Some(stem) => (file_name(stem), read(Path::new(name), console)?),
@@ -90,12 +102,16 @@ impl AdapterOptions {
             console.error(&format!("{name} does not say how to start it: {error}"));
             Exit::Usage
         })?;
+        if let Some(error) = file.known.iter().find_map(|known| known.check().err()) {
+            console.error(&format!("{name}: {error}"));
+            return Err(Exit::Usage);
+        }
         let mut launch = file.launch;
         // Where it is started is said from where the file is.
         if let (Some(folder), true) = (Path::new(name).parent(), name.ends_with(".toml")) {
             launch.directory = launch.directory.map(|directory| folder.join(directory));
         }
-        self.connect(Some(stem), launch, console).map(Some)
+        self.connect(Some(stem), launch, file.known, console).map(Some)
     }
 
     /// What was asked for, so that a report says how to ask for it again.
@@ -106,12 +122,41 @@ impl AdapterOptions {
             .collect()
     }
 
+    /// The file to which what is not known is to be added, if that was asked for.
+    pub(super) fn file_to_write(&self, console: &Console) -> Result<Option<&Path>, Exit> {
+        if !self.write_known {
+            return Ok(None);
+        }
+        if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
+            console.error("--write-known is refused where CI is set: what is known is looked at by a person");
+            return Err(Exit::Usage);
+        }
+        match self.implementation.as_deref().filter(|name| name.ends_with(".toml")) {
+            Some(name) => Ok(Some(Path::new(name))),
+            None => {
+                console.error("--write-known needs --impl with the path of a file, which ends in .toml");
+                Err(Exit::Usage)
+            }
+        }
+    }
+
+    /// Whether so many checks that ask for what it does not have are too many.
+    pub(super) fn are_too_many(&self, unsupported: usize) -> bool {
+        self.max_unsupported.is_some_and(|most| unsupported > most)
+    }
+
     /// The name under which one of the suite's own implementations was asked for.
     pub(super) fn name(&self) -> Option<&str> {
         self.implementation.as_deref()
     }
 
-    fn connect(&self, name: Option<String>, launch: Launch, console: &Console) -> Result<Judged, Exit> {
+    fn connect(
+        &self,
+        name: Option<String>,
+        launch: Launch,
+        known: Vec<Known>,
+        console: &Console,
+    ) -> Result<Named, Exit> {
         let trace = self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
             let path = self.trace.as_deref().unwrap_or(Path::new(""));
             console.error(&format!("{} cannot be written: {error}", path.display()));
@@ -125,7 +170,7 @@ impl AdapterOptions {
             Exit::AdapterUnusable
         })?;
         let case_deadline = remote.case_deadline();
-        Ok(Judged { implementation: Arc::new(remote), case_deadline })
+        Ok(Named { implementation: Arc::new(remote), case_deadline, known: Some(known) })
     }
 }
 

@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod inspect;
 mod inspect_text;
+mod known_file;
 mod ledger;
 mod list;
 mod prove;

@@ -86,6 +86,7 @@ impl Prove {
             plan: None,
             selection,
             unproven: Vec::new(),
+            judged: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 

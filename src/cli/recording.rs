@@ -18,7 +18,7 @@ use super::{Console, Exit};
 use crate::{
     contract::Digest,
     evidence::{
-        Binary, Environment, FORMAT, Inventory, Planned, Platform, ReportDirectory, ReportError, Run,
+        Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, ReportDirectory, ReportError, Run,
     },
     implementation::Implementation,
     runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Stamp, Verdict},
@@ -58,6 +58,8 @@ pub(super) struct About<'a> {
     pub(super) selection: Vec<String>,
     /// Cases that have not been seen to fail as they are now.
     pub(super) unproven: Vec<String>,
+    /// What was judged, when it is none of the suite's own.
+    pub(super) judged: Option<Judged>,
 }
 
 /// A report in the making, from before anything runs until it is published.
@@ -190,6 +192,7 @@ impl Recording {
             suite_digest: about.suite.digest().to_owned(),
             suite: about.suite_named,
             unproven: about.unproven,
+            judged: about.judged,
             outcomes,
         };
         let environment = environment(&self.implementations).map_err(|error| {

@@ -1,20 +1,21 @@
 //! `bundleproof run`: the main job.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use clap::{Parser, ValueEnum};
 
 use super::{
     Console, Exit, SuiteOption,
-    adapter::{AdapterOptions, Judged},
+    adapter::{AdapterOptions, Named},
+    known_file,
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
     summary,
 };
 use crate::{
-    evidence::{Run as Record, shell_argument},
+    evidence::{Asked, Judged, Run as Record, Standing, shell_argument},
     proof::{PROVEN, Proven},
-    runner::{self, Implementations, Job, Phase, Verdict},
+    runner::{self, Implementations, Job, Phase, Stamp, Verdict},
     suite::{Check, Plan, Suite, nearest},
 };
 
@@ -63,9 +64,10 @@ impl Run {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, implementations) = self.suite.load(console)?;
         let plan = self.plan(&suite, console)?;
-        let judged = self.adapter.judged(&suite, &implementations, console)?;
-        let case_deadline = judged.as_ref().and_then(|judged| judged.case_deadline);
-        let jobs = self.jobs(&suite, &implementations, plan, judged, console)?;
+        let known_file = self.adapter.file_to_write(console)?;
+        let named = self.adapter.judged(&suite, &implementations, console)?;
+        let case_deadline = named.as_ref().and_then(|named| named.case_deadline);
+        let jobs = self.jobs(&suite, &implementations, plan, named.as_ref(), console)?;
 
         let recording = Recording::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
@@ -75,15 +77,19 @@ impl Run {
             plan,
             selection: self.selection_words(),
             unproven: unproven(&suite, plan, &jobs, console),
+            judged: named.and_then(|named| self.stranger(named, &suite, &jobs)),
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
-        let exit = exit(&record);
+        let exit = self.exit(&record, console);
         let text = if self.json {
             summary::json(&record, &path, exit)
         } else {
             summary::text(&record, &path, console)
         };
         console.print(&text);
+        if let Some(file) = known_file {
+            known_file::write(&record, file, console)?;
+        }
         Ok(exit)
     }
 
@@ -97,11 +103,11 @@ impl Run {
         suite: &Suite,
         implementations: &Implementations,
         plan: Option<&Plan>,
-        named: Option<Judged>,
+        named: Option<&Named>,
         console: &Console,
     ) -> Result<Vec<Job>, Exit> {
         let checks = self.selection.select(suite, console)?;
-        let named = named.map(|judged| judged.implementation);
+        let named = named.map(|named| Arc::clone(&named.implementation));
         let (red, green) = match (self.phase, &named) {
             (Some(PhaseOption::Red), _) => (true, false),
             (Some(PhaseOption::Green), _) | (None, Some(_)) => (false, true),
@@ -127,6 +133,62 @@ impl Run {
             return Err(Exit::NothingSelected);
         }
         Ok(jobs)
+    }
+
+    /// What a report says of an implementation that is none of the suite's own.
+    fn stranger(&self, named: Named, suite: &Suite, jobs: &[Job]) -> Option<Judged> {
+        let asked: BTreeSet<&String> = jobs.iter().flat_map(|job| &job.check.case.requires).collect();
+        let requirements = suite.requirements().iter().filter(|own| asked.contains(own.id.get_ref()));
+        let requirements = requirements.map(|own| {
+            let statement = own.statement.clone();
+            (own.id.get_ref().clone(), Asked { level: own.level, authority: own.authority, statement })
+        });
+        Some(Judged {
+            name: named.implementation.name().to_owned(),
+            option: self.adapter.words().join(" "),
+            requirements: requirements.collect(),
+            known: named.known?,
+            on: Stamp::now().day(),
+            whole: self.selection.is_empty(),
+        })
+    }
+
+    fn exit(&self, record: &Record, console: &Console) -> Exit {
+        if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
+            return Exit::Internal;
+        }
+        let fails = match &record.judged {
+            Some(judged) => self.stranger_fails(record, &judged.standing(&record.outcomes), console),
+            None => record.counts(Phase::Green).not_as_stated() > 0,
+        };
+        if fails {
+            Exit::DoesNotConform
+        } else if record.counts(Phase::Red).not_as_stated() > 0 || !record.unproven.is_empty() {
+            Exit::NotProven
+        } else {
+            Exit::Success
+        }
+    }
+
+    /// What is known fails nothing; what it does not have fails only beyond the budget, or when it has nothing.
+    fn stranger_fails(&self, record: &Record, standing: &Standing<'_>, console: &Console) -> bool {
+        let count = |verdict| record.outcomes.iter().filter(|outcome| outcome.verdict() == verdict).count();
+        let unsupported = count(Verdict::Unsupported);
+        let fails = record.outcomes.iter().any(|outcome| {
+            !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported)
+                && !standing.knows(&outcome.check)
+        });
+        if self.adapter.are_too_many(unsupported) {
+            console.error(&format!(
+                "{unsupported} checks ask for what it does not have: more than --max-unsupported"
+            ));
+            return true;
+        }
+        if unsupported == record.outcomes.len() {
+            console.error("it has nothing that any of these checks asks for, so that nothing was looked at");
+            return true;
+        }
+        fails || !standing.known.problems.is_empty()
     }
 
     /// The selection as it was asked for, so that a report says how to ask for it again.
@@ -207,16 +269,4 @@ fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console)
     ids.sort();
     ids.dedup();
     ids
-}
-
-fn exit(record: &Record) -> Exit {
-    if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
-        Exit::Internal
-    } else if record.counts(Phase::Green).not_as_stated() > 0 {
-        Exit::DoesNotConform
-    } else if record.counts(Phase::Red).not_as_stated() > 0 || !record.unproven.is_empty() {
-        Exit::NotProven
-    } else {
-        Exit::Success
-    }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Console, Exit};
+use super::{Console, Exit, console::counted};
 use crate::{
-    evidence::{Counts, Run, area, ending, groups, line, rerun_command},
-    runner::{Outcome, Phase},
+    evidence::{Broken, Counts, Judged, Run, Standing, area, ending, groups, line, rerun_command},
+    runner::{Outcome, Phase, Verdict},
 };
 
 /// How many failures are shown before the rest is left to the report.
@@ -16,14 +16,23 @@ const MAX_SHOWN: usize = 10;
 /// For a person: what came out otherwise than stated, what it was for each area, and where the report is.
 pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
     let mut text = String::new();
-    let wrong: Vec<&Outcome> = run.outcomes.iter().filter(|outcome| !outcome.is_as_stated()).collect();
+    let standing = run.judged.as_ref().map(|judged| (judged, judged.standing(&run.outcomes)));
+    let told = |outcome: &&Outcome| match &standing {
+        // What was not looked at is told below, and what is known in the report.
+        Some((_, standing)) => outcome.verdict() != Verdict::Unsupported && !standing.knows(&outcome.check),
+        None => true,
+    };
+    let wrong: Vec<&Outcome> =
+        run.outcomes.iter().filter(|outcome| !outcome.is_as_stated()).filter(told).collect();
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
     }
     if let Some(more) = wrong.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("and {more} more, in the report\n\n"));
     }
-    if wrong.len() > 1 {
+    if let Some((judged, standing)) = &standing {
+        text.push_str(&stands(judged, standing, console));
+    } else if wrong.len() > 1 {
         for group in groups(wrong.iter().copied()) {
             text.push_str(&format!("{}\n", line(&group.in_words())));
         }
@@ -67,10 +76,76 @@ pub(super) fn json(run: &Run, report: &Path, exit: Exit) -> String {
         "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
+        "standing": run.judged.as_ref().map(|judged| standing_json(judged, &judged.standing(&run.outcomes))),
         "not_as_stated": wrong.collect::<Vec<_>>(),
         "exit": exit.code(),
     });
     format!("{value:#}\n")
+}
+
+fn standing_json(judged: &Judged, standing: &Standing<'_>) -> Json {
+    let broken = |all: &[Broken<'_>]| -> Vec<Json> {
+        let one = |broken: &Broken<'_>| {
+            let checks: Vec<&str> =
+                broken.failures.iter().map(|(outcome, _)| outcome.check.as_str()).collect();
+            json!({ "requirements": broken.ids, "authority": judged.authorities(broken.ids), "checks": checks })
+        };
+        all.iter().map(one).collect()
+    };
+    let unseen =
+        standing.unseen.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
+    json!({
+        "violations": broken(&standing.violations),
+        "differences": broken(&standing.differences),
+        "not_looked_at": unseen.collect::<Vec<_>>(),
+        "known": standing.known.known.iter().map(|(check, _)| check).collect::<Vec<_>>(),
+        "problems": standing.known.problems,
+    })
+}
+
+/// Where an implementation stands that is none of the suite's own, in a few lines.
+fn stands(judged: &Judged, standing: &Standing<'_>, console: &Console) -> String {
+    let mut text = String::new();
+    let parts = [
+        ("violations of what is specified, or what both revisions do", &standing.violations),
+        ("differences from what was decided here", &standing.differences),
+    ];
+    for (title, broken) in parts {
+        if broken.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{}\n", console.bad(title)));
+        for Broken { ids, failures } in broken {
+            let mut checks: Vec<String> = failures.iter().map(|(outcome, _)| line(&outcome.check)).collect();
+            checks.dedup();
+            let more = checks.len().saturating_sub(2);
+            checks.truncate(2);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let authorities = judged.authorities(ids);
+            text.push_str(&format!(
+                "  {} ({authorities}): {}{more}\n",
+                line(&ids.join(", ")),
+                checks.join(", ")
+            ));
+        }
+    }
+    if !standing.unseen.is_empty() {
+        text.push_str(&format!("{}\n", console.odd("not looked at")));
+        for group in &standing.unseen {
+            text.push_str(&format!("  {}\n", line(&group.in_words())));
+        }
+    }
+    if !standing.known.known.is_empty() {
+        let known = counted(standing.known.known.len(), "check");
+        text.push_str(&format!("{}\n  {known} with known failures only\n", console.odd("known")));
+    }
+    for problem in &standing.known.problems {
+        text.push_str(&format!("{} {}\n", console.bad("error:"), line(problem)));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 fn phase_table(run: &Run, phase: Phase, console: &Console) -> String {
@@ -135,7 +210,7 @@ fn failure(run: &Run, outcome: &Outcome, console: &Console) -> String {
             ));
         }
     }
-    let again = rerun_command(run.suite.as_deref(), &outcome.check, outcome.phase, &outcome.implementation);
+    let again = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
     text.push_str(&format!("  again: {again}\n\n"));
     text
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::runner::{Ended, Outcome, Phase, StepOutcome};
 
-use super::escape::{line, shell_argument, shell_word};
+use super::{
+    Run,
+    escape::{line, shell_argument, shell_word},
+};
 
 /// Outcomes that are not as stated and share a root.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,16 +48,16 @@ pub fn area(check: &str) -> &str {
     check.split('/').next().unwrap_or(check)
 }
 
-/// The command that runs just this check in this phase again; `suite` is the directory of a suite that is
-/// not the one in the program.
-pub fn rerun_command(suite: Option<&str>, check: &str, phase: Phase, implementation: &str) -> String {
-    let suite = suite.map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+/// The command that runs just this check in this phase again.
+pub fn rerun_command(run: &Run, check: &str, phase: Phase, implementation: &str) -> String {
+    let suite =
+        run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
     let red = match phase {
         Phase::Red => " --phase red",
         Phase::Green => "",
     };
-    let (check, implementation) = (shell_word(check), shell_argument(implementation));
-    format!("bundleproof run{suite} --case {check}{red} --impl {implementation}")
+    let (check, implementation) = (shell_word(check), run.option(implementation));
+    format!("bundleproof run{suite} --case {check}{red} {implementation}")
 }
 
 /// How the check ended, when that is not told by a failed expectation.
@@ -180,6 +183,13 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_program_is_named_as_it_was() {
+        let run = Run { judged: Some(sample::judged()), ..sample::run() };
+        let command = rerun_command(&run, "a/b", Phase::Green, "reference");
+        assert_eq!(command, "bundleproof run --case 'a/b' --impl ./odd.toml");
+    }
+
     #[rstest]
     #[case(
         "persistence/a[b c]",
@@ -200,8 +210,10 @@ mod tests {
         #[case] implementation: &str,
         #[case] command: &str,
     ) {
-        assert_eq!(rerun_command(None, check, phase, implementation), command);
-        let elsewhere = rerun_command(Some("my suite"), check, phase, implementation);
+        let mut run = sample::run();
+        assert_eq!(rerun_command(&run, check, phase, implementation), command);
+        run.suite = Some("my suite".into());
+        let elsewhere = rerun_command(&run, check, phase, implementation);
         assert_eq!(elsewhere, command.replacen(" run", " run --suite 'my suite'", 1));
     }
 

@@ -1,6 +1,9 @@
 //! `junit.xml`: a suite per phase and area, for programs that read JUnit.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
@@ -13,47 +16,55 @@ use super::{
 };
 
 /// The run as JUnit. In the red phase it is the stated failure that is a success; what the harness or the
-/// implementation did apart from answering is an error, and what was not or could not be run is skipped.
+/// implementation did apart from answering is an error, and what was not or could not be run, or is known to fail,
+/// is skipped.
 ///
 /// # Errors
 /// When the XML writer refuses.
 pub fn junit(run: &Run) -> Result<String, SerializeError> {
+    let known: BTreeSet<String> = run
+        .judged
+        .iter()
+        .flat_map(|judged| judged.standing(&run.outcomes).known.known)
+        .map(|(check, _)| check)
+        .collect();
     let mut suites: BTreeMap<(Phase, &str), Vec<&Outcome>> = BTreeMap::new();
     for outcome in &run.outcomes {
         suites.entry((outcome.phase, area(&outcome.check))).or_default().push(outcome);
     }
     let mut report = Report::new("bundleproof");
     for ((phase, area), outcomes) in suites {
-        report.add_test_suite(suite(run, phase, area, &outcomes));
+        report.add_test_suite(suite(run, phase, area, &outcomes, &known));
     }
     let time = run.outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     report.set_time(Duration::from_millis(time));
     report.to_string()
 }
 
-fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome]) -> TestSuite {
+fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome], known: &BTreeSet<String>) -> TestSuite {
     let mut suite = TestSuite::new(format!("{}.{}", phase.word(), line(area)));
     suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
     let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     suite.set_time(Duration::from_millis(time));
-    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome)));
+    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome, known)));
     suite
 }
 
 /// A check that runs on several implementations has a case on each, told apart by its class.
-fn case(run: &Run, outcome: &Outcome) -> TestCase {
-    let mut case = TestCase::new(line(&outcome.check), status(run, outcome));
+fn case(run: &Run, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
+    let mut case = TestCase::new(line(&outcome.check), status(run, outcome, known.contains(&outcome.check)));
     let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
     case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.word()));
     case.set_time(Duration::from_millis(outcome.milliseconds));
     case
 }
 
-fn status(run: &Run, outcome: &Outcome) -> TestCaseStatus {
+fn status(run: &Run, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
     if outcome.is_as_stated() {
         return TestCaseStatus::success();
     }
     let mut status = match outcome.verdict() {
+        _ if is_known => TestCaseStatus::skipped(),
         Verdict::Unsupported | Verdict::NotRun => TestCaseStatus::skipped(),
         Verdict::Pass | Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::Timeout | Verdict::Crash | Verdict::ProtocolError | Verdict::HarnessError => {
@@ -64,11 +75,11 @@ fn status(run: &Run, outcome: &Outcome) -> TestCaseStatus {
     let first = outcome.failed().next().map(|(_, expectation)| line(&expectation.because));
     status.set_type(outcome.word());
     status.set_message(ending.or(first).unwrap_or_else(|| outcome.word().to_owned()));
-    status.set_description(description(run.suite.as_deref(), outcome));
+    status.set_description(description(run, outcome));
     status
 }
 
-fn description(suite: Option<&str>, outcome: &Outcome) -> String {
+fn description(run: &Run, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (step, expectation) in outcome.failed() {
         let place = format!("{}:{}", line(&outcome.file), expectation.line);
@@ -80,7 +91,7 @@ fn description(suite: Option<&str>, outcome: &Outcome) -> String {
         }
         text += &format!("  step:     {}\n", step_in_words(step));
     }
-    let rerun = rerun_command(suite, &outcome.check, outcome.phase, &outcome.implementation);
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
     format!("{text}file: {}\nrun it again: {rerun}", line(&outcome.file))
 }
 

@@ -103,18 +103,13 @@ impl fmt::Display for Log<'_> {
         }
         for outcome in &self.outcomes {
             let of_rows = self.rows.iter().filter(|row| asks_for(row, outcome)).map(|row| line(&row.id));
-            write_outcome(f, self.run.suite.as_deref(), outcome, &of_rows.collect::<Vec<_>>())?;
+            write_outcome(f, self.run, outcome, &of_rows.collect::<Vec<_>>())?;
         }
         Ok(())
     }
 }
 
-fn write_outcome(
-    f: &mut fmt::Formatter<'_>,
-    suite: Option<&str>,
-    outcome: &Outcome,
-    rows: &[String],
-) -> fmt::Result {
+fn write_outcome(f: &mut fmt::Formatter<'_>, run: &Run, outcome: &Outcome, rows: &[String]) -> fmt::Result {
     writeln!(f, "\n== {}: {}", line(&outcome.check), outcome.word())?;
     writeln!(f, "   title:          {}", line(&outcome.title))?;
     if !rows.is_empty() {
@@ -133,11 +128,18 @@ fn write_outcome(
     if let Some(ending) = ending(outcome) {
         writeln!(f, "   ended:          {ending}")?;
     }
+    let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_ref());
+    for native in natives.filter(|_| !outcome.is_as_stated()) {
+        writeln!(f, "   raised:         {}", line(&native.type_name))?;
+        for raised in native.traceback.lines() {
+            writeln!(f, "      | {}", line(raised))?;
+        }
+    }
     for file in &outcome.written {
         let (path, sha256) = (line(&file.path), line(&file.sha256));
         writeln!(f, "   wrote:          {path} ({} bytes, sha256 {sha256})", file.bytes)?;
     }
-    let rerun = rerun_command(suite, &outcome.check, outcome.phase, &outcome.implementation);
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
     writeln!(f, "   run it again:   {rerun}")
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{escape::shell_argument, standing::Judged};
 use crate::{
     runner::{Outcome, Phase, Stamp},
     suite::Plan,
@@ -37,6 +38,9 @@ pub struct Run {
     /// The cases that passed or failed without having been seen to fail as they are now: their green says little.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<String>,
+    /// What was judged, when it is none of the suite's own implementations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// What was seen, in the order in which it was to run.
     pub outcomes: Vec<Outcome>,
 }
@@ -80,6 +84,14 @@ impl Run {
     /// The outcomes of one phase.
     pub fn outcomes_of(&self, phase: Phase) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(move |outcome| outcome.phase == phase)
+    }
+
+    /// The option that names an implementation of this run on the command line.
+    pub fn option(&self, implementation: &str) -> String {
+        match &self.judged {
+            Some(judged) if judged.name == implementation => judged.option.clone(),
+            _ => format!("--impl {}", shell_argument(implementation)),
+        }
     }
 
     /// What the outcomes of a phase came to.

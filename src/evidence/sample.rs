@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use crate::{
     contract::{Refusal, RefusalKind},
     runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, Stamp, StepOutcome, WrittenFile},
-    suite::{Decision, Plan, PlannedCheck, Row},
+    suite::{Authority, Decision, Level, Plan, PlannedCheck, Row},
 };
 
-use super::{Binary, Environment, FORMAT, Inventory, Planned, Platform, Run};
+use super::{Asked, Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run};
 
 pub(super) fn stamp(text: &str) -> Stamp {
     text.parse().unwrap()
@@ -77,9 +77,10 @@ pub(super) fn otherwise(check: &str, phase: Phase) -> Outcome {
 
 fn failed_with_hostile_text(check: &str) -> Outcome {
     let mut outcome = as_stated(check, Phase::Green);
+    let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}".into();
+    outcome.requires.push("LOD-004".into());
     let step = outcome.steps.last_mut().unwrap();
     step.refused = Some(Refusal::new(RefusalKind::Malformed, "entry \u{1b}[31m`x`\nis | bad"));
-    let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}".into();
     step.expectations = vec![ExpectationOutcome {
         name: "restores_params".into(),
         line: 11,
@@ -105,6 +106,7 @@ pub(super) fn run() -> Run {
         suite_digest: "cd".repeat(32),
         suite: None,
         unproven: vec!["persistence/params".into()],
+        judged: None,
         outcomes: vec![
             as_stated("persistence/round_trip", Phase::Red),
             otherwise("persistence/params", Phase::Red),
@@ -164,5 +166,22 @@ pub(super) fn environment() -> Environment {
         binary: Binary { version: "0.1.0".into(), sha256: "ef".repeat(32) },
         implementations: BTreeMap::from([("reference".into(), "0.1.0".into())]),
         variables: BTreeMap::from([("LANG".into(), "C.UTF-8".into())]),
+    }
+}
+
+/// The reference, as if it were somebody else's.
+pub(super) fn judged() -> Judged {
+    let asked =
+        |authority| Asked { level: Level::Must, authority, statement: "A load restores params.".into() };
+    Judged {
+        name: "reference".into(),
+        option: "--impl ./odd.toml".into(),
+        requirements: BTreeMap::from([
+            ("LOD-004".into(), asked(Authority::Spec)),
+            ("RTP-001".into(), asked(Authority::Ours)),
+        ]),
+        known: Vec::new(),
+        on: jiff::civil::date(2026, 12, 31),
+        whole: true,
     }
 }

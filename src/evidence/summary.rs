@@ -14,6 +14,7 @@ use super::{
     escape::{markdown, markdown_code},
     log::row_log,
     names::{CHAIN, ENVIRONMENT, INVENTORY, SUMS, plan_file},
+    page::Page,
     run::Counts,
 };
 
@@ -33,7 +34,10 @@ pub(super) fn summary(run: &Run, others: &[&str]) -> String {
             page.line(&format!("- {}: [{name}]({name})", title(*phase)));
         }
     } else {
-        page.groups(run.outcomes.iter());
+        match &run.judged {
+            Some(judged) => page.standing(judged, &judged.standing(&run.outcomes)),
+            None => page.groups(run.outcomes.iter()),
+        }
         page.unproven(run);
         page.areas(run);
     }
@@ -47,7 +51,7 @@ pub(super) fn summary(run: &Run, others: &[&str]) -> String {
         "Every file but `{SUMS}` is listed there with its SHA-256. In the directory of the report, \
          `sha256sum -c {SUMS}` checks them; `bundleproof ledger` checks them and the chain of reports each time."
     ));
-    page.0
+    page.into_text()
 }
 
 /// `<plan>_<phase>_summary.md`: each row with its state, how to run it again, what failed, and what to do.
@@ -67,7 +71,7 @@ pub(super) fn phase_summary(run: &Run, plan: &Plan, phase: Phase) -> String {
         page.row(run, row, phase);
     }
     page.variables(run);
-    page.0
+    page.into_text()
 }
 
 fn row_state(run: &Run, plan: &Plan, row: &Row, phase: Phase) -> String {
@@ -89,29 +93,7 @@ fn title(phase: Phase) -> &'static str {
     }
 }
 
-/// A page of Markdown in the making; every piece of text from elsewhere comes in escaped.
-struct Page(String);
-
 impl Page {
-    fn new(title: &str) -> Self {
-        Self(format!("# {title}\n\n"))
-    }
-
-    fn line(&mut self, line: &str) {
-        self.0 += line;
-        self.0.push('\n');
-    }
-
-    /// A line with an empty one before it.
-    fn text(&mut self, line: &str) {
-        self.0.push('\n');
-        self.line(line);
-    }
-
-    fn heading(&mut self, title: &str) {
-        self.text(&format!("## {title}\n"));
-    }
-
     fn groups<'a>(&mut self, outcomes: impl Iterator<Item = &'a Outcome>) {
         let groups = groups(outcomes);
         if groups.is_empty() {
@@ -172,7 +154,7 @@ impl Page {
             self.text("Selectors:\n");
         }
         for check in row.checks() {
-            let rerun = rerun_command(run.suite.as_deref(), &check.id, phase, row_implementation(row, phase));
+            let rerun = rerun_command(run, &check.id, phase, row_implementation(row, phase));
             self.line(&format!("- {}", markdown_code(&rerun)));
         }
         let outcomes = run.outcomes.iter().filter(|outcome| {

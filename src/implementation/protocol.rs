@@ -196,7 +196,7 @@ pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Res
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use std::{fs, io::Cursor, path::Path};
 

@@ -2,7 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    fmt::strtime,
+    tz::TimeZone,
+};
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
@@ -22,6 +27,11 @@ impl Stamp {
     pub fn now() -> Self {
         let now = TimeZone::UTC.to_datetime(Timestamp::now());
         Self(now.with().subsec_nanosecond(0).build().unwrap_or(now))
+    }
+
+    /// The day, in UTC.
+    pub fn day(self) -> Date {
+        self.0.date()
     }
 
     /// The stamp as RFC 3339 writes it, for files that other tools read: `2025-10-17T11:28:49Z`.

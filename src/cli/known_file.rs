@@ -1,0 +1,58 @@
+//! Proposes what an implementation's file says is known, for a person to look at.
+
+use std::{fs, path::Path};
+
+use serde::Serialize;
+
+use super::{Console, Exit};
+use crate::{
+    evidence::{Known, Run, proposed},
+    runner::{Outcome, Phase},
+};
+
+/// Only what is written is a table of `[[known]]`.
+#[derive(Serialize)]
+struct Proposed {
+    known: Vec<Known>,
+}
+
+/// Writes entries for what is not known to the end of the file, and shows them as a diff. What is not so any more is
+/// told with the outcome, and taken out by hand: why it was there is nowhere else.
+pub(super) fn write(run: &Run, file: &Path, console: &Console) -> Result<(), Exit> {
+    let Some(judged) = &run.judged else { return Ok(()) };
+    let own: Vec<&Outcome> = run
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.phase == Phase::Green && outcome.implementation == judged.name)
+        .collect();
+    let known = proposed(&judged.known, &own, judged.on);
+    if known.is_empty() {
+        console.print("nothing to propose: every failure is known\n");
+        return Ok(());
+    }
+    let failed = |what: String| {
+        console.error(&format!("{}: {what}", file.display()));
+        Exit::Usage
+    };
+    let added = toml::to_string_pretty(&Proposed { known }).map_err(|error| failed(error.to_string()))?;
+    let before = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let whole = format!("{}\n\n{added}", before.trim_end());
+    replace(file, &whole).map_err(|error| failed(error.to_string()))?;
+    let mut diff = format!("--- {0}\n+++ {0}\n", file.display());
+    for line in added.lines() {
+        diff.push_str(&format!("+{}\n", crate::evidence::line(line)));
+    }
+    console.print(&diff);
+    console.note("look at each entry, say why it is so and who answers for it, and then keep it");
+    Ok(())
+}
+
+/// The file as a whole or as it was.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = tempfile::NamedTempFile::new_in(folder)?;
+    fs::write(beside.path(), text)?;
+    fs::set_permissions(beside.path(), fs::metadata(file)?.permissions())?;
+    beside.persist(file)?;
+    Ok(())
+}
