@@ -3,7 +3,8 @@
 //! Every line `$ ...` of a block marked `console` is run in one directory, from top to bottom, in which there is
 //! nothing but a link to the fixtures; stamps
 //! and times may differ, and a line `...` stands for any number of lines. Commands that take the whole test
-//! suite or the network are not run: they stand in blocks marked `sh`.
+//! suite or the network are not run: they stand in blocks marked `sh`. `BUNDLEPROOF_BLESS=1 cargo test --test
+//! readme` writes what is printed into the README, for a person to read in the difference.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
@@ -80,18 +81,34 @@ fn matches(shown: &[String], printed: &[&str]) -> bool {
     }
 }
 
+/// The README with `printed` in the place of what it shows below the command of `line`.
+fn shown_instead(readme: &str, line: usize, shown: usize, printed: &[&str]) -> String {
+    let lines: Vec<&str> = readme.lines().collect();
+    [&lines[..line], printed, &lines[line + shown..], &[""]].concat().join("\n")
+}
+
 #[test]
 fn the_readme_shows_what_is_printed() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let examples = examples(&fs::read_to_string(readme).expect("README.md"));
+    let mut text = fs::read_to_string(&readme).expect("README.md");
+    let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
+    let examples = examples(&text);
     assert!(examples.len() > 4, "the README shows too little to be tested");
     let place = tempfile::tempdir().expect("a temporary directory");
     // Some commands read the fixtures of a clone.
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
+    // By how many lines the rest of a README that is rewritten has moved.
+    let mut moved = 0_isize;
     for Example { line, command, shown } in examples {
         let printed = run(&command, place.path());
         let lines: Vec<&str> = printed.lines().collect();
+        if bless && !matches(&shown, &lines) && !shown.iter().any(|line| line == "...") {
+            text = shown_instead(&text, line.strict_add_signed(moved), shown.len(), &lines);
+            moved += lines.len().cast_signed() - shown.len().cast_signed();
+            fs::write(&readme, &text).expect("README.md");
+            continue;
+        }
         assert!(
             matches(&shown, &lines),
             "README.md:{line}: `{command}` prints\n{printed}\nand the README shows\n{}",
