@@ -418,6 +418,7 @@ fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
 #[case::requirements("requirements", "LOD-003")]
 #[case::plans("plans", "phase_d4")]
 #[case::implementations("implementations", "reference")]
+#[case::adapters("implementations", "plain_torch")]
 fn lists_are_for_people_and_for_programs(#[case] what: &str, #[case] names: &str) {
     let place = Place::new();
     let text = out(&place.run(&["list", what]).code(0));
@@ -435,6 +436,42 @@ fn an_explanation_says_what_holds_a_requirement_and_where_a_case_is_seen_red() {
     assert!(requirement.contains("held by loader/missing_fields_are_named"), "{requirement}");
     let case = out(&place.run(&["explain", "loader/missing_fields_are_named"]).code(0));
     assert!(case.contains("seen red on stub, at names_the_fields"), "{case}");
+}
+
+#[test]
+fn a_new_adapter_is_a_program_and_the_file_that_starts_it() {
+    let place = Place::new();
+    let told = place.run(&["new-adapter", "my_saver", "--python"]).success();
+    assert_eq!(out(&told), "wrote my_saver.py and my_saver.toml\n");
+    let program = fs::read_to_string(place.path("my_saver.py")).expect("a program");
+    assert!(program.contains("class MySaver(Adapter):") && !program.contains("my_adapter"), "{program}");
+    // The file starts what stands beside it: with a stand-in for Python, this is what it is given.
+    fs::create_dir(place.path("bin")).expect("a folder");
+    let stand_in = "#!/bin/sh\ntest -f \"$1\" && echo \"$0 $1\" >> started\n";
+    fs::write(place.path("bin/python3"), stand_in).expect("a file");
+    let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    fs::set_permissions(place.path("bin/python3"), executable).expect("a file");
+    let mut run = Command::cargo_bin("bundleproof").expect("the program");
+    run.current_dir("/").env("PATH", place.path("bin")).args(["run", "--impl"]).arg(place.path("my_saver.toml"));
+    run.assert().code(7);
+    let started = fs::read_to_string(place.path("started")).expect("what was started");
+    assert!(started.ends_with("bin/python3 my_saver.py\n"), "{started}");
+}
+
+#[rstest]
+#[case::there_already(&["new-adapter", "taken", "--python"], "taken.toml: it is there already")]
+#[case::no_name(&["new-adapter", "Mine", "--python"], "begins with a lower-case letter")]
+#[case::a_path(&["new-adapter", "../mine", "--python"], "begins with a lower-case letter")]
+#[case::one_of_the_suite(&["new-adapter", "stub", "--python"], "comes with the suite")]
+#[case::no_language(&["new-adapter", "mine"], "--python")]
+#[case::nowhere(&["new-adapter", "mine", "--python", "--out", "none"], "none/mine.py: ")]
+fn a_new_adapter_that_cannot_be_written_leaves_nothing(#[case] arguments: &[&str], #[case] says: &str) {
+    let place = Place::new();
+    fs::write(place.path("taken.toml"), "mine").expect("a file");
+    let before = place.files();
+    let told = place.run(arguments).code(2);
+    assert!(err(&told).contains(says), "{}", err(&told));
+    assert_eq!(place.files(), before);
 }
 
 #[test]

@@ -2,15 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::{Console, Exit};
+use super::{Console, Exit, implementation_file::ImplementationFile};
 use crate::{
     evidence::{Known, shell_argument},
     implementation::{Implementation, Launch, Remote, Trace},
@@ -54,18 +52,6 @@ pub(super) struct Named {
     pub(super) known: Option<Vec<Known>>,
 }
 
-/// `implementations/<name>.toml`: how it is started, and what is known to fail.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImplementationFile {
-    launch: Launch,
-    #[serde(default)]
-    known: Vec<Known>,
-}
-
-/// The largest file of an implementation, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
-
 impl AdapterOptions {
     /// The implementation that was named, if one was. A program is started and probed.
     pub(super) fn judged(
@@ -85,11 +71,11 @@ impl AdapterOptions {
         if let Some(implementation) = known.get(name) {
             return Ok(Some(Named { implementation, case_deadline: None, known: None }));
         }
-        let (stem, text) = match name.strip_suffix(".toml") {
-            Some(stem) => (file_name(stem), read(Path::new(name), console)?),
+        let (stem, file) = match name.strip_suffix(".toml") {
+            Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
             None => {
-                let in_suite = suite.file(&format!("implementations/{name}.toml"));
-                (name.clone(), in_suite.ok_or_else(|| unknown(name, known, console))?)
+                let in_suite = ImplementationFile::in_suite(suite, name, console)?;
+                (name.clone(), in_suite.ok_or_else(|| unknown(name, suite, known, console))?)
             }
         };
         if known.get(&stem).is_some() {
@@ -98,20 +84,7 @@ impl AdapterOptions {
             ));
             return Err(Exit::Usage);
         }
-        let file: ImplementationFile = toml::from_str(&text).map_err(|error| {
-            console.error(&format!("{name} does not say how to start it: {error}"));
-            Exit::Usage
-        })?;
-        if let Some(error) = file.known.iter().find_map(|known| known.check().err()) {
-            console.error(&format!("{name}: {error}"));
-            return Err(Exit::Usage);
-        }
-        let mut launch = file.launch;
-        // Where it is started is said from where the file is.
-        if let (Some(folder), true) = (Path::new(name).parent(), name.ends_with(".toml")) {
-            launch.directory = launch.directory.map(|directory| folder.join(directory));
-        }
-        self.connect(Some(stem), launch, file.known, console).map(Some)
+        self.connect(Some(stem), file.launch, file.known, console).map(Some)
     }
 
     /// What was asked for, so that a report says how to ask for it again.
@@ -174,26 +147,14 @@ impl AdapterOptions {
     }
 }
 
-fn read(path: &Path, console: &Console) -> Result<String, Exit> {
-    let told = |what: String| {
-        console.error(&format!("{}: {what}", path.display()));
-        Exit::Usage
-    };
-    let length = fs::metadata(path).map_err(|error| told(error.to_string()))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(told(format!(
-            "has {length} bytes; a file of an implementation has at most {MAX_FILE_BYTES}"
-        )));
-    }
-    fs::read_to_string(path).map_err(|error| told(error.to_string()))
-}
-
 fn file_name(stem: &str) -> String {
     Path::new(stem).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-fn unknown(name: &str, known: &Implementations, console: &Console) -> Exit {
-    let offer = nearest(name, known.names()).map(|offer| format!("; {offer}"));
+fn unknown(name: &str, suite: &Suite, known: &Implementations, console: &Console) -> Exit {
+    let files = ImplementationFile::names(suite);
+    let names = known.names().into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>();
+    let offer = nearest(name, names).map(|offer| format!("; {offer}"));
     let offer = offer.unwrap_or_else(|| "; `bundleproof list implementations` shows them".to_owned());
     console.error(&format!("no implementation is called {name:?}{offer}"));
     Exit::Usage

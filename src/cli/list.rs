@@ -3,7 +3,7 @@
 use clap::{Parser, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::{Console, Exit, SuiteOption};
+use super::{Console, Exit, SuiteOption, implementation_file::ImplementationFile};
 use crate::{
     implementation::mutants,
     runner::Implementations,
@@ -46,7 +46,11 @@ impl List {
             What::Cases => cases(&suite),
             What::Requirements => requirements(&suite),
             What::Plans => plans(&suite),
-            What::Implementations => known(&implementations),
+            What::Implementations => {
+                let mut all = known(&implementations);
+                all.extend(adapters(&suite, console)?);
+                all
+            }
         };
         if self.json {
             let all = Json::Array(entries.into_iter().map(|entry| entry.json).collect());
@@ -154,4 +158,24 @@ fn known(implementations: &Implementations) -> Vec<Entry> {
         }
     };
     implementations.names().into_iter().map(entry).collect()
+}
+
+/// The programs that files of the suite say how to start.
+fn adapters(suite: &Suite, console: &Console) -> Result<Vec<Entry>, Exit> {
+    let mut entries = Vec::new();
+    for name in ImplementationFile::names(suite) {
+        let Some(file) = ImplementationFile::in_suite(suite, &name, console)? else { continue };
+        let command = shell_words::join(&file.launch.command);
+        let known = match file.known.len() {
+            0 => String::new(),
+            1 => ", with 1 known failure".to_owned(),
+            count => format!(", with {count} known failures"),
+        };
+        entries.push(Entry {
+            json: json!({ "name": name, "kind": "adapter", "command": file.launch.command,
+                "known": file.known.len() }),
+            columns: [name, "adapter".to_owned(), format!("`{command}`{known}")],
+        });
+    }
+    Ok(entries)
 }

@@ -9,11 +9,13 @@ mod completions;
 mod console;
 mod exit;
 mod explain;
+mod implementation_file;
 mod inspect;
 mod inspect_text;
 mod known_file;
 mod ledger;
 mod list;
+mod new_adapter;
 mod prove;
 mod recording;
 mod run;
@@ -53,6 +55,7 @@ enum Command {
     List(list::List),
     Explain(explain::Explain),
     Serve(serve::Serve),
+    NewAdapter(new_adapter::NewAdapter),
     Completions(completions::Completions),
 }
 
@@ -117,6 +120,7 @@ pub fn main() -> Exit {
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),
         Command::Serve(serve) => serve.execute(&console),
+        Command::NewAdapter(new) => new.execute(&console),
         Command::Completions(completions) => completions.execute(&console),
     };
     ended.unwrap_or_else(|exit| exit)

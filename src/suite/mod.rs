@@ -136,6 +136,12 @@ impl Suite {
         self.source.text(name).ok()
     }
 
+    /// The paths of the `.toml` files in a folder beside requirements, cases and plans; none when it is not there
+    /// or cannot be listed.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        self.source.list(folder).unwrap_or_default()
+    }
+
     /// The bytes of a fixture that a case names.
     ///
     /// # Errors

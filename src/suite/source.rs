@@ -10,10 +10,11 @@ use include_dir::{Dir, DirEntry, include_dir};
 
 /// The folders and the files of the suite, each by its name. What else is beside them is for `cargo test` and
 /// for fuzzing, and would only make the program larger.
-static FOLDERS: [(&str, Dir<'static>); 3] = [
+static FOLDERS: [(&str, Dir<'static>); 4] = [
     ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/requirements")),
     ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/cases")),
     ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/plans")),
+    ("implementations", include_dir!("$CARGO_MANIFEST_DIR/conformance/implementations")),
 ];
 static FILES: [(&str, &str); 2] = [
     ("configs.toml", include_str!("../../conformance/configs.toml")),
@@ -31,7 +32,7 @@ pub enum Source {
     Embedded,
     /// A suite on disk.
     Disk {
-        /// The folder with `requirements`, `cases`, `plans` and `configs.toml`.
+        /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
         suite: PathBuf,
         /// The folder with the fixtures that its cases name.
         fixtures: PathBuf,
