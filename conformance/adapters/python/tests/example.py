@@ -13,7 +13,18 @@ from typing import Any
 
 import kit  # noqa: F401
 
-from bundleproof_adapter import ABSENT, Adapter, Config, Dataset, Loaded, LoadedModel, Refused, Workflow, serve
+from bundleproof_adapter import (
+    ABSENT,
+    Adapter,
+    Config,
+    Dataset,
+    Loaded,
+    LoadedModel,
+    Refused,
+    Workflow,
+    sentinel,
+    serve,
+)
 
 
 class Example(Adapter):
@@ -47,7 +58,7 @@ class Example(Adapter):
         self.asked.append((config, seed, sentinels, only))
         names = ["autoencoder", "diffraction_to_obj"] if only is None else only
         return {
-            name: {"_sentinel": sentinels[name]} if name in sentinels else {"w": array.array("d", [seed])}
+            name: sentinel(name, sentinels[name]) if name in sentinels else {"w": array.array("d", [seed])}
             for name in names
         }
 

@@ -196,7 +196,10 @@ class Operations(Talk):
         weights = {"dtype": "float64", "shape": [1], "sha256": sha256(struct.pack("<d", 2))}
         self.assertEqual(
             answer["models"],
-            {"autoencoder": {"sentinel": {"_sentinel": "a"}}, "diffraction_to_obj": {"tensors": {"w": weights}}},
+            {
+                "autoencoder": {"sentinel": {"_sentinel": "a", "name": "autoencoder"}},
+                "diffraction_to_obj": {"tensors": {"w": weights}},
+            },
         )
         config, seed, sentinels, only = self.adapter.asked[-1]
         self.assertEqual((seed, sentinels, only), (2, {"autoencoder": "a"}, None))
@@ -207,7 +210,7 @@ class Operations(Talk):
         )
         self.assertEqual(kept, {})
         models, base_path, _, scale = self.adapter.asked[-1]
-        self.assertEqual(models["autoencoder"], {"_sentinel": "a"})
+        self.assertEqual(models["autoencoder"], {"_sentinel": "a", "name": "autoencoder"})
         self.assertEqual((base_path, repr(scale)), ("out/wts.h5", "2.0"))
         self.result("save_torch_bundle", models="saved", base_path="b", config=TRAINING, intensity_scale=None)
         self.assertIsNone(self.adapter.asked[-1][3])

@@ -25,7 +25,7 @@ What the methods are given and answer are Python's own objects. The kit speaks t
 names that requests call them, describes tensors, and makes a refusal of what is raised.
 """
 
-from .adapter import ABSENT, OPERATIONS, Adapter, Config, Dataset, Loaded, LoadedModel, Models, Workflow
+from .adapter import ABSENT, OPERATIONS, Adapter, Config, Dataset, Loaded, LoadedModel, Models, Workflow, sentinel
 from .refusal import Kind, Refused, kind_of
 from .server import PROTOCOL, Server, serve
 from .tensor import Raw, describe
@@ -47,5 +47,6 @@ __all__ = [
     "Workflow",
     "describe",
     "kind_of",
+    "sentinel",
     "serve",
 ]

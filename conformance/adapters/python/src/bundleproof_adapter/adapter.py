@@ -65,6 +65,11 @@ class Dataset:
     """Tensors by the names that they have on disk."""
 
 
+def sentinel(name: str, text: str) -> dict[str, str]:
+    """What stands in the place of a model of this name: a dict that no network is."""
+    return {"_sentinel": text, "name": name}
+
+
 class _Absent:
     def __repr__(self) -> str:
         return "ABSENT"
@@ -92,7 +97,8 @@ class Adapter(ABC):
     backend: str = "pytorch"
     """The backend that it saves as."""
     supports: Sequence[str] = ()
-    """Further abilities. `fixture_networks`: it builds the networks that the fixtures of the suite hold."""
+    """Further abilities. `fixture_networks`: it builds the networks that the fixtures of the suite hold. `torch`: it
+    executes its networks."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -121,7 +127,7 @@ class Adapter(ABC):
     def create_models(self, config: Config, seed: int, sentinels: dict[str, str], only: list[str] | None) -> Models:
         """Makes both networks of a configuration, or those of `only`; the same seed gives the same weights.
 
-        A name in `sentinels` becomes a sentinel in place of a network: a dict whose `_sentinel` is this text.
+        A name in `sentinels` becomes a sentinel in place of a network, with this text: see `sentinel`.
         """
         raise NotImplementedError
 
