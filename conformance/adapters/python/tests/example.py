@@ -22,6 +22,7 @@ from bundleproof_adapter import (
     LoadedModel,
     Refused,
     Workflow,
+    claim,
     sentinel,
     serve,
 )
@@ -129,4 +130,7 @@ MISHAPS = {
 }
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["early"]:
+        claim()
+        print("before it serves")
     serve(Example())

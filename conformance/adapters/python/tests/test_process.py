@@ -19,11 +19,11 @@ def request(method: str, **params: Any) -> bytes:
 
 
 class Process(unittest.TestCase):
-    def run_on(self, *lines: bytes) -> tuple[list[Any], bytes, int]:
+    def run_on(self, *lines: bytes, arguments: tuple[str, ...] = ()) -> tuple[list[Any], bytes, int]:
         with tempfile.TemporaryDirectory() as place:
             reset = request("reset", directory=os.path.realpath(place))
             done = subprocess.run(
-                [sys.executable, str(EXAMPLE)],
+                [sys.executable, str(EXAMPLE), *arguments],
                 input=b"".join([reset, *lines]),
                 capture_output=True,
                 timeout=60,
@@ -38,6 +38,10 @@ class Process(unittest.TestCase):
         self.assertEqual([answer["result"] for answer in answers], [{}, {}])
         self.assertEqual(sorted(log.splitlines()), [b"from Python", b"from a child", b"from below Python"])
         self.assertEqual(code, 0)
+
+    def test_so_does_what_is_printed_before_it_serves(self) -> None:
+        answers, log, _ = self.run_on(request("params"), arguments=("early",))
+        self.assertEqual((len(answers), log), (1, b"before it serves\n"))
 
     def test_nothing_is_answered_after_a_shutdown(self) -> None:
         answers, _, code = self.run_on(request("shutdown"), request("params"))

@@ -26,6 +26,7 @@ names that requests call them, describes tensors, and makes a refusal of what is
 """
 
 from .adapter import ABSENT, OPERATIONS, Adapter, Config, Dataset, Loaded, LoadedModel, Models, Workflow, sentinel
+from .channel import claim
 from .refusal import Kind, Refused, kind_of
 from .server import PROTOCOL, Server, serve
 from .tensor import Raw, describe
@@ -45,6 +46,7 @@ __all__ = [
     "Refused",
     "Server",
     "Workflow",
+    "claim",
     "describe",
     "kind_of",
     "sentinel",

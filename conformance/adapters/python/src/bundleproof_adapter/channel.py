@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from io import FileIO
@@ -11,11 +12,12 @@ MAX_LINE = 16 << 20
 """The longest message, in bytes without its line end."""
 
 
+@functools.cache
 def claim() -> tuple[BinaryIO, FileIO]:
     """Takes stdin and stdout away from everybody else in this process, and answers them as streams of bytes.
 
     What anything prints from here on, in Python or below it, goes to stderr, which is captured as a log. Whoever
-    reads from stdin finds it empty.
+    reads from stdin finds it empty. `serve` does this; call it yourself before you import what prints already then.
     """
     sys.stdout.flush()
     requests = os.fdopen(os.dup(0), "rb")
