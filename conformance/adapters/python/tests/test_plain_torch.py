@@ -9,8 +9,10 @@ import os
 import pathlib
 import pickle
 import shutil
+import stat
 import tempfile
 import unittest
+import warnings
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -26,8 +28,9 @@ try:
     import numpy
     import torch
 
-    from bundleproof_adapter.plain_torch import bundle, pickles
+    from bundleproof_adapter.plain_torch import pickles
     from bundleproof_adapter.plain_torch.adapter import PlainTorch
+    from bundleproof_adapter.plain_torch.training import batches
 except ImportError as missing:
     raise unittest.SkipTest(f"{missing.name} is not installed") from missing
 
@@ -102,6 +105,13 @@ class Networks(Place):
         first = (tensors["encoder.0.conv.weight"]["sha256"] for tensors in both.values())
         self.assertEqual(len(set(first)), 2, "the two networks should not begin with the same weights")
 
+    def test_making_them_draws_nothing_from_the_process(self) -> None:
+        torch.manual_seed(1)
+        expected = torch.rand(1)
+        torch.manual_seed(1)
+        self.adapter.create_models(config(), 7, {}, None)
+        self.assertEqual(torch.rand(1), expected)
+
     def test_they_answer_images_of_the_size_that_they_are_shown(self) -> None:
         for gridsize in (1, 2):
             models = self.adapter.create_models(config(model={"gridsize": gridsize}), 1, {}, None)
@@ -126,6 +136,23 @@ class Training(Place):
             for role, tensors in digests(other.models).items():
                 self.assertNotEqual(tensors["decoder.0.conv.weight"], first[role]["decoder.0.conv.weight"])
 
+    def test_it_begins_with_the_networks_of_its_seed(self) -> None:
+        begun = self.run_on(nepochs=0, subsample_seed=5)
+        self.assertEqual(begun.train_loss, [])
+        self.assertEqual(digests(begun.models), digests(self.adapter.create_models(config(), 5, {}, None)))
+
+    def test_each_group_of_neighbours_is_shown_once_in_an_order_that_is_drawn(self) -> None:
+        patterns = torch.arange(10.0).reshape(10, 1, 1)
+
+        def shown(seed: int) -> list[list[float]]:
+            parts = list(batches(patterns, 4, 4, torch.Generator().manual_seed(seed)))
+            self.assertEqual([len(part) for part in parts], [4, 4, 2])
+            return torch.cat(parts).squeeze().tolist()
+
+        groups = [[(start + step) % 10 for step in range(4)] for start in range(10)]
+        self.assertEqual(sorted(shown(1)), groups)
+        self.assertNotEqual(shown(1), shown(2))
+
     def test_the_loss_falls(self) -> None:
         for gridsize in (1, 2):
             losses = self.run_on(nepochs=12, model={"gridsize": gridsize}).train_loss
@@ -137,7 +164,51 @@ class Training(Place):
             self.run_on(model={"N": 128})
 
 
+class Params(Place):
+    def test_a_derived_value_follows_what_it_is_derived_from(self) -> None:
+        self.assertEqual(self.adapter.get_param("bigN"), 132)
+        self.adapter.set_params({"gridsize": 3})
+        self.assertEqual(self.adapter.get_param("bigN"), 136)
+
+    def test_a_word_is_not_what_is_equal_to_it_and_a_whole_number_becomes_a_float(self) -> None:
+        for odd in (64.0, True):
+            with self.assertRaisesRegex(ValueError, f"ModelConfig.N must be one of 64, 128, 256, not {odd}"):
+                self.adapter.update_legacy_dict(config(model={"N": odd}))
+        with self.assertRaisesRegex(ValueError, "gridsize must be int, not True"):
+            self.adapter.update_legacy_dict(config(model={"gridsize": True}))
+        self.adapter.update_legacy_dict(config(model={"probe_scale": 3}))
+        self.assertEqual(repr(self.adapter.params()["probe_scale"]), "3.0")
+
+    def test_a_model_that_is_not_there_changes_nothing(self) -> None:
+        self.saved()
+        before = dict(self.adapter.params())
+        with self.assertRaisesRegex(KeyError, "no model 'decoder'"):
+            inference = Config(
+                "inference", {"model": {}, "model_path": "m", "test_data_file": "t", "backend": "pytorch"}
+            )
+            self.adapter.load_inference_bundle_with_backend(".", inference, "decoder")
+        self.assertEqual(self.adapter.params(), before)
+
+
 class Saving(Place):
+    def saved_scale(self, models: Any = None) -> Any:
+        models = models or self.adapter.create_models(config(), 7, {}, None)
+        self.adapter.save_torch_bundle(models, "scale/wts.h5", config(), None)
+        with zipfile.ZipFile("scale/wts.h5.zip") as archive:
+            return dill.loads(archive.read("autoencoder/params.dill"))["intensity_scale"]
+
+    def test_the_scale_is_a_float(self) -> None:
+        self.adapter.set_params({"intensity_scale": 2})
+        self.assertEqual(repr(self.saved_scale()), "2.0")
+
+    def test_what_was_loaded_is_nobody_elses_scale_until_the_process_says_so(self) -> None:
+        models = self.adapter.create_models(config(), 7, {}, None)
+        self.adapter.save_torch_bundle(models, "wts.h5", config(), 2.5)
+        loaded = self.adapter.load_torch_bundle("wts.h5").models
+        self.assertEqual((self.saved_scale(), self.saved_scale(loaded)), (1.0, 2.5))
+        self.adapter.set_params({"intensity_scale": 9.5})
+        self.assertEqual((self.saved_scale(), self.saved_scale(loaded)), (9.5, 2.5))
+
     def test_a_save_that_fails_leaves_the_older_archive_and_nothing_else(self) -> None:
         older = self.saved().read_bytes()
         for call in ("os.replace", "os.fsync", "zipfile.ZipFile.writestr"):
@@ -194,6 +265,28 @@ class Damage(Place):
                 odd.filename = name
                 archive.writestr(odd, b"")
             self.refused("does not stay inside")
+
+    def test_links_and_names_that_are_there_twice_are_refused(self) -> None:
+        entries = self.entries()
+        for name, mode, says in (
+            ("autoencoder/link", stat.S_IFLNK, "autoencoder/link' is a link"),
+            ("manifest.dill", stat.S_IFREG, "manifest.dill' is there twice"),
+        ):
+            self.write(entries)
+            with warnings.catch_warnings(), zipfile.ZipFile("wts.h5.zip", "a") as archive:
+                warnings.simplefilter("ignore")
+                info = zipfile.ZipInfo(name)
+                info.external_attr = (mode | 0o777) << 16
+                archive.writestr(info, b"x")
+            self.assertEqual(self.refused(says).kind, "unsafe")
+
+    def test_snapshots_that_only_look_the_same_disagree(self) -> None:
+        entries = self.entries()
+        params = dill.loads(entries["autoencoder/params.dill"])
+        del params["n_subsample"]
+        for changed in (params, {**params, "n_subsample": None, "gridsize": True}):
+            self.write({**entries, "diffraction_to_obj/params.dill": dill.dumps(changed)})
+            self.assertEqual(self.refused("autoencoder and diffraction_to_obj disagree about").kind, "mismatch")
 
     def test_methods_that_no_bundle_uses_are_refused(self) -> None:
         entries = self.entries()
@@ -281,15 +374,6 @@ class Pickles(Place):
                 pickles.load(dill.dumps(value), "e")
         with self.assertRaisesRegex(Refused, "a storage outside of a state dict"):
             pickles.load(b"Pstorage\n.", "e")
-
-    def test_the_scale_of_a_bundle_stays_with_its_models(self) -> None:
-        models = self.adapter.create_models(config(), 7, {}, None)
-        self.adapter.save_torch_bundle(models, "wts.h5", config(), 2.5)
-        loaded, params = self.adapter.load_torch_bundle("wts.h5")
-        self.assertEqual((loaded.intensity_scale, params["intensity_scale"]), (2.5, 2.5))
-        self.adapter.save_torch_bundle(loaded, "again/wts.h5", config(), None)
-        self.assertEqual(self.adapter.load_torch_bundle("again/wts.h5").params["intensity_scale"], 2.5)
-        self.assertIsInstance(loaded, bundle.Trained)
 
 
 if __name__ == "__main__":

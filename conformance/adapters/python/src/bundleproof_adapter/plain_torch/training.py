@@ -33,10 +33,11 @@ def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, 
     patterns = torch.from_numpy(scan.patterns) / max(float(scan.patterns.max()), 1e-12)
     probe = torch.from_numpy(scan.arrays["probeGuess"])
     steps = torch.optim.SGD([weight for model in models.values() for weight in model.parameters()], lr=RATE)
+    shuffled = torch.Generator().manual_seed(seed % 2**63)
     losses = []
-    for epoch in range(config.nepochs):
+    for _ in range(config.nepochs):
         parts = []
-        for batch in _batches(patterns, channels, config.batch_size, seed + epoch):
+        for batch in batches(patterns, channels, config.batch_size, shuffled):
             steps.zero_grad()
             loss = _autoencoding(models[AUTOENCODER], batch) + _diffracting(models[TO_OBJECT], batch, probe)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -47,9 +48,8 @@ def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, 
     return models, losses
 
 
-def _batches(patterns: Tensor, channels: int, size: int, seed: int) -> Iterator[Tensor]:
-    """Groups of patterns that follow one another in the scan, each group once, in another order for each seed."""
-    shuffled = torch.Generator().manual_seed(seed % 2**63)
+def batches(patterns: Tensor, channels: int, size: int, shuffled: torch.Generator) -> Iterator[Tensor]:
+    """Groups of patterns that follow one another in the scan, each group once, in an order that is drawn."""
     starts = torch.randperm(len(patterns), generator=shuffled)
     for part in torch.split(starts, size):
         places = (part[:, None] + torch.arange(channels)) % len(patterns)
