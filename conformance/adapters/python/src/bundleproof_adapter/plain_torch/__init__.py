@@ -1,0 +1,7 @@
+"""The contract a second time: bundles and workflows with PyTorch, dill and NumPy, under test by bundleproof.
+
+    python -m bundleproof_adapter.plain_torch
+
+It was written from the sentences of the contract and shares no code with the reference of the suite, so that what
+both agree about is not one mistake made once. Start with `adapter.py`.
+"""

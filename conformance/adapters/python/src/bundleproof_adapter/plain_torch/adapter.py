@@ -1,0 +1,129 @@
+"""The operations, one after the other."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from bundleproof_adapter import (
+    ABSENT,
+    Adapter,
+    Config,
+    Dataset,
+    Kind,
+    Loaded,
+    LoadedModel,
+    Models,
+    Refused,
+    Workflow,
+    sentinel,
+)
+
+from . import bundle, dataset
+from .bundle import BACKEND
+from .configuration import TrainingConfig, construct, flatten
+from .networks import ROLES, TO_OBJECT, build
+from .params import Params
+from .rules import validate
+from .training import train
+
+BACKENDS = ("tensorflow", BACKEND)
+
+
+class PlainTorch(Adapter):
+    """Bundles and workflows with PyTorch, and nothing else of the field's own packages."""
+
+    name = "plain_torch"
+    version = "0.1.0"
+    supports = ("fixture_networks", "torch")
+
+    def __init__(self) -> None:
+        # The same training gives the same weights, however many processors there are.
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        self._params = Params()
+
+    def reset(self) -> None:
+        self._params = Params()
+
+    def params(self) -> dict[str, Any]:
+        return self._params.cfg
+
+    def set_params(self, values: dict[str, Any]) -> None:
+        self._params.set(values)
+
+    def get_param(self, key: str, default: Any = ABSENT) -> Any:
+        return self._params.get(key, default)
+
+    def validate_config(self, config: Config) -> None:
+        validate(construct(config))
+
+    def update_legacy_dict(self, config: Config) -> None:
+        self._params.bridge(flatten(construct(config)))
+
+    def create_models(self, config: Config, seed: int, sentinels: dict[str, str], only: list[str] | None) -> Models:
+        # Params of its own: making networks says nothing about what the process is configured for.
+        own = Params()
+        own.bridge(flatten(construct(config)))
+        return bundle.Trained(
+            (name, sentinel(name, sentinels[name]) if name in sentinels else build(name, own.cfg, seed))
+            for name in (ROLES if only is None else only)
+        )
+
+    def save_torch_bundle(self, models: Models, base_path: str, config: Config, intensity_scale: float | None) -> None:
+        bundle.save(self._params, models, base_path, flatten(construct(config)), intensity_scale)
+
+    def load_torch_bundle(self, base_path: str) -> Loaded:
+        return Loaded(*bundle.load(self._params, base_path))
+
+    def run_cdi_example_torch(self, train_data: str, config: Config) -> Workflow:
+        constructed = construct(config)
+        if not isinstance(constructed, TrainingConfig):
+            raise ValueError(f"a workflow needs a training configuration, not one for {config.kind}")
+        flat = flatten(constructed)
+        self._params.bridge(flat)
+        scan = dataset.read(train_data)
+        models, losses = train(self._params, constructed, scan)
+        if constructed.output_dir:
+            bundle.save(self._params, models, os.path.join(constructed.output_dir, "wts.h5"), flat, None)
+        return Workflow(models, scan.intensity_scale(constructed.nphotons), losses)
+
+    def load_inference_bundle_torch(self, bundle_dir: str) -> Loaded:
+        return self.load_torch_bundle(os.path.join(bundle_dir, "wts.h5"))
+
+    def run_cdi_example_with_backend(self, train_data: str, config: Config) -> Workflow:
+        backend, config = _named_backend(config)
+        self._params.bridge({**flatten(construct(config)), "backend": backend})
+        _own_backend(backend)
+        return replace(self.run_cdi_example_torch(train_data, config), backend=backend)
+
+    def load_inference_bundle_with_backend(self, bundle_dir: str, config: Config, model: str | None) -> LoadedModel:
+        backend, config = _named_backend(config)
+        construct(config)
+        _own_backend(backend)
+        wanted = model or TO_OBJECT
+        with self._params.unchanged_on_error():
+            models, params = self.load_inference_bundle_torch(bundle_dir)
+            if wanted not in models:
+                raise KeyError(f"the bundle has no model {wanted!r}; available are {', '.join(models)}")
+        return LoadedModel(models[wanted], params)
+
+    def load_dataset(self, path: str) -> Dataset:
+        scan = dataset.read(path)
+        return Dataset(scan.positions, scan.arrays)
+
+
+def _named_backend(config: Config) -> tuple[Any, Config]:
+    """The backend that a configuration names, whatever that is, and the configuration as this backend takes it."""
+    named = config.values.get("backend", BACKENDS[0])
+    return named, Config(config.kind, {**config.values, "backend": BACKEND})
+
+
+def _own_backend(backend: Any) -> None:
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be {' or '.join(BACKENDS)}, not {backend!r}")
+    if backend != BACKEND:
+        raise Refused(Kind.UNSUPPORTED, f"the backend {backend} is not part of this implementation")

@@ -1,0 +1,125 @@
+"""Saving and loading bundles."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dill
+import torch
+
+from bundleproof_adapter import Kind, Refused
+
+from . import archive, pickles
+from .archive import Archive
+from .networks import ROLES, build, fill
+from .params import Params
+
+VERSION, BACKEND = "2.0-pytorch", "pytorch"
+
+
+class Trained(dict[str, Any]):
+    """Models by name, and the scale that their training found or their bundle had."""
+
+    intensity_scale: float | None = None
+
+
+def save(
+    params: Params, models: Mapping[str, Any], base_path: str, flat: Mapping[str, Any], scale: float | None
+) -> None:
+    """Saves as `<base_path>.zip`. Nothing is written before everything that goes into it is there."""
+    if not models:
+        raise ValueError("there is no model to save")
+    _plain(models)
+    _both_roles(models, "the models to save")
+    trained = getattr(models, "intensity_scale", None)
+    chosen = next(known for known in (scale, trained, params.own("intensity_scale"), 1.0) if known is not None)
+    snapshot = dill.dumps({**flat, "intensity_scale": float(chosen), "_version": VERSION})
+    manifest = {"models": list(models), "version": VERSION, "backend": BACKEND}
+    entries = {"manifest.dill": dill.dumps(manifest)}
+    for name, model in models.items():
+        weights = io.BytesIO()
+        torch.save(model.state_dict() if isinstance(model, torch.nn.Module) else dict(model), weights)
+        entries[f"{name}/model.pth"] = weights.getvalue()
+        entries[f"{name}/params.dill"] = snapshot
+    archive.write(Path(base_path + ".zip"), entries)
+
+
+def load(params: Params, base_path: str) -> tuple[Trained, dict[str, Any]]:
+    """Loads `<base_path>.zip`. The params are restored before any network is built, and put back if one cannot be."""
+    with Archive(Path(base_path + ".zip")) as file, params.unchanged_on_error():
+        names = _manifest(file)
+        archived = _snapshot(file, names)
+        params.restore({key: value for key, value in archived.items() if key != "_version"})
+        models = Trained((name, _model(file, name, params)) for name in names)
+    scale = archived.get("intensity_scale")
+    models.intensity_scale = scale if isinstance(scale, float) else None
+    return models, archived
+
+
+def _manifest(file: Archive) -> list[str]:
+    manifest = pickles.load(file.read("manifest.dill"), "manifest.dill")
+    if not isinstance(manifest, dict):
+        raise Refused(Kind.MALFORMED, f"manifest.dill holds a {type(manifest).__name__}, not a dict")
+    names, version, backend = (manifest.get(key) for key in ("models", "version", "backend"))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refused(Kind.MALFORMED, "manifest.dill has no list of models")
+    # Archives from before the tag are known by their version.
+    if version != VERSION or backend not in (None, BACKEND):
+        wrote = f"version {version!r} and backend {backend!r}"
+        reads = f"the active backend is {BACKEND!r} and reads version {VERSION!r}"
+        raise Refused(Kind.UNSUPPORTED, f"the archive has {wrote}; {reads}")
+    _plain(names)
+    _both_roles(names, "the models of the archive")
+    return names
+
+
+def _snapshot(file: Archive, names: list[str]) -> dict[str, Any]:
+    """The params that all models were saved with."""
+    snapshots = {name: _params(file, f"{name}/params.dill") for name in names}
+    first = snapshots[names[0]]
+    for name, other in snapshots.items():
+        for key in first.keys() | other.keys():
+            # The repr tells what `==` does not: 1 from True, and one NaN from none.
+            if repr(first.get(key)) != repr(other.get(key)) or (key in first) != (key in other):
+                raise Refused(Kind.MISMATCH, f"the params of {names[0]} and {name} disagree about {key}")
+    missing = [key for key in ("N", "gridsize") if key not in first]
+    if missing:
+        fields = ", ".join(missing)
+        message = f"the archive is missing required fields: {fields}. Cannot reconstruct model architecture"
+        raise Refused(Kind.MISSING_FIELD, message)
+    for key in ("N", "gridsize"):
+        if type(first[key]) is not int or first[key] <= 0:
+            raise ValueError(f"the archived {key} must be a positive integer, not {first[key]!r}")
+    return first
+
+
+def _params(file: Archive, entry: str) -> dict[str, Any]:
+    params = pickles.load(file.read(entry), entry)
+    if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
+        raise Refused(Kind.MALFORMED, f"{entry} holds no params")
+    return params
+
+
+def _model(file: Archive, name: str, params: Params) -> Any:
+    entry = f"{name}/model.pth"
+    state = pickles.load_state(file.read(entry), entry)
+    if "_sentinel" in state:
+        return state
+    network = build(name, params.cfg)
+    fill(network, name, state)
+    return network
+
+
+def _plain(names: Any) -> None:
+    for name in names:
+        if not archive.plain_name(name):
+            raise Refused(Kind.UNSAFE, f"the model name {name!r} is not one plain component of a path")
+
+
+def _both_roles(names: Any, what: str) -> None:
+    missing = [role for role in ROLES if role not in names]
+    if missing:
+        raise ValueError(f"{what} lack {' and '.join(missing)}; a bundle holds both networks")

@@ -1,0 +1,119 @@
+"""The two networks. Their tensors are those of the fixtures, name for name."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bundleproof_adapter import Kind, Refused
+
+AUTOENCODER, TO_OBJECT = ROLES = ("autoencoder", "diffraction_to_obj")
+
+LEVELS = {64: 3, 128: 4, 256: 5}
+"""How often the size is halved on the way in, by the size."""
+
+MAX_FACTOR = 64
+"""The largest `gridsize` and `n_filters_scale`. Both are factors of sizes, and both arrive from archives."""
+
+
+class Encoding(nn.Module):
+    """Half the size, more channels."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, 3, padding=1)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return functional.max_pool2d(functional.relu(self.norm(self.conv(images))), 2)
+
+
+class Decoding(nn.Module):
+    """Twice the size, fewer channels."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return functional.interpolate(functional.relu(self.conv(images)), scale_factor=2)
+
+
+class Network(nn.Module):
+    """An encoder, a decoder, and one convolution for each image that is answered."""
+
+    def __init__(self, params: Mapping[str, Any], outputs: tuple[str, ...]) -> None:
+        super().__init__()
+        channels = _factor(params, "gridsize") ** 2
+        first = 4 * _factor(params, "n_filters_scale")
+        if "N" not in params:
+            raise KeyError("no network can be built without N")
+        if type(params["N"]) is not int or params["N"] not in LEVELS:
+            raise ValueError(f"no network can be built: N must be 64, 128 or 256, not {params['N']!r}")
+        widths = [first << level for level in range(LEVELS[params["N"]])]
+        inward, outward = [channels, *widths], [*reversed(widths), first]
+        self.encoder = nn.ModuleList(map(Encoding, inward, inward[1:]))
+        self.decoder = nn.ModuleList(map(Decoding, outward, outward[1:]))
+        self.outputs = outputs
+        for name in outputs:
+            self.add_module(name, nn.Conv2d(first, channels, 3, padding=1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        for step in (*self.encoder, *self.decoder):
+            images = step(images)
+        return [self.get_submodule(name)(images) for name in self.outputs]
+
+
+OUTPUTS = {AUTOENCODER: ("head",), TO_OBJECT: ("amplitude", "phase")}
+
+
+def build(role: str, params: Mapping[str, Any], seed: int = 0) -> Network:
+    """The network of a role, from the params of the process. A seed gives the same weights again."""
+    if role not in OUTPUTS:
+        raise Refused(Kind.UNSUPPORTED, f"no network is known as {role!r}; there are {' and '.join(ROLES)}")
+    # Each role has its own start, so that what one of them draws does not depend on whether the other is made.
+    start = int.from_bytes(hashlib.sha256(f"{seed} {role}".encode()).digest()[:8], "little")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(start)
+        return Network(params, OUTPUTS[role])
+
+
+def fill(network: Network, role: str, state: Mapping[str, Tensor]) -> None:
+    """Puts saved weights into a network, if every name, type and shape is that of the network, both ways."""
+    own = network.state_dict()
+    # `load_state_dict` would cast another type in silence.
+    odd = [f"{name} is missing" for name in own if name not in state]
+    odd += [f"{name} is not in the network" for name in state if name not in own]
+    odd += [
+        f"{name} is {_layout(state[name])}, the network has {_layout(own[name])}"
+        for name in own
+        if name in state and _layout(state[name]) != _layout(own[name])
+    ]
+    if odd:
+        shown = "; ".join(odd[:5]) + (f"; and {len(odd) - 5} more" if odd[5:] else "")
+        raise Refused(Kind.MISMATCH, f"the saved weights do not fit the network {role}: {shown}")
+    network.load_state_dict(state, strict=True)
+
+
+def object_of(amplitude: Tensor, phase: Tensor) -> Tensor:
+    """The complex object that the last two convolutions of `diffraction_to_obj` stand for."""
+    return torch.polar(torch.sigmoid(amplitude), math.pi * torch.tanh(phase))
+
+
+def _factor(params: Mapping[str, Any], key: str) -> int:
+    if key not in params:
+        raise KeyError(f"no network can be built without {key}")
+    value = params[key]
+    if type(value) is not int or not 1 <= value <= MAX_FACTOR:
+        raise ValueError(f"no network can be built: {key} must be from 1 to {MAX_FACTOR}, not {value!r}")
+    return value
+
+
+def _layout(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

@@ -1,0 +1,131 @@
+"""From a request to a method of the adapter, and from what it answers to what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import notation, refusal, tensor
+from .adapter import Adapter, Models, Workflow
+from .request import Malformed, Request
+
+Answer = dict[str, Any]
+
+
+class Refusal(Exception):
+    """The adapter raised something while it did what it was asked."""
+
+    def __init__(self, error: dict[str, object]) -> None:
+        super().__init__(error["message"])
+        self.error = error
+
+
+class Session:
+    """An adapter at work: the models that it left, by name, and a method for each operation.
+
+    The methods read the request before they call the adapter, and describe what it answered afterwards. Only what
+    is raised in between is a refusal of the adapter's own. An answer that cannot be described is no answer, and an
+    exit in the middle of an operation is none either.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self._models: dict[str, Models] = {}
+
+    def reset(self) -> None:
+        """Back to a new process: no models, and the params that one has."""
+        self._models.clear()
+        self._ask("reset")
+
+    def params(self, request: Request) -> Answer:
+        return {"params": notation.encode_members(self._ask("params"))}
+
+    def set_params(self, request: Request) -> Answer:
+        self._ask("set_params", request.values("values"))
+        return {}
+
+    def get_param(self, request: Request) -> Answer:
+        default = [request.value("default")] if request.has("default") else []
+        return {"value": notation.encode(self._ask("get_param", request.text("key"), *default))}
+
+    def validate_config(self, request: Request) -> Answer:
+        self._ask("validate_config", request.config())
+        return {}
+
+    def update_legacy_dict(self, request: Request) -> Answer:
+        self._ask("update_legacy_dict", request.config())
+        return {}
+
+    def create_models(self, request: Request) -> Answer:
+        name, seed = request.text("as"), request.whole("seed", default=0)
+        sentinels, only = request.texts("sentinels"), request.list_or_none("only")
+        models = self._ask("create_models", request.config(), seed, sentinels, only)
+        return {"models": self._keep(name, models)}
+
+    def save_torch_bundle(self, request: Request) -> Answer:
+        models, base_path = self._kept(request.text("models")), request.text("base_path")
+        scale = request.number_or_none("intensity_scale")
+        self._ask("save_torch_bundle", models, base_path, request.config(), scale)
+        return {}
+
+    def load_torch_bundle(self, request: Request) -> Answer:
+        name = request.text("as")
+        return self._loaded(name, self._ask("load_torch_bundle", request.text("base_path")))
+
+    def load_inference_bundle_torch(self, request: Request) -> Answer:
+        name = request.text("as")
+        return self._loaded(name, self._ask("load_inference_bundle_torch", request.text("bundle_dir")))
+
+    def run_cdi_example_torch(self, request: Request) -> Answer:
+        return self._workflow("run_cdi_example_torch", request)
+
+    def run_cdi_example_with_backend(self, request: Request) -> Answer:
+        return self._workflow("run_cdi_example_with_backend", request)
+
+    def load_inference_bundle_with_backend(self, request: Request) -> Answer:
+        directory, config, wanted = request.text("bundle_dir"), request.config(), request.text_or_none("model")
+        model, params = self._ask("load_inference_bundle_with_backend", directory, config, wanted)
+        return {"model": self._described(model), "params": notation.encode_members(params)}
+
+    def load_dataset(self, request: Request) -> Answer:
+        dataset = self._ask("load_dataset", request.text("path"))
+        arrays = {name: tensor.describe(array) for name, array in dataset.arrays.items()}
+        return {"positions": int(dataset.positions), "arrays": arrays}
+
+    def _workflow(self, operation: str, request: Request) -> Answer:
+        name, data = request.text("as"), request.text("train_data")
+        run: Workflow = self._ask(operation, data, request.config())
+        return {
+            "amplitude": None if run.amplitude is None else tensor.describe(run.amplitude),
+            "phase": None if run.phase is None else tensor.describe(run.phase),
+            "models": self._keep(name, run.models),
+            "intensity_scale": notation.encode(float(run.intensity_scale)),
+            "train_loss": [notation.encode(float(loss)) for loss in run.train_loss],
+            "backend": run.backend,
+        }
+
+    def _loaded(self, name: str, loaded: tuple[Models, Mapping[str, Any]]) -> Answer:
+        models, params = loaded
+        return {"models": self._keep(name, models), "params": notation.encode_members(params)}
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._adapter, method)(*arguments)
+        except Exception as raised:
+            raise Refusal(refusal.refusal(raised, self._adapter.kind_of)) from raised
+
+    def _keep(self, name: str, models: Models) -> Answer:
+        described = {model_name: self._described(model) for model_name, model in models.items()}
+        self._models[name] = models
+        return described
+
+    def _kept(self, name: str) -> Models:
+        if name not in self._models:
+            raise Malformed(f"no models were left under {name!r}")
+        return self._models[name]
+
+    def _described(self, model: Any) -> Answer:
+        state = self._adapter.state_of(model)
+        if "_sentinel" in state:
+            return {"sentinel": notation.encode_members(state)}
+        return {"tensors": {name: tensor.describe(one) for name, one in state.items()}}

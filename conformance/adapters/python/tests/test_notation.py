@@ -1,0 +1,101 @@
+"""Values come back from what spells them, as the very same."""
+
+from __future__ import annotations
+
+import json
+import math
+import unittest
+from collections import OrderedDict
+from pathlib import PurePosixPath
+from typing import Any
+
+import kit  # noqa: F401
+
+from bundleproof_adapter.notation import decode, decode_members, encode, encode_members
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
+SPELLED: list[tuple[Any, str]] = [
+    (None, "null"),
+    (True, "true"),
+    (1, "1"),
+    (2**63 - 1, "9223372036854775807"),
+    (2**63, '{"int": "9223372036854775808"}'),
+    (-(2**63), "-9223372036854775808"),
+    (-(2**63) - 1, '{"int": "-9223372036854775809"}'),
+    (1.0, "1.0"),
+    (-0.0, "-0.0"),
+    (5e-324, "5e-324"),
+    (math.inf, '{"float": "inf"}'),
+    (-math.inf, '{"float": "-inf"}'),
+    ("größe", '"größe"'),
+    (b"\x00\xff", '{"bytes": "00ff"}'),
+    ([1, [2]], "[1, [2]]"),
+    ((1, []), '{"tuple": [1, []]}'),
+    ({2, 1}, '{"set": [1, 2]}'),
+    ({"N": 64, "deep": {"a": (1,)}}, '{"N": 64, "deep": {"a": {"tuple": [1]}}}'),
+    ({}, "{}"),
+    ({"int": 64}, '{"dict": {"int": 64}}'),
+    ({"dict": {"int": None}}, '{"dict": {"dict": {"dict": {"int": null}}}}'),
+]
+
+NO_VALUES = [
+    {"float": "1.0"},
+    {"int": "1x"},
+    {"int": 1},
+    {"bytes": "0"},
+    {"bytes": "é0"},
+    {"tuple": {}},
+    {"set": [[]]},
+    {"dict": []},
+    [{"set": 1}],
+]
+
+
+class Notation(unittest.TestCase):
+    def test_a_value_comes_back_from_what_spells_it(self) -> None:
+        for value, spelled in SPELLED:
+            with self.subTest(spelled):
+                self.assertEqual(json.dumps(encode(value), ensure_ascii=False), spelled)
+                back = decode(json.loads(spelled))
+                # The repr tells 1, 1.0 and True apart, and 0.0 from -0.0.
+                self.assertEqual(repr(back), repr(value))
+
+    def test_nan_comes_back(self) -> None:
+        self.assertEqual(encode(math.nan), {"float": "nan"})
+        self.assertTrue(math.isnan(decode({"float": "nan"})))
+
+    def test_a_tag_over_something_else_is_no_value(self) -> None:
+        for spelled in NO_VALUES:
+            with self.subTest(spelled), self.assertRaisesRegex(ValueError, "is no value"):
+                decode(spelled)
+
+    def test_an_object_of_members_is_plain_itself(self) -> None:
+        values = {"int": (1,)}
+        self.assertEqual(encode_members(values), {"int": {"tuple": [1]}})
+        self.assertEqual(decode_members({"int": {"tuple": [1]}}), values)
+
+    def test_what_is_nearly_a_plain_value_becomes_one(self) -> None:
+        self.assertEqual(encode(PurePosixPath("runs/one")), "runs/one")
+        self.assertEqual(encode(OrderedDict(N=64)), {"N": 64})
+        self.assertEqual(encode(frozenset((1,))), {"set": [1]})
+
+    def test_what_has_no_form_is_refused_by_its_type(self) -> None:
+        for value in (object(), 1j, [print], {1: 2}):
+            with self.subTest(value), self.assertRaisesRegex(TypeError, "no plain value|no text"):
+                encode(value)
+
+    @unittest.skipIf(numpy is None, "NumPy is not installed")
+    def test_a_scalar_of_numpy_is_the_plain_number(self) -> None:
+        for value, plain in ((numpy.int64(3), 3), (numpy.float32(0.5), 0.5), (numpy.bool_(True), True)):
+            self.assertEqual(repr(encode(value)), repr(plain))
+        self.assertEqual(encode(numpy.float64("nan")), {"float": "nan"})
+        with self.assertRaisesRegex(TypeError, "ndarray is no plain value"):
+            encode(numpy.zeros(3))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,298 @@
+"""Every line is answered by one line, as the protocol says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+import unittest
+from typing import Any
+
+from example import Example, Unreadable, Whole
+
+from bundleproof_adapter import ABSENT, OPERATIONS, Adapter, Config, Server
+from bundleproof_adapter.channel import MAX_LINE
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def one_byte(value: int) -> dict[str, Any]:
+    return {"dtype": "uint8", "shape": [1], "sha256": sha256(bytes([value]))}
+
+
+TRAINING = {"kind": "training", "values": {"model": {"N": 64}, "nphotons": {"float": "inf"}, "dir": None}}
+
+
+class Talk(unittest.TestCase):
+    adapter: Adapter
+
+    def setUp(self) -> None:
+        self.adapter = Whole()
+        self.server = Server(self.adapter)
+        before = os.getcwd()
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.addCleanup(os.chdir, before)
+        self.directory = os.path.realpath(place.name)
+
+    def say(self, line: bytes) -> dict[str, Any]:
+        answer = self.server.answer(line)
+        self.assertNotIn(b"\n", answer)
+        return json.loads(answer)
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+        answer = self.say(json.dumps(message).encode())
+        self.assertEqual((answer.pop("jsonrpc"), answer.pop("id")), ("2.0", 7))
+        return answer
+
+    def result(self, method: str, **params: Any) -> Any:
+        answer = self.ask(method, **params)
+        self.assertEqual(list(answer), ["result"], answer)
+        return answer["result"]
+
+    def refused(self, code: int, method: str, **params: Any) -> dict[str, Any]:
+        answer = self.ask(method, **params)
+        self.assertEqual(list(answer), ["error"], answer)
+        self.assertEqual(answer["error"]["code"], code, answer)
+        return answer["error"]
+
+    def reset(self) -> None:
+        self.assertEqual(self.result("reset", directory=self.directory, later="ignored"), {})
+
+
+class Protocol(Talk):
+    def test_it_says_who_it_is_and_offers_what_its_class_has_written(self) -> None:
+        self.server = Server(Example())
+        about = self.result("initialize", protocol=1, client={"name": "bundleproof", "version": "0.1.0"}, more=[])
+        written = ["set_params", "get_param", "create_models", "save_torch_bundle", "load_torch_bundle"]
+        self.assertEqual(
+            about,
+            {
+                "protocol": 1,
+                "name": "example",
+                "version": "1.2",
+                "backend": "pytorch",
+                "operations": written,
+                "supports": ["fixture_networks"],
+            },
+        )
+        self.server = Server(Whole())
+        self.assertEqual(self.result("initialize", protocol=1)["operations"], list(OPERATIONS))
+        self.assertEqual(self.result("initialize", protocol=1)["name"], "Whole")
+
+    def test_what_is_not_offered_is_no_method(self) -> None:
+        self.server = Server(Example())
+        self.reset()
+        for method in ("no_such_operation", "validate_config", "state_of", "answer", "_keep", ""):
+            with self.subTest(method):
+                self.assertIn(repr(method), self.refused(-32601, method)["message"])
+
+    def test_nothing_is_done_before_the_first_reset(self) -> None:
+        for method in ("params", "set_params"):
+            self.assertIn("before the first reset", self.refused(-32600, method, values={})["message"])
+
+    def test_lines_that_are_no_requests(self) -> None:
+        for line, code in (
+            (b"{", -32700),
+            (b"", -32700),
+            (b'{"a": NaN}', -32700),
+            (b'"\xff"', -32700),
+            (b"[" * 100_000, -32700),
+            (b"[]", -32600),
+            (b'{"jsonrpc": "2.0", "id": 1}', -32600),
+            (b'{"jsonrpc": "2.0", "method": "params"}', -32600),
+            (b'{"jsonrpc": "1.0", "id": 1, "method": "params"}', -32600),
+            (b'{"jsonrpc": "2.0", "id": true, "method": "params"}', -32600),
+        ):
+            with self.subTest(line[:40]):
+                answer = self.say(line)
+                self.assertEqual(answer["error"]["code"], code)
+                self.assertIsNone(answer["id"])
+
+    def test_params_may_be_absent_or_null_but_nothing_else_than_an_object(self) -> None:
+        self.reset()
+        for params, fits in (
+            ("", True),
+            (', "params": null', True),
+            (', "params": []', False),
+            (', "params": 1', False),
+        ):
+            answer = self.say(f'{{"jsonrpc": "2.0", "id": 1, "method": "params"{params}}}'.encode())
+            self.assertEqual("result" in answer, fits, answer)
+            if not fits:
+                self.assertEqual(answer["error"]["code"], -32602)
+
+    def test_params_that_do_not_fit_are_named(self) -> None:
+        self.reset()
+        for method, field, params in (
+            ("reset", "directory", {}),
+            ("reset", "directory", {"directory": "."}),
+            ("reset", "directory", {"directory": self.directory + "/nowhere"}),
+            ("set_params", "values", {"values": 3}),
+            ("set_params", "values.x", {"values": {"x": {"int": "one"}}}),
+            ("get_param", "key", {"key": 1, "as": "a"}),
+            ("get_param", "default", {"key": "k", "default": {"float": 1}, "as": "a"}),
+            ("update_legacy_dict", "config", {"config": {"kind": "odd"}}),
+            ("update_legacy_dict", "config.values", {"config": {"kind": "model", "values": []}}),
+            ("create_models", "as", {"config": TRAINING}),
+            ("create_models", "seed", {"config": TRAINING, "seed": 1.5, "as": "a"}),
+            ("create_models", "seed", {"config": TRAINING, "seed": True, "as": "a"}),
+            ("create_models", "sentinels", {"config": TRAINING, "sentinels": {"a": 1}, "as": "a"}),
+            ("create_models", "only", {"config": TRAINING, "only": [1], "as": "a"}),
+            ("save_torch_bundle", "nobody", {"models": "nobody", "base_path": "b", "config": TRAINING}),
+        ):
+            with self.subTest(method, params=params):
+                self.assertIn(field, self.refused(-32602, method, **params)["message"])
+
+    def test_a_shutdown_is_answered_and_the_last(self) -> None:
+        self.assertFalse(self.server.done)
+        self.assertEqual(self.result("shutdown"), {})
+        self.assertTrue(self.server.done)
+
+
+class Operations(Talk):
+    def setUp(self) -> None:
+        super().setUp()
+        self.reset()
+
+    def test_a_reset_changes_the_directory_and_forgets_params_and_models(self) -> None:
+        self.result("set_params", values={"N": 1})
+        self.result("create_models", config=TRAINING, **{"as": "saved"})
+        os.mkdir(os.path.join(self.directory, "next"))
+        self.directory += "/next"
+        self.reset()
+        self.assertEqual(os.getcwd(), self.directory)
+        self.assertEqual(self.result("params"), {"params": {"N": 128}})
+        self.refused(-32602, "save_torch_bundle", models="saved", base_path="b", config=TRAINING)
+
+    def test_a_refused_reset_leaves_no_session(self) -> None:
+        self.adapter.reset = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+        self.assertEqual(self.refused(-32000, "reset", directory=self.directory)["data"]["kind"], "internal")
+        self.refused(-32600, "params")
+
+    def test_values_travel_in_the_notation(self) -> None:
+        self.result("set_params", values={"t": {"tuple": [1]}, "int": {"int": "18446744073709551616"}})
+        self.assertEqual(self.adapter.params()["t"], (1,))
+        self.assertEqual(self.adapter.params()["int"], 2**64)
+        spelled = {"N": 128, "t": {"tuple": [1]}, "int": {"int": "18446744073709551616"}}
+        self.assertEqual(self.result("params"), {"params": spelled})
+        self.assertEqual(self.result("get_param", key="t", **{"as": "a"}), {"value": {"tuple": [1]}})
+
+    def test_a_default_of_none_is_a_default(self) -> None:
+        self.assertEqual(self.result("get_param", key="k", default=None, **{"as": "a"}), {"value": None})
+        error = self.refused(-32000, "get_param", key="k", **{"as": "a"})
+        self.assertEqual((error["message"], error["data"]["kind"]), ("k", "missing_field"))
+        self.assertEqual(self.adapter.asked, [("k", None), ("k", ABSENT)])
+
+    def test_models_are_described_and_kept_as_they_are(self) -> None:
+        answer = self.result(
+            "create_models", config=TRAINING, seed=2, sentinels={"autoencoder": "a"}, only=None, **{"as": "saved"}
+        )
+        weights = {"dtype": "float64", "shape": [1], "sha256": sha256(struct.pack("<d", 2))}
+        self.assertEqual(
+            answer["models"],
+            {
+                "autoencoder": {"sentinel": {"_sentinel": "a", "name": "autoencoder"}},
+                "diffraction_to_obj": {"tensors": {"w": weights}},
+            },
+        )
+        config, seed, sentinels, only = self.adapter.asked[-1]
+        self.assertEqual((seed, sentinels, only), (2, {"autoencoder": "a"}, None))
+        self.assertEqual(config, Config("training", {"model": {"N": 64}, "nphotons": float("inf"), "dir": None}))
+
+        kept = self.result(
+            "save_torch_bundle", models="saved", base_path="out/wts.h5", config=TRAINING, intensity_scale=2
+        )
+        self.assertEqual(kept, {})
+        models, base_path, _, scale = self.adapter.asked[-1]
+        self.assertEqual(models["autoencoder"], {"_sentinel": "a", "name": "autoencoder"})
+        self.assertEqual((base_path, repr(scale)), ("out/wts.h5", "2.0"))
+        self.result("save_torch_bundle", models="saved", base_path="b", config=TRAINING, intensity_scale=None)
+        self.assertIsNone(self.adapter.asked[-1][3])
+
+    def test_a_load_answers_models_and_params(self) -> None:
+        with open("wts.h5.zip", "wb"):
+            pass
+        answer = self.result("load_torch_bundle", base_path="wts.h5", **{"as": "loaded"})
+        self.assertEqual(answer["models"], {"autoencoder": {"tensors": {"w": one_byte(1)}}})
+        self.assertEqual(answer["params"], {"N": 64, "path": {"tuple": [1]}})
+        self.assertEqual(self.result("save_torch_bundle", models="loaded", base_path="b", config=TRAINING), {})
+        answer = self.result("load_inference_bundle_torch", bundle_dir="d", **{"as": "again"})
+        self.assertEqual(answer, {"models": {"autoencoder": {"tensors": {"w": one_byte(4)}}}, "params": {"dir": "d"}})
+
+    def test_a_workflow_answers_all_of_its_fields(self) -> None:
+        answer = self.result("run_cdi_example_torch", train_data="train.npz", config=TRAINING, **{"as": "run"})
+        self.assertEqual(
+            answer,
+            {
+                "amplitude": one_byte(3),
+                "phase": one_byte(6),
+                "models": {"autoencoder": {"tensors": {"w": one_byte(2)}}},
+                "intensity_scale": {"float": "inf"},
+                "train_loss": [0.5, {"float": "nan"}],
+                "backend": None,
+            },
+        )
+        answer = self.result("run_cdi_example_with_backend", train_data="t", config=TRAINING, **{"as": "other"})
+        self.assertEqual((answer["backend"], answer["intensity_scale"]), ("pytorch", 2.0))
+        self.assertIsInstance(answer["intensity_scale"], float)
+
+    def test_the_loader_of_the_dispatcher_answers_one_model(self) -> None:
+        for named, params in (({}, {"model": None}), ({"model": "a"}, {"model": "a"})):
+            answer = self.result(
+                "load_inference_bundle_with_backend", bundle_dir="d", config=TRAINING, **named, **{"as": "one"}
+            )
+            self.assertEqual(answer, {"model": {"tensors": {"w": one_byte(5)}}, "params": params})
+
+    def test_configurations_arrive(self) -> None:
+        self.result("validate_config", config={"kind": "model"})
+        error = self.refused(-32000, "validate_config", config={"kind": "model", "values": {"gridsize": 0}})
+        self.assertEqual((error["data"]["kind"], error["data"]["type"]), ("invalid_value", "ValueError"))
+        self.result("update_legacy_dict", config={"kind": "model", "values": {"N": 64}})
+        self.assertEqual(self.result("params"), {"params": {"N": 64}})
+
+    def test_a_dataset_is_described(self) -> None:
+        arrays = {"xcoords": {"dtype": "float64", "shape": [1], "sha256": sha256(struct.pack("<d", 0.5))}}
+        self.assertEqual(self.result("load_dataset", path="d", **{"as": "d"}), {"positions": 1, "arrays": arrays})
+
+    def test_refusals_have_their_kind(self) -> None:
+        error = self.refused(-32000, "load_torch_bundle", base_path="nowhere/wts.h5", **{"as": "x"})
+        self.assertEqual((error["data"]["kind"], error["data"]["type"]), ("not_found", "FileNotFoundError"))
+        self.assertIn("nowhere/wts.h5.zip", error["message"])
+        self.assertIn("example.py", error["data"]["traceback"])
+        self.assertEqual(self.refused(-32000, "set_params", values={"refuse": 1})["data"]["kind"], "unsafe")
+        self.assertEqual(self.refused(-32000, "set_params", values={"fail": 1})["data"]["kind"], "unsupported")
+
+    def test_neither_an_exit_nor_an_interrupt_ends_it(self) -> None:
+        for word, name in (("exit", "SystemExit"), ("interrupt", "KeyboardInterrupt")):
+            error = self.refused(-32000, "set_params", values={word: 1})
+            self.assertEqual((error["data"]["kind"], error["data"]["type"]), ("internal", name))
+        self.assertEqual(self.result("params"), {"params": {"N": 128}})
+
+    def test_an_answer_that_cannot_be_described_is_internal_and_keeps_nothing(self) -> None:
+        for models, says in (
+            ({"autoencoder": {"w": 1.5}}, "no tensor"),
+            ({"autoencoder": 3}, "int is no model"),
+            ({"autoencoder": Unreadable()}, "it broke"),
+            (None, "items"),
+        ):
+            self.adapter.create_models = lambda *_, answer=models: answer  # type: ignore[method-assign]
+            error = self.refused(-32000, "create_models", config=TRAINING, **{"as": "odd"})
+            self.assertEqual(error["data"]["kind"], "internal")
+            self.assertIn(says, error["message"])
+            self.refused(-32602, "save_torch_bundle", models="odd", base_path="b", config=TRAINING)
+
+    def test_an_answer_that_no_line_holds_is_internal(self) -> None:
+        for value in ("\udce9", "x" * MAX_LINE):
+            self.adapter.get_param = lambda _, answer=value: answer  # type: ignore[method-assign]
+            error = self.refused(-32000, "get_param", key="k", **{"as": "a"})
+            self.assertEqual(error["data"]["kind"], "internal")
+
+
+if __name__ == "__main__":
+    unittest.main()
