@@ -452,7 +452,10 @@ fn a_new_adapter_is_a_program_and_the_file_that_starts_it() {
     let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(place.path("bin/python3"), executable).expect("a file");
     let mut run = Command::cargo_bin("bundleproof").expect("the program");
-    run.current_dir("/").env("PATH", place.path("bin")).args(["run", "--impl"]).arg(place.path("my_saver.toml"));
+    run.current_dir("/")
+        .env("PATH", place.path("bin"))
+        .args(["run", "--impl"])
+        .arg(place.path("my_saver.toml"));
     run.assert().code(7);
     let started = fs::read_to_string(place.path("started")).expect("what was started");
     assert!(started.ends_with("bin/python3 my_saver.py\n"), "{started}");

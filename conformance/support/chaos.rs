@@ -122,7 +122,7 @@ impl Served {
         let (answers, answer_end) = io::pipe().expect("a pipe");
         thread::spawn(move || {
             let input = BufReader::new(question_end);
-            serve(&Reference::CONTRACT, &BTreeMap::new(), input, answer_end).expect("a conversation");
+            serve(&Reference::CONTRACT, &BTreeMap::new(), None, input, answer_end).expect("a conversation");
         });
         Self { questions, answers: BufReader::new(answers) }
     }

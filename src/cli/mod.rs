@@ -22,6 +22,7 @@ mod run;
 mod selection;
 mod serve;
 mod summary;
+mod torch;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -31,7 +32,6 @@ pub use exit::Exit;
 
 use self::console::Console;
 use crate::{
-    implementation::built_in,
     runner::Implementations,
     suite::{Source, Suite},
 };
@@ -80,7 +80,7 @@ impl SuiteOption {
 
     /// Reads the suite, or shows what is wrong with it.
     fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
-        let implementations = Implementations::new(built_in());
+        let implementations = torch::implementations();
         let source = match &self.suite {
             None => Source::Embedded,
             Some(directory) if directory.is_dir() => Source::disk(directory),

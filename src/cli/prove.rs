@@ -1,6 +1,6 @@
 //! `bundleproof prove`.
 
-use std::{fs, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, fs, sync::Arc, time::Instant};
 
 use clap::Parser;
 use serde_json::json;
@@ -10,8 +10,10 @@ use super::{
     console::counted,
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
+    torch,
 };
 use crate::{
+    contract::operation::TORCH,
     evidence::line,
     implementation::mutants,
     proof::{Breaker, Matrix, PROVEN, Proven, markdown},
@@ -58,11 +60,17 @@ impl Prove {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let began = Instant::now();
         let (suite, implementations) = self.suite.load(console)?;
-        let checks = self.selection.select(&suite, console)?;
+        let selected = self.selection.select(&suite, console)?;
+        torch::tell(&selected, console);
+        let judged = implementations.get(JUDGED);
+        // What a check needs that nothing of the suite has here cannot be looked at; what was proven of it stands.
+        let can = |check: &Arc<Check>| {
+            judged.as_ref().is_some_and(|judged| check.needs().all(|need| judged.supports(need)))
+        };
+        let (checks, aside): (Vec<Arc<Check>>, Vec<Arc<Check>>) = selected.into_iter().partition(can);
         let whole = self.selection.is_empty();
         let breakers = breakers();
-        let green: Vec<Job> =
-            implementations.get(JUDGED).map_or_else(Vec::new, |judged| runner::green(&checks, &judged));
+        let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
         let cells = cells(&checks, &implementations, &breakers);
         let claims = runner::red(&checks, &implementations, None);
 
@@ -71,7 +79,7 @@ impl Prove {
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let matrix = Matrix::of(&suite, &checks, &breakers, seen_green, seen, whole);
+        let matrix = Matrix::of(&suite, &checks, &aside, &breakers, (seen_green, seen), whole);
 
         recording.add("matrix.md", &markdown(&matrix), console)?;
         let text = serde_json::to_string_pretty(&matrix).map_err(|error| {
@@ -90,7 +98,7 @@ impl Prove {
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
-        let changes = self.keep(&matrix, whole, &suite, console)?;
+        let changes = self.keep(&matrix, &aside, whole, &suite, console)?;
         let proven = matrix.problems.is_empty() && changes.is_empty();
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
@@ -109,11 +117,16 @@ impl Prove {
     fn keep(
         &self,
         matrix: &Matrix,
+        aside: &[Arc<Check>],
         whole: bool,
         suite: &Suite,
         console: &Console,
     ) -> Result<Vec<String>, Exit> {
-        let now = Proven::of(matrix);
+        let before = suite.file(PROVEN).map(|text| Proven::from_toml(&text));
+        let mut now = Proven::of(matrix);
+        if let Some(Ok(before)) = &before {
+            now.keep(before, aside.iter().map(|check| check.case.as_ref()));
+        }
         let unwritten = |error: &dyn std::fmt::Display| {
             console.error(&format!("{PROVEN} cannot be written: {error}"));
             Exit::Usage
@@ -125,14 +138,25 @@ impl Prove {
             }
             return Ok(Vec::new());
         }
-        match suite.file(PROVEN).map(|text| Proven::from_toml(&text)) {
+        match before {
             None => Ok(vec![format!("there is no {PROVEN}: write it with `bundleproof prove --suite DIR`")]),
             Some(Err(error)) => Ok(vec![error.to_string()]),
             Some(Ok(mut before)) => {
                 if !whole {
                     before.cases.retain(|id, _| now.cases.contains_key(id));
                 }
-                Ok(before.changed_to(&now))
+                let unseen: BTreeSet<&str> = aside
+                    .iter()
+                    .filter(|check| !before.holds(&check.case))
+                    .map(|check| check.case.id.as_str())
+                    .collect();
+                before.cases.retain(|id, _| !unseen.contains(id.as_str()));
+                let mut changes: Vec<String> = unseen
+                    .iter()
+                    .map(|id| format!("the case {id} is new or was changed, and needs torch to be proven"))
+                    .collect();
+                changes.extend(before.changed_to(&now));
+                Ok(changes)
             }
         }
     }
@@ -153,7 +177,7 @@ fn cells(checks: &[Arc<Check>], implementations: &Implementations, breakers: &[B
     let mut jobs = Vec::new();
     for breaker in breakers {
         if let Some(implementation) = implementations.get(&breaker.name) {
-            jobs.extend(checks.iter().map(|check| Job {
+            jobs.extend(checks.iter().filter(|check| is_asked(check, breaker)).map(|check| Job {
                 check: Arc::clone(check),
                 implementation: Arc::clone(&implementation),
                 phase: Phase::Red,
@@ -162,6 +186,15 @@ fn cells(checks: &[Arc<Check>], implementations: &Implementations, breakers: &[B
         }
     }
     jobs
+}
+
+/// Networks that are executed take their time, and each breaker is a process of its own then: such a check is run
+/// where it says that it fails, and where something breaks what it is about.
+fn is_asked(check: &Check, breaker: &Breaker) -> bool {
+    let is_about = |id: &String| check.case.requires.contains(id);
+    !check.needs().any(|need| need == TORCH)
+        || check.red.iter().any(|red| red.on == breaker.name)
+        || breaker.breaks.as_ref().is_some_and(is_about)
 }
 
 /// The outcomes that a report holds: one for each red entry, and those on the reference.
@@ -196,6 +229,9 @@ fn told(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) ->
     };
     let [checks, cases] = [counted(counts.checks, "check"), counted(counts.cases, "case")];
     let [expectations, kills] = [counted(counts.expectations, "expectation"), counted(counts.kills, "kill")];
+    if counts.aside > 0 {
+        text.push_str(&format!("not looked at: {}, for want of torch\n", counted(counts.aside, "check")));
+    }
     text.push_str(&format!(
         "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",
         counts.killed, counts.mutants, counts.runs

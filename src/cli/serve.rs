@@ -39,7 +39,7 @@ impl Serve {
         let environment: BTreeMap<String, String> =
             ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
         let input = BufReader::new(io::stdin().lock());
-        match implementation::serve(served.as_ref(), &environment, input, io::stdout().lock()) {
+        match implementation::serve(served.as_ref(), &environment, None, input, io::stdout().lock()) {
             Ok(()) => Ok(Exit::Success),
             // Whoever asked is gone.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),

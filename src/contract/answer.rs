@@ -87,6 +87,14 @@ pub struct DatasetDescription {
     pub arrays: IndexMap<String, TensorDescription>,
 }
 
+/// What a network gives for its inputs (EXE-001).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Output {
+    /// complex64, `[B, C, N, N]`.
+    pub output: TensorDescription,
+}
+
 impl From<&Tensor> for TensorDescription {
     fn from(tensor: &Tensor) -> Self {
         Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec(), digest: tensor.digest() }
@@ -164,6 +172,12 @@ impl From<&LoadedModel> for Value {
             ("model".to_owned(), (&loaded.model).into()),
             ("params".to_owned(), Self::Map(loaded.params.0.clone())),
         ]))
+    }
+}
+
+impl From<&Output> for Value {
+    fn from(answer: &Output) -> Self {
+        Self::Map(Map::from_iter([("output".to_owned(), (&answer.output).into())]))
     }
 }
 

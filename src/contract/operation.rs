@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The name of each operation, on the wire and in case files.
-pub const OPERATIONS: [&str; 12] = [
+pub const OPERATIONS: [&str; 13] = [
     "set_params",
     "get_param",
     "validate_config",
@@ -24,7 +24,11 @@ pub const OPERATIONS: [&str; 12] = [
     "run_cdi_example_with_backend",
     "load_inference_bundle_with_backend",
     "load_dataset",
+    FORWARD,
 ];
+
+/// The operation that executes a network.
+pub const FORWARD: &str = "forward";
 
 /// What a case may need of an implementation beside operations.
 pub const ABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
@@ -241,6 +245,23 @@ pub struct LoadInferenceBundleWithBackend {
     #[serde(default)]
     pub model: Option<String>,
     /// The name to leave the model under.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Runs one model on inputs (EXE-001).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// The name the models were left under.
+    pub models: String,
+    /// Which of them.
+    pub model: String,
+    /// The inputs, an `.npz` file: `x` float32 `[B, C, N, N]`, `positions` float32 `[B, C, 1, 2]`, `probe` complex64
+    /// `[N, N]` and `scale` float32 `[B]`, where `C` is `gridsize` squared.
+    pub inputs: String,
+    /// The name to know the answer under.
     #[serde(rename = "as")]
     pub name: String,
 }

@@ -90,7 +90,7 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
 }
 
 /// The shape of an array and its numbers, each converted.
-fn array<R: Read + Seek, T>(
+pub(super) fn array<R: Read + Seek, T>(
     archive: &mut Archive<R>,
     key: &'static str,
     convert: fn(Number) -> Option<T>,
@@ -105,7 +105,7 @@ fn array<R: Read + Seek, T>(
     Ok((array.shape, numbers.ok_or_else(|| invalid(format!("{key} must be real, not complex")))?))
 }
 
-fn real(number: Number) -> Option<f64> {
+pub(super) fn real(number: Number) -> Option<f64> {
     match number {
         Number::Bool(value) => Some(f64::from(u8::from(value))),
         Number::Int(value) => Some(value as f64),
@@ -114,14 +114,14 @@ fn real(number: Number) -> Option<f64> {
     }
 }
 
-fn complex(number: Number) -> Option<[f32; 2]> {
+pub(super) fn complex(number: Number) -> Option<[f32; 2]> {
     match number {
         Number::Complex(re, im) => Some([re as f32, im as f32]),
         number => Some([real(number)? as f32, 0.0]),
     }
 }
 
-fn invalid(what: String) -> FormatError {
+pub(super) fn invalid(what: String) -> FormatError {
     Kind::InvalidValue(what).into()
 }
 

@@ -5,7 +5,7 @@
 //! against one of [`limits`]. A refusal is a [`FormatError`], which says where and what.
 //!
 //! Reading order: [`Archive`] (zip), [`pickle`] (Python's objects), [`state_dict`] (`model.pth`),
-//! [`BundleReader`] and [`write_bundle`] (`wts.h5.zip`), [`read_dataset`] (`.npz`). These readers take
+//! [`BundleReader`] and [`write_bundle`] (`wts.h5.zip`), [`read_dataset`] and [`read_inputs`] (`.npz`). These readers take
 //! any bundle; what a network or a configuration must look like is decided elsewhere.
 
 mod archive;
@@ -13,6 +13,7 @@ mod bundle;
 mod dataset;
 mod directory;
 mod error;
+mod inputs;
 pub mod limits;
 mod npy;
 pub mod pickle;
@@ -26,4 +27,5 @@ pub use archive::{Archive, Entry};
 pub use bundle::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use error::{FormatError, FormatErrorKind, Place};
+pub use inputs::{Inputs, read_inputs};
 pub use writer::rewrite_archive;

@@ -4,31 +4,35 @@
 //! its [`World`]. Nothing here is global, so that cases run side by side. One in another language is a
 //! [`Remote`]: a program that answers the [`protocol`]; [`serve`] puts one of this process behind the same.
 
+mod engine;
 mod mutants;
 pub mod protocol;
 mod reference;
 mod remote;
 mod serve;
 mod stub;
+mod torch;
 mod world;
 
 use std::sync::Arc;
 
 use crate::contract::{
     Params, Refusal, RefusalKind, Value,
-    answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
     operation::{
-        CreateModels, FIXTURE_NETWORKS, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        CreateModels, FIXTURE_NETWORKS, FORWARD, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
         LoadInferenceBundleWithBackend, LoadTorchBundle, OPERATIONS, RunCdiExampleTorch,
         RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
 };
 
+pub use engine::Engine;
 pub use mutants::{Mutant, mutants};
 pub use reference::{Blueprint, Reference, intensity_scale};
 pub use remote::{Deadline, Deadlines, Launch, Remote, Reuse, Trace, Unusable};
 pub use serve::serve;
 pub use stub::Stub;
+pub use torch::{NoTorch, TorchProgram, with_torch};
 pub use world::World;
 
 /// A saver, loader and workflow that a suite can be run on.
@@ -151,6 +155,11 @@ pub trait Session {
         Err(not_implemented("load_dataset"))
     }
 
+    /// See [`Forward`].
+    fn forward(&mut self, _request: &Forward) -> Result<Output, Refusal> {
+        Err(not_implemented("forward"))
+    }
+
     /// Why nothing was answered, after a method returned without an answer. What it returned counts for nothing
     /// then. Only what is not of this process can be lost.
     fn lost(&self) -> Option<Lost> {
@@ -170,7 +179,8 @@ fn not_implemented(operation: &str) -> Refusal {
     Refusal::new(RefusalKind::NotImplemented, format!("it has no {operation}"))
 }
 
-/// What the implementations that come with the suite have: every operation, and the networks of the fixtures.
+/// What the implementations that come with the suite have: every operation but the one that executes networks, and
+/// the networks of the fixtures.
 fn supported(need: &str) -> bool {
-    OPERATIONS.contains(&need) || need == FIXTURE_NETWORKS
+    (OPERATIONS.contains(&need) && need != FORWARD) || need == FIXTURE_NETWORKS
 }

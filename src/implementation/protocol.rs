@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn schemas() -> Vec<(String, serde_json::Value)> {
-        use answer::{DatasetDescription, Loaded, LoadedModel, Workflow};
+        use answer::{DatasetDescription, Loaded, LoadedModel, Output, Workflow};
         use operation::*;
         vec![
             schema::<Initialize, Initialized>("initialize"),
@@ -253,6 +253,7 @@ mod tests {
             schema::<RunCdiExampleWithBackend, Workflow>("run_cdi_example_with_backend"),
             schema::<LoadInferenceBundleWithBackend, LoadedModel>("load_inference_bundle_with_backend"),
             schema::<LoadDataset, DatasetDescription>("load_dataset"),
+            schema::<Forward, Output>("forward"),
             schema::<Nothing, Error>("error"),
         ]
     }

@@ -4,13 +4,14 @@ use std::{
     collections::BTreeMap,
     io::{self, BufRead, Write},
     path::PathBuf,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Implementation, Session, World,
+    Engine, Implementation, Session, World,
     protocol::{
         Error, ErrorData, Initialize, Initialized, ModelsAnswer, Nothing, PROTOCOL, ParamsAnswer, Request,
         Reset, Response, ValueAnswer, Version, read_line,
@@ -18,20 +19,22 @@ use super::{
 };
 use crate::contract::{
     PYTORCH_BACKEND, Refusal,
-    operation::{ABILITIES, OPERATIONS},
+    operation::{ABILITIES, FORWARD, OPERATIONS, TORCH},
 };
 
-/// Answers requests until `shutdown` or the end of the input.
+/// Answers requests until `shutdown` or the end of the input. With an engine networks are executed, and trained
+/// for real.
 ///
 /// # Errors
 /// When the input cannot be read, is no text or has an endless line, and when the output cannot be written.
 pub fn serve(
     implementation: &dyn Implementation,
     environment: &BTreeMap<String, String>,
+    engine: Option<Arc<dyn Engine>>,
     mut input: impl BufRead,
     mut output: impl Write,
 ) -> io::Result<()> {
-    let mut server = Server { implementation, environment, session: None };
+    let mut server = Server { implementation, environment, engine, session: None };
     let mut line = String::new();
     while read_line(&mut input, &mut line)? {
         let (response, last) = server.answer(&line);
@@ -49,6 +52,7 @@ pub fn serve(
 struct Server<'a> {
     implementation: &'a dyn Implementation,
     environment: &'a BTreeMap<String, String>,
+    engine: Option<Arc<dyn Engine>>,
     session: Option<Box<dyn Session>>,
 }
 
@@ -76,7 +80,10 @@ impl Server<'_> {
             }
             "reset" => {
                 let Reset { directory } = read(params)?;
-                let world = World::new(PathBuf::from(directory), self.environment.clone());
+                let mut world = World::new(PathBuf::from(directory), self.environment.clone());
+                if let Some(engine) = &self.engine {
+                    world = world.with_engine(Arc::clone(engine));
+                }
                 self.session = Some(self.implementation.start(world));
                 written(&Nothing {})
             }
@@ -91,7 +98,8 @@ impl Server<'_> {
 
     fn introduction(&self) -> Initialized {
         let supported = |needs: &[&str]| {
-            let own = needs.iter().filter(|need| self.implementation.supports(need));
+            let executed = |need: &str| self.engine.is_some() && [TORCH, FORWARD].contains(&need);
+            let own = needs.iter().filter(|need| self.implementation.supports(need) || executed(need));
             own.map(|need| (*need).to_owned()).collect()
         };
         Initialized {
@@ -124,6 +132,7 @@ fn operate(session: &mut dyn Session, method: &str, params: &RawValue) -> Answer
             answered(session.load_inference_bundle_with_backend(&read(params)?))
         }
         "load_dataset" => answered(session.load_dataset(&read(params)?)),
+        "forward" => answered(session.forward(&read(params)?)),
         _ => Err(Error::new(Error::METHOD, format!("there is no method {method:?}"))),
     }
 }

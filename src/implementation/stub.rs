@@ -7,11 +7,11 @@ use super::{
 };
 use crate::contract::{
     BASE_NAME, Map, Params, Persistence, Policy, Refusal, RefusalKind, VERSION_KEY, Value,
-    answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
     operation::{
-        CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
-        LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
-        UpdateLegacyDict, ValidateConfig,
+        CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+        SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
 };
 use crate::format::BundleReader;
@@ -117,6 +117,10 @@ impl Session for StubSession {
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         self.0.load_dataset(request)
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        self.0.forward(request)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::Deadline;
+use super::{Deadline, Engine};
 use crate::contract::ParamsStore;
 
 /// A root directory, an environment and a params store, owned by one session.
@@ -17,6 +18,8 @@ pub struct World {
     root: PathBuf,
     environment: BTreeMap<String, String>,
     until: Option<Deadline>,
+    engine: Option<Arc<dyn Engine>>,
+    executes: bool,
     /// The params of the process.
     pub params: ParamsStore,
 }
@@ -24,12 +27,37 @@ pub struct World {
 impl World {
     /// A world as a new process finds it.
     pub fn new(root: PathBuf, environment: BTreeMap<String, String>) -> Self {
-        Self { root, environment, until: None, params: ParamsStore::new() }
+        Self { root, environment, until: None, engine: None, executes: false, params: ParamsStore::new() }
     }
 
     /// The same, of which nothing is left after this deadline.
     pub fn until(self, end: Deadline) -> Self {
         Self { until: Some(end), ..self }
+    }
+
+    /// The same, in which networks can be executed.
+    pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
+    }
+
+    /// What executes networks, where anything does.
+    pub(super) fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        self.engine.as_ref()
+    }
+
+    /// The same, for a case in which networks must be executed.
+    pub fn executing(self, executes: bool) -> Self {
+        Self { executes, ..self }
+    }
+
+    /// Whether networks must be executed in it.
+    pub(super) fn executes(&self) -> bool {
+        self.executes
+    }
+
+    /// The environment.
+    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+        self.environment.clone()
     }
 
     /// When it ends, for an implementation that could not be stopped otherwise.

@@ -1,6 +1,9 @@
 //! The kill matrix: each check on each thing that breaks something.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -41,6 +44,8 @@ pub struct Counts {
     pub cases: usize,
     /// Checks: a case, or each example of a case.
     pub checks: usize,
+    /// Checks that could not be looked at, and are in none of the other numbers.
+    pub aside: usize,
     /// Expectations of all checks.
     pub expectations: usize,
     /// Mutants.
@@ -116,14 +121,15 @@ pub struct RequirementProof {
 }
 
 impl Matrix {
-    /// Folds the outcomes of these checks: `green` those on the implementation that obeys, `red` those on every
-    /// breaker. `whole` says that the checks are all of the suite, so that what survives can be told.
+    /// Folds the outcomes of these checks: first those on the implementation that obeys, then those on the breakers.
+    /// `aside` are checks that could not be looked at. `whole` says that the checks are all of the suite, so that what
+    /// survives can be told.
     pub fn of(
         suite: &Suite,
-        checks: &[std::sync::Arc<Check>],
+        checks: &[Arc<Check>],
+        aside: &[Arc<Check>],
         breakers: &[Breaker],
-        green: &[Outcome],
-        red: &[Outcome],
+        (green, red): (&[Outcome], &[Outcome]),
         whole: bool,
     ) -> Self {
         let key = |outcome: &Outcome| (outcome.check.clone(), outcome.implementation.clone());
@@ -144,13 +150,18 @@ impl Matrix {
             breakers.iter().filter_map(|breaker| MutantProof::of(breaker, &proofs)).collect();
         let requirements = requirements(suite, &proofs, &mutants);
         if whole {
-            problems.extend(mutants.iter().filter_map(MutantProof::problem));
-            problems.extend(requirements.iter().filter_map(RequirementProof::problem));
+            // What is aside may be what kills them.
+            let is_aside = |id: &String| aside.iter().any(|check| check.case.requires.contains(id));
+            let seen = |mutant: &&MutantProof| !is_aside(&mutant.breaks);
+            problems.extend(mutants.iter().filter(seen).filter_map(MutantProof::problem));
+            let seen = |requirement: &&RequirementProof| !is_aside(&requirement.id);
+            problems.extend(requirements.iter().filter(seen).filter_map(RequirementProof::problem));
         }
         let cases: BTreeSet<&str> = proofs.iter().map(|proof| proof.case.as_str()).collect();
         let counts = Counts {
             cases: cases.len(),
             checks: proofs.len(),
+            aside: aside.len(),
             expectations: proofs.iter().map(|proof| proof.expectations.len()).sum(),
             mutants: mutants.len(),
             killed: mutants.iter().filter(|mutant| !mutant.killers.is_empty()).count(),

@@ -71,6 +71,15 @@ impl Proven {
         Self { format: FORMAT, mutants: matrix.mutants.iter().map(breaks).collect(), cases }
     }
 
+    /// Takes over what was proven of cases that could not be looked at, as long as they are as they were.
+    pub fn keep<'c>(&mut self, before: &Self, aside: impl Iterator<Item = &'c Case>) {
+        for case in aside.filter(|case| before.holds(case)) {
+            if let Some(proven) = before.cases.get(&case.id) {
+                self.cases.insert(case.id.clone(), proven.clone());
+            }
+        }
+    }
+
     /// Reads the file.
     ///
     /// # Errors

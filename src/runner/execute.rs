@@ -17,9 +17,9 @@ use crate::{
         ARCHIVE_NAME, Map, Native, Refusal, RefusalKind, Value,
         answer::models_value,
         operation::{
-            ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+            ConfigRequest, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
             LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
-            SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
+            SaveTorchBundle, SetParams, TORCH, UpdateLegacyDict, ValidateConfig,
         },
     },
     implementation::{Deadline, Implementation, Lost, Session, World},
@@ -53,7 +53,9 @@ pub(super) fn run(
     sandbox: Sandbox,
     around: &Around<'_>,
 ) -> Finished {
-    let world = World::new(sandbox.root().to_owned(), around.environment.clone()).until(around.until);
+    let world = World::new(sandbox.root().to_owned(), around.environment.clone())
+        .until(around.until)
+        .executing(check.needs().any(|need| need == TORCH));
     let mut scope = Scope::new(sandbox);
     if let Some(need) = check.needs().find(|need| !implementation.supports(need)) {
         return Finished { ended: Ended::Unsupported { need: need.to_owned() }, scope };
@@ -187,6 +189,11 @@ fn failure(scope: &Scope, found: &Contradiction) -> Failure {
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }
 
+/// The name that models were left under.
+fn left_under(models: &str) -> String {
+    models.trim_start_matches('$').to_owned()
+}
+
 /// What an operation answered, or its refusal; the outer error is the harness's own.
 type Answered = Result<Result<Option<Value>, Refusal>, String>;
 
@@ -217,7 +224,7 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
         Action::SaveTorchBundle(request) => {
             scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
             nothing(session.save_torch_bundle(&SaveTorchBundle {
-                models: request.models.trim_start_matches('$').to_owned(),
+                models: left_under(&request.models),
                 base_path: under_work(&request.base_path)?,
                 config: config(&request.config, scope)?,
                 intensity_scale: request.intensity_scale,
@@ -265,6 +272,14 @@ fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Sc
         Action::LoadDataset(request) => {
             let request = LoadDataset { path: under_work(&request.path)?, name: request.name.clone() };
             session.load_dataset(&request).map(|dataset| answer(Value::from(&dataset)))
+        }
+        Action::Forward(request) => {
+            let request = Forward {
+                models: left_under(&request.models),
+                inputs: under_work(&request.inputs)?,
+                ..request.clone()
+            };
+            session.forward(&request).map(|output| answer(Value::from(&output)))
         }
         Action::PlaceFixture(request) => {
             let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;

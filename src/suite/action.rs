@@ -6,7 +6,7 @@ use super::alteration::AlterBundle;
 use crate::contract::{
     Map,
     operation::{
-        ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        ConfigRequest, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
         LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
         SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
@@ -45,6 +45,8 @@ pub enum Action {
     LoadInferenceBundleWithBackend(LoadInferenceBundleWithBackend),
     /// See [`LoadDataset`].
     LoadDataset(LoadDataset),
+    /// See [`Forward`].
+    Forward(Forward),
 
     /// Puts a fixture where the implementation finds it.
     PlaceFixture(PlaceFixture),
@@ -104,6 +106,7 @@ impl Action {
             Self::RunCdiExampleWithBackend(_) => "run_cdi_example_with_backend",
             Self::LoadInferenceBundleWithBackend(_) => "load_inference_bundle_with_backend",
             Self::LoadDataset(_) => "load_dataset",
+            Self::Forward(_) => "forward",
             Self::PlaceFixture(_) => "place_fixture",
             Self::ReadSidecar(_) => "read_sidecar",
             Self::CopyFile(_) => "copy_file",
@@ -122,6 +125,7 @@ impl Action {
             Self::LoadInferenceBundleWithBackend(request) => Some(&request.name),
             Self::GetParam(request) => Some(&request.name),
             Self::LoadDataset(request) => Some(&request.name),
+            Self::Forward(request) => Some(&request.name),
             Self::ReadSidecar(request) => Some(&request.name),
             Self::AlterBundle(request) => Some(&request.name),
             _ => None,
@@ -137,6 +141,7 @@ impl Action {
             }
             Self::LoadInferenceBundleWithBackend(_) => Some(&["model", "params"]),
             Self::LoadDataset(_) => Some(&["positions", "arrays"]),
+            Self::Forward(_) => Some(&["output"]),
             Self::GetParam(_) => Some(&["value"]),
             Self::AlterBundle(_) => Some(&["model", "tensor", "entry", "global"]),
             _ => None,
@@ -176,6 +181,7 @@ impl Action {
             Self::RunCdiExampleWithBackend(request) => vec![&request.train_data],
             Self::LoadInferenceBundleWithBackend(request) => vec![&request.bundle_dir],
             Self::LoadDataset(request) => vec![&request.path],
+            Self::Forward(request) => vec![&request.inputs],
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
             Self::AlterBundle(request) => vec![&request.base_path],
@@ -187,6 +193,7 @@ impl Action {
     pub fn models(&self) -> Option<&str> {
         match self {
             Self::SaveTorchBundle(request) => Some(&request.models),
+            Self::Forward(request) => Some(&request.models),
             _ => None,
         }
     }
@@ -199,6 +206,7 @@ impl Action {
                 | Self::AlterBundle(_)
                 | Self::GetParam(_)
                 | Self::LoadDataset(_)
+                | Self::Forward(_)
                 | Self::LoadInferenceBundleWithBackend(_)
         );
         !others && self.answer_name().is_some()

@@ -29,6 +29,8 @@ pub enum Condition {
     Subset(Value, Value),
     /// The map has none of these keys.
     Lacks(Value, Vec<String>),
+    /// A list of two numbers or more, of which the last is less than the first.
+    Falls(Value),
     /// The operation was refused, and said why.
     Refused(RefusedAs),
     /// The operation was not refused.
@@ -77,6 +79,7 @@ pub(super) struct ExpectationTable {
     differ: Option<[Value; 2]>,
     subset: Option<[Value; 2]>,
     lacks: Option<(Value, Vec<String>)>,
+    falls: Option<Value>,
     refused: Option<RefusedAs>,
     answered: Option<bool>,
     exists: Option<String>,
@@ -104,6 +107,7 @@ impl TryFrom<ExpectationTable> for Expectation {
             table.differ.map(|[actual, other]| Condition::Differ(actual, other)),
             table.subset.map(|[part, whole]| Condition::Subset(part, whole)),
             table.lacks.map(|(map, keys)| Condition::Lacks(map, keys)),
+            table.falls.map(Condition::Falls),
             table.refused.map(Condition::Refused),
             table.answered.map(|_| Condition::Answered),
             table.exists.map(Condition::Exists),
@@ -154,11 +158,12 @@ pub struct Contradiction {
 
 impl Condition {
     /// The kinds of expectation, as case files spell them.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "equal",
         "differ",
         "subset",
         "lacks",
+        "falls",
         "refused",
         "answered",
         "exists",
@@ -174,6 +179,7 @@ impl Condition {
         let texts: Vec<&Value> = match self {
             Self::Equal(a, b) | Self::Differ(a, b) | Self::Subset(a, b) => vec![a, b],
             Self::Lacks(map, _) => vec![map],
+            Self::Falls(list) => vec![list],
             Self::Exists(path) | Self::Absent(path) => return vec![path],
             Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
             Self::Files(files) => return vec![&files.under],
@@ -242,6 +248,7 @@ impl Condition {
                 Err(contradiction(format!("{actual} differs from {other}"), format!("both are {first}")))
             }
             Self::Lacks(map, keys) => lacks(facts, map, keys),
+            Self::Falls(list) => falls(facts, list),
             Self::Unchanged => {
                 let params = Value::from("$params");
                 let before = facts.params_before().map_err(|why| contradiction("the params before", why))?;
@@ -299,6 +306,26 @@ impl Condition {
             }
             Self::Refused(_) => Ok(()),
         }
+    }
+}
+
+fn falls(facts: &dyn Facts, list: &Value) -> Result<(), Contradiction> {
+    let found = had(facts, list, list)?;
+    let numbers: Option<Vec<f64>> = match &found {
+        Value::List(items) => items.iter().map(number).collect(),
+        _ => None,
+    };
+    match numbers.as_deref() {
+        Some([first, .., last]) if last < first => Ok(()),
+        _ => Err(contradiction(format!("{list} to end with less than it begins with"), found.to_string())),
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Int(value) => Some(*value as f64),
+        Value::Float(value) => Some(*value),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! into it or comes out of it. None crashes or hangs: those are no ways of breaking a requirement.
 
 mod config;
+mod execution;
 mod load;
 mod policy;
 mod save;
@@ -37,7 +38,9 @@ enum How {
 
 /// Every mutant: those that decide otherwise, then the twisted ones in the order of the contract's sections.
 pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [policy::MUTANTS, config::MUTANTS, save::MUTANTS, load::MUTANTS, workflow::MUTANTS].into_iter().flatten()
+    [policy::MUTANTS, config::MUTANTS, save::MUTANTS, load::MUTANTS, workflow::MUTANTS, execution::MUTANTS]
+        .into_iter()
+        .flatten()
 }
 
 impl Implementation for Mutant {

@@ -4,7 +4,7 @@
 //! refusal, the params, the archive that was written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Cursor,
     path::{Path, PathBuf},
@@ -16,9 +16,9 @@ use crate::{
     contract::{
         ARCHIVE_NAME, Bundle, Configuration, Map, ModelState, Params, ParamsStore, ROLES, Refusal, VERSION,
         Value,
-        answer::{DatasetDescription, Loaded, LoadedModel, ModelDescription, Models, Workflow},
+        answer::{DatasetDescription, Loaded, LoadedModel, ModelDescription, Models, Output, Workflow},
         operation::{
-            ConfigRequest, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+            ConfigRequest, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
             LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
             SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
         },
@@ -74,6 +74,12 @@ pub(super) enum Twist {
     Refused(fn(Refusal) -> Refusal),
     /// What is done in the directory of the process when a load is refused.
     RefusedBeside(fn(&Path, &Refusal)),
+    /// What a network gives.
+    Gave(fn(Result<Output, Refusal>) -> Result<Output, Refusal>),
+    /// What a network gives that was loaded.
+    GaveLoaded(fn(&mut Output)),
+    /// What every workflow of the process but the first is asked.
+    RanAgain(fn(&mut ConfigRequest)),
     /// What a workflow answers.
     Ran(fn(&mut Workflow)),
     /// The params after a workflow that failed, from those before.
@@ -99,6 +105,9 @@ pub(super) struct TwistedSession {
     inner: ReferenceSession,
     twist: Twist,
     saves: usize,
+    runs: usize,
+    /// The names under which loads have left models.
+    loads: BTreeSet<String>,
     /// The models of each archive that was saved, by its base path. A reset does not reach it.
     remembered: BTreeMap<String, Models>,
 }
@@ -108,7 +117,7 @@ impl TwistedSession {
         if let Twist::Begun(change) = twist {
             change(&mut inner.world.params);
         }
-        Self { inner, twist, saves: 0, remembered: BTreeMap::new() }
+        Self { inner, twist, saves: 0, runs: 0, loads: BTreeSet::new(), remembered: BTreeMap::new() }
     }
 
     fn configured(&self, config: &ConfigRequest) -> ConfigRequest {
@@ -148,6 +157,7 @@ impl TwistedSession {
         before: &ParamsStore,
         result: Result<Loaded, Refusal>,
     ) -> Result<Loaded, Refusal> {
+        self.loads.insert(name.to_owned());
         if let (Twist::Kept(change), Some(states)) = (self.twist, self.inner.states_mut(name)) {
             change(states);
         }
@@ -305,7 +315,11 @@ impl Session for TwistedSession {
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
         let before = self.inner.world.params.clone();
-        let config = self.configured(&request.config);
+        let mut config = self.configured(&request.config);
+        self.runs += 1;
+        if let (Twist::RanAgain(change), true) = (self.twist, self.runs > 1) {
+            change(&mut config);
+        }
         let result = self
             .inner
             .run_cdi_example_torch(&RunCdiExampleTorch { config: config.clone(), ..request.clone() });
@@ -358,6 +372,17 @@ impl Session for TwistedSession {
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         match (self.inner.load_dataset(request), self.twist) {
             (result, Twist::Read(change)) => change(result),
+            (result, _) => result,
+        }
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        match (self.inner.forward(request), self.twist) {
+            (result, Twist::Gave(change)) => change(result),
+            (Ok(mut output), Twist::GaveLoaded(change)) if self.loads.contains(&request.models) => {
+                change(&mut output);
+                Ok(output)
+            }
             (result, _) => result,
         }
     }

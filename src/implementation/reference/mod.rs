@@ -20,15 +20,15 @@ use super::{Implementation, OWN_VERSION, Session, World, supported};
 use crate::contract::{
     Configuration, Dtype, Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind,
     SavedModels, Tensor, Value,
-    answer::{DatasetDescription, Loaded, LoadedModel, Models, TensorDescription, Workflow},
+    answer::{DatasetDescription, Loaded, LoadedModel, Models, Output, TensorDescription, Workflow},
     bridge,
     operation::{
-        ConfigKind, CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        ConfigKind, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
         LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
         SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
     },
 };
-use crate::format::{Dataset, read_dataset};
+use crate::format::{Dataset, read_dataset, read_inputs};
 
 /// The reference, or the reference under another policy and name.
 #[derive(Clone, Debug)]
@@ -209,6 +209,22 @@ impl Session for ReferenceSession {
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         Ok(described(&read_dataset(&self.world.path(&request.path))?))
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        let Some(engine) = self.world.engine() else {
+            return Err(Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch"));
+        };
+        let models = self.models.get(&request.models).ok_or_else(|| {
+            Refusal::new(RefusalKind::InvalidValue, format!("no models were left under {:?}", request.models))
+        })?;
+        let model = &request.model;
+        let Some(ModelState::Network(state)) = models.states.get(model) else {
+            let message = format!("there is no network {model:?} under {:?}", request.models);
+            return Err(Refusal::new(RefusalKind::InvalidValue, message));
+        };
+        let inputs = read_inputs(&self.world.path(&request.inputs))?;
+        Ok(Output { output: (&engine.forward(model, state, &inputs)?).into() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Training and the workflows around it: section D of the contract.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{
     network::Blueprint,
@@ -13,7 +13,7 @@ use crate::{
         TrainingConfig, bridge,
     },
     format::{Dataset, read_dataset},
-    implementation::World,
+    implementation::{Engine, World},
 };
 
 /// How far one epoch moves a weight towards the data.
@@ -47,13 +47,14 @@ pub(super) fn run_cdi_example_torch(
     if policy.saved_state == SavedState::Initial {
         persist(policy, world, &initial, training)?;
     }
+    let train = |data: &Dataset, training: &TrainingConfig| train(world.engine(), &initial, data, training);
     let trained = match policy.training {
-        Training::OnTheData => train(&initial, &read_dataset(train_data)?, training),
+        Training::OnTheData => train(&read_dataset(train_data)?, training)?,
         Training::InOneEpoch => {
-            train(&initial, &read_dataset(train_data)?, &TrainingConfig { nepochs: 1, ..training.clone() })
+            train(&read_dataset(train_data)?, &TrainingConfig { nepochs: 1, ..training.clone() })?
         }
         Training::OnWhatThereIs => match read_dataset(train_data) {
-            Ok(data) => train(&initial, &data, training),
+            Ok(data) => train(&data, training)?,
             Err(_) => untrained(initial),
         },
         Training::Skipped => untrained(initial),
@@ -119,13 +120,27 @@ fn initial_models(store: &ParamsStore, training: &TrainingConfig) -> Result<Trai
     Ok(models)
 }
 
-/// A deterministic stand-in for optimisation: every epoch moves every weight towards a pixel of the
-/// normalised data, so that the result depends on the data, the start and the number of epochs.
-fn train(initial: &TrainedModels, data: &Dataset, training: &TrainingConfig) -> Trained {
-    let brightest = data.diffraction.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-    let epochs = usize::try_from(training.nepochs).unwrap_or_default();
+/// Trains with the engine of the world; where there is none, with the stand-in.
+fn train(
+    engine: Option<&Arc<dyn Engine>>,
+    initial: &TrainedModels,
+    data: &Dataset,
+    training: &TrainingConfig,
+) -> Result<Trained, Refusal> {
     let scale = intensity_scale(data, training.nphotons);
     let mut models = TrainedModels { states: initial.states.clone(), intensity_scale: Some(scale) };
+    let train_loss = match engine {
+        Some(engine) => engine.train(&mut models.states, data, training)?,
+        None => stand_in(&mut models, data, training),
+    };
+    Ok(Trained { models, intensity_scale: scale, train_loss })
+}
+
+/// A deterministic stand-in for optimisation: every epoch moves every weight towards a pixel of the
+/// normalised data, so that the result depends on the data, the start and the number of epochs.
+fn stand_in(models: &mut TrainedModels, data: &Dataset, training: &TrainingConfig) -> Vec<f64> {
+    let brightest = data.diffraction.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let epochs = usize::try_from(training.nepochs).unwrap_or_default();
     let mut train_loss = Vec::with_capacity(epochs);
     for epoch in 0..epochs {
         let mut loss = Loss::default();
@@ -136,7 +151,7 @@ fn train(initial: &TrainedModels, data: &Dataset, training: &TrainingConfig) -> 
         }
         train_loss.push(loss.mean());
     }
-    Trained { models, intensity_scale: scale, train_loss }
+    train_loss
 }
 
 fn step(tensors: &mut StateDict, epoch: usize, data: &[f32], brightest: f32, loss: &mut Loss) {

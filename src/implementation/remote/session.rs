@@ -8,11 +8,11 @@ use super::{connection::Connection, deadline::Deadline, pool::Pool};
 use crate::{
     contract::{
         Params, Refusal, RefusalKind, Value,
-        answer::{DatasetDescription, Loaded, LoadedModel, Models, Workflow},
+        answer::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
         operation::{
-            CreateModels, GetParam, LoadDataset, LoadInferenceBundleTorch, LoadInferenceBundleWithBackend,
-            LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams,
-            UpdateLegacyDict, ValidateConfig,
+            CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
+            LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+            SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
         },
     },
     implementation::{
@@ -145,6 +145,10 @@ impl Session for RemoteSession {
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         self.call("load_dataset", request)
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        self.call("forward", request)
     }
 
     fn lost(&self) -> Option<Lost> {

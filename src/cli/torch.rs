@@ -1,0 +1,35 @@
+//! Where the program with torch is, when this one was built to look for it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::Console;
+use crate::{
+    implementation::{TorchProgram, built_in, with_torch},
+    runner::Implementations,
+    suite::Check,
+};
+
+/// The name of the program, which is beside this one.
+const PROGRAM: &str = "bundleproof-torch";
+
+/// The implementations of the suite, on torch where there is one.
+pub(super) fn implementations() -> Implementations {
+    Implementations::new(match program() {
+        Some(program) => with_torch(built_in(), &Arc::new(program)),
+        None => built_in(),
+    })
+}
+
+/// Says why nothing is executed, when checks ask for it and it was to be expected.
+pub(super) fn tell(checks: &[Arc<Check>], console: &Console) {
+    let needed =
+        checks.iter().any(|check| check.needs().any(|need| need == crate::contract::operation::TORCH));
+    if let (true, Some(Err(error))) = (needed, program().map(|program| program.check())) {
+        console.error(&error.to_string());
+    }
+}
+
+fn program() -> Option<TorchProgram> {
+    let path: Option<PathBuf> = std::env::current_exe().ok().map(|own| own.with_file_name(PROGRAM));
+    path.filter(|_| cfg!(feature = "torch")).map(TorchProgram::new)
+}

@@ -1,0 +1,140 @@
+//! `.npz` inputs of a network: what one call of `forward` is given.
+
+use std::{
+    io::{Read, Seek},
+    path::Path,
+};
+
+use super::{
+    Archive, FormatError,
+    dataset::{array, complex, invalid, real},
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// `B` groups of `C` diffraction patterns of `N` x `N` pixels, with what was known when they were measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    /// `B`.
+    pub batch: usize,
+    /// `C`: `gridsize` squared.
+    pub channels: usize,
+    /// `N`: pixels along each side.
+    pub side: usize,
+    /// Amplitudes, `[B, C, N, N]`, row by row.
+    pub x: Vec<f32>,
+    /// Offsets of the patterns from the middle of their group in pixels, `[B, C, 1, 2]`: horizontal, vertical.
+    pub positions: Vec<f32>,
+    /// Real and imaginary part of the illumination, `[N, N]`, row by row.
+    pub probe: Vec<[f32; 2]>,
+    /// What amplitudes are multiplied with, `[B]`, dimensionless.
+    pub scale: Vec<f32>,
+}
+
+/// Reads the four arrays `x`, `positions`, `probe` and `scale`; any numeric type is converted, as NumPy's `astype`
+/// does, and other arrays are not looked at.
+///
+/// # Errors
+/// `missing_field` naming the array that is not there; `invalid_value` for shapes that are not those of [`Inputs`] or
+/// do not fit each other; else as [`Archive::open`].
+pub fn read_inputs(path: &Path) -> Result<Inputs> {
+    let read = |mut archive| read_from(&mut archive);
+    Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
+}
+
+fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {
+    let single = |number| real(number).map(|value| value as f32);
+    let (shape, x) = array(archive, "x", single)?;
+    let &[batch, channels, side, columns] = shape.as_slice() else {
+        return Err(invalid(format!("x must have 4 dimensions, not the shape {shape:?}")));
+    };
+    if side != columns {
+        return Err(invalid(format!("the patterns of x must be square, not {side} x {columns} pixels")));
+    }
+    let fits = |key: &str, shape: Vec<usize>, wanted: &[usize]| match shape == wanted {
+        true => Ok(()),
+        false => Err(invalid(format!(
+            "{key} must have the shape {wanted:?}, as x has {:?}; it has {shape:?}",
+            [batch, channels, side, side]
+        ))),
+    };
+    let (shape, positions) = array(archive, "positions", single)?;
+    fits("positions", shape, &[batch, channels, 1, 2])?;
+    let (shape, probe) = array(archive, "probe", complex)?;
+    fits("probe", shape, &[side, side])?;
+    let (shape, scale) = array(archive, "scale", single)?;
+    fits("scale", shape, &[batch])?;
+    Ok(Inputs { batch, channels, side, x, positions, probe, scale })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        contract::RefusalKind,
+        format::writer::{ArchiveWriter, Placement},
+    };
+
+    /// Name, type, shape, and bytes of data, all of them 0.
+    type Part<'a> = (&'a str, &'a str, &'a str, usize);
+
+    /// Two groups of one pattern of 3 x 3 pixels.
+    const GOOD: [Part<'_>; 4] = [
+        ("x", "<f4", "(2, 1, 3, 3)", 72),
+        ("positions", "<f8", "(2, 1, 1, 2)", 32),
+        ("probe", "<c8", "(3, 3)", 72),
+        ("scale", "<f4", "(2,)", 8),
+    ];
+
+    fn inputs(parts: &[Part<'_>]) -> Result<Inputs> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, descr, shape, bytes) in parts {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
+            archive.entry(&format!("{name}.npy"), &npy).unwrap();
+        }
+        read_from(&mut Archive::new(archive.finish().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_fits_together_is_read() {
+        let read = inputs(&GOOD).unwrap();
+        assert_eq!((read.batch, read.channels, read.side), (2, 1, 3));
+        assert_eq!((read.x.len(), read.positions.len(), read.probe.len(), read.scale.len()), (18, 4, 9, 2));
+    }
+
+    #[rstest]
+    #[case::three_dimensions(0, ("x", "<f4", "(2, 3, 3)", 72), "x must have 4 dimensions")]
+    #[case::not_square(0, ("x", "<f4", "(2, 1, 3, 2)", 48), "square")]
+    #[case::complex(0, ("x", "<c8", "(2, 1, 3, 3)", 144), "x must be real")]
+    #[case::positions(1, ("positions", "<f4", "(2, 1, 2)", 16), "positions must have the shape [2, 1, 1, 2]")]
+    #[case::probe(2, ("probe", "<c8", "(3, 2)", 48), "probe must have the shape [3, 3]")]
+    #[case::scale(3, ("scale", "<f4", "(3,)", 12), "scale must have the shape [2]")]
+    fn what_does_not_fit_is_refused(#[case] at: usize, #[case] part: Part<'_>, #[case] says: &str) {
+        let mut parts = GOOD;
+        parts[at] = part;
+        let error = inputs(&parts).unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::InvalidValue);
+        assert!(error.to_string().contains(says), "{error}");
+    }
+
+    #[rstest]
+    #[case(0, "x")]
+    #[case(1, "positions")]
+    #[case(2, "probe")]
+    #[case(3, "scale")]
+    fn what_is_missing_is_named(#[case] at: usize, #[case] name: &str) {
+        let mut parts = GOOD.to_vec();
+        parts.remove(at);
+        let error = inputs(&parts).unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::MissingField);
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Mutants of networks that are executed.
+
+use super::twisted;
+use crate::contract::{
+    Digest, Dtype, Refusal, RefusalKind, Value,
+    answer::{Output, TensorDescription},
+};
+
+twisted! {
+    gives_real_output breaks "EXE-001": Gave(|given| given.map(|mut given| {
+        given.output.dtype = Dtype::Float32;
+        given
+    }));
+    drops_the_batch breaks "EXE-001": Gave(|given| given.map(|mut given| {
+        given.output.shape.drain(..1);
+        given
+    }));
+    gives_the_same_for_any_input breaks "EXE-001": Gave(|given| given.map(|mut given| {
+        given.output.digest = Digest::of(b"");
+        given
+    }));
+    answers_losses_that_do_not_fall breaks "EXE-002": Ran(|workflow| workflow.train_loss.reverse());
+    goes_on_from_the_last_training breaks "EXE-002": RanAgain(|config| {
+        if let Some(Value::Int(epochs)) = config.values.get_mut("nepochs") {
+            *epochs *= 2;
+        }
+    });
+    ignores_the_seed breaks "EXE-002": Configured(|config| {
+        config.values.insert("subsample_seed".to_owned(), Value::Int(1));
+    });
+    gives_other_output_after_a_load breaks "EXE-003": GaveLoaded(|given| {
+        given.output.digest = Digest::of(given.output.digest.to_string().as_bytes());
+    });
+    takes_inputs_of_any_shape breaks "EXE-004": Gave(|given| match given {
+        Err(refusal) if refusal.kind == RefusalKind::Mismatch => Ok(Output { output: nothing() }),
+        given => given,
+    });
+    hides_which_shape_it_takes breaks "EXE-004": Gave(|given| given.map_err(|refusal| match refusal.kind {
+        RefusalKind::Mismatch => Refusal::new(refusal.kind, "the inputs do not fit"),
+        _ => refusal,
+    }));
+}
+
+fn nothing() -> TensorDescription {
+    TensorDescription { dtype: Dtype::Complex64, shape: vec![0], digest: Digest::of(b"") }
+}

@@ -1,0 +1,102 @@
+//! `bundleproof-torch`: the implementations of the suite, behind the adapter protocol and on libtorch.
+//!
+//! It is a program of its own, so that `bundleproof` starts where libtorch is not, and so that a network that
+//! brings libtorch down costs one case.
+
+mod network;
+mod training;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufReader},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use bundleproof::{
+    contract::{ModelState, Refusal, RefusalKind, StateDict, Tensor, TrainingConfig},
+    format::{Dataset, Inputs},
+    implementation::{Engine, built_in, serve},
+    runner::{ENVIRONMENT, Implementations},
+};
+use clap::Parser;
+use indexmap::IndexMap;
+
+use network::Network;
+
+/// Serves an implementation of the suite behind the adapter protocol, with networks that are executed
+///
+/// `bundleproof` starts it for the cases that need torch.
+#[derive(Debug, Parser)]
+#[command(name = "bundleproof-torch", version)]
+struct Arguments {
+    /// The reference, the stub, or the name of a mutant
+    #[arg(long = "impl", value_name = "NAME", default_value = "reference")]
+    implementation: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let all = Implementations::new(built_in());
+    let Some(served) = all.get(&arguments.implementation) else {
+        eprintln!("error: no implementation is called {:?}", arguments.implementation);
+        return ExitCode::from(2);
+    };
+    // How sums are split among threads changes their last bits.
+    tch::set_num_threads(1);
+    tch::set_num_interop_threads(1);
+    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let environment: BTreeMap<String, String> =
+        ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
+    let input = BufReader::new(io::stdin().lock());
+    match serve(served.as_ref(), &environment, Some(Arc::new(Torch)), input, io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever asked is gone.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: the conversation cannot go on: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Networks on the processor, through libtorch.
+#[derive(Debug)]
+struct Torch;
+
+impl Engine for Torch {
+    fn forward(&self, role: &str, state: &StateDict, inputs: &Inputs) -> Result<Tensor, Refusal> {
+        let network = Network::of(role, state)?;
+        network.fits(inputs.channels, inputs.side)?;
+        let output =
+            tch::no_grad(|| network.exit_waves(&network::Batch::of(inputs)?, false)).map_err(refused)?;
+        network::complex64(&output).map_err(refused)
+    }
+
+    fn train(
+        &self,
+        models: &mut IndexMap<String, ModelState>,
+        data: &Dataset,
+        training: &TrainingConfig,
+    ) -> Result<Vec<f64>, Refusal> {
+        let mut networks: Vec<(&mut StateDict, Network)> = Vec::new();
+        for (role, state) in models {
+            if let ModelState::Network(state) = state {
+                let network = Network::of(role, state)?;
+                network.fits(network.channels(), data.pattern_side)?;
+                networks.push((state, network));
+            }
+        }
+        let only: Vec<&mut Network> = networks.iter_mut().map(|(_, network)| network).collect();
+        let losses = training::train(only, data, training).map_err(refused)?;
+        for (state, network) in networks {
+            *state = network.state().map_err(refused)?;
+        }
+        Ok(losses)
+    }
+}
+
+/// What libtorch says. It is about shapes or memory, since nothing else is handed to it.
+fn refused(error: tch::TchError) -> Refusal {
+    Refusal::new(RefusalKind::Internal, format!("libtorch: {error}"))
+}
