@@ -11,16 +11,21 @@ use std::{
 };
 
 use bundleproof::{
-    implementation::{Reference, built_in},
+    implementation::{Implementation, built_in},
     runner::{self, Implementations, Options, Outcome, Phase},
     suite::{Check, Source, Suite},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
+#[cfg(feature = "torch")]
+use bundleproof::implementation::{TorchProgram, with_torch};
+
+const REFERENCE: &str = "reference";
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
-    let implementations = Implementations::new(built_in());
+    let implementations = Implementations::new(implementations());
     let suite = match Suite::load(Source::disk(&root), &implementations.names()) {
         Ok(suite) => Arc::new(suite),
         Err(errors) => {
@@ -41,14 +46,33 @@ fn main() -> ExitCode {
     }
     let trial = |(case, checks): (String, Vec<Arc<Check>>)| {
         let (suite, implementations) = (Arc::clone(&suite), implementations.clone());
-        Trial::test(case, move || red_and_green(&checks, &suite, &implementations))
+        let missing = !checks.iter().all(|check| is_supported(check, &implementations));
+        Trial::test(case, move || red_and_green(&checks, &suite, &implementations)).with_ignored_flag(missing)
     };
     let trials = cases.into_iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// Those of the suite, and with the feature `torch` also what runs the cases that need it.
+fn implementations() -> Vec<Arc<dyn Implementation>> {
+    #[cfg(feature = "torch")]
+    {
+        let program = TorchProgram::new(env!("CARGO_BIN_EXE_bundleproof-torch").into());
+        with_torch(built_in(), &Arc::new(program))
+    }
+    #[cfg(not(feature = "torch"))]
+    built_in()
+}
+
+/// A case that needs what is not there is reported as ignored; with the feature `torch` there is none.
+fn is_supported(check: &Check, known: &Implementations) -> bool {
+    let reference = known.get(REFERENCE);
+    cfg!(feature = "torch")
+        || reference.is_some_and(|reference| check.needs().all(|need| reference.supports(need)))
+}
+
 fn red_and_green(checks: &[Arc<Check>], suite: &Arc<Suite>, known: &Implementations) -> Result<(), Failed> {
-    let reference = Arc::new(Reference::CONTRACT) as Arc<_>;
+    let reference = known.get(REFERENCE).ok_or("there is no reference")?;
     let mut jobs = runner::red(checks, known, None);
     jobs.extend(runner::green(checks, &reference));
     let work = tempfile::tempdir()?;
