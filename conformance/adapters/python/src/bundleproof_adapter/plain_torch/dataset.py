@@ -30,7 +30,7 @@ class Scan:
         return self.arrays["diff3d"]
 
     def intensity_scale(self, nphotons: float) -> float:
-        """What brings the mean intensity of a pattern to `nphotons`. Patterns are amplitudes: it is of their squares."""
+        """What brings the mean intensity of a pattern to `nphotons`. Patterns are amplitudes: it comes of squares."""
         intensity = numpy.sum(self.patterns.astype("float64") ** 2, axis=(1, 2))
         return math.sqrt(nphotons / float(numpy.mean(intensity)))
 
