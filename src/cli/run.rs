@@ -7,10 +7,11 @@ use clap::{Parser, ValueEnum};
 use super::{
     Console, Exit, SuiteOption,
     adapter::{AdapterOptions, Named},
+    console::counted,
     known_file,
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
-    summary,
+    summary, torch,
 };
 use crate::{
     evidence::{Asked, Judged, Run as Record, Standing, shell_argument},
@@ -126,6 +127,16 @@ impl Run {
                 jobs.extend(runner::green(&checks, &judged));
             }
         }
+        torch::tell(&checks, console);
+        // What a red entry is about cannot be seen where its case cannot be run.
+        let before = jobs.len();
+        jobs.retain(|job| {
+            job.phase == Phase::Green || job.check.needs().all(|need| job.implementation.supports(need))
+        });
+        if jobs.len() < before {
+            let aside = counted(before - jobs.len(), "red run");
+            console.note(&format!("not run: {aside}, for want of torch"));
+        }
         if jobs.is_empty() {
             console.error(
                 "nothing is left to run: the selection has no check for this phase and implementation",
@@ -159,7 +170,7 @@ impl Run {
         }
         let fails = match &record.judged {
             Some(judged) => self.stranger_fails(record, &judged.standing(&record.outcomes), console),
-            None => record.counts(Phase::Green).not_as_stated() > 0,
+            None => self.own_fails(record, console),
         };
         if fails {
             Exit::DoesNotConform
@@ -170,6 +181,26 @@ impl Run {
         }
     }
 
+    /// What cannot be looked at here fails nothing, unless it is all there is.
+    fn own_fails(&self, record: &Record, console: &Console) -> bool {
+        let green = || record.outcomes.iter().filter(|outcome| outcome.phase == Phase::Green);
+        let unsupported = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
+        if self.adapter.are_too_many(unsupported) || (unsupported > 0 && unsupported == record.outcomes.len())
+        {
+            self.too_many(unsupported, console);
+            return true;
+        }
+        green().any(|outcome| !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported))
+    }
+
+    fn too_many(&self, unsupported: usize, console: &Console) {
+        console.error(&if self.adapter.are_too_many(unsupported) {
+            format!("{unsupported} checks ask for what it does not have: more than --max-unsupported")
+        } else {
+            "it has nothing that any of these checks asks for, so that nothing was looked at".to_owned()
+        });
+    }
+
     /// What is known fails nothing; what it does not have fails only beyond the budget, or when it has nothing.
     fn stranger_fails(&self, record: &Record, standing: &Standing<'_>, console: &Console) -> bool {
         let count = |verdict| record.outcomes.iter().filter(|outcome| outcome.verdict() == verdict).count();
@@ -178,14 +209,8 @@ impl Run {
             !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported)
                 && !standing.knows(&outcome.check)
         });
-        if self.adapter.are_too_many(unsupported) {
-            console.error(&format!(
-                "{unsupported} checks ask for what it does not have: more than --max-unsupported"
-            ));
-            return true;
-        }
-        if unsupported == record.outcomes.len() {
-            console.error("it has nothing that any of these checks asks for, so that nothing was looked at");
+        if self.adapter.are_too_many(unsupported) || unsupported == record.outcomes.len() {
+            self.too_many(unsupported, console);
             return true;
         }
         fails || !standing.known.problems.is_empty()

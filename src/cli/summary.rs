@@ -20,10 +20,10 @@ pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
     let told = |outcome: &&Outcome| match &standing {
         // What was not looked at is told below, and what is known in the report.
         Some((_, standing)) => outcome.verdict() != Verdict::Unsupported && !standing.knows(&outcome.check),
-        None => true,
+        None => outcome.verdict() != Verdict::Unsupported,
     };
-    let wrong: Vec<&Outcome> =
-        run.outcomes.iter().filter(|outcome| !outcome.is_as_stated()).filter(told).collect();
+    let others = || run.outcomes.iter().filter(|outcome| !outcome.is_as_stated());
+    let wrong: Vec<&Outcome> = others().filter(told).collect();
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
     }
@@ -32,8 +32,8 @@ pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
     }
     if let Some((judged, standing)) = &standing {
         text.push_str(&stands(judged, standing, console));
-    } else if wrong.len() > 1 {
-        for group in groups(wrong.iter().copied()) {
+    } else if others().count() > 1 {
+        for group in groups(others()) {
             text.push_str(&format!("{}\n", line(&group.in_words())));
         }
         text.push('\n');

@@ -23,7 +23,7 @@ use crate::{
         },
     },
     implementation::{Deadline, Implementation, Lost, Session, World},
-    suite::{Action, Alteration, Check, Condition, Contradiction, Step, Suite, under_work},
+    suite::{Action, Alteration, Check, Condition, Contradiction, NamedExpectation, Step, Suite, under_work},
 };
 
 /// The longest text that a failure shows of either side, in bytes.
@@ -151,7 +151,10 @@ fn run_step(
     let answer = step.action.answer_name().map(str::to_owned);
     scope.enter(Seen { operation: step.action.name(), answer, refusal, before, after });
 
-    let judged = step.expectations.iter().map(|named| ExpectationOutcome {
+    // What a refusal leaves behind cannot be seen where there was none.
+    let refused = scope.refusal().is_some();
+    let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
+    let judged = step.expectations.iter().filter(seen).map(|named| ExpectationOutcome {
         name: named.name.clone(),
         line: named.line,
         because: named.expectation.because.clone(),

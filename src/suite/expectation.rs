@@ -16,6 +16,16 @@ pub struct Expectation {
     pub because: String,
     /// Which requirements of the case it is about; all of them when it says nothing.
     pub about: Vec<String>,
+    /// Whether it is judged only where the operation was refused: it is about what a refusal leaves behind.
+    pub when_refused: bool,
+}
+
+/// When an expectation is judged, where that is not always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum When {
+    /// Where the operation was refused.
+    Refused,
 }
 
 /// The closed set of what can be expected.
@@ -69,6 +79,9 @@ pub struct FilesUnder {
     pub under: String,
     /// Paths from there, with `/`, in any order.
     pub are: Vec<String>,
+    /// The name of the files that count; every file when it is not said.
+    #[serde(default)]
+    pub named: Option<String>,
 }
 
 /// An expectation as a case file spells it.
@@ -90,6 +103,7 @@ pub(super) struct ExpectationTable {
     files: Option<FilesUnder>,
     because: String,
     about: Option<Vec<String>>,
+    when: Option<When>,
 }
 
 impl TryFrom<ExpectationTable> for Expectation {
@@ -122,7 +136,8 @@ impl TryFrom<ExpectationTable> for Expectation {
             return Err(format!("an expectation states exactly one of {}", Condition::KINDS.join(", ")));
         };
         condition.can_fail()?;
-        Ok(Self { condition, because: table.because, about: table.about.unwrap_or_default() })
+        let when_refused = table.when == Some(When::Refused);
+        Ok(Self { condition, because: table.because, about: table.about.unwrap_or_default(), when_refused })
     }
 }
 
@@ -289,9 +304,14 @@ impl Condition {
                 None => Ok(()),
                 Some(refusal) => Err(contradiction("an answer", format!("a refusal: {refusal}"))),
             },
-            Self::Files(FilesUnder { under, are }) => {
-                let found =
+            Self::Files(FilesUnder { under, are, named }) => {
+                let mut found =
                     facts.files(under).map_err(|why| contradiction(format!("files under {under}"), why))?;
+                let counts = |path: &String| match named {
+                    Some(named) => path.rsplit('/').next() == Some(named),
+                    None => true,
+                };
+                found.retain(counts);
                 let mut wanted = are.clone();
                 wanted.sort();
                 if found == wanted {

@@ -38,7 +38,7 @@ deciding! {
     saves_one_role breaks "BUN-005" as "main: only warns": roles_on_save = Roles::Any;
     loads_one_role breaks "BUN-005": roles_on_load = Roles::Any;
     loads_other_backends breaks "LOD-009" as "main loads a TensorFlow archive as two random networks": foreign_archives = ForeignArchives::OtherBackendsLoaded;
-    loads_other_versions breaks "LOD-009" as "main: no version check": foreign_archives = ForeignArchives::OtherVersionsLoaded;
+    loads_other_versions breaks "LOD-018" as "main: no version check": foreign_archives = ForeignArchives::OtherVersionsLoaded;
     reads_the_first_snapshot_only breaks "LOD-011" as "main": disagreeing_params = DisagreeingParams::FirstWins;
     saves_the_latest_models breaks "BUN-014" as "SINGLETON-SAVE-001": saved_models = SavedModels::Latest;
     leaves_out_escaping_models breaks "BUN-013" as "main: the model is missing from the zip": saved_models = SavedModels::WithPlainNames;

@@ -28,7 +28,7 @@ twisted! {
     dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
         config.values.insert("backend".to_owned(), Value::from("pytorch"));
     });
-    refuses_before_it_bridges breaks "DSP-001": NotDispatched(|params, before| *params = before.clone());
+    refuses_before_it_bridges breaks "DSP-005": NotDispatched(|params, before| *params = before.clone());
     does_not_say_which_backend_ran breaks "DSP-003": Ran(|workflow| workflow.backend = None);
     says_that_tensorflow_ran breaks "DSP-003": Ran(|workflow| workflow.backend = Some("tensorflow".to_owned()));
     answers_the_autoencoder breaks "DSP-004": LoadedOne(|request| {
