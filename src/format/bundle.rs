@@ -337,6 +337,17 @@ mod tests {
     }
 
     #[test]
+    fn the_buffer_for_a_state_is_large_enough_and_not_much_larger() {
+        let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
+        let tensors = [("a", 1), ("b", 20_000)].map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
+        let state = ModelState::Network(StateDict::from_iter(tensors));
+        let mut file = Cursor::new(Vec::new());
+        state_dict::write(&state, &mut file).unwrap();
+        let (expected, written) = (expected_bytes(&state), file.get_ref().len());
+        assert!((written..written + 2048).contains(&expected), "{expected} for {written}");
+    }
+
+    #[test]
     fn a_model_without_its_entries_is_refused_by_their_name() {
         let error = BundleReader::new(written(&bundle())).unwrap().state("c").unwrap_err();
         assert_eq!(
@@ -373,6 +384,15 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn a_manifest_lists_no_more_models_than_an_archive_can_hold() {
+        let models = |count: u32| (0..count).map(|number| format!("V{number}\n")).collect::<String>();
+        let version = "Vversion\nV1.0\n";
+        assert_eq!(manifest_with(&models(2048), version).unwrap().models.len(), 2048);
+        let kind = manifest_with(&models(2049), version).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "models in the manifest", .. }), "{kind}");
     }
 
     #[test]

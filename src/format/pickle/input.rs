@@ -53,7 +53,7 @@ impl<'a> Input<'a> {
 
     /// An unsigned little-endian number of so many bytes, at most 8.
     pub(super) fn length(&mut self, bytes: u64) -> Result<u64> {
-        Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)))
+        Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte)))
     }
 
     /// The bytes after their own count, which is as wide as the opcode says.

@@ -84,7 +84,7 @@ impl NumberType {
     }
 
     fn bits(self, bytes: &[u8]) -> u64 {
-        let shift_in = |all, byte: &u8| (all << 8) | u64::from(*byte);
+        let shift_in = |all, byte: &u8| (all << 8) + u64::from(*byte);
         if self.big_endian { bytes.iter().fold(0, shift_in) } else { bytes.iter().rev().fold(0, shift_in) }
     }
 
