@@ -162,7 +162,7 @@ impl<R: Read> Pass<R> {
         // Of the data up to `hashed`: what only looks like a record must not cost all of them again.
         let (mut checksum, mut hashed) = (crc32fast::Hasher::new(), 0);
         loop {
-            let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
+            let room = self.room(data.len())?;
             let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
             // At the end of the stream there is nothing to read, however often it is tried.
             (read > 0).then_some(())?;
@@ -222,11 +222,14 @@ impl<R: Read> Pass<R> {
         None
     }
 
+    /// How many more bytes may be kept when so many more are.
+    fn room(&self, bytes: usize) -> Option<u64> {
+        MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(bytes as u64)
+    }
+
     /// The next bytes, which are kept.
     fn keep(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        if self.kept.kept().saturating_add(bytes as u64) > MAX_KEPT_BYTES {
-            return None;
-        }
+        self.room(bytes)?;
         let mut read = Vec::new();
         self.reader.by_ref().take(bytes as u64).read_to_end(&mut read).ok()?;
         self.kept.keep(&read);
@@ -262,7 +265,11 @@ mod tests {
     use super::*;
     use crate::{
         contract::{Dtype, ModelState, StateDict, Tensor},
-        format::state_dict::{NetworkOutline, Storages, read, write},
+        format::{
+            FormatErrorKind as Kind,
+            state_dict::{NetworkOutline, Storages, read, write},
+            writer::{ArchiveWriter, Placement},
+        },
     };
 
     /// The `model.pth` that PyTorch wrote into a fixture.
@@ -325,6 +332,54 @@ mod tests {
         for length in 0..file.len() {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }
+    }
+
+    /// Takes so many pieces, and refuses the one after them; with none, a network is refused at once.
+    struct Refusing(usize);
+
+    impl Elements for Refusing {
+        fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
+            self.piece(0, 0, &[])
+        }
+
+        fn piece(&mut self, _: usize, _: u64, _: &[u8]) -> Result<(), FormatError> {
+            self.0 = self.0.checked_sub(1).ok_or(Kind::Unsupported("what is shown".to_owned()))?;
+            Ok(())
+        }
+    }
+
+    #[rstest]
+    #[case::before_the_first_piece(0, true)]
+    #[case::at_the_first_piece(1, true)]
+    #[case::at_the_last_piece(3, true)]
+    #[case::never(4, false)]
+    fn what_a_reader_of_elements_refuses_is_refused(#[case] pieces: usize, #[case] refused: bool) {
+        let file = of_ours(BUFFER_BYTES + 1);
+        let outline = forward(file.as_slice(), file.len() as u64, &mut Refusing(pieces));
+        assert_eq!(outline.is_err_and(|error| matches!(error.kind, Kind::Unsupported(_))), refused);
+    }
+
+    #[test]
+    fn what_is_deeper_than_the_pickle_is_no_pickle() {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, bytes) in [("m/data.pkl", "}."), ("m/a/data.pkl", "."), ("m/a/byteorder", "middle")] {
+            archive.entry(name, bytes.as_bytes()).unwrap();
+        }
+        let file = archive.finish().unwrap().into_inner();
+        assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
+    }
+
+    #[test]
+    fn an_entry_without_an_end_is_not_kept_without_bound() {
+        // The header of an entry whose size follows its data.
+        let mut header = b"PK\x03\x04\x14\0\x08\0".to_vec();
+        header.resize(4 + HEADER_BYTES, 0);
+        header[26] = 3;
+        let endless = std::io::repeat(b'x').take(1 << 30);
+        let mut stream = header.chain(&b"m/x"[..]).chain(endless);
+        assert!(forward(&mut stream, 1 << 30, &mut Storages::default()).unwrap().is_none());
+        let read = (1 << 30) - stream.get_ref().1.limit();
+        assert!((72 << 20..73 << 20).contains(&read), "{read}");
     }
 
     #[test]
