@@ -304,6 +304,13 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_a_set_is_not_printed() {
+        let text = [&b"X\0\0\x30\0"[..], &[0x7f; 3 << 20]].concat();
+        assert!(value(&[b"(\x8f", &text[..], b"l."].concat()).is_ok());
+        assert!(value(&[b"((", &text[..], b"\x91l."].concat()).is_err());
+    }
+
+    #[test]
     fn a_key_that_is_not_text_is_refused_at_its_place() {
         let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
         assert_eq!(error.to_string(), "['a']: expected a text key, found int");
