@@ -421,6 +421,7 @@ mod tests {
         let encode = |text: &str, codec: &str| format!("c_codecs\nencode\n(V{text}\nV{codec}\ntR.");
         assert_eq!(root(encode("a\\u00ff", "latin1").as_bytes()), Node::Bytes(vec![b'a', 0xff]));
         assert_eq!(root(b"c__builtin__\nbytes\n)R."), Node::Bytes(vec![]));
+        assert_eq!(root(b"cbuiltins\nset\n)\x81."), Node::Set(vec![]));
         assert!(matches!(root(b"c__builtin__\nset\n((lNatR."), Node::Set(items) if items.len() == 1));
         assert!(matches!(refused(encode("\\u0100", "latin1").as_bytes()).2, Kind::BadArgument(_)));
         for bytes in [

@@ -101,7 +101,8 @@ impl Writer {
             self.body.extend(value.to_le_bytes());
         } else {
             // As few bytes as hold the sign, as Python does.
-            let bits = if value < 0 { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
+            let bits =
+                if value.is_negative() { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
             let bytes = value.to_le_bytes();
             self.long(bytes.get(..bits.div_ceil(8) as usize).unwrap_or(&bytes));
         }

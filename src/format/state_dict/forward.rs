@@ -289,6 +289,19 @@ mod tests {
         file.into_inner()
     }
 
+    /// An archive of these entries.
+    fn file_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        entries.iter().for_each(|(name, bytes)| archive.entry(name, bytes).unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn of_another_byte_order() -> Vec<u8> {
+        let storage = "(Vstorage\nctorch\nShortStorage\nV0\nVcpu\nI2\ntQ";
+        let pickle = format!("}}Va\nctorch._utils\n_rebuild_tensor_v2\n({storage}I0\n(I2\nt(I1\ntI00\nNtRs.");
+        file_of(&[("m/data.pkl", pickle.as_bytes()), ("m/byteorder", b"big"), ("m/data/0", &[0, 1, 2, 3])])
+    }
+
     fn streamed(bytes: &[u8]) -> Option<ModelState> {
         let mut storages = Storages::default();
         let outline = forward(bytes, bytes.len() as u64, &mut storages).unwrap();
@@ -300,6 +313,7 @@ mod tests {
     #[case::all_types(of_pytorch("dtypes"))]
     #[case::sentinel(of_pytorch("sentinel"))]
     #[case::ours(of_ours(3 * BUFFER_BYTES + 1))]
+    #[case::big_endian(of_another_byte_order())]
     fn a_stream_gives_what_a_file_gives(#[case] file: Vec<u8>) {
         assert!(streamed(&file) == Some(read(Cursor::new(&file)).unwrap()));
     }
@@ -361,11 +375,7 @@ mod tests {
 
     #[test]
     fn what_is_deeper_than_the_pickle_is_no_pickle() {
-        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        for (name, bytes) in [("m/data.pkl", "}."), ("m/a/data.pkl", "."), ("m/a/byteorder", "middle")] {
-            archive.entry(name, bytes.as_bytes()).unwrap();
-        }
-        let file = archive.finish().unwrap().into_inner();
+        let file = file_of(&[("m/data.pkl", b"}."), ("m/a/data.pkl", b"."), ("m/a/byteorder", b"middle")]);
         assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
     }
 
