@@ -357,6 +357,35 @@ mod tests {
     }
 
     #[test]
+    fn scaling_metadata_may_be_there_and_is_a_plain_value() {
+        let with = |pickle: &[u8]| {
+            let mut torch = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            torch.entry("archive/data.pkl", pickle).unwrap();
+            let torch = torch.finish().unwrap().into_inner();
+            let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            archive.entry(SCALING_ENTRY, &torch).unwrap();
+            BundleReader::new(archive.finish().unwrap()).unwrap().scaling_metadata()
+        };
+        assert_eq!(BundleReader::new(written(&bundle())).unwrap().scaling_metadata(), Ok(None));
+        assert_eq!(with(b"I5\n."), Ok(Some(Value::Int(5))));
+        let error = with(b"cos\nsystem\n.").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Unsafe);
+        assert!(error.to_string().starts_with("\"torch_scaling_metadata.pt!archive/data.pkl\""), "{error}");
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_in_the_entry_that_is_verified() {
+        let mut bytes = written(&bundle()).into_inner();
+        let at = bytes.windows(3).position(|three| three == b"a.b").unwrap();
+        bytes[at] = b'c';
+        let mut reader = BundleReader::new(Cursor::new(bytes)).unwrap();
+        assert_eq!(reader.verify("manifest.dill"), Ok(()));
+        let error = reader.verify("b/params.dill").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Malformed);
+        assert_eq!(error.place.entry.as_deref(), Some("b/params.dill"));
+    }
+
+    #[test]
     fn a_manifest_may_lack_a_backend_and_hold_more() {
         let manifest = manifest_with("Vx\n", "Vversion\nV1.0\nVmore\nI1\n").unwrap();
         assert_eq!((manifest.models, manifest.backend), (vec!["x".to_owned()], None));

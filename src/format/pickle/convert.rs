@@ -323,6 +323,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_plain_in_a_dict_is_told_by_its_key() {
+        let converted = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap().converted();
+        let path = "cpathlib\nPosixPath\n(Va\ntR";
+        let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
+        let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
+        let told = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
+        assert_eq!(converted(dict.as_bytes()), told);
+        assert!(converted(format!("{path}.").as_bytes()).is_empty());
+    }
+
+    #[test]
     fn paths_become_text() {
         let path =
             |class: &str, parts: &str| value(format!("cpathlib\n{class}\n({parts}tR.").as_bytes()).unwrap();
