@@ -354,3 +354,47 @@ fn beside(directory: &Path) -> std::io::Result<NamedTempFile> {
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::new(RefusalKind::Internal, format!("cannot write {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        contract::{Map, ModelConfig},
+        format::read_bundle,
+    };
+
+    /// Saves two sentinels, which need no layout.
+    fn save(policy: Policy, base: &Path) -> Result<(), Refusal> {
+        let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
+        let states = ROLES.map(|role| (role.to_owned(), ModelState::Sentinel(sentinel.clone()))).into();
+        let models = TrainedModels { states, intensity_scale: None };
+        let config = Configuration::Model(ModelConfig::from_values(&Map::new()).unwrap());
+        save_torch_bundle(&policy, &mut ParamsStore::new(), &models, base, &config, None)
+    }
+
+    #[test]
+    fn what_never_overwrites_still_writes_where_nothing_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let policy = Policy { overwrite: Overwrite::Never, ..Policy::CONTRACT };
+        save(policy, &directory.path().join("w")).unwrap();
+        assert_eq!(read_bundle(&directory.path().join("w.zip")).unwrap().models.len(), 2);
+        fs::write(directory.path().join("old.zip"), "old").unwrap();
+        save(policy, &directory.path().join("old")).unwrap();
+        assert_eq!(fs::read(directory.path().join("old.zip")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_snapshot_without_none_lacks_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let [whole, without] = [Snapshot::Whole, Snapshot::WithoutNone].map(|snapshot| {
+            save(Policy { snapshot, ..Policy::CONTRACT }, &directory.path().join("w")).unwrap();
+            read_bundle(&directory.path().join("w.zip")).unwrap().models[0].params.clone()
+        });
+        let mut expected = whole.clone();
+        expected.retain(|_, value| *value != Value::None);
+        assert_eq!(without, expected);
+        assert!(without.len() < whole.len() && without.len() > 20, "{} of {}", without.len(), whole.len());
+    }
+}
