@@ -359,6 +359,8 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use rstest::rstest;
+
     use super::*;
     use crate::{
         contract::{Map, ModelConfig},
@@ -396,5 +398,43 @@ mod tests {
         expected.retain(|_, value| *value != Value::None);
         assert_eq!(without, expected);
         assert!(without.len() < whole.len() && without.len() > 20, "{} of {}", without.len(), whole.len());
+    }
+
+    #[test]
+    fn a_save_without_a_role_names_that_one_alone() {
+        for (given, missing) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+            let names = [given.to_owned(), "other".to_owned()];
+            let lacks = |roles, names: &[String]| both_roles(roles, names.iter(), "the models");
+            for names in [&names[..], &names[..1]] {
+                let refusal = lacks(Roles::Both, names).unwrap_err();
+                assert!(refusal.message.contains(&format!("lack {missing};")), "{}", refusal.message);
+            }
+            assert_eq!(lacks(Roles::Any, &names), Ok(()));
+        }
+    }
+
+    /// Of an archived value, an archived None, the version and an older value: which are there after a load.
+    #[rstest]
+    #[case::before(RestoreParams::BeforeRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::after(RestoreParams::AfterRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::never(RestoreParams::Never, RestoredKeys::AllButVersion, [false, false, false, true])]
+    #[case::version(RestoreParams::BeforeRebuild, RestoredKeys::All, [true, true, true, true])]
+    #[case::without_none(RestoreParams::BeforeRebuild, RestoredKeys::WithoutNone, [true, false, false, true])]
+    #[case::alone(RestoreParams::BeforeRebuild, RestoredKeys::NothingElse, [true, true, false, false])]
+    fn a_load_restores_what_its_policy_says(
+        #[case] restore_params: RestoreParams,
+        #[case] restored_keys: RestoredKeys,
+        #[case] there: [bool; 4],
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("w");
+        save(Policy::CONTRACT, &base).unwrap();
+        let policy = Policy { restore_params, restored_keys, ..Policy::CONTRACT };
+        let mut store = ParamsStore::new();
+        store.retain(|_| false);
+        store.update([("own".to_owned(), Value::Int(1))]);
+        load_torch_bundle(&policy, &mut store, &base).unwrap();
+        let keys = ["N", "resnet_width", VERSION_KEY, "own"];
+        assert_eq!(keys.map(|key| store.get(key).is_some()), there);
     }
 }
