@@ -201,13 +201,13 @@ impl Noise {
 impl Iterator for Noise {
     type Item = f32;
 
-    /// One step of SplitMix64; its upper 24 bits fill the mantissa of a binary32 exactly.
+    /// One step of SplitMix64, whose upper 24 bits fill the mantissa of a binary32 exactly. Its last shift is left
+    /// out: it changes none of them.
     fn next(&mut self) -> Option<f32> {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
         Some((mixed >> 40) as f32 / (1_u32 << 24) as f32 - 0.5)
     }
 }
@@ -302,5 +302,35 @@ mod tests {
         };
         assert!(message(5).ends_with("encoder.0.norm.running_mean is missing"), "{}", message(5));
         assert!(message(7).ends_with("encoder.0.norm.running_mean is missing; and 2 more"), "{}", message(7));
+    }
+
+    #[test]
+    fn each_role_has_its_own_outputs_and_no_other_role_is_known() {
+        let outputs = |role: &str| {
+            let tensors = network(role).tensors;
+            ["head", "amplitude", "phase"].map(|name| tensors.contains_key(&format!("{name}.weight")))
+        };
+        assert_eq!(ROLES.map(outputs), [[true, false, false], [false, true, true]]);
+        let refusal = Blueprint::from_params("other", &params(64, 2, 3)).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unsupported, "{refusal:?}");
+    }
+
+    #[rstest]
+    #[case::shape(Dtype::Float32, vec![2, 2], "float32 [2, 2]")]
+    #[case::element_type(Dtype::Int32, vec![4], "int32 [4]")]
+    fn a_tensor_of_another_shape_or_type_does_not_fit(
+        #[case] dtype: Dtype,
+        #[case] shape: Vec<usize>,
+        #[case] found: &str,
+    ) {
+        let network = network(ROLES[0]);
+        let mut state = network.fresh(1);
+        state.insert("head.bias".to_owned(), Tensor::new(dtype, shape, vec![1; 16]).unwrap());
+        let refusal = network.load(&state, Weights::Strict, 2).unwrap_err();
+        let told = format!("head.bias is {found}, the network has float32 [4]");
+        assert!(refusal.message.ends_with(&told), "{}", refusal.message);
+        let mut expected = network.fresh(1);
+        expected.insert("head.bias".to_owned(), network.fresh(2)["head.bias"].clone());
+        assert_eq!(network.load(&state, Weights::WhatFits, 2), Ok(expected));
     }
 }
