@@ -185,4 +185,19 @@ mod tests {
         let refusal = held(kind, field, breaks).unwrap_err();
         assert!(refusal.message.starts_with(&format!("{field} must be ")), "{}", refusal.message);
     }
+
+    #[rstest]
+    #[case::neither(0.0, 0.0, true)]
+    #[case::both(0.5, 0.5, true)]
+    #[case::the_second_alone(0.0, 0.5, true)]
+    #[case::the_first_alone(0.5, 0.0, false)]
+    #[case::the_second_below_zero(0.5, -0.5, false)]
+    fn one_realspace_weight_needs_the_other(#[case] mae: f64, #[case] weight: f64, #[case] is_taken: bool) {
+        let weights = [("realspace_mae_weight", mae), ("realspace_weight", weight)];
+        let values = weights.into_iter().map(|(key, value)| (key.to_owned(), Value::Float(value))).collect();
+        let mut store = ParamsStore::new();
+        assert_eq!(set_params(&mut store, &values).is_ok(), is_taken);
+        let written = weights.map(|(key, value)| store.get(key) == Some(&Value::Float(value)));
+        assert!(!is_taken || written == [true; 2]);
+    }
 }

@@ -204,9 +204,16 @@ impl Loss {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::collections::BTreeMap;
+
+    use indexmap::IndexMap;
     use rstest::rstest;
 
     use super::*;
+    use crate::{
+        contract::{Map, ModelConfig, Value},
+        format::read_bundle,
+    };
 
     /// Two weights and a count.
     fn network(weights: [f32; 2], count: i64) -> StateDict {
@@ -270,7 +277,43 @@ mod tests {
     }
 
     fn training_config() -> TrainingConfig {
-        let model = ("model".to_owned(), crate::contract::Value::Map(crate::contract::Map::new()));
+        let model = ("model".to_owned(), Value::Map(Map::new()));
         TrainingConfig::from_values(&[model].into_iter().collect()).unwrap()
+    }
+
+    /// What a workflow on the fixture's data answers, what it saves, and the params that it leaves.
+    fn run(policy: Policy) -> (IndexMap<String, ModelState>, IndexMap<String, ModelState>, ParamsStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut world = World::new(directory.path().to_owned(), BTreeMap::new());
+        let model = ModelConfig { gridsize: 3, n_filters_scale: 1, ..training_config().model };
+        let config = TrainingConfig { model, nepochs: 1, ..training_config() };
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets/train_data.npz");
+        let config = Configuration::Training(config);
+        let trained = run_cdi_example_torch(&policy, &mut world, &data, &config).unwrap();
+        let saved = read_bundle(&directory.path().join("training_outputs/wts.h5.zip")).unwrap();
+        let saved = saved.models.into_iter().map(|(name, model)| (name, model.state)).collect();
+        (trained.models.states, saved, world.params)
+    }
+
+    #[test]
+    fn what_is_saved_is_the_state_before_or_after_the_training() {
+        let (trained, saved, _) = run(Policy::CONTRACT);
+        assert!(trained == saved);
+        let (initial, ..) = run(Policy { training: Training::Skipped, ..Policy::CONTRACT });
+        let (trained, saved, _) = run(Policy { saved_state: SavedState::Initial, ..Policy::CONTRACT });
+        assert!(trained != saved && saved == initial);
+    }
+
+    #[rstest]
+    #[case::first(Bridging::First, 9)]
+    #[case::after_the_models(Bridging::AfterModels, 4)]
+    fn a_configuration_is_bridged_before_or_after_the_models_are_built(
+        #[case] bridging: Bridging,
+        #[case] channels: usize,
+    ) {
+        let (trained, _, params) = run(Policy { bridging, ..Policy::CONTRACT });
+        assert_eq!(params.get("gridsize"), Some(&Value::Int(3)));
+        let ModelState::Network(tensors) = &trained[ROLES[0]] else { unreachable!() };
+        assert_eq!(tensors["head.weight"].shape()[0], channels);
     }
 }
