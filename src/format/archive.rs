@@ -389,6 +389,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_is_refused_by_its_mode_and_a_link_under_the_name_of_a_directory_too() {
+        for (name, mode) in [("ab", 0o010_644_u32), ("ab", 0o060_644), ("a/", 0o120_777)] {
+            let mut bytes = renamed(zip(CompressionMethod::Stored, &[("ab", b"")]), "ab", name);
+            let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+            bytes[start + 38..start + 42].copy_from_slice(&(mode << 16).to_le_bytes());
+            assert_eq!(refused(bytes), Kind::NotAFile(mode), "{name}");
+        }
+    }
+
+    #[test]
     fn encryption_and_other_compression_are_unsupported() {
         assert_eq!(refused(patched(stored(&["a"]), 6, 8, &[1, 0])), Kind::Encrypted);
         assert!(matches!(refused(patched(stored(&["a"]), 8, 10, &[12, 0])), Kind::Compression(_)));

@@ -337,12 +337,52 @@ mod tests {
     }
 
     #[test]
+    fn the_buffer_for_a_state_is_large_enough_and_not_much_larger() {
+        let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
+        let tensors = [("a", 1), ("b", 20_000)].map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
+        let state = ModelState::Network(StateDict::from_iter(tensors));
+        let mut file = Cursor::new(Vec::new());
+        state_dict::write(&state, &mut file).unwrap();
+        let (expected, written) = (expected_bytes(&state), file.get_ref().len());
+        assert!((written..written + 2048).contains(&expected), "{expected} for {written}");
+    }
+
+    #[test]
     fn a_model_without_its_entries_is_refused_by_their_name() {
         let error = BundleReader::new(written(&bundle())).unwrap().state("c").unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
             (RefusalKind::Malformed, "there is no entry \"c/model.pth\"")
         );
+    }
+
+    #[test]
+    fn scaling_metadata_may_be_there_and_is_a_plain_value() {
+        let with = |pickle: &[u8]| {
+            let mut torch = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            torch.entry("archive/data.pkl", pickle).unwrap();
+            let torch = torch.finish().unwrap().into_inner();
+            let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            archive.entry(SCALING_ENTRY, &torch).unwrap();
+            BundleReader::new(archive.finish().unwrap()).unwrap().scaling_metadata()
+        };
+        assert_eq!(BundleReader::new(written(&bundle())).unwrap().scaling_metadata(), Ok(None));
+        assert_eq!(with(b"I5\n."), Ok(Some(Value::Int(5))));
+        let error = with(b"cos\nsystem\n.").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Unsafe);
+        assert!(error.to_string().starts_with("\"torch_scaling_metadata.pt!archive/data.pkl\""), "{error}");
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_in_the_entry_that_is_verified() {
+        let mut bytes = written(&bundle()).into_inner();
+        let at = bytes.windows(3).position(|three| three == b"a.b").unwrap();
+        bytes[at] = b'c';
+        let mut reader = BundleReader::new(Cursor::new(bytes)).unwrap();
+        assert_eq!(reader.verify("manifest.dill"), Ok(()));
+        let error = reader.verify("b/params.dill").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Malformed);
+        assert_eq!(error.place.entry.as_deref(), Some("b/params.dill"));
     }
 
     #[test]
@@ -373,6 +413,15 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn a_manifest_lists_no_more_models_than_an_archive_can_hold() {
+        let models = |count: u32| (0..count).map(|number| format!("V{number}\n")).collect::<String>();
+        let version = "Vversion\nV1.0\n";
+        assert_eq!(manifest_with(&models(2048), version).unwrap().models.len(), 2048);
+        let kind = manifest_with(&models(2049), version).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "models in the manifest", .. }), "{kind}");
     }
 
     #[test]

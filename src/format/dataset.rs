@@ -218,4 +218,13 @@ mod tests {
         let data = with(("probeGuess", "<f8", "(3, 3)", 72)).unwrap();
         assert_eq!(data.probe, [[0.0; 2]; 9]);
     }
+
+    #[test]
+    fn numbers_of_any_type_are_converted_to_that_of_the_field() {
+        let numbers = [Number::Int(-3), Number::Bool(true), Number::Float(2.5)];
+        assert_eq!(numbers.map(real), [Some(-3.0), Some(1.0), Some(2.5)]);
+        assert_eq!(numbers.map(complex), [Some([-3.0, 0.0]), Some([1.0, 0.0]), Some([2.5, 0.0])]);
+        let number = Number::Complex(2.0, -0.5);
+        assert_eq!((real(number), complex(number)), (None, Some([2.0, -0.5])));
+    }
 }

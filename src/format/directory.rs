@@ -127,7 +127,7 @@ fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Ve
 /// An unsigned little-endian number of so many bytes.
 pub(super) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
     let bytes = record.get(at..at + bytes).unwrap_or_default();
-    bytes.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte))
+    bytes.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte))
 }
 
 fn broken(what: &str) -> Kind {
@@ -188,7 +188,26 @@ mod tests {
     fn a_count_that_the_directory_does_not_have_is_refused() {
         assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0, 1, 0])).contains("longer than its entries"));
         assert!(refused(&ended(zip(&["a", "b"]), 8, &[3, 0, 3, 0])).contains("truncated"));
-        assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0])).contains("volumes"));
+    }
+
+    #[test]
+    fn one_of_several_volumes_is_refused_by_each_number_that_says_so() {
+        for (at, field) in [(4, [1, 0]), (6, [1, 0]), (8, [1, 0]), (10, [1, 0])] {
+            assert!(refused(&ended(zip(&["a", "b"]), at, &field)).contains("volumes"), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_name_is_passed_over() {
+        let plain = zip(&["a", "b"]);
+        let mut changed = plain.clone();
+        let start = plain.len() - END_BYTES - 2 * (HEADER_BYTES + 1);
+        // Three bytes of extra field and two of comment for the first entry.
+        changed.splice(start + HEADER_BYTES + 1..start + HEADER_BYTES + 1, *b"extra");
+        changed[start + 30..start + 34].copy_from_slice(&[3, 0, 2, 0]);
+        let bytes = (2 * (HEADER_BYTES + 1) + 5) as u32;
+        let changed = ended(changed, 12, &bytes.to_le_bytes());
+        assert_eq!(read(&mut Cursor::new(changed)).unwrap().names, [b"a", b"b"]);
     }
 
     #[test]

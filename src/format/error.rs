@@ -334,6 +334,15 @@ mod tests {
     }
 
     #[test]
+    fn as_many_as_the_limit_are_allowed_and_no_more() {
+        assert_eq!([0, 7].map(|found| within("things", found, 7)), [Ok(()), Ok(())]);
+        for found in [8, u64::MAX] {
+            let limit = FormatErrorKind::Limit { what: "things", found, limit: 7 };
+            assert_eq!(within("things", found, 7), Err(limit));
+        }
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_not_found() {
         let error = FormatError::from(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(error.kind(), RefusalKind::NotFound);

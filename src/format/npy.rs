@@ -46,7 +46,7 @@ impl Array<'_> {
     }
 }
 
-/// The elements of `size` bytes that are stored column by column.
+/// The elements of `size` bytes that are stored column by column, as many as the shape has.
 fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
     let next = |stride: &mut usize, side: &usize| {
         let here = *stride;
@@ -54,7 +54,7 @@ fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
         Some(here)
     };
     let strides = shape.iter().scan(1, next).collect();
-    let view = View::new(0, shape.to_vec(), strides, data.len() / size)?;
+    let view = View::new(0, shape.to_vec(), strides, shape.iter().product())?;
     view.copy(data, size).ok_or_else(|| Kind::Corrupt("the data are not those of the shape".to_owned()))
 }
 

@@ -1,6 +1,9 @@
 //! A file of which only some stretches are at hand.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::{
+    collections::VecDeque,
+    io::{self, Read, Seek, SeekFrom},
+};
 
 /// How many bytes of the end are at hand in any case: a reader looks for the end of the directory there.
 const END_BYTES: usize = 68 << 10;
@@ -10,8 +13,8 @@ const END_BYTES: usize = 68 << 10;
 pub(super) struct Sparse {
     /// Stretches by their first byte, in order and apart from one another.
     stretches: Vec<(u64, Vec<u8>)>,
-    /// The last bytes of everything so far, at least [`END_BYTES`] of them.
-    end: Vec<u8>,
+    /// The last bytes of everything so far, [`END_BYTES`] of them.
+    end: VecDeque<u8>,
     /// How many bytes are at hand.
     kept: u64,
     length: u64,
@@ -34,10 +37,8 @@ impl Sparse {
     /// Adds bytes that follow everything so far and need not be at hand.
     pub(super) fn pass(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
-        self.end.extend_from_slice(bytes.get(bytes.len().saturating_sub(END_BYTES)..).unwrap_or_default());
-        if self.end.len() > 4 * END_BYTES {
-            self.end.drain(..self.end.len() - END_BYTES);
-        }
+        self.end.extend(bytes.get(bytes.len().saturating_sub(END_BYTES)..).unwrap_or_default());
+        self.end.drain(..self.end.len().saturating_sub(END_BYTES));
     }
 
     /// How many bytes were kept.
@@ -59,7 +60,8 @@ impl Read for Sparse {
         let after = self.stretches.partition_point(|(start, _)| *start <= self.at);
         let stretch = after.checked_sub(1).and_then(|index| self.stretches.get(index));
         let stretch = stretch.and_then(|(start, bytes)| from(*start, bytes, self.at));
-        let end = || from(self.length - self.end.len() as u64, &self.end, self.at);
+        let end: &[u8] = self.end.make_contiguous();
+        let end = || from(self.length - end.len() as u64, end, self.at);
         let here = stretch.or_else(end).ok_or_else(|| io::Error::other("these bytes are not at hand"));
         let mut here = here?;
         let read = here.read(buffer)?;
@@ -101,14 +103,19 @@ mod tests {
         sparse.keep(b"f");
         let length = 4 + 9 * END_BYTES as u64;
         assert_eq!((sparse.kept(), sparse.length()), (4, length));
-        assert!(sparse.end.len() <= 5 * END_BYTES);
+        assert_eq!(sparse.end.len(), 68 << 10);
         let mut buffer = vec![0; 2 * END_BYTES];
         assert_eq!(sparse.read(&mut buffer).unwrap(), 3);
         assert_eq!(&buffer[..3], b"abc");
         assert!(sparse.read(&mut buffer).is_err());
-        sparse.seek(SeekFrom::End(-(END_BYTES as i64))).unwrap();
-        assert!(sparse.read(&mut buffer).unwrap() >= END_BYTES - 1);
-        assert_eq!(buffer[0], 7);
+        let end = length - END_BYTES as u64;
+        sparse.seek(SeekFrom::Start(end - 1)).unwrap();
+        assert!(sparse.read(&mut buffer).is_err());
+        sparse.seek(SeekFrom::Start(end)).unwrap();
+        assert_eq!(sparse.read(&mut buffer).unwrap(), END_BYTES);
+        assert!(
+            buffer[..END_BYTES].iter().rev().eq([[b'f'].as_slice(), &vec![7; END_BYTES - 1]].concat().iter())
+        );
         assert_eq!(sparse.seek(SeekFrom::End(-1)).unwrap(), length - 1);
         assert_eq!((sparse.read(&mut buffer).unwrap(), buffer[0]), (1, b'f'));
         assert_eq!(sparse.read(&mut buffer).unwrap(), 0);

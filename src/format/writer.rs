@@ -79,3 +79,39 @@ pub fn rewrite_archive<R: Read + Seek>(
 fn failed(error: ZipError) -> Kind {
     std::io::Error::from(error).into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_rewritten_archive_has_what_each_entry_became_in_the_same_order() {
+        let mut writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, bytes) in [("b", b"one"), ("gone", b"two"), ("a", b"six")] {
+            writer.entry(name, bytes).unwrap();
+        }
+        let mut archive = Archive::new(writer.finish().unwrap()).unwrap();
+        let changed = rewrite_archive(&mut archive, 3, |name, bytes| {
+            Ok((name != "gone").then(|| if name == "a" { b"seven".to_vec() } else { bytes }))
+        });
+        let mut changed = Archive::new(Cursor::new(changed.unwrap())).unwrap();
+        assert!(changed.names().eq(["b", "a"]));
+        assert_eq!(
+            ["b", "a"].map(|name| changed.read(name, 5).unwrap()),
+            [b"one".to_vec(), b"seven".to_vec()]
+        );
+    }
+
+    #[test]
+    fn an_entry_is_not_rewritten_beyond_the_limit_nor_when_the_change_is_refused() {
+        let mut writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        writer.entry("a", b"six").unwrap();
+        let mut archive = Archive::new(writer.finish().unwrap()).unwrap();
+        let limit = rewrite_archive(&mut archive, 2, |_, bytes| Ok(Some(bytes))).unwrap_err();
+        assert!(matches!(limit.kind, Kind::Limit { found: 3, .. }));
+        let refused = rewrite_archive(&mut archive, 3, |_, _| Err(Kind::Encrypted.into())).unwrap_err();
+        assert_eq!(refused.kind, Kind::Encrypted);
+    }
+}

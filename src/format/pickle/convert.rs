@@ -304,6 +304,13 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_a_set_is_not_printed() {
+        let text = [&b"X\0\0\x30\0"[..], &[0x7f; 3 << 20]].concat();
+        assert!(value(&[b"(\x8f", &text[..], b"l."].concat()).is_ok());
+        assert!(value(&[b"((", &text[..], b"\x91l."].concat()).is_err());
+    }
+
+    #[test]
     fn a_key_that_is_not_text_is_refused_at_its_place() {
         let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
         assert_eq!(error.to_string(), "['a']: expected a text key, found int");
@@ -313,6 +320,17 @@ mod tests {
     fn a_type_without_a_value_is_refused() {
         let error = value(b"cnumpy\ndtype\n.").unwrap_err();
         assert!(matches!(error.kind, Kind::Unexpected { expected: "a plain value", .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_made_plain_in_a_dict_is_told_by_its_key() {
+        let converted = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap().converted();
+        let path = "cpathlib\nPosixPath\n(Va\ntR";
+        let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
+        let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
+        let told = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
+        assert_eq!(converted(dict.as_bytes()), told);
+        assert!(converted(format!("{path}.").as_bytes()).is_empty());
     }
 
     #[test]

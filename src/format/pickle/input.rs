@@ -53,7 +53,7 @@ impl<'a> Input<'a> {
 
     /// An unsigned little-endian number of so many bytes, at most 8.
     pub(super) fn length(&mut self, bytes: u64) -> Result<u64> {
-        Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)))
+        Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte)))
     }
 
     /// The bytes after their own count, which is as wide as the opcode says.
@@ -146,7 +146,7 @@ pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::*;
+    use super::{super::opcode::BINBYTES, *};
 
     #[test]
     fn an_integer_has_any_size_up_to_its_limit() {
@@ -194,10 +194,30 @@ mod tests {
     #[test]
     fn escapes_are_those_of_python() {
         assert_eq!(unescape(r"a\n\x41\u00e9", false).unwrap(), "a\nA\u{e9}");
+        assert_eq!(unescape(r#"\t\r\\\'\""#, false).unwrap(), "\t\r\\'\"");
+        assert_eq!(unescape(r"\a", false), None);
         assert_eq!(unescape(r"\u005c", true).unwrap(), "\\");
+        assert_eq!(unescape(r"\U0001f600", true).unwrap(), "\u{1f600}");
         assert_eq!(unescape(r"\n", true), None);
         assert_eq!(unescape(r"\ud800", true), None);
         assert_eq!(unescape(r"\u12", true), None);
+    }
+
+    #[test]
+    fn a_count_is_as_wide_as_the_opcode_says() {
+        for (opcode, bytes) in [
+            (SHORT_BINSTRING, &b"\x02ab"[..]),
+            (SHORT_BINUNICODE, b"\x02ab"),
+            (SHORT_BINBYTES, b"\x02ab"),
+            (BINBYTES, b"\x02\0\0\0ab"),
+            (BINUNICODE8, b"\x02\0\0\0\0\0\0\0ab"),
+            (BINBYTES8, b"\x02\0\0\0\0\0\0\0ab"),
+        ] {
+            let mut input = Input::new(bytes);
+            assert_eq!((input.counted(opcode), input.rest()), (Ok(&b"ab"[..]), 0), "{opcode:#x}");
+        }
+        let long = [&[0x02, 0x01][..], &[7; 0x102]].concat();
+        assert_eq!(Input::new(&long).length(2), Ok(0x102));
     }
 
     #[test]

@@ -346,6 +346,13 @@ mod tests {
     }
 
     #[test]
+    fn one_object_and_no_mark_is_left_at_the_end() {
+        for bytes in [&b"NN."[..], b"N(N.", b"(N."] {
+            assert!(matches!(refused(bytes).2, Kind::Unexpected { expected: "one object at the end", .. }));
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_opcode_and_opcodes_that_no_bundle_needs_are_told_apart() {
         assert_eq!(refused(b"N\xff."), (1, None, Kind::UnknownOpcode(0xff)));
         assert_eq!(refused(b"\x82\x01."), (0, Some("EXT1"), Kind::UnsupportedOpcode));
@@ -376,9 +383,21 @@ mod tests {
             (b"Finf\n.", Node::Float(f64::INFINITY)),
             (b"S'a\\n'\n.", Node::Text("a\n".into())),
             (b"V\xe9\\u4e2d\np0\n0g0\n.", text),
+            (b"U\x02ab.", Node::Text("ab".into())),
+            (b"I5\n(I6\nI7\n1.", Node::Int(5)),
         ] {
             assert_eq!(root(bytes), node, "{}", String::from_utf8_lossy(bytes));
         }
+    }
+
+    #[test]
+    fn what_stands_since_the_mark_becomes_one_container() {
+        let length = |opcode: u8| match root(&[b"(KaKb", &[opcode][..], b"."].concat()) {
+            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
+            Node::Dict(pairs) => 2 * pairs.len(),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!([LIST, TUPLE, FROZENSET, DICT].map(length), [2; 4]);
     }
 
     #[test]
@@ -402,6 +421,7 @@ mod tests {
         let encode = |text: &str, codec: &str| format!("c_codecs\nencode\n(V{text}\nV{codec}\ntR.");
         assert_eq!(root(encode("a\\u00ff", "latin1").as_bytes()), Node::Bytes(vec![b'a', 0xff]));
         assert_eq!(root(b"c__builtin__\nbytes\n)R."), Node::Bytes(vec![]));
+        assert_eq!(root(b"cbuiltins\nset\n)\x81."), Node::Set(vec![]));
         assert!(matches!(root(b"c__builtin__\nset\n((lNatR."), Node::Set(items) if items.len() == 1));
         assert!(matches!(refused(encode("\\u0100", "latin1").as_bytes()).2, Kind::BadArgument(_)));
         for bytes in [

@@ -84,7 +84,7 @@ impl NumberType {
     }
 
     fn bits(self, bytes: &[u8]) -> u64 {
-        let shift_in = |all, byte: &u8| (all << 8) | u64::from(*byte);
+        let shift_in = |all, byte: &u8| (all << 8) + u64::from(*byte);
         if self.big_endian { bytes.iter().fold(0, shift_in) } else { bytes.iter().rev().fold(0, shift_in) }
     }
 
@@ -100,6 +100,8 @@ impl NumberType {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
 
     use super::*;
 
@@ -124,6 +126,28 @@ mod tests {
             NumberType::parse("f8", Some(">")).unwrap().decode(&2f64.to_be_bytes()),
             Some(Number::Float(2.0))
         );
+    }
+
+    #[rstest]
+    #[case("?", &[1], Number::Bool(true))]
+    #[case("b1", &[0], Number::Bool(false))]
+    #[case("i1", &[0x80], Number::Int(-0x80))]
+    #[case("i2", &[1, 0x80], Number::Int(-0x7fff))]
+    #[case("i4", &[1, 0, 0, 0x80], Number::Int(-0x7fff_ffff))]
+    #[case("i8", &[1, 0, 0, 0, 0, 0, 0, 0x80], Number::Int(-0x7fff_ffff_ffff_ffff))]
+    #[case("u1", &[0x80], Number::Int(0x80))]
+    #[case("u2", &[1, 0x80], Number::Int(0x8001))]
+    #[case("u4", &[1, 0, 0, 0x80], Number::Int(0x8000_0001))]
+    #[case("u8", &[1, 0, 0, 0, 0, 0, 0, 0x80], Number::Int(0x8000_0000_0000_0001))]
+    #[case("f2", &[0, 0xbc], Number::Float(-1.0))]
+    #[case("f4", &[0, 0, 0xc0, 0xbf], Number::Float(-1.5))]
+    #[case("f8", &[0, 0, 0, 0, 0, 0, 0xf8, 0xbf], Number::Float(-1.5))]
+    #[case("c8", &[0, 0, 0xc0, 0xbf, 0, 0, 0, 0x40], Number::Complex(-1.5, 2.0))]
+    #[case("c16", &[0, 0, 0, 0, 0, 0, 0xf8, 0xbf, 0, 0, 0, 0, 0, 0, 0, 0x40], Number::Complex(-1.5, 2.0))]
+    fn every_type_is_read_at_its_own_width(#[case] code: &str, #[case] bytes: &[u8], #[case] number: Number) {
+        assert_eq!(NumberType::parse(code, None).unwrap().size(), bytes.len());
+        assert_eq!(decode(code, bytes), Some(number));
+        assert_eq!(decode(code, &[bytes, &[0]].concat()), None);
     }
 
     #[test]

@@ -142,4 +142,26 @@ mod tests {
     ) {
         assert_eq!((text('\\', parts).as_str(), text('\\', segments).as_str()), (path, path));
     }
+
+    /// What Python 3.13 alone gives, which joins and cuts otherwise than Python 3.11.
+    #[rstest]
+    #[case(&["//h"], "\\\\h")]
+    #[case(&["//h/"], "\\\\h\\")]
+    #[case(&["//./x"], "\\\\.\\x")]
+    #[case(&["//?./x"], "\\\\?.\\x")]
+    #[case(&["//./x/y"], "\\\\.\\x\\y")]
+    #[case(&["//?/c:", "x"], "\\\\?\\c:x")]
+    #[case(&["//?/unc/h/s"], "\\\\?\\unc\\h\\s\\")]
+    #[case(&["///a/b"], "\\\\\\a\\b")]
+    #[case(&["c:a", "C:b"], "C:a\\b")]
+    #[case(&["//h/s/y", "//H/S", "z"], "\\\\H\\S\\y\\z")]
+    #[case(&["c:/a", "c:"], "c:\\a")]
+    #[case(&["c:", "a", "b"], "c:a\\b")]
+    #[case(&["c:a/", "b"], "c:a\\b")]
+    #[case(&["//h", "x"], "\\\\h\\x\\")]
+    #[case(&["", "b:c"], "b:c")]
+    #[case(&["x/b:c"], "x\\b:c")]
+    fn segments_are_joined_as_python_3_13_joins_them(#[case] segments: &[&str], #[case] path: &str) {
+        assert_eq!(text('\\', segments), path);
+    }
 }

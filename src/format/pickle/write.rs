@@ -101,7 +101,8 @@ impl Writer {
             self.body.extend(value.to_le_bytes());
         } else {
             // As few bytes as hold the sign, as Python does.
-            let bits = if value < 0 { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
+            let bits =
+                if value.is_negative() { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
             let bytes = value.to_le_bytes();
             self.long(bytes.get(..bits.div_ceil(8) as usize).unwrap_or(&bytes));
         }
@@ -255,6 +256,8 @@ impl Writer {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use rstest::rstest;
+
     use super::super::{Allow, read};
     use super::*;
     use crate::contract::Map;
@@ -295,6 +298,36 @@ mod tests {
             returns(&Value::List(vec![Value::None; length]));
             returns(&Value::Map((0..length).map(|key| (key.to_string(), Value::Bool(true))).collect()));
         }
+    }
+
+    /// What Python writes in protocol 4, after its frame.
+    #[rstest]
+    #[case(Value::Int(255), b"K\xff.")]
+    #[case(Value::Int(256), b"M\0\x01.")]
+    #[case(Value::Int(65535), b"M\xff\xff.")]
+    #[case(Value::Int(65536), b"J\0\0\x01\0.")]
+    #[case(Value::Int(-1), b"J\xff\xff\xff\xff.")]
+    #[case(Value::Int(i32::MIN.into()), b"J\0\0\0\x80.")]
+    #[case(Value::Int(1 << 31), b"\x8a\x05\0\0\0\x80\0.")]
+    #[case(Value::Int(-1 - (1 << 31)), b"\x8a\x05\xff\xff\xff\x7f\xff.")]
+    #[case(Value::Int(i64::MAX), b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f.")]
+    #[case(Value::Int(i64::MIN), b"\x8a\x08\0\0\0\0\0\0\0\x80.")]
+    #[case(Value::Tuple(vec![]), b").")]
+    #[case(Value::Tuple(vec![Value::None]), b"N\x85\x94.")]
+    #[case(Value::Tuple(vec![Value::None; 2]), b"NN\x86\x94.")]
+    #[case(Value::Tuple(vec![Value::None; 3]), b"NNN\x87\x94.")]
+    #[case(Value::Tuple(vec![Value::None; 4]), b"(NNNNt\x94.")]
+    #[case(Value::List(vec![]), b"]\x94.")]
+    #[case(Value::List(vec![Value::Bool(true)]), b"]\x94\x88a.")]
+    #[case(Value::List(vec![Value::Bool(false); 2]), b"]\x94(\x89\x89e.")]
+    #[case(Value::set(vec![]), b"\x8f\x94.")]
+    #[case(Value::set(vec![Value::None]), b"\x8f\x94(N\x90.")]
+    #[case(Value::Bytes(b"a".to_vec()), b"C\x01a\x94.")]
+    #[case(Value::from("\u{e9}"), b"\x8c\x02\xc3\xa9\x94.")]
+    fn a_value_has_the_bytes_that_python_writes(#[case] value: Value, #[case] body: &[u8]) {
+        let frame = [&b"\x80\x04\x95"[..], &(body.len() as u64).to_le_bytes()].concat();
+        assert_eq!(write_value(&value, Protocol::Four), [&frame, body].concat());
+        returns(&value);
     }
 
     #[test]

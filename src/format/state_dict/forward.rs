@@ -162,7 +162,7 @@ impl<R: Read> Pass<R> {
         // Of the data up to `hashed`: what only looks like a record must not cost all of them again.
         let (mut checksum, mut hashed) = (crc32fast::Hasher::new(), 0);
         loop {
-            let room = MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(data.len() as u64)?;
+            let room = self.room(data.len())?;
             let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
             // At the end of the stream there is nothing to read, however often it is tried.
             (read > 0).then_some(())?;
@@ -222,11 +222,14 @@ impl<R: Read> Pass<R> {
         None
     }
 
+    /// How many more bytes may be kept when so many more are.
+    fn room(&self, bytes: usize) -> Option<u64> {
+        MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(bytes as u64)
+    }
+
     /// The next bytes, which are kept.
     fn keep(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        if self.kept.kept().saturating_add(bytes as u64) > MAX_KEPT_BYTES {
-            return None;
-        }
+        self.room(bytes)?;
         let mut read = Vec::new();
         self.reader.by_ref().take(bytes as u64).read_to_end(&mut read).ok()?;
         self.kept.keep(&read);
@@ -262,7 +265,11 @@ mod tests {
     use super::*;
     use crate::{
         contract::{Dtype, ModelState, StateDict, Tensor},
-        format::state_dict::{NetworkOutline, Storages, read, write},
+        format::{
+            FormatErrorKind as Kind,
+            state_dict::{NetworkOutline, Storages, read, write},
+            writer::{ArchiveWriter, Placement},
+        },
     };
 
     /// The `model.pth` that PyTorch wrote into a fixture.
@@ -272,13 +279,27 @@ mod tests {
         archive.read("autoencoder/model.pth", 1 << 30).unwrap()
     }
 
-    fn of_ours() -> Vec<u8> {
+    /// A `model.pth` of three tensors, one of which has so many bytes.
+    fn of_ours(large: usize) -> Vec<u8> {
         let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
-        let tensors = [("a", 0), ("b", 3 * BUFFER_BYTES + 1), ("c", 5)];
+        let tensors = [("a", 0), ("b", large), ("c", 5)];
         let tensors = tensors.map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
         let mut file = Cursor::new(Vec::new());
         write(&ModelState::Network(StateDict::from_iter(tensors)), &mut file).unwrap();
         file.into_inner()
+    }
+
+    /// An archive of these entries.
+    fn file_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        entries.iter().for_each(|(name, bytes)| archive.entry(name, bytes).unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn of_another_byte_order() -> Vec<u8> {
+        let storage = "(Vstorage\nctorch\nShortStorage\nV0\nVcpu\nI2\ntQ";
+        let pickle = format!("}}Va\nctorch._utils\n_rebuild_tensor_v2\n({storage}I0\n(I2\nt(I1\ntI00\nNtRs.");
+        file_of(&[("m/data.pkl", pickle.as_bytes()), ("m/byteorder", b"big"), ("m/data/0", &[0, 1, 2, 3])])
     }
 
     fn streamed(bytes: &[u8]) -> Option<ModelState> {
@@ -291,14 +312,15 @@ mod tests {
     #[case::pytorch(of_pytorch("gs1"))]
     #[case::all_types(of_pytorch("dtypes"))]
     #[case::sentinel(of_pytorch("sentinel"))]
-    #[case::ours(of_ours())]
+    #[case::ours(of_ours(3 * BUFFER_BYTES + 1))]
+    #[case::big_endian(of_another_byte_order())]
     fn a_stream_gives_what_a_file_gives(#[case] file: Vec<u8>) {
         assert!(streamed(&file) == Some(read(Cursor::new(&file)).unwrap()));
     }
 
     #[test]
     fn what_headers_and_directory_do_not_both_say_does_not_count() {
-        let file = of_ours();
+        let file = of_ours(BUFFER_BYTES + 1);
         for (at, byte) in file.iter().enumerate() {
             // Elements are compared with their checksum; all else is small enough to try every byte.
             let is_element =
@@ -324,6 +346,50 @@ mod tests {
         for length in 0..file.len() {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }
+    }
+
+    /// Takes so many pieces, and refuses the one after them; with none, a network is refused at once.
+    struct Refusing(usize);
+
+    impl Elements for Refusing {
+        fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
+            self.piece(0, 0, &[])
+        }
+
+        fn piece(&mut self, _: usize, _: u64, _: &[u8]) -> Result<(), FormatError> {
+            self.0 = self.0.checked_sub(1).ok_or(Kind::Unsupported("what is shown".to_owned()))?;
+            Ok(())
+        }
+    }
+
+    #[rstest]
+    #[case::before_the_first_piece(0, true)]
+    #[case::at_the_first_piece(1, true)]
+    #[case::at_the_last_piece(3, true)]
+    #[case::never(4, false)]
+    fn what_a_reader_of_elements_refuses_is_refused(#[case] pieces: usize, #[case] refused: bool) {
+        let file = of_ours(BUFFER_BYTES + 1);
+        let outline = forward(file.as_slice(), file.len() as u64, &mut Refusing(pieces));
+        assert_eq!(outline.is_err_and(|error| matches!(error.kind, Kind::Unsupported(_))), refused);
+    }
+
+    #[test]
+    fn what_is_deeper_than_the_pickle_is_no_pickle() {
+        let file = file_of(&[("m/data.pkl", b"}."), ("m/a/data.pkl", b"."), ("m/a/byteorder", b"middle")]);
+        assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
+    }
+
+    #[test]
+    fn an_entry_without_an_end_is_not_kept_without_bound() {
+        // The header of an entry whose size follows its data.
+        let mut header = b"PK\x03\x04\x14\0\x08\0".to_vec();
+        header.resize(4 + HEADER_BYTES, 0);
+        header[26] = 3;
+        let endless = std::io::repeat(b'x').take(1 << 30);
+        let mut stream = header.chain(&b"m/x"[..]).chain(endless);
+        assert!(forward(&mut stream, 1 << 30, &mut Storages::default()).unwrap().is_none());
+        let read = (1 << 30) - stream.get_ref().1.limit();
+        assert!((72 << 20..73 << 20).contains(&read), "{read}");
     }
 
     #[test]
@@ -371,7 +437,7 @@ mod tests {
 
     #[test]
     fn a_stream_of_another_length_does_not_count() {
-        let file = of_ours();
+        let file = of_ours(BUFFER_BYTES + 1);
         assert!(forward(file.as_slice(), file.len() as u64 + 1, &mut Storages::default()).unwrap().is_none());
         for length in [0, 3, 30, 100, file.len() - 1] {
             assert_eq!(streamed(&file[..length]), None, "{length}");

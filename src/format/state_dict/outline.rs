@@ -320,6 +320,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tensor_counts_what_it_views_and_a_storage_all_that_it_has() {
+        let view = View::new(1, vec![3, 2], vec![2, 1], 100).unwrap();
+        let tensor = TensorOutline { dtype: Dtype::Int16, storage: 0, view };
+        assert_eq!((tensor.elements(), tensor.bytes()), (6, 12));
+        let storage = StorageOutline { entry: String::new(), dtype: Dtype::Int16, elements: 100 };
+        assert_eq!(storage.bytes(), 200);
+    }
+
+    #[test]
     fn copies_are_bounded_more_tightly_than_whole_views() {
         let network = |whole: usize, copies: usize| {
             let elements = 20 << 20;

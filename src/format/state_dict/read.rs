@@ -142,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn the_two_parts_of_a_complex_number_are_turned_each_by_itself() {
+        let complex = tensor(1, 0, "", "").replace("Short", "ComplexFloat");
+        let state = read(file(&format!("}}Va\n{complex}s."), b"big", &[0, 1, 2, 3, 4, 5, 6, 7])).unwrap();
+        assert_eq!(network(state), [("a".into(), vec![], vec![3, 2, 1, 0, 7, 6, 5, 4])]);
+    }
+
+    #[test]
     fn tensors_that_share_a_storage_come_back_each_with_its_own_bytes() {
         let (whole, columns) = (tensor(4, 0, "I2\nI2\n", "I2\nI1\n"), tensor(4, 0, "I2\nI2\n", "I1\nI2\n"));
         let parameter = format!("ctorch._utils\n_rebuild_parameter\n({}I01\nNtR", tensor(4, 3, "", ""));
@@ -195,6 +202,31 @@ mod tests {
         let pickle = format!("}}Va\n{}s.", tensor(3, 0, "I2\n", "I1\n"));
         let error = little(&pickle, &[0; 4]).unwrap_err();
         assert!(matches!(error.kind, Kind::Storage(_)) && error.place.entry.as_deref() == Some("m/data/0"));
+    }
+
+    #[test]
+    fn a_storage_that_two_tensors_name_has_one_type_and_one_size() {
+        let first = tensor(2, 0, "", "");
+        let beside = |second: &str| little(&format!("}}(Va\n{first}Vb\n{second}u."), &[0; 4]);
+        assert!(beside(&tensor(2, 1, "", "")).is_ok());
+        for second in [tensor(1, 0, "", ""), first.replace("Short", "Half")] {
+            let kind = beside(&second).unwrap_err().kind;
+            assert_eq!(kind, Kind::Storage("storage \"0\" has two types or sizes".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_tensor_that_is_conjugated_or_negated_when_it_is_read_is_unsupported() {
+        let with = |bit: &str, set: u8| {
+            let metadata = format!("N}}V{bit}\nI0{set}\nstR");
+            little(&format!("}}Va\n{}s.", tensor(2, 0, "", "").replace("NtR", &metadata)), &[0; 4])
+        };
+        for bit in ["conj", "neg"] {
+            let what = format!("a tensor that is a lazy view ({bit})");
+            assert_eq!(with(bit, 1).unwrap_err().kind, Kind::Unsupported(what));
+            assert!(with(bit, 0).is_ok());
+        }
+        assert!(with("other", 1).is_ok());
     }
 
     #[test]

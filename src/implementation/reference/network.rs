@@ -201,13 +201,136 @@ impl Noise {
 impl Iterator for Noise {
     type Item = f32;
 
-    /// One step of SplitMix64; its upper 24 bits fill the mantissa of a binary32 exactly.
+    /// One step of SplitMix64, whose upper 24 bits fill the mantissa of a binary32 exactly. Its last shift is left
+    /// out: it changes none of them.
     fn next(&mut self) -> Option<f32> {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
         Some((mixed >> 40) as f32 / (1_u32 << 24) as f32 - 0.5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn params(n: i64, gridsize: i64, n_filters_scale: i64) -> Params {
+        let values = [("N", n), ("gridsize", gridsize), ("n_filters_scale", n_filters_scale)];
+        values.into_iter().map(|(key, value)| (key.to_owned(), Value::Int(value))).collect()
+    }
+
+    fn network(role: &str) -> Blueprint {
+        Blueprint::from_params(role, &params(64, 2, 3)).unwrap()
+    }
+
+    fn floats(tensor: &Tensor) -> Vec<f32> {
+        tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
+    #[test]
+    fn widths_double_inward_and_halve_outward() {
+        let network = network(ROLES[0]);
+        let widths = |name: &str| {
+            network.tensors.get(&format!("{name}.weight")).map(|(_, shape)| (shape[1], shape[0]))
+        };
+        for (name, between) in [
+            ("encoder.0.conv", (4, 12)),
+            ("encoder.1.conv", (12, 24)),
+            ("encoder.2.conv", (24, 48)),
+            ("decoder.0.conv", (48, 24)),
+            ("decoder.1.conv", (24, 12)),
+            ("decoder.2.conv", (12, 12)),
+            ("head", (12, 4)),
+        ] {
+            assert_eq!(widths(name), Some(between), "{name}");
+        }
+        assert_eq!((widths("encoder.3.conv"), widths("decoder.3.conv"), widths("phase")), (None, None, None));
+    }
+
+    #[test]
+    fn a_factor_is_taken_up_to_its_limit() {
+        for (gridsize, scale) in [(64, 1), (1, 64)] {
+            assert!(Blueprint::from_params(ROLES[0], &params(64, gridsize, scale)).is_ok());
+        }
+        for (gridsize, scale) in [(65, 1), (1, 65), (0, 1), (1, 0)] {
+            let refusal = Blueprint::from_params(ROLES[0], &params(64, gridsize, scale)).unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::InvalidValue, "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_network_has_noise_for_weights_and_does_not_shift_or_scale() {
+        let fresh = network(ROLES[0]).fresh(7);
+        let only = |name: &str, value: f32| floats(&fresh[name]).iter().all(|found| *found == value);
+        assert!(only("encoder.0.norm.weight", 1.0) && only("encoder.0.norm.running_var", 1.0));
+        assert!(only("encoder.0.norm.bias", 0.0) && only("encoder.0.norm.running_mean", 0.0));
+        assert_eq!(fresh["encoder.0.norm.num_batches_tracked"].data(), [0; 8]);
+        let weights = floats(&fresh["encoder.0.conv.weight"]);
+        assert!(weights.iter().all(|weight| (-0.5..0.5).contains(weight)));
+        assert!(weights.iter().any(|weight| *weight < -0.4) && weights.iter().any(|weight| *weight > 0.4));
+    }
+
+    /// As a program in Python computes them from the definition of SplitMix64.
+    #[rstest]
+    #[case(7, "autoencoder", "head.weight", [8_459_104, 5_956_286, 8_644_860])]
+    #[case(8, "autoencoder", "head.weight", [10_607_595, 1_332_826, 14_130_975])]
+    #[case(7, "diffraction_to_obj", "head.weight", [10_373_826, 14_498_410, 12_126_592])]
+    #[case(7, "autoencoder", "head.bias", [14_625_734, 3_570_820, 4_224_553])]
+    fn noise_is_the_same_everywhere(
+        #[case] seed: u64,
+        #[case] role: &str,
+        #[case] name: &str,
+        #[case] steps: [u32; 3],
+    ) {
+        let expected = steps.map(|step| step as f32 / 16_777_216.0 - 0.5);
+        assert!(Noise::new(seed, role, name).take(3).eq(expected));
+    }
+
+    #[test]
+    fn a_refusal_names_five_tensors_and_counts_the_rest() {
+        let network = network(ROLES[0]);
+        let message = |without: usize| {
+            let mut state = network.fresh(0);
+            state.drain(..without);
+            network.load(&state, Weights::Strict, 0).unwrap_err().message
+        };
+        assert!(message(5).ends_with("encoder.0.norm.running_mean is missing"), "{}", message(5));
+        assert!(message(7).ends_with("encoder.0.norm.running_mean is missing; and 2 more"), "{}", message(7));
+    }
+
+    #[test]
+    fn each_role_has_its_own_outputs_and_no_other_role_is_known() {
+        let outputs = |role: &str| {
+            let tensors = network(role).tensors;
+            ["head", "amplitude", "phase"].map(|name| tensors.contains_key(&format!("{name}.weight")))
+        };
+        assert_eq!(ROLES.map(outputs), [[true, false, false], [false, true, true]]);
+        let refusal = Blueprint::from_params("other", &params(64, 2, 3)).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unsupported, "{refusal:?}");
+    }
+
+    #[rstest]
+    #[case::shape(Dtype::Float32, vec![2, 2], "float32 [2, 2]")]
+    #[case::element_type(Dtype::Int32, vec![4], "int32 [4]")]
+    fn a_tensor_of_another_shape_or_type_does_not_fit(
+        #[case] dtype: Dtype,
+        #[case] shape: Vec<usize>,
+        #[case] found: &str,
+    ) {
+        let network = network(ROLES[0]);
+        let mut state = network.fresh(1);
+        state.insert("head.bias".to_owned(), Tensor::new(dtype, shape, vec![1; 16]).unwrap());
+        let refusal = network.load(&state, Weights::Strict, 2).unwrap_err();
+        let told = format!("head.bias is {found}, the network has float32 [4]");
+        assert!(refusal.message.ends_with(&told), "{}", refusal.message);
+        let mut expected = network.fresh(1);
+        expected.insert("head.bias".to_owned(), network.fresh(2)["head.bias"].clone());
+        assert_eq!(network.load(&state, Weights::WhatFits, 2), Ok(expected));
     }
 }

@@ -354,3 +354,87 @@ fn beside(directory: &Path) -> std::io::Result<NamedTempFile> {
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::new(RefusalKind::Internal, format!("cannot write {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        contract::{Map, ModelConfig},
+        format::read_bundle,
+    };
+
+    /// Saves two sentinels, which need no layout.
+    fn save(policy: Policy, base: &Path) -> Result<(), Refusal> {
+        let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
+        let states = ROLES.map(|role| (role.to_owned(), ModelState::Sentinel(sentinel.clone()))).into();
+        let models = TrainedModels { states, intensity_scale: None };
+        let config = Configuration::Model(ModelConfig::from_values(&Map::new()).unwrap());
+        save_torch_bundle(&policy, &mut ParamsStore::new(), &models, base, &config, None)
+    }
+
+    #[test]
+    fn what_never_overwrites_still_writes_where_nothing_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let policy = Policy { overwrite: Overwrite::Never, ..Policy::CONTRACT };
+        save(policy, &directory.path().join("w")).unwrap();
+        assert_eq!(read_bundle(&directory.path().join("w.zip")).unwrap().models.len(), 2);
+        fs::write(directory.path().join("old.zip"), "old").unwrap();
+        save(policy, &directory.path().join("old")).unwrap();
+        assert_eq!(fs::read(directory.path().join("old.zip")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_snapshot_without_none_lacks_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let [whole, without] = [Snapshot::Whole, Snapshot::WithoutNone].map(|snapshot| {
+            save(Policy { snapshot, ..Policy::CONTRACT }, &directory.path().join("w")).unwrap();
+            read_bundle(&directory.path().join("w.zip")).unwrap().models[0].params.clone()
+        });
+        let mut expected = whole.clone();
+        expected.retain(|_, value| *value != Value::None);
+        assert_eq!(without, expected);
+        assert!(without.len() < whole.len() && without.len() > 20, "{} of {}", without.len(), whole.len());
+    }
+
+    #[test]
+    fn a_save_without_a_role_names_that_one_alone() {
+        for (given, missing) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+            let names = [given.to_owned(), "other".to_owned()];
+            let lacks = |roles, names: &[String]| both_roles(roles, names.iter(), "the models");
+            for names in [&names[..], &names[..1]] {
+                let refusal = lacks(Roles::Both, names).unwrap_err();
+                assert!(refusal.message.contains(&format!("lack {missing};")), "{}", refusal.message);
+            }
+            assert_eq!(lacks(Roles::Any, &names), Ok(()));
+        }
+    }
+
+    /// Of an archived value, an archived None, the version and an older value: which are there after a load.
+    #[rstest]
+    #[case::before(RestoreParams::BeforeRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::after(RestoreParams::AfterRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::never(RestoreParams::Never, RestoredKeys::AllButVersion, [false, false, false, true])]
+    #[case::version(RestoreParams::BeforeRebuild, RestoredKeys::All, [true, true, true, true])]
+    #[case::without_none(RestoreParams::BeforeRebuild, RestoredKeys::WithoutNone, [true, false, false, true])]
+    #[case::alone(RestoreParams::BeforeRebuild, RestoredKeys::NothingElse, [true, true, false, false])]
+    fn a_load_restores_what_its_policy_says(
+        #[case] restore_params: RestoreParams,
+        #[case] restored_keys: RestoredKeys,
+        #[case] there: [bool; 4],
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("w");
+        save(Policy::CONTRACT, &base).unwrap();
+        let policy = Policy { restore_params, restored_keys, ..Policy::CONTRACT };
+        let mut store = ParamsStore::new();
+        store.retain(|_| false);
+        store.update([("own".to_owned(), Value::Int(1))]);
+        load_torch_bundle(&policy, &mut store, &base).unwrap();
+        let keys = ["N", "resnet_width", VERSION_KEY, "own"];
+        assert_eq!(keys.map(|key| store.get(key).is_some()), there);
+    }
+}

@@ -135,3 +135,69 @@ pub(super) fn get_param(
     let found = store.get(key).or(default).cloned();
     found.ok_or_else(|| Refusal::new(RefusalKind::MissingField, format!("the params have no {key:?}")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn held(kind: &str, field: &str, value: Value) -> Result<(), Refusal> {
+        let mut values = Map::from_iter([(field.to_owned(), value)]);
+        match kind {
+            "model" => model(&ModelConfig::from_values(&values).unwrap()),
+            "training" => {
+                values.insert("model".to_owned(), Value::Map(Map::new()));
+                training(&TrainingConfig::from_values(&values).unwrap())
+            }
+            _ => execution(&values),
+        }
+    }
+
+    #[rstest]
+    #[case("model", "gridsize", Value::Int(1), Value::Int(0))]
+    #[case("model", "n_filters_scale", Value::Int(1), Value::Int(0))]
+    #[case("model", "probe_scale", Value::Float(0.5), Value::Float(0.0))]
+    #[case("model", "gaussian_smoothing_sigma", Value::Float(0.0), Value::Float(-0.5))]
+    #[case("training", "batch_size", Value::Int(1), Value::Int(0))]
+    #[case("training", "batch_size", Value::Int(64), Value::Int(65))]
+    #[case("training", "nepochs", Value::Int(1), Value::Int(0))]
+    #[case("training", "mae_weight", Value::Float(1.0), Value::Float(1.5))]
+    #[case("training", "nll_weight", Value::Float(0.0), Value::Float(-0.5))]
+    #[case("training", "nphotons", Value::Float(0.5), Value::Float(0.0))]
+    #[case("execution", "devices", Value::Int(1), Value::Int(0))]
+    #[case("execution", "num_workers", Value::Int(0), Value::Int(-1))]
+    #[case("execution", "learning_rate", Value::Float(0.5), Value::Float(0.0))]
+    #[case("execution", "checkpoint_save_top_k", Value::Int(0), Value::Int(-1))]
+    #[case("execution", "accum_steps", Value::Int(1), Value::Int(0))]
+    #[case("execution", "spectral_bottleneck_gate_init", Value::Float(0.0), Value::Float(f64::NAN))]
+    #[case("execution", "ffno_encoder_gate_init", Value::Float(0.5), Value::Float(0.0))]
+    #[case("execution", "ffno_encoder_mlp_ratio", Value::Float(0.5), Value::Float(f64::INFINITY))]
+    fn a_rule_is_kept_up_to_its_limit_and_broken_beyond_it(
+        #[case] kind: &str,
+        #[case] field: &str,
+        #[case] keeps: Value,
+        #[case] breaks: Value,
+    ) {
+        assert_eq!(held(kind, field, keeps), Ok(()));
+        let refusal = held(kind, field, breaks).unwrap_err();
+        assert!(refusal.message.starts_with(&format!("{field} must be ")), "{}", refusal.message);
+    }
+
+    #[rstest]
+    #[case::neither(0.0, 0.0, true)]
+    #[case::both(0.5, 0.5, true)]
+    #[case::the_second_alone(0.0, 0.5, true)]
+    #[case::the_first_alone(0.5, 0.0, false)]
+    #[case::the_second_below_zero(0.5, -0.5, false)]
+    fn one_realspace_weight_needs_the_other(#[case] mae: f64, #[case] weight: f64, #[case] is_taken: bool) {
+        let weights = [("realspace_mae_weight", mae), ("realspace_weight", weight)];
+        let values = weights.into_iter().map(|(key, value)| (key.to_owned(), Value::Float(value))).collect();
+        let mut store = ParamsStore::new();
+        assert_eq!(set_params(&mut store, &values).is_ok(), is_taken);
+        let written = weights.map(|(key, value)| store.get(key) == Some(&Value::Float(value)));
+        assert!(!is_taken || written == [true; 2]);
+    }
+}

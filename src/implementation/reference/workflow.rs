@@ -199,3 +199,121 @@ impl Loss {
         self.sum / f64::from(self.count.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use indexmap::IndexMap;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        contract::{Map, ModelConfig, Value},
+        format::read_bundle,
+    };
+
+    /// Two weights and a count.
+    fn network(weights: [f32; 2], count: i64) -> StateDict {
+        let weights: Vec<u8> = weights.into_iter().flat_map(f32::to_le_bytes).collect();
+        StateDict::from_iter([
+            ("w".to_owned(), Tensor::new(Dtype::Float32, vec![2], weights).unwrap()),
+            ("n".to_owned(), Tensor::new(Dtype::Int64, vec![], count.to_le_bytes().to_vec()).unwrap()),
+        ])
+    }
+
+    fn dataset(diffraction: &[f32]) -> Dataset {
+        let positions = vec![0.0; diffraction.len() / 4];
+        Dataset {
+            xcoords: positions.clone(),
+            ycoords: positions,
+            pattern_side: 2,
+            diffraction: diffraction.to_vec(),
+            probe_shape: [1, 1],
+            probe: vec![[1.0, 0.0]],
+        }
+    }
+
+    #[rstest]
+    #[case::from_the_first_pixel(0, [0.46875, -0.125], 0.53125)]
+    #[case::from_the_second_pixel(1, [0.53125, -0.1875], 0.15625)]
+    #[case::from_the_first_pixel_again(2, [0.46875, -0.125], 0.53125)]
+    fn an_epoch_moves_a_weight_an_eighth_of_the_way_to_its_pixel(
+        #[case] epoch: usize,
+        #[case] moved: [f32; 2],
+        #[case] loss: f64,
+    ) {
+        let (mut tensors, mut found) = (network([0.5, -0.25], 7), Loss::default());
+        step(&mut tensors, epoch, &[1.0, 3.0], 4.0, &mut found);
+        assert_eq!(tensors, network(moved, 8));
+        assert_eq!(found.mean(), loss);
+    }
+
+    #[test]
+    fn no_weight_is_no_loss() {
+        assert_eq!(Loss::default().mean(), 0.0);
+    }
+
+    #[test]
+    fn the_scale_brings_the_mean_intensity_to_the_number_of_photons() {
+        // The squares of two patterns come to 25, so that 12.5 a pattern become 50.
+        let data = dataset(&[1.0, 2.0, 0.0, 0.0, 2.0, 4.0, 0.0, 0.0]);
+        assert_eq!(intensity_scale(&data, 50.0), 2.0);
+    }
+
+    #[test]
+    fn training_is_as_long_as_it_is_configured_and_normalises_by_the_brightest_pixel() {
+        let states = [(ROLES[0].to_owned(), ModelState::Network(network([0.5, -0.25], 0)))].into();
+        let initial = TrainedModels { states, intensity_scale: None };
+        let config = TrainingConfig { nepochs: 2, ..training_config() };
+        let trained = train(None, &initial, &dataset(&[1.0, 3.0, 4.0, 0.0]), &config).unwrap();
+        assert_eq!(trained.train_loss.len(), 2);
+        assert_eq!(trained.train_loss[0], 0.53125);
+        assert_eq!(trained.models.intensity_scale, Some(trained.intensity_scale));
+        let ModelState::Network(tensors) = &trained.models.states[0] else { unreachable!() };
+        assert_eq!(whole(&tensors["n"]).collect::<Vec<_>>(), [2]);
+    }
+
+    fn training_config() -> TrainingConfig {
+        let model = ("model".to_owned(), Value::Map(Map::new()));
+        TrainingConfig::from_values(&[model].into_iter().collect()).unwrap()
+    }
+
+    /// What a workflow on the fixture's data answers, what it saves, and the params that it leaves.
+    fn run(policy: Policy) -> (IndexMap<String, ModelState>, IndexMap<String, ModelState>, ParamsStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut world = World::new(directory.path().to_owned(), BTreeMap::new());
+        let model = ModelConfig { gridsize: 3, n_filters_scale: 1, ..training_config().model };
+        let config = TrainingConfig { model, nepochs: 1, ..training_config() };
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets/train_data.npz");
+        let config = Configuration::Training(config);
+        let trained = run_cdi_example_torch(&policy, &mut world, &data, &config).unwrap();
+        let saved = read_bundle(&directory.path().join("training_outputs/wts.h5.zip")).unwrap();
+        let saved = saved.models.into_iter().map(|(name, model)| (name, model.state)).collect();
+        (trained.models.states, saved, world.params)
+    }
+
+    #[test]
+    fn what_is_saved_is_the_state_before_or_after_the_training() {
+        let (trained, saved, _) = run(Policy::CONTRACT);
+        assert!(trained == saved);
+        let (initial, ..) = run(Policy { training: Training::Skipped, ..Policy::CONTRACT });
+        let (trained, saved, _) = run(Policy { saved_state: SavedState::Initial, ..Policy::CONTRACT });
+        assert!(trained != saved && saved == initial);
+    }
+
+    #[rstest]
+    #[case::first(Bridging::First, 9)]
+    #[case::after_the_models(Bridging::AfterModels, 4)]
+    fn a_configuration_is_bridged_before_or_after_the_models_are_built(
+        #[case] bridging: Bridging,
+        #[case] channels: usize,
+    ) {
+        let (trained, _, params) = run(Policy { bridging, ..Policy::CONTRACT });
+        assert_eq!(params.get("gridsize"), Some(&Value::Int(3)));
+        let ModelState::Network(tensors) = &trained[ROLES[0]] else { unreachable!() };
+        assert_eq!(tensors["head.weight"].shape()[0], channels);
+    }
+}
