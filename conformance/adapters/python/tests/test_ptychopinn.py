@@ -184,6 +184,9 @@ class Reset(unittest.TestCase):
             caching.add(os.environ.get("PTYCHO_DISABLE_MEMOIZE"))
             return modules[name]
 
+        # Other tests of this process may have set it.
+        self.addCleanup(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
+        torch.use_deterministic_algorithms(False)
         with mock.patch.dict(os.environ):
             with mock.patch("importlib.import_module", imported):
                 system = System()
