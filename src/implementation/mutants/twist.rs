@@ -60,6 +60,8 @@ pub(super) enum Twist {
     SavedAnyway(fn(&Refusal) -> bool),
     /// Why an archive is refused that should not be.
     NotOpened(fn(&Path) -> Option<Refusal>),
+    /// Why the dispatcher refuses an archive that it should load.
+    NotDispatchedTo(fn(&Path) -> Option<Refusal>),
     /// What a load answers.
     Loaded(fn(&mut Loaded)),
     /// What is kept of the models that a load answered.
@@ -357,6 +359,10 @@ impl Session for TwistedSession {
         let mut asked = request.clone();
         if let Twist::LoadedOne(change) = self.twist {
             change(&mut asked);
+        }
+        if let Twist::NotDispatchedTo(why) = self.twist {
+            let archive = self.inner.world.path(&request.bundle_dir).join(ARCHIVE_NAME);
+            why(&archive).map_or(Ok(()), Err)?;
         }
         let result = self.inner.load_inference_bundle_with_backend(&asked);
         match (result, self.twist) {

@@ -8,6 +8,7 @@ use crate::contract::{
     answer::{DatasetDescription, TensorDescription},
     bridge,
 };
+use crate::format::Archive;
 
 twisted! {
     returns_no_losses breaks "ORC-007": Ran(|workflow| workflow.train_loss.clear());
@@ -35,6 +36,11 @@ twisted! {
         request.model.get_or_insert_with(|| "autoencoder".to_owned());
     });
     answers_another_model_than_was_asked_for breaks "DSP-004": LoadedOne(|request| request.model = None);
+    asks_for_scaling_metadata breaks "DSP-006" as "both revisions: only workflows add it": NotDispatchedTo(|archive| {
+        let entries = Archive::open(archive).ok()?;
+        let missing = entries.entry("torch_scaling_metadata.pt").is_none();
+        missing.then(|| Refusal::new(RefusalKind::MissingField, "the bundle has no scaling metadata"))
+    });
     hides_which_models_there_are breaks "DSP-004": RefusedOne(|refusal| match refusal.kind {
         RefusalKind::MissingField => Refusal::new(refusal.kind, "no such model"),
         _ => refusal,
