@@ -66,6 +66,7 @@ pub mod evidence;
 pub mod format;
 pub mod implementation;
 pub mod inspection;
+pub mod interop;
 pub mod proof;
 pub mod runner;
 pub mod suite;

@@ -65,26 +65,12 @@ impl AdapterOptions {
                 console.error(&format!("--impl-cmd {command:?} cannot be split into words: {error}"));
                 Exit::Usage
             })?;
-            return self.connect(None, Launch::command(words), Vec::new(), console).map(Some);
+            let trace = self.trace(console)?;
+            return connect(None, Launch::command(words), Vec::new(), trace, console).map(Some);
         }
         let Some(name) = &self.implementation else { return Ok(None) };
-        if let Some(implementation) = known.get(name) {
-            return Ok(Some(Named { implementation, case_deadline: None, known: None }));
-        }
-        let (stem, file) = match name.strip_suffix(".toml") {
-            Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
-            None => {
-                let in_suite = ImplementationFile::in_suite(suite, name, console)?;
-                (name.clone(), in_suite.ok_or_else(|| unknown(name, suite, known, console))?)
-            }
-        };
-        if known.get(&stem).is_some() {
-            console.error(&format!(
-                "{name}: {stem} is the name of one that comes with the suite; rename the file"
-            ));
-            return Err(Exit::Usage);
-        }
-        self.connect(Some(stem), file.launch, file.known, console).map(Some)
+        let trace = self.trace(console)?;
+        named(name, suite, known, trace, console).map(Some)
     }
 
     /// What was asked for, so that a report says how to ask for it again.
@@ -123,28 +109,57 @@ impl AdapterOptions {
         self.implementation.as_deref()
     }
 
-    fn connect(
-        &self,
-        name: Option<String>,
-        launch: Launch,
-        known: Vec<Known>,
-        console: &Console,
-    ) -> Result<Named, Exit> {
-        let trace = self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
+    fn trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {
+        self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
             let path = self.trace.as_deref().unwrap_or(Path::new(""));
             console.error(&format!("{} cannot be written: {error}", path.display()));
             Exit::Usage
-        })?;
-        let environment: BTreeMap<String, String> =
-            ENVIRONMENT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let shown = launch.command.join(" ");
-        let remote = Remote::connect(name.as_deref(), launch, environment, trace).map_err(|error| {
-            console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
-            Exit::AdapterUnusable
-        })?;
-        let case_deadline = remote.case_deadline();
-        Ok(Named { implementation: Arc::new(remote), case_deadline, known: Some(known) })
+        })
     }
+}
+
+/// What has this name: one of the suite's own, a file of the suite's, or the path of a file.
+pub(super) fn named(
+    name: &str,
+    suite: &Suite,
+    known: &Implementations,
+    trace: Option<Trace>,
+    console: &Console,
+) -> Result<Named, Exit> {
+    if let Some(implementation) = known.get(name) {
+        return Ok(Named { implementation, case_deadline: None, known: None });
+    }
+    let (stem, file) = match name.strip_suffix(".toml") {
+        Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
+        None => {
+            let in_suite = ImplementationFile::in_suite(suite, name, console)?;
+            (name.to_owned(), in_suite.ok_or_else(|| unknown(name, suite, known, console))?)
+        }
+    };
+    if known.get(&stem).is_some() {
+        console
+            .error(&format!("{name}: {stem} is the name of one that comes with the suite; rename the file"));
+        return Err(Exit::Usage);
+    }
+    connect(Some(stem), file.launch, file.known, trace, console)
+}
+
+fn connect(
+    name: Option<String>,
+    launch: Launch,
+    known: Vec<Known>,
+    trace: Option<Trace>,
+    console: &Console,
+) -> Result<Named, Exit> {
+    let environment: BTreeMap<String, String> =
+        ENVIRONMENT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let shown = launch.command.join(" ");
+    let remote = Remote::connect(name.as_deref(), launch, environment, trace).map_err(|error| {
+        console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
+        Exit::AdapterUnusable
+    })?;
+    let case_deadline = remote.case_deadline();
+    Ok(Named { implementation: Arc::new(remote), case_deadline, known: Some(known) })
 }
 
 fn file_name(stem: &str) -> String {

@@ -12,6 +12,7 @@ mod explain;
 mod implementation_file;
 mod inspect;
 mod inspect_text;
+mod interop;
 mod known_file;
 mod ledger;
 mod list;
@@ -52,6 +53,7 @@ enum Command {
     Check(check::Check),
     Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
+    Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
     Serve(serve::Serve),
@@ -117,6 +119,7 @@ pub fn main() -> Exit {
         Command::Check(check) => check.execute(&console),
         Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),
+        Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),
         Command::Serve(serve) => serve.execute(&console),

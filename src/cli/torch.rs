@@ -29,6 +29,14 @@ pub(super) fn tell(checks: &[Arc<Check>], console: &Console) {
     }
 }
 
+/// Says why networks are not executed.
+pub(super) fn tell_why_not(console: &Console) {
+    match program().map(|program| program.check()) {
+        Some(Err(error)) => console.error(&error.to_string()),
+        _ => console.error("networks are not executed: build bundleproof with the feature `torch`"),
+    }
+}
+
 fn program() -> Option<TorchProgram> {
     let path: Option<PathBuf> = std::env::current_exe().ok().map(|own| own.with_file_name(PROGRAM));
     path.filter(|_| cfg!(feature = "torch")).map(TorchProgram::new)

@@ -107,7 +107,7 @@ pub(super) fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
 }
 
 /// `SHA256SUMS` for these files: path to digest.
-pub(super) fn write_sums(sums: &BTreeMap<String, String>) -> String {
+pub fn write_sums(sums: &BTreeMap<String, String>) -> String {
     sums.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect()
 }
 

@@ -38,7 +38,7 @@ pub use attempt::{Attempt, Meaning};
 pub use chain::{Chain, Predecessor};
 pub use damage::{Damage, Damaged};
 pub use directory::{ReportDirectory, ReportError};
-pub use disk::DiskError;
+pub use disk::{DiskError, write_sums};
 pub use environment::{Binary, Environment, Platform};
 pub use escape::{MAX_VALUE_CHARS, line, markdown, markdown_code, shell_argument};
 pub use inventory::{Inventory, Planned};

@@ -11,7 +11,6 @@ mod reference;
 mod remote;
 mod serve;
 mod stub;
-mod torch;
 mod world;
 
 use std::sync::Arc;
@@ -29,10 +28,11 @@ use crate::contract::{
 pub use engine::Engine;
 pub use mutants::{Mutant, mutants};
 pub use reference::{Blueprint, Reference, intensity_scale};
-pub use remote::{Deadline, Deadlines, Launch, Remote, Reuse, Trace, Unusable};
+pub use remote::{
+    Deadline, Deadlines, Launch, NoTorch, Remote, Reuse, TorchProgram, Trace, Unusable, with_torch,
+};
 pub use serve::serve;
 pub use stub::Stub;
-pub use torch::{NoTorch, TorchProgram, with_torch};
 pub use world::World;
 
 /// A saver, loader and workflow that a suite can be run on.

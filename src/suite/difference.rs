@@ -9,7 +9,7 @@ const MAX_SHOWN: usize = 4;
 const MAX_WHOLE_BYTES: usize = 240;
 
 /// Expected and actual at the first places where two values differ; None when they are the same.
-pub(super) fn differences(expected: &Value, actual: &Value) -> Option<(String, String)> {
+pub(crate) fn differences(expected: &Value, actual: &Value) -> Option<(String, String)> {
     let mut places = Vec::new();
     compare("", Some(expected), Some(actual), true, &mut places);
     shown(places)

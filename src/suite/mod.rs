@@ -26,6 +26,7 @@ use std::{io, sync::Arc};
 pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
 pub use alteration::{AlterBundle, Alteration};
 pub use case::{Case, Check, NamedExpectation, Red, Step};
+pub(crate) use difference::differences;
 pub use error::{SuiteError, nearest, position};
 pub use expectation::{Condition, Contradiction, Expectation, Facts, FilesUnder, RefusedAs};
 pub use place::{WORK, under_work};

@@ -11,6 +11,7 @@ mod pool;
 mod probe;
 mod process;
 mod session;
+mod torch;
 mod trace;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub use self::{
     deadline::Deadline,
     launch::{Deadlines, Launch, Reuse},
+    torch::{NoTorch, TorchProgram, with_torch},
     trace::Trace,
 };
 

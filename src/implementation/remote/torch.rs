@@ -6,10 +6,13 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{Implementation, Launch, Lost, Remote, Session, World};
-use crate::contract::{
-    Params, Refusal,
-    operation::{FORWARD, TORCH},
+use super::{Launch, Remote};
+use crate::{
+    contract::{
+        Params, Refusal,
+        operation::{FORWARD, TORCH},
+    },
+    implementation::{Implementation, Lost, Session, World},
 };
 
 /// The program `bundleproof-torch`, which is built with the feature `torch`.

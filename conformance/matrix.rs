@@ -1,0 +1,180 @@
+//! `bundleproof interop`: who reads whose bundles, and what is said of a bundle that is not what it should be.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use assert_cmd::{Command, assert::Assert};
+use bundleproof::{
+    contract::{Digest, ModelState, Tensor},
+    format::{read_bundle, write_bundle},
+};
+use rstest::rstest;
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const STAMP: &str = "2025-10-17T112849Z";
+
+fn bundleproof(place: &TempDir, arguments: &[&str]) -> Assert {
+    let mut program = Command::cargo_bin("bundleproof").expect("the program");
+    program.current_dir(place.path()).args(arguments).assert()
+}
+
+fn interop(place: &TempDir, participants: &[&str]) -> Assert {
+    bundleproof(place, &[&["interop", "--stamp", STAMP], participants].concat())
+}
+
+fn out(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
+}
+
+fn place() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+/// The file of an adapter that serves this implementation of the suite.
+fn served(place: &TempDir, name: &str, implementation: &str) -> String {
+    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let file = place.path().join(format!("{name}.toml"));
+    let launch = format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", {implementation:?}]\n");
+    fs::write(&file, launch).expect("a file");
+    file.display().to_string()
+}
+
+/// The bundle gs1 as PyTorch wrote it, with one bit of one weight changed and every checksum right.
+fn one_bit_off(folder: &Path) -> PathBuf {
+    let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1");
+    let mut bundle = read_bundle(&gs1.join("wts.h5.zip")).expect("a bundle");
+    let model = bundle.models.get_mut("diffraction_to_obj").expect("the model");
+    let ModelState::Network(tensors) = &mut model.state else { panic!("a network") };
+    let tensor = tensors.get_mut("decoder.1.conv.weight").expect("the tensor");
+    let mut data = tensor.data().to_vec();
+    data[40] ^= 1;
+    *tensor = Tensor::new(tensor.dtype(), tensor.shape().to_vec(), data).expect("the same shape");
+    let archive = folder.join("wts.h5.zip");
+    fs::create_dir_all(folder).expect("a folder");
+    write_bundle(&bundle, File::create(&archive).expect("a file")).expect("a bundle");
+    archive
+}
+
+#[test]
+fn everyone_reads_what_obeys_and_the_matrix_checks_out() {
+    let place = place();
+    let adapter = served(&place, "adapter", "reference");
+    let gs2 = Path::new(ROOT).join("fixtures/bundles/gs2").display().to_string();
+    let text = out(&interop(&place, &["reference", &adapter, &gs2]).success());
+    for row in ["reference ", "adapter "] {
+        let row = text.lines().find(|line| line.starts_with(row)).expect(row);
+        assert_eq!(row.matches("same 5/5").count(), 2, "{text}");
+    }
+    assert!(text.contains("wts.h5.zip  same 1/1   same 1/1"), "{text}");
+
+    let directory = place.path().join("interop").join(STAMP);
+    let sums = fs::read_to_string(directory.join("SHA256SUMS")).expect("checksums");
+    let mut files = 0;
+    for (digest, name) in sums.lines().filter_map(|line| line.split_once("  ")) {
+        assert_eq!(Digest::of(&fs::read(directory.join(name)).expect(name)).to_string(), digest, "{name}");
+        files += 1;
+    }
+    assert_eq!(files, 8, "a log for each of six cells, and the matrix twice");
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(directory.join("matrix.json")).expect("JSON")).expect("JSON");
+    assert_eq!(json["cells"][0]["readings"][0]["result"], "same");
+    assert_eq!(json["cells"][0]["readings"][0]["reason"], "60 tensors and 63 params");
+
+    // Nothing is written over.
+    interop(&place, &["reference"]).code(2);
+}
+
+#[rstest]
+#[case::reader("loads_a_fresh_network", "differs 1/5", "encoder.0.conv.weight")]
+#[case::params("returns_the_params_of_the_process", "differs 0/5", "_version")]
+#[case::refuses("stub", "refused 0/5", "not_implemented")]
+fn a_reader_that_gives_back_something_else_is_named(
+    #[case] mutant: &str,
+    #[case] cell: &str,
+    #[case] says: &str,
+) {
+    let place = place();
+    let text = out(&interop(&place, &["reference", mutant]).code(1));
+    assert!(text.contains(cell) && text.contains(says), "{text}");
+    assert!(text.contains("reference  "), "{text}");
+}
+
+#[test]
+fn a_writer_that_says_something_else_than_it_writes_is_named() {
+    let place = place();
+    let text = out(&interop(&place, &["saves_in_half_precision"]).code(1));
+    assert!(text.contains("saves_in_half_precision  not written 1/5"), "sentinels have no precision: {text}");
+    assert!(text.contains("not written: gridsize1 of saves_in_half_precision"), "{text}");
+    assert!(text.contains("encoder.0.conv.weight.dtype = 'float32'"), "{text}");
+}
+
+#[test]
+fn one_bit_of_one_weight_is_named_by_tensor_in_the_matrix() {
+    let place = place();
+    let folder = place.path().join("changed");
+    one_bit_off(&folder);
+    fs::copy(Path::new(ROOT).join("fixtures/bundles/gs1/sidecar.json"), folder.join("sidecar.json"))
+        .expect("the sidecar");
+    let text = out(&interop(&place, &["reference", "changed"]).code(1));
+    assert!(text.contains("not written: as it is of changed/wts.h5.zip, read by reference"), "{text}");
+    assert!(text.contains("diffraction_to_obj.tensors.decoder.1.conv.weight.sha256"), "{text}");
+    assert!(!text.contains("decoder.0.conv.weight"), "only that one: {text}");
+}
+
+#[test]
+fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
+    let place = place();
+    let suite = place.path().join("suite");
+    let options = fs_copy(&Path::new(ROOT).join("conformance/requirements"), &suite.join("requirements"))
+        + fs_copy(&Path::new(ROOT).join("conformance/cases/roundtrip"), &suite.join("cases/roundtrip"))
+        + fs_copy(&Path::new(ROOT).join("fixtures"), &suite.join("fixtures"));
+    assert!(options > 50, "too little was copied");
+    fs::copy(Path::new(ROOT).join("conformance/configs.toml"), suite.join("configs.toml")).expect("a file");
+    one_bit_off(&suite.join("fixtures/bundles/gs1"));
+    let arguments =
+        ["run", "--suite", "suite", "--phase", "green", "--case", "roundtrip/pytorch_bundle_loads_exactly"];
+    let text = out(&bundleproof(&place, &arguments).code(1));
+    assert!(text.contains("diffraction_to_obj.tensors.decoder.1.conv.weight.sha256"), "{text}");
+}
+
+#[rstest]
+#[case::unknown(&["referense"], "did you mean `reference`?")]
+#[case::twice(&["reference", "reference"], "named twice")]
+#[cfg_attr(not(feature = "torch"), case::no_torch(&["reference+torch"], "build bundleproof with the feature `torch`"))]
+#[case::nobody(&[], "required")]
+fn who_cannot_take_part_is_told(#[case] participants: &[&str], #[case] says: &str) {
+    let place = place();
+    let assert = interop(&place, participants).code(2);
+    let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(text.contains(says), "{text}");
+    assert_eq!(fs::read_dir(place.path()).expect("a directory").count(), 0);
+}
+
+#[test]
+fn bundles_alone_prove_nothing() {
+    let place = place();
+    let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1").display().to_string();
+    interop(&place, &[&gs1]).code(1);
+}
+
+/// Copies a tree; how many files there were.
+fn fs_copy(from: &Path, to: &Path) -> usize {
+    fs::create_dir_all(to).expect("a folder");
+    let mut files = 0;
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            files += fs_copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a file");
+            files += 1;
+        }
+    }
+    files
+}

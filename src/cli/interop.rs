@@ -1,0 +1,212 @@
+//! `bundleproof interop`.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use clap::Parser;
+
+use super::{Console, Exit, SuiteOption, adapter};
+use crate::{
+    contract::{ARCHIVE_NAME, Digest},
+    evidence::{SUMS, line, write_sums},
+    interop::{self, Cell, Matrix, Participant, log, markdown},
+    runner::{Implementations, Stamp},
+    suite::Suite,
+};
+
+/// Show who can read whose bundles
+///
+/// Every writer saves bundles of each kind: gridsize 1 and 2, N 128, trained, and sentinels. Every reader loads all
+/// of them, and what it gives back is held against the file: params and tensors exactly, and what the networks
+/// give for the same inputs where both sides execute them. A bundle on disk is a writer; a sidecar.json beside it
+/// says what must be in it.
+#[derive(Debug, Parser)]
+pub(super) struct Interop {
+    /// Who: an implementation (`bundleproof list implementations`), one with torch as NAME+torch, the .toml file of
+    /// one, or a bundle: the archive, or the directory that holds wts.h5.zip
+    #[arg(value_name = "NAME", required = true)]
+    participants: Vec<String>,
+
+    /// Where the matrix goes, in a directory named by the stamp
+    #[arg(long, value_name = "DIR", default_value = "interop", help_heading = "Report")]
+    out: PathBuf,
+
+    /// The UTC stamp in place of the present time
+    #[arg(long, value_name = "STAMP", help_heading = "Report")]
+    stamp: Option<Stamp>,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Report")]
+    json: bool,
+
+    #[command(flatten)]
+    suite: SuiteOption,
+}
+
+/// How many readings that are not the same are shown, before the rest is left to the matrix.
+const MAX_SHOWN: usize = 10;
+
+/// The longest reason that is shown whole, in characters.
+const MAX_REASON: usize = 300;
+
+/// What makes an implementation of the suite execute its networks.
+const EXECUTES: &str = "+torch";
+
+impl Interop {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let (suite, known) = self.suite.load(console)?;
+        let mut participants: Vec<Participant> = Vec::new();
+        for name in &self.participants {
+            let participant = participant(name, &suite, &known, console)?;
+            if participants.iter().any(|there| there.name() == participant.name()) {
+                console.error(&format!("{name} is named twice"));
+                return Err(Exit::Usage);
+            }
+            participants.push(participant);
+        }
+        let told = |what: &dyn std::fmt::Display| {
+            console.error(&format!("{}: {what}", self.out.display()));
+            Exit::Usage
+        };
+        let stamp = self.stamp.unwrap_or_else(Stamp::now);
+        let place = self.out.join(stamp.to_string());
+        if place.exists() {
+            return Err(told(&format!("{stamp} is there already, and nothing is written over")));
+        }
+        let readers = participants.iter().filter(|one| one.reads()).count();
+        let bar = console.progress(participants.len() * readers);
+        let work = tempfile::tempdir().map_err(|error| told(&error))?;
+        let tell = |cell: &Cell| {
+            bar.set_message(format!("{} by {}", cell.writer, cell.reader));
+            bar.inc(1);
+        };
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&interrupted);
+        if let Err(error) = ctrlc::set_handler(move || heard.store(true, Ordering::Relaxed)) {
+            console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
+        }
+        let matrix = Matrix::of(&participants, &suite, work.path(), &interrupted, &tell);
+        for participant in &participants {
+            if let Participant::Implementation { implementation, .. } = participant {
+                implementation.end();
+            }
+        }
+        bar.finish_and_clear();
+        if interrupted.load(Ordering::Relaxed) {
+            console.error("interrupted: there is no matrix");
+            return Err(Exit::Interrupted);
+        }
+        let matrix = matrix.map_err(|error| told(&error))?;
+        write(&matrix, &self.out, &place).map_err(|error| told(&error))?;
+        let exit = if matrix.holds() { Exit::Success } else { Exit::DoesNotConform };
+        console.print(&if self.json { json(&matrix) } else { text(&matrix, &place, console) });
+        Ok(exit)
+    }
+}
+
+fn participant(
+    name: &str,
+    suite: &Suite,
+    known: &Implementations,
+    console: &Console,
+) -> Result<Participant, Exit> {
+    let path = Path::new(name);
+    let archive = if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() };
+    if archive.is_file() && !name.ends_with(".toml") {
+        return Ok(Participant::Bundle(archive));
+    }
+    if let Some(own) = name.strip_suffix(EXECUTES) {
+        let implementation = adapter::named(own, suite, known, None, console)?.implementation;
+        if !implementation.supports(crate::contract::operation::TORCH) {
+            super::torch::tell_why_not(console);
+            return Err(Exit::Usage);
+        }
+        return Ok(Participant::Implementation { implementation, executes: true });
+    }
+    let executes = known.get(name).is_none();
+    let implementation = adapter::named(name, suite, known, None, console)?.implementation;
+    Ok(Participant::Implementation { implementation, executes })
+}
+
+/// Writes the directory as a whole, or nothing.
+fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    files.insert("matrix.md".to_owned(), markdown(matrix));
+    files.insert("matrix.json".to_owned(), json(matrix));
+    let column = matrix.readers.len().max(1);
+    for (index, cell) in matrix.cells.iter().enumerate() {
+        // By their places in the matrix: names may be paths.
+        files.insert(format!("cell_{}_{}.log", index / column + 1, index % column + 1), log(cell));
+    }
+    let sums = files.iter().map(|(name, text)| (name.clone(), Digest::of(text.as_bytes()).to_string()));
+    let sums = write_sums(&sums.collect());
+    files.insert(SUMS.to_owned(), sums);
+    fs::create_dir_all(out)?;
+    let beside = tempfile::Builder::new().prefix(".interop").tempdir_in(out)?;
+    for (name, text) in &files {
+        fs::write(beside.path().join(name), text)?;
+    }
+    fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    fs::rename(beside.keep(), place)
+}
+
+fn json(matrix: &Matrix) -> String {
+    // Names and words are text, so that only memory could keep it from being written.
+    serde_json::to_string_pretty(matrix).unwrap_or_default() + "\n"
+}
+
+/// A row for each writer, and below it what is not the same.
+fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
+    let shown = |cell: &Cell| format!("{} {}/{}", cell.result().word(), cell.same(), cell.readings.len());
+    let mut rows: Vec<Vec<String>> = vec![
+        std::iter::once("written by, read by ->".to_owned())
+            .chain(matrix.readers.iter().map(|name| line(name)))
+            .collect(),
+    ];
+    for writer in &matrix.writers {
+        let cells = matrix.readers.iter().filter_map(|reader| matrix.cell(writer, reader));
+        rows.push(std::iter::once(line(writer)).chain(cells.map(shown)).collect());
+    }
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|text| text.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..=matrix.readers.len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let padded = row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}"));
+        text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text.push('\n');
+    let others =
+        matrix.cells.iter().flat_map(|cell| cell.readings.iter().map(move |reading| (cell, reading)));
+    let others: Vec<_> = others.filter(|(_, reading)| reading.result != interop::Result::Same).collect();
+    for (cell, reading) in others.iter().take(MAX_SHOWN) {
+        let word = reading.result.word();
+        let word = if reading.result.is_bad() { console.bad(word) } else { console.odd(word) };
+        let (writer, reader) = (line(&cell.writer), line(&cell.reader));
+        text.push_str(&format!("{word}: {} of {writer}, read by {reader}\n", line(&reading.bundle)));
+        let mut reason: String = line(&reading.reason);
+        if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+            reason.truncate(end);
+            reason.push_str("...");
+        }
+        text.push_str(&format!("  {reason}\n"));
+    }
+    if let Some(more) = others.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("and {more} more, in matrix.md\n"));
+    }
+    text.push_str(&format!("Matrix: {}\n", place.display()));
+    text
+}

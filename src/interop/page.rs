@@ -1,0 +1,52 @@
+//! The matrix as Markdown, and the log of a cell.
+
+use super::{Cell, Matrix};
+use crate::evidence::{line, markdown as escaped};
+
+/// The matrix, and below it every reading that is not the same.
+pub fn markdown(matrix: &Matrix) -> String {
+    let mut text = String::from("# Who reads whose bundles\n\nRows write, columns read.\n\n| |");
+    for reader in &matrix.readers {
+        text.push_str(&format!(" {} |", escaped(reader)));
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(matrix.readers.len()));
+    text.push('\n');
+    for writer in &matrix.writers {
+        text.push_str(&format!("| {} |", escaped(writer)));
+        for reader in &matrix.readers {
+            let told = matrix.cell(writer, reader).map(in_short).unwrap_or_default();
+            text.push_str(&format!(" {told} |"));
+        }
+        text.push('\n');
+    }
+    text.push_str("\n## Every bundle\n\n| writer | reader | bundle | | |\n|---|---|---|---|---|\n");
+    for cell in &matrix.cells {
+        for reading in &cell.readings {
+            text.push_str(&format!(
+                "| {} | {} | {} | {} | {} |\n",
+                escaped(&cell.writer),
+                escaped(&cell.reader),
+                escaped(&reading.bundle),
+                reading.result.word(),
+                escaped(&reading.reason)
+            ));
+        }
+    }
+    text
+}
+
+/// One cell, a bundle a line.
+pub fn log(cell: &Cell) -> String {
+    let mut text = format!("written by {}\nread by    {}\n\n", line(&cell.writer), line(&cell.reader));
+    for reading in &cell.readings {
+        let (bundle, reason) = (line(&reading.bundle), line(&reading.reason));
+        text.push_str(&format!("{bundle}: {}: {reason}\n", reading.result.word()));
+    }
+    text
+}
+
+/// The result, and of how many bundles.
+pub(super) fn in_short(cell: &Cell) -> String {
+    format!("{} ({} of {})", cell.result().word(), cell.same(), cell.readings.len())
+}
