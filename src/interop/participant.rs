@@ -133,7 +133,7 @@ impl Participant {
                         fs::write(directory.join(INPUTS), suite.fixture(&inputs)?)?;
                     }
                     let written = self.start(&directory).map(|mut session| {
-                        let written = asked.write(self, session.as_mut());
+                        let written = asked.write(self, session.as_mut(), &directory);
                         match session.finish() {
                             Some(lost) => Err(in_words(&lost)),
                             None => written,
@@ -206,7 +206,12 @@ fn in_words(lost: &Lost) -> String {
 type Wrote = (Models, BTreeMap<String, TensorDescription>);
 
 impl Written {
-    fn write(&self, writer: &Participant, session: &mut dyn Session) -> std::result::Result<Wrote, String> {
+    fn write(
+        &self,
+        writer: &Participant,
+        session: &mut dyn Session,
+        directory: &Path,
+    ) -> std::result::Result<Wrote, String> {
         let models = match self.how {
             How::Trained => {
                 let request = RunCdiExampleTorch {
@@ -237,7 +242,7 @@ impl Written {
         };
         answered(session.save_torch_bundle(&request), session)?;
         let outputs = match writer.gives() {
-            true => outputs(session, Path::new(""), &models)?,
+            true => outputs(session, directory, &models)?,
             false => BTreeMap::new(),
         };
         Ok((models, outputs))
