@@ -129,15 +129,11 @@ pub(super) fn invalid(what: String) -> FormatError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io::Cursor;
-
     use super::*;
     use crate::{
         contract::RefusalKind,
-        format::writer::{ArchiveWriter, Placement},
+        format::npy::sample::{Part, zeros},
     };
-
-    type Part<'a> = (&'a str, &'a str, &'a str, usize);
 
     /// Two positions, 3 x 3 pixels: names, types, shapes and bytes of data, all of them 0.
     const GOOD: [Part<'_>; 4] = [
@@ -148,14 +144,7 @@ mod tests {
     ];
 
     fn dataset(parts: &[Part<'_>]) -> Result<Dataset> {
-        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        for (name, descr, shape, bytes) in parts {
-            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-            let length = (header.len() as u16).to_le_bytes();
-            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
-            archive.entry(&format!("{name}.npy"), &npy).unwrap();
-        }
-        read_from(&mut Archive::new(archive.finish().unwrap()).unwrap())
+        read_from(&mut zeros(parts))
     }
 
     /// The good dataset with one array replaced.

@@ -71,18 +71,13 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io::Cursor;
-
     use rstest::rstest;
 
     use super::*;
     use crate::{
         contract::RefusalKind,
-        format::writer::{ArchiveWriter, Placement},
+        format::npy::sample::{Part, zeros},
     };
-
-    /// Name, type, shape, and bytes of data, all of them 0.
-    type Part<'a> = (&'a str, &'a str, &'a str, usize);
 
     /// Two groups of one pattern of 3 x 3 pixels.
     const GOOD: [Part<'_>; 4] = [
@@ -93,14 +88,7 @@ mod tests {
     ];
 
     fn inputs(parts: &[Part<'_>]) -> Result<Inputs> {
-        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        for (name, descr, shape, bytes) in parts {
-            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-            let length = (header.len() as u16).to_le_bytes();
-            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
-            archive.entry(&format!("{name}.npy"), &npy).unwrap();
-        }
-        read_from(&mut Archive::new(archive.finish().unwrap()).unwrap())
+        read_from(&mut zeros(parts))
     }
 
     #[test]

@@ -133,6 +133,33 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
+pub(super) mod sample {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use crate::format::{
+        Archive,
+        writer::{ArchiveWriter, Placement},
+    };
+
+    /// An array: name, type, shape, and bytes of data, all of them 0.
+    pub(crate) type Part<'a> = (&'a str, &'a str, &'a str, usize);
+
+    /// An `.npz` of these arrays.
+    pub(crate) fn zeros(parts: &[Part<'_>]) -> Archive<Cursor<Vec<u8>>> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, descr, shape, bytes) in parts {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
+            archive.entry(&format!("{name}.npy"), &npy).unwrap();
+        }
+        Archive::new(archive.finish().unwrap()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
