@@ -3,7 +3,8 @@
 //! Every line `$ ...` of a block marked `console` is run in one directory, from top to bottom, in which there is
 //! nothing but a link to the fixtures; stamps
 //! and times may differ, and a line `...` stands for any number of lines. Commands that take the whole test
-//! suite or the network are not run: they stand in blocks marked `sh`. `BUNDLEPROOF_BLESS=1 cargo test --test
+//! suite or the network are not run: they stand in blocks marked `sh`. Blocks marked `console python` are run where
+//! `BUNDLEPROOF_PYTHON` names a Python. `BUNDLEPROOF_BLESS=1 cargo test --test
 //! readme` writes what is printed into the README, for a person to read in the difference.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
@@ -16,18 +17,26 @@ struct Example {
     line: usize,
     command: String,
     shown: Vec<String>,
+    /// Whether it starts Python, with the kit.
+    needs_python: bool,
 }
+
+/// The Python that has what the kit's adapters need, when there is one.
+const PYTHON: &str = "BUNDLEPROOF_PYTHON";
 
 fn examples(readme: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
-    let mut inside = false;
+    let (mut inside, mut needs_python) = (false, false);
     for (index, line) in readme.lines().enumerate() {
         match (inside, line) {
-            (false, "```console") => inside = true,
+            (false, "```console" | "```console python") => {
+                (inside, needs_python) = (true, line.ends_with("python"));
+            }
             (true, "```") => inside = false,
             (true, line) => match line.strip_prefix("$ ") {
                 Some(command) => {
-                    found.push(Example { line: index + 1, command: command.to_owned(), shown: Vec::new() });
+                    let (command, shown) = (command.to_owned(), Vec::new());
+                    found.push(Example { line: index + 1, command, shown, needs_python });
                 }
                 None => found.last_mut().expect("a command before its output").shown.push(line.to_owned()),
             },
@@ -41,11 +50,17 @@ fn examples(readme: &str) -> Vec<Example> {
 fn run(command: &str, place: &Path) -> String {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof");
     let command = command.replace("cargo run --release -- ", "bundleproof ");
-    let path = format!("{}:{}", program.parent().expect("a folder").display(), env!("PATH"));
+    let mut path = format!("{}:{}", program.parent().expect("a folder").display(), env!("PATH"));
+    if let Some(python) = std::env::var_os(PYTHON) {
+        let folder = Path::new(&python).parent().expect("a folder").to_owned();
+        path = format!("{}:{path}", folder.display());
+    }
+    let kit = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/adapters/python/src");
     let output = Command::new("sh")
         .args(["-c", &format!("{command} 2>&1")])
         .current_dir(place)
         .env("PATH", path)
+        .env("PYTHONPATH", kit)
         .output()
         .expect("a shell");
     String::from_utf8(output.stdout).expect("text")
@@ -100,7 +115,11 @@ fn the_readme_shows_what_is_printed() {
     std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
     // By how many lines the rest of a README that is rewritten has moved.
     let mut moved = 0_isize;
-    for Example { line, command, shown } in examples {
+    let has_python = std::env::var_os(PYTHON).is_some();
+    for Example { line, command, shown, needs_python } in examples {
+        if needs_python && !has_python {
+            continue;
+        }
         let printed = run(&command, place.path());
         let lines: Vec<&str> = printed.lines().collect();
         if bless && !matches(&shown, &lines) && !shown.iter().any(|line| line == "...") {

@@ -15,8 +15,9 @@
 //! 5. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
 //! 6. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
 //! 7. [`evidence`]: reports, and the ledger that is computed from them.
-//! 8. [`proof`]: every check on everything that breaks a requirement, and what that proves.
-//! 9. [`cli`]: where these meet.
+//! 8. [`interop`]: who reads whose bundles.
+//! 9. [`proof`]: every check on everything that breaks a requirement, and what that proves.
+//! 10. [`cli`]: where these meet.
 //!
 //! # Invariants
 //!
