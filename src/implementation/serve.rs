@@ -88,7 +88,7 @@ impl Server<'_> {
                 written(&Nothing {})
             }
             "shutdown" => written(&Nothing {}),
-            _ if method == "params" || OPERATIONS.contains(&method) => match &mut self.session {
+            _ if method == "params" || self.has(method) => match &mut self.session {
                 Some(session) => operate(session.as_mut(), method, params),
                 None => Err(Error::new(Error::REQUEST, format!("{method} before the first reset"))),
             },
@@ -96,10 +96,18 @@ impl Server<'_> {
         }
     }
 
+    /// Whether it offers this operation.
+    fn has(&self, method: &str) -> bool {
+        OPERATIONS.contains(&method) && self.supports(method)
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        self.implementation.supports(need) || (self.engine.is_some() && [TORCH, FORWARD].contains(&need))
+    }
+
     fn introduction(&self) -> Initialized {
         let supported = |needs: &[&str]| {
-            let executed = |need: &str| self.engine.is_some() && [TORCH, FORWARD].contains(&need);
-            let own = needs.iter().filter(|need| self.implementation.supports(need) || executed(need));
+            let own = needs.iter().filter(|need| self.supports(need));
             own.map(|need| (*need).to_owned()).collect()
         };
         Initialized {
