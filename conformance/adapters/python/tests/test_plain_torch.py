@@ -112,12 +112,91 @@ class Networks(Place):
         self.adapter.create_models(config(), 7, {}, None)
         self.assertEqual(torch.rand(1), expected)
 
-    def test_they_answer_images_of_the_size_that_they_are_shown(self) -> None:
+
+class Forward(Place):
+    def given(self, channels: int = 1, **changed: Any) -> dict[str, Any]:
+        drawn = numpy.random.default_rng(1)
+        probe = drawn.random((64, 64)) + 1j * drawn.random((64, 64))
+        arrays = {
+            "x": drawn.random((3, channels, 64, 64)).astype("float32"),
+            "positions": drawn.random((3, channels, 1, 2)).astype("float32"),
+            "probe": probe.astype("complex64"),
+            "scale": numpy.ones(3, "float32"),
+        }
+        return {**arrays, **changed}
+
+    def answer(self, given: dict[str, Any], role: str = "diffraction_to_obj", gridsize: int = 1) -> Any:
+        numpy.savez("inputs.npz", **given)
+        models = self.adapter.create_models(config(model={"gridsize": gridsize}), 1, {}, None)
+        return self.adapter.forward(models, role, "inputs.npz")
+
+    def test_waves_have_the_shape_of_the_patterns(self) -> None:
         for gridsize in (1, 2):
-            models = self.adapter.create_models(config(model={"gridsize": gridsize}), 1, {}, None)
-            shown = torch.rand(3, gridsize**2, 64, 64)
-            answered = [image.shape for model in models.values() for image in model(shown)]
-            self.assertEqual(answered, [shown.shape] * 3)
+            for role in ("autoencoder", "diffraction_to_obj"):
+                answered = self.answer(self.given(gridsize**2), role, gridsize)
+                self.assertEqual((answered.dtype, answered.shape), (torch.complex64, (3, gridsize**2, 64, 64)))
+
+    def test_patterns_count_times_their_scale(self) -> None:
+        twice = self.given()["x"] * 2
+        scaled = self.answer(self.given(scale=numpy.full(3, 2, "float32")))
+        self.assertTrue(torch.equal(scaled, self.answer(self.given(x=twice))))
+        self.assertFalse(torch.equal(scaled, self.answer(self.given())))
+
+    def test_each_group_is_answered_as_if_it_were_alone(self) -> None:
+        whole, given = self.answer(self.given()), self.given()
+        alone = self.answer({name: array if name == "probe" else array[1:2] for name, array in given.items()})
+        torch.testing.assert_close(alone, whole[1:2])
+
+    def test_the_object_is_that_of_the_two_convolutions(self) -> None:
+        given = self.given(positions=numpy.zeros((3, 1, 1, 2), "float32"), probe=numpy.ones((64, 64), "complex64"))
+        real = self.answer(given, "autoencoder")
+        self.assertLess(float(real.imag.abs().max()), 1e-5)
+        self.assertGreater(float(real.real.min()), 0)
+        self.assertGreater(float(self.answer(given).angle().abs().max()), 0.01)
+
+    def test_a_position_moves_to_the_right_and_down_and_the_probe_stays(self) -> None:
+        ones, still = numpy.ones((64, 64), "complex64"), numpy.zeros((3, 1, 1, 2), "float32")
+        before = self.answer(self.given(positions=still, probe=ones))
+        move = still + numpy.array([3, -2], "float32")
+        torch.testing.assert_close(self.answer(self.given(positions=move, probe=ones)), before.roll((-2, 3), (2, 3)))
+        probe = torch.from_numpy(self.given()["probe"])
+        torch.testing.assert_close(self.answer(self.given(positions=still)), before * probe)
+
+    def test_a_network_that_was_just_trained_is_executed_as_it_is_after_a_load(self) -> None:
+        shutil.copy(FIXTURES / "datasets/train_data.npz", ".")
+        numpy.savez("inputs.npz", **self.given())
+        models = self.adapter.run_cdi_example_torch("train_data.npz", config(output_dir="out")).models
+        loaded = self.adapter.load_inference_bundle_torch("out").models
+        for role in models:
+            answers = [self.adapter.forward(each, role, "inputs.npz") for each in (models, loaded, models)]
+            self.assertEqual(len({describe(answer)["sha256"] for answer in answers}), 1)
+
+    def test_inputs_that_do_not_fit_the_network_are_a_mismatch(self) -> None:
+        with self.assertRaisesRegex(Refused, "takes 1 channels of 64 x 64 pixels, and was given 4 of") as caught:
+            self.answer(self.given(4))
+        self.assertEqual(caught.exception.kind, "mismatch")
+        larger = self.given(x=numpy.ones((3, 1, 128, 128), "float32"), probe=numpy.ones((128, 128), "complex64"))
+        with self.assertRaisesRegex(Refused, "and was given 1 of 128 x 128"):
+            self.answer(larger)
+
+    def test_inputs_that_do_not_fit_each_other_are_refused(self) -> None:
+        for name, shape in (("x", (3, 64, 64)), ("positions", (3, 1, 2)), ("probe", (64, 32)), ("scale", (1,))):
+            with self.subTest(name), self.assertRaisesRegex(ValueError, f"{name} must"):
+                self.answer(self.given(**{name: numpy.ones(shape, "float32")}))
+
+    def test_an_array_that_is_missing_is_named(self) -> None:
+        for name in self.given():
+            given = self.given()
+            del given[name]
+            with self.assertRaisesRegex(KeyError, f"has no {name}"):
+                self.answer(given)
+
+    def test_what_is_no_network_is_not_executed(self) -> None:
+        numpy.savez("inputs.npz", **self.given())
+        models = self.adapter.create_models(config(), 1, {"autoencoder": "stand-in"}, None)
+        for name in ("autoencoder", "decoder"):
+            with self.assertRaisesRegex(ValueError, f"no network '{name}'"):
+                self.adapter.forward(models, name, "inputs.npz")
 
 
 class Training(Place):
@@ -142,12 +221,10 @@ class Training(Place):
         self.assertEqual(digests(begun.models), digests(self.adapter.create_models(config(), 5, {}, None)))
 
     def test_each_group_of_neighbours_is_shown_once_in_an_order_that_is_drawn(self) -> None:
-        patterns = torch.arange(10.0).reshape(10, 1, 1)
-
-        def shown(seed: int) -> list[list[float]]:
-            parts = list(batches(patterns, 4, 4, torch.Generator().manual_seed(seed)))
+        def shown(seed: int) -> list[list[int]]:
+            parts = list(batches(10, 4, 4, torch.Generator().manual_seed(seed)))
             self.assertEqual([len(part) for part in parts], [4, 4, 2])
-            return torch.cat(parts).squeeze().tolist()
+            return torch.cat(parts).tolist()
 
         groups = [[(start + step) % 10 for step in range(4)] for start in range(10)]
         self.assertEqual(sorted(shown(1)), groups)

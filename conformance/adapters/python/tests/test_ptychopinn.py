@@ -148,6 +148,24 @@ class Answers(StandIn):
                 wrapped.__cause__ = raised(module, "RuntimeError('shapes')")
                 self.assertEqual(self.adapter.kind_of(wrapped), kind)
 
+    @unittest.skipIf(find_spec("torch") is None or find_spec("numpy") is None, "PyTorch and NumPy are not installed")
+    def test_a_network_is_executed_as_in_inference(self) -> None:
+        import torch
+
+        class Network(torch.nn.Module):
+            def forward_predict(self, x: Any, positions: Any, probe: Any, input_scale_factor: Any) -> Any:
+                given = [tuple(each.shape) for each in (positions, probe, input_scale_factor)]
+                grows = torch.is_grad_enabled() or self.training
+                return x * input_scale_factor, given, grows
+
+        models = {"autoencoder": {"_sentinel": "autoencoder"}, "diffraction_to_obj": Network()}
+        inputs = str(FIXTURES / "inputs/n64_c1_b3.npz")
+        answer, given, grows = self.adapter.forward(models, "diffraction_to_obj", inputs)
+        self.assertEqual((answer.shape, given), ((3, 1, 64, 64), [(3, 1, 1, 2), (64, 64), (3, 1, 1, 1)]))
+        self.assertFalse(grows)
+        with self.assertRaisesRegex(ValueError, "autoencoder is no network: {'_sentinel'"):
+            self.adapter.forward(models, "autoencoder", inputs)
+
     def test_arguments_that_a_revision_does_not_know_are_left_out(self) -> None:
         def older(a: int) -> Any:
             return a
@@ -226,6 +244,9 @@ class TheRealSystem(unittest.TestCase):
         for role, network in made.items():
             for name, weights in network.state_dict().items():
                 self.assertEqual(describe(again[role].state_dict()[name]), describe(weights))
+            answer = adapter.forward(made, role, str(FIXTURES / "inputs/n64_c1_b3.npz"))
+            described = describe(answer)
+            self.assertEqual((described["dtype"], described["shape"]), ("complex64", [3, 1, 64, 64]))
 
 
 if __name__ == "__main__":

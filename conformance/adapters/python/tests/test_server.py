@@ -145,6 +145,7 @@ class Protocol(Talk):
             ("create_models", "sentinels", {"config": TRAINING, "sentinels": {"a": 1}, "as": "a"}),
             ("create_models", "only", {"config": TRAINING, "only": [1], "as": "a"}),
             ("save_torch_bundle", "nobody", {"models": "nobody", "base_path": "b", "config": TRAINING}),
+            ("forward", "nobody", {"models": "nobody", "model": "autoencoder", "inputs": "i", "as": "a"}),
         ):
             with self.subTest(method, params=params):
                 self.assertIn(field, self.refused(-32602, method, **params)["message"])
@@ -259,6 +260,15 @@ class Operations(Talk):
     def test_a_dataset_is_described(self) -> None:
         arrays = {"xcoords": {"dtype": "float64", "shape": [1], "sha256": sha256(struct.pack("<d", 0.5))}}
         self.assertEqual(self.result("load_dataset", path="d", **{"as": "d"}), {"positions": 1, "arrays": arrays})
+
+    def test_a_model_is_executed_as_it_was_left(self) -> None:
+        self.result("create_models", config=TRAINING, seed=2, **{"as": "saved"})
+        answer = self.result("forward", models="saved", model="autoencoder", inputs="in.npz", **{"as": "out"})
+        self.assertEqual(answer, {"output": one_byte(7)})
+        models, model, inputs = self.adapter.asked[-1]
+        self.assertEqual((models["autoencoder"]["w"][0], model, inputs), (2.0, "autoencoder", "in.npz"))
+        error = self.refused(-32000, "forward", models="saved", model="other", inputs="in.npz", **{"as": "out"})
+        self.assertEqual(error["data"]["kind"], "mismatch")
 
     def test_refusals_have_their_kind(self) -> None:
         error = self.refused(-32000, "load_torch_bundle", base_path="nowhere/wts.h5", **{"as": "x"})

@@ -161,6 +161,15 @@ class Adapter(ABC):
         """Reads an `.npz` file."""
         raise NotImplementedError
 
+    def forward(self, models: Models, model: str, inputs: str) -> Any:
+        """What one of the models gives, as a tensor: complex64 `[B, C, N, N]`. `C` is `gridsize` squared.
+
+        `inputs` is an `.npz` file: `x` float32 `[B, C, N, N]`, amplitudes; `positions` float32 `[B, C, 1, 2]`, offsets
+        from the middle of the group in pixels, the horizontal one first; `probe` complex64 `[N, N]`; `scale` float32
+        `[B]`. What the model does not take is a `mismatch`. This is asked only where `supports` has `torch`.
+        """
+        raise NotImplementedError
+
     def state_of(self, model: Any) -> Mapping[str, Any]:
         """The tensors of a model by name, or a sentinel as it is: a mapping with the key `_sentinel`.
 
@@ -195,5 +204,6 @@ OPERATIONS = (
     "run_cdi_example_with_backend",
     "load_inference_bundle_with_backend",
     "load_dataset",
+    "forward",
 )
 """The operations of the contract, by the names that they have on the wire."""

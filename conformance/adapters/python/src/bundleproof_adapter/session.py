@@ -92,6 +92,10 @@ class Session:
         arrays = {name: tensor.describe(array) for name, array in dataset.arrays.items()}
         return {"positions": int(dataset.positions), "arrays": arrays}
 
+    def forward(self, request: Request) -> Answer:
+        models, model = self._kept(request.text("models")), request.text("model")
+        return {"output": tensor.describe(self._ask("forward", models, model, request.text("inputs")))}
+
     def _workflow(self, operation: str, request: Request) -> Answer:
         name, data = request.text("as"), request.text("train_data")
         run: Workflow = self._ask(operation, data, request.config())

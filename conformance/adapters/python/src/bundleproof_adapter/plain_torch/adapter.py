@@ -25,7 +25,7 @@ from bundleproof_adapter import (
 from . import bundle, dataset
 from .bundle import BACKEND
 from .configuration import TrainingConfig, construct, flatten
-from .networks import ROLES, TO_OBJECT, build
+from .networks import ROLES, TO_OBJECT, Network, build
 from .params import Params
 from .rules import validate
 from .training import train
@@ -114,6 +114,16 @@ class PlainTorch(Adapter):
     def load_dataset(self, path: str) -> Dataset:
         scan = dataset.read(path)
         return Dataset(scan.positions, scan.arrays)
+
+    def forward(self, models: Models, model: str, inputs: str) -> torch.Tensor:
+        network = models.get(model)
+        if not isinstance(network, Network):
+            raise ValueError(f"there is no network {model!r}; available are {', '.join(models)}")
+        given = {name: torch.from_numpy(array) for name, array in dataset.inputs(inputs).items()}
+        network.eval()
+        with torch.no_grad():
+            waves: torch.Tensor = network(**given)
+        return waves
 
 
 def _named_backend(config: Config) -> tuple[Any, Config]:

@@ -1,8 +1,9 @@
-"""Scans on disk, and what can be computed from one without a network."""
+"""Scans and inputs of a network on disk, and what can be computed from a scan without a network."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ Array = numpy.ndarray[Any, Any]
 
 TYPES = {"xcoords": "float64", "ycoords": "float64", "diff3d": "float32", "probeGuess": "complex64"}
 """The arrays that a scan must have, and what they are read as."""
+
+INPUTS = {"x": "float32", "positions": "float32", "probe": "complex64", "scale": "float32"}
+"""The same of the inputs of a network."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Scan:
     def patterns(self) -> Array:
         return self.arrays["diff3d"]
 
+    @property
+    def places(self) -> Array:
+        """The positions in pixels, horizontal and vertical."""
+        return numpy.stack([self.arrays["xcoords"], self.arrays["ycoords"]], axis=1).astype("float32")
+
     def intensity_scale(self, nphotons: float) -> float:
         """What brings the mean intensity of a pattern to `nphotons`. Patterns are amplitudes: it comes of squares."""
         intensity = numpy.sum(self.patterns.astype("float64") ** 2, axis=(1, 2))
@@ -37,14 +46,7 @@ class Scan:
 
 def read(path: str) -> Scan:
     """Reads an `.npz` file. No pickle in it is opened."""
-    loaded = numpy.load(path, allow_pickle=False)
-    if not isinstance(loaded, NpzFile):
-        raise ValueError(f"{path} is one array, not a dataset of several")
-    with loaded as file:
-        for name in TYPES:
-            if name not in file:
-                raise KeyError(f"the dataset has no {name}")
-        arrays = {name: file[name].astype(dtype) for name, dtype in TYPES.items()}
+    arrays = _arrays(path, TYPES)
     x, y, patterns, probe = (arrays[name] for name in TYPES)
     if x.ndim != 1 or y.ndim != 1 or len(x) != len(y):
         raise ValueError(f"xcoords {x.shape} and ycoords {y.shape} must be two lists of one length")
@@ -55,3 +57,26 @@ def read(path: str) -> Scan:
     if len(patterns) != len(x):
         raise ValueError(f"diff3d holds {len(patterns)} patterns for {len(x)} positions")
     return Scan(arrays)
+
+
+def inputs(path: str) -> dict[str, Array]:
+    """Reads what a network is given, from an `.npz` file: arrays that fit each other."""
+    arrays = _arrays(path, INPUTS)
+    x = arrays["x"].shape
+    if len(x) != 4 or x[2] != x[3]:
+        raise ValueError(f"x must be groups of square patterns, and has the shape {x}")
+    for name, shape in (("positions", (*x[:2], 1, 2)), ("probe", x[2:]), ("scale", x[:1])):
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, as x has {x}; it has {arrays[name].shape}")
+    return arrays
+
+
+def _arrays(path: str, types: Mapping[str, str]) -> dict[str, Array]:
+    loaded = numpy.load(path, allow_pickle=False)
+    if not isinstance(loaded, NpzFile):
+        raise ValueError(f"{path} is one array, not several by their names")
+    with loaded as file:
+        for name in types:
+            if name not in file:
+                raise KeyError(f"{path} has no {name}")
+        return {name: file[name].astype(dtype, order="C") for name, dtype in types.items()}

@@ -42,21 +42,22 @@ class Decoding(nn.Module):
         self.conv = nn.Conv2d(before, after, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return functional.interpolate(functional.relu(self.conv(images)), scale_factor=2)
+        return functional.relu(self.conv(functional.interpolate(images, scale_factor=2, mode="nearest")))
 
 
 class Network(nn.Module):
-    """An encoder, a decoder, and one convolution for each image that is answered."""
+    """An encoder, a decoder, and one convolution for each part of the object."""
 
     def __init__(self, params: Mapping[str, Any], outputs: tuple[str, ...]) -> None:
         super().__init__()
-        channels = _factor(params, "gridsize") ** 2
+        self.channels = channels = _factor(params, "gridsize") ** 2
         first = 4 * _factor(params, "n_filters_scale")
         if "N" not in params:
             raise KeyError("no network can be built without N")
         if type(params["N"]) is not int or params["N"] not in LEVELS:
             raise ValueError(f"no network can be built: N must be 64, 128 or 256, not {params['N']!r}")
-        widths = [first << level for level in range(LEVELS[params["N"]])]
+        self.size: int = params["N"]
+        widths = [first << level for level in range(LEVELS[self.size])]
         inward, outward = [channels, *widths], [*reversed(widths), first]
         self.encoder = nn.ModuleList(map(Encoding, inward, inward[1:]))
         self.decoder = nn.ModuleList(map(Decoding, outward, outward[1:]))
@@ -64,10 +65,38 @@ class Network(nn.Module):
         for name in outputs:
             self.add_module(name, nn.Conv2d(first, channels, 3, padding=1))
 
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, positions: Tensor, probe: Tensor, scale: Tensor) -> Tensor:
+        """The waves behind the object: for each pattern the object at its position, times the probe.
+
+        `x` is `[B, C, N, N]`, `positions` `[B, C, 1, 2]`, `probe` `[N, N]` and `scale` `[B]`.
+        """
+        if x.shape[1:] != (self.channels, self.size, self.size):
+            takes = f"{self.channels} channels of {self.size} x {self.size} pixels"
+            given = f"{x.shape[1]} of {x.shape[2]} x {x.shape[3]}"
+            raise Refused(Kind.MISMATCH, f"the network takes {takes}, and was given {given}")
+        images = x * scale.reshape(-1, 1, 1, 1)
         for step in (*self.encoder, *self.decoder):
             images = step(images)
-        return [self.get_submodule(name)(images) for name in self.outputs]
+        return moved(self._object(images), positions) * probe
+
+    def _object(self, images: Tensor) -> Tensor:
+        first, *phase = (self.get_submodule(name)(images) for name in self.outputs)
+        amplitude = functional.softplus(first)
+        if not phase:
+            return torch.complex(amplitude, torch.zeros_like(amplitude))
+        return torch.polar(amplitude, torch.tanh(phase[0]) * math.pi)
+
+
+def moved(images: Tensor, offsets: Tensor) -> Tensor:
+    """Each image moved by its offset, which need not be a whole number of pixels: a ramp over its spectrum."""
+    size = images.shape[-1]
+    frequencies = torch.fft.fftfreq(size, dtype=torch.float32)
+    across, down = offsets[..., 0, None], offsets[..., 1, None]
+    turns = across * frequencies.reshape(1, size) + down * frequencies.reshape(size, 1)
+    ramp = torch.polar(torch.ones_like(turns), turns * (-2 * math.pi))
+    spectrum: Tensor = torch.fft.fft2(images)
+    result: Tensor = torch.fft.ifft2(spectrum * ramp)
+    return result
 
 
 OUTPUTS = {AUTOENCODER: ("head",), TO_OBJECT: ("amplitude", "phase")}
@@ -99,11 +128,6 @@ def fill(network: Network, role: str, state: Mapping[str, Tensor]) -> None:
         shown = "; ".join(odd[:5]) + (f"; and {len(odd) - 5} more" if odd[5:] else "")
         raise Refused(Kind.MISMATCH, f"the saved weights do not fit the network {role}: {shown}")
     network.load_state_dict(state, strict=True)
-
-
-def object_of(amplitude: Tensor, phase: Tensor) -> Tensor:
-    """The complex object that the last two convolutions of `diffraction_to_obj` stand for."""
-    return torch.polar(torch.sigmoid(amplitude), math.pi * torch.tanh(phase))
 
 
 def _factor(params: Mapping[str, Any], key: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from torch.nn import functional
 from .bundle import Trained
 from .configuration import TrainingConfig
 from .dataset import Scan
-from .networks import AUTOENCODER, ROLES, TO_OBJECT, Network, build, object_of
+from .networks import ROLES, Network, build
 from .params import Params
 
 RATE = 0.05
@@ -22,24 +21,27 @@ RATE = 0.05
 def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, list[float]]:
     """Both networks as training left them, and the mean loss of every epoch.
 
-    The autoencoder learns to answer the patterns that it was shown. The other network learns an object that, lit by
-    the probe, diffracts to them.
+    Each learns an object that, lit by the probe, diffracts to the patterns: a real one, and one with a phase.
     """
     seed = config.subsample_seed or 0
     models = Trained((role, build(role, params.cfg, seed)) for role in ROLES)
     size, channels = params.cfg["N"], params.cfg["gridsize"] ** 2
     if scan.patterns.shape[1] != size:
         raise ValueError(f"diff3d holds patterns of {scan.patterns.shape[1]} pixels a side, and N is {size}")
-    patterns = torch.from_numpy(scan.patterns) / max(float(scan.patterns.max()), 1e-12)
-    probe = torch.from_numpy(scan.arrays["probeGuess"])
+    patterns, probe = torch.from_numpy(scan.patterns), torch.from_numpy(scan.arrays["probeGuess"])
+    places = torch.from_numpy(scan.places)
+    probe = probe / _strength(probe)
+    scale = 1 / _strength(patterns)
     steps = torch.optim.SGD([weight for model in models.values() for weight in model.parameters()], lr=RATE)
     shuffled = torch.Generator().manual_seed(seed % 2**63)
     losses = []
     for _ in range(config.nepochs):
         parts = []
-        for batch in batches(patterns, channels, config.batch_size, shuffled):
+        for group in batches(len(patterns), channels, config.batch_size, shuffled):
+            offsets = places[group] - places[group].mean(dim=1, keepdim=True)
+            given = patterns[group], offsets[:, :, None], probe, scale.expand(len(group))
             steps.zero_grad()
-            loss = _autoencoding(models[AUTOENCODER], batch) + _diffracting(models[TO_OBJECT], batch, probe)
+            loss = torch.stack([_loss(model, *given) for model in models.values()]).mean()
             loss.backward()  # type: ignore[no-untyped-call]
             steps.step()
             parts.append(float(loss.detach()))
@@ -48,20 +50,20 @@ def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, 
     return models, losses
 
 
-def batches(patterns: Tensor, channels: int, size: int, shuffled: torch.Generator) -> Iterator[Tensor]:
+def batches(count: int, channels: int, size: int, shuffled: torch.Generator) -> Iterator[Tensor]:
     """Groups of patterns that follow one another in the scan, each group once, in an order that is drawn."""
-    starts = torch.randperm(len(patterns), generator=shuffled)
+    starts = torch.randperm(count, generator=shuffled)
     for part in torch.split(starts, size):
-        places = (part[:, None] + torch.arange(channels)) % len(patterns)
-        yield patterns[places]
+        yield (part[:, None] + torch.arange(channels)) % count
 
 
-def _autoencoding(network: Network, batch: Tensor) -> Tensor:
-    (answer,) = network(batch)
-    return functional.mse_loss(answer, batch)
+def _loss(network: Network, x: Tensor, positions: Tensor, probe: Tensor, scale: Tensor) -> Tensor:
+    waves = network(x, positions, probe, scale)
+    # Patterns have their middle in the middle of the image.
+    diffracted: Tensor = torch.fft.fftshift(torch.fft.fft2(waves, norm="ortho"), dim=(-2, -1))
+    return functional.mse_loss(diffracted.abs(), x * scale.reshape(-1, 1, 1, 1))
 
 
-def _diffracting(network: Network, batch: Tensor, probe: Tensor) -> Tensor:
-    wave = object_of(*network(batch)) * probe
-    diffracted: Any = torch.fft.fftshift(torch.fft.fft2(wave, norm="ortho"), dim=(-2, -1))
-    return functional.mse_loss(diffracted.abs(), batch)
+def _strength(images: Tensor) -> Tensor:
+    """The root of the mean square, which of nothing but zeros is not zero."""
+    return images.abs().square().mean().sqrt().clamp(min=1e-12)

@@ -115,6 +115,22 @@ class PtychoPinn(Adapter):
         names = ("xcoords", "ycoords", "diff3d", "probeGuess")
         return Dataset(len(data.xcoords), {name: getattr(data, name) for name in names})
 
+    def forward(self, models: Models, model: str, inputs: str) -> Any:
+        import numpy
+        import torch
+
+        network: Any = models[model]
+        if not hasattr(network, "forward_predict"):
+            raise ValueError(f"{model} is no network: {network!r}")
+        with numpy.load(inputs, allow_pickle=False) as file:
+            names = ("x", "positions", "probe", "scale")
+            x, positions, probe, scale = (torch.from_numpy(file[name]) for name in names)
+        network.eval()
+        with torch.no_grad():
+            # The way of a network in inference; its `forward` is for training, and answers diffraction. It takes one
+            # scale for each group, in the shape of the patterns.
+            return network.forward_predict(x, positions, probe, scale.reshape(-1, 1, 1, 1))
+
     def kind_of(self, raised: BaseException) -> Kind | str:
         # The params and the reader of datasets refuse values by assertions.
         if isinstance(raised, AssertionError):
