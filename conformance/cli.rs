@@ -478,6 +478,25 @@ fn a_new_adapter_that_cannot_be_written_leaves_nothing(#[case] arguments: &[&str
 }
 
 #[test]
+#[cfg(not(feature = "torch"))]
+fn the_program_needs_nothing_around_it_and_says_what_is_not_executed() {
+    let place = Place::new();
+    let run = |arguments: &[&str]| {
+        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        program.current_dir(place.0.path()).env_clear().arg("run").args(arguments).assert()
+    };
+    let text = out(&run(&["--area", "execution", "--area", "roundtrip", "--stamp", STAMP]).code(0));
+    assert!(text.contains("14 checks not run for want of torch"), "{text}");
+    assert!(text.contains("execution       0 of 14 as stated (14 unsupported)"), "{text}");
+    assert!(text.contains("roundtrip       13 of 13 as stated"), "{text}");
+    // What was not looked at is no success when it is all there is.
+    let assert = run(&["--area", "execution"]).code(1);
+    assert!(err(&assert).contains("nothing was looked at"), "{}", err(&assert));
+    let assert = run(&["--area", "execution", "--area", "roundtrip", "--max-unsupported", "13"]).code(1);
+    assert!(err(&assert).contains("more than --max-unsupported"), "{}", err(&assert));
+}
+
+#[test]
 fn help_and_completions_are_complete() {
     let place = Place::new();
     let help = out(&place.run(&["--help"]).code(0));

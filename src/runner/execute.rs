@@ -172,7 +172,7 @@ fn run_step(
 
 fn shown_refusal(scope: &Scope, refusal: &Refusal) -> Refusal {
     let native = refusal.native.as_deref().map(|native| {
-        let traceback = cut(scope.sandbox.shown(&native.traceback));
+        let traceback = cut_from_the_front(scope.sandbox.shown(&native.traceback));
         Box::new(Native { type_name: native.type_name.clone(), traceback })
     });
     Refusal { kind: refusal.kind, message: scope.sandbox.shown(&refusal.message), native }
@@ -185,6 +185,13 @@ fn cut(mut text: String) -> String {
         text.push_str(" [cut]");
     }
     text
+}
+
+/// The end of a traceback says what was raised, and where.
+fn cut_from_the_front(text: String) -> String {
+    let Some(least) = text.len().checked_sub(MAX_SHOWN_BYTES).filter(|more| *more > 0) else { return text };
+    let start = (least..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    format!("[cut] {}", text.get(start..).unwrap_or_default())
 }
 
 fn failure(scope: &Scope, found: &Contradiction) -> Failure {
@@ -334,4 +341,22 @@ fn point_at_output(config: &ConfigRequest, scope: &mut Scope) {
 
 fn config(request: &ConfigRequest, scope: &Scope) -> Result<ConfigRequest, String> {
     Ok(ConfigRequest { kind: request.kind, values: scope.resolve_map(&request.values)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_beginning_and_a_long_traceback_its_end() {
+        let long = format!("begins {} ends", "\u{e9}".repeat(MAX_SHOWN_BYTES));
+        let (message, traceback) = (cut(long.clone()), cut_from_the_front(long));
+        assert!(message.starts_with("begins ") && message.ends_with("[cut]"), "{message}");
+        assert!(traceback.starts_with("[cut] \u{e9}") && traceback.ends_with(" ends"), "{traceback}");
+        assert!(message.len().max(traceback.len()) <= MAX_SHOWN_BYTES + 6);
+        for short in ["", "as it is"] {
+            assert_eq!(cut(short.to_owned()), short);
+            assert_eq!(cut_from_the_front(short.to_owned()), short);
+        }
+    }
 }
