@@ -156,6 +156,17 @@ fn who_cannot_take_part_is_told(#[case] participants: &[&str], #[case] says: &st
 }
 
 #[test]
+fn what_is_no_bundle_is_told_without_the_place_where_it_was_tried() {
+    let place = place();
+    fs::write(place.path().join("notes.zip"), "none").expect("a file");
+    let text = out(&interop(&place, &["reference", "notes.zip"]).code(1));
+    assert!(
+        text.contains("not written: as it is of notes.zip, read by reference\n  $work/wts.h5.zip: "),
+        "{text}"
+    );
+}
+
+#[test]
 fn bundles_alone_prove_nothing() {
     let place = place();
     let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1").display().to_string();

@@ -87,6 +87,8 @@ impl Reading {
             Err(why) => (Result::NotWritten, why.clone()),
             Ok(holds) => read(writer, reader, made, holds),
         };
+        // Where it was tried says nothing, and is another place the next time.
+        let reason = reason.replace(&made.directory.display().to_string(), "$work");
         Self { bundle: made.name.clone(), result, reason }
     }
 }
