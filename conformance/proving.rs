@@ -263,3 +263,31 @@ fn a_run_marks_the_cases_that_are_not_proven_as_they_are() {
     let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
     assert_eq!(results["unproven"][0], case);
 }
+
+#[test]
+#[cfg(not(feature = "torch"))]
+fn what_was_proven_of_a_case_that_needs_torch_stands_until_it_is_changed() {
+    let (executed, other) = ("execution/inputs_must_fit", "bundle/save_tags_the_backend");
+    let copy = Copy::of(executed);
+    let folder = copy.suite().join("cases/bundle");
+    fs::create_dir(&folder).expect("a folder");
+    let from = Path::new(SUITE).join(format!("cases/{other}.toml"));
+    fs::copy(from, copy.suite().join(format!("cases/{other}.toml"))).expect("a copy");
+    let both = ["--case", executed, "--case", other, "--check"];
+
+    let text = out(&copy.prove(&both).code(0));
+    assert!(
+        text.starts_with("not looked at: 2 checks, for want of torch\nproven: 1 check of 1 case"),
+        "{text}"
+    );
+    copy.edit(executed, "seed = 11", "seed = 12");
+    let text = out(&copy.prove(&both).code(6));
+    assert!(
+        text.contains(&format!("the case {executed} is new or was changed, and needs torch to be proven")),
+        "{text}"
+    );
+    // Nothing to look at proves nothing.
+    let assert = copy.prove(&both[..2]).code(6);
+    let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(text.contains("build bundleproof with the feature `torch`"), "{text}");
+}

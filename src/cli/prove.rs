@@ -68,6 +68,10 @@ impl Prove {
             judged.as_ref().is_some_and(|judged| check.needs().all(|need| judged.supports(need)))
         };
         let (checks, aside): (Vec<Arc<Check>>, Vec<Arc<Check>>) = selected.into_iter().partition(can);
+        if checks.is_empty() {
+            torch::tell_why_not(console);
+            return Err(Exit::NotProven);
+        }
         let whole = self.selection.is_empty();
         let breakers = breakers();
         let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
