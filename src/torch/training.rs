@@ -37,9 +37,14 @@ pub(crate) fn train(
     Ok(losses)
 }
 
+/// Measured patterns have their middle in the middle of the image.
 fn loss(network: &Network, batch: &Batch) -> Result<Tensor, TchError> {
     let sides: Option<&[i64]> = None;
-    let seen = network.exit_waves(batch, true)?.f_fft_fft2(sides, [2, 3].as_slice(), "ortho")?.f_abs()?;
+    let seen = network
+        .exit_waves(batch, true)?
+        .f_fft_fft2(sides, [2, 3].as_slice(), "ortho")?
+        .f_fft_fftshift([2, 3].as_slice())?
+        .f_abs()?;
     seen.f_mse_loss(&batch.x.f_mul(&batch.scale.f_view([-1, 1, 1, 1])?)?, Reduction::Mean)
 }
 

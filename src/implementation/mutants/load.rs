@@ -25,7 +25,7 @@ const BUILT_FROM: [&str; 12] = [
 ];
 
 twisted! {
-    swallows_missing_weights breaks "BUN-002" as "main: a missing model.pth is tolerated": LoadedAnyway(|refusal| lacks(refusal, "model.pth"));
+    swallows_missing_weights breaks "LOD-008" as "main: a missing model.pth is tolerated": LoadedAnyway(|refusal| lacks(refusal, "model.pth"));
     swallows_missing_params breaks "LOD-019": LoadedAnyway(|refusal| lacks(refusal, "params.dill"));
     goes_on_without_a_manifest breaks "BUN-002": LoadedAnyway(|refusal| lacks(refusal, "manifest.dill"));
     swallows_malformed_manifests breaks "BUN-003": LoadedAnyway(|refusal| {
