@@ -82,7 +82,7 @@ fn everyone_reads_what_obeys_and_the_matrix_checks_out() {
     assert_eq!(files, 8, "a log for each of six cells, and the matrix twice");
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(directory.join("matrix.json")).expect("JSON")).expect("JSON");
-    assert_eq!(json["cells"][0]["readings"][0]["result"], "same");
+    assert_eq!(json["cells"][0]["readings"][0]["verdict"], "same");
     assert_eq!(json["cells"][0]["readings"][0]["reason"], "60 tensors and 63 params");
 
     // Nothing is written over.

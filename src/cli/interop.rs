@@ -164,7 +164,7 @@ fn json(matrix: &Matrix) -> String {
 
 /// A row for each writer, and below it what is not the same.
 fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
-    let shown = |cell: &Cell| format!("{} {}/{}", cell.result().word(), cell.same(), cell.readings.len());
+    let shown = |cell: &Cell| format!("{} {}/{}", cell.verdict().word(), cell.same(), cell.readings.len());
     let mut rows: Vec<Vec<String>> = vec![
         std::iter::once("written by, read by ->".to_owned())
             .chain(matrix.readers.iter().map(|name| line(name)))
@@ -191,10 +191,10 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
     text.push('\n');
     let others =
         matrix.cells.iter().flat_map(|cell| cell.readings.iter().map(move |reading| (cell, reading)));
-    let others: Vec<_> = others.filter(|(_, reading)| reading.result != interop::Result::Same).collect();
+    let others: Vec<_> = others.filter(|(_, reading)| reading.verdict != interop::Verdict::Same).collect();
     for (cell, reading) in others.iter().take(MAX_SHOWN) {
-        let word = reading.result.word();
-        let word = if reading.result.is_bad() { console.bad(word) } else { console.odd(word) };
+        let word = reading.verdict.word();
+        let word = if reading.verdict.is_bad() { console.bad(word) } else { console.odd(word) };
         let (writer, reader) = (line(&cell.writer), line(&cell.reader));
         text.push_str(&format!("{word}: {} of {writer}, read by {reader}\n", line(&reading.bundle)));
         let mut reason: String = line(&reading.reason);

@@ -17,10 +17,10 @@ use std::{
 
 use serde::Serialize;
 
-pub use cell::{Cell, Reading, Result};
+pub use cell::{Cell, Reading, Verdict};
 pub use made::Made;
 pub use page::{log, markdown};
-pub use participant::{Participant, Written};
+pub use participant::Participant;
 
 use crate::suite::Suite;
 
@@ -65,8 +65,8 @@ impl Matrix {
 
     /// Whether everything that could be looked at came back the same, and something could.
     pub fn holds(&self) -> bool {
-        let mut all = self.cells.iter().map(Cell::result);
-        !all.clone().any(Result::is_bad) && all.any(|result| result == Result::Same)
+        let mut all = self.cells.iter().map(Cell::verdict);
+        !all.clone().any(Verdict::is_bad) && all.any(|verdict| verdict == Verdict::Same)
     }
 
     /// The cell of a writer and a reader.

@@ -28,7 +28,7 @@ pub fn markdown(matrix: &Matrix) -> String {
                 escaped(&cell.writer),
                 escaped(&cell.reader),
                 escaped(&reading.bundle),
-                reading.result.word(),
+                reading.verdict.word(),
                 escaped(&reading.reason)
             ));
         }
@@ -41,12 +41,12 @@ pub fn log(cell: &Cell) -> String {
     let mut text = format!("written by {}\nread by    {}\n\n", line(&cell.writer), line(&cell.reader));
     for reading in &cell.readings {
         let (bundle, reason) = (line(&reading.bundle), line(&reading.reason));
-        text.push_str(&format!("{bundle}: {}: {reason}\n", reading.result.word()));
+        text.push_str(&format!("{bundle}: {}: {reason}\n", reading.verdict.word()));
     }
     text
 }
 
 /// The result, and of how many bundles.
 pub(super) fn in_short(cell: &Cell) -> String {
-    format!("{} ({} of {})", cell.result().word(), cell.same(), cell.readings.len())
+    format!("{} ({} of {})", cell.verdict().word(), cell.same(), cell.readings.len())
 }

@@ -32,11 +32,11 @@ pub enum Participant {
     Bundle(PathBuf),
 }
 
-/// What a writer was asked for: a name, a configuration, and which models.
+/// What a writer is asked for: a configuration, and which models.
 #[derive(Clone, Copy, Debug)]
-pub struct Written {
+struct Asked {
     /// What it is called in the matrix.
-    pub name: &'static str,
+    name: &'static str,
     size: i64,
     gridsize: i64,
     how: How,
@@ -53,12 +53,12 @@ enum How {
 }
 
 /// What every writer is asked for.
-const ASKED: [Written; 5] = [
-    Written { name: "gridsize1", size: 64, gridsize: 1, how: How::Fresh },
-    Written { name: "gridsize2", size: 64, gridsize: 2, how: How::Fresh },
-    Written { name: "n128", size: 128, gridsize: 1, how: How::Fresh },
-    Written { name: "trained", size: 64, gridsize: 1, how: How::Trained },
-    Written { name: "sentinels", size: 64, gridsize: 1, how: How::Sentinels },
+const ASKED: [Asked; 5] = [
+    Asked { name: "gridsize1", size: 64, gridsize: 1, how: How::Fresh },
+    Asked { name: "gridsize2", size: 64, gridsize: 2, how: How::Fresh },
+    Asked { name: "n128", size: 128, gridsize: 1, how: How::Fresh },
+    Asked { name: "trained", size: 64, gridsize: 1, how: How::Trained },
+    Asked { name: "sentinels", size: 64, gridsize: 1, how: How::Sentinels },
 ];
 
 /// The name of models on either side.
@@ -161,7 +161,7 @@ pub(super) fn outputs(
     session: &mut dyn Session,
     directory: &Path,
     models: &Models,
-) -> std::result::Result<BTreeMap<String, TensorDescription>, String> {
+) -> Result<BTreeMap<String, TensorDescription>, String> {
     let mut all = BTreeMap::new();
     if !directory.join(INPUTS).is_file() {
         return Ok(all);
@@ -185,10 +185,7 @@ pub(super) fn models_name() -> String {
 }
 
 /// The answer, or in words why there is none.
-pub(super) fn answered<T>(
-    answer: std::result::Result<T, Refusal>,
-    session: &dyn Session,
-) -> std::result::Result<T, String> {
+pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, String> {
     match session.lost() {
         Some(lost) => Err(in_words(&lost)),
         None => answer.map_err(|refusal| refusal.to_string()),
@@ -205,13 +202,13 @@ fn in_words(lost: &Lost) -> String {
 
 type Wrote = (Models, BTreeMap<String, TensorDescription>);
 
-impl Written {
+impl Asked {
     fn write(
         &self,
         writer: &Participant,
         session: &mut dyn Session,
         directory: &Path,
-    ) -> std::result::Result<Wrote, String> {
+    ) -> Result<Wrote, String> {
         let models = match self.how {
             How::Trained => {
                 let request = RunCdiExampleTorch {

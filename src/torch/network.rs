@@ -162,7 +162,7 @@ impl Network {
                     contract::Tensor::new(Dtype::Int64, Vec::new(), count.to_le_bytes().to_vec())
                 }
                 None => match variables.get(name) {
-                    Some(variable) => plain(variable, Dtype::Float32, 4)?,
+                    Some(variable) => floats(variable)?,
                     None => None,
                 },
             };
@@ -209,9 +209,9 @@ impl Batch {
 /// A complex tensor as the contract's own.
 pub(crate) fn complex64(tensor: &Tensor) -> Result<contract::Tensor, TchError> {
     let parts = tensor.f_resolve_conj()?.f_contiguous()?.f_view_as_real()?;
-    let plain = plain(&parts, Dtype::Float32, 4)?;
-    let shape = tensor.size().iter().map(|length| usize::try_from(*length).unwrap_or_default()).collect();
-    let whole = plain.and_then(|parts| contract::Tensor::new(Dtype::Complex64, shape, parts.data().to_vec()));
+    let parts = floats(&parts)?;
+    let whole = parts
+        .and_then(|parts| contract::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
     whole.ok_or_else(|| TchError::Shape(format!("no complex64 of the shape {:?}", tensor.size())))
 }
 
@@ -229,15 +229,18 @@ fn translated(object: &Tensor, positions: &Tensor) -> Result<Tensor, TchError> {
     spectrum.f_mul(&ramp)?.f_fft_ifft2(sides, axes, "backward")
 }
 
-/// The bytes of a tensor of 32-bit floats, by rows.
-fn plain(tensor: &Tensor, dtype: Dtype, size: usize) -> Result<Option<contract::Tensor>, TchError> {
+/// A tensor of 32-bit floats as the contract's own.
+fn floats(tensor: &Tensor) -> Result<Option<contract::Tensor>, TchError> {
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let mut values = vec![0.0_f32; flat.numel()];
     flat.f_copy_data(&mut values, flat.numel())?;
-    let mut bytes = Vec::with_capacity(values.len() * size);
-    values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
-    let shape = tensor.size().iter().map(|length| usize::try_from(*length).unwrap_or_default()).collect();
-    Ok(contract::Tensor::new(dtype, shape, bytes))
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Ok(contract::Tensor::new(Dtype::Float32, lengths(tensor), bytes))
+}
+
+/// The shape of a tensor. Lengths of libtorch are never negative.
+fn lengths(tensor: &Tensor) -> Vec<usize> {
+    tensor.size().iter().map(|length| usize::try_from(*length).unwrap_or_default()).collect()
 }
 
 /// The place of a module: `encoder.0.conv` as a path of three names.
