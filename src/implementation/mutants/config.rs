@@ -13,6 +13,15 @@ twisted! {
     passes_no_filters breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "n_filters_scale must"));
     passes_no_probe_scale breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "probe_scale must"));
     passes_negative_smoothing breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "smoothing_sigma must"));
+    refuses_models_without_smoothing breaks "CFG-003": RefusedAnyway(|config| {
+        let model = config.values.get("model").and_then(Value::as_map).unwrap_or(&config.values);
+        let none = model.get("gaussian_smoothing_sigma") == Some(&Value::Float(0.0));
+        none.then(|| Refusal::new(RefusalKind::InvalidValue, "gaussian_smoothing_sigma must be positive"))
+    });
+    refuses_batches_of_one breaks "CFG-004": RefusedAnyway(|config| {
+        let one = config.values.get("batch_size") == Some(&Value::Int(1));
+        one.then(|| Refusal::new(RefusalKind::InvalidValue, "batch_size must be more than 1"))
+    });
     passes_any_batch_size breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "batch_size must"));
     passes_uneven_batches breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "not 24"));
     passes_no_epochs breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nepochs must"));

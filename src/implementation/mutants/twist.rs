@@ -40,6 +40,8 @@ pub(super) enum Twist {
     Configured(fn(&mut ConfigRequest)),
     /// Whether a configuration that breaks a rule passes.
     ValidatedAnyway(fn(&Refusal) -> bool),
+    /// Why a configuration is refused that breaks no rule.
+    RefusedAnyway(fn(&ConfigRequest) -> Option<Refusal>),
     /// What is said of a configuration that breaks a rule.
     NotValidated(fn(Refusal) -> Refusal),
     /// The params after a configuration was bridged, from those before and the configuration.
@@ -260,6 +262,9 @@ impl Session for TwistedSession {
 
     fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
         let config = self.configured(&request.config);
+        if let Twist::RefusedAnyway(why) = self.twist {
+            why(&config).map_or(Ok(()), Err)?;
+        }
         match (self.inner.validate_config(&ValidateConfig { config }), self.twist) {
             (Err(refusal), Twist::ValidatedAnyway(takes)) if takes(&refusal) => Ok(()),
             (Err(refusal), Twist::NotValidated(change)) => Err(change(refusal)),
