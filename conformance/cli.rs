@@ -497,6 +497,14 @@ fn the_program_needs_nothing_around_it_and_says_what_is_not_executed() {
 }
 
 #[test]
+fn a_name_with_an_escape_in_it_moves_no_cursor() {
+    let place = Place::new();
+    let told = err(&place.run(&["run", "--impl", "odd\u{1b}[31m\nerror: faked.toml"]).code(2));
+    assert!(!told.contains('\u{1b}') && told.contains("odd\\u{1b}[31m"), "{told:?}");
+    assert!(!told.lines().any(|line| line.starts_with("error: faked")), "{told:?}");
+}
+
+#[test]
 fn help_and_completions_are_complete() {
     let place = Place::new();
     let help = out(&place.run(&["--help"]).code(0));

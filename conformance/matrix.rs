@@ -5,12 +5,17 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use assert_cmd::{Command, assert::Assert};
 use bundleproof::{
-    contract::{Digest, ModelState, Tensor},
+    contract::{Digest, ModelState, Params, Refusal, Tensor, answer::Loaded, operation::LoadTorchBundle},
     format::{read_bundle, write_bundle},
+    implementation::{Implementation, Reference, Session, World, built_in},
+    interop::{Matrix, Participant, Verdict},
+    runner::Implementations,
+    suite::{Source, Suite},
 };
 use rstest::rstest;
 use tempfile::TempDir;
@@ -144,6 +149,7 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
 
 #[rstest]
 #[case::unknown(&["referense"], "did you mean `reference`?")]
+#[case::no_bundle(&["reference", "nowhere/wts.h5.zip"], "no bundle to read: nowhere/wts.h5.zip")]
 #[case::twice(&["reference", "reference"], "named twice")]
 #[cfg_attr(not(feature = "torch"), case::no_torch(&["reference+torch"], "build bundleproof with the feature `torch`"))]
 #[case::nobody(&[], "required")]
@@ -161,16 +167,90 @@ fn what_is_no_bundle_is_told_without_the_place_where_it_was_tried() {
     fs::write(place.path().join("notes.zip"), "none").expect("a file");
     let text = out(&interop(&place, &["reference", "notes.zip"]).code(1));
     assert!(
-        text.contains("not written: as it is of notes.zip, read by reference\n  $work/wts.h5.zip: "),
+        text.contains("refused: as it is of notes.zip, read by reference\n  malformed: $work/wts.h5.zip: "),
         "{text}"
     );
 }
 
 #[test]
-fn bundles_alone_prove_nothing() {
+fn bundles_alone_have_nobody_to_read_them() {
     let place = place();
     let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1").display().to_string();
-    interop(&place, &[&gs1]).code(1);
+    let assert = interop(&place, &[&gs1]).code(2);
+    let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(text.contains("nobody to read"), "{text}");
+}
+
+#[test]
+fn a_reader_that_takes_what_must_be_refused_is_named() {
+    let place = place();
+    let hostile = Path::new(ROOT).join("fixtures/bundles/hostile/missing_params").display().to_string();
+    let text = out(&interop(&place, &["reference", "swallows_missing_params", &hostile]).code(1));
+    let row = text.lines().find(|line| line.starts_with(&hostile)).expect("a row");
+    assert!(row.contains("refused 0/1") && row.contains("differs 0/1"), "{text}");
+    assert!(text.contains("it is loaded, and must not be: $work/wts.h5.zip"), "{text}");
+}
+
+/// Loads as it should, and then breaks the file that it was given.
+struct Vandal;
+
+struct VandalAtWork(std::path::PathBuf, Box<dyn Session>);
+
+impl Implementation for Vandal {
+    fn name(&self) -> &str {
+        "vandal"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        Reference::CONTRACT.supports(need)
+    }
+
+    fn start(&self, world: World) -> Box<dyn Session> {
+        let archive = world.path("wts.h5.zip");
+        Box::new(VandalAtWork(archive, Reference::CONTRACT.start(world)))
+    }
+}
+
+impl Session for VandalAtWork {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        self.1.reset()
+    }
+
+    fn params(&mut self) -> Result<Params, Refusal> {
+        self.1.params()
+    }
+
+    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
+        let loaded = self.1.load_torch_bundle(request);
+        fs::write(&self.0, "nothing").expect("the file");
+        loaded
+    }
+}
+
+#[test]
+fn what_one_reader_breaks_no_other_reader_finds() {
+    let of = |implementation: Arc<dyn Implementation>| Participant::Implementation {
+        implementation,
+        executes: false,
+    };
+    let participants = [of(Arc::new(Vandal)), of(Arc::new(Reference::CONTRACT))];
+    let suite = Suite::load(Source::Embedded, &Implementations::new(built_in()).names()).expect("a suite");
+    let place = place();
+    let never = AtomicBool::new(false);
+    let matrix = Matrix::of(&participants, &suite, place.path(), &never, &|_| ()).expect("a matrix");
+    for reader in ["vandal", "reference"] {
+        let cell = matrix.cell("reference", reader).expect("a cell");
+        assert_eq!((cell.verdict(), cell.same()), (Verdict::Same, 5), "{cell:?}");
+    }
+    // It writes nothing, and that is its own.
+    let cell = matrix.cell("vandal", "reference").expect("a cell");
+    assert_eq!(cell.verdict(), Verdict::NotWritten, "{cell:?}");
+    let interrupted = Matrix::of(&participants, &suite, place.path(), &AtomicBool::new(true), &|_| ());
+    assert!(interrupted.expect("a matrix").cells.is_empty(), "nobody is asked after an interruption");
 }
 
 /// Copies a tree; how many files there were.

@@ -6,7 +6,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
-use crate::suite::SuiteError;
+use crate::{evidence::line, suite::SuiteError};
 
 /// `1 error`, `2 errors`.
 pub(super) fn counted(count: usize, what: &str) -> String {
@@ -52,15 +52,18 @@ impl Console {
         painted(text, AnsiColor::Red, self.colour_out)
     }
 
-    /// Tells what went wrong.
+    /// Tells what went wrong. A message may quote a stranger: what would move the cursor is spelled, and a further line
+    /// stands further in, so that it is none of ours.
     pub(super) fn error(&self, message: &str) {
         let head = painted("error:", AnsiColor::Red, self.colour_err);
-        let _ = writeln!(io::stderr().lock(), "{head} {message}");
+        let lines: Vec<String> = message.lines().map(line).collect();
+        let _ = writeln!(io::stderr().lock(), "{head} {}", lines.join("\n  "));
     }
 
     /// Tells something beside the result.
     pub(super) fn note(&self, message: &str) {
-        let _ = writeln!(io::stderr().lock(), "{message}");
+        let lines: Vec<String> = message.lines().map(line).collect();
+        let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 
     /// Shows the mistakes of a suite where they stand.
@@ -83,7 +86,8 @@ impl Console {
             if handler.render_report(&mut shown, report.as_ref()).is_err() {
                 shown = error.to_string();
             }
-            self.note(&shown);
+            // Painted already, and without hidden characters of its own.
+            let _ = writeln!(io::stderr().lock(), "{shown}");
         }
         let count =
             if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };

@@ -25,8 +25,8 @@ use crate::{
 ///
 /// Every writer saves bundles of each kind: gridsize 1 and 2, N 128, trained, and sentinels. Every reader loads all
 /// of them, and what it gives back is held against the file: params and tensors exactly, and what the networks
-/// give for the same inputs where both sides execute them. A bundle on disk is a writer; a sidecar.json beside it
-/// says what must be in it.
+/// give for the same inputs where both sides execute them. A bundle on disk is a writer; its models are held
+/// against a sidecar.json beside it, where there is one. The readers are asked for a bundle that `check` refuses, too.
 #[derive(Debug, Parser)]
 pub(super) struct Interop {
     /// Who: an implementation (`bundleproof list implementations`), one with torch as NAME+torch, the .toml file of
@@ -71,16 +71,18 @@ impl Interop {
             }
             participants.push(participant);
         }
+        let readers = participants.iter().filter(|one| one.reads()).count();
+        if readers == 0 {
+            console.error("there is nobody to read: name an implementation beside the bundles");
+            return Err(Exit::Usage);
+        }
         let told = |what: &dyn std::fmt::Display| {
             console.error(&format!("{}: {what}", self.out.display()));
             Exit::Usage
         };
-        let stamp = self.stamp.unwrap_or_else(Stamp::now);
-        let place = self.out.join(stamp.to_string());
-        if place.exists() {
-            return Err(told(&format!("{stamp} is there already, and nothing is written over")));
-        }
-        let readers = participants.iter().filter(|one| one.reads()).count();
+        let place = self.place().map_err(|error| told(&error))?;
+        // Before anything is run: hours of work would be lost afterwards.
+        let out = Out::make(&self.out).map_err(|error| told(&error))?;
         let bar = console.progress(participants.len() * readers);
         let work = tempfile::tempdir().map_err(|error| told(&error))?;
         let tell = |cell: &Cell| {
@@ -88,16 +90,19 @@ impl Interop {
             bar.inc(1);
         };
         let interrupted = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&interrupted);
-        if let Err(error) = ctrlc::set_handler(move || heard.store(true, Ordering::Relaxed)) {
+        let (heard, running) = (Arc::clone(&interrupted), participants.clone());
+        let handler = move || {
+            // The second time, the person does not want to wait for what is running.
+            if heard.swap(true, Ordering::Relaxed) {
+                running.iter().for_each(Participant::end);
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
             console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
         }
         let matrix = Matrix::of(&participants, &suite, work.path(), &interrupted, &tell);
-        for participant in &participants {
-            if let Participant::Implementation { implementation, .. } = participant {
-                implementation.end();
-            }
-        }
+        participants.iter().for_each(Participant::end);
         bar.finish_and_clear();
         if interrupted.load(Ordering::Relaxed) {
             console.error("interrupted: there is no matrix");
@@ -105,9 +110,55 @@ impl Interop {
         }
         let matrix = matrix.map_err(|error| told(&error))?;
         write(&matrix, &self.out, &place).map_err(|error| told(&error))?;
+        out.keep();
         let exit = if matrix.holds() { Exit::Success } else { Exit::DoesNotConform };
         console.print(&if self.json { json(&matrix) } else { text(&matrix, &place, console) });
         Ok(exit)
+    }
+
+    /// Where the matrix goes; a stamp that nobody asked for is that of the next second that is free.
+    fn place(&self) -> io::Result<PathBuf> {
+        let mut patience = 10;
+        loop {
+            let stamp = self.stamp.unwrap_or_else(Stamp::now);
+            let place = self.out.join(stamp.to_string());
+            if fs::symlink_metadata(&place).is_err() {
+                return Ok(place);
+            }
+            if self.stamp.is_some() || patience == 0 {
+                let what = format!("{stamp} is there already, and nothing is written over");
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+            }
+            patience -= 1;
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+}
+
+/// The directory for matrices, which goes again when none comes into it and it was not there before.
+struct Out<'o> {
+    made: Option<&'o Path>,
+}
+
+impl<'o> Out<'o> {
+    fn make(out: &'o Path) -> io::Result<Self> {
+        let made = (!out.exists()).then_some(out);
+        fs::create_dir_all(out)?;
+        // Whether it can be written to shows only when it is.
+        tempfile::tempfile_in(out)?;
+        Ok(Self { made })
+    }
+
+    fn keep(mut self) {
+        self.made = None;
+    }
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        if let Some(made) = self.made {
+            let _ = fs::remove_dir(made);
+        }
     }
 }
 
@@ -119,8 +170,15 @@ fn participant(
 ) -> Result<Participant, Exit> {
     let path = Path::new(name);
     let archive = if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() };
-    if archive.is_file() && !name.ends_with(".toml") {
-        return Ok(Participant::Bundle(archive));
+    let is_path = path.is_dir() || (name.contains('/') && !name.ends_with(".toml"));
+    if known.get(name).is_none() && (is_path || (archive.is_file() && !name.ends_with(".toml"))) {
+        return match fs::File::open(&archive) {
+            Ok(_) => Ok(Participant::Bundle(archive)),
+            Err(error) => {
+                console.error(&format!("no bundle to read: {}: {error}", archive.display()));
+                Err(Exit::Usage)
+            }
+        };
     }
     if let Some(own) = name.strip_suffix(EXECUTES) {
         let implementation = adapter::named(own, suite, known, None, console)?.implementation;
@@ -148,13 +206,15 @@ fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
     let sums = files.iter().map(|(name, text)| (name.clone(), Digest::of(text.as_bytes()).to_string()));
     let sums = write_sums(&sums.collect());
     files.insert(SUMS.to_owned(), sums);
-    fs::create_dir_all(out)?;
     let beside = tempfile::Builder::new().prefix(".interop").tempdir_in(out)?;
     for (name, text) in &files {
         fs::write(beside.path().join(name), text)?;
     }
     fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    fs::rename(beside.keep(), place)
+    fs::rename(beside.path(), place)?;
+    // What was beside is in its place, and there is nothing left to remove.
+    let _ = beside.keep();
+    Ok(())
 }
 
 fn json(matrix: &Matrix) -> String {
@@ -207,6 +267,6 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
     if let Some(more) = others.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("and {more} more, in matrix.md\n"));
     }
-    text.push_str(&format!("Matrix: {}\n", place.display()));
+    text.push_str(&format!("Matrix: {}\n", line(&place.display().to_string())));
     text
 }

@@ -18,8 +18,10 @@ struct Proposed {
 
 /// Writes entries for what is not known to the end of the file, and shows them as a diff. What is not so any more is
 /// told with the outcome, and taken out by hand: why it was there is nowhere else.
-pub(super) fn write(run: &Run, file: &Path, console: &Console) -> Result<(), Exit> {
+/// With `aside` what is shown goes to standard error.
+pub(super) fn write(run: &Run, file: &Path, aside: bool, console: &Console) -> Result<(), Exit> {
     let Some(judged) = &run.judged else { return Ok(()) };
+    let show = |text: &str| if aside { console.note(text) } else { console.print(text) };
     let own: Vec<&Outcome> = run
         .outcomes
         .iter()
@@ -27,7 +29,7 @@ pub(super) fn write(run: &Run, file: &Path, console: &Console) -> Result<(), Exi
         .collect();
     let known = proposed(&judged.known, &own, judged.on);
     if known.is_empty() {
-        console.print("nothing to propose: every failure is known\n");
+        show("nothing to propose: every failure is known\n");
         return Ok(());
     }
     let failed = |what: String| {
@@ -42,13 +44,15 @@ pub(super) fn write(run: &Run, file: &Path, console: &Console) -> Result<(), Exi
     for line in added.lines() {
         diff.push_str(&format!("+{}\n", crate::evidence::line(line)));
     }
-    console.print(&diff);
+    show(&diff);
     console.note("look at each entry, say why it is so and who answers for it, and then keep it");
     Ok(())
 }
 
 /// The file as a whole or as it was.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    // A link stays one: what it leads to is written.
+    let file = &file.canonicalize()?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let beside = tempfile::NamedTempFile::new_in(folder)?;
     fs::write(beside.path(), text)?;

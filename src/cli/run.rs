@@ -89,7 +89,7 @@ impl Run {
         };
         console.print(&text);
         if let Some(file) = known_file {
-            known_file::write(&record, file, console)?;
+            known_file::write(&record, file, self.json, console)?;
         }
         Ok(exit)
     }

@@ -110,13 +110,16 @@ pub fn proposed(entries: &[Known], outcomes: &[&Outcome], on: Date) -> Vec<Known
                 continue;
             }
             // What was found says more of a failure than what was expected.
-            let Some(shown) = failure.texts.iter().rev().find(|text| !text.trim().is_empty()) else {
+            let texts = || failure.texts.iter().rev().map(|text| beginning(text));
+            let says_something = |text: &String| text.chars().count() >= MIN_REASON;
+            let Some(reason) = texts().find(says_something).or_else(|| texts().find(|text| !text.is_empty()))
+            else {
                 continue;
             };
             proposed.push(Known {
                 case: Some(outcome.check.clone()),
                 requirement: None,
-                reason: beginning(shown),
+                reason,
                 why: "not looked into yet".to_owned(),
                 owner: "nobody yet".to_owned(),
                 expires: on.saturating_add(90.days()),
@@ -126,9 +129,14 @@ pub fn proposed(entries: &[Known], outcomes: &[&Outcome], on: Date) -> Vec<Known
     proposed
 }
 
-/// The beginning of a text, as far as it is likely to be the same the next time.
+/// The shortest reason that is proposed where there is a longer one, in characters: `9` is in much.
+const MIN_REASON: usize = 4;
+
+/// The beginning of a text, as far as it is likely to be the same the next time: without the place of an object.
 fn beginning(text: &str) -> String {
-    text.chars().take_while(|c| !c.is_control()).take(MAX_REASON).collect()
+    let text = text.split(" at 0x").next().unwrap_or_default();
+    let text: String = text.chars().take_while(|c| !c.is_control()).take(MAX_REASON).collect();
+    text.trim().to_owned()
 }
 
 /// The names of examples stand in brackets, which a glob would take for a set of characters.
@@ -271,6 +279,13 @@ mod tests {
 
     use super::{super::sample, *};
     use crate::runner::Phase;
+
+    #[rstest]
+    #[case("no plain value: <object at 0x7fb5e066ca70>", "no plain value: <object")]
+    #[case("mismatch: 3 tensors\nand more", "mismatch: 3 tensors")]
+    fn a_proposed_reason_is_what_is_the_same_the_next_time(#[case] text: &str, #[case] reason: &str) {
+        assert_eq!(beginning(text), reason);
+    }
 
     fn entry(what: &str) -> Known {
         let text = format!(

@@ -1,15 +1,20 @@
 //! What a reader made of what a writer has written.
 
+use std::{io, path::Path};
+
 use serde::Serialize;
 
 use super::{
-    made::{Holds, Made, same},
-    participant::{Participant, answered, models_name, outputs},
+    made::{Holds, Made, Unknown, same},
+    participant::{Participant, Unanswered, answered, models_name, outputs},
 };
-use crate::contract::{
-    Map, Value,
-    answer::models_value,
-    operation::{FIXTURE_NETWORKS, LoadTorchBundle},
+use crate::{
+    contract::{
+        Map, Value,
+        answer::{Loaded, models_value},
+        operation::{FIXTURE_NETWORKS, LoadTorchBundle},
+    },
+    implementation::Session,
 };
 
 /// One writer and one reader.
@@ -42,8 +47,10 @@ pub enum Verdict {
     Same,
     /// It could not be looked at.
     NotLookedAt,
-    /// It was refused, or there was no answer.
+    /// It was refused.
     Refused,
+    /// There was no answer: the reader ended, hung, or answered something else than an answer.
+    NoAnswer,
     /// The writer could not write it, or wrote something else than it says.
     NotWritten,
     /// Something else came back.
@@ -57,6 +64,7 @@ impl Verdict {
             Self::Same => "same",
             Self::NotLookedAt => "not looked at",
             Self::Refused => "refused",
+            Self::NoAnswer => "no answer",
             Self::NotWritten => "not written",
             Self::Differs => "differs",
         }
@@ -82,53 +90,77 @@ impl Cell {
 }
 
 impl Reading {
-    pub(super) fn of(writer: &Participant, reader: &Participant, made: &Made) -> Self {
+    /// Has the reader read a copy of the bundle in this directory, so that nobody finds what another has left.
+    pub(super) fn of(
+        writer: &Participant,
+        reader: &Participant,
+        made: &Made,
+        directory: &Path,
+    ) -> io::Result<Self> {
         let (verdict, reason) = match &made.holds {
-            Err(why) => (Verdict::NotWritten, why.clone()),
-            Ok(holds) => read(writer, reader, made, holds),
+            Err(Unknown::NotWritten(why)) => (Verdict::NotWritten, why.clone()),
+            Err(Unknown::Unreadable(why)) => {
+                made.copy_to(directory)?;
+                match load(reader, directory) {
+                    Err(unanswered) => (unanswered.verdict, unanswered.why),
+                    Ok(_) => (Verdict::Differs, format!("it is loaded, and must not be: {why}")),
+                }
+            }
+            Ok(holds) => {
+                made.copy_to(directory)?;
+                read(writer, reader, made, holds, directory)
+                    .unwrap_or_else(|unanswered| (unanswered.verdict, unanswered.why))
+            }
         };
         // Where it was tried says nothing, and is another place the next time.
-        let reason = reason.replace(&made.directory.display().to_string(), "$work");
-        Self { bundle: made.name.clone(), verdict, reason }
+        let reason = [directory, &made.directory]
+            .iter()
+            .fold(reason, |reason, place| reason.replace(&place.display().to_string(), "$work"));
+        Ok(Self { bundle: made.name.clone(), verdict, reason })
     }
 }
 
-fn read(writer: &Participant, reader: &Participant, made: &Made, holds: &Holds) -> (Verdict, String) {
-    let own = writer.name() == reader.name();
-    if holds.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
-        return (Verdict::NotLookedAt, "the reader has other networks (no fixture_networks)".to_owned());
-    }
-    let Some(mut session) = reader.start(&made.directory) else {
-        return (Verdict::NotLookedAt, "a bundle reads nothing".to_owned());
-    };
+fn load(reader: &Participant, directory: &Path) -> Result<(Box<dyn Session>, Loaded), Unanswered> {
+    let nobody = || Unanswered { verdict: Verdict::NotLookedAt, why: "a bundle reads nothing".to_owned() };
+    let mut session = reader.start(directory).ok_or_else(nobody)?;
     let request = LoadTorchBundle { base_path: "wts.h5".to_owned(), name: models_name() };
     let answer = session.load_torch_bundle(&request);
-    let loaded = match answered(answer, session.as_ref()) {
-        Ok(loaded) => loaded,
-        Err(why) => return (Verdict::Refused, why),
-    };
+    let loaded = answered(answer, session.as_ref())?;
+    Ok((session, loaded))
+}
+
+fn read(
+    writer: &Participant,
+    reader: &Participant,
+    made: &Made,
+    holds: &Holds,
+    directory: &Path,
+) -> Result<(Verdict, String), Unanswered> {
+    let own = writer.name() == reader.name();
+    if holds.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
+        let why = "the reader has other networks (no fixture_networks)".to_owned();
+        return Ok((Verdict::NotLookedAt, why));
+    }
+    let (mut session, loaded) = load(reader, directory)?;
     let params = |map: &Map| Value::Map(map.clone());
     let compared = same("the file", &holds.models, &models_value(&loaded.models))
         .and_then(|()| same("the file", &params(&holds.params), &params(&loaded.params.0)));
     if let Err(differs) = compared {
-        return (Verdict::Differs, differs);
+        return Ok((Verdict::Differs, differs));
     }
     let mut compared = format!("{} tensors and {} params", holds.tensors, holds.params.len());
     if reader.gives() && !made.outputs.is_empty() {
-        let given = match outputs(session.as_mut(), &made.directory, &loaded.models) {
-            Ok(given) => given,
-            Err(why) => return (Verdict::Refused, format!("forward: {why}")),
-        };
+        let given = outputs(session.as_mut(), directory, &loaded.models)?;
         for (model, output) in &made.outputs {
             let found = given.get(model).map_or(Value::None, Value::from);
             if let Err(differs) = same(&format!("the writer's output of {model}"), &output.into(), &found) {
-                return (Verdict::Differs, differs);
+                return Ok((Verdict::Differs, differs));
             }
         }
         compared.push_str(&format!(", outputs of {} models", made.outputs.len()));
     }
     match session.finish() {
-        Some(_) => (Verdict::Refused, "it did not end the conversation as it should".to_owned()),
-        None => (Verdict::Same, compared),
+        Some(lost) => Err(lost.into()),
+        None => Ok((Verdict::Same, compared)),
     }
 }

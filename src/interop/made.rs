@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
+use super::participant::INPUTS;
 use crate::{
     contract::{
         ARCHIVE_NAME, Map, ModelState, Value,
@@ -25,9 +26,18 @@ pub struct Made {
     pub name: String,
     pub(super) directory: PathBuf,
     /// What is in it; why that is not known.
-    pub(super) holds: Result<Holds, String>,
+    pub(super) holds: Result<Holds, Unknown>,
     /// What the writer's own networks give for the inputs, by model.
     pub(super) outputs: BTreeMap<String, TensorDescription>,
+}
+
+/// Why it is not known what a bundle holds.
+#[derive(Clone, Debug)]
+pub(super) enum Unknown {
+    /// It was not written, or holds something else than was said.
+    NotWritten(String),
+    /// It is there, and our own reader refuses it.
+    Unreadable(String),
 }
 
 /// What a bundle holds: what every reader has to give back.
@@ -53,21 +63,42 @@ impl Made {
             same("what it says that it wrote", &models_value(&models), &holds.models)?;
             Ok(holds)
         });
+        let holds = holds.map_err(Unknown::NotWritten);
         Self { name: name.to_owned(), directory, holds, outputs }
     }
 
     /// A bundle that was there, held against its sidecar where there is one.
     pub(super) fn found(name: &str, directory: PathBuf, sidecar: &Path) -> Self {
-        let holds = in_file(&directory).and_then(|holds| match in_sidecar(sidecar)? {
-            Some(models) => same("its sidecar", &models, &holds.models).map(|()| holds),
-            None => Ok(holds),
+        let holds = in_file(&directory).map_err(Unknown::Unreadable).and_then(|holds| {
+            let said = in_sidecar(sidecar).and_then(|models| match models {
+                Some(models) => same("its sidecar", &models, &holds.models),
+                None => Ok(()),
+            });
+            said.map(|()| holds).map_err(Unknown::NotWritten)
         });
         Self { name: name.to_owned(), directory, holds, outputs: BTreeMap::new() }
     }
 
+    /// Puts the bundle, and the inputs beside it, into a new directory.
+    pub(super) fn copy_to(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        for name in [ARCHIVE_NAME, INPUTS] {
+            let from = self.directory.join(name);
+            if from.is_file() {
+                fs::copy(from, directory.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Why there is none.
     pub(super) fn failed(name: &str, directory: PathBuf, why: String) -> Self {
-        Self { name: name.to_owned(), directory, holds: Err(why), outputs: BTreeMap::new() }
+        Self {
+            name: name.to_owned(),
+            directory,
+            holds: Err(Unknown::NotWritten(why)),
+            outputs: BTreeMap::new(),
+        }
     }
 }
 
@@ -105,7 +136,8 @@ fn in_sidecar(path: &Path) -> Result<Option<Value>, String> {
     }
     let text = fs::read_to_string(path).map_err(|error| told(&error))?;
     let described: Value = serde_json::from_str(&text).map_err(|error| told(&error))?;
-    Ok(described.as_map().and_then(|described| described.get("models")).cloned())
+    let models = described.as_map().and_then(|described| described.get("models")).cloned();
+    models.map(Some).ok_or_else(|| told(&"it describes no models"))
 }
 
 /// Whether two sides are the same; where not, in words.

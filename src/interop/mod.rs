@@ -51,9 +51,13 @@ impl Matrix {
         let readers: Vec<&Participant> = participants.iter().filter(|one| one.reads()).collect();
         let mut cells = Vec::new();
         for (index, writer) in participants.iter().enumerate() {
-            let made = writer.write(suite, &work.join(index.to_string()))?;
+            let made = writer.write(suite, &work.join(format!("written_{index}")), interrupted)?;
             for reader in readers.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
-                let readings = made.iter().map(|made| Reading::of(writer, reader, made)).collect();
+                let mut readings = Vec::new();
+                for made in made.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
+                    let directory = work.join(format!("read_{}_{}", cells.len(), readings.len()));
+                    readings.push(Reading::of(writer, reader, made, &directory)?);
+                }
                 let cell = Cell { writer: writer.name(), reader: reader.name(), readings };
                 tell(&cell);
                 cells.push(cell);

@@ -1,6 +1,15 @@
 //! Who writes bundles and who reads them.
 
-use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::Path,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::{
     contract::{
@@ -16,7 +25,7 @@ use crate::{
     suite::Suite,
 };
 
-use super::made::Made;
+use super::{cell::Verdict, made::Made};
 
 /// An implementation, which writes and reads, or a bundle on disk, which was written.
 #[derive(Clone)]
@@ -82,6 +91,13 @@ impl Participant {
         }
     }
 
+    /// Ends whatever it has running.
+    pub fn end(&self) {
+        if let Self::Implementation { implementation, .. } = self {
+            implementation.end();
+        }
+    }
+
     /// Whether it can read.
     pub fn reads(&self) -> bool {
         matches!(self, Self::Implementation { .. })
@@ -110,19 +126,27 @@ impl Participant {
         Some(implementation.start(World::new(directory.to_owned(), environment).executing(*executes)))
     }
 
-    /// Has it write everything it can, each in a directory of its own.
-    pub(super) fn write(&self, suite: &Suite, work: &Path) -> io::Result<Vec<Made>> {
+    /// Has it write everything it can, each in a directory of its own; after an interruption nothing more.
+    pub(super) fn write(
+        &self,
+        suite: &Suite,
+        work: &Path,
+        interrupted: &AtomicBool,
+    ) -> io::Result<Vec<Made>> {
         let mut all = Vec::new();
         match self {
             Self::Bundle(archive) => {
                 let directory = work.join("bundle");
                 fs::create_dir_all(&directory)?;
-                fs::copy(archive, directory.join(ARCHIVE_NAME))?;
+                let named = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", archive.display()))
+                };
+                fs::copy(archive, directory.join(ARCHIVE_NAME)).map_err(named)?;
                 let sidecar = archive.with_file_name("sidecar.json");
                 all.push(Made::found("as it is", directory, &sidecar));
             }
             Self::Implementation { .. } => {
-                for asked in ASKED {
+                for asked in ASKED.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
                     let directory = work.join(asked.name);
                     fs::create_dir_all(&directory)?;
                     fs::write(directory.join("train_data.npz"), suite.fixture(DATASET)?)?;
@@ -135,13 +159,13 @@ impl Participant {
                     let written = self.start(&directory).map(|mut session| {
                         let written = asked.write(self, session.as_mut(), &directory);
                         match session.finish() {
-                            Some(lost) => Err(in_words(&lost)),
+                            Some(lost) => Err(lost.into()),
                             None => written,
                         }
                     });
                     all.push(match written {
                         Some(Ok((models, outputs))) => Made::written(asked.name, directory, models, outputs),
-                        Some(Err(why)) => Made::failed(asked.name, directory, why),
+                        Some(Err(Unanswered { why, .. })) => Made::failed(asked.name, directory, why),
                         None => continue,
                     });
                 }
@@ -161,7 +185,7 @@ pub(super) fn outputs(
     session: &mut dyn Session,
     directory: &Path,
     models: &Models,
-) -> Result<BTreeMap<String, TensorDescription>, String> {
+) -> Result<BTreeMap<String, TensorDescription>, Unanswered> {
     let mut all = BTreeMap::new();
     if !directory.join(INPUTS).is_file() {
         return Ok(all);
@@ -184,19 +208,28 @@ pub(super) fn models_name() -> String {
     MODELS.to_owned()
 }
 
-/// The answer, or in words why there is none.
-pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, String> {
+/// The answer, or why there is none.
+pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, Unanswered> {
     match session.lost() {
-        Some(lost) => Err(in_words(&lost)),
-        None => answer.map_err(|refusal| refusal.to_string()),
+        Some(lost) => Err(lost.into()),
+        None => answer.map_err(|refusal| Unanswered { verdict: Verdict::Refused, why: refusal.to_string() }),
     }
 }
 
-fn in_words(lost: &Lost) -> String {
-    match lost {
-        Lost::Timeout(milliseconds) => format!("no answer within {milliseconds} ms"),
-        Lost::Crash(why) => format!("it ended: {why}"),
-        Lost::Protocol(why) | Lost::NotAsked(why) => why.clone(),
+/// Why there is no answer, and what that makes of a reading. Who stumbles has not refused.
+pub(super) struct Unanswered {
+    pub(super) verdict: Verdict,
+    pub(super) why: String,
+}
+
+impl From<Lost> for Unanswered {
+    fn from(lost: Lost) -> Self {
+        let (verdict, why) = match lost {
+            Lost::Timeout(milliseconds) => (Verdict::NoAnswer, format!("no answer within {milliseconds} ms")),
+            Lost::Crash(why) | Lost::Protocol(why) => (Verdict::NoAnswer, why),
+            Lost::NotAsked(why) => (Verdict::NotLookedAt, why),
+        };
+        Self { verdict, why }
     }
 }
 
@@ -208,7 +241,7 @@ impl Asked {
         writer: &Participant,
         session: &mut dyn Session,
         directory: &Path,
-    ) -> Result<Wrote, String> {
+    ) -> Result<Wrote, Unanswered> {
         let models = match self.how {
             How::Trained => {
                 let request = RunCdiExampleTorch {
