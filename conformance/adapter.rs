@@ -164,8 +164,7 @@ fn shown(output: &Output) -> String {
 /// Every question that the description shows is answered as it shows.
 fn conversation() -> Result<(), Failed> {
     let place = tempfile::tempdir()?;
-    let text =
-        include_str!("adapters/PROTOCOL.md").replace("/work/case", &place.path().display().to_string());
+    let text = include_str!("adapters/PROTOCOL.md").replace("/cases/1", &place.path().display().to_string());
     let lines = |arrow: &str| -> Vec<String> {
         text.lines().filter_map(|line| line.strip_prefix(arrow)).map(str::to_owned).collect()
     };

@@ -1,7 +1,6 @@
 //! The options that name what is judged: an implementation of the suite, or a program behind the protocol.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +11,7 @@ use super::{Console, Exit, implementation_file::ImplementationFile};
 use crate::{
     evidence::{Known, shell_argument},
     implementation::{Implementation, Launch, Remote, Trace},
-    runner::{ENVIRONMENT, Implementations},
+    runner::{Implementations, environment},
     suite::{Suite, nearest},
 };
 
@@ -151,10 +150,8 @@ fn connect(
     trace: Option<Trace>,
     console: &Console,
 ) -> Result<Named, Exit> {
-    let environment: BTreeMap<String, String> =
-        ENVIRONMENT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let shown = launch.command.join(" ");
-    let remote = Remote::connect(name.as_deref(), launch, environment, trace).map_err(|error| {
+    let remote = Remote::connect(name.as_deref(), launch, environment(), trace).map_err(|error| {
         console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
         Exit::AdapterUnusable
     })?;

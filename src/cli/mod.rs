@@ -30,6 +30,7 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Args, Parser, Subcommand};
 
 pub use exit::Exit;
+pub use serve::serve;
 
 use self::console::Console;
 use crate::{

@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     io::{self, BufReader},
+    sync::Arc,
 };
 
 use clap::Parser;
 
 use super::{Console, Exit};
 use crate::{
-    implementation::{self, built_in},
+    implementation::{self, Engine, built_in},
     runner::{ENVIRONMENT, Implementations},
     suite::nearest,
 };
@@ -29,24 +30,34 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let name = self.implementation.strip_prefix("mutant:").unwrap_or(&self.implementation);
-        let all = Implementations::new(built_in());
-        let Some(served) = all.get(name) else {
-            let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
-            console.error(&format!("no implementation is called {name:?}{offer}"));
-            return Err(Exit::Usage);
-        };
-        let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
-        let environment: BTreeMap<String, String> =
-            ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
-        let input = BufReader::new(io::stdin().lock());
-        match implementation::serve(served.as_ref(), &environment, None, input, io::stdout().lock()) {
-            Ok(()) => Ok(Exit::Success),
-            // Whoever asked is gone.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
-            Err(error) => {
-                console.error(&format!("the conversation cannot go on: {error}"));
-                Err(Exit::Usage)
-            }
+        standard_streams(name, None, console)
+    }
+}
+
+/// Serves an implementation of the suite on the standard streams of the process; with an engine its networks are
+/// executed.
+pub fn serve(name: &str, engine: Option<Arc<dyn Engine>>) -> Exit {
+    standard_streams(name, engine, &Console::new()).unwrap_or_else(|exit| exit)
+}
+
+fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Console) -> Result<Exit, Exit> {
+    let all = Implementations::new(built_in());
+    let Some(served) = all.get(name) else {
+        let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
+        console.error(&format!("no implementation is called {name:?}{offer}"));
+        return Err(Exit::Usage);
+    };
+    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let environment: BTreeMap<String, String> =
+        ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
+    let input = BufReader::new(io::stdin().lock());
+    match implementation::serve(served.as_ref(), &environment, engine, input, io::stdout().lock()) {
+        Ok(()) => Ok(Exit::Success),
+        // Whoever asked is gone.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
+        Err(error) => {
+            console.error(&format!("the conversation cannot go on: {error}"));
+            Err(Exit::Usage)
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         },
     },
     implementation::{Implementation, Lost, Session, World},
-    runner::ENVIRONMENT,
+    runner::environment,
     suite::Suite,
 };
 
@@ -121,9 +121,7 @@ impl Participant {
     /// A session in a directory, unless it is a bundle.
     pub(super) fn start(&self, directory: &Path) -> Option<Box<dyn Session>> {
         let Self::Implementation { implementation, executes } = self else { return None };
-        let environment: BTreeMap<String, String> =
-            ENVIRONMENT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some(implementation.start(World::new(directory.to_owned(), environment).executing(*executes)))
+        Some(implementation.start(World::new(directory.to_owned(), environment()).executing(*executes)))
     }
 
     /// Has it write everything it can, each in a directory of its own; after an interruption nothing more.

@@ -17,4 +17,4 @@ pub use job::{Implementations, Job, green, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };
-pub use schedule::{ENVIRONMENT, Options, run};
+pub use schedule::{ENVIRONMENT, Options, environment, run};

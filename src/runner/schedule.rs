@@ -24,6 +24,11 @@ use crate::{implementation::Deadline, suite::Suite};
 /// The variables that every check runs with: no GPU, and no tracking server (CONTRACT 0).
 pub const ENVIRONMENT: [(&str, &str); 2] = [("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")];
 
+/// The variables of [`ENVIRONMENT`] by name.
+pub fn environment() -> BTreeMap<String, String> {
+    ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 /// How long a worker waits before it looks whether the run was interrupted.
 const ATTENTION: Duration = Duration::from_millis(20);
 
@@ -202,8 +207,7 @@ fn attempt(
     (given_up, until): (&AtomicBool, Deadline),
     news: &Sender<News>,
 ) {
-    let environment: BTreeMap<String, String> =
-        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment = environment();
     let tell = |step| {
         let _ = news.send(News::Step(step));
     };

@@ -331,22 +331,19 @@ impl Condition {
 
 fn falls(facts: &dyn Facts, list: &Value) -> Result<(), Contradiction> {
     let found = had(facts, list, list)?;
-    let numbers: Option<Vec<f64>> = match &found {
-        Value::List(items) => items.iter().map(number).collect(),
-        _ => None,
-    };
-    match numbers.as_deref() {
-        Some([first, .., last]) if last < first => Ok(()),
-        _ => Err(contradiction(format!("{list} to end with less than it begins with"), found.to_string())),
+    match ends_lower(&found) {
+        true => Ok(()),
+        false => {
+            Err(contradiction(format!("{list} to end with less than it begins with"), found.to_string()))
+        }
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Int(value) => Some(*value as f64),
-        Value::Float(value) => Some(*value),
-        _ => None,
-    }
+/// Whether it is a list of two numbers or more, of which the last is less than the first.
+fn ends_lower(list: &Value) -> bool {
+    let Value::List(items) = list else { return false };
+    let numbers: Option<Vec<f64>> = items.iter().map(Value::as_number).collect();
+    matches!(numbers.as_deref(), Some([first, .., last]) if last < first)
 }
 
 fn refused(wanted: &RefusedAs, facts: &dyn Facts) -> Result<(), Contradiction> {
@@ -437,5 +434,27 @@ pub(super) fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         }
         Value::Map(map) => map.values().for_each(|value| texts_in(value, found)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("[2.0, 9.0, 1.0]", true)]
+    #[case("[2, 1.5]", true)]
+    #[case("[1.0, 0.5, 1.0]", false)]
+    #[case("[1.0]", false)]
+    #[case("[]", false)]
+    #[case("[2.0, \"1.0\"]", false)]
+    #[case("[2.0, {\"float\": \"nan\"}]", false)]
+    #[case("1.0", false)]
+    fn a_list_falls_by_its_first_and_last_number(#[case] list: &str, #[case] falls: bool) {
+        assert_eq!(ends_lower(&serde_json::from_str(list).unwrap()), falls);
     }
 }

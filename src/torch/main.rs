@@ -6,18 +6,13 @@
 mod network;
 mod training;
 
-use std::{
-    collections::BTreeMap,
-    io::{self, BufReader},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bundleproof::{
+    cli::{Exit, serve},
     contract::{ModelState, Refusal, RefusalKind, StateDict, Tensor, TrainingConfig},
     format::{Dataset, Inputs},
-    implementation::{Engine, built_in, serve},
-    runner::{ENVIRONMENT, Implementations},
+    implementation::Engine,
 };
 use clap::Parser;
 use indexmap::IndexMap;
@@ -35,29 +30,12 @@ struct Arguments {
     implementation: String,
 }
 
-fn main() -> ExitCode {
+fn main() -> Exit {
     let arguments = Arguments::parse();
-    let all = Implementations::new(built_in());
-    let Some(served) = all.get(&arguments.implementation) else {
-        eprintln!("error: no implementation is called {:?}", arguments.implementation);
-        return ExitCode::from(2);
-    };
     // How sums are split among threads changes their last bits.
     tch::set_num_threads(1);
     tch::set_num_interop_threads(1);
-    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
-    let environment: BTreeMap<String, String> =
-        ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
-    let input = BufReader::new(io::stdin().lock());
-    match serve(served.as_ref(), &environment, Some(Arc::new(Torch)), input, io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever asked is gone.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: the conversation cannot go on: {error}");
-            ExitCode::from(2)
-        }
-    }
+    serve(&arguments.implementation, Some(Arc::new(Torch)))
 }
 
 /// Networks on the processor, through libtorch.
