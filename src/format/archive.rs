@@ -1,6 +1,7 @@
 //! Zip archives from strangers, opened with every check that needs no decompression.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{BufReader, Read, Seek},
     path::Path,
@@ -14,7 +15,8 @@ use zip::{
 };
 
 use super::{
-    FormatError, FormatErrorKind as Kind, directory,
+    FormatError, FormatErrorKind as Kind, coverage,
+    directory::{self, Listed},
     error::{excerpt, within},
     limits::{
         BUFFER_BYTES, MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO,
@@ -32,6 +34,8 @@ const REGULAR: u32 = 0o100_000;
 pub struct Archive<R> {
     zip: ZipArchive<R>,
     entries: IndexMap<String, Entry>,
+    /// The entries without content whose names end with a slash.
+    directories: Vec<String>,
 }
 
 /// What the directory says of an entry.
@@ -70,40 +74,68 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     /// `malformed` when the directory is broken, or disagrees with the headers at the entries, or entries
-    /// overlap; `unsafe` for names that are not relative paths of plain components, for entries that
+    /// overlap, or bytes belong to no entry; `unsafe` for names that are not relative paths of plain components, for entries that
     /// repeat or are not regular files, and for more than the limits; `unsupported` for encryption and
     /// compression other than stored or deflated.
     pub fn new(mut reader: R) -> Result<Self, FormatError> {
         let directory = directory::read(&mut reader)?;
-        for name in &directory.names {
+        for Listed { name, .. } in &directory.entries {
             within("bytes of entry name", name.len() as u64, MAX_ENTRY_NAME_BYTES)?;
         }
+        // Entries that overlap or are not listed leave gaps too, and are refused below for what they are.
+        let covered = coverage::verify(&mut reader, &directory);
         let config = Config { archive_offset: ArchiveOffset::Known(0) };
         let mut zip = ZipArchive::with_config(config, reader).map_err(broken)?;
         let mut seen = std::collections::HashSet::new();
-        if let Some(name) = directory.names.iter().find(|name| !seen.insert(*name)) {
+        if let Some(Listed { name, .. }) = directory.entries.iter().find(|entry| !seen.insert(&entry.name)) {
             return Err(Kind::DuplicateEntry.in_entry(&String::from_utf8_lossy(name)));
         }
-        if zip.central_directory_start() != directory.start || zip.len() != directory.names.len() {
+        if zip.central_directory_start() != directory.start || zip.len() != directory.entries.len() {
             return Err(Kind::Zip("it has more than one central directory".to_owned()).into());
         }
         zip.validate_header_consistency().map_err(broken)?;
+        covered?;
         let mut entries = IndexMap::new();
+        let mut directories = Vec::new();
         let mut total = 0u64;
-        for index in 0..zip.len() {
-            let Some((name, entry)) = checked_entry(&zip, index)? else { continue };
+        for (index, listed) in directory.entries.iter().enumerate() {
+            let (name, entry) = checked_entry(&zip, index, listed)?;
+            let Some(entry) = entry else {
+                directories.push(name);
+                continue;
+            };
             total = total.saturating_add(entry.bytes);
             within("bytes in all entries", total, MAX_TOTAL_BYTES)?;
             if entries.insert(name.clone(), entry).is_some() {
                 return Err(Kind::DuplicateEntry.in_entry(&name));
             }
         }
-        Ok(Self { zip, entries })
+        Ok(Self { zip, entries, directories })
     }
 
     /// The names of the entries, in the order of the directory.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
+    }
+
+    /// The names of the plain directory entries, each with a slash at its end.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().map(String::as_str)
+    }
+
+    /// Refuses names that differ only in case: torch looks entries up without regard to it, and some file
+    /// systems extract both into one file.
+    ///
+    /// # Errors
+    /// `unsafe` with both names.
+    pub(super) fn without_case_twins(&self) -> Result<(), FormatError> {
+        let mut seen = HashMap::new();
+        for name in self.names().chain(self.directories()) {
+            if let Some(twin) = seen.insert(name.to_lowercase(), name) {
+                return Err(Kind::CaseTwin(excerpt(twin)).in_entry(name));
+            }
+        }
+        Ok(())
     }
 
     /// What the directory says of an entry.
@@ -210,13 +242,21 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// The entry at this place of the directory, or `None` for a directory.
-fn checked_entry<R>(zip: &ZipArchive<R>, index: usize) -> Result<Option<(String, Entry)>, FormatError>
+/// The entry at this place of the directory, or only its name for a directory.
+fn checked_entry<R>(
+    zip: &ZipArchive<R>,
+    index: usize,
+    listed: &Listed,
+) -> Result<(String, Option<Entry>), FormatError>
 where
     R: Read + Seek,
 {
     let data = zip.by_index_data(index).map_err(broken)?;
     let name = data.name().map_err(broken)?.into_owned();
+    let found = (data.header_start(), data.size(), data.compressed_size());
+    if found != (listed.start, listed.bytes, listed.compressed_bytes) {
+        return Err(Kind::Zip("its sizes or its place can be read in two ways".to_owned()).in_entry(&name));
+    }
     let check = || {
         let (bytes, compressed_bytes) = (data.size(), data.compressed_size());
         let is_directory = name.ends_with('/');
@@ -261,7 +301,7 @@ where
         Ok(Some(Entry { index, bytes, compressed_bytes, deflated, crc32: data.crc32() }))
     };
     let entry = check().map_err(|kind| kind.in_entry(&name))?;
-    Ok(entry.map(|entry| (name, entry)))
+    Ok((name, entry))
 }
 
 /// Why a name is not a relative path of plain components.
@@ -376,6 +416,20 @@ mod tests {
     fn an_entry_that_is_there_twice_is_refused() {
         let error = open(renamed(stored(&["one", "two"]), "two", "one")).unwrap_err();
         assert_eq!((error.place.entry.as_deref(), error.kind), (Some("one"), Kind::DuplicateEntry));
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_twins_also_where_one_is_a_directory() {
+        let twin = |names: &[&str]| open(stored(names)).unwrap().without_case_twins();
+        assert_eq!(twin(&["a/b", "a/c", "ab"]), Ok(()));
+        let error = twin(&["a/data.pkl", "b", "a/DATA.PKL"]).unwrap_err();
+        assert_eq!(error, Kind::CaseTwin("a/data.pkl".into()).in_entry("a/DATA.PKL"));
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_directory("d", SimpleFileOptions::default()).unwrap();
+        zip.add_directory("D", SimpleFileOptions::default()).unwrap();
+        let archive = open(zip.finish().unwrap().into_inner()).unwrap();
+        assert_eq!(archive.without_case_twins().unwrap_err().kind, Kind::CaseTwin("d/".into()));
+        assert!(archive.directories().eq(["d/", "D/"]));
     }
 
     #[test]

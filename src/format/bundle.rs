@@ -12,7 +12,7 @@ use super::{
     error::within,
     limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     pickle::{self, Allow, Protocol, write_value},
-    state_dict::{self, Elements, Outline, Storages},
+    state_dict::{self, Elements, Outline, Storages, TorchValue},
     writer::{ArchiveWriter, Placement},
 };
 use crate::contract::{
@@ -77,9 +77,11 @@ impl BundleReader<BufReader<File>> {
     /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-01).
     ///
     /// # Errors
-    /// As [`Archive::open`].
+    /// As [`Archive::open`], and `unsafe` for names that differ only in case.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { archive: Archive::open(path)?, file: Some(path.to_owned()) })
+        let archive = Archive::open(path)?;
+        archive.without_case_twins().map_err(|error| error.in_file(path))?;
+        Ok(Self { archive, file: Some(path.to_owned()) })
     }
 }
 
@@ -87,9 +89,11 @@ impl<R: Read + Seek> BundleReader<R> {
     /// A bundle from anything that can be read.
     ///
     /// # Errors
-    /// As [`Archive::new`].
+    /// As [`Archive::new`], and `unsafe` for names that differ only in case.
     pub fn new(reader: R) -> Result<Self> {
-        Ok(Self { archive: Archive::new(reader)?, file: None })
+        let archive = Archive::new(reader)?;
+        archive.without_case_twins()?;
+        Ok(Self { archive, file: None })
     }
 
     /// The archive, to see what else is in it.
@@ -128,7 +132,7 @@ impl<R: Read + Seek> BundleReader<R> {
     ///
     /// # Errors
     /// As [`state_dict::scan`] and [`pickle::read`].
-    pub fn scaling_metadata(&mut self) -> Result<Option<Value>> {
+    pub fn scaling_metadata(&mut self) -> Result<Option<TorchValue>> {
         if self.archive.entry(SCALING_ENTRY).is_none() {
             return Ok(None);
         }
@@ -367,7 +371,8 @@ mod tests {
             BundleReader::new(archive.finish().unwrap()).unwrap().scaling_metadata()
         };
         assert_eq!(BundleReader::new(written(&bundle())).unwrap().scaling_metadata(), Ok(None));
-        assert_eq!(with(b"I5\n."), Ok(Some(Value::Int(5))));
+        let value = TorchValue { value: Value::Int(5), unread: Vec::new() };
+        assert_eq!(with(b"I5\n."), Ok(Some(value)));
         let error = with(b"cos\nsystem\n.").unwrap_err();
         assert_eq!(error.kind(), RefusalKind::Unsafe);
         assert!(error.to_string().starts_with("\"torch_scaling_metadata.pt!archive/data.pkl\""), "{error}");

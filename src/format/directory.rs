@@ -22,14 +22,31 @@ const LOCATOR_BYTES: u64 = 20;
 const END_64_BYTES: u64 = 56;
 /// Bytes of an entry's header in the directory, without name, extra field and comment.
 const HEADER_BYTES: usize = 46;
+/// A size or place of an entry that did not fit into its four bytes.
+const FULL: u64 = 0xffff_ffff;
 
 /// Where the directory is, and the names in it.
 #[derive(Debug)]
 pub(super) struct Directory {
     /// Bytes from the start of the file.
     pub(super) start: u64,
-    /// The undecoded names in the order of the directory, duplicates included.
-    pub(super) names: Vec<Vec<u8>>,
+    /// The entries in the order of the directory, duplicates included.
+    pub(super) entries: Vec<Listed>,
+}
+
+/// What the directory says of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// The undecoded name.
+    pub(super) name: Vec<u8>,
+    /// Where its header is, in bytes from the start of the file.
+    pub(super) start: u64,
+    /// Uncompressed bytes.
+    pub(super) bytes: u64,
+    /// Bytes in the archive.
+    pub(super) compressed_bytes: u64,
+    /// CRC-32 of the uncompressed bytes.
+    pub(super) crc32: u64,
 }
 
 /// Reads the directory of the archive that fills the whole reader.
@@ -39,7 +56,7 @@ pub(super) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     within("bytes of central directory", bytes, MAX_DIRECTORY_BYTES)?;
     let directory = read_at(reader, start, bytes)?;
     let mut rest = directory.as_slice();
-    let mut names = Vec::new();
+    let mut listed = Vec::new();
     for _ in 0..entries {
         let (header, after) =
             rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("an entry is truncated"))?;
@@ -49,14 +66,41 @@ pub(super) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
         let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
         let (name, after) =
             after.split_at_checked(name).ok_or_else(|| broken("an entry name is truncated"))?;
-        names.push(name.to_owned());
-        rest = after.get(extra + comment..).ok_or_else(|| broken("an entry is truncated"))?;
+        let (extra, after) =
+            after.split_at_checked(extra).ok_or_else(|| broken("an extra field is truncated"))?;
+        let [bytes, compressed_bytes, start] = sizes(header, extra)?;
+        let (name, crc32) = (name.to_owned(), number(header, 16, 4));
+        listed.push(Listed { name, start, bytes, compressed_bytes, crc32 });
+        rest = after.get(comment..).ok_or_else(|| broken("an entry is truncated"))?;
     }
     if rest.is_empty() {
-        Ok(Directory { start, names })
+        Ok(Directory { start, entries: listed })
     } else {
         Err(broken("the central directory is longer than its entries"))
     }
+}
+
+/// Uncompressed bytes, compressed bytes and the place of an entry. Those that do not fit into their four bytes are
+/// in the extra field 1, in this order.
+fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
+    let mut sizes = [24, 20, 42].map(|at| number(header, at, 4));
+    if !sizes.contains(&FULL) {
+        return Ok(sizes);
+    }
+    while let Some((field, rest)) = extra.split_at_checked(4) {
+        let (id, length) = (number(field, 0, 2), number(field, 2, 2) as usize);
+        let (field, rest) =
+            rest.split_at_checked(length).ok_or_else(|| broken("an extra field is truncated"))?;
+        if id == 1 {
+            let full = sizes.iter_mut().filter(|size| **size == FULL);
+            for (size, bytes) in full.zip(field.chunks_exact(8)) {
+                *size = number(bytes, 0, 8);
+            }
+            break;
+        }
+        extra = rest;
+    }
+    Ok(sizes)
 }
 
 /// The directory's first byte, its length in bytes, and its number of entries.
@@ -72,6 +116,10 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let at =
         (0..=last).rev().find(ends_here).ok_or_else(|| broken("it does not end with a central directory"))?;
     let record = tail.get(at..).unwrap_or_default();
+    // Readers that look for the last signature, as Python and torch do, take whatever is behind this one.
+    if record.get(1..).unwrap_or_default().windows(4).any(|four| four == b"PK\x05\x06") {
+        return Err(Kind::SecondEnd);
+    }
     let mut end = tail_start + at as u64;
     let mut fields =
         [(4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4)].map(|(at, bytes)| number(record, at, bytes));
@@ -117,7 +165,7 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
 }
 
 /// So many bytes from there. Callers have checked that the number is small.
-fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
+pub(super) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
     reader.seek(SeekFrom::Start(start))?;
     let mut read = Vec::new();
     reader.take(bytes).read_to_end(&mut read)?;
@@ -149,6 +197,11 @@ mod tests {
         archive.finish().unwrap().into_inner()
     }
 
+    fn names(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let directory = read(&mut Cursor::new(bytes)).unwrap();
+        directory.entries.into_iter().map(|entry| entry.name).collect()
+    }
+
     fn refused(bytes: &[u8]) -> String {
         read(&mut Cursor::new(bytes)).unwrap_err().to_string()
     }
@@ -162,8 +215,8 @@ mod tests {
 
     #[test]
     fn names_come_in_order() {
-        assert_eq!(read(&mut Cursor::new(zip(&["b", "a"]))).unwrap().names, [b"b", b"a"]);
-        assert!(read(&mut Cursor::new(zip(&[]))).unwrap().names.is_empty());
+        assert_eq!(names(&zip(&["b", "a"])), [b"b", b"a"]);
+        assert!(names(&zip(&[])).is_empty());
     }
 
     #[test]
@@ -207,7 +260,35 @@ mod tests {
         changed[start + 30..start + 34].copy_from_slice(&[3, 0, 2, 0]);
         let bytes = (2 * (HEADER_BYTES + 1) + 5) as u32;
         let changed = ended(changed, 12, &bytes.to_le_bytes());
-        assert_eq!(read(&mut Cursor::new(changed)).unwrap().names, [b"a", b"b"]);
+        assert_eq!(names(&changed), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn a_comment_may_be_there_and_holds_no_end_record() {
+        let with = |comment: &[u8]| {
+            let archive = ended(zip(&["a"]), 20, &(comment.len() as u16).to_le_bytes());
+            read(&mut Cursor::new([&archive, comment].concat())).map(|directory| directory.entries.len())
+        };
+        assert_eq!(with(b"written on a Monday"), Ok(1));
+        assert_eq!(with(b"PK\x05\x06 and no more"), Err(Kind::SecondEnd));
+        // The length of this comment is the first half of a signature.
+        let mut long = vec![b' '; 0x4b50];
+        assert_eq!(with(&long), Ok(1));
+        long[..2].copy_from_slice(b"\x05\x06");
+        assert_eq!(with(&long), Err(Kind::SecondEnd));
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_in_the_extra_field() {
+        let mut header = [0; HEADER_BYTES];
+        header[20..24].copy_from_slice(&[0xff; 4]);
+        header[24..28].copy_from_slice(&[9, 0, 0, 0]);
+        header[42..46].copy_from_slice(&[0xff; 4]);
+        let other = b"\x55\x54\x01\0?";
+        let long = [&b"\x01\0\x10\0"[..], &(1u64 << 33).to_le_bytes(), &(1u64 << 34).to_le_bytes()].concat();
+        assert_eq!(sizes(&header, &[other, &long[..]].concat()), Ok([9, 1 << 33, 1 << 34]));
+        assert_eq!(sizes(&header, other), Ok([9, FULL, FULL]));
+        assert!(sizes(&header, &long[..10]).is_err());
     }
 
     #[test]
@@ -221,9 +302,9 @@ mod tests {
         let locator =
             [&b"PK\x06\x07\0\0\0\0"[..], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
         let whole = [body, &record, &locator, end].concat();
-        assert_eq!(read(&mut Cursor::new(&whole)).unwrap().names, [b"a"]);
+        assert_eq!(names(&whole), [b"a"]);
         let full = ended(whole.clone(), 8, &[0xff; 12]);
-        assert_eq!(read(&mut Cursor::new(&full)).unwrap().names, [b"a"]);
+        assert_eq!(names(&full), [b"a"]);
         assert!(refused(&ended(whole, 8, &[2, 0, 2, 0])).contains("disagree"));
     }
 }

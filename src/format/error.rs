@@ -74,6 +74,50 @@ pub enum FormatErrorKind {
     /// The bytes of an entry are not those that its header announces.
     #[error("the entry is corrupt: {0}")]
     Corrupt(String),
+    /// More than one end record, of which readers take one or the other.
+    #[error(
+        "the archive comment holds a second end record, which Python's zipfile reads in place of the first; \
+         write the archive again without a comment"
+    )]
+    SecondEnd,
+    /// Bytes of the archive that are part of no entry and of no record.
+    #[error(
+        "{bytes} bytes {place} belong to no entry, and other readers may read them; \
+         write the archive again with its entries alone"
+    )]
+    UnlistedBytes {
+        /// How many.
+        bytes: u64,
+        /// Between which parts of the archive.
+        place: String,
+    },
+    /// Two entries whose names differ only in case.
+    #[error(
+        "the entry name differs from {0:?} only in case, and torch or a file system may take one for the other; \
+         remove one of the two"
+    )]
+    CaseTwin(String),
+    /// A file of `torch.save` that torch does not recognize as an archive, because it begins with something else.
+    #[error(
+        "the file does not begin with a zip entry, so torch.load unpickles its first bytes and ignores the archive \
+         that follows; save it again with torch.save"
+    )]
+    PickleBeforeArchive,
+    /// An entry of a file of `torch.save` that makes it a TorchScript archive.
+    #[error(
+        "the entry makes the file a TorchScript archive, whose code torch.load or torch.jit.load runs; \
+         save the weights with torch.save(model.state_dict(), ...)"
+    )]
+    TorchScript,
+    /// An entry of a file of `torch.save` that torch reads in place of another one.
+    #[error("torch reads the entry in place of {0:?}; remove it, or give it another name")]
+    ReadInPlaceOf(&'static str),
+    /// An entry of a file of `torch.save` that is not in the directory of its `data.pkl`.
+    #[error(
+        "the entry is outside of the directory {0:?} that holds data.pkl, and torch.load looks for data.pkl in the \
+         directory of the first entry; remove the entry"
+    )]
+    OutsideDirectory(String),
     /// An entry that must be there is not.
     #[error("there is no entry {0:?}")]
     MissingEntry(String),
@@ -161,6 +205,11 @@ impl FormatErrorKind {
             | Self::UnsafeName(_)
             | Self::DuplicateEntry
             | Self::NotAFile(_)
+            | Self::CaseTwin(_)
+            | Self::PickleBeforeArchive
+            | Self::TorchScript
+            | Self::ReadInPlaceOf(_)
+            | Self::OutsideDirectory(_)
             | Self::ForeignGlobal { .. }
             | Self::ModelName(_) => RefusalKind::Unsafe,
             Self::Encrypted
@@ -172,6 +221,8 @@ impl FormatErrorKind {
             Self::MissingField(_) => RefusalKind::MissingField,
             Self::InvalidValue(_) => RefusalKind::InvalidValue,
             Self::Zip(_)
+            | Self::SecondEnd
+            | Self::UnlistedBytes { .. }
             | Self::Corrupt(_)
             | Self::MissingEntry(_)
             | Self::UnknownOpcode(_)

@@ -10,6 +10,7 @@
 
 mod archive;
 mod bundle;
+mod coverage;
 mod dataset;
 mod directory;
 mod error;

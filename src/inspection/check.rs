@@ -135,6 +135,7 @@ fn weights(
         Ok(outline) => outline,
         Err(error) => return Ok(vec![finding(Part::Weights, error)?]),
     };
+    let mut findings = rules::unread(&entry, &counting.unread);
     let network = match outline {
         Outline::Network(network) => network,
         Outline::Sentinel(_) => {
@@ -142,7 +143,8 @@ fn weights(
                 .expected("the state dict of a network")
                 .advice("train and save the network: a loader gives this sentinel back, and nothing can be computed")
                 .in_entry(entry);
-            return Ok(vec![found]);
+            findings.push(found);
+            return Ok(findings);
         }
     };
     if network.tensors.is_empty() {
@@ -150,15 +152,17 @@ fn weights(
             .expected("the state dict of a network")
             .advice("look at what was saved: a network with weights has tensors")
             .in_entry(entry);
-        return Ok(vec![found]);
+        findings.push(found);
+        return Ok(findings);
     }
     if !(0..network.storages.len()).any(|storage| counting.any_in(storage)) {
-        return Ok(Vec::new());
+        return Ok(findings);
     }
     // Only now it matters which tensor it is: storages may hold more than tensors show of them.
     let mut by_tensor = ByTensor::new(PerTensor::default(), |storage| counting.any_in(storage));
     reader.scan(model, &mut by_tensor)?;
-    Ok(non_finite(&network, &by_tensor.to.0, &entry).into_iter().collect())
+    findings.extend(non_finite(&network, &by_tensor.to.0, &entry));
+    Ok(findings)
 }
 
 /// The finding about tensors with elements that are no numbers, when there are any.
@@ -192,8 +196,12 @@ fn others(
     let mut known: HashSet<String> =
         manifest.models.iter().flat_map(|model| [model_entry(model), params_entry(model)]).collect();
     known.extend([MANIFEST_ENTRY.to_owned(), SCALING_ENTRY.to_owned()]);
-    if let Err(error) = reader.scaling_metadata() {
-        findings.push(finding(Part::Scaling, error)?);
+    match reader.scaling_metadata() {
+        Ok(metadata) => {
+            findings
+                .extend(metadata.into_iter().flat_map(|found| rules::unread(SCALING_ENTRY, &found.unread)));
+        }
+        Err(error) => findings.push(finding(Part::Scaling, error)?),
     }
     let names: Vec<String> =
         reader.archive().names().filter(|name| !known.contains(*name)).map(str::to_owned).collect();

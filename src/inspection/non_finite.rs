@@ -73,11 +73,13 @@ impl AddAssign for NonFinite {
 pub(super) struct Counting<'w> {
     watch: Watch<'w>,
     storages: Vec<(Dtype, NonFinite)>,
+    /// The entries that torch has no use for.
+    pub(super) unread: Vec<String>,
 }
 
 impl<'w> Counting<'w> {
     pub(super) fn new(watch: Watch<'w>) -> Self {
-        Self { watch, storages: Vec::new() }
+        Self { watch, storages: Vec::new(), unread: Vec::new() }
     }
 
     /// Whether a storage has any.
@@ -99,6 +101,10 @@ impl Elements for Counting<'_> {
         }
         (self.watch)(bytes.len() as u64);
         Ok(())
+    }
+
+    fn unread(&mut self, entry: &str) {
+        self.unread.push(entry.to_owned());
     }
 }
 

@@ -28,6 +28,21 @@ fn about(part: Part, kind: &Kind) -> (&'static str, &'static str, &'static str) 
             "plain values, and in model.pth tensors; a global is code that Python would run",
             "do not load this file with pickle, dill or torch.load; ask for one that save_torch_bundle wrote",
         ),
+        Kind::PickleBeforeArchive | Kind::TorchScript => (
+            "LOD-013",
+            "a file that torch.save wrote and that begins with its first entry",
+            "do not load this file with torch.load; ask for one that save_torch_bundle wrote",
+        ),
+        Kind::CaseTwin(_) | Kind::ReadInPlaceOf(_) | Kind::OutsideDirectory(_) => (
+            "LOD-014",
+            "entries of which every reader takes the same ones",
+            "do not extract or load this file; ask for one that save_torch_bundle wrote",
+        ),
+        Kind::SecondEnd | Kind::UnlistedBytes { .. } => (
+            "LOD-015",
+            "one archive from the first byte to the last",
+            "do not extract or load this file: which archive is read depends on the reader",
+        ),
         Kind::Limit { .. } | Kind::UnsafeName(_) | Kind::DuplicateEntry | Kind::NotAFile(_) => (
             "LOD-014",
             "plain files, each once, below their directory and within the limits",

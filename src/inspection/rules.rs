@@ -10,6 +10,9 @@ use crate::format::Snapshot;
 /// How many names a finding lists before it counts the rest.
 const MAX_NAMED: usize = 5;
 
+/// How many entries of one file of `torch.save` have a finding each before the rest is counted.
+const MAX_UNREAD: usize = 20;
+
 /// The model fields that every snapshot has had since the first revision, beside `N` and `gridsize`: a loader
 /// that misses one falls back to a value of its own.
 const EXPECTED_KEYS: [&str; 9] = [
@@ -156,6 +159,23 @@ pub(super) fn disagreement(models: [&str; 2], snapshots: [&Params; 2]) -> Option
             .advice("save both models with one configuration: it cannot be told which of these is right")
             .in_entry(params_entry(models[1])),
     )
+}
+
+/// The entries of the file of `torch.save` in `file` that torch has no use for (BUN-002).
+pub(super) fn unread(file: &str, entries: &[String]) -> Vec<Finding> {
+    let warning = |found: String, entry: String| {
+        Finding::warning("BUN-002", found)
+            .expected("data.pkl, version, byteorder, data/<key> and what else torch.save writes")
+            .advice("torch.load does not read it; ask who wrote the file what it is, and do not unpickle it")
+            .in_entry(entry)
+    };
+    let named = entries.iter().take(MAX_UNREAD).map(|entry| {
+        warning("an entry that torch.save does not write".to_owned(), format!("{file}!{entry}"))
+    });
+    let rest = entries.len().saturating_sub(MAX_UNREAD);
+    let counted = (rest > 0)
+        .then(|| warning(format!("{rest} more entries that torch.save does not write"), file.to_owned()));
+    named.chain(counted).collect()
 }
 
 /// `N` and `gridsize`, without which nothing can be built.

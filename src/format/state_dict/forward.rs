@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::{Elements, Outline, outline::MAX_ORDER_BYTES, scan::Show};
+use super::{Elements, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::Show};
 use crate::format::{
     Archive, FormatError,
     directory::number,
@@ -57,9 +57,12 @@ pub(in crate::format) fn forward(
     let agreed = || {
         let mut archive = Archive::new(pass.kept).ok()?;
         let outline = Outline::of(&mut archive).ok()?;
-        (outline == shown && archive.spans().ok()? == pass.spans).then_some(outline)
+        let Entries { unread, .. } = Entries::of(&archive).ok()?;
+        (outline == shown && archive.spans().ok()? == pass.spans).then_some((outline, unread))
     };
-    Ok(agreed())
+    let Some((outline, unread)) = agreed() else { return Ok(None) };
+    unread.iter().for_each(|name| elements.unread(name));
+    Ok(Some(outline))
 }
 
 /// What has passed. Every step of it answers None when the stream is not one that can be read this way.

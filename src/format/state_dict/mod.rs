@@ -6,6 +6,7 @@
 //! Reading order: [`Outline`] (what `data.pkl` says), [`scan`] (the elements as they pass), [`read`] (all
 //! of it in memory), [`write()`].
 
+mod entries;
 mod forward;
 mod outline;
 mod read;
@@ -13,7 +14,7 @@ mod scan;
 mod write;
 
 pub(super) use forward::forward;
-pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, read_value};
+pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchValue, read_value};
 pub(super) use read::Storages;
 pub use read::read;
 pub use scan::{Elements, scan};

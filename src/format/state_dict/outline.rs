@@ -4,6 +4,7 @@ use std::io::{Read, Seek};
 
 use indexmap::IndexMap;
 
+use super::entries::{self, Entries};
 use crate::{
     contract::{Dtype, Map, ModelState, Value},
     format::{
@@ -88,7 +89,7 @@ impl StorageOutline {
 impl Outline {
     /// Reads the outline of an archive, and holds it against the entries that are there.
     pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Self> {
-        let prefix = prefix(archive)?;
+        let Entries { prefix, .. } = Entries::of(archive)?;
         let entry = format!("{prefix}/data.pkl");
         let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
         let order = format!("{prefix}/byteorder");
@@ -127,30 +128,32 @@ impl Outline {
     }
 }
 
+/// What a file of `torch.save` without tensors holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TorchValue {
+    /// The value.
+    pub value: Value,
+    /// The entries that torch has no use for.
+    pub unread: Vec<String>,
+}
+
 /// Reads a file of `torch.save` that holds no tensors.
 ///
 /// # Errors
-/// As [`Archive::new`] and [`pickle::read`]; `malformed` for what has no value.
-pub fn read_value(reader: impl Read + Seek) -> Result<Value> {
-    let mut archive = Archive::new(reader)?;
-    let entry = format!("{}/data.pkl", prefix(&archive)?);
+/// As [`Archive::new`] and [`pickle::read`]; `malformed` for what has no value; `unsafe` when torch would read
+/// something else.
+pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
+    let mut archive = entries::open(reader)?;
+    let Entries { prefix, unread } = Entries::of(&archive)?;
+    let entry = format!("{prefix}/data.pkl");
     let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
     let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));
-    value.map_err(|error| error.in_entry(&entry))
+    let value = value.map_err(|error| error.in_entry(&entry))?;
+    Ok(TorchValue { value, unread })
 }
 
 /// Bytes of the entry that names the byte order.
 pub(super) const MAX_ORDER_BYTES: u64 = 16;
-
-/// The one directory that everything is in: the file's stem, or `archive`.
-fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
-    let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
-    match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
-        (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => Err(Kind::Zip(format!("{other}/data.pkl is a second state dict")).into()),
-        (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
-    }
-}
 
 /// Whether the entry of a storage is there and has as many bytes as the pickle says.
 fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {

@@ -5,7 +5,11 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-use super::{LEGACY_MAGIC, Outline, outline::NetworkOutline};
+use super::{
+    LEGACY_MAGIC, Outline,
+    entries::{self, Entries},
+    outline::NetworkOutline,
+};
 use crate::{
     contract::Dtype,
     format::{
@@ -31,6 +35,9 @@ pub trait Elements {
     /// # Errors
     /// Whatever ends the reading.
     fn piece(&mut self, storage: usize, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// The name of an entry of the file that torch has no use for. It comes after all elements.
+    fn unread(&mut self, _entry: &str) {}
 }
 
 /// Reads a `model.pth` from front to back and shows its elements; the answer is its outline and the CRC-32 of
@@ -40,13 +47,14 @@ pub trait Elements {
 /// As [`Archive::new`] and [`pickle::read`](crate::format::pickle::read); `unsupported` for the legacy format
 /// and for deflated storages; `unsafe` for tensors that come to far more bytes than their storages;
 /// `malformed` for something that is not a state, for a tensor that does not fit its storage, and for bytes
-/// that do not have their checksum.
+/// that do not have their checksum; `unsafe` when torch would read something else.
 pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn Elements) -> Result<(Outline, u32)> {
     if is_legacy(&mut reader)? {
         return Err(Kind::LegacyTorch.into());
     }
-    let mut archive = Archive::new(reader)?;
+    let mut archive = entries::open(reader)?;
     let outline = Outline::of(&mut archive)?;
+    let Entries { unread, .. } = Entries::of(&archive)?;
     // A deflated entry has its checksum over what comes out of it, and none of them is a storage.
     let deflated =
         |archive: &Archive<_>, name: &&str| archive.entry(name).is_some_and(|entry| entry.deflated);
@@ -62,6 +70,7 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn Elements) -> Result
         Some(Span { name, .. }) => show.piece(name, offset, piece),
         None => Ok(()),
     })?;
+    unread.iter().for_each(|name| elements.unread(name));
     Ok((outline, crc32))
 }
 
