@@ -7,6 +7,9 @@
 mod forge;
 #[path = "support/hostile_params.rs"]
 mod hostile_params;
+#[path = "support/hostile_torch.rs"]
+#[allow(dead_code, reason = "the interoperation test needs more of it")]
+mod hostile_torch;
 #[path = "support/hostile_weights.rs"]
 mod hostile_weights;
 #[path = "support/hostile_zip.rs"]
@@ -52,12 +55,33 @@ impl Row {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let rows = [hostile_zip::rows(), hostile_params::rows(), hostile_weights::rows()].into_iter().flatten();
+    let rows = [hostile_zip::rows(), hostile_params::rows(), hostile_weights::rows(), ambiguous()];
+    let rows = rows.into_iter().flatten();
     let mut trials: Vec<Trial> =
         rows.map(|row| Trial::test(row.name.clone(), move || is_found(&row))).collect();
     assert!(trials.len() >= MIN_ROWS, "there are only {} hostile archives", trials.len());
     trials.push(Trial::test("the_good_bundle_has_nothing_to_find", good));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What torch or Python reads otherwise than a careful reader: as weights, as the scaling metadata, as the bundle.
+fn ambiguous() -> Vec<Row> {
+    const SCALING: &str = "torch_scaling_metadata.pt";
+    let mut rows = Vec::new();
+    for trap in hostile_torch::files() {
+        let says = |entry| [&[entry], trap.says].concat();
+        let in_weights = forge::Forge::good().weights(trap.file.clone());
+        let in_metadata = forge::Forge::good().with(SCALING, trap.file.clone()).zip();
+        let name = |place: &str| format!("{}_in_{place}", trap.name);
+        let entry = "autoencoder/model.pth";
+        rows.push(Row::unreadable(&name("weights"), in_weights.zip(), trap.breaks, &says(entry)));
+        let deflated = in_weights.deflated().zip();
+        rows.push(Row::unreadable(&name("deflated_weights"), deflated, trap.breaks, &says(entry)));
+        rows.push(Row::readable(&name("scaling_metadata"), in_metadata, trap.breaks, &says(SCALING)));
+    }
+    let bundles = hostile_torch::bundles().into_iter();
+    rows.extend(bundles.map(|trap| Row::unreadable(trap.name, trap.file, trap.breaks, trap.says)));
+    rows
 }
 
 /// Without this, a row could be found for something that is wrong with all of them.

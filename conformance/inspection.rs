@@ -223,6 +223,45 @@ fn with_nan(tensors: &[(&str, &str, &str, &str)]) -> Vec<u8> {
     Forge::good().weights(torch_file(pickle + "u.", &[("0", &storage)]).zip()).zip()
 }
 
+/// Entries that torch passes over, in a file of `torch.save`.
+fn with_unread(count: usize) -> Vec<u8> {
+    let file = torch_file("}.", &[]);
+    (0..count)
+        .fold(file, |file, number| file.with(&format!("archive/config{number}.p"), "cos\nsystem\n."))
+        .zip()
+}
+
+#[rstest]
+#[case::weights("autoencoder/model.pth")]
+#[case::scaling_metadata("torch_scaling_metadata.pt")]
+fn an_entry_that_torch_passes_over_is_a_warning_and_many_are_counted(#[case] entry: &str) {
+    for forge in [Forge::good(), Forge::good().deflated()] {
+        let check = |count: usize| {
+            let archive = forge.clone().with(entry, with_unread(count)).zip();
+            let text = out(&run_in(place(&archive).path(), &["check", "."]).code(0));
+            text.lines()
+                .filter(|line| line.contains("torch.save does not write"))
+                .map(str::to_owned)
+                .collect()
+        };
+        let found: Vec<String> = check(0);
+        assert!(found.is_empty(), "{found:?}");
+        let found: Vec<String> = check(20);
+        assert_eq!(found.len(), 20);
+        for (number, line) in found.iter().enumerate() {
+            let begins = format!(".: warning BUN-002: {entry}!archive/config{number}.p: an entry that ");
+            assert!(line.starts_with(&begins), "{line}");
+        }
+        let found: Vec<String> = check(1000);
+        assert_eq!(found.len(), 21);
+        assert!(
+            found[20].starts_with(&format!(".: warning BUN-002: {entry}: 980 more entries")),
+            "{}",
+            found[20]
+        );
+    }
+}
+
 #[test]
 fn a_nan_is_told_of_the_tensors_that_show_it() {
     let check = |archive: &[u8]| out(&run_in(place(archive).path(), &["check", "."]).code(0));

@@ -4,6 +4,14 @@
 //! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was looked at, and nothing
 //! is counted as passed.
 
+#[path = "support/forge.rs"]
+#[allow(dead_code, reason = "the hostile archives need more of it")]
+mod forge;
+#[path = "support/hostile_torch.rs"]
+#[allow(dead_code, reason = "the test of hostile archives needs more of it")]
+mod hostile_torch;
+#[path = "support/interop_archives.rs"]
+mod interop_archives;
 #[path = "support/interop_tensors.rs"]
 mod interop_tensors;
 #[path = "support/interop_values.rs"]
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
     for trap in traps::TRAPS {
         trials.push(python.trial(format!("python_executes::{}", trap.name), |it| executes(it, trap)));
     }
+    trials.extend(interop_archives::trials(&python));
     trials.extend(interop_values::trials(&python));
     trials.extend(interop_tensors::trials(&python));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -37,6 +37,11 @@ impl Forge {
         };
         let mut file = Cursor::new(Vec::new());
         write_bundle(&bundle, &mut file).expect("a bundle");
+        Self::of(file)
+    }
+
+    /// The stored entries of an archive.
+    pub(crate) fn of(file: Cursor<Vec<u8>>) -> Self {
         let mut archive = Archive::new(file).expect("an archive");
         let names: Vec<String> = archive.names().map(str::to_owned).collect();
         let read = |name: String| {
@@ -58,6 +63,18 @@ impl Forge {
             Some((_, own)) => *own = bytes.into(),
             None => self.entries.push((name.to_owned(), bytes.into())),
         }
+        self
+    }
+
+    /// The same with one more entry before the one at this place.
+    pub(crate) fn with_at(mut self, place: usize, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.entries.insert(place, (name.to_owned(), bytes.into()));
+        self
+    }
+
+    /// The same with other names.
+    pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        self.entries.iter_mut().for_each(|(own, _)| *own = name(own));
         self
     }
 
@@ -200,6 +217,28 @@ impl Patched {
     pub(crate) fn end(self, offset: usize, value: &[u8]) -> Self {
         let at = self.bytes.len() - 22 + offset;
         self.bytes_at(at, value)
+    }
+
+    /// The archive with more bytes at this place, and every offset that points behind it moved.
+    pub(crate) fn inserted(self, at: usize, more: &[u8]) -> Vec<u8> {
+        let headers = self.headers.clone();
+        let directory = headers.first().map_or(0, |[central, _]| *central);
+        let moved = |place: usize| {
+            let place = if place >= at { place + more.len() } else { place };
+            u32::try_from(place).expect("a small archive").to_le_bytes()
+        };
+        let patched = self.end(16, &moved(directory));
+        let each = headers.iter().enumerate();
+        let mut bytes = each
+            .fold(patched, |patched, (entry, [_, local])| patched.central(entry, 42, &moved(*local)))
+            .done();
+        bytes.splice(at..at, more.iter().copied());
+        bytes
+    }
+
+    /// Where the header before the data of an entry, or for one more than there are the directory, begins.
+    pub(crate) fn start(&self, entry: usize) -> usize {
+        self.headers.get(entry).map_or(self.headers[0][0], |[_, local]| *local)
     }
 
     /// Flips the lowest bit of a byte.

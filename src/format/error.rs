@@ -82,7 +82,7 @@ pub enum FormatErrorKind {
     SecondEnd,
     /// Bytes of the archive that are part of no entry and of no record.
     #[error(
-        "{bytes} bytes {place} belong to no entry, and other readers may read them; \
+        "unlisted bytes {place} ({bytes} in number), which other readers may read; \
          write the archive again with its entries alone"
     )]
     UnlistedBytes {
@@ -105,7 +105,7 @@ pub enum FormatErrorKind {
     PickleBeforeArchive,
     /// An entry of a file of `torch.save` that makes it a TorchScript archive.
     #[error(
-        "the entry makes the file a TorchScript archive, whose code torch.load or torch.jit.load runs; \
+        "the entry makes the file a TorchScript archive, whose code torch runs; \
          save the weights with torch.save(model.state_dict(), ...)"
     )]
     TorchScript,

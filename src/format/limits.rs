@@ -9,6 +9,9 @@ pub const MAX_ENTRIES: u64 = 4096;
 /// Bytes of one entry's name.
 pub const MAX_ENTRY_NAME_BYTES: u64 = 1024;
 
+/// Bytes of one entry's name in a file of `torch.save`; torch looks at no more of them.
+pub const MAX_TORCH_NAME_BYTES: u64 = 511;
+
 /// Bytes of an archive's central directory.
 pub const MAX_DIRECTORY_BYTES: u64 = 4 << 20;
 

@@ -6,7 +6,11 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::format::{Archive, FormatError, FormatErrorKind as Kind, directory, error::excerpt};
+use crate::format::{
+    Archive, FormatError, FormatErrorKind as Kind, directory,
+    error::{excerpt, within},
+    limits::MAX_TORCH_NAME_BYTES,
+};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -52,6 +56,10 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
 impl Entries {
     /// Looks through the names of all entries.
     pub(super) fn of<R: Read + Seek>(archive: &Archive<R>) -> Result<Self> {
+        for name in archive.names().chain(archive.directories()) {
+            within("bytes of entry name", name.len() as u64, MAX_TORCH_NAME_BYTES)
+                .map_err(|kind| kind.in_entry(&excerpt(name)))?;
+        }
         archive.without_case_twins()?;
         let prefix = prefix(archive)?;
         let mut unread = Vec::new();

@@ -1,0 +1,204 @@
+//! Archives of which torch or Python's zipfile reads something else than a reader that goes by the names in the
+//! directory. The interoperation test has Python load every one of them, to see that it does.
+
+use std::io::Cursor;
+
+use bundleproof::{
+    contract::{Dtype, ModelState, StateDict, Tensor},
+    format::state_dict,
+};
+
+use crate::{
+    forge::{Forge, Patched},
+    traps::TRAPS,
+};
+
+/// One archive, what Python makes of it, and what is said when it is refused.
+pub(crate) struct Ambiguous {
+    pub(crate) name: &'static str,
+    pub(crate) file: Vec<u8>,
+    /// What Python says of it: `torch.load` with `weights_only=True` and without; or, of a bundle, the params that
+    /// zipfile finds in it, and the file itself as a pickle.
+    pub(crate) python: &'static [&'static str],
+    /// The requirement that it breaks.
+    pub(crate) breaks: &'static str,
+    /// What a refusal says, each word.
+    pub(crate) says: &'static [&'static str],
+}
+
+/// What Python says when the trap was sprung.
+const EXECUTED: &str = "executed";
+
+/// What torch says of the weights of [`good`].
+pub(crate) const ONES: &str = "w = [1.0, 1.0]";
+
+/// The weights `w` of two ones, as a careful reader finds them in every one of these files.
+pub(crate) fn good() -> Forge {
+    let ones = Tensor::new(Dtype::Float32, vec![2], 1f32.to_le_bytes().repeat(2)).expect("two elements");
+    let state = ModelState::Network(StateDict::from_iter([("w".to_owned(), ones)]));
+    let mut file = Cursor::new(Vec::new());
+    state_dict::write(&state, &mut file).expect("a file");
+    Forge::of(file)
+}
+
+fn trap() -> &'static [u8] {
+    TRAPS[0].pickle
+}
+
+/// Files of `torch.save`. Which of two twins torch takes depends on their places.
+pub(crate) fn files() -> Vec<Ambiguous> {
+    let patched = || Patched::new(good().zip());
+    let inserted = |entry: usize, more: &[u8]| {
+        let at = patched().start(entry);
+        patched().inserted(at, more)
+    };
+    let hidden = [&b"PK\x03\x04\x14"[..], &[0; 13], &[4, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0], b"xmore"].concat();
+    vec![
+        Ambiguous {
+            name: "a_pickle_before_the_archive",
+            file: patched().inserted(0, trap()),
+            python: &["UnpicklingError", EXECUTED],
+            breaks: "LOD-013",
+            says: &["does not begin with a zip entry"],
+        },
+        Ambiguous {
+            name: "a_twin_of_the_pickle_by_case",
+            file: good().with_at(0, "archive/DATA.PKL", trap()).zip(),
+            python: &["UnpicklingError", EXECUTED],
+            breaks: "LOD-014",
+            says: &["archive/data.pkl", "differs from \"archive/DATA.PKL\" only in case"],
+        },
+        Ambiguous {
+            name: "a_twin_of_a_storage_by_case",
+            file: good().with_at(2, "archive/DATA/0", vec![0; 8]).zip(),
+            python: &["w = [0.0, 0.0]", "w = [0.0, 0.0]"],
+            breaks: "LOD-014",
+            says: &["archive/data/0", "differs from \"archive/DATA/0\" only in case"],
+        },
+        Ambiguous {
+            name: "a_byte_order_by_case",
+            file: good().without("archive/byteorder").with("archive/ByteOrder", "big").zip(),
+            python: &["w = [4.600602988224807e-41", "w = [4.600602988224807e-41"],
+            breaks: "LOD-014",
+            says: &["archive/ByteOrder", "in place of \"byteorder\""],
+        },
+        Ambiguous {
+            name: "the_version_of_a_package",
+            file: good().with("archive/.data/version", "99\n").zip(),
+            python: &["with version 99", "with version 99"],
+            breaks: "LOD-014",
+            says: &["archive/.data/version", "in place of \"version\""],
+        },
+        Ambiguous {
+            name: "an_entry_of_torchscript",
+            file: good().with("archive/constants.pkl", "\u{80}").zip(),
+            python: &[
+                "Cannot use ``weights_only=True`` with TorchScript archives",
+                "dispatching to 'torch.jit.load'",
+            ],
+            breaks: "LOD-013",
+            says: &["archive/constants.pkl", "TorchScript"],
+        },
+        Ambiguous {
+            name: "code_of_torchscript",
+            file: good().with("archive/code/__torch__.py", "").with("archive/constants.pkl", "\u{80}").zip(),
+            python: &[
+                "Cannot use ``weights_only=True`` with TorchScript archives",
+                "dispatching to 'torch.jit.load'",
+            ],
+            breaks: "LOD-013",
+            says: &["archive/code/__torch__.py", "TorchScript"],
+        },
+        Ambiguous {
+            name: "a_name_that_torch_cuts",
+            file: long_name(),
+            python: &[
+                "Cannot use ``weights_only=True`` with TorchScript archives",
+                "dispatching to 'torch.jit.load'",
+            ],
+            breaks: "LOD-014",
+            says: &["512 bytes of entry name"],
+        },
+        Ambiguous {
+            name: "an_entry_outside_of_the_directory",
+            file: good().with("other/notes", "").zip(),
+            python: &["file in archive is not in a subdirectory", "file in archive is not in a subdirectory"],
+            breaks: "LOD-014",
+            says: &["other/notes", "outside of the directory \"archive\""],
+        },
+        Ambiguous {
+            name: "an_unlisted_entry",
+            file: inserted(1, &hidden),
+            python: &[ONES, ONES],
+            breaks: "LOD-015",
+            says: &["missing from central directory"],
+        },
+        Ambiguous {
+            name: "a_pickle_between_the_entries",
+            file: inserted(1, trap()),
+            python: &[ONES, ONES],
+            breaks: "LOD-015",
+            says: &["unlisted bytes between the entries \"archive/data.pkl\" and \"archive/byteorder\" (33"],
+        },
+        Ambiguous {
+            name: "a_byte_before_the_directory",
+            file: inserted(4, b"x"),
+            python: &[ONES, ONES],
+            breaks: "LOD-015",
+            says: &[
+                "unlisted bytes between the last entry \"archive/version\" and the central directory (1 ",
+            ],
+        },
+    ]
+}
+
+/// A file whose entry `constants.pkl?` has a name of one byte more than torch looks at.
+fn long_name() -> Vec<u8> {
+    let prefix = "a".repeat(511 - "/constants.pkl".len());
+    let moved = good().renamed(|name| name.replace("archive", &prefix));
+    moved.with(&format!("{prefix}/constants.pkl?"), "").zip()
+}
+
+/// Bundles.
+pub(crate) fn bundles() -> Vec<Ambiguous> {
+    let patched = || Patched::new(Forge::good().zip());
+    let in_comment = {
+        // The byte behind the second archive keeps its end record from being that of the file.
+        let comment = [&Forge::good().params_pickle(trap()).zip()[..], b"\n"].concat();
+        let length = u16::try_from(comment.len()).expect("a short comment").to_le_bytes();
+        [patched().end(20, &length).done(), comment].concat()
+    };
+    let between = patched().start(2);
+    vec![
+        Ambiguous {
+            name: "a_bundle_in_the_comment_of_a_bundle",
+            file: in_comment,
+            python: &[EXECUTED, "UnpicklingError"],
+            breaks: "LOD-015",
+            says: &["comment holds a second end record"],
+        },
+        Ambiguous {
+            name: "a_pickle_before_a_bundle",
+            file: patched().inserted(0, trap()),
+            python: &["loaded", EXECUTED],
+            breaks: "LOD-015",
+            says: &["unlisted bytes before the first entry \"manifest.dill\" (33 "],
+        },
+        Ambiguous {
+            name: "a_byte_between_the_entries_of_a_bundle",
+            file: patched().inserted(between, b"x"),
+            python: &["loaded", "UnpicklingError"],
+            breaks: "LOD-015",
+            says: &[
+                "unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\" (1 ",
+            ],
+        },
+        Ambiguous {
+            name: "params_twice_by_case",
+            file: Forge::good().with("autoencoder/PARAMS.DILL", trap()).zip(),
+            python: &["loaded", "UnpicklingError"],
+            breaks: "LOD-014",
+            says: &["autoencoder/PARAMS.DILL", "only in case"],
+        },
+    ]
+}

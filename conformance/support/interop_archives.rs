@@ -1,0 +1,192 @@
+//! Archives that Python reads otherwise than by the names in their directory are refused here by name, and those
+//! that honest writers make are taken.
+
+use std::{fs, io::Cursor, path::Path, process::Command};
+
+use bundleproof::{
+    format::{BundleReader, state_dict},
+    inspection::check,
+};
+use libtest_mimic::{Failed, Trial};
+
+use crate::{
+    Python,
+    hostile_torch::{Ambiguous, ONES, bundles, files, good},
+};
+
+/// Prints what `torch.load` makes of the file `trap`, first with `weights_only=True`: its weights, or how it failed.
+const LOAD: &str = r#"
+import os, warnings
+import torch
+for weights_only in (True, False):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            found = f"w = {torch.load('trap', weights_only=weights_only)['w'].tolist()}"
+        except Exception as error:
+            found = f"{type(error).__name__}: {error}"
+    found = " ".join([found, *(str(warning.message) for warning in warned)]).replace("\n", " ")
+    if os.path.exists("executed"):
+        os.remove("executed")
+        found = "executed"
+    print(found)
+"#;
+
+/// Loads the params that zipfile finds in the bundle `trap`, and then the bundle itself as a pickle, which is what
+/// `torch.load` does with a file that does not begin as an archive.
+const EXTRACT: &str = r#"
+import os, pickle, zipfile
+for load in (
+    lambda: pickle.loads(zipfile.ZipFile("trap").read("autoencoder/params.dill")),
+    lambda: pickle.load(open("trap", "rb")),
+):
+    found = "loaded"
+    try:
+        load()
+    except Exception as error:
+        found = type(error).__name__
+    if os.path.exists("executed"):
+        os.remove("executed")
+        found = "executed"
+    print(found)
+"#;
+
+/// Saves a module as TorchScript.
+const SCRIPT: &str = r#"
+import torch
+torch.jit.save(torch.jit.script(torch.nn.Linear(2, 3)), "trap")
+print(type(torch.load("trap", weights_only=False)).__name__)
+"#;
+
+/// Packs the bundle `bundle` again in every way that zipfile has, and with `zip` where it is installed.
+const REPACK: &str = r#"
+import io, os, shutil, subprocess, zipfile
+
+class Pipe(io.RawIOBase):
+    def __init__(self, file):
+        self.file = file
+    def writable(self):
+        return True
+    def write(self, data):
+        return self.file.write(data)
+
+with zipfile.ZipFile("bundle") as bundle:
+    entries = [(name, bundle.read(name)) for name in bundle.namelist()]
+    bundle.extractall("folder")
+
+def pack(name, method=zipfile.ZIP_STORED, pipe=False, large=False, folders=False, comment=b""):
+    with open(name, "wb") as file, zipfile.ZipFile(Pipe(file) if pipe else file, "w", method) as packed:
+        packed.comment = comment
+        for entry, data in entries:
+            if folders and entry.endswith("/model.pth"):
+                packed.mkdir(os.path.dirname(entry))
+            with packed.open(zipfile.ZipInfo(entry) if method == zipfile.ZIP_STORED else entry, "w", force_zip64=large) as into:
+                into.write(data)
+    print(name)
+
+for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    for pipe in (False, True):
+        for large in (False, True):
+            pack(f"zipfile-{method}-{pipe}-{large}", method, pipe, large)
+pack("folders", folders=True)
+pack("comment", comment=b"written by hand")
+if shutil.which("zip"):
+    subprocess.run(["zip", "-qr", "../zip.zip", "."], cwd="folder", check=True)
+    print("zip.zip")
+    with open("piped.zip", "wb") as file:
+        file.write(subprocess.run(["zip", "-qr", "-", "."], cwd="folder", check=True, stdout=subprocess.PIPE).stdout)
+    print("piped.zip")
+"#;
+
+pub(crate) fn trials(python: &Python) -> Vec<Trial> {
+    let mut trials = vec![
+        python.trial("torch_reads_otherwise::nothing_of_a_good_file", nothing),
+        python.trial("torch_reads_otherwise::a_whole_torchscript_archive", script),
+        python.trial("what_honest_writers_pack_conforms", honest),
+    ];
+    for trap in files() {
+        let name = format!("torch_reads_otherwise::{}", trap.name);
+        trials.push(python.trial(name, move |it| load(it, &trap)));
+    }
+    for trap in bundles() {
+        let name = format!("zipfile_reads::{}", trap.name);
+        trials.push(python.trial(name, move |it| extract(it, &trap)));
+    }
+    trials
+}
+
+/// What Python prints when it runs this beside the file `trap`.
+fn run(python: &Python, script: &str, folder: &Path) -> Result<Vec<String>, Failed> {
+    let mut command = Command::new(python.0.as_deref().ok_or("there is no Python")?);
+    let output = command.args(["-c", script]).current_dir(folder).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}
+
+fn said(python: &Python, script: &str, file: &[u8]) -> Result<Vec<String>, Failed> {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("trap"), file)?;
+    run(python, script, directory.path())
+}
+
+fn as_said(trap: &Ambiguous, said: &[String]) -> Result<(), Failed> {
+    let same = said.len() == trap.python.len();
+    if same && said.iter().zip(trap.python).all(|(said, expected)| said.contains(expected)) {
+        return Ok(());
+    }
+    Err(format!("Python should say {:?} and says {said:?}", trap.python).into())
+}
+
+fn by_name(trap: &Ambiguous, refusal: &str) -> Result<(), Failed> {
+    if trap.says.iter().all(|word| refusal.contains(word)) { Ok(()) } else { Err(refusal.into()) }
+}
+
+fn load(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
+    as_said(trap, &said(python, LOAD, &trap.file)?)?;
+    let refusal = state_dict::read(Cursor::new(&trap.file)).err().ok_or("it is read")?;
+    by_name(trap, &refusal.to_string().replace("\\\"", "\""))
+}
+
+fn extract(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
+    as_said(trap, &said(python, EXTRACT, &trap.file)?)?;
+    let refusal = BundleReader::new(Cursor::new(&trap.file)).err().ok_or("it is read")?;
+    by_name(trap, &refusal.to_string())
+}
+
+/// The file that all others are made from is the same to both.
+fn nothing(python: &Python) -> Result<(), Failed> {
+    let file = good().zip();
+    let found = said(python, LOAD, &file)?;
+    state_dict::read(Cursor::new(&file))?;
+    if found == [ONES, ONES] { Ok(()) } else { Err(format!("{found:?}").into()) }
+}
+
+fn script(python: &Python) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let found = run(python, SCRIPT, directory.path())?;
+    if found != ["RecursiveScriptModule"] {
+        return Err(format!("torch.load gives {found:?}").into());
+    }
+    let file = fs::read(directory.path().join("trap"))?;
+    let refusal = state_dict::read(Cursor::new(file)).err().ok_or("it is read")?.to_string();
+    if refusal.contains("TorchScript") { Ok(()) } else { Err(refusal.into()) }
+}
+
+fn honest(python: &Python) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles/gs1/wts.h5.zip");
+    fs::copy(fixture, directory.path().join("bundle"))?;
+    let names = run(python, REPACK, directory.path())?;
+    if names.len() < 10 {
+        return Err(format!("only {names:?} were packed").into());
+    }
+    for name in names {
+        let findings = check(&directory.path().join(&name), &|_| ())?.findings.shown;
+        if !findings.is_empty() {
+            return Err(format!("{name}: {findings:#?}").into());
+        }
+    }
+    Ok(())
+}
