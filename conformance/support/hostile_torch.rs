@@ -1,6 +1,8 @@
 //! Archives of which torch or Python's zipfile reads something else than a reader that goes by the names in the
 //! directory. The interoperation test has Python load every one of them, to see that it does.
 
+#![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
+
 use std::io::Cursor;
 
 use bundleproof::{

@@ -1,7 +1,6 @@
 //! Zip archives from strangers, opened with every check that needs no decompression.
 
 use std::{
-    collections::HashMap,
     fs::File,
     io::{BufReader, Read, Seek},
     path::Path,
@@ -121,21 +120,6 @@ impl<R: Read + Seek> Archive<R> {
     /// The names of the plain directory entries, each with a slash at its end.
     pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().map(String::as_str)
-    }
-
-    /// Refuses names that differ only in case: torch looks entries up without regard to it, and some file
-    /// systems extract both into one file.
-    ///
-    /// # Errors
-    /// `unsafe` with both names.
-    pub(super) fn without_case_twins(&self) -> Result<(), FormatError> {
-        let mut seen = HashMap::new();
-        for name in self.names().chain(self.directories()) {
-            if let Some(twin) = seen.insert(name.to_lowercase(), name) {
-                return Err(Kind::CaseTwin(excerpt(twin)).in_entry(name));
-            }
-        }
-        Ok(())
     }
 
     /// What the directory says of an entry.
@@ -416,20 +400,6 @@ mod tests {
     fn an_entry_that_is_there_twice_is_refused() {
         let error = open(renamed(stored(&["one", "two"]), "two", "one")).unwrap_err();
         assert_eq!((error.place.entry.as_deref(), error.kind), (Some("one"), Kind::DuplicateEntry));
-    }
-
-    #[test]
-    fn names_that_differ_only_in_case_are_twins_also_where_one_is_a_directory() {
-        let twin = |names: &[&str]| open(stored(names)).unwrap().without_case_twins();
-        assert_eq!(twin(&["a/b", "a/c", "ab"]), Ok(()));
-        let error = twin(&["a/data.pkl", "b", "a/DATA.PKL"]).unwrap_err();
-        assert_eq!(error, Kind::CaseTwin("a/data.pkl".into()).in_entry("a/DATA.PKL"));
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        zip.add_directory("d", SimpleFileOptions::default()).unwrap();
-        zip.add_directory("D", SimpleFileOptions::default()).unwrap();
-        let archive = open(zip.finish().unwrap().into_inner()).unwrap();
-        assert_eq!(archive.without_case_twins().unwrap_err().kind, Kind::CaseTwin("d/".into()));
-        assert!(archive.directories().eq(["d/", "D/"]));
     }
 
     #[test]

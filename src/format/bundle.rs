@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Archive, FormatError, FormatErrorKind as Kind,
+    case_twins::refuse_case_twins,
     error::within,
     limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     pickle::{self, Allow, Protocol, write_value},
@@ -80,7 +81,7 @@ impl BundleReader<BufReader<File>> {
     /// As [`Archive::open`], and `unsafe` for names that differ only in case.
     pub fn open(path: &Path) -> Result<Self> {
         let archive = Archive::open(path)?;
-        archive.without_case_twins().map_err(|error| error.in_file(path))?;
+        refuse_case_twins(&archive).map_err(|error| error.in_file(path))?;
         Ok(Self { archive, file: Some(path.to_owned()) })
     }
 }
@@ -92,7 +93,7 @@ impl<R: Read + Seek> BundleReader<R> {
     /// As [`Archive::new`], and `unsafe` for names that differ only in case.
     pub fn new(reader: R) -> Result<Self> {
         let archive = Archive::new(reader)?;
-        archive.without_case_twins()?;
+        refuse_case_twins(&archive)?;
         Ok(Self { archive, file: None })
     }
 

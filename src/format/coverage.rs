@@ -8,6 +8,7 @@ use std::io::{Read, Seek};
 use super::{
     FormatErrorKind as Kind,
     directory::{Directory, Listed, number, read_at},
+    error::excerpt,
 };
 
 /// Bytes of the header before the data of an entry, without name and extra field.
@@ -49,10 +50,11 @@ fn gap(end: u64, next: u64, last: Option<&Listed>, following: Option<&Listed>) -
 /// stand before them.
 fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<(), Kind> {
     let is_descriptor = |entry: &Listed| {
-        let record = if between.len() % 8 == 0 { between.strip_prefix(b"PK\x07\x08") } else { Some(between) };
+        let record =
+            if between.len().is_multiple_of(8) { between.strip_prefix(b"PK\x07\x08") } else { Some(between) };
         record.is_some_and(|record| {
             let width = record.len().saturating_sub(4) / 2;
-            [4, 8].contains(&width)
+            [12, 20].contains(&record.len())
                 && number(record, 0, 4) == entry.crc32
                 && number(record, 4, width) == entry.compressed_bytes
                 && number(record, 4 + width, width) == entry.bytes
@@ -65,7 +67,7 @@ fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) ->
 }
 
 fn unlisted(bytes: u64, last: Option<&Listed>, following: Option<&Listed>) -> Kind {
-    let name = |entry: &Listed| format!("{:?}", String::from_utf8_lossy(&entry.name));
+    let name = |entry: &Listed| format!("{:?}", excerpt(&String::from_utf8_lossy(&entry.name)));
     let place = match (last.map(name), following.map(name)) {
         (None, Some(first)) => format!("before the first entry {first}"),
         (None, None) => "before the central directory".to_owned(),
@@ -77,7 +79,7 @@ fn unlisted(bytes: u64, last: Option<&Listed>, following: Option<&Listed>) -> Ki
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::panic, clippy::unwrap_used)]
 
     use std::io::{Cursor, Write as _};
 
@@ -177,6 +179,8 @@ mod tests {
             record.extend(&size.to_le_bytes()[..width]);
         }
         assert_eq!(covered(&record, Some(&entry), None).is_ok(), is_record);
+        assert!(covered(&[&record[..], b"x"].concat(), Some(&entry), None).is_err());
+        assert!(covered(&record, None, Some(&entry)).is_err());
         for at in 0..record.len() {
             let mut changed = record.clone();
             changed[at] ^= 1;

@@ -10,6 +10,7 @@
 
 mod archive;
 mod bundle;
+mod case_twins;
 mod coverage;
 mod dataset;
 mod directory;

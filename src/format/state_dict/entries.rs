@@ -7,7 +7,9 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::format::{
-    Archive, FormatError, FormatErrorKind as Kind, directory,
+    Archive, FormatError, FormatErrorKind as Kind,
+    case_twins::refuse_case_twins,
+    directory,
     error::{excerpt, within},
     limits::MAX_TORCH_NAME_BYTES,
 };
@@ -60,7 +62,7 @@ impl Entries {
             within("bytes of entry name", name.len() as u64, MAX_TORCH_NAME_BYTES)
                 .map_err(|kind| kind.in_entry(&excerpt(name)))?;
         }
-        archive.without_case_twins()?;
+        refuse_case_twins(archive)?;
         let prefix = prefix(archive)?;
         let mut unread = Vec::new();
         for name in archive.names() {
