@@ -441,6 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn entries_whose_names_differ_only_in_case_are_refused_from_wherever_they_are_read() {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for name in ["m/params.dill", "m/PARAMS.DILL"] {
+            archive.entry(name, b"}.").unwrap();
+        }
+        let bytes = archive.finish().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.zip");
+        std::fs::write(&path, bytes.get_ref()).unwrap();
+        let refused = Kind::CaseTwin("m/params.dill".into()).in_entry("m/PARAMS.DILL");
+        assert_eq!(BundleReader::new(bytes).unwrap_err(), refused);
+        assert_eq!(BundleReader::open(&path).unwrap_err(), refused.in_file(&path));
+    }
+
+    #[test]
     fn the_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("w.zip");
