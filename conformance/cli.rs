@@ -193,7 +193,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 
 #[rstest]
 #[case::unknown_case(&["run", "--case", "roundtrip/networks_come_bak"], 4, "did you mean `roundtrip/networks_come_back`?")]
-#[case::unknown_requirement(&["run", "--requirement", "LOD-999"], 4, "LOD-999")]
+#[case::unknown_requirement(&["run", "--requirement", "NOT-001"], 4, "NOT-001")]
 #[case::unknown_area(&["run", "--area", "lodaer"], 4, "did you mean `loader`?")]
 #[case::unknown_plan(&["run", "--plan", "phase_d5"], 4, "did you mean `phase_d4`?")]
 #[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
@@ -205,7 +205,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::plan_and_implementation(&["run", "--plan", "phase_d4", "--impl", "stub"], 2, "cannot be used with")]
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
-#[case::unknown_explained(&["explain", "LOD-00"], 4, "did you mean `LOD-002`?")]
+#[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]
 fn a_wrong_call_is_told_with_its_exit_code_and_leaves_nothing(
     #[case] arguments: &[&str],
     #[case] code: i32,

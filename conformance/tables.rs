@@ -79,7 +79,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::two_kinds("because = \"64", "exists = \"$work/a\", because = \"64", (7, 16), "exactly one of")]
 #[case::no_reason(", because = \"64 is not 65\"", "", (7, 16), "missing field `because`")]
 #[case::unknown_name("\"$params.N\"", "\"$parms.N\"", (7, 16), "did you mean `params`?")]
-#[case::unknown_requirement("[\"LOD-004\"]", "[\"LOD-040\"]", (2, 13), "did you mean `LOD-004`?")]
+#[case::unknown_requirement("[\"LOD-004\"]", "[\"LOD-OO4\"]", (2, 13), "did you mean `LOD-004`?")]
 #[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "about no requirement")]
 #[case::unknown_implementation("on = \"stub\"", "on = \"stubb\"", (10, 6), "did you mean `stub`?")]
 #[case::unknown_red_expectation("fails = \"fails\"", "fails = \"fail\"", (11, 9), "did you mean `fails`?")]

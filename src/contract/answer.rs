@@ -40,11 +40,11 @@ pub type Models = IndexMap<String, ModelDescription>;
 pub struct Loaded {
     /// Every model of the bundle.
     pub models: Models,
-    /// The archived params; a map of its own and not that of the process (LOD-08).
+    /// The archived params; a map of its own and not that of the process (LOD-012).
     pub params: Params,
 }
 
-/// What a workflow answers: `(amplitude, phase, results)` (ORC-01).
+/// What a workflow answers: `(amplitude, phase, results)` (ORC-007, ORC-009).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Workflow {

@@ -5,7 +5,7 @@ use super::{Bridged, Configuration, ModelConfig, Params, ParamsStore, Value};
 /// The flat map of a configuration: every field under its legacy key, None included, paths as text.
 ///
 /// A nested model is merged at the top level and wins where names collide; 61 keys for training, 35 for
-/// inference, 23 for a model alone (CFG-07, CFG-08, CFG-09).
+/// inference, 23 for a model alone (CFG-007).
 pub fn flatten(config: &Configuration) -> Params {
     match config {
         Configuration::Model(model) => merged([], model),
@@ -17,7 +17,7 @@ pub fn flatten(config: &Configuration) -> Params {
 /// Brings the process's params in line with a configuration.
 ///
 /// None means "not said" here and leaves the old value, unless the policy decides otherwise; keys that
-/// the configuration does not know survive (CFG-10).
+/// the configuration does not know survive (CFG-010).
 pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, bridged: Bridged) {
     let written = |key: &str, value: &Value| match bridged {
         Bridged::WhatIsSaid => *value != Value::None,
@@ -27,7 +27,7 @@ pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, bridg
     store.update(flatten(config).0.into_iter().filter(|(key, value)| written(key, value)));
 }
 
-/// The legacy keys that are spelled otherwise than their fields (CFG-07).
+/// The legacy keys that are spelled otherwise than their fields (CFG-007).
 const RENAMED: [&str; 9] = [
     "object.big",
     "probe.big",

@@ -4,39 +4,39 @@ use indexmap::IndexMap;
 
 use super::{ModelState, Params, Refusal, RefusalKind};
 
-/// The two networks that every bundle must hold (BUN-05).
+/// The two networks that every bundle must hold (BUN-005).
 pub const ROLES: [&str; 2] = ["autoencoder", "diffraction_to_obj"];
 
-/// The archive version a PyTorch save writes, in the manifest and in every snapshot (BUN-03, BUN-07).
+/// The archive version a PyTorch save writes, in the manifest and in every snapshot (BUN-003, BUN-007).
 pub const VERSION: &str = "2.0-pytorch";
 
-/// The backend tag a PyTorch save writes (BUN-04).
+/// The backend tag a PyTorch save writes (BUN-004).
 pub const PYTORCH_BACKEND: &str = "pytorch";
 
 /// The snapshot key that holds [`VERSION`]: about the archive, not about the configuration.
 pub const VERSION_KEY: &str = "_version";
 
-/// The name that callers append to an output directory, before `.zip` (BUN-01).
+/// The name that callers append to an output directory, before `.zip` (ORC-001).
 pub const BASE_NAME: &str = "wts.h5";
 
-/// The file that a bundle directory holds (BUN-01).
+/// The file that a bundle directory holds (ORC-001).
 pub const ARCHIVE_NAME: &str = "wts.h5.zip";
 
 /// The longest name of a model, in bytes: what file systems allow for one component.
 pub const MAX_MODEL_NAME_BYTES: usize = 255;
 
-/// The archive entry that lists the models (BUN-02).
+/// The archive entry that lists the models (BUN-002).
 pub const MANIFEST_ENTRY: &str = "manifest.dill";
 
-/// The archive entry that some revisions append: how data were scaled, for one kind of model (BUN-13).
+/// The archive entry that some revisions append: how data were scaled, for one kind of model.
 pub const SCALING_ENTRY: &str = "torch_scaling_metadata.pt";
 
-/// The archive entry with a model's weights (BUN-02).
+/// The archive entry with a model's weights (BUN-002).
 pub fn model_entry(model: &str) -> String {
     format!("{model}/model.pth")
 }
 
-/// The archive entry with a model's params snapshot (BUN-02).
+/// The archive entry with a model's params snapshot (BUN-002).
 pub fn params_entry(model: &str) -> String {
     format!("{model}/params.dill")
 }
@@ -90,7 +90,7 @@ impl Bundle {
     }
 }
 
-/// Refuses a model name that is not one plain path component (BUN-12).
+/// Refuses a model name that is not one plain path component (BUN-013).
 ///
 /// # Errors
 /// `unsafe` when the name is empty, `.` or `..`, longer than [`MAX_MODEL_NAME_BYTES`], or holds a separator,

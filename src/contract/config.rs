@@ -1,7 +1,7 @@
 //! The configuration types of the contract, one row a field.
 //!
 //! A row is `field: type = default`, and `=> "legacy.key"` where the flat map spells it differently:
-//! the nine renames of CFG-07. Construction is from named values, since that is how a configuration
+//! the nine renames of CFG-007. Construction is from named values, since that is how a configuration
 //! arrives from a case, from a command line or over a wire.
 
 use super::{
@@ -147,7 +147,7 @@ config! {
 config! {
     /// How the network is trained: 39 fields (CONTRACT A, `TrainingConfig`). Paths are text.
     ///
-    /// `output_dir` may be None although the table says a path: both revisions then save nothing (ORC-02).
+    /// `output_dir` may be None although the table says a path: both revisions then save nothing (ORC-002).
     TrainingConfig, settled by settled_training, {
         model: ModelConfig = None;
         train_data_file: Option<String> = Some(None) => "train_data_file_path";
@@ -233,7 +233,7 @@ impl Configuration {
     }
 }
 
-/// A nested model: a map of its fields. It has no key of its own in the flat map (CFG-07).
+/// A nested model: a map of its fields. It has no key of its own in the flat map (CFG-007).
 impl FieldValue for ModelConfig {
     fn from_value(value: &Value) -> Result<Self, String> {
         let values = value.as_map().ok_or("a map of ModelConfig fields")?;
@@ -265,13 +265,13 @@ pub(super) fn read<T: FieldValue>(
 }
 
 /// `n_images` is the older name of `n_groups`: it counts only where the newer is not given, and
-/// training without either takes 512 groups (CFG-06).
+/// training without either takes 512 groups (CFG-006).
 fn settled_training(mut config: TrainingConfig) -> TrainingConfig {
     config.n_groups = config.n_groups.or(config.n_images).or(Some(512));
     config
 }
 
-/// As [`settled_training`], but inference without either takes every group there is (CFG-06).
+/// As [`settled_training`], but inference without either takes every group there is (CFG-006).
 fn settled_inference(mut config: InferenceConfig) -> InferenceConfig {
     config.n_groups = config.n_groups.or(config.n_images);
     config

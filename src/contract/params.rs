@@ -20,7 +20,7 @@ pub struct Params(
 );
 
 impl Params {
-    /// The 40 values a fresh process has before any configuration is bridged (PRM-01).
+    /// The 40 values a fresh process has before any configuration is bridged (PRM-001).
     ///
     /// They disagree with the defaults of the configuration types on purpose (`N` is 128 here and 64
     /// there), so that a bridge that was skipped shows.
@@ -97,7 +97,7 @@ impl ParamsStore {
         self.params.get(key)
     }
 
-    /// One value, unless it came out of an archive: what this process set itself (BUN-08).
+    /// One value, unless it came out of an archive: what this process set itself (BUN-008).
     pub fn get_own(&self, key: &str) -> Option<&Value> {
         self.params.get(key).filter(|_| !self.archived.contains(key))
     }

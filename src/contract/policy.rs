@@ -57,7 +57,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// What the contract decides (CONTRACT 0.1).
+    /// What the contract decides.
     pub const CONTRACT: Self = Self {
         restore_params: RestoreParams::BeforeRebuild,
         restored_keys: RestoredKeys::AllButVersion,
@@ -86,7 +86,7 @@ impl Policy {
     };
 }
 
-/// When a load brings the archived params back (LOD-01, CONFIG-001).
+/// When a load brings the archived params back (LOD-004, PRM-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreParams {
     /// Before any network is built, so that networks are built from them.
@@ -97,7 +97,7 @@ pub enum RestoreParams {
     Never,
 }
 
-/// Which archived params a load brings back (LOD-04).
+/// Which archived params a load brings back (LOD-004 to LOD-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoredKeys {
     /// Every key, None included; the archive's version is not configuration.
@@ -110,7 +110,7 @@ pub enum RestoredKeys {
     NothingElse,
 }
 
-/// Which params a load answers (LOD-08).
+/// Which params a load answers (LOD-012).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnedParams {
     /// The archived ones.
@@ -119,7 +119,7 @@ pub enum ReturnedParams {
     OfTheProcess,
 }
 
-/// What a refused load does to the params (LOD-05).
+/// What a refused load does to the params (LOD-007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusedLoad {
     /// They are exactly as before.
@@ -130,7 +130,7 @@ pub enum RefusedLoad {
     ResetsParams,
 }
 
-/// How a state dict is put into a network (LOD-06).
+/// How a state dict is put into a network (LOD-008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
     /// Every name and shape, both ways; anything else is refused and named.
@@ -141,7 +141,7 @@ pub enum Weights {
     Ignored,
 }
 
-/// What a saved sentinel loads as (BUN-10).
+/// What a saved sentinel loads as (RTP-002).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sentinels {
     /// As that sentinel.
@@ -150,7 +150,7 @@ pub enum Sentinels {
     BecomeNetworks,
 }
 
-/// What the gate before reconstruction asks of `N` and `gridsize` (LOD-03).
+/// What the gate before reconstruction asks of `N` and `gridsize` (LOD-003, LOD-010).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredFields {
     /// Positive integers.
@@ -170,7 +170,7 @@ pub enum Roles {
     Any,
 }
 
-/// Whether version and backend of an archive are looked at (BUN-04, BUN-17).
+/// Whether version and backend of an archive are looked at (LOD-009, LOD-018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForeignArchives {
     /// Another version or backend is refused, naming it and the active one.
@@ -190,7 +190,7 @@ pub enum DisagreeingParams {
     FirstWins,
 }
 
-/// Which models a save takes (BUN-12, BUN-14, SINGLETON-SAVE-001).
+/// Which models a save takes (BUN-013, BUN-014).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedModels {
     /// The ones it was given.
@@ -201,7 +201,7 @@ pub enum SavedModels {
     WithPlainNames,
 }
 
-/// What a snapshot holds (BUN-07).
+/// What a snapshot holds (BUN-007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
     /// Every field of the configuration.
@@ -212,7 +212,7 @@ pub enum Snapshot {
     OfTheProcess,
 }
 
-/// Whether an archive says who wrote it (BUN-04).
+/// Whether an archive says who wrote it (BUN-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendTag {
     /// It does.
@@ -221,7 +221,7 @@ pub enum BackendTag {
     Absent,
 }
 
-/// How a base path becomes the name of an archive (BUN-01).
+/// How a base path becomes the name of an archive (BUN-001).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveName {
     /// `wts.h5` becomes `wts.h5.zip`.
@@ -230,7 +230,7 @@ pub enum ArchiveName {
     ReplacesSuffix,
 }
 
-/// When a workflow bridges its configuration (PRM-06).
+/// When a workflow bridges its configuration (PRM-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bridging {
     /// Before it builds a network.
@@ -239,7 +239,7 @@ pub enum Bridging {
     AfterModels,
 }
 
-/// What training does (ORC-04).
+/// What training does (ORC-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Training {
     /// Changes the networks by the data, and finds their scale.
@@ -252,7 +252,7 @@ pub enum Training {
     InOneEpoch,
 }
 
-/// Which state a workflow saves (BUN-14).
+/// Which state a workflow saves (ORC-003).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedState {
     /// That of the networks it trained.
@@ -261,7 +261,7 @@ pub enum SavedState {
     Initial,
 }
 
-/// When a workflow saves (ORC-02).
+/// When a workflow saves (ORC-001, ORC-002).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
     /// When the configuration names an output directory.
@@ -276,7 +276,7 @@ pub enum Persistence {
     WithNominalScale,
 }
 
-/// Where the saved `intensity_scale` comes from (BUN-08).
+/// Where the saved `intensity_scale` comes from (BUN-008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntensityScale {
     /// Explicit argument, trained value, a value that the process set itself, 1.0: the first there is.
@@ -294,7 +294,7 @@ pub enum IntensityScale {
     ZeroByDefault,
 }
 
-/// Which way the inference loader takes (ORC-06).
+/// Which way the inference loader takes (ORC-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InferenceLoader {
     /// Through the bundle loader, with all it checks and restores.
@@ -303,7 +303,7 @@ pub enum InferenceLoader {
     ReadsModelsOnly,
 }
 
-/// How an existing archive is replaced (BUN-11).
+/// How an existing archive is replaced (BUN-011, BUN-012).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
     /// A complete new archive takes the place of the old one.
@@ -314,7 +314,7 @@ pub enum Overwrite {
     Never,
 }
 
-/// What a save does to the params of the process (BUN-09).
+/// What a save does to the params of the process (BUN-009).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveParams {
     /// Nothing.
@@ -323,7 +323,7 @@ pub enum SaveParams {
     WritesSnapshot,
 }
 
-/// What the bridge writes (CFG-07, CFG-10).
+/// What the bridge writes (CFG-007, CFG-010).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bridged {
     /// Fields with a value, under their legacy keys; a None leaves the old value.

@@ -170,7 +170,7 @@ pub type StateDict = IndexMap<String, Tensor>;
 pub enum ModelState {
     /// Tensors by name.
     Network(StateDict),
-    /// A plain dictionary with the key [`ModelState::SENTINEL_KEY`] (BUN-10).
+    /// A plain dictionary with the key [`ModelState::SENTINEL_KEY`] (RTP-002).
     Sentinel(Map),
 }
 

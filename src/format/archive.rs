@@ -28,7 +28,7 @@ use super::{
 const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
-/// An archive whose every entry is a plainly named, stored or deflated file, listed once (BUN-02, LOD-10).
+/// An archive whose every entry is a plainly named, stored or deflated file, listed once (BUN-002, LOD-014).
 #[derive(Debug)]
 pub struct Archive<R> {
     zip: ZipArchive<R>,
@@ -55,7 +55,7 @@ impl Archive<BufReader<File>> {
     /// Opens a file on disk.
     ///
     /// # Errors
-    /// `not_found` with the path when there is no such file (LOD-02), else as [`Archive::new`].
+    /// `not_found` with the path when there is no such file (LOD-002), else as [`Archive::new`].
     pub fn open(path: &Path) -> Result<Self, FormatError> {
         let open = || {
             // Looked at before it is opened, because opening a pipe waits for its writer.

@@ -1,4 +1,4 @@
-//! `wts.h5.zip`: the manifest, and per model its state and its params (BUN-02).
+//! `wts.h5.zip`: the manifest, and per model its state and its params (BUN-002).
 
 use std::{
     collections::HashSet,
@@ -52,10 +52,10 @@ pub fn read_bundle(path: &Path) -> Result<Bundle> {
 
 /// Writes a bundle: stored entries, the manifest first, then each model's state and params in order.
 ///
-/// The same bundle gives the same bytes (BUN-15). What is already in the writer is not looked at.
+/// The same bundle gives the same bytes (BUN-015). What is already in the writer is not looked at.
 ///
 /// # Errors
-/// `unsafe` for a model name that is not one plain path component (BUN-12), before anything is written;
+/// `unsafe` for a model name that is not one plain path component (BUN-013), before anything is written;
 /// else when the writer fails.
 pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
     for name in bundle.models.keys() {
@@ -75,7 +75,7 @@ pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
 }
 
 impl BundleReader<BufReader<File>> {
-    /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-01).
+    /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-001).
     ///
     /// # Errors
     /// As [`Archive::open`], and `unsafe` for names that differ only in case.
@@ -102,17 +102,17 @@ impl<R: Read + Seek> BundleReader<R> {
         &self.archive
     }
 
-    /// The manifest (BUN-03, BUN-04). Keys that the contract does not know are ignored.
+    /// The manifest (BUN-003, BUN-004). Keys that the contract does not know are ignored.
     ///
     /// # Errors
     /// `malformed` without a manifest, or when a field has another type; `missing_field` without `models`
-    /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-12).
+    /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-013).
     pub fn manifest(&mut self) -> Result<Manifest> {
         let (map, _) = self.map(MANIFEST_ENTRY)?;
         manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
     }
 
-    /// The params snapshot of a model (BUN-07).
+    /// The params snapshot of a model (BUN-007).
     ///
     /// # Errors
     /// `malformed` when it is not there or not a flat-keyed dict, else as [`pickle::read`].
@@ -129,7 +129,7 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Snapshot { params: Params(map), converted })
     }
 
-    /// What `torch_scaling_metadata.pt` holds, when it is there: a file of `torch.save` with plain values (BUN-13).
+    /// What `torch_scaling_metadata.pt` holds, when it is there: a file of `torch.save` with plain values.
     ///
     /// # Errors
     /// As [`state_dict::scan`] and [`pickle::read`].

@@ -1,4 +1,4 @@
-//! `.npz` datasets: scan positions, diffraction patterns and a probe (NPZ-01 to NPZ-03).
+//! `.npz` datasets: scan positions, diffraction patterns and a probe (NPZ-001 to NPZ-004).
 
 use std::{
     io::{Read, Seek},
@@ -20,7 +20,7 @@ pub struct Dataset {
     pub ycoords: Vec<f64>,
     /// `N`: pixels along each side of a pattern.
     pub pattern_side: usize,
-    /// Amplitudes, not intensities (DATA-001), of shape `[M, N, N]` in row-major order (`diff3d`).
+    /// Amplitudes, not intensities (NPZ-006), of shape `[M, N, N]` in row-major order (`diff3d`).
     pub diffraction: Vec<f32>,
     /// Rows and columns of the probe, in pixels.
     pub probe_shape: [usize; 2],
@@ -40,9 +40,9 @@ impl Dataset {
 /// Any numeric type is converted to the one of the field, as NumPy's `astype` does.
 ///
 /// # Errors
-/// `missing_field` naming the array that is not there (NPZ-02); `invalid_value` for coordinates that
+/// `missing_field` naming the array that is not there (NPZ-002); `invalid_value` for coordinates that
 /// are not 1-D or differ in length, patterns that are not 3-D and square, a probe that is not 2-D
-/// (NPZ-03), and another number of patterns than of positions; `unsupported` for arrays of objects,
+/// (NPZ-003), and another number of patterns than of positions; `unsupported` for arrays of objects,
 /// which are pickles; else as [`Archive::open`].
 pub fn read_dataset(path: &Path) -> Result<Dataset> {
     let read = |mut archive| read_from(&mut archive);

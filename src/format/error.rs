@@ -56,7 +56,7 @@ pub enum FormatErrorKind {
     /// The bytes are not a zip archive, or its directory is broken or ambiguous.
     #[error("not a well-formed zip archive: {0}")]
     Zip(String),
-    /// An entry's name could lead out of its directory, or is not a plain relative path (LOD-10).
+    /// An entry's name could lead out of its directory, or is not a plain relative path (LOD-014).
     #[error("the entry name is unsafe: {0}")]
     UnsafeName(&'static str),
     /// Two entries have the same name.
@@ -68,7 +68,7 @@ pub enum FormatErrorKind {
     /// An entry is encrypted.
     #[error("the entry is encrypted")]
     Encrypted,
-    /// An entry is neither stored nor deflated (BUN-02).
+    /// An entry is neither stored nor deflated (BUN-002).
     #[error("the entry is compressed with {0}, and only stored and deflated entries are read")]
     Compression(String),
     /// The bytes of an entry are not those that its header announces.
@@ -149,7 +149,7 @@ pub enum FormatErrorKind {
     /// A memo key that nothing was put under.
     #[error("nothing was remembered under {0}")]
     UnknownMemo(u64),
-    /// A global that is not on the caller's list (LOD-09). Nothing is imported or called.
+    /// A global that is not on the caller's list (LOD-013). Nothing is imported or called.
     #[error("the global {module}.{name} is not allowed")]
     ForeignGlobal {
         /// The module as the pickle names it.
@@ -178,7 +178,7 @@ pub enum FormatErrorKind {
     /// A value of the right type that is outside what is allowed.
     #[error("{0}")]
     InvalidValue(String),
-    /// A model name that is not one plain path component (BUN-12).
+    /// A model name that is not one plain path component (BUN-013).
     #[error("{0}")]
     ModelName(String),
     /// A file that PyTorch before 1.6 wrote.

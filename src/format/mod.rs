@@ -1,6 +1,6 @@
 //! Bytes <-> the nouns of [`contract`](crate::contract), under stated limits.
 //!
-//! Everything here reads files of strangers. Nothing in them is ever executed (LOD-09); no reader panics
+//! Everything here reads files of strangers. Nothing in them is ever executed (LOD-013); no reader panics
 //! on any input; none allocates from a length that was not checked against the bytes that are there or
 //! against one of [`limits`]. A refusal is a [`FormatError`], which says where and what.
 //!

@@ -1,4 +1,4 @@
-//! Zip archives that have the same bytes whenever their entries have (BUN-15).
+//! Zip archives that have the same bytes whenever their entries have (BUN-015).
 
 use std::io::{Cursor, Read, Seek, Write};
 
@@ -21,7 +21,7 @@ pub(super) enum Placement {
     Aligned,
 }
 
-/// Writes an archive of stored regular files with unix mode 0644 (BUN-02) and one fixed time.
+/// Writes an archive of stored regular files with unix mode 0644 (BUN-002) and one fixed time.
 pub(super) struct ArchiveWriter<W: Write + Seek> {
     zip: ZipWriter<W>,
     options: SimpleFileOptions,

@@ -49,7 +49,7 @@ impl Checked {
     }
 }
 
-/// The archive that a path means: itself, or in a directory its `wts.h5.zip` (BUN-001).
+/// The archive that a path means: itself, or in a directory its `wts.h5.zip` (ORC-001).
 pub fn archive_in(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() }
 }

@@ -174,7 +174,7 @@ mod tests {
         let case = ProvenCase { digest: digest.to_owned(), fails_on: [("holds".to_owned(), on)].into() };
         Proven {
             format: FORMAT,
-            mutants: [("loads_nothing".to_owned(), "LOD-001".to_owned())].into(),
+            mutants: [("loads_nothing".to_owned(), "LOD-002".to_owned())].into(),
             cases: [("loader/a".to_owned(), case)].into(),
         }
     }

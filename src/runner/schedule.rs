@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{implementation::Deadline, suite::Suite};
 
-/// The variables that every check runs with: no GPU, and no tracking server (CONTRACT 0).
+/// The variables that every check runs with: no GPU, and no tracking server.
 pub const ENVIRONMENT: [(&str, &str); 2] = [("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")];
 
 /// The variables of [`ENVIRONMENT`] by name.

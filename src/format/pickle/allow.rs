@@ -14,7 +14,7 @@ impl Allow {
     /// For a manifest or a params snapshot: paths and NumPy scalars, which become text and numbers.
     pub const VALUES: Self = Self { global: value_global, persistent_ids: false };
 
-    /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-10).
+    /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
     pub const STATE_DICT: Self = Self { global: state_dict_global, persistent_ids: true };
 
     /// What a global stands for, when it is on the list.

@@ -253,7 +253,7 @@ impl Machine<'_> {
                 let given = self.pop()?;
                 let object = self.top()?;
                 match self.graph.node_mut(object) {
-                    // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-10).
+                    // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
                     Some(Node::Dict(_)) if self.ordered.contains(&object) => {}
                     Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
                     _ => return Err(self.wrong("an object that has a state", object)),

@@ -16,7 +16,7 @@ pub enum Protocol {
     Four,
 }
 
-/// The pickle of a value. The same value gives the same bytes (BUN-15). Floats keep their bits.
+/// The pickle of a value. The same value gives the same bytes (BUN-015). Floats keep their bits.
 pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
     let mut writer = Writer::new(protocol);
     writer.value(value);

@@ -1,4 +1,4 @@
-//! `model.pth`: what `torch.save` makes of a state dict, without torch (BUN-10).
+//! `model.pth`: what `torch.save` makes of a state dict, without torch (BUN-010).
 //!
 //! The file is a zip archive: `data.pkl` describes the tensors and `data/<key>` holds the bytes of each
 //! storage. A tensor is a view of a storage by offset, shape and strides.

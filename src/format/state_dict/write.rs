@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes a state: stored entries under `archive/`, aligned as torch aligns them, one storage a tensor.
 ///
-/// The same state gives the same bytes (BUN-15); tensors keep their order.
+/// The same state gives the same bytes (BUN-015); tensors keep their order.
 ///
 /// # Errors
 /// When the writer fails.

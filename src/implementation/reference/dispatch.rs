@@ -14,7 +14,7 @@ const BACKENDS: [&str; 2] = ["tensorflow", PYTORCH_BACKEND];
 /// The model that is answered when none is named.
 const DEFAULT_MODEL: &str = "diffraction_to_obj";
 
-/// Bridges the configuration, and only then looks at the backend that it names (DSP-001). Answers the
+/// Bridges the configuration, and only then looks at the backend that it names (DSP-001, DSP-005). Answers the
 /// configuration as the workflow takes it, and the backend.
 pub(super) fn dispatch(
     session: &mut ReferenceSession,

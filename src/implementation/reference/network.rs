@@ -91,7 +91,7 @@ impl Blueprint {
         self.tensors.iter().filter_map(fill).collect()
     }
 
-    /// Puts a saved state into a network of this layout (LOD-06).
+    /// Puts a saved state into a network of this layout (LOD-008).
     ///
     /// # Errors
     /// `mismatch` when strict and a tensor is missing, extra, or of another shape or element type; the

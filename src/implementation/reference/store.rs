@@ -25,7 +25,7 @@ use crate::{
 /// The snapshot key of the scale between simulated and measured intensity.
 const SCALE_KEY: &str = "intensity_scale";
 
-/// What a network must not be built without (LOD-03).
+/// What a network must not be built without (LOD-003).
 const REQUIRED: [&str; 2] = ["N", "gridsize"];
 
 /// The seed of networks that a load builds: what comes out of it when saved weights are not put in.
@@ -38,7 +38,7 @@ pub(super) struct TrainedModels {
     pub(super) intensity_scale: Option<f64>,
 }
 
-/// Saves models and configuration as `<base>.zip` (BUN-01 to BUN-12).
+/// Saves models and configuration as `<base>.zip` (BUN-001 to BUN-015).
 pub(super) fn save_torch_bundle(
     policy: &Policy,
     store: &mut ParamsStore,
@@ -89,7 +89,7 @@ pub(super) fn save_torch_bundle(
     Ok(())
 }
 
-/// Loads `<base>.zip`: the models by name, and the archived params (LOD-01 to LOD-10).
+/// Loads `<base>.zip`: the models by name, and the archived params (LOD-002 to LOD-019).
 ///
 /// A refused load leaves the params as they were, whatever it had already restored.
 pub(super) fn load_torch_bundle(
@@ -121,7 +121,7 @@ fn leave_archived(policy: &Policy, store: &mut ParamsStore, archive: &Path) {
     }
 }
 
-/// `<base>.zip`, whatever suffix the base already has (BUN-01).
+/// `<base>.zip`, whatever suffix the base already has (BUN-001).
 fn archive_path(policy: &Policy, base: &Path) -> PathBuf {
     if policy.archive_name == ArchiveName::ReplacesSuffix {
         return base.with_extension("zip");
@@ -175,8 +175,8 @@ fn load(
     Ok((models, returned))
 }
 
-/// Refuses an archive of another version or backend, naming both sides (BUN-04, BUN-17). An archive
-/// without a tag is known by its version.
+/// Refuses an archive of another version or backend, naming both sides (LOD-009, LOD-018). An archive
+/// without a tag is known by its version (BUN-004).
 fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
     let backend = manifest.backend.as_deref();
     let own_version =
@@ -280,7 +280,7 @@ fn restore(policy: &Policy, store: &mut ParamsStore, params: &Params) {
     }
 }
 
-/// Explicit argument, trained value, what the process set itself, 1.0 (BUN-08).
+/// Explicit argument, trained value, what the process set itself, 1.0 (BUN-008).
 fn intensity_scale(
     policy: &Policy,
     explicit: Option<f64>,

@@ -26,7 +26,7 @@ pub(super) struct Trained {
     pub(super) train_loss: Vec<f64>,
 }
 
-/// Bridges, trains, persists: in that order (ORC-01, ORC-02, PRM-06).
+/// Bridges, trains, persists: in that order (PRM-006, ORC-004, ORC-001).
 pub(super) fn run_cdi_example_torch(
     policy: &Policy,
     world: &mut World,
@@ -69,7 +69,7 @@ fn untrained(models: TrainedModels) -> Trained {
     Trained { models, intensity_scale: 1.0, train_loss: Vec::new() }
 }
 
-/// Saves as `<output_dir>/wts.h5.zip` when the configuration names an output directory (ORC-02).
+/// Saves as `<output_dir>/wts.h5.zip` when the configuration names an output directory (ORC-001, ORC-002).
 fn persist(
     policy: &Policy,
     world: &mut World,
@@ -89,7 +89,7 @@ fn persist(
     save_torch_bundle(policy, &mut world.params, models, &base, &config, scale)
 }
 
-/// Loads `<directory>/wts.h5.zip` through the bundle loader (ORC-06).
+/// Loads `<directory>/wts.h5.zip` through the bundle loader (ORC-006).
 pub(super) fn load_inference_bundle_torch(
     policy: &Policy,
     store: &mut ParamsStore,
