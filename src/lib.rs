@@ -71,3 +71,4 @@ pub mod interop;
 pub mod proof;
 pub mod runner;
 pub mod suite;
+mod text;

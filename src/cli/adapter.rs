@@ -9,10 +9,11 @@ use clap::Args;
 
 use super::{Console, Exit, implementation_file::ImplementationFile};
 use crate::{
-    evidence::{Known, shell_argument},
+    evidence::Known,
     implementation::{Implementation, Launch, Remote, Trace},
     runner::{Implementations, environment},
     suite::{Suite, nearest},
+    text::shell_argument,
 };
 
 /// What is judged.

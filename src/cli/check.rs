@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{Console, Exit, console::counted};
 use crate::{
     contract::{Params, Value},
-    evidence::line,
     inspection::{Checked, Finding, MAX_FINDINGS, Severity, check},
+    text::line,
 };
 
 /// Check bundles on disk against the contract, executing nothing in them

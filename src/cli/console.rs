@@ -2,11 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
-use crate::{evidence::line, suite::SuiteError};
+use crate::{
+    suite::SuiteError,
+    text::{line, source},
+};
 
 /// `1 error`, `2 errors`.
 pub(super) fn counted(count: usize, what: &str) -> String {
@@ -68,26 +71,9 @@ impl Console {
 
     /// Shows the mistakes of a suite where they stand.
     pub(super) fn suite_errors(&self, errors: &[SuiteError]) {
-        let theme =
-            if self.colour_err { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
+        let renderer = if self.colour_err { Renderer::styled() } else { Renderer::plain() };
         for error in errors {
-            let (line, column) = error.position();
-            let mut diagnostic =
-                MietteDiagnostic::new(format!("{}:{line}:{column}: {}", error.file, error.message));
-            diagnostic.help = error.help.clone();
-            if !error.text.is_empty() && !error.span.is_empty() {
-                diagnostic = diagnostic.with_label(LabeledSpan::new_with_span(None, error.span.clone()));
-            }
-            let report = Report::new(diagnostic).with_source_code(
-                NamedSource::new(&error.file, error.text.to_string()).with_language("TOML"),
-            );
-            let mut shown = String::new();
-            if handler.render_report(&mut shown, report.as_ref()).is_err() {
-                shown = error.to_string();
-            }
-            // Painted already, and without hidden characters of its own.
-            let _ = writeln!(io::stderr().lock(), "{shown}");
+            let _ = writeln!(io::stderr().lock(), "{}\n", rendered(error, &renderer));
         }
         let count =
             if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };
@@ -126,10 +112,65 @@ impl Console {
     }
 }
 
+/// A mistake with the lines it is in, and what to do about it.
+///
+/// The text is a stranger's. It is escaped in three parts, so that the place is known in the escaped text too.
+fn rendered(error: &SuiteError, renderer: &Renderer) -> String {
+    let (number, column) = error.position();
+    let title = format!("{}:{number}:{column}: {}", error.file, error.message);
+    let title = title.lines().map(line).collect::<Vec<_>>().join("; ");
+    let mut report = Group::with_title(Level::ERROR.primary_title(title));
+    let span = error.span.clone();
+    let parts = (error.text.get(..span.start), error.text.get(span.clone()), error.text.get(span.end..));
+    if let ((Some(before), Some(wrong), Some(after)), true) = (parts, span != (0..0)) {
+        let [before, wrong, after] = [before, wrong, after].map(source);
+        let place = AnnotationKind::Primary.span(before.len()..before.len() + wrong.len());
+        report = report.element(Snippet::source(before + &wrong + &after).annotation(place));
+    }
+    if let Some(help) = &error.help {
+        report = report.element(Level::HELP.message(line(help)));
+    }
+    renderer.render(&[report])
+}
+
 fn painted(text: &str, colour: AnsiColor, coloured: bool) -> String {
     if !coloured {
         return text.to_owned();
     }
     let style = Style::new().fg_color(Some(colour.into())).bold();
     format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::marked("a = 1\nbad = 2\n", 6..9, "e: m\n  |\n2 | bad = 2\n  | ^^^\n  |\n  = help: h")]
+    #[case::where_more_should_be("a = \n", 4..4, "e: m\n  |\n1 | a = \n  |     ^\n  |\n  = help: h")]
+    #[case::the_file_as_a_whole("a = 1\n", 0..0, "e: m\n |\n = help: h")]
+    #[case::outside_of_the_text("a = 1\n", 90..91, "e: m\n |\n = help: h")]
+    #[case::hidden("\u{1b}\u{9b} = \u{202e}1\r\n", 6..9, "e: m\n  |\n1 | \\u{1b}\\u{9b} = \\u{202e}1\n  |                ^^^^^^^^\n  |\n  = help: h")]
+    fn a_mistake_is_shown_in_its_line_and_hides_nothing(
+        #[case] text: &str,
+        #[case] span: std::ops::Range<usize>,
+        #[case] shown: &str,
+    ) {
+        let (file, message, help) = ("f".to_owned(), "m".to_owned(), Some("h".to_owned()));
+        let error = SuiteError { file, text: text.into(), span, message, help };
+        let (number, column) = error.position();
+        let place = format!("error: f:{number}:{column}: m");
+        assert_eq!(rendered(&error, &Renderer::plain()), shown.replacen("e: m", &place, 1));
+    }
+
+    #[test]
+    fn what_a_mistake_says_hides_nothing() {
+        let (file, message, help) =
+            ("f\u{7}".to_owned(), "\u{1b}[1m\nm".to_owned(), Some("\u{202e}".to_owned()));
+        let error = SuiteError { file, text: "".into(), span: 0..0, message, help };
+        let shown = rendered(&error, &Renderer::plain());
+        assert_eq!(shown, "error: f\\u{7}:1:1: \\u{1b}[1m; m\n |\n = help: \\u{202e}");
+    }
 }

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::{Console, Exit, inspect_text as text};
 use crate::{
     contract::{Map, Refusal, RefusalKind},
-    evidence::line,
     inspection::{
         BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
         describe,
     },
+    text::line,
 };
 
 /// Show what is inside a bundle, executing nothing in it

@@ -4,11 +4,11 @@ use indicatif::BinaryBytes;
 
 use crate::{
     contract::{Map, Params, Value},
-    evidence::line,
     inspection::{
         BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
         TensorDetails, TensorDifference,
     },
+    text::line,
 };
 
 /// Columns that everything but a long name keeps to.

@@ -15,10 +15,11 @@ use clap::Parser;
 use super::{Console, Exit, SuiteOption, adapter};
 use crate::{
     contract::{ARCHIVE_NAME, Digest},
-    evidence::{SUMS, line, write_sums},
+    evidence::{SUMS, write_sums},
     interop::{self, Cell, Matrix, Participant, log, markdown},
     runner::{Implementations, Stamp},
     suite::Suite,
+    text::line,
 };
 
 /// Show who can read whose bundles

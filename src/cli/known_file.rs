@@ -42,7 +42,7 @@ pub(super) fn write(run: &Run, file: &Path, aside: bool, console: &Console) -> R
     replace(file, &whole).map_err(|error| failed(error.to_string()))?;
     let mut diff = format!("--- {0}\n+++ {0}\n", file.display());
     for line in added.lines() {
-        diff.push_str(&format!("+{}\n", crate::evidence::line(line)));
+        diff.push_str(&format!("+{}\n", crate::text::line(line)));
     }
     show(&diff);
     console.note("look at each entry, say why it is so and who answers for it, and then keep it");

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     contract::operation::TORCH,
-    evidence::line,
     implementation::mutants,
     proof::{Breaker, Matrix, PROVEN, Proven, markdown},
     runner::{self, Implementations, Job, Outcome, Phase},
     suite::{Check, Suite},
+    text::line,
 };
 
 /// Prove the suite: run every check on everything that breaks a requirement

@@ -14,10 +14,11 @@ use super::{
     summary, torch,
 };
 use crate::{
-    evidence::{Asked, Judged, Run as Record, Standing, shell_argument},
+    evidence::{Asked, Judged, Run as Record, Standing},
     proof::{PROVEN, Proven},
     runner::{self, Implementations, Job, Phase, Stamp, Verdict},
     suite::{Check, Plan, Suite, nearest},
+    text::shell_argument,
 };
 
 /// Run the suite: red on what breaks each requirement, then green on the reference

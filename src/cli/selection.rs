@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{Console, Exit};
 use crate::{
-    evidence::shell_argument,
     suite::{Check, Selection, Suite},
+    text::shell_argument,
 };
 
 /// Which checks a command is about; without any of these all of them.

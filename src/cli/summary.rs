@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Console, Exit, console::counted};
 use crate::{
-    evidence::{Broken, Counts, Judged, Run, Standing, area, ending, groups, line, rerun_command},
+    evidence::{Broken, Counts, Judged, Run, Standing, area, ending, groups, rerun_command},
     runner::{Outcome, Phase, Verdict},
+    text::line,
 };
 
 /// How many failures are shown before the rest is left to the report.

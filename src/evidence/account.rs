@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::runner::{Ended, Outcome, Phase, StepOutcome};
-
-use super::{
-    Run,
-    escape::{line, shell_argument, shell_word},
+use crate::{
+    runner::{Ended, Outcome, Phase, StepOutcome},
+    text::{line, shell_argument, shell_word},
 };
+
+use super::Run;
 
 /// Outcomes that are not as stated and share a root.
 #[derive(Clone, Debug, PartialEq)]

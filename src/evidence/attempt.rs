@@ -3,9 +3,10 @@
 use crate::{
     runner::{Outcome, Phase},
     suite::{PlannedCheck, Row},
+    text::line,
 };
 
-use super::{Run, escape::line};
+use super::Run;
 
 /// A row's checks as one run has them, on the implementation that the row names for the phase.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,12 +7,14 @@ use std::{
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use crate::runner::{Outcome, Phase, Verdict};
+use crate::{
+    runner::{Outcome, Phase, Verdict},
+    text::line,
+};
 
 use super::{
     Run,
     account::{area, ending, rerun_command, step_in_words},
-    escape::line,
 };
 
 /// The run as JUnit. In the red phase it is the stated failure that is a success; what the harness or the

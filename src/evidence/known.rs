@@ -7,8 +7,10 @@ use globset::Glob;
 use jiff::{ToSpan as _, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::escape::line;
-use crate::runner::{ExpectationOutcome, Outcome, Verdict};
+use crate::{
+    runner::{ExpectationOutcome, Outcome, Verdict},
+    text::line,
+};
 
 /// The most cases that one entry may mean.
 pub const MAX_CASES: usize = 20;

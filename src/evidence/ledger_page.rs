@@ -1,9 +1,8 @@
 //! The ledger for a person: as plain text, and as Markdown.
 
-use super::{
-    Ledger, LedgerRow, RowAttempt,
-    escape::{line, markdown, markdown_code},
-};
+use crate::text::{line, markdown, markdown_code};
+
+use super::{Ledger, LedgerRow, RowAttempt};
 
 /// The widest line of plain text, in characters; a single word may be longer.
 const WIDTH: usize = 96;

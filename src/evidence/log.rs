@@ -8,13 +8,13 @@ use std::{
 use crate::{
     runner::{ExpectationOutcome, Outcome, Phase, StepOutcome},
     suite::{Decision, Plan, Row},
+    text::line,
 };
 
 use super::{
     Run,
     account::{area, ending, rerun_command, step_in_words},
     attempt::{is_of, row_implementation},
-    escape::line,
     names::{area_log, plan_file},
     run::Counts,
 };

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{escape::shell_argument, standing::Judged};
+use super::standing::Judged;
 use crate::{
     runner::{Outcome, Phase, Stamp},
     suite::Plan,
+    text::shell_argument,
 };
 
 /// The version of `results.json`, `inventory.json` and `chain.json`. It goes up with any change that a

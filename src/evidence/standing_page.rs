@@ -1,7 +1,8 @@
 //! Where an implementation stands, as a part of `summary.md`.
 
+use crate::text::{markdown, markdown_code};
+
 use super::{
-    escape::{markdown, markdown_code},
     page::Page,
     standing::{Broken, Judged, Standing},
 };

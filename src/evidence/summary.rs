@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::{
     runner::{Outcome, Phase},
     suite::{Decision, Plan, Row},
+    text::{markdown, markdown_code},
 };
 
 use super::{
     Run,
     account::{area, ending, groups, rerun_command, step_in_words},
     attempt::{Attempt, is_of, row_implementation},
-    escape::{markdown, markdown_code},
     log::row_log,
     names::{CHAIN, ENVIRONMENT, INVENTORY, SUMS, plan_file},
     page::Page,

@@ -1,7 +1,7 @@
 //! The matrix as Markdown, and the log of a cell.
 
 use super::{Cell, Matrix};
-use crate::evidence::{line, markdown as escaped};
+use crate::text::{line, markdown as escaped};
 
 /// The matrix, and below it every reading that is not the same.
 pub fn markdown(matrix: &Matrix) -> String {

@@ -1,7 +1,7 @@
 //! The kill matrix as a page of Markdown.
 
 use super::{CheckProof, Matrix, MutantProof, RequirementProof};
-use crate::evidence::{markdown as escaped, markdown_code as code};
+use crate::text::{markdown as escaped, markdown_code as code};
 
 /// The matrix: what is wrong with it first, then mutants, requirements and checks.
 pub fn markdown(matrix: &Matrix) -> String {

@@ -1,11 +1,11 @@
 //! Text from elsewhere, made safe for where it is shown: one value stays one line, and shows all it holds.
 
 /// The most characters of one value that are shown; the rest is counted and cut. `results.json` has it all.
-pub const MAX_VALUE_CHARS: usize = 2000;
+const MAX_VALUE_CHARS: usize = 2000;
 
 /// A value on one line, for a terminal or a log: characters that move the cursor, change the direction of
 /// the text or cannot be seen are spelled `\n` or `\u{1b}`.
-pub fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MAX_VALUE_CHARS));
     let mut characters = text.chars();
     for character in characters.by_ref().take(MAX_VALUE_CHARS) {
@@ -21,9 +21,25 @@ pub fn line(text: &str) -> String {
     }
 }
 
+/// Lines of a source file as a terminal may show them. What [`line`] escapes is escaped here, except that lines
+/// stay lines, and that nothing is cut. Parts of a text can be escaped each on its own.
+pub(crate) fn source(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            // The end of a line in some editors.
+            '\r' => {}
+            hidden if is_hidden(hidden) => shown.extend(hidden.escape_unicode()),
+            plain => shown.push(plain),
+        }
+    }
+    shown
+}
+
 /// A value inside a line or a table cell of Markdown, where it stays text: no emphasis, link, HTML or new
 /// cell comes of it. It must not stand first on a line.
-pub fn markdown(text: &str) -> String {
+pub(crate) fn markdown(text: &str) -> String {
     let text = line(text);
     let mut shown = String::with_capacity(text.len());
     let mut before = ' ';
@@ -46,18 +62,18 @@ pub fn markdown(text: &str) -> String {
 }
 
 /// A value as a code span, or as plain text where a code span could not hold it.
-pub fn markdown_code(text: &str) -> String {
+pub(crate) fn markdown_code(text: &str) -> String {
     let shown = line(text);
     if shown.is_empty() || shown.contains(['`', '|']) { markdown(text) } else { format!("`{shown}`") }
 }
 
 /// One word of a POSIX shell command, quoted.
-pub(super) fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", line(text).replace('\'', r"'\''"))
 }
 
 /// A word for a shell, quoted where a shell would not take it as it is.
-pub fn shell_argument(word: &str) -> String {
+pub(crate) fn shell_argument(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_word(word) }
 }
@@ -97,6 +113,14 @@ mod tests {
     #[case("tag \u{e0041}", r"tag \u{e0041}")]
     fn a_value_stays_one_visible_line(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(line(text), shown);
+    }
+
+    #[test]
+    fn lines_of_a_source_file_stay_lines_and_hide_nothing() {
+        assert_eq!(
+            source("a = \"\u{1b}[31m\"\r\n\tb\u{202e}\u{9b}"),
+            "a = \"\\u{1b}[31m\"\n\tb\\u{202e}\\u{9b}"
+        );
     }
 
     #[test]

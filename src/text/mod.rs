@@ -1,0 +1,5 @@
+//! Text for people: escaped, cut and set in columns. It depends on nothing else of the crate.
+
+mod escape;
+
+pub(crate) use escape::{line, markdown, markdown_code, shell_argument, shell_word, source};
