@@ -103,7 +103,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a place under $work")]
 #[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs must be an int")]
 #[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "there twice")]
-#[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "\"nothing.zip\" cannot be had")]
+#[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "cannot read fixture \"nothing.zip\" (looked in ")]
 #[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "not a path below the fixtures")]
 fn a_mistake_is_told_at_its_line_and_column(
     #[case] right: &str,

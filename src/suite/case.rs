@@ -192,9 +192,8 @@ impl Case {
         requirements(document, &requires, around)?;
         known_needs(document, &needs)?;
         for (fixture, span) in fixtures {
-            let bytes = (around.fixture)(&fixture).map_err(|error| {
-                document.error(span, format!("the fixture {fixture:?} cannot be had: {error}"))
-            })?;
+            let bytes =
+                (around.fixture)(&fixture).map_err(|error| document.error(span, error.to_string()))?;
             canonical.push_str(&format!("\n{fixture} {}", Digest::of(&bytes)));
         }
         let case = Arc::new(Self {

@@ -34,8 +34,8 @@ pub enum Source {
     Disk {
         /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
         suite: PathBuf,
-        /// The folder with the fixtures that its cases name.
-        fixtures: PathBuf,
+        /// The folder with the fixtures that its cases name; without one, the folders that were looked for.
+        fixtures: Result<PathBuf, [PathBuf; 2]>,
     },
 }
 
@@ -44,7 +44,11 @@ impl Source {
     pub fn disk(suite: &Path) -> Self {
         let own = suite.join("fixtures");
         let beside = suite.join("..").join("fixtures");
-        let fixtures = if own.is_dir() { own } else { beside };
+        let fixtures = match (own.is_dir(), beside.is_dir()) {
+            (true, _) => Ok(own),
+            (false, true) => Ok(beside),
+            (false, false) => Err([own, beside]),
+        };
         Self::Disk { suite: suite.to_owned(), fixtures }
     }
 
@@ -93,16 +97,26 @@ impl Source {
     /// The bytes of one fixture.
     ///
     /// # Errors
-    /// When it is absent, leads out of the fixtures, or cannot be read.
+    /// When it is absent, leads out of the fixtures, or cannot be read. The message names the fixture, and the
+    /// folder or folders on disk where it was looked for.
     pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
         if path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.contains('\\') {
-            let message = format!("{path:?} is not a path below the fixtures");
+            let message = format!("cannot read fixture {path:?}: it is not a path below the fixtures");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        match self {
-            Self::Embedded => embedded(&FIXTURES, path),
-            Self::Disk { fixtures, .. } => read(&fixtures.join(path)),
-        }
+        let (found, places) = match self {
+            Self::Embedded => (embedded(&FIXTURES, path), String::new()),
+            Self::Disk { fixtures: Ok(folder), .. } => {
+                (read(&folder.join(path)), format!(" (looked in {})", folder.display()))
+            }
+            Self::Disk { fixtures: Err([own, beside]), .. } => (
+                Err(io::ErrorKind::NotFound.into()),
+                format!(" (looked in {} and {})", own.display(), beside.display()),
+            ),
+        };
+        found.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read fixture {path:?}{places}: {error}"))
+        })
     }
 }
 
@@ -157,4 +171,32 @@ fn walk_disk(folder: &Path, name: &str, files: &mut Vec<String>) -> io::Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::in_neither(&[], "nowhere.zip", "(looked in DIR/fixtures and DIR/../fixtures): entity not found")]
+    #[case::in_its_own(&["suite/fixtures", "fixtures"], "nowhere.zip", "(looked in DIR/fixtures): No such file")]
+    #[case::in_the_one_beside(&["fixtures"], "nowhere.zip", "(looked in DIR/../fixtures): No such file")]
+    #[case::outside(&["fixtures"], "../x", "\"../x\": it is not a path below the fixtures")]
+    fn a_fixture_that_cannot_be_read_is_named_with_where_it_was_looked_for(
+        #[case] folders: &[&str],
+        #[case] fixture: &str,
+        #[case] says: &str,
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let suite = root.path().join("suite");
+        fs::create_dir(&suite).unwrap();
+        folders.iter().for_each(|folder| fs::create_dir(root.path().join(folder)).unwrap());
+        let told = Source::disk(&suite).fixture(fixture).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("cannot read fixture {fixture:?}")), "{told}");
+        assert!(told.contains(&says.replace("DIR", &suite.display().to_string())), "{told}");
+    }
 }
