@@ -210,6 +210,9 @@ const NEEDY: &str = "needs = [\"torch\"]\n\n[[steps]]";
 const PREPARED: &str = "[[steps]]\ndo.reset = {}\n\n[[steps]]";
 const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }\nexpect.labels = { equal = [\"$params.label\", \"a\"], because = \"it was set\" }\n\n[[steps]]";
 
+/// A deadline for what is not about deadlines: a busy machine needs its time, to print a backtrace even more.
+const UNHURRIED: Duration = Duration::from_secs(120);
+
 fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
     let (_root, suite) = suite_of(case);
     let suite = Arc::new(suite.expect("a valid suite"));
@@ -220,7 +223,18 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
         must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
     };
     let work = tempfile::tempdir().expect("a temporary directory");
-    let options = Options { workers: 1, deadline: Duration::from_millis(300), keep: false };
+    let deadline = match how {
+        Misbehaviour::Hangs => Duration::from_millis(300),
+        Misbehaviour::None
+        | Misbehaviour::Panics
+        | Misbehaviour::ForgetsParams
+        | Misbehaviour::RefusesReset
+        | Misbehaviour::RefusesValues
+        | Misbehaviour::SeesNoEnvironment
+        | Misbehaviour::AnswersTwice
+        | Misbehaviour::IsNotAsked => UNHURRIED,
+    };
+    let options = Options { workers: 1, deadline, keep: false };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)

@@ -35,7 +35,7 @@ const MAX_WAITING_LINES: usize = 16;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How long the end of a process may take to show after the end of its output.
-const AFTERMATH: Duration = Duration::from_millis(200);
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether a process has ended.
 const ATTENTION: Duration = Duration::from_millis(10);
