@@ -65,6 +65,7 @@ pub mod contract;
 mod digest;
 pub mod evidence;
 pub mod format;
+mod fs_util;
 pub mod implementation;
 pub mod inspection;
 pub mod interop;

@@ -8,7 +8,7 @@ use crate::{
         BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
         TensorDetails, TensorDifference,
     },
-    text::line,
+    text::{columns, line, truncated},
 };
 
 /// Columns that everything but a long name keeps to.
@@ -95,14 +95,7 @@ fn models(description: &Description) -> String {
         let [contents, elements, bytes, odd] = row;
         rows.push([name, contents, elements, bytes, odd]);
     }
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let [name, contents, elements, bytes, odd] =
-        [0, 1, 2, 3, 4].map(|column| width(column).unwrap_or_default());
-    let row = |[a, b, c, d, e]: &[String; 5]| {
-        format!("{a:name$}  {b:contents$}  {c:>elements$}  {d:>bytes$}  {e:>odd$}\n")
-    };
-    rows.iter().map(row).collect::<String>() + &notes
+    columns(&rows, 2) + &notes
 }
 
 fn tensor(name: &str, details: &TensorDetails) -> String {
@@ -170,11 +163,7 @@ fn table(title: &str, params: &Map, all: bool) -> String {
 
 /// A value as Python prints it, cut where the line ends; `--json` has all of it.
 fn fitted(value: &Value, width: usize) -> String {
-    let text = line(&value.to_string());
-    if text.chars().count() <= width {
-        return text;
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    truncated(&line(&value.to_string()), width)
 }
 
 /// What two bundles have differently.

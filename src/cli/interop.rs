@@ -4,22 +4,19 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
 };
 
 use clap::Parser;
 
-use super::{Console, Exit, SuiteOption, adapter};
+use super::{Console, Exit, SuiteOption, adapter, interruption};
 use crate::{
     contract::{ARCHIVE_NAME, Digest},
     evidence::{SUMS, write_sums},
     interop::{self, Cell, Matrix, Participant, log, markdown},
     runner::{Implementations, Stamp},
     suite::Suite,
-    text::line,
+    text::{columns, line, truncated},
 };
 
 /// Show who can read whose bundles
@@ -90,18 +87,8 @@ impl Interop {
             bar.set_message(format!("{} by {}", cell.writer, cell.reader));
             bar.inc(1);
         };
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let (heard, running) = (Arc::clone(&interrupted), participants.clone());
-        let handler = move || {
-            // The second time, the person does not want to wait for what is running.
-            if heard.swap(true, Ordering::Relaxed) {
-                running.iter().for_each(Participant::end);
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-        };
-        if let Err(error) = ctrlc::set_handler(handler) {
-            console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
-        }
+        let running = participants.clone();
+        let interrupted = interruption::listen(console, move || running.iter().for_each(Participant::end));
         let matrix = Matrix::of(&participants, &suite, work.path(), &interrupted, &tell);
         participants.iter().for_each(Participant::end);
         bar.finish_and_clear();
@@ -235,20 +222,7 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
         let cells = matrix.readers.iter().filter_map(|reader| matrix.cell(writer, reader));
         rows.push(std::iter::once(line(writer)).chain(cells.map(shown)).collect());
     }
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|text| text.chars().count())
-            .max()
-            .unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..=matrix.readers.len()).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let padded = row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}"));
-        text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
+    let mut text = columns(&rows, matrix.readers.len() + 1);
     text.push('\n');
     let others =
         matrix.cells.iter().flat_map(|cell| cell.readings.iter().map(move |reading| (cell, reading)));
@@ -258,12 +232,7 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
         let word = if reading.verdict.is_bad() { console.bad(word) } else { console.odd(word) };
         let (writer, reader) = (line(&cell.writer), line(&cell.reader));
         text.push_str(&format!("{word}: {} of {writer}, read by {reader}\n", line(&reading.bundle)));
-        let mut reason: String = line(&reading.reason);
-        if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
-            reason.truncate(end);
-            reason.push_str("...");
-        }
-        text.push_str(&format!("  {reason}\n"));
+        text.push_str(&format!("  {}\n", truncated(&line(&reading.reason), MAX_REASON)));
     }
     if let Some(more) = others.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("and {more} more, in matrix.md\n"));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Console, Exit};
 use crate::{
     evidence::{Known, Run, proposed},
+    fs_util::sibling,
     runner::{Outcome, Phase},
 };
 
@@ -53,8 +54,7 @@ pub(super) fn write(run: &Run, file: &Path, aside: bool, console: &Console) -> R
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     // A link stays one: what it leads to is written.
     let file = &file.canonicalize()?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = tempfile::NamedTempFile::new_in(folder)?;
+    let beside = sibling(file)?;
     fs::write(beside.path(), text)?;
     fs::set_permissions(beside.path(), fs::metadata(file)?.permissions())?;
     beside.persist(file)?;

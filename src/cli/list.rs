@@ -8,6 +8,7 @@ use crate::{
     implementation::mutants,
     runner::Implementations,
     suite::{Decision, Suite},
+    text::columns,
 };
 
 /// List cases, requirements, plans or implementations
@@ -57,19 +58,8 @@ impl List {
             console.print(&format!("{all:#}\n"));
             return Ok(Exit::Success);
         }
-        let width = |column: usize| {
-            entries
-                .iter()
-                .filter_map(|entry| entry.columns.get(column))
-                .map(|text| text.chars().count())
-                .max()
-        };
-        let (first, second) = (width(0).unwrap_or_default(), width(1).unwrap_or_default());
-        let line = |Entry { columns: [a, b, c], .. }: &Entry| {
-            let line = format!("{a:first$}  {b:second$}  {c}");
-            format!("{}\n", line.trim_end())
-        };
-        console.print(&entries.iter().map(line).collect::<String>());
+        let rows: Vec<[String; 3]> = entries.into_iter().map(|entry| entry.columns).collect();
+        console.print(&columns(&rows, 3));
         Ok(Exit::Success)
     }
 }

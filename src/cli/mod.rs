@@ -13,6 +13,7 @@ mod implementation_file;
 mod inspect;
 mod inspect_text;
 mod interop;
+mod interruption;
 mod known_file;
 mod ledger;
 mod list;

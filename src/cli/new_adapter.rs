@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 
 use super::{Console, Exit};
-use crate::{implementation::built_in, runner::Implementations};
+use crate::{fs_util::sibling, implementation::built_in, runner::Implementations};
 
 /// The name that stands in the templates, which run as they are.
 const TEMPLATE: &str = "my_adapter";
@@ -89,10 +89,8 @@ fn class(name: &str) -> String {
 
 /// The file as a whole, or none; never in the place of another.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+    let mut beside = sibling(path)?;
     beside.write_all(text.as_bytes())?;
-    fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     beside.persist_noclobber(path)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Console, Exit};
+use super::{Console, Exit, interruption};
 use crate::{
     contract::Digest,
     evidence::{
@@ -86,8 +86,6 @@ impl Recording {
         planned: &[Job],
         console: &Console,
     ) -> Result<Self, Exit> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&interrupted);
         let mut implementations: Vec<Arc<dyn Implementation>> = Vec::new();
         for job in planned {
             if implementations.iter().all(|known| known.name() != job.implementation.name()) {
@@ -95,16 +93,9 @@ impl Recording {
             }
         }
         let running = implementations.clone();
-        let handler = move || {
-            // The second time, the person does not want to wait for what is running.
-            if heard.swap(true, Ordering::Relaxed) {
-                running.iter().for_each(|implementation| implementation.end());
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-        };
-        if let Err(error) = ctrlc::set_handler(handler) {
-            console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
-        }
+        let interrupted = interruption::listen(console, move || {
+            running.iter().for_each(|implementation| implementation.end());
+        });
         let started = Stamp::now();
         let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;

@@ -24,6 +24,7 @@ use crate::{
     },
     implementation::{Deadline, Implementation, Lost, Session, World},
     suite::{Action, Alteration, Check, Condition, Contradiction, NamedExpectation, Step, Suite, under_work},
+    text::{beginning, ending},
 };
 
 /// The longest text that a failure shows of either side, in bytes.
@@ -172,30 +173,15 @@ fn run_step(
 
 fn shown_refusal(scope: &Scope, refusal: &Refusal) -> Refusal {
     let native = refusal.native.as_deref().map(|native| {
-        let traceback = cut_from_the_front(scope.sandbox.shown(&native.traceback));
+        // The end of a traceback says what was raised, and where.
+        let traceback = ending(scope.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
         Box::new(Native { type_name: native.type_name.clone(), traceback })
     });
     Refusal { kind: refusal.kind, message: scope.sandbox.shown(&refusal.message), native }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_SHOWN_BYTES {
-        let end = (0..=MAX_SHOWN_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
-        text.push_str(" [cut]");
-    }
-    text
-}
-
-/// The end of a traceback says what was raised, and where.
-fn cut_from_the_front(text: String) -> String {
-    let Some(least) = text.len().checked_sub(MAX_SHOWN_BYTES).filter(|more| *more > 0) else { return text };
-    let start = (least..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-    format!("[cut] {}", text.get(start..).unwrap_or_default())
-}
-
 fn failure(scope: &Scope, found: &Contradiction) -> Failure {
-    let shown = |text: &str| cut(scope.sandbox.shown(text));
+    let shown = |text: &str| beginning(scope.sandbox.shown(text), MAX_SHOWN_BYTES);
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }
 
@@ -341,22 +327,4 @@ fn point_at_output(config: &ConfigRequest, scope: &mut Scope) {
 
 fn config(request: &ConfigRequest, scope: &Scope) -> Result<ConfigRequest, String> {
     Ok(ConfigRequest { kind: request.kind, values: scope.resolve_map(&request.values)? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_keeps_its_beginning_and_a_long_traceback_its_end() {
-        let long = format!("begins {} ends", "\u{e9}".repeat(MAX_SHOWN_BYTES));
-        let (message, traceback) = (cut(long.clone()), cut_from_the_front(long));
-        assert!(message.starts_with("begins ") && message.ends_with("[cut]"), "{message}");
-        assert!(traceback.starts_with("[cut] \u{e9}") && traceback.ends_with(" ends"), "{traceback}");
-        assert!(message.len().max(traceback.len()) <= MAX_SHOWN_BYTES + 6);
-        for short in ["", "as it is"] {
-            assert_eq!(cut(short.to_owned()), short);
-            assert_eq!(cut_from_the_front(short.to_owned()), short);
-        }
-    }
 }

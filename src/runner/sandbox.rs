@@ -8,6 +8,7 @@ use std::{
 use super::outcome::WrittenFile;
 use crate::{
     digest::digest_of,
+    fs_util::files_below,
     suite::{WORK, under_work},
 };
 
@@ -52,9 +53,8 @@ impl Sandbox {
     /// The files below a directory, by their paths from there, sorted; none when it is absent. A link is
     /// a file and is not followed.
     pub(super) fn files(&self, text: &str) -> Result<Vec<String>, String> {
-        let mut found = Vec::new();
-        walk(&self.path(text)?, "", &mut found)
-            .map_err(|error| format!("{text} cannot be listed: {error}"))?;
+        let mut found =
+            files_below(&self.path(text)?).map_err(|error| format!("{text} cannot be listed: {error}"))?;
         found.sort();
         Ok(found)
     }
@@ -109,24 +109,6 @@ fn describe(path: &Path) -> io::Result<(u64, String)> {
     }
     let (length, digest) = digest_of(fs::File::open(path)?)?;
     Ok((length, digest.to_string()))
-}
-
-fn walk(directory: &Path, name: &str, found: &mut Vec<String>) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let own = entry.file_name().to_string_lossy().into_owned();
-        let path = if name.is_empty() { own } else { format!("{name}/{own}") };
-        if entry.file_type()?.is_dir() {
-            walk(&entry.path(), &path, found)?;
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::{
 
 use include_dir::{Dir, DirEntry, include_dir};
 
+use crate::fs_util::files_below;
+
 /// The folders and the files of the suite, each by its name. What else is beside them is for `cargo test` and
 /// for fuzzing, and would only make the program larger.
 static FOLDERS: [(&str, Dir<'static>); 4] = [
@@ -83,10 +85,8 @@ impl Source {
                 }
             }
             Self::Disk { suite, .. } => {
-                let top = suite.join(folder);
-                if top.is_dir() {
-                    walk_disk(&top, folder, &mut files)?;
-                }
+                let found = files_below(&suite.join(folder))?;
+                files.extend(found.into_iter().map(|path| format!("{folder}/{path}")));
             }
         }
         files.retain(|path| path.ends_with(".toml"));
@@ -158,19 +158,6 @@ fn walk_embedded(tree: &Dir<'static>, name: &str, files: &mut Vec<String>) {
             }
         }
     }
-}
-
-fn walk_disk(folder: &Path, name: &str, files: &mut Vec<String>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            walk_disk(&entry.path(), &path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

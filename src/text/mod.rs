@@ -1,5 +1,9 @@
 //! Text for people: escaped, cut and set in columns. It depends on nothing else of the crate.
 
 mod escape;
+mod table;
+mod truncate;
 
 pub(crate) use escape::{line, markdown, markdown_code, shell_argument, shell_word, source};
+pub(crate) use table::columns;
+pub(crate) use truncate::{beginning, ending, truncated};

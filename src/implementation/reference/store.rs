@@ -20,6 +20,7 @@ use crate::{
         plain_model_name,
     },
     format::{BundleReader, write_bundle},
+    fs_util::sibling,
 };
 
 /// The snapshot key of the scale between simulated and measured intensity.
@@ -314,7 +315,7 @@ impl Target {
         let directory = destination.parent().unwrap_or(Path::new("."));
         let opened = match overwrite {
             Overwrite::Atomic | Overwrite::Never => {
-                fs::create_dir_all(directory).and_then(|()| beside(directory)).map(Self::Beside)
+                fs::create_dir_all(directory).and_then(|()| sibling(destination)).map(Self::Beside)
             }
             Overwrite::InPlace => {
                 fs::create_dir_all(directory).and_then(|()| fs::File::create(destination)).map(Self::There)
@@ -340,15 +341,6 @@ impl Target {
             },
         }
     }
-}
-
-/// A temporary file that whoever may read the directory's files may read once it has its name.
-fn beside(directory: &Path) -> std::io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new();
-    file.prefix(".wts-");
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    file.tempfile_in(directory)
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {

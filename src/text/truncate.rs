@@ -1,0 +1,54 @@
+//! Long texts, cut.
+
+/// A text of at most so many characters: where there are more, the last of them is an ellipsis.
+pub(crate) fn truncated(text: &str, chars: usize) -> String {
+    if text.chars().nth(chars).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The beginning of a text that is longer than so many bytes, marked as cut.
+pub(crate) fn beginning(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push_str(" [cut]");
+    }
+    text
+}
+
+/// The end of a text that is longer than so many bytes, marked as cut.
+pub(crate) fn ending(text: String, bytes: usize) -> String {
+    match text.len().checked_sub(bytes) {
+        Some(more @ 1..) => {
+            format!("[cut] {}", text.get(text.ceil_char_boundary(more)..).unwrap_or_default())
+        }
+        Some(0) | None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("", 0, "")]
+    #[case("äbc", 3, "äbc")]
+    #[case("äbcd", 3, "äb…")]
+    #[case("ab", 1, "…")]
+    fn a_text_has_at_most_so_many_characters(#[case] text: &str, #[case] chars: usize, #[case] shown: &str) {
+        assert_eq!(truncated(text, chars), shown);
+    }
+
+    #[rstest]
+    #[case("", "", "")]
+    #[case("abcd", "abcd", "abcd")]
+    #[case("abcde", "abcd [cut]", "[cut] bcde")]
+    #[case("aéééb", "aé [cut]", "[cut] éb")]
+    fn a_text_is_cut_between_characters(#[case] text: &str, #[case] first: &str, #[case] last: &str) {
+        assert_eq!(beginning(text.to_owned(), 4), first);
+        assert_eq!(ending(text.to_owned(), 4), last);
+    }
+}
