@@ -18,13 +18,14 @@ use crate::{
         Lost,
         protocol::{Error, MAX_LINE_BYTES, Request, Response, Version},
     },
+    text::{ending, truncated},
 };
 
 /// How much of a text from outside a message shows, in characters.
 const MAX_QUOTED: usize = 300;
 
-/// How much of its standard error the message about its end shows, in characters.
-const MAX_SAID: usize = 2000;
+/// How much of its standard error the message about its end shows, in bytes.
+const MAX_SAID_BYTES: usize = 2000;
 
 /// A process that speaks the protocol.
 #[derive(Debug)]
@@ -128,9 +129,7 @@ impl Connection {
             None => format!("it closed its standard output instead of answering {method}"),
         };
         let said = self.process.said();
-        let said = said.trim_end();
-        let from = said.char_indices().rev().nth(MAX_SAID).map_or(0, |(at, _)| at);
-        let said = said.get(from..).unwrap_or_default();
+        let said = ending(said.trim_end().to_owned(), MAX_SAID_BYTES);
         Lost::Crash(if said.is_empty() { how } else { format!("{how}; it said:\n{said}") })
     }
 
@@ -188,8 +187,5 @@ fn protocol(detail: String) -> Trouble {
 
 /// The beginning of a text from outside, as one that is quoted.
 fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED) {
-        Some((end, _)) => format!("{:?} [cut]", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
+    format!("{:?}", truncated(text, MAX_QUOTED))
 }
