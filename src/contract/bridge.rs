@@ -52,7 +52,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::contract::{InferenceConfig, Map, TrainingConfig};
+    use crate::contract::{InferenceConfig, Map, Rule, TrainingConfig};
 
     fn training(values: &[(&str, Value)]) -> Configuration {
         let mut map: Map = values.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
@@ -115,17 +115,17 @@ mod tests {
     }
 
     #[rstest]
-    #[case("N", Value::Int(63), "one of 64, 128, 256")]
-    #[case("model_type", Value::from("zzz"), "one of 'pinn', 'supervised'")]
-    #[case("gridsize", Value::from("2"), "an int")]
-    #[case("gridsizes", Value::Int(2), "no field \"gridsizes\"")]
+    #[case("N", Value::Int(63), Rule::FieldType)]
+    #[case("model_type", Value::from("zzz"), Rule::FieldType)]
+    #[case("gridsize", Value::from("2"), Rule::FieldType)]
+    #[case("gridsizes", Value::Int(2), Rule::KnownField)]
     fn a_value_outside_its_set_is_refused_by_name(
         #[case] field: &str,
         #[case] value: Value,
-        #[case] says: &str,
+        #[case] rule: Rule,
     ) {
         let values = Map::from_iter([(field.to_owned(), value)]);
         let refusal = ModelConfig::from_values(&values).unwrap_err();
-        assert!(refusal.message.contains(field) && refusal.message.contains(says), "{refusal}");
+        assert!(refusal.facts.broke(rule) && refusal.facts.about(field), "{refusal:?}");
     }
 }

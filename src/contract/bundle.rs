@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{ModelState, Params, Refusal, RefusalKind};
+use super::{ModelState, Params, Refusal, RefusalKind, Rule};
 
 /// The two networks that every bundle must hold (BUN-005).
 pub const ROLES: [&str; 2] = ["autoencoder", "diffraction_to_obj"];
@@ -101,7 +101,7 @@ pub fn plain_model_name(name: &str) -> Result<(), Refusal> {
     if name.is_empty() || name == "." || name == ".." || too_long || name.contains(odd) {
         let shown: String = name.chars().take(40).collect();
         let message = format!("the model name {shown:?} is not one plain path component");
-        return Err(Refusal::new(RefusalKind::Unsafe, message));
+        return Err(Refusal::new(RefusalKind::Unsafe, message).rule(Rule::ModelName).field(name));
     }
     Ok(())
 }

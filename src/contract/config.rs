@@ -5,7 +5,7 @@
 //! arrives from a case, from a command line or over a wire.
 
 use super::{
-    Map, Refusal, RefusalKind, Value,
+    Map, Refusal, RefusalKind, Rule, Value,
     literal::{FieldValue, literal},
 };
 
@@ -81,7 +81,8 @@ macro_rules! config {
             pub fn from_values(values: &Map) -> Result<Self, Refusal> {
                 if let Some(odd) = values.keys().find(|key| !Self::FIELDS.contains(&key.as_str())) {
                     let message = format!("{} has no field {odd:?}", stringify!($name));
-                    return Err(Refusal::new(RefusalKind::InvalidValue, message));
+                    let refusal = Refusal::new(RefusalKind::InvalidValue, message);
+                    return Err(refusal.rule(Rule::KnownField).field(odd));
                 }
                 let read = Self { $($field: read(stringify!($name), values, config!(@name $field $(, $python)?), $default)?),+ };
                 Ok($settle(read))
@@ -254,12 +255,13 @@ pub(super) fn read<T: FieldValue>(
     match (values.get(name), default) {
         (Some(value), _) => T::from_value(value).map_err(|expected| {
             let message = format!("{owner}.{name} must be {expected}, not {value}");
-            Refusal::new(RefusalKind::InvalidValue, message)
+            let refusal = Refusal::new(RefusalKind::InvalidValue, message);
+            refusal.rule(Rule::FieldType).field(name).found(value.to_string())
         }),
         (None, Some(default)) => Ok(default),
         (None, None) => {
             let message = format!("{owner} needs {name}, which has no default");
-            Err(Refusal::new(RefusalKind::MissingField, message))
+            Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::GivenField).field(name))
         }
     }
 }

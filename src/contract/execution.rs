@@ -1,7 +1,7 @@
 //! How PyTorch runs: a configuration of its own, which never reaches the params.
 
 use super::{
-    Map, Refusal, RefusalKind, Value,
+    Map, Refusal, RefusalKind, Rule, Value,
     config::{config, read},
     literal::{FieldValue, literal},
 };
@@ -165,7 +165,7 @@ mod tests {
         ] {
             let refusal =
                 ExecutionConfig::from_values(&Map::from_iter([(field.to_owned(), value)])).unwrap_err();
-            assert!(refusal.message.contains(field), "{refusal}");
+            assert!(refusal.facts.broke(Rule::FieldType) && refusal.facts.about(field), "{refusal:?}");
         }
     }
 }

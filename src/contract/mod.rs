@@ -17,6 +17,7 @@ pub mod operation;
 mod params;
 mod policy;
 mod refusal;
+mod rule;
 mod tensor;
 mod value;
 
@@ -30,6 +31,7 @@ pub use execution::{
 };
 pub use params::{Params, ParamsStore};
 pub use policy::*;
-pub use refusal::{Native, Refusal, RefusalKind};
+pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
+pub use rule::Rule;
 pub use tensor::{Digest, Dtype, ModelState, StateDict, Tensor};
 pub use value::{Map, Value};

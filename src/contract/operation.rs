@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Configuration, InferenceConfig, Map, ModelConfig, Refusal, RefusalKind, TrainingConfig, Value, notation,
+    Configuration, InferenceConfig, Map, ModelConfig, Refusal, RefusalKind, Rule, TrainingConfig, Value,
+    notation,
 };
 
 /// The name of each operation, on the wire and in case files.
@@ -80,7 +81,7 @@ impl ConfigRequest {
             ConfigKind::Inference => Configuration::Inference(InferenceConfig::from_values(&self.values)?),
             ConfigKind::Execution => {
                 let message = "an execution configuration says how to run and nothing of a model";
-                return Err(Refusal::new(RefusalKind::InvalidValue, message));
+                return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::NotExecution));
             }
         })
     }

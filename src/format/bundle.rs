@@ -400,25 +400,32 @@ mod tests {
     #[test]
     fn a_manifest_with_a_field_missing_or_wrong_is_refused_by_it() {
         let version = "Vversion\nV1.0\n";
-        for (manifest, kind, message) in [
-            (manifest_of(b"}."), RefusalKind::MissingField, "there is no \"models\""),
-            (manifest_with("", ""), RefusalKind::MissingField, "there is no \"version\""),
-            (manifest_with("I1\n", version), RefusalKind::Malformed, "['models']: expected text, found int"),
-            (manifest_with("Vx\nVx\n", version), RefusalKind::Malformed, "found \"x\" twice"),
-            (manifest_with("V../x\n", version), RefusalKind::Unsafe, "\"../x\""),
-            (manifest_with("", "Vversion\nI2\n"), RefusalKind::Malformed, "['version']: expected text"),
+        let unexpected = |expected, found: &str| Kind::Unexpected { expected, found: found.to_owned() };
+        for (manifest, kind, subscript) in [
+            (manifest_of(b"}."), Kind::MissingField("models"), None),
+            (manifest_with("", ""), Kind::MissingField("version"), None),
+            (manifest_with("I1\n", version), unexpected("text", "int"), Some("['models']")),
             (
-                manifest_of(b"}Vmodels\nI1\ns."),
-                RefusalKind::Malformed,
-                "['models']: expected a list, found int",
+                manifest_with("Vx\nVx\n", version),
+                unexpected("each model once", "\"x\" twice"),
+                Some("['models']"),
             ),
-            (manifest_of(b"]."), RefusalKind::Malformed, "\"manifest.dill\": expected a dict, found list"),
-            (manifest_of(b"cos\nsystem\n."), RefusalKind::Unsafe, "\"manifest.dill\": GLOBAL at byte 0"),
+            (manifest_with("", "Vversion\nI2\n"), unexpected("text", "int"), Some("['version']")),
+            (manifest_of(b"}Vmodels\nI1\ns."), unexpected("a list", "int"), Some("['models']")),
+            (manifest_of(b"]."), unexpected("a dict", "list"), None),
+            (
+                manifest_of(b"cos\nsystem\n."),
+                Kind::ForeignGlobal { module: "os".to_owned(), name: "system".to_owned() },
+                None,
+            ),
         ] {
             let error = manifest.unwrap_err();
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(error.to_string().contains(message), "{error}");
+            assert_eq!((&error.kind, error.place.subscript.as_deref()), (&kind, subscript));
+            assert_eq!(error.place.entry.as_deref(), Some(MANIFEST_ENTRY), "{error}");
         }
+        let error = manifest_with("V../x\n", version).unwrap_err();
+        assert!(matches!(&error.kind, Kind::ModelName(text) if text.contains("\"../x\"")), "{error}");
+        assert_eq!(error.kind(), RefusalKind::Unsafe);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Archive, FormatError, FormatErrorKind as Kind, limits::MAX_ENTRY_BYTES, npy, pickle::numpy::Number,
 };
+use crate::contract::Rule;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -57,27 +58,29 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
     let (probe_shape, probe) = array(archive, "probeGuess", complex)?;
     for (key, shape) in [("xcoords", &x_shape), ("ycoords", &y_shape)] {
         if shape.len() != 1 {
-            return Err(invalid(format!("{key} must have 1 dimension, not the shape {shape:?}")));
+            let text = format!("{key} must have 1 dimension, not the shape {shape:?}");
+            return Err(invalid(Rule::Dimensions, key, text));
         }
     }
     if x_shape != y_shape {
-        return Err(invalid(format!(
-            "xcoords and ycoords differ in length: {} and {}",
-            xcoords.len(),
-            ycoords.len()
-        )));
+        let text = format!("xcoords and ycoords differ in length: {} and {}", xcoords.len(), ycoords.len());
+        return Err(invalid(Rule::EqualLengths, "ycoords", text));
     }
     let &[patterns, rows, columns] = pattern_shape.as_slice() else {
-        return Err(invalid(format!("diff3d must have 3 dimensions, not the shape {pattern_shape:?}")));
+        let text = format!("diff3d must have 3 dimensions, not the shape {pattern_shape:?}");
+        return Err(invalid(Rule::Dimensions, "diff3d", text));
     };
     if rows != columns {
-        return Err(invalid(format!("the patterns of diff3d must be square, not {rows} x {columns} pixels")));
+        let text = format!("the patterns of diff3d must be square, not {rows} x {columns} pixels");
+        return Err(invalid(Rule::SquarePatterns, "diff3d", text));
     }
     let &[probe_rows, probe_columns] = probe_shape.as_slice() else {
-        return Err(invalid(format!("probeGuess must have 2 dimensions, not the shape {probe_shape:?}")));
+        let text = format!("probeGuess must have 2 dimensions, not the shape {probe_shape:?}");
+        return Err(invalid(Rule::Dimensions, "probeGuess", text));
     };
     if patterns != xcoords.len() {
-        return Err(invalid(format!("diff3d has {patterns} patterns for {} positions", xcoords.len())));
+        let text = format!("diff3d has {patterns} patterns for {} positions", xcoords.len());
+        return Err(invalid(Rule::PatternForEachPosition, "diff3d", text));
     }
     Ok(Dataset {
         xcoords,
@@ -102,7 +105,8 @@ pub(super) fn array<R: Read + Seek, T>(
     let bytes = archive.read(&entry, MAX_ENTRY_BYTES)?;
     let array = npy::read(&bytes).map_err(|kind| kind.in_entry(&entry))?;
     let numbers: Option<Vec<T>> = array.numbers().map(convert).collect();
-    Ok((array.shape, numbers.ok_or_else(|| invalid(format!("{key} must be real, not complex")))?))
+    let complex = || invalid(Rule::RealNumbers, key, format!("{key} must be real, not complex"));
+    Ok((array.shape, numbers.ok_or_else(complex)?))
 }
 
 pub(super) fn real(number: Number) -> Option<f64> {
@@ -121,8 +125,8 @@ pub(super) fn complex(number: Number) -> Option<[f32; 2]> {
     }
 }
 
-pub(super) fn invalid(what: String) -> FormatError {
-    Kind::InvalidValue(what).into()
+pub(super) fn invalid(rule: Rule, field: &'static str, text: String) -> FormatError {
+    Kind::InvalidValue { rule, field, text }.into()
 }
 
 #[cfg(test)]
@@ -171,19 +175,19 @@ mod tests {
 
     #[test]
     fn an_array_of_another_shape_is_an_invalid_value_and_named() {
-        for part in [
-            ("xcoords", "<f8", "(2, 1)", 16),
-            ("ycoords", "<f8", "(1, 2)", 16),
-            ("ycoords", "<f8", "(3,)", 24),
-            ("diff3d", "<f4", "(2, 3)", 24),
-            ("diff3d", "<f4", "(2, 3, 4)", 96),
-            ("diff3d", "<f4", "(1, 3, 3)", 36),
-            ("probeGuess", "<c8", "(1, 3, 3)", 72),
-            ("xcoords", "<c8", "(2,)", 16),
+        for (part, rule) in [
+            (("xcoords", "<f8", "(2, 1)", 16), Rule::Dimensions),
+            (("ycoords", "<f8", "(1, 2)", 16), Rule::Dimensions),
+            (("ycoords", "<f8", "(3,)", 24), Rule::EqualLengths),
+            (("diff3d", "<f4", "(2, 3)", 24), Rule::Dimensions),
+            (("diff3d", "<f4", "(2, 3, 4)", 96), Rule::SquarePatterns),
+            (("diff3d", "<f4", "(1, 3, 3)", 36), Rule::PatternForEachPosition),
+            (("probeGuess", "<c8", "(1, 3, 3)", 72), Rule::Dimensions),
+            (("xcoords", "<c8", "(2,)", 16), Rule::RealNumbers),
         ] {
             let error = with(part).unwrap_err();
             assert_eq!(error.kind(), RefusalKind::InvalidValue, "{error}");
-            assert!(error.to_string().contains(part.0), "{error}");
+            assert!(error.facts().broke(rule) && error.facts().about(part.0), "{error:?}");
         }
     }
 

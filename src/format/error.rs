@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::contract::{Refusal, RefusalKind};
+use crate::contract::{Facts, NamedRule as _, Refusal, RefusalKind, Rule};
 
 /// A refusal: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,8 +176,15 @@ pub enum FormatErrorKind {
     #[error("there is no {0:?}")]
     MissingField(&'static str),
     /// A value of the right type that is outside what is allowed.
-    #[error("{0}")]
-    InvalidValue(String),
+    #[error("{text}")]
+    InvalidValue {
+        /// The rule that it breaks.
+        rule: Rule,
+        /// The array that breaks it.
+        field: &'static str,
+        /// What is wrong, for a person.
+        text: String,
+    },
     /// A model name that is not one plain path component (BUN-013).
     #[error("{0}")]
     ModelName(String),
@@ -219,7 +226,7 @@ impl FormatErrorKind {
             | Self::LegacyTorch
             | Self::Unsupported(_) => RefusalKind::Unsupported,
             Self::MissingField(_) => RefusalKind::MissingField,
-            Self::InvalidValue(_) => RefusalKind::InvalidValue,
+            Self::InvalidValue { .. } => RefusalKind::InvalidValue,
             Self::Zip(_)
             | Self::SecondEnd
             | Self::UnlistedBytes { .. }
@@ -239,6 +246,59 @@ impl FormatErrorKind {
         }
     }
 
+    /// What a program is told of it, without the place.
+    fn facts(&self) -> Facts {
+        let broken = |rule: Rule| Facts { rule: Some(rule.name()), ..Facts::default() };
+        match self {
+            Self::Io { .. } => broken(Rule::Io),
+            Self::Limit { what, .. } => Facts { found: Some((*what).to_owned()), ..broken(Rule::Limit) },
+            Self::Zip(_) => broken(Rule::Zip),
+            Self::UnsafeName(_) => broken(Rule::UnsafeName),
+            Self::DuplicateEntry => broken(Rule::DuplicateEntry),
+            Self::NotAFile(_) => broken(Rule::NotAFile),
+            Self::Encrypted => broken(Rule::Encrypted),
+            Self::Compression(method) => Facts { found: Some(method.clone()), ..broken(Rule::Compression) },
+            Self::Corrupt(_) => broken(Rule::Corrupt),
+            Self::SecondEnd => broken(Rule::SecondEnd),
+            Self::UnlistedBytes { .. } => broken(Rule::UnlistedBytes),
+            Self::CaseTwin(twin) => Facts { found: Some(twin.clone()), ..broken(Rule::CaseTwin) },
+            Self::PickleBeforeArchive => broken(Rule::PickleBeforeArchive),
+            Self::TorchScript => broken(Rule::TorchScript),
+            Self::ReadInPlaceOf(entry) => {
+                Facts { found: Some((*entry).to_owned()), ..broken(Rule::ReadInPlaceOf) }
+            }
+            Self::OutsideDirectory(_) => broken(Rule::OutsideDirectory),
+            Self::MissingEntry(entry) => Facts { entry: Some(entry.clone()), ..broken(Rule::MissingEntry) },
+            Self::UnknownOpcode(_) => broken(Rule::UnknownOpcode),
+            Self::UnsupportedOpcode => broken(Rule::UnsupportedOpcode),
+            Self::UnsupportedProtocol(_) => broken(Rule::UnsupportedProtocol),
+            Self::Truncated => broken(Rule::Truncated),
+            Self::StackUnderflow => broken(Rule::StackUnderflow),
+            Self::NoMark => broken(Rule::NoMark),
+            Self::NotUtf8 => broken(Rule::NotUtf8),
+            Self::BadArgument(_) => broken(Rule::BadArgument),
+            Self::UnknownMemo(_) => broken(Rule::UnknownMemo),
+            Self::ForeignGlobal { module, name } => {
+                Facts { found: Some(format!("{module}.{name}")), ..broken(Rule::ForeignGlobal) }
+            }
+            Self::TrailingBytes(_) => broken(Rule::TrailingBytes),
+            Self::ContainsItself(_) => broken(Rule::ContainsItself),
+            Self::Unexpected { found, .. } => {
+                Facts { found: Some(found.clone()), ..broken(Rule::Unexpected) }
+            }
+            Self::MissingField(field) => {
+                Facts { field: Some((*field).to_owned()), ..broken(Rule::MissingField) }
+            }
+            Self::InvalidValue { rule, field, .. } => {
+                Facts { field: Some((*field).to_owned()), ..broken(*rule) }
+            }
+            Self::ModelName(_) => broken(Rule::ModelName),
+            Self::LegacyTorch => broken(Rule::LegacyTorch),
+            Self::Unsupported(_) => broken(Rule::Unsupported),
+            Self::Storage(_) => broken(Rule::Storage),
+        }
+    }
+
     /// This in an entry.
     pub fn in_entry(self, entry: &str) -> FormatError {
         FormatError::from(self).in_entry(entry)
@@ -249,6 +309,16 @@ impl FormatError {
     /// The answer that the contract has for it.
     pub fn kind(&self) -> RefusalKind {
         self.kind.refusal()
+    }
+
+    /// What a program is told of it: the rule and the place. An entry that is missing is the entry it is about.
+    pub fn facts(&self) -> Facts {
+        let facts = self.kind.facts();
+        let entry = match (&self.place.entry, facts.entry) {
+            (Some(outer), Some(inner)) => Some(format!("{outer}!{inner}")),
+            (outer, inner) => inner.or_else(|| outer.clone()),
+        };
+        Facts { entry, field: facts.field.or_else(|| self.place.subscript.clone()), ..facts }
     }
 
     /// The same, at this opcode, `offset` bytes from the start of the pickle.
@@ -330,7 +400,7 @@ impl From<io::Error> for FormatError {
 
 impl From<FormatError> for Refusal {
     fn from(error: FormatError) -> Self {
-        Self::new(error.kind(), error.to_string())
+        Self { facts: Box::new(error.facts()), ..Self::new(error.kind(), error.to_string()) }
     }
 }
 
@@ -373,6 +443,26 @@ mod tests {
             "w.zip: \"m/model.pth!archive/data.pkl\": GLOBAL at byte 12: ['b']['a']: \
              the global os.system is not allowed"
         );
+        let facts = Facts {
+            rule: Some(Rule::ForeignGlobal.name()),
+            field: Some("['b']['a']".to_owned()),
+            entry: Some("m/model.pth!archive/data.pkl".to_owned()),
+            found: Some("os.system".to_owned()),
+        };
+        assert_eq!(*refusal.facts, facts);
+    }
+
+    #[test]
+    fn what_is_missing_is_what_the_facts_are_about() {
+        let entry = FormatErrorKind::MissingEntry("data.pkl".to_owned());
+        assert_eq!(FormatError::from(entry.clone()).facts().entry.as_deref(), Some("data.pkl"));
+        assert_eq!(entry.in_entry("m/model.pth").facts().entry.as_deref(), Some("m/model.pth!data.pkl"));
+        let field = FormatErrorKind::MissingField("models").in_entry("manifest.dill").facts();
+        assert!(field.broke(Rule::MissingField) && field.about("models"));
+        assert_eq!(field.entry.as_deref(), Some("manifest.dill"));
+        let (rule, text) = (Rule::SquarePatterns, "not square".to_owned());
+        let array = FormatError::from(FormatErrorKind::InvalidValue { rule, field: "diff3d", text }).facts();
+        assert!(array.broke(rule) && array.about("diff3d"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     Archive, FormatError,
     dataset::{array, complex, invalid, real},
 };
+use crate::contract::Rule;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -46,17 +47,20 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {
     let single = |number| real(number).map(|value| value as f32);
     let (shape, x) = array(archive, "x", single)?;
     let &[batch, channels, side, columns] = shape.as_slice() else {
-        return Err(invalid(format!("x must have 4 dimensions, not the shape {shape:?}")));
+        let text = format!("x must have 4 dimensions, not the shape {shape:?}");
+        return Err(invalid(Rule::Dimensions, "x", text));
     };
     if side != columns {
-        return Err(invalid(format!("the patterns of x must be square, not {side} x {columns} pixels")));
+        let text = format!("the patterns of x must be square, not {side} x {columns} pixels");
+        return Err(invalid(Rule::SquarePatterns, "x", text));
     }
-    let fits = |key: &str, shape: Vec<usize>, wanted: &[usize]| match shape == wanted {
+    let fits = |key: &'static str, shape: Vec<usize>, wanted: &[usize]| match shape == wanted {
         true => Ok(()),
-        false => Err(invalid(format!(
-            "{key} must have the shape {wanted:?}, as x has {:?}; it has {shape:?}",
-            [batch, channels, side, side]
-        ))),
+        false => {
+            let own = [batch, channels, side, side];
+            let text = format!("{key} must have the shape {wanted:?}, as x has {own:?}; it has {shape:?}");
+            Err(invalid(Rule::FittingShape, key, text))
+        }
     };
     let (shape, positions) = array(archive, "positions", single)?;
     fits("positions", shape, &[batch, channels, 1, 2])?;
@@ -99,18 +103,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case::three_dimensions(0, ("x", "<f4", "(2, 3, 3)", 72), "x must have 4 dimensions")]
-    #[case::not_square(0, ("x", "<f4", "(2, 1, 3, 2)", 48), "square")]
-    #[case::complex(0, ("x", "<c8", "(2, 1, 3, 3)", 144), "x must be real")]
-    #[case::positions(1, ("positions", "<f4", "(2, 1, 2)", 16), "positions must have the shape [2, 1, 1, 2]")]
-    #[case::probe(2, ("probe", "<c8", "(3, 2)", 48), "probe must have the shape [3, 3]")]
-    #[case::scale(3, ("scale", "<f4", "(3,)", 12), "scale must have the shape [2]")]
-    fn what_does_not_fit_is_refused(#[case] at: usize, #[case] part: Part<'_>, #[case] says: &str) {
+    #[case::three_dimensions(0, ("x", "<f4", "(2, 3, 3)", 72), Rule::Dimensions)]
+    #[case::not_square(0, ("x", "<f4", "(2, 1, 3, 2)", 48), Rule::SquarePatterns)]
+    #[case::complex(0, ("x", "<c8", "(2, 1, 3, 3)", 144), Rule::RealNumbers)]
+    #[case::positions(1, ("positions", "<f4", "(2, 1, 2)", 16), Rule::FittingShape)]
+    #[case::probe(2, ("probe", "<c8", "(3, 2)", 48), Rule::FittingShape)]
+    #[case::scale(3, ("scale", "<f4", "(3,)", 12), Rule::FittingShape)]
+    fn what_does_not_fit_is_refused(#[case] at: usize, #[case] part: Part<'_>, #[case] rule: Rule) {
         let mut parts = GOOD;
         parts[at] = part;
         let error = inputs(&parts).unwrap_err();
         assert_eq!(error.kind(), RefusalKind::InvalidValue);
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.facts().broke(rule) && error.facts().about(part.0), "{error:?}");
     }
 
     #[rstest]
@@ -123,6 +127,6 @@ mod tests {
         parts.remove(at);
         let error = inputs(&parts).unwrap_err();
         assert_eq!(error.kind(), RefusalKind::MissingField);
-        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.facts().broke(Rule::MissingField) && error.facts().about(name), "{error:?}");
     }
 }

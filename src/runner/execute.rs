@@ -177,7 +177,7 @@ fn shown_refusal(scope: &Scope, refusal: &Refusal) -> Refusal {
         let traceback = ending(scope.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
         Box::new(Native { type_name: native.type_name.clone(), traceback })
     });
-    Refusal { kind: refusal.kind, message: scope.sandbox.shown(&refusal.message), native }
+    Refusal { message: scope.sandbox.shown(&refusal.message), native, ..refusal.clone() }
 }
 
 fn failure(scope: &Scope, found: &Contradiction) -> Failure {

@@ -1,7 +1,7 @@
 //! A network of the reference's blueprint as modules of libtorch.
 
 use bundleproof::{
-    contract::{self, Dtype, ROLES, Refusal, RefusalKind, StateDict},
+    contract::{self, Dtype, ROLES, Refusal, RefusalKind, Rule, StateDict},
     format::Inputs,
 };
 use tch::{
@@ -117,7 +117,7 @@ impl Network {
             "the network takes {} channels of {own} x {own} pixels, and was given {channels} of {pixels} x {pixels}",
             self.channels
         );
-        Err(Refusal::new(RefusalKind::Mismatch, message))
+        Err(Refusal::new(RefusalKind::Mismatch, message).rule(Rule::InputShape))
     }
 
     /// The exit waves: the object behind each pattern, at the position of the pattern, times the probe;

@@ -176,12 +176,15 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused_by_what_it_is() {
-        for (pickle, message) in [
-            ("].", "\"m/data.pkl\": expected a state dict, found list"),
-            ("}Va\n}s.", "\"m/data.pkl\": ['a']: expected a tensor, found dict"),
-            ("}I1\nNs.", "\"m/data.pkl\": expected a text key, found 1"),
+        for (pickle, expected, found, subscript) in [
+            ("].", "a state dict", "list", None),
+            ("}Va\n}s.", "a tensor", "dict", Some("['a']")),
+            ("}I1\nNs.", "a text key", "1", None),
         ] {
-            assert_eq!(little(pickle, &[]).unwrap_err().to_string(), message);
+            let error = little(pickle, &[]).unwrap_err();
+            assert_eq!(error.kind, Kind::Unexpected { expected, found: found.to_owned() });
+            assert_eq!(error.place.entry.as_deref(), Some("m/data.pkl"), "{error}");
+            assert_eq!(error.place.subscript.as_deref(), subscript, "{error}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{ReferenceSession, workflow};
 use crate::contract::{
-    Configuration, PYTORCH_BACKEND, Refusal, RefusalKind, Value,
+    Configuration, PYTORCH_BACKEND, Refusal, RefusalKind, Rule, Value,
     answer::LoadedModel,
     bridge,
     operation::{ConfigRequest, LoadInferenceBundleWithBackend},
@@ -46,7 +46,7 @@ pub(super) fn load(
             session.world.params = before;
             let known: Vec<&str> = models.states.keys().map(String::as_str).collect();
             let message = format!("the bundle has no model {wanted:?}; available are {}", known.join(", "));
-            Err(Refusal::new(RefusalKind::MissingField, message))
+            Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownModel).field(wanted))
         }
     }
 }
@@ -65,12 +65,12 @@ fn own_backend(backend: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let known = BACKENDS.join(" or ");
-    Err(if BACKENDS.contains(&backend) {
-        Refusal::new(
-            RefusalKind::Unsupported,
-            format!("the backend {backend:?} is not part of this implementation"),
-        )
+    let refusal = if BACKENDS.contains(&backend) {
+        let message = format!("the backend {backend:?} is not part of this implementation");
+        Refusal::new(RefusalKind::Unsupported, message).rule(Rule::OwnBackend)
     } else {
-        Refusal::new(RefusalKind::InvalidValue, format!("backend must be {known}, not {backend:?}"))
-    })
+        let message = format!("backend must be {known}, not {backend:?}");
+        Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownBackend)
+    };
+    Err(refusal.field("backend").found(backend))
 }

@@ -18,7 +18,7 @@ pub use self::{network::Blueprint, workflow::intensity_scale};
 use self::store::TrainedModels;
 use super::{Implementation, OWN_VERSION, Session, World, supported};
 use crate::contract::{
-    Configuration, Dtype, Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind,
+    Configuration, Dtype, Map, ModelState, Params, ParamsStore, Policy, ROLES, Refusal, RefusalKind, Rule,
     SavedModels, Tensor, Value,
     answer::{DatasetDescription, Loaded, LoadedModel, Models, Output, TensorDescription, Workflow},
     bridge,
@@ -166,9 +166,7 @@ impl Session for ReferenceSession {
             SavedModels::Given | SavedModels::WithPlainNames => self.models.get(&request.models),
             SavedModels::Latest => self.models.values().last(),
         };
-        let models = chosen.ok_or_else(|| {
-            Refusal::new(RefusalKind::InvalidValue, format!("no models were left under {:?}", request.models))
-        })?;
+        let models = chosen.ok_or_else(|| no_models(&request.models))?;
         let scale = request.intensity_scale;
         store::save_torch_bundle(&self.policy, &mut self.world.params, models, &base, &config, scale)
     }
@@ -213,19 +211,23 @@ impl Session for ReferenceSession {
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
         let Some(engine) = self.world.engine() else {
-            return Err(Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch"));
+            let refusal = Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch");
+            return Err(refusal.rule(Rule::TorchAvailable));
         };
-        let models = self.models.get(&request.models).ok_or_else(|| {
-            Refusal::new(RefusalKind::InvalidValue, format!("no models were left under {:?}", request.models))
-        })?;
+        let models = self.models.get(&request.models).ok_or_else(|| no_models(&request.models))?;
         let model = &request.model;
         let Some(ModelState::Network(state)) = models.states.get(model) else {
             let message = format!("there is no network {model:?} under {:?}", request.models);
-            return Err(Refusal::new(RefusalKind::InvalidValue, message));
+            return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModel).field(model));
         };
         let inputs = read_inputs(&self.world.path(&request.inputs))?;
         Ok(Output { output: (&engine.forward(model, state, &inputs)?).into() })
     }
+}
+
+fn no_models(name: &str) -> Refusal {
+    let message = format!("no models were left under {name:?}");
+    Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModels).field(name)
 }
 
 /// A dataset by the digests of its arrays, under the names that they have on disk.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::{
-    Dtype, Params, ParamsStore, ROLES, Refusal, RefusalKind, StateDict, Tensor, Value, Weights,
+    Dtype, Params, ParamsStore, ROLES, Refusal, RefusalKind, Rule, StateDict, Tensor, Value, Weights,
 };
 
 /// The largest `gridsize` and `n_filters_scale` that a network is laid out for. Both enter sizes as
@@ -66,7 +66,7 @@ impl Blueprint {
         } else {
             let message =
                 format!("no network is known under the name {role:?}; known are {}", ROLES.join(", "));
-            return Err(Refusal::new(RefusalKind::Unsupported, message));
+            return Err(Refusal::new(RefusalKind::Unsupported, message).rule(Rule::KnownRole).field(role));
         }
         Ok(layout)
     }
@@ -95,7 +95,7 @@ impl Blueprint {
     ///
     /// # Errors
     /// `mismatch` when strict and a tensor is missing, extra, or of another shape or element type; the
-    /// message names every such tensor, up to a few.
+    /// message names every such tensor, up to a few, and the facts the first.
     pub fn load(&self, state: &StateDict, weights: Weights, fresh_seed: u64) -> Result<StateDict, Refusal> {
         match weights {
             Weights::Ignored => Ok(self.fresh(fresh_seed)),
@@ -118,27 +118,36 @@ impl Blueprint {
                         .map(owned)
                         .collect());
                 }
-                let shown = problems.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join("; ");
+                let shown = problems.iter().take(MAX_NAMED).map(|problem| problem.text.as_str());
+                let shown = shown.collect::<Vec<_>>().join("; ");
                 let more = problems.len().saturating_sub(MAX_NAMED);
                 let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
                 let message =
                     format!("the saved weights do not fit the network {}: {shown}{rest}", self.role);
-                Err(Refusal::new(RefusalKind::Mismatch, message))
+                let refusal = Refusal::new(RefusalKind::Mismatch, message);
+                Err(match problems.first() {
+                    Some(first) => refusal.rule(first.rule).field(first.tensor),
+                    None => refusal,
+                })
             }
         }
     }
 
-    fn problems(&self, state: &StateDict) -> Vec<String> {
+    fn problems<'s>(&'s self, state: &'s StateDict) -> Vec<Problem<'s>> {
         let wanted = self.tensors.iter().filter_map(|(name, (dtype, shape))| match state.get(name) {
-            None => Some(format!("{name} is missing")),
+            None => Some(Problem::new(name, Rule::NoMissingTensor, format!("{name} is missing"))),
             Some(saved) if !self.fits(name, saved) => {
                 let (found, sides) = (saved.dtype(), saved.shape());
-                Some(format!("{name} is {found} {sides:?}, the network has {dtype} {shape:?}"))
+                let rule = if found == *dtype { Rule::TensorShape } else { Rule::TensorType };
+                let text = format!("{name} is {found} {sides:?}, the network has {dtype} {shape:?}");
+                Some(Problem::new(name, rule, text))
             }
             Some(_) => None,
         });
         let extra = state.keys().filter(|name| !self.tensors.contains_key(*name));
-        wanted.chain(extra.map(|name| format!("{name:?} is not in the network"))).collect()
+        let extra = extra
+            .map(|name| Problem::new(name, Rule::NoExtraTensor, format!("{name:?} is not in the network")));
+        wanted.chain(extra).collect()
     }
 
     fn fits(&self, name: &str, saved: &Tensor) -> bool {
@@ -162,6 +171,20 @@ impl Blueprint {
 /// How many tensors a refusal names before it counts the rest.
 const MAX_NAMED: usize = 5;
 
+/// Why one tensor does not fit.
+struct Problem<'s> {
+    tensor: &'s str,
+    rule: Rule,
+    /// For a person.
+    text: String,
+}
+
+impl<'s> Problem<'s> {
+    fn new(tensor: &'s str, rule: Rule, text: String) -> Self {
+        Self { tensor, rule, text }
+    }
+}
+
 fn owned((name, tensor): (&String, &Tensor)) -> (String, Tensor) {
     (name.clone(), tensor.clone())
 }
@@ -174,13 +197,14 @@ fn factor(params: &Params, key: &str) -> Result<usize, Refusal> {
 }
 
 fn no_network(key: &str, expected: &str, found: Option<&Value>) -> Refusal {
-    match found {
+    let refusal = match found {
         None => Refusal::new(RefusalKind::MissingField, format!("no network can be built without {key}")),
         Some(value) => {
             let message = format!("no network can be built: {key} must be {expected}, not {value}");
-            Refusal::new(RefusalKind::InvalidValue, message)
+            Refusal::new(RefusalKind::InvalidValue, message).found(value.to_string())
         }
-    }
+    };
+    refusal.rule(Rule::NetworkParams).field(key)
 }
 
 /// Weights in -0.5..0.5 that depend on the seed, the role and the tensor's name alone.
@@ -295,13 +319,19 @@ mod tests {
     #[test]
     fn a_refusal_names_five_tensors_and_counts_the_rest() {
         let network = network(ROLES[0]);
-        let message = |without: usize| {
+        for without in [5, 7] {
             let mut state = network.fresh(0);
-            state.drain(..without);
-            network.load(&state, Weights::Strict, 0).unwrap_err().message
-        };
-        assert!(message(5).ends_with("encoder.0.norm.running_mean is missing"), "{}", message(5));
-        assert!(message(7).ends_with("encoder.0.norm.running_mean is missing; and 2 more"), "{}", message(7));
+            let missing: Vec<String> = state.drain(..without).map(|(name, _)| name).collect();
+            let refusal = network.load(&state, Weights::Strict, 0).unwrap_err();
+            assert!(
+                refusal.facts.broke(Rule::NoMissingTensor) && refusal.facts.about(&missing[0]),
+                "{refusal:?}"
+            );
+            let named = missing.iter().filter(|name| refusal.message.contains(*name));
+            assert!(named.eq(&missing[..MAX_NAMED]), "{}", refusal.message);
+            let rest = missing.iter().fold(refusal.message, |message, name| message.replace(name, ""));
+            assert_eq!(rest.contains('2'), without == 7, "{rest}");
+        }
     }
 
     #[test]
@@ -316,19 +346,22 @@ mod tests {
     }
 
     #[rstest]
-    #[case::shape(Dtype::Float32, vec![2, 2], "float32 [2, 2]")]
-    #[case::element_type(Dtype::Int32, vec![4], "int32 [4]")]
+    #[case::shape(Dtype::Float32, vec![2, 2], Rule::TensorShape, "float32 [2, 2]")]
+    #[case::element_type(Dtype::Int32, vec![4], Rule::TensorType, "int32 [4]")]
     fn a_tensor_of_another_shape_or_type_does_not_fit(
         #[case] dtype: Dtype,
         #[case] shape: Vec<usize>,
+        #[case] rule: Rule,
         #[case] found: &str,
     ) {
         let network = network(ROLES[0]);
         let mut state = network.fresh(1);
         state.insert("head.bias".to_owned(), Tensor::new(dtype, shape, vec![1; 16]).unwrap());
         let refusal = network.load(&state, Weights::Strict, 2).unwrap_err();
-        let told = format!("head.bias is {found}, the network has float32 [4]");
-        assert!(refusal.message.ends_with(&told), "{}", refusal.message);
+        assert!(refusal.facts.broke(rule) && refusal.facts.about("head.bias"), "{refusal:?}");
+        for told in ["head.bias", found, "float32 [4]"] {
+            assert!(refusal.message.contains(told), "{}", refusal.message);
+        }
         let mut expected = network.fresh(1);
         expected.insert("head.bias".to_owned(), network.fresh(2)["head.bias"].clone());
         assert_eq!(network.load(&state, Weights::WhatFits, 2), Ok(expected));

@@ -14,10 +14,10 @@ use super::network::Blueprint;
 use crate::{
     contract::{
         ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
-        IntensityScale, Manifest, ModelState, Overwrite, PYTORCH_BACKEND, Params, ParamsStore, Policy, ROLES,
-        Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams,
-        Roles, SaveParams, SavedModels, Sentinels, Snapshot, VERSION, VERSION_KEY, Value, bridge,
-        plain_model_name,
+        IntensityScale, MANIFEST_ENTRY, Manifest, ModelState, Overwrite, PYTORCH_BACKEND, Params,
+        ParamsStore, Policy, ROLES, Refusal, RefusalKind, RefusedLoad, RequiredFields, RestoreParams,
+        RestoredKeys, ReturnedParams, Roles, Rule, SaveParams, SavedModels, Sentinels, Snapshot, VERSION,
+        VERSION_KEY, Value, bridge, params_entry, plain_model_name,
     },
     format::{BundleReader, write_bundle},
     fs_util::sibling,
@@ -55,7 +55,8 @@ pub(super) fn save_torch_bundle(
         Overwrite::Atomic | Overwrite::Never => None,
     };
     if models.states.is_empty() {
-        return Err(Refusal::new(RefusalKind::InvalidValue, "there is no model to save"));
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "there is no model to save");
+        return Err(refusal.rule(Rule::AnyModel));
     }
     let mut states = models.states.clone();
     if policy.saved_models == SavedModels::WithPlainNames {
@@ -188,11 +189,12 @@ fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
         return Ok(());
     }
     let backend = backend.map_or("no backend tag".to_owned(), |backend| format!("backend {backend:?}"));
+    let found = format!("version {:?} and {backend}", manifest.version);
     let message = format!(
-        "the archive has version {:?} and {backend}; the active backend is {PYTORCH_BACKEND:?}, which reads {VERSION:?}",
-        manifest.version
+        "the archive has {found}; the active backend is {PYTORCH_BACKEND:?}, which reads {VERSION:?}"
     );
-    Err(Refusal::new(RefusalKind::Unsupported, message))
+    let refusal = Refusal::new(RefusalKind::Unsupported, message);
+    Err(refusal.rule(Rule::OwnArchive).entry(MANIFEST_ENTRY).found(found))
 }
 
 fn both_roles<'a>(
@@ -206,7 +208,8 @@ fn both_roles<'a>(
         return Ok(());
     }
     let message = format!("{what} lack {}; a bundle holds {}", missing.join(" and "), ROLES.join(" and "));
-    Err(Refusal::new(RefusalKind::InvalidValue, message))
+    let refusal = Refusal::new(RefusalKind::InvalidValue, message);
+    Err(refusal.rule(Rule::BothRoles).field(missing.join(", ")))
 }
 
 fn archived_params(
@@ -216,7 +219,8 @@ fn archived_params(
 ) -> Result<Params, Refusal> {
     let mut names = manifest.models.iter();
     let Some(first) = names.next() else {
-        return Err(Refusal::new(RefusalKind::InvalidValue, "the archive lists no model"));
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "the archive lists no model");
+        return Err(refusal.rule(Rule::AnyModel).entry(MANIFEST_ENTRY));
     };
     let params = reader.params(first)?;
     if policy.disagreeing_params == DisagreeingParams::FirstWins {
@@ -230,7 +234,8 @@ fn archived_params(
                 params.keys().chain(others.keys()).filter(differs).map(String::as_str).collect();
             let key = keys.first().copied().unwrap_or_default();
             let message = format!("the params of {first} and {other} disagree, first in {key}");
-            return Err(Refusal::new(RefusalKind::Mismatch, message));
+            let refusal = Refusal::new(RefusalKind::Mismatch, message).rule(Rule::AgreeingParams);
+            return Err(refusal.field(key).entry(params_entry(other)));
         }
     }
     Ok(params)
@@ -246,14 +251,16 @@ fn required_fields(policy: &Policy, params: &Params) -> Result<(), Refusal> {
             "the archived params are missing required fields: {}. Cannot reconstruct model architecture",
             missing.join(", ")
         );
-        return Err(Refusal::new(RefusalKind::MissingField, message));
+        let refusal = Refusal::new(RefusalKind::MissingField, message);
+        return Err(refusal.rule(Rule::RequiredFields).field(missing.join(", ")));
     }
     let positive = |key: &&str| matches!(params.get(*key), Some(Value::Int(1..)));
     match REQUIRED.into_iter().find(|key| !positive(key)) {
         Some(key) if policy.required_fields == RequiredFields::PositiveIntegers => {
             let found = params.get(key).unwrap_or(&Value::None);
             let message = format!("the archived {key} must be a positive int, not {found}");
-            Err(Refusal::new(RefusalKind::InvalidValue, message))
+            let refusal = Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::PositiveInt);
+            Err(refusal.field(key).found(found.to_string()))
         }
         _ => Ok(()),
     }
@@ -344,7 +351,8 @@ impl Target {
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::new(RefusalKind::Internal, format!("cannot write {}: {error}", path.display()))
+    let message = format!("cannot write {}: {error}", path.display());
+    Refusal::new(RefusalKind::Internal, message).rule(Rule::Writable)
 }
 
 #[cfg(test)]
@@ -399,7 +407,7 @@ mod tests {
             let lacks = |roles, names: &[String]| both_roles(roles, names.iter(), "the models");
             for names in [&names[..], &names[..1]] {
                 let refusal = lacks(Roles::Both, names).unwrap_err();
-                assert!(refusal.message.contains(&format!("lack {missing};")), "{}", refusal.message);
+                assert!(refusal.facts.broke(Rule::BothRoles) && refusal.facts.about(missing), "{refusal:?}");
             }
             assert_eq!(lacks(Roles::Any, &names), Ok(()));
         }

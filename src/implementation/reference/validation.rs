@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     contract::{
         ARCHIVE_NAME, BASE_NAME, Configuration, Devices, ExecutionConfig, InferenceConfig, Map, ModelConfig,
-        ParamsStore, Refusal, RefusalKind, TrainingConfig, Value,
+        ParamsStore, Refusal, RefusalKind, Rule, TrainingConfig, Value,
     },
     implementation::World,
 };
@@ -13,6 +13,13 @@ use crate::{
 /// The data sources that the params may name (PRM-003).
 const DATA_SOURCES: [&str; 9] =
     ["lines", "grf", "experimental", "points", "testimg", "diagonals", "xpp", "V", "generic"];
+
+// Rules that several fields have, each with what a value must be.
+const POSITIVE: (Rule, &str) = (Rule::Positive, "positive");
+const NOT_NEGATIVE: (Rule, &str) = (Rule::NotNegative, "0 or more");
+const UP_TO_ONE: (Rule, &str) = (Rule::UpToOne, "from 0 to 1");
+const FINITE: (Rule, &str) = (Rule::Finite, "finite");
+const POSITIVE_AND_FINITE: (Rule, &str) = (Rule::PositiveAndFinite, "positive and finite");
 
 /// Holds a configuration against the rules of its type; the words of its closed sets were held when it was
 /// constructed (CFG-003 to CFG-005).
@@ -26,32 +33,35 @@ pub(super) fn validate(config: &Configuration, world: &World) -> Result<(), Refu
 }
 
 fn model(config: &ModelConfig) -> Result<(), Refusal> {
-    rule("gridsize", "positive", config.gridsize, config.gridsize > 0)?;
-    rule("n_filters_scale", "positive", config.n_filters_scale, config.n_filters_scale > 0)?;
-    rule("probe_scale", "positive", config.probe_scale, config.probe_scale > 0.0)?;
+    check(POSITIVE, "gridsize", config.gridsize, config.gridsize > 0)?;
+    check(POSITIVE, "n_filters_scale", config.n_filters_scale, config.n_filters_scale > 0)?;
+    check(POSITIVE, "probe_scale", config.probe_scale, config.probe_scale > 0.0)?;
     let sigma = config.gaussian_smoothing_sigma;
-    rule("gaussian_smoothing_sigma", "0 or more", sigma, sigma >= 0.0)
+    check(NOT_NEGATIVE, "gaussian_smoothing_sigma", sigma, sigma >= 0.0)
 }
 
 fn training(config: &TrainingConfig) -> Result<(), Refusal> {
     let batch = config.batch_size;
-    rule("batch_size", "a positive power of two", batch, batch > 0 && batch & (batch - 1) == 0)?;
-    rule("nepochs", "positive", config.nepochs, config.nepochs > 0)?;
-    rule("mae_weight", "from 0 to 1", config.mae_weight, (0.0..=1.0).contains(&config.mae_weight))?;
-    rule("nll_weight", "from 0 to 1", config.nll_weight, (0.0..=1.0).contains(&config.nll_weight))?;
-    rule("nphotons", "positive", config.nphotons, config.nphotons > 0.0)
+    for (rule, holds) in [(Rule::Positive, batch > 0), (Rule::PowerOfTwo, batch & batch.wrapping_sub(1) == 0)]
+    {
+        check((rule, "a positive power of two"), "batch_size", batch, holds)?;
+    }
+    check(POSITIVE, "nepochs", config.nepochs, config.nepochs > 0)?;
+    check(UP_TO_ONE, "mae_weight", config.mae_weight, (0.0..=1.0).contains(&config.mae_weight))?;
+    check(UP_TO_ONE, "nll_weight", config.nll_weight, (0.0..=1.0).contains(&config.nll_weight))?;
+    check(POSITIVE, "nphotons", config.nphotons, config.nphotons > 0.0)
 }
 
 /// What PyTorch cannot run with; it is held against these when it is constructed (CFG-012).
 pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
     let config = ExecutionConfig::from_values(values)?;
     if let Devices::Count(count) = config.devices {
-        rule("devices", "positive", count, count > 0)?;
+        check(POSITIVE, "devices", count, count > 0)?;
     }
-    rule("num_workers", "0 or more", config.num_workers, config.num_workers >= 0)?;
+    check(NOT_NEGATIVE, "num_workers", config.num_workers, config.num_workers >= 0)?;
     let (rate, top) = (config.learning_rate, config.checkpoint_save_top_k);
-    rule("learning_rate", "positive", rate, rate > 0.0)?;
-    rule("checkpoint_save_top_k", "0 or more", top, top >= 0)?;
+    check(POSITIVE, "learning_rate", rate, rate > 0.0)?;
+    check(NOT_NEGATIVE, "checkpoint_save_top_k", top, top >= 0)?;
     for (name, count) in [
         ("inference_batch_size", config.inference_batch_size.unwrap_or(1)),
         ("accum_steps", config.accum_steps),
@@ -61,15 +71,15 @@ pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
         ("ffno_encoder_blocks", config.ffno_encoder_blocks),
         ("ffno_encoder_modes", config.ffno_encoder_modes),
     ] {
-        rule(name, "positive", count, count > 0)?;
+        check(POSITIVE, name, count, count > 0)?;
     }
     let gate = config.spectral_bottleneck_gate_init;
-    rule("spectral_bottleneck_gate_init", "finite", gate, gate.is_finite())?;
+    check(FINITE, "spectral_bottleneck_gate_init", gate, gate.is_finite())?;
     for (name, value) in [
         ("ffno_encoder_gate_init", config.ffno_encoder_gate_init),
         ("ffno_encoder_mlp_ratio", config.ffno_encoder_mlp_ratio),
     ] {
-        rule(name, "positive and finite", value, value > 0.0 && value.is_finite())?;
+        check(POSITIVE_AND_FINITE, name, value, value > 0.0 && value.is_finite())?;
     }
     Ok(())
 }
@@ -91,14 +101,22 @@ fn inference(config: &InferenceConfig, world: &World) -> Result<(), Refusal> {
     }
     let tried = tried.iter().map(PathBuf::as_path).map(|path| path.display().to_string()).collect::<Vec<_>>();
     let message = format!("there is no model at {}: tried {}", config.model_path, tried.join(", "));
-    Err(Refusal::new(RefusalKind::InvalidValue, message))
+    let refusal = Refusal::new(RefusalKind::InvalidValue, message);
+    Err(refusal.rule(Rule::ModelExists).field("model_path").found(config.model_path.as_str()))
 }
 
-fn rule(name: &str, must_be: &str, value: impl std::fmt::Display, holds: bool) -> Result<(), Refusal> {
+/// Refuses a value that breaks a rule, and says what it must be.
+fn check(
+    (rule, must_be): (Rule, &str),
+    name: &str,
+    value: impl std::fmt::Display,
+    holds: bool,
+) -> Result<(), Refusal> {
     if holds {
         return Ok(());
     }
-    Err(Refusal::new(RefusalKind::InvalidValue, format!("{name} must be {must_be}, not {value}")))
+    let refusal = Refusal::new(RefusalKind::InvalidValue, format!("{name} must be {must_be}, not {value}"));
+    Err(refusal.rule(rule).field(name).found(value.to_string()))
 }
 
 /// Writes values over the params, all of them or none (PRM-003).
@@ -107,11 +125,13 @@ pub(super) fn set_params(store: &mut ParamsStore, values: &Map) -> Result<(), Re
     after.extend(values.clone());
     if let Some(source) = after.get("data_source") {
         let known = source.as_text().is_some_and(|source| DATA_SOURCES.contains(&source));
-        rule("data_source", &format!("one of {}", DATA_SOURCES.join(", ")), source, known)?;
+        let one = format!("one of {}", DATA_SOURCES.join(", "));
+        check((Rule::KnownDataSource, &one), "data_source", source, known)?;
     }
     let weight = |key: &str| after.get(key).and_then(Value::as_number).unwrap_or_default();
     let needed = weight("realspace_mae_weight") <= 0.0 || weight("realspace_weight") > 0.0;
-    rule("realspace_weight", "positive where realspace_mae_weight is", weight("realspace_weight"), needed)?;
+    let (value, must_be) = (weight("realspace_weight"), "positive where realspace_mae_weight is");
+    check((Rule::RealspaceWeights, must_be), "realspace_weight", value, needed)?;
     store.update(values.clone());
     Ok(())
 }
@@ -133,7 +153,10 @@ pub(super) fn get_param(
         store.update([(key.to_owned(), Value::Int(derived))]);
     }
     let found = store.get(key).or(default).cloned();
-    found.ok_or_else(|| Refusal::new(RefusalKind::MissingField, format!("the params have no {key:?}")))
+    found.ok_or_else(|| {
+        let message = format!("the params have no {key:?}");
+        Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownKey).field(key)
+    })
 }
 
 #[cfg(test)]
@@ -157,33 +180,52 @@ mod tests {
     }
 
     #[rstest]
-    #[case("model", "gridsize", Value::Int(1), Value::Int(0))]
-    #[case("model", "n_filters_scale", Value::Int(1), Value::Int(0))]
-    #[case("model", "probe_scale", Value::Float(0.5), Value::Float(0.0))]
-    #[case("model", "gaussian_smoothing_sigma", Value::Float(0.0), Value::Float(-0.5))]
-    #[case("training", "batch_size", Value::Int(1), Value::Int(0))]
-    #[case("training", "batch_size", Value::Int(64), Value::Int(65))]
-    #[case("training", "nepochs", Value::Int(1), Value::Int(0))]
-    #[case("training", "mae_weight", Value::Float(1.0), Value::Float(1.5))]
-    #[case("training", "nll_weight", Value::Float(0.0), Value::Float(-0.5))]
-    #[case("training", "nphotons", Value::Float(0.5), Value::Float(0.0))]
-    #[case("execution", "devices", Value::Int(1), Value::Int(0))]
-    #[case("execution", "num_workers", Value::Int(0), Value::Int(-1))]
-    #[case("execution", "learning_rate", Value::Float(0.5), Value::Float(0.0))]
-    #[case("execution", "checkpoint_save_top_k", Value::Int(0), Value::Int(-1))]
-    #[case("execution", "accum_steps", Value::Int(1), Value::Int(0))]
-    #[case("execution", "spectral_bottleneck_gate_init", Value::Float(0.0), Value::Float(f64::NAN))]
-    #[case("execution", "ffno_encoder_gate_init", Value::Float(0.5), Value::Float(0.0))]
-    #[case("execution", "ffno_encoder_mlp_ratio", Value::Float(0.5), Value::Float(f64::INFINITY))]
+    #[case("model", "gridsize", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case("model", "n_filters_scale", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case("model", "probe_scale", Value::Float(0.5), Value::Float(0.0), Rule::Positive)]
+    #[case("model", "gaussian_smoothing_sigma", Value::Float(0.0), Value::Float(-0.5), Rule::NotNegative)]
+    #[case("training", "batch_size", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case("training", "batch_size", Value::Int(64), Value::Int(65), Rule::PowerOfTwo)]
+    #[case("training", "nepochs", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case("training", "mae_weight", Value::Float(1.0), Value::Float(1.5), Rule::UpToOne)]
+    #[case("training", "nll_weight", Value::Float(0.0), Value::Float(-0.5), Rule::UpToOne)]
+    #[case("training", "nphotons", Value::Float(0.5), Value::Float(0.0), Rule::Positive)]
+    #[case("execution", "devices", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case("execution", "num_workers", Value::Int(0), Value::Int(-1), Rule::NotNegative)]
+    #[case("execution", "learning_rate", Value::Float(0.5), Value::Float(0.0), Rule::Positive)]
+    #[case("execution", "checkpoint_save_top_k", Value::Int(0), Value::Int(-1), Rule::NotNegative)]
+    #[case("execution", "accum_steps", Value::Int(1), Value::Int(0), Rule::Positive)]
+    #[case(
+        "execution",
+        "spectral_bottleneck_gate_init",
+        Value::Float(0.0),
+        Value::Float(f64::NAN),
+        Rule::Finite
+    )]
+    #[case(
+        "execution",
+        "ffno_encoder_gate_init",
+        Value::Float(0.5),
+        Value::Float(0.0),
+        Rule::PositiveAndFinite
+    )]
+    #[case(
+        "execution",
+        "ffno_encoder_mlp_ratio",
+        Value::Float(0.5),
+        Value::Float(f64::INFINITY),
+        Rule::PositiveAndFinite
+    )]
     fn a_rule_is_kept_up_to_its_limit_and_broken_beyond_it(
         #[case] kind: &str,
         #[case] field: &str,
         #[case] keeps: Value,
         #[case] breaks: Value,
+        #[case] rule: Rule,
     ) {
         assert_eq!(held(kind, field, keeps), Ok(()));
         let refusal = held(kind, field, breaks).unwrap_err();
-        assert!(refusal.message.starts_with(&format!("{field} must be ")), "{}", refusal.message);
+        assert!(refusal.facts.broke(rule) && refusal.facts.about(field), "{refusal:?}");
     }
 
     #[rstest]

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     contract::{
         BASE_NAME, Bridging, Configuration, Dtype, InferenceLoader, ModelState, Params, ParamsStore,
-        Persistence, Policy, ROLES, Refusal, RefusalKind, SavedState, StateDict, Tensor, Training,
+        Persistence, Policy, ROLES, Refusal, RefusalKind, Rule, SavedState, StateDict, Tensor, Training,
         TrainingConfig, bridge,
     },
     format::{Dataset, read_dataset},
@@ -34,7 +34,8 @@ pub(super) fn run_cdi_example_torch(
     config: &Configuration,
 ) -> Result<Trained, Refusal> {
     let Configuration::Training(training) = config else {
-        return Err(Refusal::new(RefusalKind::InvalidValue, "a workflow needs a TrainingConfig"));
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "a workflow needs a TrainingConfig");
+        return Err(refusal.rule(Rule::TrainingConfiguration));
     };
     let bridge = |store: &mut ParamsStore| bridge::update_legacy_dict(store, config, policy.bridged);
     if policy.bridging == Bridging::First {

@@ -169,7 +169,7 @@ impl Trouble {
         match (error.code, error.data) {
             (Error::REFUSED, Some(data)) => {
                 let native = data.native.map(Box::new);
-                Ok(Refusal { kind: data.kind, message: error.message, native })
+                Ok(Refusal { native, ..Refusal::new(data.kind, error.message) })
             }
             (Error::METHOD, _) => Ok(Refusal::new(RefusalKind::NotImplemented, error.message)),
             (Error::INTERNAL, _) => Ok(Refusal::new(RefusalKind::Internal, error.message)),
