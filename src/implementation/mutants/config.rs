@@ -1,18 +1,18 @@
 //! Mutants of configuration and params: sections A of the contract.
 
-use super::twisted;
+use super::{cause::Instead, twisted};
 use crate::contract::{
-    Configuration, ExecutionConfig, Map, ModelConfig, ParamsStore, Refusal, RefusalKind, TrainingConfig,
-    Value, bridge, operation::ConfigRequest,
+    Configuration, ExecutionConfig, Map, ModelConfig, ParamsStore, Refusal, RefusalKind, Rule,
+    TrainingConfig, Value, bridge, operation::ConfigRequest,
 };
 
 twisted! {
     takes_any_word breaks "CFG-002" as "main: literals are never enforced": Configured(forget_odd_words);
     takes_any_size breaks "CFG-002" as "main: N=63 constructs": Configured(forget_odd_size);
-    passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "gridsize must"));
-    passes_no_filters breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "n_filters_scale must"));
-    passes_no_probe_scale breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "probe_scale must"));
-    passes_negative_smoothing breaks "CFG-003": ValidatedAnyway(|refusal| says(refusal, "smoothing_sigma must"));
+    passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "gridsize"));
+    passes_no_filters breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "n_filters_scale"));
+    passes_no_probe_scale breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "probe_scale"));
+    passes_negative_smoothing breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::NotNegative, "gaussian_smoothing_sigma"));
     refuses_models_without_smoothing breaks "CFG-003": RefusedAnyway(|config| {
         let model = config.values.get("model").and_then(Value::as_map).unwrap_or(&config.values);
         let none = model.get("gaussian_smoothing_sigma") == Some(&Value::Float(0.0));
@@ -22,14 +22,14 @@ twisted! {
         let one = config.values.get("batch_size") == Some(&Value::Int(1));
         one.then(|| Refusal::new(RefusalKind::InvalidValue, "batch_size must be more than 1"))
     });
-    passes_any_batch_size breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "batch_size must"));
-    passes_uneven_batches breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "not 24"));
-    passes_no_epochs breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nepochs must"));
-    passes_any_mae_weight breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "mae_weight must"));
-    passes_any_nll_weight breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nll_weight must"));
-    passes_no_photons breaks "CFG-004": ValidatedAnyway(|refusal| says(refusal, "nphotons must"));
-    passes_a_missing_model breaks "CFG-005": ValidatedAnyway(|refusal| says(refusal, "there is no model"));
-    hides_where_it_looked breaks "CFG-005": NotValidated(|refusal| Refusal::new(refusal.kind, "there is no model"));
+    passes_any_batch_size breaks "CFG-004": ValidatedAnyway(|cause| cause.about("batch_size") || cause.about("inference_batch_size"));
+    passes_uneven_batches breaks "CFG-004": ValidatedAnyway(|cause| cause.broke_in(Rule::PowerOfTwo, "batch_size"));
+    passes_no_epochs breaks "CFG-004": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "nepochs"));
+    passes_any_mae_weight breaks "CFG-004": ValidatedAnyway(|cause| cause.about("mae_weight"));
+    passes_any_nll_weight breaks "CFG-004": ValidatedAnyway(|cause| cause.about("nll_weight"));
+    passes_no_photons breaks "CFG-004": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "nphotons"));
+    passes_a_missing_model breaks "CFG-005": ValidatedAnyway(|cause| cause.broke(Rule::ModelExists));
+    hides_where_it_looked breaks "CFG-005": NotValidated(|_| Instead::hidden(true, "there is no model"));
     looks_for_the_very_path_only breaks "CFG-005": Configured(forget_other_paths);
     ignores_n_images breaks "CFG-006": Bridged(|params, before, config| {
         if let Configuration::Training(training) = config && training.n_images.is_some() {
@@ -69,50 +69,40 @@ twisted! {
         }
     });
     takes_an_execution_configuration_for_one breaks "CFG-013": BridgedAnyway(|_, _| ());
-    passes_any_accelerator breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "accelerator must"));
-    passes_any_devices breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "devices must"));
-    passes_any_precision breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "precision must"));
-    passes_any_num_workers breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "num_workers must"));
-    passes_any_learning_rate breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "learning_rate must"));
-    passes_any_inference_batch_size breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "inference_batch_size must"));
-    passes_any_accum_steps breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "accum_steps must"));
-    passes_any_checkpoint_save_top_k breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "checkpoint_save_top_k must"));
-    passes_any_early_stop_patience breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "early_stop_patience must"));
-    passes_any_checkpoint_mode breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "checkpoint_mode must"));
-    passes_any_spectral_bottleneck_blocks breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_blocks must"));
-    passes_any_spectral_bottleneck_modes breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_modes must"));
-    passes_any_spectral_bottleneck_gate_init breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_gate_init must"));
-    passes_any_spectral_bottleneck_gate_mode breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "spectral_bottleneck_gate_mode must"));
-    passes_any_ffno_encoder_blocks breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_blocks must"));
-    passes_any_ffno_encoder_modes breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_modes must"));
-    passes_any_ffno_encoder_gate_init breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_gate_init must"));
-    passes_any_ffno_encoder_mlp_ratio breaks "CFG-012": ValidatedAnyway(|refusal| says(refusal, "ffno_encoder_mlp_ratio must"));
+    passes_any_accelerator breaks "CFG-012": ValidatedAnyway(|cause| cause.about("accelerator"));
+    passes_any_devices breaks "CFG-012": ValidatedAnyway(|cause| cause.about("devices"));
+    passes_any_precision breaks "CFG-012": ValidatedAnyway(|cause| cause.about("precision"));
+    passes_any_num_workers breaks "CFG-012": ValidatedAnyway(|cause| cause.about("num_workers"));
+    passes_any_learning_rate breaks "CFG-012": ValidatedAnyway(|cause| cause.about("learning_rate"));
+    passes_any_inference_batch_size breaks "CFG-012": ValidatedAnyway(|cause| cause.about("inference_batch_size"));
+    passes_any_accum_steps breaks "CFG-012": ValidatedAnyway(|cause| cause.about("accum_steps"));
+    passes_any_checkpoint_save_top_k breaks "CFG-012": ValidatedAnyway(|cause| cause.about("checkpoint_save_top_k"));
+    passes_any_early_stop_patience breaks "CFG-012": ValidatedAnyway(|cause| cause.about("early_stop_patience"));
+    passes_any_checkpoint_mode breaks "CFG-012": ValidatedAnyway(|cause| cause.about("checkpoint_mode"));
+    passes_any_spectral_bottleneck_blocks breaks "CFG-012": ValidatedAnyway(|cause| cause.about("spectral_bottleneck_blocks"));
+    passes_any_spectral_bottleneck_modes breaks "CFG-012": ValidatedAnyway(|cause| cause.about("spectral_bottleneck_modes"));
+    passes_any_spectral_bottleneck_gate_init breaks "CFG-012": ValidatedAnyway(|cause| cause.about("spectral_bottleneck_gate_init"));
+    passes_any_spectral_bottleneck_gate_mode breaks "CFG-012": ValidatedAnyway(|cause| cause.about("spectral_bottleneck_gate_mode"));
+    passes_any_ffno_encoder_blocks breaks "CFG-012": ValidatedAnyway(|cause| cause.about("ffno_encoder_blocks"));
+    passes_any_ffno_encoder_modes breaks "CFG-012": ValidatedAnyway(|cause| cause.about("ffno_encoder_modes"));
+    passes_any_ffno_encoder_gate_init breaks "CFG-012": ValidatedAnyway(|cause| cause.about("ffno_encoder_gate_init"));
+    passes_any_ffno_encoder_mlp_ratio breaks "CFG-012": ValidatedAnyway(|cause| cause.about("ffno_encoder_mlp_ratio"));
     begins_without_params breaks "PRM-001": Begun(|params| params.retain(|_| false));
     begins_as_a_configuration_does breaks "PRM-001": Begun(|params| {
         params.update([("N".to_owned(), Value::Int(64)), ("gridsize".to_owned(), Value::Int(1))]);
     });
-    derives_no_padded_size breaks "PRM-002": Got(|_, request, found| match request.key.as_str() {
-        "bigN" => Err(Refusal::new(RefusalKind::MissingField, "the params have no \"bigN\"")),
-        _ => found,
+    derives_no_padded_size breaks "PRM-002": Got(|_, request, _| {
+        let refusal = || Err(Refusal::new(RefusalKind::MissingField, "the params have no \"bigN\""));
+        (request.key == "bigN").then(refusal)
     });
-    derives_the_padded_size_each_time breaks "PRM-002": Got(|params, _, found| {
+    derives_the_padded_size_each_time breaks "PRM-002": Got(|params, _, _| {
         params.retain(|key| key != "bigN");
-        found
+        None
     });
-    answers_none_for_what_is_not_there breaks "PRM-002": Got(|_, _, found| Ok(found.unwrap_or(Value::None)));
-    prefers_the_default breaks "PRM-002": Got(|_, request, found| request.default.clone().map_or(found, Ok));
-    sets_anything breaks "PRM-003": NotSet(|params, values, _| {
-        params.update(values.clone());
-        Ok(())
-    });
-    keeps_values_that_it_refuses breaks "PRM-003" as "main: not atomic": NotSet(|params, values, refusal| {
-        params.update(values.clone());
-        Err(refusal)
-    });
-}
-
-fn says(refusal: &Refusal, words: &str) -> bool {
-    refusal.message.contains(words)
+    answers_none_for_what_is_not_there breaks "PRM-002": Got(|_, _, found| found.is_none().then_some(Ok(Value::None)));
+    prefers_the_default breaks "PRM-002": Got(|_, request, _| request.default.clone().map(Ok));
+    sets_anything breaks "PRM-003": SetAnyway(|params, values| params.update(values.clone()));
+    keeps_values_that_it_refuses breaks "PRM-003" as "main: not atomic": NotSet(|params, values| params.update(values.clone()));
 }
 
 fn keep_old(params: &mut ParamsStore, before: &ParamsStore, key: &str) {

@@ -1,24 +1,15 @@
 //! Mutants of networks that are executed.
 
-use super::twisted;
+use super::{cause::Instead, twisted};
 use crate::contract::{
-    Digest, Dtype, Refusal, RefusalKind, Value,
+    Digest, Dtype, RefusalKind, Value,
     answer::{Output, TensorDescription},
 };
 
 twisted! {
-    gives_real_output breaks "EXE-001": Gave(|given| given.map(|mut given| {
-        given.output.dtype = Dtype::Float32;
-        given
-    }));
-    drops_the_batch breaks "EXE-001": Gave(|given| given.map(|mut given| {
-        given.output.shape.drain(..1);
-        given
-    }));
-    gives_the_same_for_any_input breaks "EXE-001": Gave(|given| given.map(|mut given| {
-        given.output.digest = Digest::of(b"");
-        given
-    }));
+    gives_real_output breaks "EXE-001": Gave(|given| given.output.dtype = Dtype::Float32);
+    drops_the_batch breaks "EXE-001": Gave(|given| drop(given.output.shape.drain(..1)));
+    gives_the_same_for_any_input breaks "EXE-001": Gave(|given| given.output.digest = Digest::of(b""));
     answers_losses_that_do_not_fall breaks "EXE-002": Ran(|workflow| workflow.train_loss.reverse());
     goes_on_from_the_last_training breaks "EXE-002": RanAgain(|config| {
         if let Some(Value::Int(epochs)) = config.values.get_mut("nepochs") {
@@ -31,14 +22,10 @@ twisted! {
     gives_other_output_after_a_load breaks "EXE-003": GaveLoaded(|given| {
         given.output.digest = Digest::of(given.output.digest.to_string().as_bytes());
     });
-    takes_inputs_of_any_shape breaks "EXE-004": Gave(|given| match given {
-        Err(refusal) if refusal.kind == RefusalKind::Mismatch => Ok(Output { output: nothing() }),
-        given => given,
+    takes_inputs_of_any_shape breaks "EXE-004": GaveAnyway(|cause| {
+        (cause.kind == RefusalKind::Mismatch).then(|| Output { output: nothing() })
     });
-    hides_which_shape_it_takes breaks "EXE-004": Gave(|given| given.map_err(|refusal| match refusal.kind {
-        RefusalKind::Mismatch => Refusal::new(refusal.kind, "the inputs do not fit"),
-        _ => refusal,
-    }));
+    hides_which_shape_it_takes breaks "EXE-004": NotGiven(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the inputs do not fit"));
 }
 
 fn nothing() -> TensorDescription {

@@ -1,8 +1,10 @@
 //! The reference with exactly one requirement broken, many times over.
 //!
 //! A mutant takes one decision of the [`Policy`] otherwise, or is the reference behind one [`Twist`] of what goes
-//! into it or comes out of it. None crashes or hangs: those are no ways of breaking a requirement.
+//! into it or comes out of it. A twist sees of a refusal its kind and its facts and never its words, which a better
+//! message may change. None crashes or hangs: those are no ways of breaking a requirement.
 
+mod cause;
 mod config;
 mod execution;
 mod load;

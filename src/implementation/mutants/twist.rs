@@ -1,7 +1,7 @@
 //! A change of what goes into the reference, or of what comes out of it.
 //!
-//! Each kind of twist has one hook. What a hook is given is what an observer could see: a request, an answer, a
-//! refusal, the params, the archive that was written.
+//! Each kind of twist has one hook. What a hook is given is what an observer could see: a request, an answer, the
+//! cause of a refusal, the params, the archive that was written.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +12,7 @@ use std::{
 
 use indexmap::IndexMap;
 
+use super::cause::{Cause, Instead};
 use crate::{
     contract::{
         ARCHIVE_NAME, Bundle, Configuration, Map, ModelState, Params, ParamsStore, ROLES, Refusal, VERSION,
@@ -30,8 +31,14 @@ use crate::{
     },
 };
 
-/// What `get_param` answers.
-pub(super) type Got = Result<Value, Refusal>;
+/// What `get_param` answers for a value that is there or not; None is what the reference answers.
+type Gets = fn(&mut ParamsStore, &GetParam, Option<&Value>) -> Option<Result<Value, Refusal>>;
+
+/// Whether what was refused for this cause is done all the same.
+type Passes = fn(Cause<'_>) -> bool;
+
+/// What is said for this cause.
+type Says = fn(Cause<'_>) -> Instead;
 
 /// What is done otherwise, and where.
 #[derive(Clone, Copy)]
@@ -39,27 +46,29 @@ pub(super) enum Twist {
     /// The values that a configuration is taken to have, wherever one is given.
     Configured(fn(&mut ConfigRequest)),
     /// Whether a configuration that breaks a rule passes.
-    ValidatedAnyway(fn(&Refusal) -> bool),
+    ValidatedAnyway(Passes),
     /// Why a configuration is refused that breaks no rule.
     RefusedAnyway(fn(&ConfigRequest) -> Option<Refusal>),
     /// What is said of a configuration that breaks a rule.
-    NotValidated(fn(Refusal) -> Refusal),
+    NotValidated(Says),
     /// The params after a configuration was bridged, from those before and the configuration.
     Bridged(fn(&mut ParamsStore, &ParamsStore, &Configuration)),
     /// The params after a configuration was refused that is not to be bridged.
     BridgedAnyway(fn(&mut ParamsStore, &ConfigRequest)),
     /// The params that a process begins with.
     Begun(fn(&mut ParamsStore)),
-    /// What becomes of values that cannot be set: the params, and whether they are refused still.
-    NotSet(fn(&mut ParamsStore, &Map, Refusal) -> Result<(), Refusal>),
+    /// What becomes of the params when values are set that cannot be.
+    SetAnyway(fn(&mut ParamsStore, &Map)),
+    /// The same, and the values are refused still.
+    NotSet(fn(&mut ParamsStore, &Map)),
     /// What is answered for one value, and what becomes of the params.
-    Got(fn(&mut ParamsStore, &GetParam, Got) -> Got),
+    Got(Gets),
     /// What is in the archive after a save, the how manieth of the process.
     Saved(fn(&mut Bundle, usize)),
     /// What is done beside the archive after a save.
     SavedBeside(fn(&Path)),
     /// Whether a save that was refused writes a bundle without models.
-    SavedAnyway(fn(&Refusal) -> bool),
+    SavedAnyway(Passes),
     /// Why an archive is refused that should not be.
     NotOpened(fn(&Path) -> Option<Refusal>),
     /// Why the dispatcher refuses an archive that it should load.
@@ -71,15 +80,19 @@ pub(super) enum Twist {
     /// The params after a load, from those before and the archived ones.
     Restored(fn(&mut ParamsStore, &ParamsStore, &Params)),
     /// Whether a load that was refused is answered with fresh networks.
-    LoadedAnyway(fn(&Refusal) -> bool),
+    LoadedAnyway(Passes),
     /// What a load of an archive answers that this process has saved, and the models that it saved then.
     Remembered(fn(&mut Models, &Models)),
     /// What a refused load says.
-    Refused(fn(Refusal) -> Refusal),
+    Refused(Says),
     /// What is done in the directory of the process when a load is refused.
-    RefusedBeside(fn(&Path, &Refusal)),
+    RefusedBeside(fn(&Path, Cause<'_>)),
     /// What a network gives.
-    Gave(fn(Result<Output, Refusal>) -> Result<Output, Refusal>),
+    Gave(fn(&mut Output)),
+    /// What a network gives that refused its inputs, when it gives something.
+    GaveAnyway(fn(Cause<'_>) -> Option<Output>),
+    /// What a network says that refused its inputs.
+    NotGiven(Says),
     /// What a network gives that was loaded.
     GaveLoaded(fn(&mut Output)),
     /// What every workflow of the process but the first is asked.
@@ -99,9 +112,13 @@ pub(super) enum Twist {
     /// The params after the dispatcher's loader, from the configuration.
     LoadedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
     /// What the dispatcher's loader says when it refuses.
-    RefusedOne(fn(Refusal) -> Refusal),
+    RefusedOne(Says),
     /// What is answered for a dataset.
-    Read(fn(Result<DatasetDescription, Refusal>) -> Result<DatasetDescription, Refusal>),
+    Read(fn(&mut DatasetDescription)),
+    /// Whether a dataset that was refused is answered as an empty one.
+    ReadAnyway(Passes),
+    /// What is said of a dataset that was refused.
+    NotRead(Says),
 }
 
 /// The reference, twisted.
@@ -174,10 +191,10 @@ impl TwistedSession {
                 change(&mut self.inner.world.params, before, &loaded.params);
                 Ok(loaded)
             }
-            (Err(refusal), Twist::LoadedAnyway(takes)) if takes(&refusal) => self.fresh(),
-            (Err(refusal), Twist::Refused(change)) => Err(change(refusal)),
+            (Err(refusal), Twist::LoadedAnyway(takes)) if takes(Cause::of(&refusal)) => self.fresh(),
+            (Err(refusal), Twist::Refused(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (Err(refusal), Twist::RefusedBeside(act)) => {
-                act(&self.inner.world.path("."), &refusal);
+                act(&self.inner.world.path("."), Cause::of(&refusal));
                 Err(refusal)
             }
             (result, _) => result,
@@ -246,8 +263,13 @@ impl Session for TwistedSession {
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
         match (self.inner.set_params(request), self.twist) {
-            (Err(refusal), Twist::NotSet(instead)) => {
-                instead(&mut self.inner.world.params, &request.values, refusal)
+            (Err(_), Twist::SetAnyway(set)) => {
+                set(&mut self.inner.world.params, &request.values);
+                Ok(())
+            }
+            (Err(refusal), Twist::NotSet(set)) => {
+                set(&mut self.inner.world.params, &request.values);
+                Err(refusal)
             }
             (result, _) => result,
         }
@@ -255,7 +277,9 @@ impl Session for TwistedSession {
 
     fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
         match (self.inner.get_param(request), self.twist) {
-            (result, Twist::Got(instead)) => instead(&mut self.inner.world.params, request, result),
+            (result, Twist::Got(instead)) => {
+                instead(&mut self.inner.world.params, request, result.as_ref().ok()).unwrap_or(result)
+            }
             (result, _) => result,
         }
     }
@@ -266,8 +290,8 @@ impl Session for TwistedSession {
             why(&config).map_or(Ok(()), Err)?;
         }
         match (self.inner.validate_config(&ValidateConfig { config }), self.twist) {
-            (Err(refusal), Twist::ValidatedAnyway(takes)) if takes(&refusal) => Ok(()),
-            (Err(refusal), Twist::NotValidated(change)) => Err(change(refusal)),
+            (Err(refusal), Twist::ValidatedAnyway(takes)) if takes(Cause::of(&refusal)) => Ok(()),
+            (Err(refusal), Twist::NotValidated(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (result, _) => result,
         }
     }
@@ -294,7 +318,7 @@ impl Session for TwistedSession {
         let config = self.configured(&request.config);
         let archive = self.inner.world.path(&format!("{}.zip", request.base_path));
         match (self.inner.save_torch_bundle(&SaveTorchBundle { config, ..request.clone() }), self.twist) {
-            (Err(refusal), Twist::SavedAnyway(takes)) if takes(&refusal) => {
+            (Err(refusal), Twist::SavedAnyway(takes)) if takes(Cause::of(&refusal)) => {
                 let models = IndexMap::new();
                 write(&archive, &Bundle { version: VERSION.to_owned(), backend: None, models });
             }
@@ -375,21 +399,33 @@ impl Session for TwistedSession {
                 change(&mut self.inner.world.params, &request.config);
                 Ok(loaded)
             }
-            (Err(refusal), Twist::RefusedOne(change)) => Err(change(refusal)),
+            (Err(refusal), Twist::RefusedOne(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (result, _) => result,
         }
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         match (self.inner.load_dataset(request), self.twist) {
-            (result, Twist::Read(change)) => change(result),
+            (Ok(mut data), Twist::Read(change)) => {
+                change(&mut data);
+                Ok(data)
+            }
+            (Err(refusal), Twist::ReadAnyway(passes)) if passes(Cause::of(&refusal)) => {
+                Ok(DatasetDescription { positions: 0, arrays: Default::default() })
+            }
+            (Err(refusal), Twist::NotRead(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (result, _) => result,
         }
     }
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
         match (self.inner.forward(request), self.twist) {
-            (result, Twist::Gave(change)) => change(result),
+            (Ok(mut output), Twist::Gave(change)) => {
+                change(&mut output);
+                Ok(output)
+            }
+            (Err(refusal), Twist::GaveAnyway(gives)) => gives(Cause::of(&refusal)).ok_or(refusal),
+            (Err(refusal), Twist::NotGiven(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (Ok(mut output), Twist::GaveLoaded(change)) if self.loads.contains(&request.models) => {
                 change(&mut output);
                 Ok(output)

@@ -2,12 +2,8 @@
 
 use std::fs;
 
-use super::twisted;
-use crate::contract::{
-    Dtype, Refusal, RefusalKind, Tensor, Value,
-    answer::{DatasetDescription, TensorDescription},
-    bridge,
-};
+use super::{cause::Instead, twisted};
+use crate::contract::{Dtype, Refusal, RefusalKind, Rule, Tensor, Value, answer::TensorDescription, bridge};
 use crate::format::Archive;
 
 twisted! {
@@ -41,45 +37,23 @@ twisted! {
         let missing = entries.entry("torch_scaling_metadata.pt").is_none();
         missing.then(|| Refusal::new(RefusalKind::MissingField, "the bundle has no scaling metadata"))
     });
-    hides_which_models_there_are breaks "DSP-004": RefusedOne(|refusal| match refusal.kind {
-        RefusalKind::MissingField => Refusal::new(refusal.kind, "no such model"),
-        _ => refusal,
-    });
+    hides_which_models_there_are breaks "DSP-004": RefusedOne(|cause| Instead::hidden(cause.kind == RefusalKind::MissingField, "no such model"));
     bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(|params, request| {
         if let Ok(config) = request.construct() {
             params.update(bridge::flatten(&config).0);
         }
     });
-    swaps_the_coordinates breaks "NPZ-001": Read(|read| read.map(|mut data| {
+    swaps_the_coordinates breaks "NPZ-001": Read(|data| {
         let [x, y] = ["xcoords", "ycoords"].map(|name| data.arrays.get(name).cloned());
         data.arrays.extend(y.map(|y| ("xcoords".to_owned(), y)).into_iter().chain(x.map(|x| ("ycoords".to_owned(), x))));
-        data
-    }));
-    counts_no_positions breaks "NPZ-001": Read(|read| read.map(|data| DatasetDescription { positions: 0, ..data }));
-    goes_on_without_an_array breaks "NPZ-002": Read(|read| unless(read, |refusal| refusal.kind == RefusalKind::MissingField));
-    hides_which_array_is_missing breaks "NPZ-002": Read(|read| read.map_err(|refusal| match refusal.kind {
-        RefusalKind::MissingField => Refusal::new(refusal.kind, "the dataset is incomplete"),
-        _ => refusal,
-    }));
-    takes_oblong_patterns breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "must be square")));
-    takes_coordinates_of_two_lengths breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "differ in length")));
-    takes_a_probe_of_modes breaks "NPZ-003": Read(|read| unless(read, |refusal| says(refusal, "probeGuess must have 2")));
-    takes_fewer_patterns_than_positions breaks "NPZ-004" as "main: 7 patterns for 20 positions": Read(|read| unless(read, |refusal| says(refusal, "patterns for")));
-}
-
-fn says(refusal: &Refusal, words: &str) -> bool {
-    refusal.message.contains(words)
-}
-
-/// An empty dataset in the place of a refusal that is passed over.
-fn unless(
-    read: Result<DatasetDescription, Refusal>,
-    passes: fn(&Refusal) -> bool,
-) -> Result<DatasetDescription, Refusal> {
-    match read {
-        Err(refusal) if passes(&refusal) => {
-            Ok(DatasetDescription { positions: 0, arrays: Default::default() })
-        }
-        read => read,
-    }
+    });
+    counts_no_positions breaks "NPZ-001": Read(|data| data.positions = 0);
+    goes_on_without_an_array breaks "NPZ-002": ReadAnyway(|cause| cause.kind == RefusalKind::MissingField);
+    hides_which_array_is_missing breaks "NPZ-002": NotRead(|cause| {
+        Instead::hidden(cause.kind == RefusalKind::MissingField, "the dataset is incomplete")
+    });
+    takes_oblong_patterns breaks "NPZ-003": ReadAnyway(|cause| cause.broke(Rule::SquarePatterns));
+    takes_coordinates_of_two_lengths breaks "NPZ-003": ReadAnyway(|cause| cause.broke(Rule::EqualLengths));
+    takes_a_probe_of_modes breaks "NPZ-003": ReadAnyway(|cause| cause.broke_in(Rule::Dimensions, "probeGuess"));
+    takes_fewer_patterns_than_positions breaks "NPZ-004" as "main: 7 patterns for 20 positions": ReadAnyway(|cause| cause.broke(Rule::PatternForEachPosition));
 }
