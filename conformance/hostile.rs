@@ -1,5 +1,6 @@
 //! Broken and hostile archives, each with one thing wrong: the one requirement that `check` must find broken,
-//! and what its refusal must say. One test an archive.
+//! the rule that its refusal is about,
+//! and what it must tell. One test an archive.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -20,6 +21,7 @@ mod traps;
 use std::{collections::BTreeSet, fs, process::ExitCode};
 
 use bundleproof::{
+    contract::{NamedRule as _, Rule},
     format::read_bundle,
     inspection::{Finding, Severity, check},
 };
@@ -34,7 +36,10 @@ pub(crate) struct Row {
     archive: Vec<u8>,
     /// The requirement that it breaks, and no other.
     breaks: &'static str,
-    /// What some finding about it says, each word.
+    /// The rule that some finding about it names.
+    rule: Rule,
+    /// What of the archive that finding tells, each: an entry, an opcode, a value. Where a rule has several reasons,
+    /// the words of the one.
     says: Vec<String>,
     /// Whether a reader that takes any bundle must refuse it too, or only `check` finds it.
     unreadable: bool,
@@ -42,14 +47,26 @@ pub(crate) struct Row {
 
 impl Row {
     /// An archive that no reader takes.
-    pub(crate) fn unreadable(name: &str, archive: Vec<u8>, breaks: &'static str, says: &[&str]) -> Self {
+    pub(crate) fn unreadable(
+        name: &str,
+        archive: Vec<u8>,
+        breaks: &'static str,
+        rule: Rule,
+        says: &[&str],
+    ) -> Self {
         let says = says.iter().map(|word| (*word).to_owned()).collect();
-        Self { name: name.to_owned(), archive, breaks, says, unreadable: true }
+        Self { name: name.to_owned(), archive, breaks, rule, says, unreadable: true }
     }
 
     /// An archive that can be read, and should not be loaded.
-    pub(crate) fn readable(name: &str, archive: Vec<u8>, breaks: &'static str, says: &[&str]) -> Self {
-        Self { unreadable: false, ..Self::unreadable(name, archive, breaks, says) }
+    pub(crate) fn readable(
+        name: &str,
+        archive: Vec<u8>,
+        breaks: &'static str,
+        rule: Rule,
+        says: &[&str],
+    ) -> Self {
+        Self { unreadable: false, ..Self::unreadable(name, archive, breaks, rule, says) }
     }
 }
 
@@ -104,10 +121,12 @@ fn is_found(row: &Row) -> Result<(), Failed> {
     if broken != BTreeSet::from([row.breaks]) {
         return Err(format!("it breaks {}, and found was {errors:#?}", row.breaks).into());
     }
-    let shown: Vec<String> = errors.iter().map(shown).collect();
-    let unsaid = |finding: &&String| row.says.iter().all(|word| finding.contains(word));
-    if !shown.iter().any(|finding| unsaid(&finding)) {
-        return Err(format!("no finding says {:?}: {shown:#?}", row.says).into());
+    let tells = |finding: &Finding| {
+        let shown = shown(finding);
+        finding.rule == Some(row.rule.name()) && row.says.iter().all(|word| shown.contains(word))
+    };
+    if !errors.iter().any(tells) {
+        return Err(format!("no finding is about {:?} and says {:?}: {errors:#?}", row.rule, row.says).into());
     }
     if errors.iter().any(|finding| finding.expected.is_empty() || finding.advice.is_empty()) {
         return Err(format!("a finding does not say what was expected or what to do: {errors:#?}").into());

@@ -1,7 +1,7 @@
 //! Manifests and params that are not what the contract asks for, and pickles that would execute.
 
 use bundleproof::{
-    contract::{Map, Value},
+    contract::{Map, Rule, Value},
     format::pickle::{Protocol, write_value},
 };
 
@@ -37,107 +37,147 @@ fn manifests() -> Vec<Row> {
             "no_manifest",
             Forge::good().without("manifest.dill").zip(),
             "BUN-002",
+            Rule::MissingEntry,
             &["manifest.dill"],
         ),
         Row::unreadable(
             "a_manifest_that_is_a_list",
             Forge::good().manifest(&Value::List(vec![])).zip(),
             "BUN-003",
+            Rule::Unexpected,
             &["manifest.dill", "list"],
         ),
         Row::unreadable(
             "a_manifest_without_models",
             with(|manifest| drop(manifest.shift_remove("models"))),
             "BUN-003",
-            &["models"],
+            Rule::MissingField,
+            &["manifest.dill", "models"],
         ),
         Row::unreadable(
             "a_manifest_without_version",
             with(|manifest| drop(manifest.shift_remove("version"))),
             "BUN-003",
-            &["version"],
+            Rule::MissingField,
+            &["manifest.dill", "version"],
         ),
         Row::unreadable(
             "models_that_are_a_text",
             with(|manifest| drop(manifest.insert("models".into(), "autoencoder".into()))),
             "BUN-003",
+            Rule::Unexpected,
             &["['models']", "str"],
         ),
         Row::unreadable(
             "a_model_that_is_a_number",
             with(|manifest| drop(manifest.insert("models".into(), Value::List(vec![Value::Int(1)])))),
             "BUN-003",
+            Rule::Unexpected,
             &["['models']", "int"],
         ),
         Row::unreadable(
             "a_version_that_is_a_number",
             with(|manifest| drop(manifest.insert("version".into(), Value::Float(2.0)))),
             "BUN-003",
+            Rule::Unexpected,
             &["['version']", "float"],
         ),
         Row::unreadable(
             "a_backend_that_is_none",
             with(|manifest| drop(manifest.insert("backend".into(), Value::None))),
             "BUN-003",
+            Rule::Unexpected,
             &["['backend']", "NoneType"],
         ),
         Row::unreadable(
             "a_model_twice",
             models(&[BOTH[0], BOTH[1], BOTH[0]]),
             "BUN-003",
-            &["\"autoencoder\" twice"],
+            Rule::Unexpected,
+            &["['models']", "autoencoder"],
         ),
-        Row::unreadable("a_model_name_that_leads_up", named("../escaped"), "BUN-013", &["../escaped"]),
-        Row::unreadable("a_model_name_with_a_separator", named("a/b"), "BUN-013", &["a/b"]),
-        Row::unreadable("an_empty_model_name", named(""), "BUN-013", &["\"\""]),
-        Row::unreadable("a_model_name_with_a_line_feed", named("a\nb"), "BUN-013", &["a\\nb"]),
-        Row::readable("no_models", models(&[]), "BUN-005", &["autoencoder and diffraction_to_obj"]),
-        Row::readable("one_role", models(&[BOTH[1]]), "BUN-005", &["lack autoencoder"]),
+        Row::unreadable(
+            "a_model_name_that_leads_up",
+            named("../escaped"),
+            "BUN-013",
+            Rule::ModelName,
+            &["../escaped"],
+        ),
+        Row::unreadable("a_model_name_with_a_separator", named("a/b"), "BUN-013", Rule::ModelName, &["a/b"]),
+        Row::unreadable("an_empty_model_name", named(""), "BUN-013", Rule::ModelName, &["\"\""]),
+        Row::unreadable(
+            "a_model_name_with_a_line_feed",
+            named("a\nb"),
+            "BUN-013",
+            Rule::ModelName,
+            &["a\\nb"],
+        ),
+        Row::readable("no_models", models(&[]), "BUN-005", Rule::BothRoles, &BOTH),
+        Row::readable("one_role", models(&[BOTH[1]]), "BUN-005", Rule::BothRoles, &["autoencoder"]),
         Row::readable(
             "another_version",
             with(|manifest| drop(manifest.insert("version".into(), "3.0-pytorch".into()))),
             "LOD-009",
+            Rule::OwnArchive,
             &["3.0-pytorch"],
         ),
         Row::readable(
             "another_backend",
             with(|manifest| drop(manifest.insert("backend".into(), "jax".into()))),
             "LOD-009",
+            Rule::OwnArchive,
             &["jax"],
         ),
-        Row::readable("a_tensorflow_bundle", tensorflow, "LOD-009", &["TensorFlow", "1.0"]),
+        Row::readable("a_tensorflow_bundle", tensorflow, "LOD-009", Rule::OwnArchive, &["1.0"]),
         Row::unreadable(
             "bytes_behind_a_pickle",
             pickle(b"}.}."),
             "LOD-015",
-            &["manifest.dill byte 1", "STOP", "2 bytes follow"],
+            Rule::TrailingBytes,
+            &["manifest.dill byte 1", "STOP", "2"],
         ),
         Row::unreadable(
             "a_pickle_that_ends_early",
             pickle(b"\x80\x04}\x94(\x8c\x06mod"),
             "LOD-015",
-            &["SHORT_BINUNICODE", "truncated"],
+            Rule::Truncated,
+            &["byte 5", "SHORT_BINUNICODE"],
         ),
         Row::unreadable(
             "a_byte_that_is_no_opcode",
             pickle(b"}\xff."),
             "LOD-015",
-            &["byte 1", "0xff is not a pickle opcode"],
+            Rule::UnknownOpcode,
+            &["byte 1", "0xff"],
         ),
-        Row::unreadable("a_future_protocol", pickle(b"\x80\x06}."), "LOD-015", &["PROTO", "protocol 6"]),
-        Row::unreadable("an_empty_pickle", pickle(b""), "LOD-015", &["byte 0", "truncated"]),
-        Row::unreadable("text_that_is_not_utf8", pickle(b"}\x8c\x01\xffNs."), "LOD-015", &["not UTF-8"]),
+        Row::unreadable(
+            "a_future_protocol",
+            pickle(b"\x80\x06}."),
+            "LOD-015",
+            Rule::UnsupportedProtocol,
+            &["PROTO", "6"],
+        ),
+        Row::unreadable("an_empty_pickle", pickle(b""), "LOD-015", Rule::Truncated, &["byte 0"]),
+        Row::unreadable(
+            "text_that_is_not_utf8",
+            pickle(b"}\x8c\x01\xffNs."),
+            "LOD-015",
+            Rule::NotUtf8,
+            &["byte 1", "SHORT_BINUNICODE"],
+        ),
         Row::unreadable(
             "a_pickle_that_takes_from_nothing",
             pickle(b"a."),
             "LOD-015",
-            &["APPEND", "stack is empty"],
+            Rule::StackUnderflow,
+            &["APPEND"],
         ),
         Row::unreadable(
             "an_extension_code",
             pickle(b"\x80\x02\x82\x01."),
             "LOD-015",
-            &["EXT1", "not supported"],
+            Rule::UnsupportedOpcode,
+            &["EXT1"],
         ),
     ]
 }
@@ -149,30 +189,49 @@ fn params() -> Vec<Row> {
     let with = |key: &'static str, value: Value| {
         Forge::good().params(|params| drop(params.insert(key.to_owned(), value))).zip()
     };
-    let row = |name: &str, key: &'static str, value: Value, breaks: &'static str| {
+    let row = |name: &str, key: &'static str, value: Value, breaks: &'static str, rule: Rule| {
         let says = value.to_string();
-        Row::readable(name, with(key, value), breaks, &[key, &says])
+        Row::readable(name, with(key, value), breaks, rule, &[key, &says])
     };
     vec![
-        Row::readable("no_n", without(&["N"]), "LOD-003", &["missing required fields: N"]),
+        Row::readable("no_n", without(&["N"]), "LOD-003", Rule::RequiredFields, &["N"]),
+        Row::readable("no_gridsize", without(&["gridsize"]), "LOD-003", Rule::RequiredFields, &["gridsize"]),
         Row::readable(
-            "no_gridsize",
-            without(&["gridsize"]),
+            "neither",
+            without(&["N", "gridsize"]),
             "LOD-003",
-            &["missing required fields: gridsize"],
+            Rule::RequiredFields,
+            &["N", "gridsize"],
         ),
-        Row::readable("neither", without(&["N", "gridsize"]), "LOD-003", &["N, gridsize"]),
-        row("n_that_is_text", "N", Value::from("64"), "LOD-010"),
-        row("n_that_is_a_float", "N", Value::Float(64.0), "LOD-010"),
-        row("n_that_is_true", "N", Value::Bool(true), "LOD-010"),
-        row("gridsize_0", "gridsize", Value::Int(0), "LOD-010"),
-        row("gridsize_below_0", "gridsize", Value::Int(-1), "LOD-010"),
-        row("gridsize_none", "gridsize", Value::None, "LOD-010"),
-        row("gridsize_beyond_64_bits", "gridsize", Value::integer(i128::MAX.into()), "LOD-010"),
-        Row::readable("no_version", without(&["_version"]), "BUN-007", &["_version is absent"]),
-        row("another_version_in_the_params", "_version", Value::from("1.0"), "BUN-007"),
-        Row::readable("no_scale", without(&["intensity_scale"]), "BUN-007", &["intensity_scale is absent"]),
-        row("a_scale_that_is_text", "intensity_scale", Value::from("1.0"), "BUN-007"),
+        row("n_that_is_text", "N", Value::from("64"), "LOD-010", Rule::PositiveInt),
+        row("n_that_is_a_float", "N", Value::Float(64.0), "LOD-010", Rule::PositiveInt),
+        row("n_that_is_true", "N", Value::Bool(true), "LOD-010", Rule::PositiveInt),
+        row("gridsize_0", "gridsize", Value::Int(0), "LOD-010", Rule::PositiveInt),
+        row("gridsize_below_0", "gridsize", Value::Int(-1), "LOD-010", Rule::PositiveInt),
+        row("gridsize_none", "gridsize", Value::None, "LOD-010", Rule::PositiveInt),
+        row(
+            "gridsize_beyond_64_bits",
+            "gridsize",
+            Value::integer(i128::MAX.into()),
+            "LOD-010",
+            Rule::PositiveInt,
+        ),
+        Row::readable("no_version", without(&["_version"]), "BUN-007", Rule::ArchivedVersion, &["_version"]),
+        row(
+            "another_version_in_the_params",
+            "_version",
+            Value::from("1.0"),
+            "BUN-007",
+            Rule::ArchivedVersion,
+        ),
+        Row::readable(
+            "no_scale",
+            without(&["intensity_scale"]),
+            "BUN-007",
+            Rule::ArchivedScale,
+            &["intensity_scale"],
+        ),
+        row("a_scale_that_is_text", "intensity_scale", Value::from("1.0"), "BUN-007", Rule::ArchivedScale),
     ]
 }
 
@@ -191,45 +250,52 @@ fn snapshots() -> Vec<Row> {
             "snapshots_that_disagree",
             pickled(|params| drop(params.insert("gridsize".into(), Value::Int(2)))),
             "LOD-011",
-            &["gridsize: 2 and 1"],
+            Rule::AgreeingParams,
+            &["gridsize", "2", "1"],
         ),
         Row::readable(
             "snapshots_of_which_one_has_more",
             pickled(|params| drop(params.insert("more".into(), Value::None))),
             "LOD-011",
-            &["more: None and absent"],
+            Rule::AgreeingParams,
+            &["more", "None"],
         ),
         Row::unreadable(
             "no_params",
             Forge::good().without("autoencoder/params.dill").zip(),
             "BUN-002",
+            Rule::MissingEntry,
             &["autoencoder/params.dill"],
         ),
         Row::unreadable(
             "params_that_are_a_list",
             Forge::good().params_pickle(&b"]."[..]).zip(),
             "BUN-007",
+            Rule::Unexpected,
             &["autoencoder/params.dill", "list"],
         ),
         Row::unreadable(
             "a_key_that_is_a_number",
             Forge::good().params_pickle(&b"}K\x01Ns."[..]).zip(),
             "BUN-007",
-            &["text key", "int"],
+            Rule::Unexpected,
+            &["autoencoder/params.dill", "int"],
         ),
         Row::unreadable(
             "params_that_contain_themselves",
             Forge::good().params_pickle(&b"}q\0Va\nh\0s."[..]).zip(),
             "BUN-007",
-            &["['a']", "contains itself"],
+            Rule::ContainsItself,
+            &["['a']"],
         ),
         Row::unreadable(
             "a_persistent_id_in_params",
             Forge::good().params_pickle(&b"}Va\nVb\nQs."[..]).zip(),
             "LOD-015",
+            Rule::UnsupportedOpcode,
             &["BINPERSID"],
         ),
-        Row::readable("a_path_object", both.zip(), "BUN-007", &["model_path is a path"]),
+        Row::readable("a_path_object", both.zip(), "BUN-007", Rule::PlainValues, &["model_path"]),
     ]
 }
 
@@ -239,13 +305,20 @@ fn executing() -> Vec<Row> {
     for trap in TRAPS {
         let archive = Forge::good().params_pickle(trap.pickle).zip();
         let says = ["autoencoder/params.dill byte", trap.opcode, trap.global];
-        rows.push(Row::unreadable(&format!("execution_by_{}", trap.name), archive, "LOD-013", &says));
+        rows.push(Row::unreadable(
+            &format!("execution_by_{}", trap.name),
+            archive,
+            "LOD-013",
+            Rule::ForeignGlobal,
+            &says,
+        ));
         let archive = Forge::good().weights(torch_file(trap.pickle, &[]).zip()).zip();
         let says = ["autoencoder/model.pth!archive/data.pkl byte", trap.opcode, trap.global];
         rows.push(Row::unreadable(
             &format!("execution_in_weights_by_{}", trap.name),
             archive,
             "LOD-013",
+            Rule::ForeignGlobal,
             &says,
         ));
     }
@@ -260,42 +333,49 @@ fn executing() -> Vec<Row> {
             "execution_in_the_manifest",
             Forge::good().with("manifest.dill", &simple[..]).zip(),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["manifest.dill byte 0", "os.system"],
         ),
         Row::readable(
             "execution_in_the_scaling_metadata",
             Forge::good().with("torch_scaling_metadata.pt", scaling).zip(),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["torch_scaling_metadata.pt!archive/data.pkl byte 0", "os.system"],
         ),
         Row::unreadable(
             "execution_in_the_metadata_of_a_state_dict",
             Forge::good().weights(torch_file(&metadata[..], &[]).zip()).zip(),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["os.system"],
         ),
         Row::unreadable(
             "a_pickle_inside_a_pickle",
             in_params(torch),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["torch.storage._load_from_bytes"],
         ),
         Row::unreadable(
             "a_numpy_array",
             in_params(numpy),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["numpy._core.multiarray._reconstruct"],
         ),
         Row::unreadable(
             "a_tensor_in_params",
             in_params(b"\x80\x02}Va\nctorch._utils\n_rebuild_tensor_v2\n(tRs."),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["torch._utils._rebuild_tensor_v2"],
         ),
         Row::unreadable(
             "a_class_of_the_writer",
             in_params(b"\x80\x04\x8c\x10ptycho.tf_helper\x8c\x05Model\x93."),
             "LOD-013",
+            Rule::ForeignGlobal,
             &["ptycho.tf_helper.Model"],
         ),
     ]);
@@ -320,27 +400,54 @@ fn bombs() -> Vec<Row> {
     let digits = [b"}Va\nL".to_vec(), vec![b'9'; 100_000], b"L\ns.".to_vec()].concat();
     let text = [&b"}Va\n(X\0\0\x10\0"[..], &[b'x'; 1 << 20], b"q\0", &b"h\0".repeat(100), b"ls."].concat();
     vec![
-        Row::unreadable("lists_that_share_lists", in_params(shared), "LOD-014", &["objects in a value"]),
+        Row::unreadable(
+            "lists_that_share_lists",
+            in_params(shared),
+            "LOD-014",
+            Rule::Limit,
+            &["objects in a value"],
+        ),
         Row::unreadable(
             "lists_three_hundred_thousand_deep",
             in_params(deep),
             "LOD-014",
+            Rule::Limit,
             &["levels of containers"],
         ),
-        Row::unreadable("two_million_objects", in_params(wide), "LOD-014", &["objects in a pickle"]),
-        Row::unreadable("two_million_memos", in_params(memo), "LOD-014", &["objects in a pickle"]),
+        Row::unreadable(
+            "two_million_objects",
+            in_params(wide),
+            "LOD-014",
+            Rule::Limit,
+            &["objects in a pickle"],
+        ),
+        Row::unreadable(
+            "two_million_memos",
+            in_params(memo),
+            "LOD-014",
+            Rule::Limit,
+            &["objects in a pickle"],
+        ),
         Row::unreadable(
             "an_integer_of_five_thousand_bytes",
             in_params(long),
             "LOD-014",
+            Rule::Limit,
             &["bytes of an integer"],
         ),
         Row::unreadable(
             "an_integer_of_a_hundred_thousand_digits",
             in_params(digits),
             "LOD-014",
+            Rule::Limit,
             &["digits of an integer"],
         ),
-        Row::unreadable("a_text_a_hundred_times", in_params(text), "LOD-014", &["bytes of text"]),
+        Row::unreadable(
+            "a_text_a_hundred_times",
+            in_params(text),
+            "LOD-014",
+            Rule::Limit,
+            &["bytes of text"],
+        ),
     ]
 }

@@ -1,5 +1,7 @@
 //! Archives that are no plain zip files of plain entries.
 
+use bundleproof::contract::Rule;
+
 use crate::{
     Row,
     forge::{Field, Forge, Patched},
@@ -23,24 +25,26 @@ fn named(name: &str) -> Vec<u8> {
 }
 
 fn names() -> Vec<Row> {
-    let row = |name: &str, entry: &str, says: &str| Row::unreadable(name, named(entry), "LOD-014", &[says]);
+    let row =
+        |name: &str, entry: &str, rule: Rule| Row::unreadable(name, named(entry), "LOD-014", rule, &[entry]);
     vec![
-        row("a_name_that_leads_up", "../escaped.txt", "leads out of its directory"),
-        row("a_name_that_leads_up_from_inside", "a/../../b", "leads out of its directory"),
-        row("a_name_that_ends_up", "a/..", "leads out of its directory"),
-        row("an_absolute_name", "/tmp/escaped", "absolute"),
-        row("a_drive_letter", "C:escaped", "drive letter"),
-        row("a_backslash", "a\\..\\b", "backslash"),
-        row("a_nul_in_a_name", "a\0b", "control character"),
-        row("a_line_feed_in_a_name", "a\nb", "control character"),
-        row("an_empty_component", "a//b", "empty component"),
-        row("a_dot_component", "a/./b", "empty component"),
-        row("an_entry_twice", "autoencoder/params.dill", "there twice"),
-        row("a_manifest_twice", "manifest.dill", "there twice"),
+        row("a_name_that_leads_up", "../escaped.txt", Rule::UnsafeName),
+        row("a_name_that_leads_up_from_inside", "a/../../b", Rule::UnsafeName),
+        row("a_name_that_ends_up", "a/..", Rule::UnsafeName),
+        row("an_absolute_name", "/tmp/escaped", Rule::UnsafeName),
+        row("a_drive_letter", "C:escaped", Rule::UnsafeName),
+        row("a_backslash", "a\\..\\b", Rule::UnsafeName),
+        row("a_nul_in_a_name", "a\0b", Rule::UnsafeName),
+        row("a_line_feed_in_a_name", "a\nb", Rule::UnsafeName),
+        row("an_empty_component", "a//b", Rule::UnsafeName),
+        row("a_dot_component", "a/./b", Rule::UnsafeName),
+        row("an_entry_twice", "autoencoder/params.dill", Rule::DuplicateEntry),
+        row("a_manifest_twice", "manifest.dill", Rule::DuplicateEntry),
         Row::unreadable(
             "a_name_of_a_kibibyte_and_more",
             named(&"x".repeat(1025)),
             "LOD-014",
+            Rule::Limit,
             &["1025 bytes of entry name"],
         ),
     ]
@@ -54,30 +58,40 @@ fn entries() -> Vec<Row> {
             "a_symbolic_link",
             Forge::good().zip_with_link("link", "/etc/passwd"),
             "LOD-014",
-            &["link", "regular file"],
+            Rule::NotAFile,
+            &["link", "120644"],
         ),
-        Row::unreadable("a_device", mode(0o020_666), "LOD-014", &["more", "20666"]),
-        Row::unreadable("a_pipe", mode(0o010_644), "LOD-014", &["more", "10644"]),
-        Row::unreadable("a_socket", mode(0o140_755), "LOD-014", &["more", "140755"]),
+        Row::unreadable("a_device", mode(0o020_666), "LOD-014", Rule::NotAFile, &["more", "20666"]),
+        Row::unreadable("a_pipe", mode(0o010_644), "LOD-014", Rule::NotAFile, &["more", "10644"]),
+        Row::unreadable("a_socket", mode(0o140_755), "LOD-014", Rule::NotAFile, &["more", "140755"]),
         Row::unreadable(
             "an_encrypted_entry",
             more("more").both(MORE, Field::FLAGS, &[1, 0]).done(),
             "BUN-002",
-            &["more", "encrypted"],
+            Rule::Encrypted,
+            &["more"],
         ),
         Row::unreadable(
             "bzip2",
             more("more").both(MORE, Field::METHOD, &[12, 0]).done(),
             "BUN-002",
-            &["more", "compressed with"],
+            Rule::Compression,
+            &["more", "12"],
         ),
         Row::unreadable(
             "an_unknown_compression",
             more("more").both(MORE, Field::METHOD, &[77, 0]).done(),
             "BUN-002",
+            Rule::Compression,
             &["more", "77"],
         ),
-        Row::unreadable("five_thousand_entries", many.zip(), "LOD-014", &["5005 archive entries", "4096"]),
+        Row::unreadable(
+            "five_thousand_entries",
+            many.zip(),
+            "LOD-014",
+            Rule::Limit,
+            &["5005 archive entries", "4096"],
+        ),
     ]
 }
 
@@ -102,52 +116,60 @@ fn headers() -> Vec<Row> {
             "a_header_with_another_name",
             first(Field::NAME, b"Manifest.dill"),
             "LOD-015",
+            Rule::Zip,
             &["inconsisten"],
         ),
         Row::unreadable(
             "a_header_with_another_method",
             first(Field::METHOD, &[8, 0]),
             "LOD-015",
+            Rule::Zip,
             &["inconsisten"],
         ),
         Row::unreadable(
             "a_header_with_another_size",
             first(Field::BYTES, &[1, 0, 0, 0]),
             "LOD-015",
+            Rule::Zip,
             &["inconsisten"],
         ),
-        Row::unreadable("overlapping_entries", overlapping, "LOD-015", &["inconsisten"]),
+        Row::unreadable("overlapping_entries", overlapping, "LOD-015", Rule::Zip, &["inconsisten"]),
         Row::unreadable(
             "a_stored_entry_that_changes_its_size",
             more("more").both(MORE, Field::BYTES, &[9]).done(),
             "LOD-015",
-            &["more", "changes its size"],
+            Rule::Corrupt,
+            &["more"],
         ),
+        Row::readable("an_entry_that_announces_too_little", bytes(4999), "LOD-015", Rule::Corrupt, &["more"]),
         Row::readable(
-            "an_entry_that_announces_too_little",
-            bytes(4999),
+            "an_entry_that_announces_too_much",
+            bytes(5001),
             "LOD-015",
-            &["more", "larger than its declared"],
+            Rule::Corrupt,
+            &["more", "5001"],
         ),
-        Row::readable("an_entry_that_announces_too_much", bytes(5001), "LOD-015", &["more", "5001 bytes"]),
         Row::unreadable(
             "a_bomb",
             bytes(0x7fff_ffff),
             "LOD-014",
+            Rule::Limit,
             &["more", "2147483647 bytes of a deflated entry"],
         ),
-        Row::readable("a_changed_byte_of_deflated_data", damaged, "LOD-015", &["more", "corrupt"]),
+        Row::readable("a_changed_byte_of_deflated_data", damaged, "LOD-015", Rule::Corrupt, &["more"]),
         Row::unreadable(
             "a_changed_byte_of_the_manifest",
             changed(0),
             "LOD-015",
-            &["manifest.dill", "checksum"],
+            Rule::Corrupt,
+            &["manifest.dill"],
         ),
         Row::unreadable(
             "a_changed_byte_of_params",
             changed(2),
             "LOD-015",
-            &["autoencoder/params.dill", "checksum"],
+            Rule::Corrupt,
+            &["autoencoder/params.dill"],
         ),
         Row::unreadable(
             "compressed_bytes_past_the_end",
@@ -156,6 +178,7 @@ fn headers() -> Vec<Row> {
                 .both(MORE, Field::BYTES, &[0xff, 0xff, 0xff])
                 .done(),
             "LOD-015",
+            Rule::Zip,
             &["inconsisten"],
         ),
     ]
@@ -176,50 +199,63 @@ fn whole() -> Vec<Row> {
         [&spoiled[..directory], &spoiled[spoiled.len() - 22..]].concat()
     };
     vec![
-        Row::unreadable("nothing", Vec::new(), "LOD-015", &["too short"]),
+        Row::unreadable("nothing", Vec::new(), "LOD-015", Rule::Zip, &["too short"]),
         Row::unreadable(
             "text",
             b"these are no weights at all, sorry".to_vec(),
             "LOD-015",
+            Rule::Zip,
             &["does not end with a central directory"],
         ),
-        Row::unreadable("half_an_archive", cut(good.len() / 2), "LOD-015", &["central directory"]),
+        Row::unreadable("half_an_archive", cut(good.len() / 2), "LOD-015", Rule::Zip, &["central directory"]),
         Row::unreadable(
             "an_archive_without_its_last_byte",
             cut(good.len() - 1),
             "LOD-015",
+            Rule::Zip,
             &["central directory"],
         ),
         Row::unreadable(
             "a_byte_behind_the_end",
             [good.as_slice(), b"x"].concat(),
             "LOD-015",
+            Rule::Zip,
             &["central directory"],
         ),
         Row::unreadable(
             "a_byte_before_the_start",
             [b"x", good.as_slice()].concat(),
             "LOD-015",
+            Rule::Zip,
             &["not where it must be"],
         ),
         Row::unreadable(
             "two_archives_in_one",
             [good.as_slice(), &good].concat(),
             "LOD-015",
+            Rule::Zip,
             &["not where it must be"],
         ),
-        Row::unreadable("one_of_several_volumes", end(4, &[1, 0, 1, 0]), "LOD-015", &["volumes"]),
+        Row::unreadable("one_of_several_volumes", end(4, &[1, 0, 1, 0]), "LOD-015", Rule::Zip, &["volumes"]),
         Row::unreadable(
             "more_entries_than_announced",
             end(8, &[4, 0, 4, 0]),
             "LOD-015",
+            Rule::Zip,
             &["longer than its entries"],
         ),
-        Row::unreadable("fewer_entries_than_announced", end(8, &[6, 0, 6, 0]), "LOD-015", &["truncated"]),
+        Row::unreadable(
+            "fewer_entries_than_announced",
+            end(8, &[6, 0, 6, 0]),
+            "LOD-015",
+            Rule::Zip,
+            &["truncated"],
+        ),
         Row::unreadable(
             "an_entry_that_is_not_listed",
             unlisted,
             "LOD-015",
+            Rule::Zip,
             &["missing from central directory"],
         ),
     ]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::format::Place;
+use crate::{contract::NamedRule, format::Place};
 
 /// How many findings of one file are kept; the others are counted.
 pub const MAX_FINDINGS: usize = 500;
@@ -46,6 +46,9 @@ pub struct Finding {
     pub expected: String,
     /// What to do about it.
     pub advice: String,
+    /// The name of the rule that is broken: for tests, whatever the texts say.
+    #[serde(skip)]
+    pub rule: Option<&'static str>,
 }
 
 impl Finding {
@@ -69,6 +72,7 @@ impl Finding {
             found,
             expected: String::new(),
             advice: String::new(),
+            rule: None,
         }
     }
 
@@ -83,6 +87,12 @@ impl Finding {
         self.entry.clone_from(&place.entry);
         self.offset = place.offset;
         self.subscript.clone_from(&place.subscript);
+        self
+    }
+
+    /// The same, about this rule.
+    pub fn rule(mut self, rule: impl NamedRule) -> Self {
+        self.rule = Some(rule.name());
         self
     }
 

@@ -18,7 +18,7 @@ pub(super) fn refused(part: Part, error: &FormatError) -> Finding {
     let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
     let (requirement, expected, advice) = about(part, &error.kind);
     let found = Finding::error(requirement, format!("{opcode}{}", error.kind)).at(&error.place);
-    found.expected(expected).advice(advice)
+    Finding { rule: error.facts().rule, ..found.expected(expected).advice(advice) }
 }
 
 fn about(part: Part, kind: &Kind) -> (&'static str, &'static str, &'static str) {

@@ -2,8 +2,8 @@
 
 use super::Finding;
 use crate::contract::{
-    MANIFEST_ENTRY, Manifest, Map, ModelConfig, PYTORCH_BACKEND, Params, ROLES, TrainingConfig, VERSION,
-    VERSION_KEY, Value, params_entry,
+    MANIFEST_ENTRY, Manifest, Map, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, TrainingConfig,
+    VERSION, VERSION_KEY, Value, params_entry,
 };
 use crate::format::Snapshot;
 
@@ -52,12 +52,14 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
         let found = format!("a TensorFlow bundle: version {version:?}, {tag}, models {named}");
         findings.push(
             Finding::error("LOD-009", found)
+                .rule(Rule::OwnArchive)
                 .expected(format!("version {VERSION:?} and backend {PYTORCH_BACKEND:?}, the active backend"))
                 .advice("load it with the TensorFlow backend; of this bundle the manifest alone was read"),
         );
     } else if *version != VERSION || backend.as_deref().is_some_and(|backend| backend != PYTORCH_BACKEND) {
         findings.push(
             Finding::error("LOD-009", format!("version {version:?} and {tag}"))
+                .rule(Rule::OwnArchive)
                 .expected(format!("version {VERSION:?} and backend {PYTORCH_BACKEND:?}, the active backend"))
                 .advice("load it with the backend and revision that saved it"),
         );
@@ -73,6 +75,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
     if !missing.is_empty() {
         findings.push(
             Finding::error("BUN-005", format!("the models lack {}", missing.join(" and ")))
+                .rule(Rule::BothRoles)
                 .expected(format!("both roles: {}", ROLES.join(" and ")))
                 .advice("save both networks: a loader refuses the bundle, or goes on without one"),
         );
@@ -96,6 +99,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         Some(value) if *value == Value::from(VERSION) => {}
         found => findings.push(
             Finding::error("BUN-007", format!("{VERSION_KEY} is {}", or_absent(found)))
+                .rule(Rule::ArchivedVersion)
                 .expected(format!("{VERSION_KEY} = '{VERSION}'"))
                 .advice("save the bundle again with save_torch_bundle"),
         ),
@@ -109,6 +113,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         ),
         found => findings.push(
             Finding::error("BUN-007", format!("{SCALE_KEY} is {}", or_absent(found.map(|(value, _)| value))))
+                .rule(Rule::ArchivedScale)
                 .expected("the number that measured intensities are multiplied with")
                 .advice("save the bundle again: inference takes the scale from here"),
         ),
@@ -129,6 +134,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         };
         findings.push(
             severity("BUN-007", format!("{key} is {what} and not a plain value"))
+                .rule(Rule::PlainValues)
                 .expected("plain values, paths as text")
                 .advice(advice),
         );
@@ -155,6 +161,7 @@ pub(super) fn disagreement(models: [&str; 2], snapshots: [&Params; 2]) -> Option
     );
     Some(
         Finding::error("LOD-011", found)
+            .rule(Rule::AgreeingParams)
             .expected("the same snapshot for every model")
             .advice("save both models with one configuration: it cannot be told which of these is right")
             .in_entry(params_entry(models[1])),
@@ -185,6 +192,7 @@ fn required(params: &Params) -> Vec<Finding> {
     if !missing.is_empty() {
         findings.push(
             Finding::error("LOD-003", format!("missing required fields: {}", missing.join(", ")))
+                .rule(Rule::RequiredFields)
                 .expected("N and gridsize, positive integers")
                 .advice("save the bundle again: no network can be built from it"),
         );
@@ -194,6 +202,7 @@ fn required(params: &Params) -> Vec<Finding> {
             None | Some(Value::Int(1..)) => {}
             Some(value) => findings.push(
                 Finding::error("LOD-010", format!("{key} is {} ({})", short(value), value.type_name()))
+                    .rule(Rule::PositiveInt)
                     .expected("a positive integer")
                     .advice("save the bundle again with the integer that the network was built with"),
             ),
