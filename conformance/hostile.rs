@@ -91,13 +91,19 @@ fn ambiguous() -> Vec<Row> {
         let in_metadata = forge::Forge::good().with(SCALING, trap.file.clone()).zip();
         let name = |place: &str| format!("{}_in_{place}", trap.name);
         let entry = "autoencoder/model.pth";
-        rows.push(Row::unreadable(&name("weights"), in_weights.zip(), trap.breaks, &says(entry)));
+        rows.push(Row::unreadable(&name("weights"), in_weights.zip(), trap.breaks, trap.rule, &says(entry)));
         let deflated = in_weights.deflated().zip();
-        rows.push(Row::unreadable(&name("deflated_weights"), deflated, trap.breaks, &says(entry)));
-        rows.push(Row::readable(&name("scaling_metadata"), in_metadata, trap.breaks, &says(SCALING)));
+        rows.push(Row::unreadable(&name("deflated_weights"), deflated, trap.breaks, trap.rule, &says(entry)));
+        rows.push(Row::readable(
+            &name("scaling_metadata"),
+            in_metadata,
+            trap.breaks,
+            trap.rule,
+            &says(SCALING),
+        ));
     }
     let bundles = hostile_torch::bundles().into_iter();
-    rows.extend(bundles.map(|trap| Row::unreadable(trap.name, trap.file, trap.breaks, trap.says)));
+    rows.extend(bundles.map(|trap| Row::unreadable(trap.name, trap.file, trap.breaks, trap.rule, trap.says)));
     rows
 }
 

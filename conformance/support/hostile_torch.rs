@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use bundleproof::{
-    contract::{Dtype, ModelState, StateDict, Tensor},
+    contract::{Dtype, ModelState, Rule, StateDict, Tensor},
     format::state_dict,
 };
 
@@ -24,7 +24,9 @@ pub(crate) struct Ambiguous {
     pub(crate) python: &'static [&'static str],
     /// The requirement that it breaks.
     pub(crate) breaks: &'static str,
-    /// What a refusal says, each word.
+    /// The rule that the refusal names.
+    pub(crate) rule: Rule,
+    /// What of the archive the refusal tells, each. Where a rule has several reasons, the words of the one.
     pub(crate) says: &'static [&'static str],
 }
 
@@ -61,35 +63,40 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             file: patched().inserted(0, trap()),
             python: &["UnpicklingError", EXECUTED],
             breaks: "LOD-013",
-            says: &["does not begin with a zip entry"],
+            rule: Rule::PickleBeforeArchive,
+            says: &[],
         },
         Ambiguous {
             name: "a_twin_of_the_pickle_by_case",
             file: good().with_at(0, "archive/DATA.PKL", trap()).zip(),
             python: &["UnpicklingError", EXECUTED],
             breaks: "LOD-014",
-            says: &["archive/data.pkl", "differs from \"archive/DATA.PKL\" only in case"],
+            rule: Rule::CaseTwin,
+            says: &["archive/data.pkl", "archive/DATA.PKL"],
         },
         Ambiguous {
             name: "a_twin_of_a_storage_by_case",
             file: good().with_at(2, "archive/DATA/0", vec![0; 8]).zip(),
             python: &["w = [0.0, 0.0]", "w = [0.0, 0.0]"],
             breaks: "LOD-014",
-            says: &["archive/data/0", "differs from \"archive/DATA/0\" only in case"],
+            rule: Rule::CaseTwin,
+            says: &["archive/data/0", "archive/DATA/0"],
         },
         Ambiguous {
             name: "a_byte_order_by_case",
             file: good().without("archive/byteorder").with("archive/ByteOrder", "big").zip(),
             python: &["w = [4.600602988224807e-41", "w = [4.600602988224807e-41"],
             breaks: "LOD-014",
-            says: &["archive/ByteOrder", "in place of \"byteorder\""],
+            rule: Rule::ReadInPlaceOf,
+            says: &["archive/ByteOrder", "byteorder"],
         },
         Ambiguous {
             name: "the_version_of_a_package",
             file: good().with("archive/.data/version", "99\n").zip(),
             python: &["with version 99", "with version 99"],
             breaks: "LOD-014",
-            says: &["archive/.data/version", "in place of \"version\""],
+            rule: Rule::ReadInPlaceOf,
+            says: &["archive/.data/version", "\"version\""],
         },
         Ambiguous {
             name: "an_entry_of_torchscript",
@@ -99,7 +106,8 @@ pub(crate) fn files() -> Vec<Ambiguous> {
                 "dispatching to 'torch.jit.load'",
             ],
             breaks: "LOD-013",
-            says: &["archive/constants.pkl", "TorchScript"],
+            rule: Rule::TorchScript,
+            says: &["archive/constants.pkl"],
         },
         Ambiguous {
             name: "code_of_torchscript",
@@ -109,7 +117,8 @@ pub(crate) fn files() -> Vec<Ambiguous> {
                 "dispatching to 'torch.jit.load'",
             ],
             breaks: "LOD-013",
-            says: &["archive/code/__torch__.py", "TorchScript"],
+            rule: Rule::TorchScript,
+            says: &["archive/code/__torch__.py"],
         },
         Ambiguous {
             name: "a_name_that_torch_cuts",
@@ -119,6 +128,7 @@ pub(crate) fn files() -> Vec<Ambiguous> {
                 "dispatching to 'torch.jit.load'",
             ],
             breaks: "LOD-014",
+            rule: Rule::Limit,
             says: &["512 bytes of entry name"],
         },
         Ambiguous {
@@ -126,13 +136,15 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             file: good().with("other/notes", "").zip(),
             python: &["file in archive is not in a subdirectory", "file in archive is not in a subdirectory"],
             breaks: "LOD-014",
-            says: &["other/notes", "outside of the directory \"archive\""],
+            rule: Rule::OutsideDirectory,
+            says: &["other/notes", "\"archive\""],
         },
         Ambiguous {
             name: "an_unlisted_entry",
             file: inserted(1, &hidden),
             python: &[ONES, ONES],
             breaks: "LOD-015",
+            rule: Rule::Zip,
             says: &["missing from central directory"],
         },
         Ambiguous {
@@ -140,6 +152,7 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             file: inserted(1, trap()),
             python: &[ONES, ONES],
             breaks: "LOD-015",
+            rule: Rule::UnlistedBytes,
             says: &["unlisted bytes between the entries \"archive/data.pkl\" and \"archive/byteorder\" (33"],
         },
         Ambiguous {
@@ -147,6 +160,7 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             file: inserted(4, b"x"),
             python: &[ONES, ONES],
             breaks: "LOD-015",
+            rule: Rule::UnlistedBytes,
             says: &[
                 "unlisted bytes between the last entry \"archive/version\" and the central directory (1 ",
             ],
@@ -177,13 +191,15 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             file: in_comment,
             python: &[EXECUTED, "UnpicklingError"],
             breaks: "LOD-015",
-            says: &["comment holds a second end record"],
+            rule: Rule::SecondEnd,
+            says: &[],
         },
         Ambiguous {
             name: "a_pickle_before_a_bundle",
             file: patched().inserted(0, trap()),
             python: &["loaded", EXECUTED],
             breaks: "LOD-015",
+            rule: Rule::UnlistedBytes,
             says: &["unlisted bytes before the first entry \"manifest.dill\" (33 "],
         },
         Ambiguous {
@@ -191,6 +207,7 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             file: patched().inserted(between, b"x"),
             python: &["loaded", "UnpicklingError"],
             breaks: "LOD-015",
+            rule: Rule::UnlistedBytes,
             says: &[
                 "unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\" (1 ",
             ],
@@ -200,7 +217,8 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             file: Forge::good().with("autoencoder/PARAMS.DILL", trap()).zip(),
             python: &["loaded", "UnpicklingError"],
             breaks: "LOD-014",
-            says: &["autoencoder/PARAMS.DILL", "only in case"],
+            rule: Rule::CaseTwin,
+            says: &["autoencoder/PARAMS.DILL"],
         },
     ]
 }
