@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use bundleproof::{
+use bundleproof::harness::{
     implementation::{Implementation, built_in},
     runner::{self, Implementations, Options, Outcome, Phase},
     suite::{Check, Source, Suite},
@@ -18,7 +18,7 @@ use bundleproof::{
 use libtest_mimic::{Arguments, Failed, Trial};
 
 #[cfg(feature = "torch")]
-use bundleproof::implementation::{TorchProgram, with_torch};
+use bundleproof::bundle::implementations::{TorchProgram, with_torch};
 
 const REFERENCE: &str = "reference";
 

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bundleproof::{
+use bundleproof::harness::{
     implementation::built_in,
     runner::Implementations,
     suite::{Source, Suite},

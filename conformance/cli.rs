@@ -12,7 +12,7 @@ use std::{
 };
 
 use assert_cmd::{Command, assert::Assert};
-use bundleproof::contract::Digest;
+use bundleproof::value::Digest;
 use rstest::rstest;
 use tempfile::TempDir;
 

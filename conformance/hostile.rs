@@ -21,9 +21,12 @@ mod traps;
 use std::{collections::BTreeSet, fs, process::ExitCode};
 
 use bundleproof::{
-    contract::{NamedRule as _, Rule},
-    format::read_bundle,
-    inspection::{Finding, Severity, check},
+    bundle::{
+        check_report::{Finding, Severity, check_report},
+        files::read_bundle,
+        nouns::Rule,
+    },
+    harness::NamedRule as _,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 

@@ -13,8 +13,9 @@ use std::{
 
 use assert_cmd::{Command, assert::Assert};
 use bundleproof::{
-    contract::{Map, ModelState, Value},
-    format::{read_bundle, write_bundle},
+    bundle::files::{read_bundle, write_bundle},
+    torch_files::ModelState,
+    value::{Map, Value},
 };
 use forge::{Forge, torch_file};
 use rstest::rstest;
@@ -163,7 +164,8 @@ fn what_is_odd_and_legal_is_a_warning() {
     let extra = Value::Map(forge::manifest_of(&["autoencoder", "diffraction_to_obj", "more"]));
     let good = |entry: &str| {
         let mut archive =
-            bundleproof::format::Archive::new(std::io::Cursor::new(Forge::good().zip())).expect("an archive");
+            bundleproof::torch_files::zip::Archive::new(std::io::Cursor::new(Forge::good().zip()))
+                .expect("an archive");
         archive.read(entry, 1 << 20).expect("an entry")
     };
     let extra = Forge::good()
@@ -349,7 +351,7 @@ fn two_bundles_are_compared_value_by_value_and_tensor_by_tensor() {
     let mut data = tensor.data().to_vec();
     let first = f32::from_le_bytes([data[0], data[1], data[2], data[3]]);
     data[..4].copy_from_slice(&(first + 0.25).to_le_bytes());
-    let changed = bundleproof::contract::Tensor::new(tensor.dtype(), tensor.shape().to_vec(), data);
+    let changed = bundleproof::torch_files::Tensor::new(tensor.dtype(), tensor.shape().to_vec(), data);
     tensors.insert("encoder.0.conv.bias".into(), changed.expect("as many bytes as before"));
     let removed = tensors.shift_remove("encoder.1.norm.running_var").expect("a tensor");
     tensors.insert("more".into(), removed);

@@ -28,16 +28,18 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{
-        Bundle, Map, Value,
-        answer::models_value,
-        operation::{ConfigKind, ConfigRequest, CreateModels, SaveTorchBundle},
+    bundle::{
+        files::{read_bundle, write_bundle},
+        implementations::reference::Reference,
+        nouns::Bundle,
+        operations::{
+            request::{ConfigKind, ConfigRequest, CreateModels, SaveTorchBundle},
+            response::models_value,
+        },
     },
-    format::{
-        pickle::{self, Allow},
-        read_bundle, write_bundle,
-    },
-    implementation::{Implementation as _, Reference, World},
+    harness::{World, implementation::Implementation as _},
+    torch_files::pickle::{self, Allow},
+    value::{Map, Value},
 };
 use indexmap::IndexMap;
 use libtest_mimic::{Arguments, Failed, Trial};

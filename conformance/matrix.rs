@@ -10,12 +10,21 @@ use std::{
 
 use assert_cmd::{Command, assert::Assert};
 use bundleproof::{
-    contract::{Digest, ModelState, Params, Refusal, Tensor, answer::Loaded, operation::LoadTorchBundle},
-    format::{read_bundle, write_bundle},
-    implementation::{Implementation, Reference, Session, World, built_in},
-    interop::{Matrix, Participant, Verdict},
-    runner::Implementations,
-    suite::{Source, Suite},
+    bundle::{
+        files::{read_bundle, write_bundle},
+        implementations::reference::Reference,
+        interop::{Matrix, Participant, Verdict},
+        nouns::Params,
+        operations::{request::LoadTorchBundle, response::Loaded},
+    },
+    harness::{
+        Refusal, World,
+        implementation::{Implementation, Session, built_in},
+        runner::Implementations,
+        suite::{Source, Suite},
+    },
+    torch_files::{ModelState, Tensor},
+    value::Digest,
 };
 use rstest::rstest;
 use tempfile::TempDir;

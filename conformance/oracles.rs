@@ -25,13 +25,16 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{Dtype, Facts, Map, ModelState, Rule, Value},
-    format::{
-        Archive, FormatError, FormatErrorKind as Kind,
+    bundle::nouns::Rule,
+    harness::Facts,
+    torch_files::{
+        Dtype, FormatError, FormatErrorKind as Kind, ModelState,
         limits::MAX_ENTRY_BYTES,
         pickle::{self, Allow, Protocol, write_value},
-        state_dict,
+        torch,
+        zip::Archive,
     },
+    value::{Map, Value},
 };
 use proptest::{
     collection::vec,
@@ -51,7 +54,7 @@ fn ours(pickle: &[u8]) -> Result<Value, FormatError> {
 
 /// What our reader of state dicts says of a file that it refuses.
 fn refused(file: &[u8]) -> Facts {
-    state_dict::read(Cursor::new(file)).expect_err("a refusal").facts()
+    torch::read(Cursor::new(file)).expect_err("a refusal").facts()
 }
 
 /// How many levels a list has whose items are lists.
@@ -228,7 +231,7 @@ fn pytorch_reader_and_we_agree_on_every_state_of_the_fixtures() {
                 "sentinel" => {
                     // A file without tensors is one of no tensors to it; what it says of the values is the same.
                     assert_eq!(theirs, Ok(Found::new()));
-                    let state = state_dict::read(Cursor::new(&file)).expect("a state");
+                    let state = torch::read(Cursor::new(&file)).expect("a state");
                     let ModelState::Sentinel(values) = state else { panic!("{entry} of {bundle}") };
                     assert_eq!(pytorch_values(&file), Ok(reduced(&Value::Map(values))));
                 }
@@ -405,7 +408,7 @@ fn pytorch_reader_takes_storages_that_do_not_fit(#[case] file: Vec<u8>, #[case] 
 #[test]
 fn pytorch_reader_finds_a_dict_under_two_keys_empty_under_the_second() {
     let file = file_of("}(V_sentinel\n}q\0Vk\nNsVb\nh\0u.", &[]);
-    let state = state_dict::read(Cursor::new(&file)).expect("a state");
+    let state = torch::read(Cursor::new(&file)).expect("a state");
     let ModelState::Sentinel(ours) = state else { panic!("a sentinel") };
     let Ok(Value::Map(theirs)) = pytorch_values(&file) else { panic!("a dict") };
     let inner = Value::Map(Map::from_iter([("k".to_owned(), Value::None)]));

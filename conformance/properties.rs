@@ -7,8 +7,11 @@ mod support;
 use std::io::Cursor;
 
 use bundleproof::{
-    contract::{Bridged, Bundle, Configuration, Map, Params, ParamsStore, TrainingConfig, Value, bridge},
-    format::{BundleReader, read_bundle, write_bundle},
+    bundle::{
+        files::{BundleReader, read_bundle, write_bundle},
+        nouns::{Bridged, Bundle, Configuration, Params, ParamsStore, TrainingConfig, legacy_params},
+    },
+    value::{Map, Value},
 };
 use proptest::{option, prelude::*, sample::select};
 
@@ -79,10 +82,10 @@ proptest! {
 
     #[test]
     fn any_configuration_comes_back_from_its_snapshot(config in any_config()) {
-        let flat = bridge::flatten(&config);
+        let flat = legacy_params::flatten(&config);
         let mut models = indexmap::IndexMap::new();
-        let state = bundleproof::contract::ModelState::Network(indexmap::IndexMap::new());
-        models.insert("m".to_owned(), bundleproof::contract::BundledModel { state, params: flat.clone() });
+        let state = bundleproof::torch_files::ModelState::Network(indexmap::IndexMap::new());
+        models.insert("m".to_owned(), bundleproof::bundle::nouns::BundledModel { state, params: flat.clone() });
         let bundle = Bundle { version: "2.0-pytorch".to_owned(), backend: None, models };
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("wts.h5.zip");
@@ -96,9 +99,9 @@ proptest! {
         let mut store = ParamsStore::new();
         let mine = Value::Int(old);
         store.update([("mine".to_owned(), mine.clone()), ("subsample_seed".to_owned(), mine.clone())]);
-        bridge::update_legacy_dict(&mut store, &config, Bridged::WhatIsSaid);
+        legacy_params::update_legacy_dict(&mut store, &config, Bridged::WhatIsSaid);
         let after: Params = store.snapshot();
-        for (key, value) in bridge::flatten(&config).iter() {
+        for (key, value) in legacy_params::flatten(&config).iter() {
             if *value != Value::None {
                 prop_assert_eq!(after.get(key), Some(value), "{}", key);
             } else if key == "subsample_seed" {

@@ -11,7 +11,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use bundleproof::runner::Stamp;
+use bundleproof::harness::record::Stamp;
 
 struct Example {
     line: usize,

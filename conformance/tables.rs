@@ -12,15 +12,23 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{
-        Digest, Params, Refusal, RefusalKind, Value,
-        operation::{ConfigRequest, SaveTorchBundle, SetParams},
+    bundle::{
+        files::{read_bundle, read_dataset},
+        implementations::{
+            mutants,
+            reference::{Reference, intensity_scale},
+        },
+        nouns::Params,
+        operations::request::{ConfigRequest, SaveTorchBundle, SetParams},
     },
-    format::{read_bundle, read_dataset},
-    implementation::{Implementation, Lost, Reference, Session, World, built_in, intensity_scale, mutants},
-    proof::{PROVEN, Proven},
-    runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
-    suite::{Source, Suite, SuiteError},
+    harness::{
+        Refusal, RefusalKind, World,
+        implementation::{Implementation, Lost, Session, built_in},
+        proof::{PROVEN, Proven},
+        runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
+        suite::{Source, Suite, SuiteError},
+    },
+    value::{Digest, Value},
 };
 use rstest::rstest;
 use tempfile::TempDir;
@@ -173,10 +181,9 @@ impl Implementation for Misbehaving {
 impl Session for MisbehavingSession {
     fn reset(&mut self) -> Result<(), Refusal> {
         match self.0 {
-            Misbehaviour::RefusesReset => Err(Refusal::new(
-                bundleproof::contract::RefusalKind::Internal,
-                "AttributeError in the set-up",
-            )),
+            Misbehaviour::RefusesReset => {
+                Err(Refusal::new(bundleproof::harness::RefusalKind::Internal, "AttributeError in the set-up"))
+            }
             _ => self.1.reset(),
         }
     }

@@ -60,16 +60,10 @@
 //! # }
 //! ```
 
+pub mod bundle;
 pub mod cli;
-pub mod contract;
-mod digest;
-pub mod evidence;
-pub mod format;
 mod fs_util;
-pub mod implementation;
-pub mod inspection;
-pub mod interop;
-pub mod proof;
-pub mod runner;
-pub mod suite;
-mod text;
+pub mod harness;
+pub(crate) mod text;
+pub mod torch_files;
+pub mod value;

@@ -16,12 +16,16 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{
-        Bundle, BundledModel, Configuration, Dtype, ModelState, PYTORCH_BACKEND, ROLES, StateDict, Tensor,
-        TrainingConfig, VERSION, Value, bridge,
+    bundle::{
+        check_report::check_report,
+        files::write_bundle,
+        nouns::{
+            Bundle, BundledModel, Configuration, PYTORCH_BACKEND, ROLES, TrainingConfig, VERSION,
+            legacy_params,
+        },
     },
-    format::{Archive, write_bundle},
-    inspection::check,
+    torch_files::{Dtype, ModelState, StateDict, Tensor, zip::Archive},
+    value::Value,
 };
 use divan::{Bencher, counter::BytesCount};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -181,7 +185,7 @@ fn mebibytes() -> usize {
 fn bundle() -> Bundle {
     let values = [("model".to_owned(), Value::Map(Default::default()))];
     let config = TrainingConfig::from_values(&values.into_iter().collect()).expect("a configuration");
-    let mut params = bridge::flatten(&Configuration::Training(config));
+    let mut params = legacy_params::flatten(&Configuration::Training(config));
     params.insert("intensity_scale".to_owned(), Value::Float(1.0));
     params.insert("_version".to_owned(), Value::from(VERSION));
     let elements = (mebibytes() << 20) / ROLES.len() / TENSORS / 4;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use bundleproof::implementation::{Reference, serve};
+use bundleproof::{bundle::implementations::reference::Reference, harness::adapter::server};
 use serde_json::{Value, json};
 
 /// The variable that makes the test program an adapter, and says which.

@@ -3,7 +3,7 @@
 //! It takes what the crate hands to a type that asks for nothing special: a class is left away, a class alone
 //! is its path, and what cannot be written down as a tree is None.
 
-use bundleproof::contract::{Map, Value};
+use bundleproof::value::{Map, Value};
 use deser_core::{
     Atom, Error, ErrorKind, State,
     de::{Deserialize, Sink, SinkHandle, default_atom},

@@ -5,15 +5,19 @@
 use std::io::{Cursor, Write as _};
 
 use bundleproof::{
-    contract::{
-        Bundle, BundledModel, Configuration, Dtype, Map, ModelState, PYTORCH_BACKEND, Params, ROLES,
-        StateDict, Tensor, TrainingConfig, VERSION, VERSION_KEY, Value, bridge, model_entry, params_entry,
+    bundle::{
+        files::write_bundle,
+        nouns::{
+            Bundle, BundledModel, Configuration, PYTORCH_BACKEND, Params, ROLES, TrainingConfig, VERSION,
+            VERSION_KEY, legacy_params, model_entry, params_entry,
+        },
     },
-    format::{
-        Archive,
+    torch_files::{
+        Dtype, ModelState, StateDict, Tensor,
         pickle::{Protocol, write_value},
-        write_bundle,
+        zip::Archive,
     },
+    value::{Map, Value},
 };
 use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
 
@@ -139,7 +143,7 @@ pub(crate) fn torch_file(pickle: impl Into<Vec<u8>>, storages: &[(&str, &[u8])])
 pub(crate) fn good_params() -> Params {
     let model = [("model".to_owned(), Value::Map(Map::new()))];
     let config = TrainingConfig::from_values(&model.into_iter().collect()).expect("a configuration");
-    let mut params = bridge::flatten(&Configuration::Training(config));
+    let mut params = legacy_params::flatten(&Configuration::Training(config));
     params.insert("intensity_scale".to_owned(), Value::Float(1.5));
     params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
     params

@@ -10,16 +10,18 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{
-        Bundle, BundledModel, Dtype, MANIFEST_ENTRY, Map, ModelState, Params, RefusalKind, SCALING_ENTRY,
-        StateDict, Tensor, VERSION, Value, model_entry,
+    bundle::{
+        files::{BundleReader, write_bundle},
+        nouns::{Bundle, BundledModel, MANIFEST_ENTRY, Params, SCALING_ENTRY, VERSION, model_entry},
     },
-    format::{
-        Archive, BundleReader, FormatError, FormatErrorKind, limits,
+    harness::RefusalKind,
+    torch_files::{
+        Dtype, FormatError, FormatErrorKind, ModelState, StateDict, Tensor, limits,
         pickle::{self, Allow, Protocol, write_value},
-        state_dict::{self, Elements, NetworkOutline, Outline},
-        write_bundle,
+        torch::{self, Elements, NetworkOutline, Outline},
+        zip::Archive,
     },
+    value::{Map, Value},
 };
 
 use super::fuzz_zip::{Entry, zip};
@@ -74,9 +76,9 @@ pub(crate) fn state_dict(input: &[u8]) {
         how => patched(&torch_file(*how, TENSOR), rest),
     };
 
-    let state = state_dict::read(Cursor::new(&file)).inspect_err(is_refused);
+    let state = torch::read(Cursor::new(&file)).inspect_err(is_refused);
     let mut shown = Shown::default();
-    let scanned = state_dict::scan(Cursor::new(&file), &mut shown);
+    let scanned = torch::scan(Cursor::new(&file), &mut shown);
     match (&state, &scanned) {
         (Ok(state), Ok((outline, crc32))) => {
             assert_eq!(*crc32, crc32fast::hash(&file), "the checksum is that of all bytes");
@@ -108,7 +110,7 @@ pub(crate) fn state_dict(input: &[u8]) {
     if let Ok(state) = &state
         && is_small(state)
     {
-        let back = state_dict::read(written(state)).expect("what was written can be read");
+        let back = torch::read(written(state)).expect("what was written can be read");
         assert_eq!(&back, state);
         if let (ModelState::Network(back), ModelState::Network(state)) = (&back, state) {
             assert!(back.keys().eq(state.keys()), "the tensors come back in another order");
@@ -247,7 +249,7 @@ fn value_comes_back(value: &Value) {
 
 fn written(state: &ModelState) -> Cursor<Vec<u8>> {
     let mut file = Cursor::new(Vec::new());
-    state_dict::write(state, &mut file).expect("memory can be written to");
+    torch::write(state, &mut file).expect("memory can be written to");
     file
 }
 
@@ -493,7 +495,7 @@ pub(crate) fn good_archives_are_read() {
         assert_eq!(refused, PICKLES.map(|pickle| pickle == entry));
     }
     for how in (0..=u8::MAX).filter(|how| how & RAW == 0) {
-        let state = state_dict::read(Cursor::new(torch_file(how, TENSOR))).expect("a good file");
+        let state = torch::read(Cursor::new(torch_file(how, TENSOR))).expect("a good file");
         assert!(matches!(state, ModelState::Network(tensors) if tensors.len() == 1), "{how:#b}");
     }
 }

@@ -1,8 +1,9 @@
 //! Manifests and params that are not what the contract asks for, and pickles that would execute.
 
 use bundleproof::{
-    contract::{Map, Rule, Value},
-    format::pickle::{Protocol, write_value},
+    bundle::nouns::Rule,
+    torch_files::pickle::{Protocol, write_value},
+    value::{Map, Value},
 };
 
 use crate::{

@@ -6,8 +6,8 @@
 use std::io::Cursor;
 
 use bundleproof::{
-    contract::{Dtype, ModelState, Rule, StateDict, Tensor},
-    format::state_dict,
+    bundle::nouns::Rule,
+    torch_files::{Dtype, ModelState, StateDict, Tensor, torch},
 };
 
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) fn good() -> Forge {
     let ones = Tensor::new(Dtype::Float32, vec![2], 1f32.to_le_bytes().repeat(2)).expect("two elements");
     let state = ModelState::Network(StateDict::from_iter([("w".to_owned(), ones)]));
     let mut file = Cursor::new(Vec::new());
-    state_dict::write(&state, &mut file).expect("a file");
+    torch::write(&state, &mut file).expect("a file");
     Forge::of(file)
 }
 

@@ -1,6 +1,6 @@
 //! Weights that are no state dict, or one that reaches where it must not.
 
-use bundleproof::contract::Rule;
+use bundleproof::bundle::nouns::Rule;
 
 use crate::{
     Row,

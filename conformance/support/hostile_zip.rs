@@ -1,6 +1,6 @@
 //! Archives that are no plain zip files of plain entries.
 
-use bundleproof::contract::Rule;
+use bundleproof::bundle::nouns::Rule;
 
 use crate::{
     Row,

@@ -4,8 +4,8 @@
 use std::{fs, io::Cursor, path::Path, process::Command};
 
 use bundleproof::{
-    format::{BundleReader, state_dict},
-    inspection::check,
+    bundle::{check_report::check_report, files::BundleReader},
+    torch_files::torch,
 };
 use libtest_mimic::{Failed, Trial};
 
@@ -145,7 +145,7 @@ fn by_name(trap: &Ambiguous, refusal: &str) -> Result<(), Failed> {
 
 fn load(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
     as_said(trap, &said(python, LOAD, &trap.file)?)?;
-    let refusal = state_dict::read(Cursor::new(&trap.file)).err().ok_or("it is read")?;
+    let refusal = torch::read(Cursor::new(&trap.file)).err().ok_or("it is read")?;
     by_name(trap, &refusal.to_string().replace("\\\"", "\""))
 }
 
@@ -159,7 +159,7 @@ fn extract(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
 fn nothing(python: &Python) -> Result<(), Failed> {
     let file = good().zip();
     let found = said(python, LOAD, &file)?;
-    state_dict::read(Cursor::new(&file))?;
+    torch::read(Cursor::new(&file))?;
     if found == [ONES, ONES] { Ok(()) } else { Err(format!("{found:?}").into()) }
 }
 
@@ -170,7 +170,7 @@ fn script(python: &Python) -> Result<(), Failed> {
         return Err(format!("torch.load gives {found:?}").into());
     }
     let file = fs::read(directory.path().join("trap"))?;
-    let refusal = state_dict::read(Cursor::new(file)).err().ok_or("it is read")?.to_string();
+    let refusal = torch::read(Cursor::new(file)).err().ok_or("it is read")?.to_string();
     if refusal.contains("TorchScript") { Ok(()) } else { Err(refusal.into()) }
 }
 

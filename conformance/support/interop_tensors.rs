@@ -3,8 +3,9 @@
 use std::fs::File;
 
 use bundleproof::{
-    contract::{Map, ModelState, Value, answer::ModelDescription},
-    format::{FormatErrorKind, state_dict},
+    bundle::operations::response::ModelDescription,
+    torch_files::{FormatErrorKind, ModelState, torch},
+    value::{Map, Value},
 };
 use libtest_mimic::{Failed, Trial};
 use proptest::{collection::vec, prelude::*};
@@ -38,7 +39,7 @@ fn reads(python: &Python, seed: u8) -> Result<(), Failed> {
     for (index, line) in said.lines().enumerate() {
         let place = format!("state {index} of seed {seed}");
         let file = File::open(directory.path().join(format!("{index}.pth")))?;
-        let ours = state_dict::read(file).map_err(|refusal| format!("{place}: {refusal}"))?;
+        let ours = torch::read(file).map_err(|refusal| format!("{place}: {refusal}"))?;
         let ours = as_spelled(&facts(&ours))?;
         if spelled(line)? != ours {
             return Err(format!("{place}:\n  PyTorch wrote {line}\n  we read       {ours}").into());
@@ -51,7 +52,7 @@ fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
     let states: Vec<ModelState> = drawn(&vec(any_state(), STATES), seed)?;
     let directory = tempfile::tempdir()?;
     for (index, state) in states.iter().enumerate() {
-        state_dict::write(state, File::create(directory.path().join(format!("{index}.pth")))?)?;
+        torch::write(state, File::create(directory.path().join(format!("{index}.pth")))?)?;
     }
     let folder = directory.path().display().to_string();
     let said = python.call(&["load-states", &folder, "--count", &STATES.to_string()])?;
@@ -78,7 +79,7 @@ fn refuses(python: &Python) -> Result<(), Failed> {
         ("neg.pth", lazy("neg"), Some("['a']")),
     ];
     for (name, kind, subscript) in refusals {
-        match state_dict::read(File::open(directory.path().join(name))?) {
+        match torch::read(File::open(directory.path().join(name))?) {
             Ok(state) => return Err(format!("{name} was read as {}", facts(&state)).into()),
             Err(refusal) if (&refusal.kind, refusal.place.subscript.as_deref()) == (&kind, subscript) => {}
             Err(refusal) => return Err(format!("{name}: {refusal}, and not {kind}").into()),

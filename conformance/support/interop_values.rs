@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bundleproof::{
-    contract::{RefusalKind, Value},
-    format::{
+    harness::RefusalKind,
+    torch_files::{
         FormatError,
         pickle::{self, Allow, Protocol, write_value},
     },
+    value::Value,
 };
 use libtest_mimic::{Failed, Trial};
 use proptest::collection::vec;

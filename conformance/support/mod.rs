@@ -2,8 +2,10 @@
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
-use bundleproof::contract::{
-    Bundle, BundledModel, Dtype, Map, ModelState, PYTORCH_BACKEND, Params, StateDict, Tensor, VERSION, Value,
+use bundleproof::{
+    bundle::nouns::{Bundle, BundledModel, PYTORCH_BACKEND, Params, VERSION},
+    torch_files::{Dtype, ModelState, StateDict, Tensor},
+    value::{Map, Value},
 };
 use num_bigint::BigInt;
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, io::Cursor};
 
 use bundleproof::{
-    contract::{Dtype, Map, ModelState, Value},
-    format::state_dict,
+    torch_files::{Dtype, ModelState, torch},
+    value::{Map, Value},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use pytorch_reader::{DType, PickleValue, PytorchReader};
@@ -18,9 +18,9 @@ pub(crate) type Found = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 /// What our reader finds; no tensors in a sentinel.
 pub(crate) fn from_us(file: &[u8]) -> Result<Found, String> {
-    let state = state_dict::read(Cursor::new(file)).map_err(|refusal| refusal.to_string())?;
+    let state = torch::read(Cursor::new(file)).map_err(|refusal| refusal.to_string())?;
     let ModelState::Network(tensors) = state else { return Ok(Found::new()) };
-    let facts = |tensor: &bundleproof::contract::Tensor| {
+    let facts = |tensor: &bundleproof::torch_files::Tensor| {
         (tensor.dtype(), tensor.shape().to_vec(), tensor.data().to_vec())
     };
     Ok(tensors.iter().map(|(name, tensor)| (name.clone(), facts(tensor))).collect())
@@ -137,6 +137,6 @@ pub(crate) fn damaged(mut file: Vec<u8>) -> Vec<u8> {
 /// What we write for a state.
 pub(crate) fn written(state: &ModelState) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    state_dict::write(state, &mut file).expect("a state can be written to memory");
+    torch::write(state, &mut file).expect("a state can be written to memory");
     file.into_inner()
 }

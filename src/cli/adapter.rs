@@ -7,12 +7,15 @@ use std::{
 
 use clap::Args;
 
-use super::{Console, Exit, implementation_file::ImplementationFile};
+use super::{Exit, console::Console, implementation_file::ImplementationFile};
 use crate::{
-    evidence::Known,
-    implementation::{Implementation, Launch, Remote, Trace},
-    runner::{Implementations, environment},
-    suite::{Suite, nearest},
+    harness::{
+        Known,
+        adapter::client::{Launch, Remote, Trace},
+        implementation::Implementation,
+        runner::{Implementations, environment},
+        suite::{Suite, nearest},
+    },
     text::shell_argument,
 };
 

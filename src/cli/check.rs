@@ -5,11 +5,17 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde::Serialize;
 
-use super::{Console, Exit, console::counted};
+use super::{
+    Exit,
+    console::{Console, counted},
+};
 use crate::{
-    contract::{Params, Value},
-    inspection::{Checked, Finding, MAX_FINDINGS, Severity, check},
+    bundle::{
+        check::{Checked, Finding, MAX_FINDINGS, Severity, check},
+        nouns::Params,
+    },
     text::line,
+    value::Value,
 };
 
 /// Check bundles on disk against the contract, executing nothing in them

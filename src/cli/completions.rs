@@ -3,7 +3,7 @@
 use clap::Parser;
 use clap_complete::{Shell, generate};
 
-use super::{Console, Exit, command};
+use super::{Exit, command, console::Console};
 
 /// Print the completion script of a shell
 ///

@@ -7,7 +7,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    suite::SuiteError,
+    harness::suite::SuiteError,
     text::{line, source},
 };
 

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 
-use super::{Console, Exit, SuiteOption};
-use crate::suite::{Case, Check, Requirement, Suite, nearest};
+use super::{Exit, SuiteOption, console::Console};
+use crate::harness::suite::{Case, Check, Requirement, Suite, nearest};
 
 /// Explain a requirement or a case: what it says, whose it is, and what holds it
 #[derive(Debug, Parser)]

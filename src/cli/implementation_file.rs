@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use serde::Deserialize;
 
-use super::{Console, Exit};
-use crate::{evidence::Known, implementation::Launch, suite::Suite};
+use super::{Exit, console::Console};
+use crate::harness::{Known, adapter::client::Launch, suite::Suite};
 
 /// The folder of a suite in which such files are.
 const FOLDER: &str = "implementations";

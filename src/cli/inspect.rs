@@ -6,14 +6,15 @@ use clap::Parser;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::{Console, Exit, inspect_text as text};
+use super::{Exit, console::Console, inspect_text as text};
 use crate::{
-    contract::{Map, Refusal, RefusalKind},
-    inspection::{
+    bundle::check::{
         BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
         describe,
     },
+    harness::{Refusal, RefusalKind},
     text::line,
+    value::Map,
 };
 
 /// Show what is inside a bundle, executing nothing in it

@@ -3,12 +3,15 @@
 use indicatif::BinaryBytes;
 
 use crate::{
-    contract::{Map, Params, Value},
-    inspection::{
-        BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
-        TensorDetails, TensorDifference,
+    bundle::{
+        check::{
+            BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
+            TensorDetails, TensorDifference,
+        },
+        nouns::Params,
     },
     text::{columns, line, truncated},
+    value::{Map, Value},
 };
 
 /// Columns that everything but a long name keeps to.

@@ -9,14 +9,20 @@ use std::{
 
 use clap::Parser;
 
-use super::{Console, Exit, SuiteOption, adapter, interruption};
+use super::{Exit, SuiteOption, adapter, console::Console, interruption};
 use crate::{
-    contract::{ARCHIVE_NAME, Digest},
-    evidence::{SUMS, write_sums},
-    interop::{self, Cell, Matrix, Participant, log, markdown},
-    runner::{Implementations, Stamp},
-    suite::Suite,
+    bundle::{
+        interop::{self, Cell, Matrix, Participant, log, markdown},
+        nouns::ARCHIVE_NAME,
+    },
+    harness::{
+        record::{SUMS, Stamp},
+        runner::Implementations,
+        store::write_sums,
+        suite::Suite,
+    },
     text::{columns, line, truncated},
+    value::Digest,
 };
 
 /// Show who can read whose bundles
@@ -170,8 +176,8 @@ fn participant(
     }
     if let Some(own) = name.strip_suffix(EXECUTES) {
         let implementation = adapter::named(own, suite, known, None, console)?.implementation;
-        if !implementation.supports(crate::contract::operation::TORCH) {
-            super::torch::tell_why_not(console);
+        if !implementation.supports(crate::bundle::operations::request::TORCH) {
+            crate::cli::torch::tell_why_not(console);
             return Err(Exit::Usage);
         }
         return Ok(Participant::Implementation { implementation, executes: true });

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Console, Exit};
+use super::{Exit, console::Console};
 
 /// Hears interruptions from here on; the flag is set by the first. The second time, the person does not want to
 /// wait for what is running: `end` ends it, and the program exits.

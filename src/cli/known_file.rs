@@ -4,11 +4,14 @@ use std::{fs, path::Path};
 
 use serde::Serialize;
 
-use super::{Console, Exit};
+use super::{Exit, console::Console};
 use crate::{
-    evidence::{Known, Run, proposed},
     fs_util::sibling,
-    runner::{Outcome, Phase},
+    harness::{
+        Known, proposed,
+        record::Run,
+        runner::{Outcome, Phase},
+    },
 };
 
 /// Only what is written is a table of `[[known]]`.

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{Console, Exit, SuiteOption, run::find_plan};
-use crate::evidence::{Ledger as Computed, Store, StoreError};
+use super::{Exit, SuiteOption, console::Console, run::find_plan};
+use crate::harness::{
+    ledger::Ledger as Computed,
+    store::{Store, StoreError},
+};
 
 /// Show the rows of a plan as the reports prove them
 ///

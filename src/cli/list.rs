@@ -3,11 +3,13 @@
 use clap::{Parser, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::{Console, Exit, SuiteOption, implementation_file::ImplementationFile};
+use super::{Exit, SuiteOption, console::Console, implementation_file::ImplementationFile};
 use crate::{
-    implementation::mutants,
-    runner::Implementations,
-    suite::{Decision, Suite},
+    bundle::implementations::mutants::mutants,
+    harness::{
+        runner::Implementations,
+        suite::{Decision, Suite},
+    },
     text::columns,
 };
 
@@ -65,7 +67,7 @@ impl List {
 }
 
 fn cases(suite: &Suite) -> Vec<Entry> {
-    let entry = |check: &std::sync::Arc<crate::suite::Check>| {
+    let entry = |check: &std::sync::Arc<crate::harness::suite::Check>| {
         let case = &check.case;
         let red: Vec<Json> =
             check.red.iter().map(|red| json!({ "on": red.on, "fails": red.fails })).collect();
@@ -81,7 +83,7 @@ fn cases(suite: &Suite) -> Vec<Entry> {
 }
 
 fn requirements(suite: &Suite) -> Vec<Entry> {
-    let entry = |requirement: &crate::suite::Requirement| {
+    let entry = |requirement: &crate::harness::suite::Requirement| {
         let id = requirement.id.get_ref();
         let about = |case: &&str| {
             suite.checks().iter().any(|check| check.case.id == **case && check.case.requires.contains(id))
@@ -107,7 +109,7 @@ fn requirements(suite: &Suite) -> Vec<Entry> {
 }
 
 fn plans(suite: &Suite) -> Vec<Entry> {
-    let rows = |plan: &crate::suite::Plan| {
+    let rows = |plan: &crate::harness::suite::Plan| {
         let name = plan.name.clone();
         plan.rows
             .iter()
@@ -128,7 +130,7 @@ fn plans(suite: &Suite) -> Vec<Entry> {
     suite.plans().iter().flat_map(rows).collect()
 }
 
-fn broken(mutant: &crate::implementation::Mutant) -> String {
+fn broken(mutant: &crate::bundle::implementations::mutants::Mutant) -> String {
     let finding = mutant.finding.map(|finding| format!(" (seen: {finding})")).unwrap_or_default();
     format!("breaks {}{finding}", mutant.breaks)
 }

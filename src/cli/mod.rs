@@ -3,7 +3,7 @@
 //! This is the only place that prints, that reads the environment, and that picks an exit code. It is
 //! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
 
-mod adapter;
+pub(crate) mod adapter;
 mod check;
 mod completions;
 mod console;
@@ -11,10 +11,10 @@ mod exit;
 mod explain;
 mod implementation_file;
 mod inspect;
-mod inspect_text;
+pub(crate) mod inspect_text;
 mod interop;
-mod interruption;
-mod known_file;
+pub(crate) mod interruption;
+pub(crate) mod known_file;
 mod ledger;
 mod list;
 mod new_adapter;
@@ -22,19 +22,19 @@ mod prove;
 mod recording;
 mod run;
 mod selection;
-mod serve;
-mod summary;
-mod torch;
+pub(crate) mod serve;
+pub(crate) mod summary;
+pub(crate) mod torch;
+
+pub use exit::Exit;
+pub use serve::serve;
 
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
-pub use exit::Exit;
-pub use serve::serve;
-
 use self::console::Console;
-use crate::{
+use crate::harness::{
     runner::Implementations,
     suite::{Source, Suite},
 };

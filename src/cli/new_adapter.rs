@@ -8,8 +8,11 @@ use std::{
 
 use clap::Parser;
 
-use super::{Console, Exit};
-use crate::{fs_util::sibling, implementation::built_in, runner::Implementations};
+use super::{Exit, console::Console};
+use crate::{
+    fs_util::sibling,
+    harness::{implementation::built_in, runner::Implementations},
+};
 
 /// The name that stands in the templates, which run as they are.
 const TEMPLATE: &str = "my_adapter";

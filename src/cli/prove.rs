@@ -6,18 +6,19 @@ use clap::Parser;
 use serde_json::json;
 
 use super::{
-    Console, Exit, SuiteOption,
-    console::counted,
+    Exit, SuiteOption,
+    console::{Console, counted},
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
     torch,
 };
 use crate::{
-    contract::operation::TORCH,
-    implementation::mutants,
-    proof::{Breaker, Matrix, PROVEN, Proven, markdown},
-    runner::{self, Implementations, Job, Outcome, Phase},
-    suite::{Check, Suite},
+    bundle::{implementations::mutants::mutants, operations::request::TORCH},
+    harness::{
+        proof::{Breaker, Matrix, PROVEN, Proven, markdown},
+        runner::{self, Implementations, Job, Outcome, Phase},
+        suite::{Check, Suite},
+    },
     text::line,
 };
 
@@ -169,7 +170,7 @@ impl Prove {
 /// Everything that comes with the suite and breaks something.
 fn breakers() -> Vec<Breaker> {
     let stub = Breaker { name: STUB.to_owned(), breaks: None };
-    let mutant = |mutant: &crate::implementation::Mutant| Breaker {
+    let mutant = |mutant: &crate::bundle::implementations::mutants::Mutant| Breaker {
         name: mutant.name.to_owned(),
         breaks: Some(mutant.breaks.to_owned()),
     };

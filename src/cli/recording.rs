@@ -14,15 +14,16 @@ use std::{
 
 use clap::Args;
 
-use super::{Console, Exit, interruption};
+use super::{Exit, console::Console, interruption};
 use crate::{
-    contract::Digest,
-    evidence::{
-        Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, ReportDirectory, ReportError, Run,
+    harness::{
+        implementation::Implementation,
+        record::{Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run, Stamp},
+        runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Verdict},
+        store::{ReportDirectory, ReportError},
+        suite::{Plan, Suite},
     },
-    implementation::Implementation,
-    runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Stamp, Verdict},
-    suite::{Plan, Suite},
+    value::Digest,
 };
 
 /// Where a report goes, and how checks are run.

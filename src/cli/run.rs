@@ -5,19 +5,21 @@ use std::{collections::BTreeSet, sync::Arc};
 use clap::{Parser, ValueEnum};
 
 use super::{
-    Console, Exit, SuiteOption,
+    Exit, SuiteOption,
     adapter::{AdapterOptions, Named},
-    console::counted,
+    console::{Console, counted},
     known_file,
     recording::{About, Recording, RecordingOptions},
     selection::SelectionOptions,
     summary, torch,
 };
 use crate::{
-    evidence::{Asked, Judged, Run as Record, Standing},
-    proof::{PROVEN, Proven},
-    runner::{self, Implementations, Job, Phase, Stamp, Verdict},
-    suite::{Check, Plan, Suite, nearest},
+    harness::{
+        proof::{PROVEN, Proven},
+        record::{Asked, Judged, Run as Record, Stamp, Standing},
+        runner::{self, Implementations, Job, Phase, Verdict},
+        suite::{Check, Plan, Suite, nearest},
+    },
     text::shell_argument,
 };
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Console, Exit};
+use super::{Exit, console::Console};
 use crate::{
-    suite::{Check, Selection, Suite},
+    harness::suite::{Check, Selection, Suite},
     text::shell_argument,
 };
 

@@ -8,11 +8,14 @@ use std::{
 
 use clap::Parser;
 
-use super::{Console, Exit};
+use super::{Exit, console::Console};
 use crate::{
-    implementation::{self, Engine, built_in},
-    runner::{ENVIRONMENT, Implementations},
-    suite::nearest,
+    bundle::implementations::Engine,
+    harness::{
+        implementation::{self, built_in},
+        runner::{ENVIRONMENT, Implementations},
+        suite::nearest,
+    },
 };
 
 /// Serve an implementation that comes with the suite behind the adapter protocol
@@ -51,7 +54,7 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
     let environment: BTreeMap<String, String> =
         ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
     let input = BufReader::new(io::stdin().lock());
-    match implementation::serve(served.as_ref(), &environment, engine, input, io::stdout().lock()) {
+    match crate::harness::adapter::server::serve(served.as_ref(), &environment, engine, input, io::stdout().lock()) {
         Ok(()) => Ok(Exit::Success),
         // Whoever asked is gone.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),

@@ -4,10 +4,16 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Console, Exit, console::counted};
+use super::{
+    Exit,
+    console::{Console, counted},
+};
 use crate::{
-    evidence::{Broken, Counts, Judged, Run, Standing, area, ending, groups, rerun_command},
-    runner::{Outcome, Phase, Verdict},
+    harness::{
+        record::{Broken, Counts, Judged, Run, Standing},
+        report::{area, ending, groups, rerun_command},
+        runner::{Outcome, Phase, Verdict},
+    },
     text::line,
 };
 

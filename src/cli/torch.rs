@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::Console;
+use super::console::Console;
 use crate::{
-    implementation::{TorchProgram, built_in, with_torch},
-    runner::Implementations,
-    suite::Check,
+    bundle::implementations::{TorchProgram, with_torch},
+    harness::{implementation::built_in, runner::Implementations, suite::Check},
 };
 
 /// The name of the program, which is beside this one.
@@ -22,8 +21,9 @@ pub(super) fn implementations() -> Implementations {
 
 /// Says why nothing is executed, when checks ask for it and it was to be expected.
 pub(super) fn tell(checks: &[Arc<Check>], console: &Console) {
-    let needed =
-        checks.iter().any(|check| check.needs().any(|need| need == crate::contract::operation::TORCH));
+    let needed = checks
+        .iter()
+        .any(|check| check.needs().any(|need| need == crate::bundle::operations::request::TORCH));
     if let (true, Some(Err(error))) = (needed, program().map(|program| program.check())) {
         console.error(&error.to_string());
     }

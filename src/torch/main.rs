@@ -9,10 +9,14 @@ mod training;
 use std::sync::Arc;
 
 use bundleproof::{
+    bundle::{
+        files::{Dataset, Inputs},
+        implementations::Engine,
+        nouns::TrainingConfig,
+    },
     cli::{Exit, serve},
-    contract::{ModelState, Refusal, RefusalKind, StateDict, Tensor, TrainingConfig},
-    format::{Dataset, Inputs},
-    implementation::Engine,
+    harness::{Refusal, RefusalKind},
+    torch_files::{ModelState, StateDict, Tensor},
 };
 use clap::Parser;
 use indexmap::IndexMap;

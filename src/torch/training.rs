@@ -1,6 +1,6 @@
 //! Training that minimises: how far the diffraction of the exit waves is from the one that was measured.
 
-use bundleproof::{contract::TrainingConfig, format::Dataset};
+use bundleproof::bundle::{files::Dataset, nouns::TrainingConfig};
 use tch::{
     Kind, Reduction, TchError, Tensor,
     nn::{self, OptimizerConfig as _},

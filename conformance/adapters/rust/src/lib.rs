@@ -6,11 +6,13 @@
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 use bundleproof::{
-    contract::{
-        Bundle, BundledModel, Dtype, ModelState, PYTORCH_BACKEND, Params, ROLES, Refusal, RefusalKind,
-        StateDict, Tensor, VERSION, VERSION_KEY, Value,
+    bundle::{
+        files::{read_bundle, write_bundle},
+        nouns::{Bundle, BundledModel, PYTORCH_BACKEND, Params, ROLES, VERSION, VERSION_KEY},
     },
-    format::{read_bundle, write_bundle},
+    harness::{Refusal, RefusalKind},
+    torch_files::{Dtype, ModelState, StateDict, Tensor},
+    value::Value,
 };
 
 /// Networks by role, or sentinels in their place.

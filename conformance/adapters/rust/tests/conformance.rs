@@ -9,22 +9,28 @@ use std::{
 };
 
 use bundleproof::{
-    contract::{
-        ModelState, Params, ROLES, Refusal, RefusalKind, VERSION_KEY, Value,
-        answer::{Loaded, Models},
-        bridge,
-        operation::{CreateModels, LoadTorchBundle, SaveTorchBundle, SetParams},
+    bundle::{
+        nouns::{Params, ROLES, VERSION_KEY, legacy_params},
+        operations::{
+            request::{CreateModels, LoadTorchBundle, SaveTorchBundle, SetParams},
+            response::{Loaded, Models},
+        },
     },
-    implementation::{Implementation, Session, World},
-    runner::{self, Implementations, Options, Verdict},
-    suite::{Selection, Source, Suite},
+    harness::{
+        Refusal, RefusalKind, World,
+        implementation::{Implementation, Session},
+        runner::{self, Implementations, Options, Verdict},
+        suite::{Selection, Source, Suite},
+    },
+    torch_files::ModelState,
+    value::Value,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use tiny_backend::{Networks, build, load, save};
 
 fn main() -> ExitCode {
     let backend: Arc<dyn Implementation> = Arc::new(TinyBackend);
-    let known = Implementations::new(bundleproof::implementation::built_in());
+    let known = Implementations::new(bundleproof::harness::implementation::built_in());
     let suite = match Suite::load(Source::Embedded, &known.names()) {
         Ok(suite) => Arc::new(suite),
         Err(errors) => {
@@ -117,7 +123,7 @@ impl Session for TinySession {
     }
 
     fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
-        let params = bridge::flatten(&request.config.construct()?);
+        let params = legacy_params::flatten(&request.config.construct()?);
         let roles = request.only.clone().unwrap_or_else(|| ROLES.map(str::to_owned).to_vec());
         let built = |role: &String| {
             let state = match request.sentinels.get(role) {
@@ -131,7 +137,7 @@ impl Session for TinySession {
     }
 
     fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
-        let params = bridge::flatten(&request.config.construct()?);
+        let params = legacy_params::flatten(&request.config.construct()?);
         let networks = self.models.get(&request.models);
         let networks = networks.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "no such models"))?;
         save(networks, &self.world.path(&request.base_path), &params)

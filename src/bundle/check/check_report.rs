@@ -1,0 +1,224 @@
+//! Every requirement of the contract that can be seen in a file.
+
+use std::{
+    collections::HashSet,
+    io::{Read, Seek},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Finding, Findings,
+    diagnose::{Part, refused},
+    non_finite::{Counting, NonFinite, PerTensor},
+    parallel::side_by_side,
+    rules,
+    tensor_stream::ByTensor,
+};
+use crate::{
+    bundle::{
+        files::BundleReader,
+        nouns::{ARCHIVE_NAME, MANIFEST_ENTRY, Manifest, Params, SCALING_ENTRY, model_entry, params_entry},
+    },
+    harness::RefusalKind,
+    torch_files::{
+        FormatError,
+        torch::{NetworkOutline, Outline},
+    },
+};
+
+/// Told how many more bytes of elements were looked at; from several threads.
+pub type Watch<'w> = &'w (dyn Fn(u64) + Sync);
+
+/// A file, and what there is to say of it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The archive that was read.
+    pub file: PathBuf,
+    /// Bytes of the archive.
+    pub bytes: u64,
+    /// What the manifest says, when it can be read.
+    pub manifest: Option<Manifest>,
+    /// The first snapshot, when one can be read.
+    pub params: Option<Params>,
+    /// What was found, in the order manifest, snapshots, weights, other entries.
+    pub findings: Findings,
+}
+
+impl Checked {
+    /// Whether the bundle keeps every requirement that can be seen in a file.
+    pub fn conforms(&self) -> bool {
+        self.findings.errors == 0
+    }
+}
+
+/// The archive that a path means: itself, or in a directory its `wts.h5.zip` (ORC-001).
+pub fn archive_in(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() }
+}
+
+/// Holds a bundle against the contract. Nothing in it is executed, and memory does not grow with it.
+///
+/// # Errors
+/// When the file is not there or cannot be read; whatever is wrong with its bytes is a finding.
+pub fn check(path: &Path, watch: Watch<'_>) -> Result<Checked, FormatError> {
+    let file = archive_in(path);
+    let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
+    let mut checked = Checked { file, bytes, manifest: None, params: None, findings: Findings::default() };
+    let mut reader = match BundleReader::open(&checked.file) {
+        Ok(reader) => reader,
+        Err(error) => {
+            checked.findings.push(finding(Part::Archive, error)?);
+            return Ok(checked);
+        }
+    };
+    let manifest = match reader.manifest() {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            checked.findings.push(finding(Part::Manifest, error)?);
+            return Ok(checked);
+        }
+    };
+    checked.findings.extend(rules::manifest(&manifest));
+    if !rules::is_tensorflow(&manifest) {
+        snapshots(&mut reader, &manifest, &mut checked)?;
+        let weights = |reader: &mut BundleReader<_>, model: &str| weights(reader, model, watch);
+        for found in side_by_side(&checked.file, &manifest.models, weights) {
+            checked.findings.extend(found?);
+        }
+        others(&mut reader, &manifest, &mut checked.findings)?;
+    }
+    checked.manifest = Some(manifest);
+    Ok(checked)
+}
+
+/// The finding that a refusal is; or the error itself, when the file could not be read at all.
+fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
+    match error.kind() {
+        RefusalKind::NotFound | RefusalKind::Internal => Err(error),
+        _ => Ok(refused(part, &error)),
+    }
+}
+
+fn snapshots(
+    reader: &mut BundleReader<impl Read + Seek>,
+    manifest: &Manifest,
+    checked: &mut Checked,
+) -> Result<(), FormatError> {
+    let mut first: Option<(&str, Params)> = None;
+    for model in &manifest.models {
+        let snapshot = match reader.snapshot(model) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                checked.findings.push(finding(Part::Params, error)?);
+                continue;
+            }
+        };
+        checked.findings.extend(rules::snapshot(model, &snapshot));
+        match &first {
+            None => first = Some((model, snapshot.params)),
+            Some((other, params)) => {
+                checked.findings.extend(rules::disagreement([other, model], [params, &snapshot.params]));
+            }
+        }
+    }
+    checked.params = first.map(|(_, params)| params);
+    Ok(())
+}
+
+/// The findings about the weights of one model.
+fn weights(
+    reader: &mut BundleReader<impl Read + Seek>,
+    model: &str,
+    watch: Watch<'_>,
+) -> Result<Vec<Finding>, FormatError> {
+    let entry = model_entry(model);
+    let mut counting = Counting::new(watch);
+    let outline = match reader.scan(model, &mut counting) {
+        Ok(outline) => outline,
+        Err(error) => return Ok(vec![finding(Part::Weights, error)?]),
+    };
+    let mut findings = rules::unread(&entry, &counting.unread);
+    let network = match outline {
+        Outline::Network(network) => network,
+        Outline::Sentinel(_) => {
+            let found = Finding::warning("BUN-010", "a sentinel in the place of a network")
+                .expected("the state dict of a network")
+                .advice("train and save the network: a loader gives this sentinel back, and nothing can be computed")
+                .in_entry(entry);
+            findings.push(found);
+            return Ok(findings);
+        }
+    };
+    if network.tensors.is_empty() {
+        let found = Finding::warning("BUN-010", "a network without tensors")
+            .expected("the state dict of a network")
+            .advice("look at what was saved: a network with weights has tensors")
+            .in_entry(entry);
+        findings.push(found);
+        return Ok(findings);
+    }
+    if !(0..network.storages.len()).any(|storage| counting.any_in(storage)) {
+        return Ok(findings);
+    }
+    // Only now it matters which tensor it is: storages may hold more than tensors show of them.
+    let mut by_tensor = ByTensor::new(PerTensor::default(), |storage| counting.any_in(storage));
+    reader.scan(model, &mut by_tensor)?;
+    findings.extend(non_finite(&network, &by_tensor.to.0, &entry));
+    Ok(findings)
+}
+
+/// The finding about tensors with elements that are no numbers, when there are any.
+fn non_finite(network: &NetworkOutline, found: &[NonFinite], entry: &str) -> Option<Finding> {
+    let counted = network.tensors.keys().zip(found).filter(|(_, found)| found.any());
+    let named: Vec<String> = counted
+        .map(|(name, found)| format!("{name} ({} NaN, {} infinite)", found.nan, found.infinite))
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    let tensors = if named.len() == 1 { "1 tensor has" } else { &format!("{} tensors have", named.len()) };
+    let found = format!(
+        "{tensors} elements that are no numbers: {}",
+        rules::listed(named.iter().map(String::as_str))
+    );
+    Some(
+        Finding::warning("BUN-010", found)
+            .expected("finite weights")
+            .advice("train again: whatever this network computes from them is not a number either")
+            .in_entry(entry),
+    )
+}
+
+/// Entries that no model has: what is known is read, and all of it is verified.
+fn others(
+    reader: &mut BundleReader<impl Read + Seek>,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) -> Result<(), FormatError> {
+    let mut known: HashSet<String> =
+        manifest.models.iter().flat_map(|model| [model_entry(model), params_entry(model)]).collect();
+    known.extend([MANIFEST_ENTRY.to_owned(), SCALING_ENTRY.to_owned()]);
+    match reader.scaling_metadata() {
+        Ok(metadata) => {
+            findings
+                .extend(metadata.into_iter().flat_map(|found| rules::unread(SCALING_ENTRY, &found.unread)));
+        }
+        Err(error) => findings.push(finding(Part::Scaling, error)?),
+    }
+    let names: Vec<String> =
+        reader.archive().names().filter(|name| !known.contains(*name)).map(str::to_owned).collect();
+    for name in names {
+        match reader.verify(&name) {
+            Ok(()) => findings.push(
+                Finding::warning("BUN-002", "an entry that the manifest does not speak of")
+                    .expected("manifest.dill, and model.pth and params.dill of each model")
+                    .advice(
+                        "nothing loads it; ask whoever wrote the bundle what it is, and do not unpickle it",
+                    )
+                    .in_entry(name),
+            ),
+            Err(error) => findings.push(finding(Part::Archive, error)?),
+        }
+    }
+    Ok(())
+}

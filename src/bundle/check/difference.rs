@@ -1,0 +1,212 @@
+//! What two bundles have differently.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Description, StateDetails, TensorDetails, Watch, describe, element_visitor::numbers};
+use crate::{
+    bundle::files::BundleReader,
+    harness::Refusal,
+    torch_files::{Dtype, FormatError, ModelState},
+    value::{Map, Value},
+};
+
+/// Everything that two bundles have differently; empty when they hold the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct BundleDifference {
+    /// Manifest fields and params, by model where the snapshots of a bundle differ.
+    pub params: Vec<ParamDifference>,
+    /// Tensors and sentinels.
+    pub tensors: Vec<TensorDifference>,
+}
+
+/// A value that two bundles have differently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParamDifference {
+    /// The model whose snapshot it is in; None for the manifest.
+    pub model: Option<String>,
+    /// The key.
+    pub key: String,
+    /// The first bundle's value, when it has one.
+    pub left: Option<Value>,
+    /// The second bundle's value, when it has one.
+    pub right: Option<Value>,
+}
+
+/// A tensor that two bundles have differently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TensorDifference {
+    /// The model it belongs to.
+    pub model: String,
+    /// Its name; None when the models as a whole cannot be compared.
+    pub name: Option<String>,
+    /// What is different.
+    pub how: Difference,
+}
+
+/// How two tensors, or two models, are different.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Difference {
+    /// Only the first bundle has it.
+    OnlyLeft,
+    /// Only the second bundle has it.
+    OnlyRight,
+    /// A network on one side and a sentinel on the other, or two sentinels that differ.
+    Kind {
+        /// What the first bundle has.
+        left: String,
+        /// What the second bundle has.
+        right: String,
+    },
+    /// Element types or shapes differ.
+    Layout {
+        /// Of the first bundle: `float32 [4, 1, 3, 3]`.
+        left: String,
+        /// Of the second bundle.
+        right: String,
+    },
+    /// Elements differ.
+    Elements {
+        /// How many.
+        changed: u64,
+        /// Of how many.
+        of: u64,
+        /// The largest distance between two elements that are both finite; None when no such pair differs.
+        largest: Option<f64>,
+    },
+}
+
+/// Compares two bundles. Memory grows with the models that differ, one at a time.
+///
+/// # Errors
+/// As [`describe`], and for any part of either bundle that cannot be read.
+pub fn compare(left: &Path, right: &Path, watch: Watch<'_>) -> Result<BundleDifference, Refusal> {
+    let descriptions = [describe(left, watch)?, describe(right, watch)?];
+    let [left, right] = &descriptions;
+    if let Some(unread) = left.unread().chain(right.unread()).next() {
+        return Err(unread.clone());
+    }
+    let mut found = BundleDifference { params: manifests(left, right), tensors: Vec::new() };
+    for name in names(left.models.keys(), right.models.keys()) {
+        let (Some(of_left), Some(of_right)) = (left.models.get(name), right.models.get(name)) else {
+            let how =
+                if left.models.contains_key(name) { Difference::OnlyLeft } else { Difference::OnlyRight };
+            found.tensors.push(TensorDifference { model: name.clone(), name: None, how });
+            continue;
+        };
+        if let (Ok(of_left), Ok(of_right)) = (&of_left.params, &of_right.params) {
+            found.params.extend(values(Some(name), of_left, of_right));
+        }
+        if let (Ok(of_left), Ok(of_right)) = (&of_left.state, &of_right.state) {
+            found.tensors.extend(states(name, [left, right], [of_left, of_right])?);
+        }
+    }
+    merge_agreeing(&mut found.params, [left, right]);
+    Ok(found)
+}
+
+fn manifests(left: &Description, right: &Description) -> Vec<ParamDifference> {
+    let map = |description: &Description| {
+        let backend = description.manifest.backend.as_deref().map_or(Value::None, Value::from);
+        Map::from_iter([
+            ("version".to_owned(), Value::from(description.manifest.version.as_str())),
+            ("backend".to_owned(), backend),
+        ])
+    };
+    values(None, &map(left), &map(right))
+}
+
+fn values(model: Option<&String>, left: &Map, right: &Map) -> Vec<ParamDifference> {
+    let differ = |key: &&String| left.get(*key) != right.get(*key);
+    let difference = |key: &String| ParamDifference {
+        model: model.cloned(),
+        key: key.clone(),
+        left: left.get(key).cloned(),
+        right: right.get(key).cloned(),
+    };
+    names(left.keys(), right.keys()).filter(differ).map(difference).collect()
+}
+
+/// Where each bundle has one snapshot for all its models, a difference between them is told once.
+fn merge_agreeing(params: &mut Vec<ParamDifference>, bundles: [&Description; 2]) {
+    if bundles.iter().all(|bundle| bundle.agreed_params().is_some()) {
+        let first = params.iter().find_map(|difference| difference.model.clone());
+        params.retain(|difference| difference.model.is_none() || difference.model == first);
+    }
+}
+
+/// The first names, then those that only the second has.
+fn names<'a>(
+    left: impl Iterator<Item = &'a String> + Clone,
+    right: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = &'a String> {
+    let known: std::collections::HashSet<&String> = left.clone().collect();
+    left.chain(right.filter(move |name| !known.contains(name)))
+}
+
+fn states(
+    model: &str,
+    bundles: [&Description; 2],
+    states: [&StateDetails; 2],
+) -> Result<Vec<TensorDifference>, FormatError> {
+    let difference =
+        |name: Option<&String>, how| TensorDifference { model: model.to_owned(), name: name.cloned(), how };
+    let [StateDetails::Network(left), StateDetails::Network(right)] = states else {
+        let kind = |state: &StateDetails| match state {
+            StateDetails::Network(tensors) => format!("a network of {} tensors", tensors.len()),
+            StateDetails::Sentinel(values) => format!("the sentinel {}", Value::Map(values.clone())),
+        };
+        let [left, right] = states.map(kind);
+        let differ = left != right;
+        return Ok(differ.then(|| difference(None, Difference::Kind { left, right })).into_iter().collect());
+    };
+    let layout = |tensor: &TensorDetails| format!("{} {:?}", tensor.dtype, tensor.shape);
+    let mut found = Vec::new();
+    let mut changed = Vec::new();
+    for name in names(left.keys(), right.keys()) {
+        match (left.get(name), right.get(name)) {
+            (Some(_), None) => found.push(difference(Some(name), Difference::OnlyLeft)),
+            (None, _) => found.push(difference(Some(name), Difference::OnlyRight)),
+            (Some(a), Some(b)) if (a.dtype, &a.shape) != (b.dtype, &b.shape) => {
+                found.push(difference(Some(name), Difference::Layout { left: layout(a), right: layout(b) }));
+            }
+            (Some(a), Some(b)) if a.sha256 != b.sha256 => changed.push(name),
+            _ => {}
+        }
+    }
+    if changed.is_empty() {
+        return Ok(found);
+    }
+    let read = |bundle: &Description| BundleReader::open(&bundle.file)?.state(model);
+    let [left, right] = bundles.map(read);
+    if let (ModelState::Network(left), ModelState::Network(right)) = (left?, right?) {
+        for name in changed {
+            if let (Some(a), Some(b)) = (left.get(name), right.get(name)) {
+                found.push(difference(Some(name), elements(a.dtype(), a.data(), b.data())));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How the elements of two tensors of one layout differ. A complex element is compared part by part.
+fn elements(dtype: Dtype, left: &[u8], right: &[u8]) -> Difference {
+    let [a, b] = [left, right].map(|bytes| {
+        let mut all = Vec::new();
+        numbers(dtype, bytes, |number| all.push(number));
+        all
+    });
+    let (mut changed, mut largest) = (0, None::<f64>);
+    for (a, b) in a.iter().zip(&b) {
+        if a.to_bits() != b.to_bits() {
+            changed += 1;
+            let distance = (a - b).abs();
+            if distance.is_finite() {
+                largest = Some(largest.map_or(distance, |largest| largest.max(distance)));
+            }
+        }
+    }
+    Difference::Elements { changed, of: a.len() as u64, largest }
+}

@@ -1,0 +1,49 @@
+//! The models of one bundle, looked at by as many threads as there are processors.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::{bundle::files::BundleReader, torch_files::FormatError};
+
+/// What `work` answers for each model, in the order of the models.
+pub(super) fn side_by_side<T: Send>(
+    file: &Path,
+    models: &[String],
+    work: impl Fn(&mut BundleReader<BufReader<File>>, &str) -> Result<T, FormatError> + Sync,
+) -> Vec<Result<T, FormatError>> {
+    let results: Vec<Mutex<Option<Result<T, FormatError>>>> =
+        models.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    let go_on = || {
+        // Each thread reads the file through a place of its own.
+        let mut reader = BundleReader::open(file);
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((model, result)) = models.get(index).zip(results.get(index)) else { return };
+            let answer = match &mut reader {
+                Ok(reader) => work(reader, model),
+                Err(error) => Err(error.clone()),
+            };
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(models.len());
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(go_on);
+        }
+        go_on();
+    });
+    // The threads went on until no model was left, so that there is always an answer.
+    let unseen = || Err(io::Error::other("the model was not looked at").into());
+    let result = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_iter().map(|of_model| result(of_model).unwrap_or_else(unseen)).collect()
+}

@@ -1,0 +1,254 @@
+//! What the contract asks of a manifest and of a params snapshot, rule by rule.
+
+use super::Finding;
+use crate::bundle::files::Snapshot;
+use crate::{
+    bundle::nouns::{
+        MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, TrainingConfig, VERSION,
+        VERSION_KEY, params_entry,
+    },
+    value::{Map, Value},
+};
+
+/// How many names a finding lists before it counts the rest.
+const MAX_NAMED: usize = 5;
+
+/// How many entries of one file of `torch.save` have a finding each before the rest is counted.
+const MAX_UNREAD: usize = 20;
+
+/// The model fields that every snapshot has had since the first revision, beside `N` and `gridsize`: a loader
+/// that misses one falls back to a value of its own.
+const EXPECTED_KEYS: [&str; 9] = [
+    "n_filters_scale",
+    "model_type",
+    "amp_activation",
+    "object.big",
+    "probe.big",
+    "probe.mask",
+    "pad_object",
+    "probe_scale",
+    "gaussian_smoothing_sigma",
+];
+
+/// The keys without which no network can be built (LOD-003).
+const REQUIRED_KEYS: [&str; 2] = ["N", "gridsize"];
+
+/// The snapshot key of the scale between simulated and measured intensity.
+const SCALE_KEY: &str = "intensity_scale";
+
+/// Whether a manifest is one of a TensorFlow bundle.
+pub(super) fn is_tensorflow(manifest: &Manifest) -> bool {
+    match manifest.backend.as_deref() {
+        Some(backend) => backend == "tensorflow" && manifest.version != VERSION,
+        None => manifest.version == "1.0",
+    }
+}
+
+/// Version, backend and roles (BUN-004, BUN-005, LOD-009).
+pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Manifest { models, version, backend } = manifest;
+    let tag =
+        backend.as_deref().map_or("no backend tag".to_owned(), |backend| format!("backend {backend:?}"));
+    if is_tensorflow(manifest) {
+        let named = listed(models.iter().map(String::as_str));
+        let found = format!("a TensorFlow bundle: version {version:?}, {tag}, models {named}");
+        findings.push(
+            Finding::error("LOD-009", found)
+                .rule(Rule::OwnArchive)
+                .expected(format!("version {VERSION:?} and backend {PYTORCH_BACKEND:?}, the active backend"))
+                .advice("load it with the TensorFlow backend; of this bundle the manifest alone was read"),
+        );
+    } else if *version != VERSION || backend.as_deref().is_some_and(|backend| backend != PYTORCH_BACKEND) {
+        findings.push(
+            Finding::error("LOD-009", format!("version {version:?} and {tag}"))
+                .rule(Rule::OwnArchive)
+                .expected(format!("version {VERSION:?} and backend {PYTORCH_BACKEND:?}, the active backend"))
+                .advice("load it with the backend and revision that saved it"),
+        );
+    } else if backend.is_none() {
+        findings.push(
+            Finding::warning("BUN-004", "no backend tag; the version says that PyTorch wrote it")
+                .expected(format!("backend {PYTORCH_BACKEND:?}"))
+                .advice("save it again: revisions that know the tag write it"),
+        );
+    }
+    let missing: Vec<&str> =
+        ROLES.into_iter().filter(|role| !models.iter().any(|name| name == role)).collect();
+    if !missing.is_empty() {
+        findings.push(
+            Finding::error("BUN-005", format!("the models lack {}", missing.join(" and ")))
+                .rule(Rule::BothRoles)
+                .expected(format!("both roles: {}", ROLES.join(" and ")))
+                .advice("save both networks: a loader refuses the bundle, or goes on without one"),
+        );
+    }
+    let extra: Vec<&str> = models.iter().map(String::as_str).filter(|name| !ROLES.contains(name)).collect();
+    if !extra.is_empty() {
+        findings.push(
+            Finding::warning("BUN-005", format!("more models than the roles: {}", listed(extra.into_iter())))
+                .expected(format!("{} and nothing else", ROLES.join(" and ")))
+                .advice("nothing, when the writer meant it; loaders that know the roles only pass them over"),
+        );
+    }
+    findings.into_iter().map(|finding| finding.in_entry(MANIFEST_ENTRY)).collect()
+}
+
+/// What one snapshot must hold (BUN-007, LOD-003, LOD-010).
+pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
+    let params = &snapshot.params;
+    let mut findings = required(params);
+    match params.get(VERSION_KEY) {
+        Some(value) if *value == Value::from(VERSION) => {}
+        found => findings.push(
+            Finding::error("BUN-007", format!("{VERSION_KEY} is {}", or_absent(found)))
+                .rule(Rule::ArchivedVersion)
+                .expected(format!("{VERSION_KEY} = '{VERSION}'"))
+                .advice("save the bundle again with save_torch_bundle"),
+        ),
+    }
+    match params.get(SCALE_KEY).map(|value| (value, value.as_number())) {
+        Some((_, Some(scale))) if scale.is_finite() && scale > 0.0 => {}
+        Some((value, Some(_))) => findings.push(
+            Finding::warning("BUN-007", format!("{SCALE_KEY} is {value}"))
+                .expected("a positive number")
+                .advice("look at how the scale was computed: images would come out black or undefined"),
+        ),
+        found => findings.push(
+            Finding::error("BUN-007", format!("{SCALE_KEY} is {}", or_absent(found.map(|(value, _)| value))))
+                .rule(Rule::ArchivedScale)
+                .expected("the number that measured intensities are multiplied with")
+                .advice("save the bundle again: inference takes the scale from here"),
+        ),
+    }
+    let absent: Vec<&str> = EXPECTED_KEYS.into_iter().filter(|key| !params.contains_key(*key)).collect();
+    if !absent.is_empty() {
+        findings.push(
+            Finding::warning("BUN-007", format!("lacks {}", listed(absent.into_iter())))
+                .expected("every field of the model")
+                .advice("save the bundle again: loaders put values of their own in the place of these"),
+        );
+    }
+    findings.extend(misfits(params));
+    for (key, what) in &snapshot.converted {
+        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match *what {
+            "a path" => (Finding::error, "write str(path): a pickled path loads on one kind of system only"),
+            _ => (Finding::warning, "write float(value) or int(value): this pickle needs NumPy to be read"),
+        };
+        findings.push(
+            severity("BUN-007", format!("{key} is {what} and not a plain value"))
+                .rule(Rule::PlainValues)
+                .expected("plain values, paths as text")
+                .advice(advice),
+        );
+    }
+    findings.into_iter().map(|finding| finding.in_entry(params_entry(model))).collect()
+}
+
+/// How two snapshots of one bundle differ (LOD-011).
+pub(super) fn disagreement(models: [&str; 2], snapshots: [&Params; 2]) -> Option<Finding> {
+    let [first, other] = snapshots;
+    let keys = first.keys().chain(other.keys().filter(|key| !first.contains_key(*key)));
+    let differing: Vec<String> = keys
+        .filter(|key| first.get(*key) != other.get(*key))
+        .map(|key| format!("{key}: {} and {}", or_absent(first.get(key)), or_absent(other.get(key))))
+        .collect();
+    if differing.is_empty() {
+        return None;
+    }
+    let found = format!(
+        "the snapshots of {} and {} differ in {}",
+        models[0],
+        models[1],
+        listed(differing.iter().map(String::as_str))
+    );
+    Some(
+        Finding::error("LOD-011", found)
+            .rule(Rule::AgreeingParams)
+            .expected("the same snapshot for every model")
+            .advice("save both models with one configuration: it cannot be told which of these is right")
+            .in_entry(params_entry(models[1])),
+    )
+}
+
+/// The entries of the file of `torch.save` in `file` that torch has no use for (BUN-002).
+pub(super) fn unread(file: &str, entries: &[String]) -> Vec<Finding> {
+    let warning = |found: String, entry: String| {
+        Finding::warning("BUN-002", found)
+            .expected("data.pkl, version, byteorder, data/<key> and what else torch.save writes")
+            .advice("torch.load does not read it; ask who wrote the file what it is, and do not unpickle it")
+            .in_entry(entry)
+    };
+    let named = entries.iter().take(MAX_UNREAD).map(|entry| {
+        warning("an entry that torch.save does not write".to_owned(), format!("{file}!{entry}"))
+    });
+    let rest = entries.len().saturating_sub(MAX_UNREAD);
+    let counted = (rest > 0)
+        .then(|| warning(format!("{rest} more entries that torch.save does not write"), file.to_owned()));
+    named.chain(counted).collect()
+}
+
+/// `N` and `gridsize`, without which nothing can be built.
+fn required(params: &Params) -> Vec<Finding> {
+    let missing: Vec<&str> = REQUIRED_KEYS.into_iter().filter(|key| !params.contains_key(*key)).collect();
+    let mut findings = Vec::new();
+    if !missing.is_empty() {
+        findings.push(
+            Finding::error("LOD-003", format!("missing required fields: {}", missing.join(", ")))
+                .rule(Rule::RequiredFields)
+                .expected("N and gridsize, positive integers")
+                .advice("save the bundle again: no network can be built from it"),
+        );
+    }
+    for key in REQUIRED_KEYS {
+        match params.get(key) {
+            None | Some(Value::Int(1..)) => {}
+            Some(value) => findings.push(
+                Finding::error("LOD-010", format!("{key} is {} ({})", short(value), value.type_name()))
+                    .rule(Rule::PositiveInt)
+                    .expected("a positive integer")
+                    .advice("save the bundle again with the integer that the network was built with"),
+            ),
+        }
+    }
+    findings
+}
+
+/// Values outside the tables of the configuration. No revision refuses them, so that they are only odd.
+fn misfits(params: &Params) -> Vec<Finding> {
+    let map: &Map = params;
+    let known = ModelConfig::misfits(map).into_iter().chain(TrainingConfig::misfits(map));
+    let counted =
+        |key: &&str| REQUIRED_KEYS.contains(key) && !matches!(params.get(*key), Some(Value::Int(1..)));
+    known
+        .filter(|(key, _)| !counted(key))
+        .map(|(key, allowed)| {
+            Finding::warning("BUN-007", format!("{key} is {}", or_absent(params.get(key))))
+                .expected(allowed)
+                .advice("nothing, when the writer knows more values than this; else save it again")
+        })
+        .collect()
+}
+
+fn or_absent(value: Option<&Value>) -> String {
+    value.map_or_else(|| "absent".to_owned(), short)
+}
+
+/// A value as a finding quotes it.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// The first names, and how many more there are.
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,111 @@
+//! What a tensor's elements are like.
+
+use serde::Serialize;
+
+use super::element_visitor::numbers;
+use crate::torch_files::Dtype;
+
+/// Over the finite elements of a tensor; of a complex tensor over its real and imaginary parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Statistics {
+    /// The smallest; None when no element is finite.
+    pub min: Option<f64>,
+    /// The largest; None when no element is finite.
+    pub max: Option<f64>,
+    /// The arithmetic mean; None when no element is finite.
+    pub mean: Option<f64>,
+    /// How many are NaN.
+    pub nan: u64,
+    /// How many are infinite.
+    pub infinite: u64,
+}
+
+/// Statistics in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    finite: u64,
+    nan: u64,
+    infinite: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { finite: 0, nan: 0, infinite: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
+    }
+}
+
+impl Tally {
+    /// Counts these little-endian elements.
+    pub(super) fn add(&mut self, dtype: Dtype, bytes: &[u8]) {
+        numbers(dtype, bytes, |number| {
+            if number.is_finite() {
+                self.finite += 1;
+                self.sum += number;
+                self.min = self.min.min(number);
+                self.max = self.max.max(number);
+            } else if number.is_nan() {
+                self.nan += 1;
+            } else {
+                self.infinite += 1;
+            }
+        });
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        // A sum of very large elements is infinite, and then there is no mean to tell.
+        let of_some = |value: f64| Some(value).filter(|value| self.finite > 0 && value.is_finite());
+        Statistics {
+            min: of_some(self.min),
+            max: of_some(self.max),
+            mean: of_some(self.sum / self.finite as f64),
+            nan: self.nan,
+            infinite: self.infinite,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_finite_elements_count_and_the_others_are_told() {
+        let values = [1.0f32, -2.0, f32::NAN, 4.0, f32::INFINITY];
+        let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        let mut tally = Tally::default();
+        bytes.chunks(8).for_each(|piece| tally.add(Dtype::Float32, piece));
+        let expected = Statistics { min: Some(-2.0), max: Some(4.0), mean: Some(1.0), nan: 1, infinite: 1 };
+        assert_eq!(tally.statistics(), expected);
+    }
+
+    #[test]
+    fn nothing_has_no_mean() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.statistics(), Statistics::default());
+        tally.add(Dtype::Float16, &[0, 0x7e]);
+        assert_eq!(tally.statistics(), Statistics { nan: 1, ..Statistics::default() });
+    }
+
+    #[test]
+    fn every_type_is_read_as_a_number() {
+        for (dtype, bytes, value) in [
+            (Dtype::Float64, &2.5f64.to_le_bytes()[..], 2.5),
+            (Dtype::Float16, &[0, 0xc1], -2.5),
+            (Dtype::Bfloat16, &[0x20, 0x40], 2.5),
+            (Dtype::Int64, &(-3i64).to_le_bytes(), -3.0),
+            (Dtype::Int32, &(-3i32).to_le_bytes(), -3.0),
+            (Dtype::Int16, &(-3i16).to_le_bytes(), -3.0),
+            (Dtype::Int8, &[0xfd], -3.0),
+            (Dtype::Uint8, &[0xfd], 253.0),
+            (Dtype::Bool, &[1], 1.0),
+            (Dtype::Complex64, &[2.5f32.to_le_bytes(), 2.5f32.to_le_bytes()].concat(), 2.5),
+        ] {
+            let mut tally = Tally::default();
+            tally.add(dtype, bytes);
+            assert_eq!(tally.statistics().mean, Some(value), "{dtype}");
+        }
+    }
+}

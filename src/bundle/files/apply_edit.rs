@@ -1,0 +1,198 @@
+//! Changes to a bundle that an implementation has written.
+
+use std::{
+    fs::{self, File},
+    io::{Cursor, Write as _},
+    path::Path,
+};
+
+use super::Alteration;
+use crate::{
+    bundle::nouns::{MANIFEST_ENTRY, model_entry, params_entry},
+    harness::{Refusal, RefusalKind},
+    torch_files::{
+        Dtype, FormatError, ModelState, StateDict, Tensor,
+        limits::MAX_ENTRY_BYTES,
+        pickle::{self, Allow, Protocol, write_value},
+        torch,
+        zip::{Archive, rewrite_archive},
+    },
+    value::{Map, Value},
+};
+
+/// Opens a file and throws it away: `io.open('executed', 'w')`, before anything else.
+const TRAP: &[u8] = b"cio\nopen\n(S'executed'\nS'w'\ntR0";
+
+/// What the trap calls.
+const TRAP_GLOBAL: &str = "io.open";
+
+/// The tensor that is added.
+const ADDED: &str = "bundleproof.added";
+
+/// Changes the archive, and says what was changed.
+///
+/// # Errors
+/// When there is no archive, it cannot be read as one, or has nothing of the kind that is to be changed: all
+/// of that is what the implementation has left.
+pub(crate) fn alter(path: &Path, change: &Alteration) -> Result<Map, Refusal> {
+    match change {
+        Alteration::Truncate { bytes } => {
+            let file = File::options().write(true).open(path).map_err(|error| lacking(error.to_string()))?;
+            let length = file.metadata().map_err(|error| lacking(error.to_string()))?.len();
+            let cut = file.set_len(length.saturating_sub(*bytes));
+            cut.map_err(|error| lacking(error.to_string()))?;
+            Ok(Map::new())
+        }
+        Alteration::FlipBit { model } => tensors(path, model, |tensors| {
+            let (name, tensor) = first(tensors)?;
+            let mut data = tensor.data().to_vec();
+            *data.last_mut()? ^= 1;
+            let flipped = Tensor::new(tensor.dtype(), tensor.shape().to_vec(), data)?;
+            tensors.insert(name.clone(), flipped);
+            Some(name)
+        }),
+        Alteration::DropTensor { model } => {
+            tensors(path, model, |tensors| tensors.pop().map(|(name, _)| name))
+        }
+        Alteration::AddTensor { model } => tensors(path, model, |tensors| {
+            tensors.insert(ADDED.to_owned(), Tensor::new(Dtype::Float32, vec![1], vec![0; 4])?);
+            Some(ADDED.to_owned())
+        }),
+        Alteration::GrowTensor { model } => tensors(path, model, |tensors| {
+            let (name, tensor) = first(tensors)?;
+            let (mut shape, mut data) = (tensor.shape().to_vec(), tensor.data().to_vec());
+            match shape.first_mut() {
+                Some(rows) => {
+                    data.resize(data.len().checked_add(data.len() / *rows)?, 0);
+                    *rows += 1;
+                }
+                // A tensor without dimensions becomes one of two elements.
+                None => {
+                    shape = vec![2];
+                    data.resize(data.len().checked_mul(2)?, 0);
+                }
+            }
+            tensors.insert(name.clone(), Tensor::new(tensor.dtype(), shape, data)?);
+            Some(name)
+        }),
+        Alteration::SetParam { key, value, model } => {
+            let own = model.as_ref().map(|model| params_entry(model));
+            values(
+                path,
+                |entry| own.as_ref().map_or(is_params(entry), |own| own == entry),
+                |params| {
+                    params.insert(key.clone(), value.clone());
+                },
+            )
+        }
+        Alteration::DropParam { key } => values(path, is_params, |params| {
+            params.shift_remove(key);
+        }),
+        Alteration::SetManifest { key, value } => values(
+            path,
+            |entry| entry == MANIFEST_ENTRY,
+            |manifest| {
+                manifest.insert(key.clone(), value.clone());
+            },
+        ),
+        Alteration::DropEntry { entry } => {
+            rewrite(path, |name, bytes| Ok((name != entry).then_some(bytes)), |name| name == entry)?;
+            Ok(told("entry", entry))
+        }
+        Alteration::Execute { entry } => {
+            let trapped = |name: &str, bytes: Vec<u8>| match name {
+                _ if name != entry => Ok(Some(bytes)),
+                _ if name.ends_with("model.pth") => trapped_weights(bytes).map(Some),
+                _ => Ok(Some([TRAP, &bytes].concat())),
+            };
+            rewrite(path, trapped, |name| name == entry)?;
+            let mut told = told("entry", entry);
+            told.insert("global".to_owned(), Value::from(TRAP_GLOBAL));
+            Ok(told)
+        }
+    }
+}
+
+fn is_params(entry: &str) -> bool {
+    entry.ends_with("/params.dill")
+}
+
+/// The first tensor that has elements.
+fn first(tensors: &StateDict) -> Option<(String, Tensor)> {
+    let found = tensors.iter().find(|(_, tensor)| !tensor.data().is_empty());
+    found.map(|(name, tensor)| (name.clone(), tensor.clone()))
+}
+
+/// Changes the tensors of a model; None when there is nothing to change.
+fn tensors(
+    path: &Path,
+    model: &str,
+    change: impl Fn(&mut StateDict) -> Option<String>,
+) -> Result<Map, Refusal> {
+    let own = model_entry(model);
+    let mut changed = None;
+    let altered = |name: &str, bytes: Vec<u8>| {
+        if name != own {
+            return Ok(Some(bytes));
+        }
+        let mut state = torch::read(Cursor::new(bytes))?;
+        if let ModelState::Network(tensors) = &mut state {
+            changed = change(tensors);
+        }
+        let mut written = Cursor::new(Vec::new());
+        torch::write(&state, &mut written)?;
+        Ok(Some(written.into_inner()))
+    };
+    rewrite(path, altered, |name| name == own)?;
+    let tensor = changed.ok_or_else(|| lacking(format!("{own} holds no tensor to change")))?;
+    let mut told = told("model", model);
+    told.insert("tensor".to_owned(), Value::from(tensor));
+    Ok(told)
+}
+
+/// Changes the dicts in the entries that are meant.
+fn values(path: &Path, meant: impl Fn(&str) -> bool, change: impl Fn(&mut Map)) -> Result<Map, Refusal> {
+    let altered = |name: &str, bytes: Vec<u8>| {
+        if !meant(name) {
+            return Ok(Some(bytes));
+        }
+        let graph = pickle::read(&bytes, Allow::VALUES)?;
+        let Value::Map(mut map) = graph.to_value(graph.root())? else { return Ok(Some(bytes)) };
+        change(&mut map);
+        Ok(Some(write_value(&Value::Map(map), Protocol::Four)))
+    };
+    rewrite(path, altered, &meant)?;
+    Ok(Map::new())
+}
+
+fn trapped_weights(bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
+    let trapped = |name: &str, bytes: Vec<u8>| {
+        Ok(Some(if name.ends_with("data.pkl") { [TRAP, &bytes].concat() } else { bytes }))
+    };
+    rewrite_archive(&mut Archive::new(Cursor::new(bytes))?, MAX_ENTRY_BYTES, trapped)
+}
+
+/// Writes the archive anew with some entries changed. One of them must be meant.
+fn rewrite(
+    path: &Path,
+    change: impl FnMut(&str, Vec<u8>) -> Result<Option<Vec<u8>>, FormatError>,
+    meant: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
+    let mut archive = Archive::open(path)?;
+    if !archive.names().any(meant) {
+        return Err(lacking("the archive has no such entry".to_owned()));
+    }
+    let bytes = rewrite_archive(&mut archive, MAX_ENTRY_BYTES, change)?;
+    drop(archive);
+    let written = fs::remove_file(path).and_then(|()| File::create_new(path)?.write_all(&bytes));
+    written.map_err(|error| lacking(error.to_string()))
+}
+
+fn told(key: &str, value: &str) -> Map {
+    Map::from_iter([(key.to_owned(), Value::from(value))])
+}
+
+/// What is to be changed is not there: the implementation has not written it.
+fn lacking(what: String) -> Refusal {
+    Refusal::new(RefusalKind::NotFound, format!("nothing to change: {what}"))
+}

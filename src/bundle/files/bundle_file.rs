@@ -1,0 +1,484 @@
+//! `wts.h5.zip`: the manifest, and per model its state and its params (BUN-002).
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufReader, Cursor, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::torch_files::{
+    FormatError, FormatErrorKind as Kind,
+    error::within,
+    limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
+    pickle::{self, Allow, Protocol, write_value},
+    torch::{self, Elements, Outline, Storages, TorchValue},
+    zip::{
+        Archive,
+        case_twins::refuse_case_twins,
+        writer::{ArchiveWriter, Placement},
+    },
+};
+use crate::{
+    bundle::nouns::{
+        Bundle, BundledModel, MANIFEST_ENTRY, Manifest, Params, SCALING_ENTRY, model_entry, params_entry,
+        plain_model_name,
+    },
+    torch_files::ModelState,
+    value::{Map, Value},
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// Reads a bundle part by part.
+///
+/// Any bundle is taken that can be understood: whether its roles, version, params and tensors are what an
+/// implementation needs is not asked here.
+#[derive(Debug)]
+pub struct BundleReader<R> {
+    archive: Archive<R>,
+    file: Option<PathBuf>,
+}
+
+/// A params snapshot, and what was not plain in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The values, [`VERSION_KEY`](crate::bundle::nouns::VERSION_KEY) included.
+    pub params: Params,
+    /// The keys whose values were Python objects that became plain ones, each with what it was: `a path`.
+    pub converted: Vec<(String, &'static str)>,
+}
+
+/// Reads a whole bundle.
+///
+/// # Errors
+/// As [`BundleReader::open`] and the parts of it.
+pub fn read_bundle(path: &Path) -> Result<Bundle> {
+    BundleReader::open(path)?.read()
+}
+
+/// Writes a bundle: stored entries, the manifest first, then each model's state and params in order.
+///
+/// The same bundle gives the same bytes (BUN-015). What is already in the writer is not looked at.
+///
+/// # Errors
+/// `unsafe` for a model name that is not one plain path component (BUN-013), before anything is written;
+/// else when the writer fails.
+pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
+    for name in bundle.models.keys() {
+        plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
+    }
+    let mut archive = ArchiveWriter::new(writer, Placement::Packed);
+    let pickle = |value: &Value| write_value(value, Protocol::Four);
+    archive.entry(MANIFEST_ENTRY, &pickle(&manifest_value(&bundle.manifest())))?;
+    for (name, model) in &bundle.models {
+        let mut state = Cursor::new(Vec::with_capacity(expected_bytes(&model.state)));
+        torch::write(&model.state, &mut state)?;
+        archive.entry(&model_entry(name), state.get_ref())?;
+        archive.entry(&params_entry(name), &pickle(&Value::Map(model.params.0.clone())))?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+impl BundleReader<BufReader<File>> {
+    /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-001).
+    ///
+    /// # Errors
+    /// As [`Archive::open`], and `unsafe` for names that differ only in case.
+    pub fn open(path: &Path) -> Result<Self> {
+        let archive = Archive::open(path)?;
+        refuse_case_twins(&archive).map_err(|error| error.in_file(path))?;
+        Ok(Self { archive, file: Some(path.to_owned()) })
+    }
+}
+
+impl<R: Read + Seek> BundleReader<R> {
+    /// A bundle from anything that can be read.
+    ///
+    /// # Errors
+    /// As [`Archive::new`], and `unsafe` for names that differ only in case.
+    pub fn new(reader: R) -> Result<Self> {
+        let archive = Archive::new(reader)?;
+        refuse_case_twins(&archive)?;
+        Ok(Self { archive, file: None })
+    }
+
+    /// The archive, to see what else is in it.
+    pub fn archive(&self) -> &Archive<R> {
+        &self.archive
+    }
+
+    /// The manifest (BUN-003, BUN-004). Keys that the contract does not know are ignored.
+    ///
+    /// # Errors
+    /// `malformed` without a manifest, or when a field has another type; `missing_field` without `models`
+    /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-013).
+    pub fn manifest(&mut self) -> Result<Manifest> {
+        let (map, _) = self.map(MANIFEST_ENTRY)?;
+        manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
+    }
+
+    /// The params snapshot of a model (BUN-007).
+    ///
+    /// # Errors
+    /// `malformed` when it is not there or not a flat-keyed dict, else as [`pickle::read`].
+    pub fn params(&mut self, model: &str) -> Result<Params> {
+        self.snapshot(model).map(|snapshot| snapshot.params)
+    }
+
+    /// The params snapshot of a model, and what was not plain in it (BUN-007).
+    ///
+    /// # Errors
+    /// As [`BundleReader::params`].
+    pub fn snapshot(&mut self, model: &str) -> Result<Snapshot> {
+        let (map, converted) = self.map(&params_entry(model))?;
+        Ok(Snapshot { params: Params(map), converted })
+    }
+
+    /// What `torch_scaling_metadata.pt` holds, when it is there: a file of `torch.save` with plain values.
+    ///
+    /// # Errors
+    /// As [`torch::scan`] and [`pickle::read`].
+    pub fn scaling_metadata(&mut self) -> Result<Option<TorchValue>> {
+        if self.archive.entry(SCALING_ENTRY).is_none() {
+            return Ok(None);
+        }
+        let bytes = self.bytes(SCALING_ENTRY, MAX_PICKLE_BYTES)?;
+        let value = torch::read_value(Cursor::new(bytes));
+        value.map(Some).map_err(|error| self.placed(error, SCALING_ENTRY))
+    }
+
+    /// Reads an entry of any kind to its end, which verifies its checksum.
+    ///
+    /// # Errors
+    /// As [`Archive::stream`].
+    pub fn verify(&mut self, entry: &str) -> Result<()> {
+        let read = self.archive.stream(entry, MAX_ENTRY_BYTES, &mut |_| Ok(()));
+        read.map_err(|error| self.in_file(error))
+    }
+
+    /// The state of a model (BUN-010).
+    ///
+    /// # Errors
+    /// As [`BundleReader::scan`].
+    pub fn state(&mut self, model: &str) -> Result<ModelState> {
+        let mut storages = Storages::default();
+        let outline = self.scan(model, &mut storages)?;
+        storages.state(outline).map_err(|error| self.placed(error, &model_entry(model)))
+    }
+
+    /// Shows the elements of a model's tensors as they pass, and answers its outline (BUN-010). Every checksum
+    /// of the entry was verified by then.
+    ///
+    /// # Errors
+    /// `malformed` when the entry is not there or does not have the bytes that it announces, else as
+    /// [`torch::scan`].
+    pub fn scan(&mut self, model: &str, elements: &mut dyn Elements) -> Result<Outline> {
+        let entry = model_entry(model);
+        self.scan_entry(&entry, elements).map_err(|error| self.in_file(error))
+    }
+
+    fn scan_entry(&mut self, name: &str, elements: &mut dyn Elements) -> Result<Outline> {
+        let entry = self.archive.entry(name).ok_or_else(|| Kind::MissingEntry(name.to_owned()))?;
+        let inside = |error: FormatError| error.in_entry(name);
+        if entry.deflated {
+            if let Some(outline) =
+                torch::forward(self.archive.reader(name)?, entry.bytes, elements).map_err(inside)?
+            {
+                return Ok(outline);
+            }
+            let bytes = self.archive.read(name, MAX_ENTRY_BYTES)?;
+            return torch::scan(Cursor::new(bytes), elements).map(|(outline, _)| outline).map_err(inside);
+        }
+        let (outline, crc32) = torch::scan(self.archive.section(name)?, elements).map_err(inside)?;
+        if crc32 == entry.crc32 {
+            Ok(outline)
+        } else {
+            Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(name))
+        }
+    }
+
+    /// Everything that the manifest lists.
+    ///
+    /// # Errors
+    /// As the parts.
+    pub fn read(&mut self) -> Result<Bundle> {
+        let Manifest { models, version, backend } = self.manifest()?;
+        let model = |name: String| {
+            let model = BundledModel { state: self.state(&name)?, params: self.params(&name)? };
+            Ok((name, model))
+        };
+        let models = models.into_iter().map(model).collect::<Result<_>>()?;
+        Ok(Bundle { version, backend, models })
+    }
+
+    fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, &'static str)>)> {
+        let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
+        let read = || {
+            let graph = pickle::read(&bytes, Allow::VALUES)?;
+            match graph.to_value(graph.root())? {
+                Value::Map(map) => Ok((map, graph.converted())),
+                other => Err(unexpected("a dict", &other)),
+            }
+        };
+        read().map_err(|error| self.placed(error, entry))
+    }
+
+    fn bytes(&mut self, entry: &str, limit: u64) -> Result<Vec<u8>> {
+        let bytes = self.archive.read(entry, limit);
+        bytes.map_err(|error| self.in_file(error))
+    }
+
+    fn placed(&self, error: FormatError, entry: &str) -> FormatError {
+        self.in_file(error.in_entry(entry))
+    }
+
+    fn in_file(&self, error: FormatError) -> FormatError {
+        match &self.file {
+            Some(file) => error.in_file(file),
+            None => error,
+        }
+    }
+}
+
+/// About how many bytes the state will have on disk, so that the buffer for it need not grow.
+fn expected_bytes(state: &ModelState) -> usize {
+    match state {
+        ModelState::Network(tensors) => tensors.values().map(|tensor| tensor.data().len() + 1024).sum(),
+        ModelState::Sentinel(_) => 0,
+    }
+}
+
+fn manifest(map: &Map) -> Result<Manifest> {
+    let text = |key: &'static str, value: &Value| match value {
+        Value::Text(text) => Ok(text.clone()),
+        other => Err(unexpected("text", other).under(pickle::subscript(key))),
+    };
+    let field = |key: &'static str| map.get(key).ok_or(Kind::MissingField(key));
+    let Value::List(names) = field("models")? else {
+        return Err(unexpected("a list", field("models")?).under("['models']"));
+    };
+    within("models in the manifest", names.len() as u64, MAX_MODELS)?;
+    let models: Vec<String> = names.iter().map(|name| text("models", name)).collect::<Result<_>>()?;
+    let mut seen = HashSet::new();
+    for name in &models {
+        plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
+        if !seen.insert(name) {
+            return Err(FormatError::from(Kind::Unexpected {
+                expected: "each model once",
+                found: format!("{name:?} twice"),
+            })
+            .under("['models']"));
+        }
+    }
+    let version = text("version", field("version")?)?;
+    let backend = map.get("backend").map(|value| text("backend", value)).transpose()?;
+    Ok(Manifest { models, version, backend })
+}
+
+fn manifest_value(manifest: &Manifest) -> Value {
+    let models = manifest.models.iter().map(|name| Value::from(name.as_str())).collect();
+    let mut map = Map::new();
+    map.insert("models".to_owned(), Value::List(models));
+    map.insert("version".to_owned(), Value::from(manifest.version.as_str()));
+    if let Some(backend) = &manifest.backend {
+        map.insert("backend".to_owned(), Value::from(backend.as_str()));
+    }
+    Value::Map(map)
+}
+
+fn unexpected(expected: &'static str, found: &Value) -> FormatError {
+    Kind::Unexpected { expected, found: found.type_name().to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        bundle::nouns::{PYTORCH_BACKEND, VERSION},
+        harness::RefusalKind,
+        torch_files::{Dtype, StateDict, Tensor},
+    };
+
+    fn bundle() -> Bundle {
+        let tensor = Tensor::new(Dtype::Float32, vec![2], 1.5f32.to_le_bytes().repeat(2)).unwrap();
+        let params: Params =
+            [("N".to_owned(), Value::Int(64)), ("a.b".to_owned(), Value::None)].into_iter().collect();
+        let model = |state| BundledModel { state, params: params.clone() };
+        let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
+        Bundle {
+            version: VERSION.to_owned(),
+            backend: Some(PYTORCH_BACKEND.to_owned()),
+            models: [
+                (
+                    "b".to_owned(),
+                    model(ModelState::Network(StateDict::from_iter([("w".to_owned(), tensor)]))),
+                ),
+                ("a".to_owned(), model(ModelState::Sentinel(sentinel))),
+            ]
+            .into(),
+        }
+    }
+
+    fn written(bundle: &Bundle) -> Cursor<Vec<u8>> {
+        let mut file = Cursor::new(Vec::new());
+        write_bundle(bundle, &mut file).unwrap();
+        file
+    }
+
+    /// A bundle of only this manifest.
+    fn manifest_of(pickle: &[u8]) -> Result<Manifest> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        archive.entry(MANIFEST_ENTRY, pickle).unwrap();
+        BundleReader::new(archive.finish().unwrap()).unwrap().manifest()
+    }
+
+    fn manifest_with(models: &str, rest: &str) -> Result<Manifest> {
+        manifest_of(format!("}}(Vmodels\n({models}l{rest}u.").as_bytes())
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read_and_always_the_same_bytes() {
+        let bundle = bundle();
+        let mut reader = BundleReader::new(written(&bundle)).unwrap();
+        assert_eq!(reader.read().unwrap(), bundle);
+        let names = ["manifest.dill", "b/model.pth", "b/params.dill", "a/model.pth", "a/params.dill"];
+        assert!(reader.archive().names().eq(names));
+        assert_eq!(written(&bundle), written(&bundle));
+    }
+
+    #[test]
+    fn the_buffer_for_a_state_is_large_enough_and_not_much_larger() {
+        let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
+        let tensors = [("a", 1), ("b", 20_000)].map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
+        let state = ModelState::Network(StateDict::from_iter(tensors));
+        let mut file = Cursor::new(Vec::new());
+        torch::write(&state, &mut file).unwrap();
+        let (expected, written) = (expected_bytes(&state), file.get_ref().len());
+        assert!((written..written + 2048).contains(&expected), "{expected} for {written}");
+    }
+
+    #[test]
+    fn a_model_without_its_entries_is_refused_by_their_name() {
+        let error = BundleReader::new(written(&bundle())).unwrap().state("c").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (RefusalKind::Malformed, "there is no entry \"c/model.pth\"")
+        );
+    }
+
+    #[test]
+    fn scaling_metadata_may_be_there_and_is_a_plain_value() {
+        let with = |pickle: &[u8]| {
+            let mut torch = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            torch.entry("archive/data.pkl", pickle).unwrap();
+            let torch = torch.finish().unwrap().into_inner();
+            let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+            archive.entry(SCALING_ENTRY, &torch).unwrap();
+            BundleReader::new(archive.finish().unwrap()).unwrap().scaling_metadata()
+        };
+        assert_eq!(BundleReader::new(written(&bundle())).unwrap().scaling_metadata(), Ok(None));
+        let value = TorchValue { value: Value::Int(5), unread: Vec::new() };
+        assert_eq!(with(b"I5\n."), Ok(Some(value)));
+        let error = with(b"cos\nsystem\n.").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Unsafe);
+        assert!(error.to_string().starts_with("\"torch_scaling_metadata.pt!archive/data.pkl\""), "{error}");
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_in_the_entry_that_is_verified() {
+        let mut bytes = written(&bundle()).into_inner();
+        let at = bytes.windows(3).position(|three| three == b"a.b").unwrap();
+        bytes[at] = b'c';
+        let mut reader = BundleReader::new(Cursor::new(bytes)).unwrap();
+        assert_eq!(reader.verify("manifest.dill"), Ok(()));
+        let error = reader.verify("b/params.dill").unwrap_err();
+        assert_eq!(error.kind(), RefusalKind::Malformed);
+        assert_eq!(error.place.entry.as_deref(), Some("b/params.dill"));
+    }
+
+    #[test]
+    fn a_manifest_may_lack_a_backend_and_hold_more() {
+        let manifest = manifest_with("Vx\n", "Vversion\nV1.0\nVmore\nI1\n").unwrap();
+        assert_eq!((manifest.models, manifest.backend), (vec!["x".to_owned()], None));
+    }
+
+    #[test]
+    fn a_manifest_with_a_field_missing_or_wrong_is_refused_by_it() {
+        let version = "Vversion\nV1.0\n";
+        let unexpected = |expected, found: &str| Kind::Unexpected { expected, found: found.to_owned() };
+        for (manifest, kind, subscript) in [
+            (manifest_of(b"}."), Kind::MissingField("models"), None),
+            (manifest_with("", ""), Kind::MissingField("version"), None),
+            (manifest_with("I1\n", version), unexpected("text", "int"), Some("['models']")),
+            (
+                manifest_with("Vx\nVx\n", version),
+                unexpected("each model once", "\"x\" twice"),
+                Some("['models']"),
+            ),
+            (manifest_with("", "Vversion\nI2\n"), unexpected("text", "int"), Some("['version']")),
+            (manifest_of(b"}Vmodels\nI1\ns."), unexpected("a list", "int"), Some("['models']")),
+            (manifest_of(b"]."), unexpected("a dict", "list"), None),
+            (
+                manifest_of(b"cos\nsystem\n."),
+                Kind::ForeignGlobal { module: "os".to_owned(), name: "system".to_owned() },
+                None,
+            ),
+        ] {
+            let error = manifest.unwrap_err();
+            assert_eq!((&error.kind, error.place.subscript.as_deref()), (&kind, subscript));
+            assert_eq!(error.place.entry.as_deref(), Some(MANIFEST_ENTRY), "{error}");
+        }
+        let error = manifest_with("V../x\n", version).unwrap_err();
+        assert!(matches!(&error.kind, Kind::ModelName(text) if text.contains("\"../x\"")), "{error}");
+        assert_eq!(error.kind(), RefusalKind::Unsafe);
+    }
+
+    #[test]
+    fn a_manifest_lists_no_more_models_than_an_archive_can_hold() {
+        let models = |count: u32| (0..count).map(|number| format!("V{number}\n")).collect::<String>();
+        let version = "Vversion\nV1.0\n";
+        assert_eq!(manifest_with(&models(2048), version).unwrap().models.len(), 2048);
+        let kind = manifest_with(&models(2049), version).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "models in the manifest", .. }), "{kind}");
+    }
+
+    #[test]
+    fn a_model_name_that_leads_elsewhere_is_not_written() {
+        let mut bundle = bundle();
+        let (_, model) = bundle.models.pop().unwrap();
+        bundle.models.insert("../x".to_owned(), model);
+        let mut file = Cursor::new(Vec::new());
+        assert_eq!(write_bundle(&bundle, &mut file).unwrap_err().kind(), RefusalKind::Unsafe);
+        assert!(file.into_inner().is_empty());
+    }
+
+    #[test]
+    fn entries_whose_names_differ_only_in_case_are_refused_from_wherever_they_are_read() {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for name in ["m/params.dill", "m/PARAMS.DILL"] {
+            archive.entry(name, b"}.").unwrap();
+        }
+        let bytes = archive.finish().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.zip");
+        std::fs::write(&path, bytes.get_ref()).unwrap();
+        let refused = Kind::CaseTwin("m/params.dill".into()).in_entry("m/PARAMS.DILL");
+        assert_eq!(BundleReader::new(bytes).unwrap_err(), refused);
+        assert_eq!(BundleReader::open(&path).unwrap_err(), refused.in_file(&path));
+    }
+
+    #[test]
+    fn the_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.zip");
+        assert_eq!(read_bundle(&path).unwrap_err().place.file.as_ref(), Some(&path));
+        write_bundle(&bundle(), File::create(&path).unwrap()).unwrap();
+        assert_eq!(read_bundle(&path).unwrap(), bundle());
+        let error = BundleReader::open(&path).unwrap().params("c").unwrap_err();
+        assert_eq!(error.place.file, Some(path));
+    }
+}

@@ -1,0 +1,12 @@
+//! bundle/files.
+
+pub(crate) mod apply_edit;
+mod bundle_edit;
+mod bundle_file;
+mod dataset;
+mod inputs;
+
+pub use bundle_edit::{AlterBundle, Alteration};
+pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
+pub use dataset::{Dataset, read_dataset};
+pub use inputs::{Inputs, read_inputs};

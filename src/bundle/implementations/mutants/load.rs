@@ -1,0 +1,138 @@
+//! Mutants of loading: section C of the contract, and the round trip.
+
+use std::path::Path;
+
+use super::cause::{Cause, Instead};
+use super::twisted;
+use crate::{
+    bundle::{
+        files::BundleReader,
+        nouns::{MANIFEST_ENTRY, ROLES, Rule, VERSION_KEY},
+        operations::response::ModelDescription,
+    },
+    harness::{Refusal, RefusalKind},
+    torch_files::{ModelState, zip::Archive},
+    value::{Map, Value},
+};
+
+/// The keys that main's loader builds from; it looks at no other.
+const BUILT_FROM: [&str; 12] = [
+    "N",
+    "gridsize",
+    "neighbor_count",
+    "nphotons",
+    "n_filters_scale",
+    "amp_activation",
+    "model_type",
+    "object.big",
+    "probe.big",
+    "intensity_scale",
+    "nepochs",
+    "batch_size",
+];
+
+twisted! {
+    swallows_missing_weights breaks "LOD-008" as "main: a missing model.pth is tolerated": LoadedAnyway(|cause| lacks(cause, "model.pth"));
+    swallows_missing_params breaks "LOD-019": LoadedAnyway(|cause| lacks(cause, "params.dill"));
+    goes_on_without_a_manifest breaks "BUN-002": LoadedAnyway(|cause| lacks(cause, MANIFEST_ENTRY));
+    swallows_malformed_manifests breaks "BUN-003": LoadedAnyway(|cause| {
+        let no_dict = cause.broke(Rule::Unexpected) && cause.facts.field.is_none();
+        cause.in_file(MANIFEST_ENTRY) && (no_dict || cause.broke_in(Rule::MissingField, "models"))
+    });
+    takes_escaping_model_names breaks "BUN-013": LoadedAnyway(|cause| cause.broke(Rule::ModelName));
+    refuses_untagged_archives breaks "BUN-004": NotOpened(|path| {
+        let untagged = BundleReader::open(path).ok()?.manifest().ok()?.backend.is_none();
+        untagged.then(|| Refusal::new(RefusalKind::Unsupported, "the archive has no backend tag"))
+    });
+    takes_a_missing_archive_for_an_empty_one breaks "LOD-002": LoadedAnyway(|cause| cause.kind == RefusalKind::NotFound);
+    calls_a_missing_archive_malformed breaks "LOD-002": Refused(|cause| match cause.kind == RefusalKind::NotFound {
+        true => Instead::Kind(RefusalKind::Malformed),
+        false => Instead::Same,
+    });
+    hides_which_archive_is_missing breaks "LOD-002": Refused(|cause| Instead::hidden(cause.kind == RefusalKind::NotFound, "no such file"));
+    hides_which_fields_are_missing breaks "LOD-003": Refused(|cause| {
+        Instead::hidden(cause.kind == RefusalKind::MissingField, "the archive is incomplete")
+    });
+    restores_what_networks_are_built_from breaks "LOD-004" as "main reads 14 keys": Restored(|params, before, archived| {
+        for key in archived.keys().filter(|key| !BUILT_FROM.contains(&key.as_str())) {
+            match before.get(key) {
+                Some(value) => params.update([(key.clone(), value.clone())]),
+                None => params.retain(|own| own != key),
+            }
+        }
+    });
+    lets_the_process_win breaks "LOD-004": Restored(|params, before, archived| {
+        let known = archived.keys().filter_map(|key| Some((key.clone(), before.get(key)?.clone())));
+        params.update(known.collect::<Vec<_>>());
+    });
+    ignores_missing_tensors breaks "LOD-008" as "main: strict=False": LoadedAnyway(|cause| cause.broke(Rule::NoMissingTensor));
+    ignores_extra_tensors breaks "LOD-008" as "main: strict=False": LoadedAnyway(|cause| cause.broke(Rule::NoExtraTensor));
+    ignores_shapes breaks "LOD-008" as "main: a partial load": LoadedAnyway(|cause| cause.broke_in(Rule::TensorShape, "encoder.1.conv.weight"));
+    casts_elements breaks "LOD-008": LoadedAnyway(|cause| cause.broke(Rule::TensorType));
+    hides_which_tensors_do_not_fit breaks "LOD-008": Refused(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the weights do not fit"));
+    hides_the_active_backend breaks "LOD-009" as "TensorFlow loader: never names the backend": Refused(|cause| match &cause.facts.found {
+        Some(found) if cause.broke(Rule::OwnArchive) => Instead::Message(format!("the archive has {found}")),
+        _ => Instead::Same,
+    });
+    takes_text_for_numbers breaks "LOD-010" as "main: '64' passes": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("'"));
+    takes_zero_for_a_size breaks "LOD-010" as "main: gridsize=0 loads": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("0"));
+    returns_params_without_version breaks "LOD-012": Loaded(|loaded| drop(loaded.params.shift_remove(VERSION_KEY)));
+    returns_params_without_nones breaks "LOD-012": Loaded(|loaded| loaded.params.retain(|_, value| *value != Value::None));
+    runs_what_params_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|cause| named(cause, "params.dill"));
+    runs_what_weights_name breaks "LOD-013" as "refactor: weights_only=False": LoadedAnyway(|cause| named(cause, "model.pth"));
+    runs_what_manifests_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|cause| named(cause, MANIFEST_ENTRY));
+    runs_what_pickles_call breaks "LOD-013" as "main and refactor: executed, and refused afterwards or not": RefusedBeside(|root, cause| {
+        // Of everything that a pickle can call, the one thing that leaves a trace.
+        if cause.broke(Rule::ForeignGlobal) && cause.found("io.open") {
+            let _ = std::fs::File::create(root.join("executed"));
+        }
+    });
+    hides_what_was_named breaks "LOD-013": Refused(|cause| Instead::hidden(cause.broke(Rule::ForeignGlobal), "the pickle is unsafe"));
+    takes_unsafe_archives breaks "LOD-014": LoadedAnyway(|cause| {
+        [Rule::UnsafeName, Rule::DuplicateEntry, Rule::NotAFile].into_iter().any(|rule| cause.broke(rule))
+    });
+    takes_truncated_archives breaks "LOD-015": LoadedAnyway(|cause| cause.broke(Rule::Zip));
+    ignores_checksums breaks "LOD-015": LoadedAnyway(|cause| cause.broke(Rule::Corrupt));
+    returns_one_model breaks "LOD-016" as "D4.C: one model for each call": Loaded(|loaded| drop(loaded.models.shift_remove(ROLES[0])));
+    fails_of_itself breaks "LOD-017" as "main: a bare IndexError": Refused(|_| Instead::Unforeseen("IndexError: list index out of range"));
+    answers_what_it_saved breaks "RTP-001": Remembered(|loaded, saved| loaded.clone_from(saved));
+    swaps_the_models breaks "RTP-001": Loaded(|loaded| {
+        if let [Some(a), Some(b)] = loaded.models.get_disjoint_mut(ROLES) {
+            std::mem::swap(a, b);
+        }
+    });
+    returns_networks_as_sentinels breaks "RTP-002" as "main: production saves sentinels": Loaded(|loaded| {
+        for (name, model) in &mut loaded.models {
+            if matches!(model, ModelDescription::Network(_)) {
+                let marked = [(ModelState::SENTINEL_KEY.to_owned(), Value::from(name.as_str()))];
+                *model = ModelDescription::Sentinel(Map::from_iter(marked));
+            }
+        }
+    });
+    refuses_deflated_archives breaks "RTP-003": NotOpened(|path| of_compression(path, true));
+    refuses_stored_archives breaks "RTP-003": NotOpened(|path| of_compression(path, false));
+    keeps_other_networks_than_it_returns breaks "RTP-004": Kept(|models| {
+        for state in models.values_mut() {
+            if let ModelState::Network(tensors) = state {
+                tensors.reverse();
+                tensors.pop();
+            }
+        }
+    });
+}
+
+fn lacks(cause: Cause<'_>, file: &str) -> bool {
+    cause.broke(Rule::MissingEntry) && cause.in_file(file)
+}
+
+fn named(cause: Cause<'_>, file: &str) -> bool {
+    cause.broke(Rule::ForeignGlobal) && cause.in_file(file)
+}
+
+/// A refusal of an archive whose entries are all deflated, or all stored.
+fn of_compression(path: &Path, deflated: bool) -> Option<Refusal> {
+    let archive = Archive::open(path).ok()?;
+    let such = |name: &str| archive.entry(name).is_some_and(|entry| entry.deflated == deflated);
+    let message = "entries of this compression are not read";
+    archive.names().all(such).then(|| Refusal::new(RefusalKind::Unsupported, message))
+}

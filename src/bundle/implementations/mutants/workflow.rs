@@ -1,0 +1,68 @@
+//! Mutants of workflows, the dispatcher and datasets: sections D and F of the contract.
+
+use std::fs;
+
+use super::cause::Instead;
+use super::twisted;
+use crate::torch_files::zip::Archive;
+use crate::{
+    bundle::{
+        nouns::{Rule, legacy_params},
+        operations::response::TensorDescription,
+    },
+    harness::{Refusal, RefusalKind},
+    torch_files::{Dtype, Tensor},
+    value::Value,
+};
+
+twisted! {
+    returns_no_losses breaks "ORC-007": Ran(|workflow| workflow.train_loss.clear());
+    returns_one_trained_model breaks "ORC-007": Ran(|workflow| drop(workflow.models.shift_remove("autoencoder")));
+    invents_an_amplitude breaks "ORC-009": Ran(|workflow| {
+        let image = Tensor::new(Dtype::Float32, vec![1, 1], vec![0; 4]);
+        workflow.amplitude = image.as_ref().map(TensorDescription::from);
+    });
+    unbridges_when_it_fails breaks "ORC-010": Failed(|params, before| *params = before.clone());
+    leaves_half_an_archive_when_it_fails breaks "ORC-005": FailedBeside(|archive| {
+        if let Some(folder) = archive.parent() {
+            let _ = fs::create_dir_all(folder).and_then(|()| fs::write(archive, "PK"));
+        }
+    });
+    takes_amplitudes_for_intensities breaks "NPZ-006" as "DATA-001": Ran(|workflow| {
+        workflow.intensity_scale = workflow.intensity_scale.sqrt();
+    });
+    dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
+        config.values.insert("backend".to_owned(), Value::from("pytorch"));
+    });
+    refuses_before_it_bridges breaks "DSP-005": NotDispatched(|params, before| *params = before.clone());
+    does_not_say_which_backend_ran breaks "DSP-003": Ran(|workflow| workflow.backend = None);
+    says_that_tensorflow_ran breaks "DSP-003": Ran(|workflow| workflow.backend = Some("tensorflow".to_owned()));
+    answers_the_autoencoder breaks "DSP-004": LoadedOne(|request| {
+        request.model.get_or_insert_with(|| "autoencoder".to_owned());
+    });
+    answers_another_model_than_was_asked_for breaks "DSP-004": LoadedOne(|request| request.model = None);
+    asks_for_scaling_metadata breaks "DSP-006" as "both revisions: only workflows add it": NotDispatchedTo(|archive| {
+        let entries = Archive::open(archive).ok()?;
+        let missing = entries.entry("torch_scaling_metadata.pt").is_none();
+        missing.then(|| Refusal::new(RefusalKind::MissingField, "the bundle has no scaling metadata"))
+    });
+    hides_which_models_there_are breaks "DSP-004": RefusedOne(|cause| Instead::hidden(cause.kind == RefusalKind::MissingField, "no such model"));
+    bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(|params, request| {
+        if let Ok(config) = request.construct() {
+            params.update(legacy_params::flatten(&config).0);
+        }
+    });
+    swaps_the_coordinates breaks "NPZ-001": Read(|data| {
+        let [x, y] = ["xcoords", "ycoords"].map(|name| data.arrays.get(name).cloned());
+        data.arrays.extend(y.map(|y| ("xcoords".to_owned(), y)).into_iter().chain(x.map(|x| ("ycoords".to_owned(), x))));
+    });
+    counts_no_positions breaks "NPZ-001": Read(|data| data.positions = 0);
+    goes_on_without_an_array breaks "NPZ-002": ReadAnyway(|cause| cause.kind == RefusalKind::MissingField);
+    hides_which_array_is_missing breaks "NPZ-002": NotRead(|cause| {
+        Instead::hidden(cause.kind == RefusalKind::MissingField, "the dataset is incomplete")
+    });
+    takes_oblong_patterns breaks "NPZ-003": ReadAnyway(|cause| cause.broke(Rule::SquarePatterns));
+    takes_coordinates_of_two_lengths breaks "NPZ-003": ReadAnyway(|cause| cause.broke(Rule::EqualLengths));
+    takes_a_probe_of_modes breaks "NPZ-003": ReadAnyway(|cause| cause.broke_in(Rule::Dimensions, "probeGuess"));
+    takes_fewer_patterns_than_positions breaks "NPZ-004" as "main: 7 patterns for 20 positions": ReadAnyway(|cause| cause.broke(Rule::PatternForEachPosition));
+}

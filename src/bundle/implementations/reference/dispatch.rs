@@ -1,0 +1,81 @@
+//! The dispatcher between the two backends: section D of the contract.
+
+use super::{ReferenceSession, workflow};
+use crate::{
+    bundle::{
+        nouns::{Configuration, PYTORCH_BACKEND, Rule, legacy_params},
+        operations::{
+            request::{ConfigRequest, LoadInferenceBundleWithBackend},
+            response::LoadedModel,
+        },
+    },
+    harness::{Refusal, RefusalKind},
+    value::Value,
+};
+
+/// The backends that a configuration may name.
+const BACKENDS: [&str; 2] = ["tensorflow", PYTORCH_BACKEND];
+
+/// The model that is answered when none is named.
+const DEFAULT_MODEL: &str = "diffraction_to_obj";
+
+/// Bridges the configuration, and only then looks at the backend that it names (DSP-001, DSP-005). Answers the
+/// configuration as the workflow takes it, and the backend.
+pub(super) fn dispatch(
+    session: &mut ReferenceSession,
+    request: &ConfigRequest,
+) -> Result<(Configuration, String), Refusal> {
+    let (config, backend) = named_backend(request)?;
+    legacy_params::update_legacy_dict(&mut session.world.params, &config, session.policy.bridged);
+    session.world.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
+    own_backend(&backend)?;
+    Ok((config, backend))
+}
+
+/// Loads one model; nothing of the configuration is bridged (DSP-004).
+pub(super) fn load(
+    session: &mut ReferenceSession,
+    request: &LoadInferenceBundleWithBackend,
+) -> Result<LoadedModel, Refusal> {
+    let (_, backend) = named_backend(&request.config)?;
+    own_backend(&backend)?;
+    let directory = session.world.path(&request.bundle_dir);
+    let wanted = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    let before = session.world.params.clone();
+    let loaded =
+        workflow::load_inference_bundle_torch(&session.policy, &mut session.world.params, &directory);
+    let (models, params) = loaded?;
+    match models.states.get(wanted) {
+        Some(state) => Ok(LoadedModel { model: state.into(), params }),
+        None => {
+            session.world.params = before;
+            let known: Vec<&str> = models.states.keys().map(String::as_str).collect();
+            let message = format!("the bundle has no model {wanted:?}; available are {}", known.join(", "));
+            Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownModel).field(wanted))
+        }
+    }
+}
+
+/// The configuration, with a backend in it that can be constructed, and the one that it names.
+fn named_backend(request: &ConfigRequest) -> Result<(Configuration, String), Refusal> {
+    let named = request.values.get("backend").cloned().unwrap_or_else(|| Value::from(BACKENDS[0]));
+    let mut constructible = request.clone();
+    constructible.values.insert("backend".to_owned(), Value::from(PYTORCH_BACKEND));
+    let backend = named.as_text().map_or_else(|| named.to_string(), str::to_owned);
+    Ok((constructible.construct()?, backend))
+}
+
+fn own_backend(backend: &str) -> Result<(), Refusal> {
+    if backend == PYTORCH_BACKEND {
+        return Ok(());
+    }
+    let known = BACKENDS.join(" or ");
+    let refusal = if BACKENDS.contains(&backend) {
+        let message = format!("the backend {backend:?} is not part of this implementation");
+        Refusal::new(RefusalKind::Unsupported, message).rule(Rule::OwnBackend)
+    } else {
+        let message = format!("backend must be {known}, not {backend:?}");
+        Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownBackend)
+    };
+    Err(refusal.field("backend").found(backend))
+}

@@ -1,0 +1,281 @@
+//! The reference: the contract as a program, without torch.
+//!
+//! It reads like the contract: `store` is bundles (sections B and C), `workflow`
+//! and `dispatch` are orchestration (section D), `validation` is what a configuration must be (section A),
+//! `network` is the layout that strict loading holds a state against. Every decision is
+//! taken from a [`Policy`], so that a mutant needs no seam of its own.
+
+mod dispatch;
+mod network;
+mod store;
+mod validation;
+pub(crate) mod workflow;
+
+pub use network::Blueprint;
+pub use workflow::intensity_scale;
+
+use indexmap::IndexMap;
+
+use self::store::TrainedModels;
+use crate::bundle::files::{Dataset, read_dataset, read_inputs};
+use crate::harness::{
+    World,
+    implementation::{Implementation, OWN_VERSION, Session, supported},
+};
+use crate::{
+    bundle::{
+        nouns::{Configuration, Params, ParamsStore, Policy, ROLES, Rule, SavedModels, legacy_params},
+        operations::{
+            request::{
+                ConfigKind, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
+                LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
+                RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
+            },
+            response::{
+                DatasetDescription, Loaded, LoadedModel, Models, Output, TensorDescription, Workflow,
+            },
+        },
+    },
+    harness::{Refusal, RefusalKind},
+    torch_files::{Dtype, ModelState, Tensor},
+    value::{Map, Value},
+};
+
+/// The reference, or the reference under another policy and name.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    name: &'static str,
+    policy: Policy,
+}
+
+impl Reference {
+    /// The implementation that obeys the contract.
+    pub const CONTRACT: Self = Self { name: "reference", policy: Policy::CONTRACT };
+
+    /// The reference under another policy.
+    pub fn with_policy(name: &'static str, policy: Policy) -> Self {
+        Self { name, policy }
+    }
+
+    pub(crate) fn session(&self, world: World) -> ReferenceSession {
+        ReferenceSession { policy: self.policy, world, models: IndexMap::new() }
+    }
+}
+
+impl Implementation for Reference {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn version(&self) -> &str {
+        OWN_VERSION
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        supported(need)
+    }
+
+    fn start(&self, world: World) -> Box<dyn Session> {
+        Box::new(self.session(world))
+    }
+}
+
+/// The reference at work: a world, and the models by the name they were left under.
+#[derive(Debug)]
+pub(crate) struct ReferenceSession {
+    policy: Policy,
+    pub(crate) world: World,
+    models: IndexMap<String, TrainedModels>,
+}
+
+impl ReferenceSession {
+    fn workflow(
+        &mut self,
+        train_data: &str,
+        config: &Configuration,
+        name: &str,
+    ) -> Result<Workflow, Refusal> {
+        let data = self.world.path(train_data);
+        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.world, &data, config)?;
+        Ok(Workflow {
+            amplitude: None,
+            phase: None,
+            models: self.keep(name, trained.models),
+            intensity_scale: trained.intensity_scale,
+            train_loss: trained.train_loss,
+            backend: None,
+        })
+    }
+
+    /// The states of the models that were left under a name.
+    pub(crate) fn states_mut(&mut self, name: &str) -> Option<&mut IndexMap<String, ModelState>> {
+        self.models.get_mut(name).map(|models| &mut models.states)
+    }
+
+    fn keep(&mut self, name: &str, models: TrainedModels) -> Models {
+        let described = models.states.iter().map(|(name, state)| (name.clone(), state.into())).collect();
+        // Taken out first, so that a name used again counts as the latest.
+        self.models.shift_remove(name);
+        self.models.insert(name.to_owned(), models);
+        described
+    }
+}
+
+impl Session for ReferenceSession {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        self.world.params = ParamsStore::new();
+        self.models.clear();
+        Ok(())
+    }
+
+    fn params(&mut self) -> Result<Params, Refusal> {
+        Ok(self.world.params.snapshot())
+    }
+
+    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        validation::set_params(&mut self.world.params, &request.values)
+    }
+
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
+        validation::get_param(&mut self.world.params, &request.key, request.default.as_ref())
+    }
+
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        if request.config.kind == ConfigKind::Execution {
+            return validation::execution(&request.config.values);
+        }
+        validation::validate(&request.config.construct()?, &self.world)
+    }
+
+    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
+        let config = request.config.construct()?;
+        legacy_params::update_legacy_dict(&mut self.world.params, &config, self.policy.bridged);
+        Ok(())
+    }
+
+    /// Networks are laid out from the configuration given, in a store of their own: making models says
+    /// nothing about the params of the process.
+    fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
+        let mut own = ParamsStore::new();
+        legacy_params::update_legacy_dict(&mut own, &request.config.construct()?, self.policy.bridged);
+        let both = || ROLES.map(str::to_owned).to_vec();
+        let mut models = TrainedModels::default();
+        for name in request.only.clone().unwrap_or_else(both) {
+            let state = match request.sentinels.get(&name) {
+                Some(sentinel) => sentinel_state(&name, sentinel),
+                None => ModelState::Network(Blueprint::of(&name, &own)?.fresh(request.seed)),
+            };
+            models.states.insert(name, state);
+        }
+        Ok(self.keep(&request.name, models))
+    }
+
+    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
+        let config = request.config.construct()?;
+        let base = self.world.path(&request.base_path);
+        let chosen = match self.policy.saved_models {
+            SavedModels::Given | SavedModels::WithPlainNames => self.models.get(&request.models),
+            SavedModels::Latest => self.models.values().last(),
+        };
+        let models = chosen.ok_or_else(|| no_models(&request.models))?;
+        let scale = request.intensity_scale;
+        store::save_torch_bundle(&self.policy, &mut self.world.params, models, &base, &config, scale)
+    }
+
+    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
+        let base = self.world.path(&request.base_path);
+        let (models, params) = store::load_torch_bundle(&self.policy, &mut self.world.params, &base)?;
+        Ok(Loaded { models: self.keep(&request.name, models), params })
+    }
+
+    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
+        let config = request.config.construct()?;
+        self.workflow(&request.train_data, &config, &request.name)
+    }
+
+    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
+        let directory = self.world.path(&request.bundle_dir);
+        let store = &mut self.world.params;
+        let (models, params) = workflow::load_inference_bundle_torch(&self.policy, store, &directory)?;
+        Ok(Loaded { models: self.keep(&request.name, models), params })
+    }
+
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal> {
+        let (config, backend) = dispatch::dispatch(self, &request.config)?;
+        let run = self.workflow(&request.train_data, &config, &request.name)?;
+        Ok(Workflow { backend: Some(backend), ..run })
+    }
+
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal> {
+        dispatch::load(self, request)
+    }
+
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        Ok(described(&read_dataset(&self.world.path(&request.path))?))
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        let Some(engine) = self.world.engine() else {
+            let refusal = Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch");
+            return Err(refusal.rule(Rule::TorchAvailable));
+        };
+        let models = self.models.get(&request.models).ok_or_else(|| no_models(&request.models))?;
+        let model = &request.model;
+        let Some(ModelState::Network(state)) = models.states.get(model) else {
+            let message = format!("there is no network {model:?} under {:?}", request.models);
+            return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModel).field(model));
+        };
+        let inputs = read_inputs(&self.world.path(&request.inputs))?;
+        Ok(Output { output: (&engine.forward(model, state, &inputs)?).into() })
+    }
+}
+
+fn no_models(name: &str) -> Refusal {
+    let message = format!("no models were left under {name:?}");
+    Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModels).field(name)
+}
+
+/// A dataset by the digests of its arrays, under the names that they have on disk.
+fn described(data: &Dataset) -> DatasetDescription {
+    let floats = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let (positions, side) = (data.positions(), data.pattern_side);
+    let patterns = data.diffraction.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let probe = data.probe.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
+    let arrays = [
+        ("xcoords", Dtype::Float64, vec![positions], floats(&data.xcoords)),
+        ("ycoords", Dtype::Float64, vec![positions], floats(&data.ycoords)),
+        ("diff3d", Dtype::Float32, vec![positions, side, side], patterns),
+        ("probeGuess", Dtype::Complex64, data.probe_shape.to_vec(), probe),
+    ];
+    // The bytes are made to the shape just above, so that no array is left out.
+    let described = arrays.into_iter().filter_map(|(name, dtype, shape, bytes): (&str, _, _, Vec<u8>)| {
+        Some((name.to_owned(), TensorDescription::from(&Tensor::new(dtype, shape, bytes)?)))
+    });
+    DatasetDescription { positions, arrays: described.collect() }
+}
+
+fn sentinel_state(name: &str, sentinel: &str) -> ModelState {
+    ModelState::Sentinel(Map::from_iter([
+        (ModelState::SENTINEL_KEY.to_owned(), Value::from(sentinel)),
+        ("name".to_owned(), Value::from(name)),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_has_a_name_the_version_of_the_suite_and_what_the_suite_asks_for() {
+        let reference = Reference::CONTRACT;
+        assert_eq!((reference.name(), reference.version()), ("reference", env!("CARGO_PKG_VERSION")));
+        let needs = ["load_torch_bundle", "fixture_networks", "load_tensorflow_bundle", ""];
+        assert_eq!(needs.map(|need| reference.supports(need)), [true, true, false, false]);
+    }
+}

@@ -1,0 +1,445 @@
+//! Saving and loading bundles: sections B and C of the contract.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{Read, Seek},
+    path::{Path, PathBuf},
+};
+
+use indexmap::IndexMap;
+use tempfile::NamedTempFile;
+
+use super::Blueprint;
+use crate::{
+    bundle::{
+        files::{BundleReader, write_bundle},
+        nouns::{
+            ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
+            IntensityScale, MANIFEST_ENTRY, Manifest, Overwrite, PYTORCH_BACKEND, Params, ParamsStore,
+            Policy, ROLES, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams, Roles,
+            Rule, SaveParams, SavedModels, Sentinels, Snapshot, VERSION, VERSION_KEY, legacy_params,
+            params_entry, plain_model_name,
+        },
+    },
+    fs_util::sibling,
+    harness::{Refusal, RefusalKind},
+    torch_files::ModelState,
+    value::Value,
+};
+
+/// The snapshot key of the scale between simulated and measured intensity.
+const SCALE_KEY: &str = "intensity_scale";
+
+/// What a network must not be built without (LOD-003).
+const REQUIRED: [&str; 2] = ["N", "gridsize"];
+
+/// The seed of networks that a load builds: what comes out of it when saved weights are not put in.
+const REBUILD_SEED: u64 = u64::MAX;
+
+/// Networks in memory, and the scale their training found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TrainedModels {
+    pub(super) states: IndexMap<String, ModelState>,
+    pub(super) intensity_scale: Option<f64>,
+}
+
+/// Saves models and configuration as `<base>.zip` (BUN-001 to BUN-015).
+pub(super) fn save_torch_bundle(
+    policy: &Policy,
+    store: &mut ParamsStore,
+    models: &TrainedModels,
+    base: &Path,
+    config: &Configuration,
+    explicit_scale: Option<f64>,
+) -> Result<(), Refusal> {
+    let destination = archive_path(policy, base);
+    let early = match policy.overwrite {
+        Overwrite::InPlace => Some(Target::open(policy.overwrite, &destination)?),
+        Overwrite::Never if destination.exists() => return Ok(()),
+        Overwrite::Atomic | Overwrite::Never => None,
+    };
+    if models.states.is_empty() {
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "there is no model to save");
+        return Err(refusal.rule(Rule::AnyModel));
+    }
+    let mut states = models.states.clone();
+    if policy.saved_models == SavedModels::WithPlainNames {
+        states.retain(|name, _| plain_model_name(name).is_ok());
+    }
+    states.keys().try_for_each(|name| plain_model_name(name))?;
+    both_roles(policy.roles_on_save, states.keys(), "the models to save")?;
+
+    let mut params = match policy.snapshot {
+        Snapshot::OfTheProcess => store.snapshot(),
+        Snapshot::Whole | Snapshot::WithoutNone => legacy_params::flatten(config),
+    };
+    let scale = intensity_scale(policy, explicit_scale, models.intensity_scale, store);
+    if policy.snapshot == Snapshot::WithoutNone {
+        params.retain(|_, value| *value != Value::None);
+    }
+    params.insert(SCALE_KEY.to_owned(), scale);
+    params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
+    let bundled = |state: ModelState| BundledModel { state, params: params.clone() };
+    let bundle = Bundle {
+        version: VERSION.to_owned(),
+        backend: (policy.backend_tag == BackendTag::Written).then(|| PYTORCH_BACKEND.to_owned()),
+        models: states.into_iter().map(|(name, state)| (name, bundled(state))).collect(),
+    };
+    // Everything was looked at: only now is anything made where the archive goes.
+    let mut target = early.map_or_else(|| Target::open(policy.overwrite, &destination), Ok)?;
+    target.write(&bundle)?;
+    target.publish(&destination)?;
+    if policy.save == SaveParams::WritesSnapshot {
+        store.update(params.0);
+    }
+    Ok(())
+}
+
+/// Loads `<base>.zip`: the models by name, and the archived params (LOD-002 to LOD-019).
+///
+/// A refused load leaves the params as they were, whatever it had already restored.
+pub(super) fn load_torch_bundle(
+    policy: &Policy,
+    store: &mut ParamsStore,
+    base: &Path,
+) -> Result<(TrainedModels, Params), Refusal> {
+    let before = store.clone();
+    let archive = archive_path(policy, base);
+    let loaded = load(policy, store, &archive);
+    if loaded.is_err() {
+        match policy.refused_load {
+            RefusedLoad::LeavesParams => *store = before,
+            RefusedLoad::LeavesArchivedParams => leave_archived(policy, store, &archive),
+            RefusedLoad::ResetsParams => *store = ParamsStore::new(),
+        }
+    }
+    loaded
+}
+
+/// What a loader leaves that restores as soon as it can and never looks back.
+fn leave_archived(policy: &Policy, store: &mut ParamsStore, archive: &Path) {
+    let params = BundleReader::open(archive).and_then(|mut reader| {
+        let first = reader.manifest()?.models.into_iter().next().unwrap_or_default();
+        reader.params(&first)
+    });
+    if let Ok(params) = params {
+        restore(policy, store, &params);
+    }
+}
+
+/// `<base>.zip`, whatever suffix the base already has (BUN-001).
+fn archive_path(policy: &Policy, base: &Path) -> PathBuf {
+    if policy.archive_name == ArchiveName::ReplacesSuffix {
+        return base.with_extension("zip");
+    }
+    let mut name = OsString::from(base);
+    name.push(".zip");
+    PathBuf::from(name)
+}
+
+fn load(
+    policy: &Policy,
+    store: &mut ParamsStore,
+    archive: &Path,
+) -> Result<(TrainedModels, Params), Refusal> {
+    let mut reader = BundleReader::open(archive)?;
+    let manifest = reader.manifest()?;
+    own_archive(policy, &manifest)?;
+    both_roles(policy.roles_on_load, manifest.models.iter(), "the archive's models")?;
+    let params = archived_params(policy, &mut reader, &manifest)?;
+    required_fields(policy, &params)?;
+
+    if policy.restore_params == RestoreParams::BeforeRebuild {
+        restore(policy, store, &params);
+    }
+    if policy.required_fields == RequiredFields::Present {
+        store.update(coerced(store));
+    }
+    let mut models = TrainedModels::default();
+    for name in manifest.models {
+        let saved = reader.state(&name)?;
+        let state = match (saved, policy.sentinels) {
+            (ModelState::Sentinel(values), Sentinels::ComeBack) => ModelState::Sentinel(values),
+            (ModelState::Sentinel(_), Sentinels::BecomeNetworks) => {
+                ModelState::Network(Blueprint::of(&name, store)?.fresh(REBUILD_SEED))
+            }
+            (ModelState::Network(saved), _) => {
+                let network = Blueprint::of(&name, store)?;
+                ModelState::Network(network.load(&saved, policy.weights, REBUILD_SEED)?)
+            }
+        };
+        models.states.insert(name, state);
+    }
+    if policy.restore_params == RestoreParams::AfterRebuild {
+        restore(policy, store, &params);
+    }
+    models.intensity_scale = params.get(SCALE_KEY).and_then(Value::as_number);
+    let returned = match policy.returned_params {
+        ReturnedParams::Archived => params,
+        ReturnedParams::OfTheProcess => store.snapshot(),
+    };
+    Ok((models, returned))
+}
+
+/// Refuses an archive of another version or backend, naming both sides (LOD-009, LOD-018). An archive
+/// without a tag is known by its version (BUN-004).
+fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
+    let backend = manifest.backend.as_deref();
+    let own_version =
+        manifest.version == VERSION || policy.foreign_archives == ForeignArchives::OtherVersionsLoaded;
+    let own_backend = backend.is_none_or(|backend| backend == PYTORCH_BACKEND)
+        || policy.foreign_archives == ForeignArchives::OtherBackendsLoaded;
+    if own_version && own_backend {
+        return Ok(());
+    }
+    let backend = backend.map_or("no backend tag".to_owned(), |backend| format!("backend {backend:?}"));
+    let found = format!("version {:?} and {backend}", manifest.version);
+    let message = format!(
+        "the archive has {found}; the active backend is {PYTORCH_BACKEND:?}, which reads {VERSION:?}"
+    );
+    let refusal = Refusal::new(RefusalKind::Unsupported, message);
+    Err(refusal.rule(Rule::OwnArchive).entry(MANIFEST_ENTRY).found(found))
+}
+
+fn both_roles<'a>(
+    roles: Roles,
+    names: impl Iterator<Item = &'a String> + Clone,
+    what: &str,
+) -> Result<(), Refusal> {
+    let absent = |role: &&str| !names.clone().any(|name| name == role);
+    let missing: Vec<&str> = ROLES.into_iter().filter(absent).collect();
+    if roles == Roles::Any || missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{what} lack {}; a bundle holds {}", missing.join(" and "), ROLES.join(" and "));
+    let refusal = Refusal::new(RefusalKind::InvalidValue, message);
+    Err(refusal.rule(Rule::BothRoles).field(missing.join(", ")))
+}
+
+fn archived_params(
+    policy: &Policy,
+    reader: &mut BundleReader<impl Read + Seek>,
+    manifest: &Manifest,
+) -> Result<Params, Refusal> {
+    let mut names = manifest.models.iter();
+    let Some(first) = names.next() else {
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "the archive lists no model");
+        return Err(refusal.rule(Rule::AnyModel).entry(MANIFEST_ENTRY));
+    };
+    let params = reader.params(first)?;
+    if policy.disagreeing_params == DisagreeingParams::FirstWins {
+        return Ok(params);
+    }
+    for other in names {
+        let others = reader.params(other)?;
+        if others != params {
+            let differs = |key: &&String| others.get(*key) != params.get(*key);
+            let keys: Vec<_> =
+                params.keys().chain(others.keys()).filter(differs).map(String::as_str).collect();
+            let key = keys.first().copied().unwrap_or_default();
+            let message = format!("the params of {first} and {other} disagree, first in {key}");
+            let refusal = Refusal::new(RefusalKind::Mismatch, message).rule(Rule::AgreeingParams);
+            return Err(refusal.field(key).entry(params_entry(other)));
+        }
+    }
+    Ok(params)
+}
+
+fn required_fields(policy: &Policy, params: &Params) -> Result<(), Refusal> {
+    if policy.required_fields == RequiredFields::Unchecked {
+        return Ok(());
+    }
+    let missing: Vec<_> = REQUIRED.into_iter().filter(|key| !params.contains_key(*key)).collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "the archived params are missing required fields: {}. Cannot reconstruct model architecture",
+            missing.join(", ")
+        );
+        let refusal = Refusal::new(RefusalKind::MissingField, message);
+        return Err(refusal.rule(Rule::RequiredFields).field(missing.join(", ")));
+    }
+    let positive = |key: &&str| matches!(params.get(*key), Some(Value::Int(1..)));
+    match REQUIRED.into_iter().find(|key| !positive(key)) {
+        Some(key) if policy.required_fields == RequiredFields::PositiveIntegers => {
+            let found = params.get(key).unwrap_or(&Value::None);
+            let message = format!("the archived {key} must be a positive int, not {found}");
+            let refusal = Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::PositiveInt);
+            Err(refusal.field(key).found(found.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `N` and `gridsize` as positive ints, whatever they were: what a careless loader builds from.
+fn coerced(store: &ParamsStore) -> Vec<(String, Value)> {
+    let positive = |key: &&str| match store.get(key) {
+        Some(Value::Text(text)) => text.parse().ok(),
+        Some(Value::Int(value)) => Some((*value).max(1)),
+        _ => None,
+    };
+    REQUIRED.iter().filter_map(|key| Some(((*key).to_owned(), Value::Int(positive(key)?)))).collect()
+}
+
+fn restore(policy: &Policy, store: &mut ParamsStore, params: &Params) {
+    let restored = params.iter().filter(|(key, value)| match policy.restored_keys {
+        RestoredKeys::AllButVersion | RestoredKeys::NothingElse => *key != VERSION_KEY,
+        RestoredKeys::All => true,
+        RestoredKeys::WithoutNone => *key != VERSION_KEY && **value != Value::None,
+    });
+    store.update_from_archive(restored.map(|(key, value)| (key.clone(), value.clone())));
+    if policy.restored_keys == RestoredKeys::NothingElse {
+        store.retain(|key| params.contains_key(key));
+    }
+}
+
+/// Explicit argument, trained value, what the process set itself, 1.0 (BUN-008).
+fn intensity_scale(
+    policy: &Policy,
+    explicit: Option<f64>,
+    trained: Option<f64>,
+    store: &ParamsStore,
+) -> Value {
+    let given = explicit.map(Value::Float);
+    let trained = trained.map(Value::Float);
+    let own = store.get_own(SCALE_KEY).cloned();
+    let chosen = match policy.intensity_scale {
+        IntensityScale::InOrder => given.or(trained).or(own),
+        IntensityScale::NeverTrained => given.or(own),
+        IntensityScale::ZeroByDefault => given.or(trained).or(own).or(Some(Value::Float(0.0))),
+        IntensityScale::TrainedFirst => trained.or(given).or(own),
+        IntensityScale::ParamsFirst => given.or(store.get(SCALE_KEY).cloned()).or(trained),
+        IntensityScale::NeverParams => given.or(trained),
+    };
+    chosen.unwrap_or(Value::Float(1.0))
+}
+
+/// Where a save writes until it is complete.
+enum Target {
+    /// A file beside the destination, gone unless it is published.
+    Beside(NamedTempFile),
+    /// The destination itself.
+    There(fs::File),
+}
+
+impl Target {
+    fn open(overwrite: Overwrite, destination: &Path) -> Result<Self, Refusal> {
+        let directory = destination.parent().unwrap_or(Path::new("."));
+        let opened = match overwrite {
+            Overwrite::Atomic | Overwrite::Never => {
+                fs::create_dir_all(directory).and_then(|()| sibling(destination)).map(Self::Beside)
+            }
+            Overwrite::InPlace => {
+                fs::create_dir_all(directory).and_then(|()| fs::File::create(destination)).map(Self::There)
+            }
+        };
+        opened.map_err(|error| cannot_write(destination, &error))
+    }
+
+    fn write(&mut self, bundle: &Bundle) -> Result<(), Refusal> {
+        let written = match self {
+            Self::Beside(file) => write_bundle(bundle, file.as_file_mut()),
+            Self::There(file) => write_bundle(bundle, file),
+        };
+        Ok(written?)
+    }
+
+    fn publish(self, destination: &Path) -> Result<(), Refusal> {
+        match self {
+            Self::There(_) => Ok(()),
+            Self::Beside(file) => match file.persist(destination) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(cannot_write(destination, &error.error)),
+            },
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
+    let message = format!("cannot write {}: {error}", path.display());
+    Refusal::new(RefusalKind::Internal, message).rule(Rule::Writable)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        bundle::{files::read_bundle, nouns::ModelConfig},
+        value::Map,
+    };
+
+    /// Saves two sentinels, which need no layout.
+    fn save(policy: Policy, base: &Path) -> Result<(), Refusal> {
+        let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
+        let states = ROLES.map(|role| (role.to_owned(), ModelState::Sentinel(sentinel.clone()))).into();
+        let models = TrainedModels { states, intensity_scale: None };
+        let config = Configuration::Model(ModelConfig::from_values(&Map::new()).unwrap());
+        save_torch_bundle(&policy, &mut ParamsStore::new(), &models, base, &config, None)
+    }
+
+    #[test]
+    fn what_never_overwrites_still_writes_where_nothing_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let policy = Policy { overwrite: Overwrite::Never, ..Policy::CONTRACT };
+        save(policy, &directory.path().join("w")).unwrap();
+        assert_eq!(read_bundle(&directory.path().join("w.zip")).unwrap().models.len(), 2);
+        fs::write(directory.path().join("old.zip"), "old").unwrap();
+        save(policy, &directory.path().join("old")).unwrap();
+        assert_eq!(fs::read(directory.path().join("old.zip")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_snapshot_without_none_lacks_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let [whole, without] = [Snapshot::Whole, Snapshot::WithoutNone].map(|snapshot| {
+            save(Policy { snapshot, ..Policy::CONTRACT }, &directory.path().join("w")).unwrap();
+            read_bundle(&directory.path().join("w.zip")).unwrap().models[0].params.clone()
+        });
+        let mut expected = whole.clone();
+        expected.retain(|_, value| *value != Value::None);
+        assert_eq!(without, expected);
+        assert!(without.len() < whole.len() && without.len() > 20, "{} of {}", without.len(), whole.len());
+    }
+
+    #[test]
+    fn a_save_without_a_role_names_that_one_alone() {
+        for (given, missing) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+            let names = [given.to_owned(), "other".to_owned()];
+            let lacks = |roles, names: &[String]| both_roles(roles, names.iter(), "the models");
+            for names in [&names[..], &names[..1]] {
+                let refusal = lacks(Roles::Both, names).unwrap_err();
+                assert!(refusal.facts.broke(Rule::BothRoles) && refusal.facts.about(missing), "{refusal:?}");
+            }
+            assert_eq!(lacks(Roles::Any, &names), Ok(()));
+        }
+    }
+
+    /// Of an archived value, an archived None, the version and an older value: which are there after a load.
+    #[rstest]
+    #[case::before(RestoreParams::BeforeRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::after(RestoreParams::AfterRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
+    #[case::never(RestoreParams::Never, RestoredKeys::AllButVersion, [false, false, false, true])]
+    #[case::version(RestoreParams::BeforeRebuild, RestoredKeys::All, [true, true, true, true])]
+    #[case::without_none(RestoreParams::BeforeRebuild, RestoredKeys::WithoutNone, [true, false, false, true])]
+    #[case::alone(RestoreParams::BeforeRebuild, RestoredKeys::NothingElse, [true, true, false, false])]
+    fn a_load_restores_what_its_policy_says(
+        #[case] restore_params: RestoreParams,
+        #[case] restored_keys: RestoredKeys,
+        #[case] there: [bool; 4],
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("w");
+        save(Policy::CONTRACT, &base).unwrap();
+        let policy = Policy { restore_params, restored_keys, ..Policy::CONTRACT };
+        let mut store = ParamsStore::new();
+        store.retain(|_| false);
+        store.update([("own".to_owned(), Value::Int(1))]);
+        load_torch_bundle(&policy, &mut store, &base).unwrap();
+        let keys = ["N", "resnet_width", VERSION_KEY, "own"];
+        assert_eq!(keys.map(|key| store.get(key).is_some()), there);
+    }
+}

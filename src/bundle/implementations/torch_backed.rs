@@ -1,0 +1,143 @@
+//! The implementations of the suite on libtorch: the same ones, in a program of their own.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use crate::harness::adapter::client::{Launch, Remote};
+use crate::{
+    bundle::{
+        nouns::Params,
+        operations::request::{FORWARD, TORCH},
+    },
+    harness::{
+        Refusal, World,
+        implementation::{Implementation, Lost, Session},
+    },
+};
+
+/// The program `bundleproof-torch`, which is built with the feature `torch`.
+#[derive(Debug)]
+pub struct TorchProgram {
+    path: PathBuf,
+    found: OnceLock<Result<(), NoTorch>>,
+}
+
+/// Why the program cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{program} does not start, and cases that need torch are not run: {detail}; libtorch 2.13.0 must be where it was \
+     when the program was built, or in a directory of LD_LIBRARY_PATH"
+)]
+pub struct NoTorch {
+    program: String,
+    detail: String,
+}
+
+impl TorchProgram {
+    /// The program at this path. It is not started before it is needed.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, found: OnceLock::new() }
+    }
+
+    /// Whether it starts.
+    ///
+    /// # Errors
+    /// Why it does not, with what the system says of a library that it does not find.
+    pub fn check(&self) -> Result<(), NoTorch> {
+        self.found.get_or_init(|| self.start()).clone()
+    }
+
+    fn start(&self) -> Result<(), NoTorch> {
+        let no = |detail: String| NoTorch { program: self.path.display().to_string(), detail };
+        let ended = Command::new(&self.path).arg("--version").stdin(Stdio::null()).output();
+        let ended = ended.map_err(|error| no(error.to_string()))?;
+        if ended.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+        Err(no(line.trim().to_owned()))
+    }
+}
+
+/// The same implementations, of which the cases that need torch are run by the program.
+pub fn with_torch(
+    all: Vec<Arc<dyn Implementation>>,
+    program: &Arc<TorchProgram>,
+) -> Vec<Arc<dyn Implementation>> {
+    let twin = |own| {
+        let program = Arc::clone(program);
+        Arc::new(Twin { own, program, remote: Mutex::new(None) }) as Arc<dyn Implementation>
+    };
+    all.into_iter().map(twin).collect()
+}
+
+/// An implementation of this process, and the same in the program.
+struct Twin {
+    own: Arc<dyn Implementation>,
+    program: Arc<TorchProgram>,
+    /// Started when it is first needed.
+    remote: Mutex<Option<Remote>>,
+}
+
+impl Implementation for Twin {
+    fn name(&self) -> &str {
+        self.own.name()
+    }
+
+    fn version(&self) -> &str {
+        self.own.version()
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        self.own.supports(need) || ([TORCH, FORWARD].contains(&need) && self.program.check().is_ok())
+    }
+
+    fn start(&self, world: World) -> Box<dyn Session> {
+        if !world.executes() {
+            return self.own.start(world);
+        }
+        let mut remote = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
+        if remote.is_none() {
+            let command = vec![
+                self.program.path.display().to_string(),
+                "--impl".to_owned(),
+                self.own.name().to_owned(),
+            ];
+            match Remote::connect(Some(self.name()), Launch::command(command), world.environment(), None) {
+                Ok(connected) => *remote = Some(connected),
+                Err(error) => return Box::new(Unstarted(error.to_string())),
+            }
+        }
+        match remote.as_ref() {
+            Some(remote) => remote.start(world),
+            None => self.own.start(world),
+        }
+    }
+
+    fn end(&self) {
+        self.own.end();
+        // The processes are not needed any more; another case would start them again.
+        self.remote.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// A session of a program that could not be started.
+struct Unstarted(String);
+
+impl Session for Unstarted {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn params(&mut self) -> Result<Params, Refusal> {
+        Ok(Params::default())
+    }
+
+    fn lost(&self) -> Option<Lost> {
+        Some(Lost::Crash(self.0.clone()))
+    }
+}

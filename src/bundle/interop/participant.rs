@@ -1,0 +1,298 @@
+//! Who writes bundles and who reads them.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::Path,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    bundle::{
+        nouns::{ARCHIVE_NAME, ROLES},
+        operations::{
+            request::{
+                ConfigKind, ConfigRequest, CreateModels, FIXTURE_NETWORKS, FORWARD, Forward,
+                RunCdiExampleTorch, SaveTorchBundle, TORCH,
+            },
+            response::{Models, TensorDescription},
+        },
+    },
+    harness::{
+        Refusal, World,
+        implementation::{Implementation, Lost, Session},
+        runner::environment,
+        suite::Suite,
+    },
+    value::{Map, Value},
+};
+
+use super::{Made, Verdict};
+
+/// An implementation, which writes and reads, or a bundle on disk, which was written.
+#[derive(Clone)]
+pub enum Participant {
+    /// An implementation, with or without the execution of its networks.
+    Implementation {
+        /// What writes and reads.
+        implementation: Arc<dyn Implementation>,
+        /// Whether its networks are executed. What is not of the suite does as it says.
+        executes: bool,
+    },
+    /// A bundle: the archive.
+    Bundle(PathBuf),
+}
+
+/// What a writer is asked for: a configuration, and which models.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// What it is called in the matrix.
+    name: &'static str,
+    size: i64,
+    gridsize: i64,
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Fresh networks.
+    Fresh,
+    /// Sentinels in their place.
+    Sentinels,
+    /// Networks that a workflow trained.
+    Trained,
+}
+
+/// What every writer is asked for.
+const ASKED: [Asked; 5] = [
+    Asked { name: "gridsize1", size: 64, gridsize: 1, how: How::Fresh },
+    Asked { name: "gridsize2", size: 64, gridsize: 2, how: How::Fresh },
+    Asked { name: "n128", size: 128, gridsize: 1, how: How::Fresh },
+    Asked { name: "trained", size: 64, gridsize: 1, how: How::Trained },
+    Asked { name: "sentinels", size: 64, gridsize: 1, how: How::Sentinels },
+];
+
+/// The name of models on either side.
+const MODELS: &str = "models";
+
+/// What a workflow is given.
+const DATASET: &str = "datasets/train_data.npz";
+
+/// What models are given, beside the archive.
+pub(super) const INPUTS: &str = "inputs.npz";
+
+impl Participant {
+    /// The name in the matrix.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Implementation { implementation, executes: true } if self.is_own() => {
+                format!("{}+torch", implementation.name())
+            }
+            Self::Implementation { implementation, .. } => implementation.name().to_owned(),
+            Self::Bundle(path) => path.display().to_string(),
+        }
+    }
+
+    /// Ends whatever it has running.
+    pub fn end(&self) {
+        if let Self::Implementation { implementation, .. } = self {
+            implementation.end();
+        }
+    }
+
+    /// Whether it can read.
+    pub fn reads(&self) -> bool {
+        matches!(self, Self::Implementation { .. })
+    }
+
+    /// Whether it has this operation or ability here.
+    pub(super) fn has(&self, need: &str) -> bool {
+        match self {
+            Self::Implementation { implementation, executes } => {
+                implementation.supports(need) && (*executes || ![TORCH, FORWARD].contains(&need))
+            }
+            Self::Bundle(_) => false,
+        }
+    }
+
+    /// Whether what it gives for inputs can be held against what others give.
+    pub(super) fn gives(&self) -> bool {
+        self.has(FORWARD) && self.has(FIXTURE_NETWORKS)
+    }
+
+    /// A session in a directory, unless it is a bundle.
+    pub(super) fn start(&self, directory: &Path) -> Option<Box<dyn Session>> {
+        let Self::Implementation { implementation, executes } = self else { return None };
+        Some(implementation.start(World::new(directory.to_owned(), environment()).executing(*executes)))
+    }
+
+    /// Has it write everything it can, each in a directory of its own; after an interruption nothing more.
+    pub(super) fn write(
+        &self,
+        suite: &Suite,
+        work: &Path,
+        interrupted: &AtomicBool,
+    ) -> io::Result<Vec<Made>> {
+        let mut all = Vec::new();
+        match self {
+            Self::Bundle(archive) => {
+                let directory = work.join("bundle");
+                fs::create_dir_all(&directory)?;
+                let named = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", archive.display()))
+                };
+                fs::copy(archive, directory.join(ARCHIVE_NAME)).map_err(named)?;
+                let sidecar = archive.with_file_name("sidecar.json");
+                all.push(Made::found("as it is", directory, &sidecar));
+            }
+            Self::Implementation { .. } => {
+                for asked in ASKED.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
+                    let directory = work.join(asked.name);
+                    fs::create_dir_all(&directory)?;
+                    fs::write(directory.join("train_data.npz"), suite.fixture(DATASET)?)?;
+                    if asked.how != How::Sentinels {
+                        let channels = asked.gridsize * asked.gridsize;
+                        let batch = if channels == 1 { 1 } else { 2 };
+                        let inputs = format!("inputs/n{}_c{channels}_b{batch}.npz", asked.size);
+                        fs::write(directory.join(INPUTS), suite.fixture(&inputs)?)?;
+                    }
+                    let written = self.start(&directory).map(|mut session| {
+                        let written = asked.write(self, session.as_mut(), &directory);
+                        match session.finish() {
+                            Some(lost) => Err(lost.into()),
+                            None => written,
+                        }
+                    });
+                    all.push(match written {
+                        Some(Ok((models, outputs))) => Made::written(asked.name, directory, models, outputs),
+                        Some(Err(Unanswered { why, .. })) => Made::failed(asked.name, directory, why),
+                        None => continue,
+                    });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn is_own(&self) -> bool {
+        let Self::Implementation { implementation, .. } = self else { return false };
+        crate::harness::implementation::built_in().iter().any(|own| own.name() == implementation.name())
+    }
+}
+
+/// What a session gives for the inputs in its directory, for each network of these.
+pub(super) fn outputs(
+    session: &mut dyn Session,
+    directory: &Path,
+    models: &Models,
+) -> Result<BTreeMap<String, TensorDescription>, Unanswered> {
+    let mut all = BTreeMap::new();
+    if !directory.join(INPUTS).is_file() {
+        return Ok(all);
+    }
+    for model in models.keys() {
+        let request = Forward {
+            models: MODELS.to_owned(),
+            model: model.clone(),
+            inputs: INPUTS.to_owned(),
+            name: "output".to_owned(),
+        };
+        let output = answered(session.forward(&request), session)?.output;
+        all.insert(model.clone(), output);
+    }
+    Ok(all)
+}
+
+/// The name under which models are left.
+pub(super) fn models_name() -> String {
+    MODELS.to_owned()
+}
+
+/// The answer, or why there is none.
+pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, Unanswered> {
+    match session.lost() {
+        Some(lost) => Err(lost.into()),
+        None => answer.map_err(|refusal| Unanswered { verdict: Verdict::Refused, why: refusal.to_string() }),
+    }
+}
+
+/// Why there is no answer, and what that makes of a reading. Who stumbles has not refused.
+pub(super) struct Unanswered {
+    pub(super) verdict: Verdict,
+    pub(super) why: String,
+}
+
+impl From<Lost> for Unanswered {
+    fn from(lost: Lost) -> Self {
+        let (verdict, why) = match lost {
+            Lost::Timeout(milliseconds) => (Verdict::NoAnswer, format!("no answer within {milliseconds} ms")),
+            Lost::Crash(why) | Lost::Protocol(why) => (Verdict::NoAnswer, why),
+            Lost::NotAsked(why) => (Verdict::NotLookedAt, why),
+        };
+        Self { verdict, why }
+    }
+}
+
+type Wrote = (Models, BTreeMap<String, TensorDescription>);
+
+impl Asked {
+    fn write(
+        &self,
+        writer: &Participant,
+        session: &mut dyn Session,
+        directory: &Path,
+    ) -> Result<Wrote, Unanswered> {
+        let models = match self.how {
+            How::Trained => {
+                let request = RunCdiExampleTorch {
+                    train_data: "train_data.npz".to_owned(),
+                    config: self.config(Some("persisted")),
+                    name: models_name(),
+                };
+                answered(session.run_cdi_example_torch(&request), session)?.models
+            }
+            _ => {
+                let sentinel = |role: &str| (role.to_owned(), format!("the {role}"));
+                let sentinels = ROLES.into_iter().filter(|_| self.how == How::Sentinels).map(sentinel);
+                let request = CreateModels {
+                    config: self.config(None),
+                    seed: 20,
+                    sentinels: sentinels.collect(),
+                    only: None,
+                    name: models_name(),
+                };
+                answered(session.create_models(&request), session)?
+            }
+        };
+        let request = SaveTorchBundle {
+            models: models_name(),
+            base_path: "wts.h5".to_owned(),
+            config: self.config(None),
+            intensity_scale: Some(812.5),
+        };
+        answered(session.save_torch_bundle(&request), session)?;
+        let outputs = match writer.gives() {
+            true => outputs(session, directory, &models)?,
+            false => BTreeMap::new(),
+        };
+        Ok((models, outputs))
+    }
+
+    fn config(&self, output: Option<&str>) -> ConfigRequest {
+        let int = |key: &str, value: i64| (key.to_owned(), Value::Int(value));
+        let model =
+            Map::from_iter([int("N", self.size), int("gridsize", self.gridsize), int("n_filters_scale", 1)]);
+        let mut values = Map::from_iter([
+            ("model".to_owned(), Value::Map(model)),
+            ("backend".to_owned(), Value::from("pytorch")),
+            int("nepochs", 2),
+            int("n_groups", 8),
+        ]);
+        values.extend(output.map(|directory| ("output_dir".to_owned(), Value::from(directory))));
+        ConfigRequest { kind: ConfigKind::Training, values }
+    }
+}

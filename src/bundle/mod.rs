@@ -1,0 +1,8 @@
+//! The contract of `wts.h5.zip`.
+
+pub mod check;
+pub mod files;
+pub mod implementations;
+pub mod interop;
+pub mod nouns;
+pub mod operations;

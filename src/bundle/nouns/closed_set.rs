@@ -1,0 +1,99 @@
+//! Closed sets of words, and how a configuration field is read from and written to a [`Value`].
+
+use crate::value::Value;
+
+/// A type that a configuration field may have.
+pub(super) trait FieldValue: Sized {
+    /// Reads the field, or says what would have been right: `int`, `one of 'adam', 'sgd'`.
+    fn from_value(value: &Value) -> Result<Self, String>;
+    /// The value of the flat map. Paths are text.
+    fn to_value(&self) -> Value;
+}
+
+/// Declares an enum whose variants are the words of a Python `Literal`.
+macro_rules! literal {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "the variant is its word")]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every member, in the order of the contract's table.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+        }
+
+        impl $crate::bundle::nouns::closed_set::FieldValue for $name {
+            fn from_value(value: &$crate::value::Value) -> Result<Self, String> {
+                $(if *value == $crate::value::Value::from($word) { return Ok(Self::$variant); })+
+                Err(format!("one of {}", [$($crate::value::Value::from($word).to_string()),+].join(", ")))
+            }
+
+            fn to_value(&self) -> $crate::value::Value {
+                match self { $(Self::$variant => $crate::value::Value::from($word)),+ }
+            }
+        }
+    };
+}
+
+pub(super) use literal;
+
+impl FieldValue for bool {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Bool(value) => Ok(*value),
+            _ => Err("True or False".to_owned()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+
+impl FieldValue for i64 {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Int(value) => Ok(*value),
+            _ => Err("an int".to_owned()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Int(*self)
+    }
+}
+
+impl FieldValue for f64 {
+    /// A whole number is accepted, as Python code accepts one, and becomes a float.
+    fn from_value(value: &Value) -> Result<Self, String> {
+        value.as_number().ok_or_else(|| "a float".to_owned())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Float(*self)
+    }
+}
+
+impl FieldValue for String {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        value.as_text().map(str::to_owned).ok_or_else(|| "text".to_owned())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+}
+
+impl<T: FieldValue> FieldValue for Option<T> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::None => Ok(None),
+            value => T::from_value(value).map(Some).map_err(|expected| format!("{expected}, or None")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::None, T::to_value)
+    }
+}

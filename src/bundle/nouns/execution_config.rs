@@ -1,0 +1,176 @@
+//! How PyTorch runs: a configuration of its own, which never reaches the params.
+
+use super::closed_set::literal;
+use super::{
+    Rule,
+    closed_set::FieldValue,
+    config::{config, read},
+};
+use crate::{
+    harness::{Refusal, RefusalKind},
+    value::{Map, Value},
+};
+
+literal! {
+    /// The number format that is computed in.
+    Precision { Full = "32-true", Half = "16-mixed", Bfloat = "bf16-mixed" }
+}
+literal! {
+    /// What is computed on.
+    Accelerator { Auto = "auto", Cpu = "cpu", Gpu = "gpu", Cuda = "cuda", Mps = "mps" }
+}
+literal! {
+    /// Which end of a metric is the better one.
+    CheckpointMode { Min = "min", Max = "max" }
+}
+literal! {
+    /// Whether blocks share one gate.
+    GateMode { Shared = "shared", PerBlock = "per_block" }
+}
+
+/// How many devices, or all that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Devices {
+    /// All that there are.
+    Auto,
+    /// So many.
+    Count(i64),
+}
+
+impl FieldValue for Devices {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Int(count) => Ok(Self::Count(*count)),
+            Value::Text(word) if word == "auto" => Ok(Self::Auto),
+            _ => Err("a positive int or 'auto'".to_owned()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Auto => Value::from("auto"),
+            Self::Count(count) => Value::Int(*count),
+        }
+    }
+}
+
+/// Whether the same run gives the same result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deterministic {
+    /// It must, or need not.
+    Must(bool),
+    /// It should, and a warning says where it does not.
+    Warn,
+}
+
+impl FieldValue for Deterministic {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Bool(must) => Ok(Self::Must(*must)),
+            Value::Text(word) if word == "warn" => Ok(Self::Warn),
+            _ => Err("True, False or 'warn'".to_owned()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Must(must) => Value::Bool(*must),
+            Self::Warn => Value::from("warn"),
+        }
+    }
+}
+
+impl FieldValue for Vec<i64> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let expected = || "a list of ints".to_owned();
+        let Value::List(items) = value else { return Err(expected()) };
+        items.iter().map(|item| i64::from_value(item).map_err(|_| expected())).collect()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::List(self.iter().map(|item| Value::Int(*item)).collect())
+    }
+}
+
+config! {
+    /// How PyTorch runs: 40 fields (CONTRACT A, `PyTorchExecutionConfig`).
+    ExecutionConfig, settled by std::convert::identity, {
+        accelerator: Accelerator = Some(Accelerator::Auto);
+        devices: Devices = Some(Devices::Count(1));
+        strategy: String = Some("auto".to_owned());
+        deterministic: Deterministic = Some(Deterministic::Must(true));
+        precision: Precision = Some(Precision::Full);
+        gradient_clip_val: Option<f64> = Some(None);
+        gradient_clip_algorithm: crate::bundle::nouns::config::ClipAlgorithm = Some(crate::bundle::nouns::config::ClipAlgorithm::Norm);
+        accum_steps: i64 = Some(1);
+        num_workers: i64 = Some(0);
+        pin_memory: bool = Some(false);
+        persistent_workers: bool = Some(false);
+        prefetch_factor: Option<i64> = Some(None);
+        learning_rate: f64 = Some(0.001);
+        scheduler: String = Some("Default".to_owned());
+        enable_progress_bar: bool = Some(false);
+        enable_checkpointing: bool = Some(true);
+        checkpoint_save_top_k: i64 = Some(1);
+        checkpoint_monitor_metric: String = Some("val_loss".to_owned());
+        checkpoint_mode: CheckpointMode = Some(CheckpointMode::Min);
+        early_stop_patience: i64 = Some(100);
+        logger_backend: Option<String> = Some(Some("csv".to_owned()));
+        recon_log_every_n_epochs: Option<i64> = Some(None);
+        recon_log_num_patches: i64 = Some(4);
+        recon_log_fixed_indices: Option<Vec<i64>> = Some(None);
+        recon_log_stitch: bool = Some(false);
+        recon_log_max_stitch_samples: Option<i64> = Some(None);
+        ffno_encoder_blocks: i64 = Some(24);
+        ffno_encoder_modes: i64 = Some(12);
+        ffno_encoder_share_weights: bool = Some(true);
+        ffno_encoder_gate_init: f64 = Some(0.1);
+        ffno_encoder_norm: String = Some("instance".to_owned());
+        ffno_encoder_mlp_ratio: f64 = Some(2.0);
+        spectral_bottleneck_blocks: i64 = Some(6);
+        spectral_bottleneck_modes: i64 = Some(12);
+        spectral_bottleneck_share_weights: bool = Some(true);
+        spectral_bottleneck_gate_init: f64 = Some(0.1);
+        spectral_bottleneck_gate_mode: GateMode = Some(GateMode::Shared);
+        inference_batch_size: Option<i64> = Some(None);
+        middle_trim: i64 = Some(0);
+        pad_eval: bool = Some(false);
+    }
+}
+
+impl ExecutionConfig {
+    /// Every field by its name. Nothing of it belongs into the params (CFG-011).
+    pub fn fields(&self) -> Map {
+        self.rows().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn there_are_forty_fields_and_each_has_a_default() {
+        assert_eq!(ExecutionConfig::FIELDS.len(), 40);
+        let all = ExecutionConfig::from_values(&Map::new()).unwrap();
+        assert_eq!(all.fields().len(), 40);
+        assert!(ExecutionConfig::misfits(&all.fields()).is_empty());
+    }
+
+    #[test]
+    fn a_value_outside_its_set_is_refused_by_name() {
+        for (field, value) in [
+            ("devices", Value::Bool(true)),
+            ("devices", Value::from("all")),
+            ("precision", Value::from("64")),
+            ("deterministic", Value::from("maybe")),
+            ("recon_log_fixed_indices", Value::List(vec![Value::Float(1.0)])),
+        ] {
+            let refusal =
+                ExecutionConfig::from_values(&Map::from_iter([(field.to_owned(), value)])).unwrap_err();
+            assert!(refusal.facts.broke(Rule::FieldType) && refusal.facts.about(field), "{refusal:?}");
+        }
+    }
+}

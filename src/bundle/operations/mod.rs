@@ -1,0 +1,4 @@
+//! bundle/operations.
+
+pub(crate) mod request;
+pub(crate) mod response;

@@ -1,0 +1,105 @@
+//! What must hold of an adapter before a suite says anything about it.
+//!
+//! An adapter that answers whatever it is asked, or whose `reset` does not reset, would fail a hundred cases
+//! for one reason, or pass them for none.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Deadline, Deadlines,
+    connection::{Connection, Trouble},
+    in_words,
+};
+use crate::{
+    bundle::operations::request::{OPERATIONS, SetParams},
+    harness::adapter::protocol::{Error, Initialized, Nothing, ParamsAnswer, Reset},
+    value::{Map, Value},
+};
+
+/// A method that no version of the protocol has.
+const UNKNOWN: &str = "bundleproof_probe";
+
+/// A key that no implementation has.
+const KEY: &str = "bundleproof_probe";
+
+/// Asks what an adapter must refuse, and whether a reset is one; a sentence about what it does instead.
+pub(super) fn probe(
+    connection: &mut Connection,
+    who: &Initialized,
+    deadlines: Deadlines,
+) -> Result<(), String> {
+    let own = |operation: &&str| who.operations.iter().any(|own| own == operation);
+    if let Some(odd) = who.operations.iter().find(|own| !OPERATIONS.contains(&own.as_str())) {
+        return Err(format!("it names an operation that there is not: {odd:?}"));
+    }
+    let place = tempfile::tempdir().map_err(|error| format!("no directory to probe it in: {error}"))?;
+    let directory = place.path().to_string_lossy().into_owned();
+    let mut call = Caller { connection, deadlines };
+    call.expect("reset", &Reset { directory: directory.clone() })?;
+    call.refuses(UNKNOWN)?;
+    for operation in OPERATIONS.iter().filter(|operation| !own(operation)) {
+        call.refuses(operation)?;
+    }
+    if own(&"set_params") {
+        let values = Map::from_iter([(KEY.to_owned(), Value::Int(1))]);
+        call.expect("set_params", &SetParams { values })?;
+        if !call.knows(KEY)? {
+            return Err(format!("set_params was answered, and params does not have {KEY:?}"));
+        }
+        call.expect("reset", &Reset { directory })?;
+        if call.knows(KEY)? {
+            return Err(format!("its reset does not reset: params has {KEY:?} from before it"));
+        }
+    }
+    match call.connection.unasked() {
+        None => Ok(()),
+        Some(lost) => Err(in_words(&lost)),
+    }
+}
+
+struct Caller<'a> {
+    connection: &'a mut Connection,
+    deadlines: Deadlines,
+}
+
+impl Caller<'_> {
+    fn call<R: serde::de::DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<R, Trouble> {
+        self.connection.call(method, params, Deadline::after(self.deadlines.call()))
+    }
+
+    fn expect(&mut self, method: &str, params: &impl Serialize) -> Result<(), String> {
+        self.call(method, params).map(|Nothing {}| ()).map_err(|trouble| unexpected(method, trouble))
+    }
+
+    fn knows(&mut self, key: &str) -> Result<bool, String> {
+        let answer = self.call("params", &Nothing {}).map_err(|trouble| unexpected("params", trouble))?;
+        let ParamsAnswer { params } = answer;
+        Ok(params.contains_key(key))
+    }
+
+    /// A method that it has not must be refused as one that there is not.
+    fn refuses(&mut self, method: &str) -> Result<(), String> {
+        match self.call::<Box<RawValue>>(method, &Nothing {}) {
+            Err(Trouble::Answered(error)) if error.code == Error::METHOD => Ok(()),
+            Err(Trouble::Answered(error)) => Err(format!(
+                "it does not have {method}, and refuses it with the error {} instead of {} (no such method)",
+                error.code,
+                Error::METHOD
+            )),
+            Err(Trouble::Lost(lost)) => Err(format!("asked for {method}: {}", in_words(&lost))),
+            Ok(_) => Err(format!("it does not have {method}, and answers it with a result")),
+        }
+    }
+}
+
+fn unexpected(method: &str, trouble: Trouble) -> String {
+    match trouble.refusal() {
+        Ok(refusal) => format!("{method} was refused: {refusal}"),
+        Err(lost) => format!("{method}: {}", in_words(&lost)),
+    }
+}

@@ -1,0 +1,314 @@
+//! The adapter protocol: JSON-RPC 2.0, one message a line, under the contract's own names.
+//!
+//! `conformance/adapters/PROTOCOL.md` is the same for whoever writes the other side. The messages of the
+//! operations are the types of [`crate::bundle::operations::request`] and [`crate::bundle::operations::response`] themselves.
+
+use std::io::{self, BufRead, Read as _};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    bundle::{nouns::Params, operations::response::Models},
+    harness::{Native, RefusalKind},
+    value::{Value, json_value},
+};
+
+/// The version that both sides must speak. It rises with every change that an adapter could notice.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest message, in bytes without its line end. One of a model with 100,000 tensors fits.
+pub const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// A question.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) jsonrpc: Version,
+    pub(super) id: u64,
+    pub(super) method: String,
+    #[serde(default = "no_params")]
+    pub(super) params: Box<RawValue>,
+}
+
+/// What comes back: a result or an error, for the question of this id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Response {
+    pub(super) jsonrpc: Version,
+    /// None when the question could not be read.
+    pub(super) id: Option<u64>,
+    /// With a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) result: Option<Box<RawValue>>,
+    /// Without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Error>,
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Error {
+    /// -32000 for a refusal of the contract, else one of JSON-RPC's own.
+    pub(super) code: i64,
+    /// For a person.
+    pub(super) message: String,
+    /// With a refusal: what kind it is, and what was raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<ErrorData>,
+}
+
+/// What a refusal says beside its message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ErrorData {
+    /// One of the contract's kinds.
+    pub(super) kind: RefusalKind,
+    /// What was raised, if it was an exception.
+    #[serde(flatten)]
+    pub(super) native: Option<Native>,
+}
+
+impl Error {
+    /// A refusal of the contract.
+    pub(super) const REFUSED: i64 = -32000;
+    /// The line is no JSON.
+    pub(super) const PARSE: i64 = -32700;
+    /// The line is JSON and no request.
+    pub(super) const REQUEST: i64 = -32600;
+    /// There is no such method.
+    pub(super) const METHOD: i64 = -32601;
+    /// The params are not those of the method.
+    pub(super) const PARAMS: i64 = -32602;
+    /// It failed in a way that it did not foresee.
+    pub(super) const INTERNAL: i64 = -32603;
+
+    /// An error without data.
+    pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+}
+
+/// The word "2.0".
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) enum Version {
+    #[serde(rename = "2.0")]
+    Two,
+}
+
+fn no_params() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+/// `initialize`: who asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Initialize {
+    /// The version that the harness speaks.
+    pub(super) protocol: u32,
+    /// The program that asks.
+    pub(super) client: Client,
+}
+
+/// The program that asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
+/// Who answers, and what it can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Initialized {
+    /// The version that the adapter speaks.
+    pub protocol: u32,
+    /// The implementation's name.
+    pub name: String,
+    /// Its version: a release, or a revision.
+    pub version: String,
+    /// The backend that it saves as, such as `pytorch`.
+    pub backend: String,
+    /// The operations it has, by their names. What is not among them must be refused as an unknown method.
+    pub operations: Vec<String>,
+    /// What else it can do, such as `fixture_networks`.
+    #[serde(default)]
+    pub supports: Vec<String>,
+}
+
+/// `reset`: as in a new process, in this directory.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Reset {
+    /// The absolute path of the directory that relative paths start at from here on.
+    pub(super) directory: String,
+}
+
+/// The result of what answers nothing.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Nothing {}
+
+/// The result of `params`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ParamsAnswer {
+    /// Every param of the process.
+    pub(super) params: Params,
+}
+
+/// The result of `get_param`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ValueAnswer {
+    /// The value, in the notation.
+    #[serde(deserialize_with = "json_value::value")]
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
+    pub(super) value: Value,
+}
+
+/// The result of `create_models`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ModelsAnswer {
+    /// What was made.
+    pub(super) models: Models,
+}
+
+/// Reads one line into the buffer, without its end; false at the end of the stream.
+///
+/// # Errors
+/// `InvalidData` for a line that is too long or no UTF-8, and for a stream that ends inside a line.
+pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Result<bool> {
+    line.clear();
+    let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
+    let mut bytes = std::mem::take(line).into_bytes();
+    if stream.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(false);
+    }
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    if bytes.pop() != Some(b'\n') {
+        return Err(invalid(if bytes.len() >= MAX_LINE_BYTES {
+            format!("a line of more than {MAX_LINE_BYTES} bytes")
+        } else {
+            "the stream ends inside a line".to_owned()
+        }));
+    }
+    *line = String::from_utf8(bytes).map_err(|_| invalid("a line that is not UTF-8".to_owned()))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::{fs, io::Cursor, path::Path};
+
+    use rstest::rstest;
+    use schemars::{JsonSchema, generate::SchemaSettings};
+
+    use super::*;
+    use crate::bundle::operations::{request, response};
+
+    fn schema<P: JsonSchema, R: JsonSchema>(method: &str) -> (String, serde_json::Value) {
+        let mut generator = SchemaSettings::draft2020_12().into_generator();
+        let (params, result) = (generator.subschema_for::<P>(), generator.subschema_for::<R>());
+        let mut definitions = serde_json::Value::Object(generator.take_definitions(true));
+        // Case files are read strictly; of a message what is not known is passed over.
+        open(&mut definitions);
+        let both = serde_json::json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": method,
+            "properties": { "params": params, "result": result },
+            "$defs": definitions,
+        });
+        (format!("{method}.json"), both)
+    }
+
+    fn open(schema: &mut serde_json::Value) {
+        if let Some(map) = schema.as_object_mut() {
+            if map.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
+                map.remove("additionalProperties");
+            }
+            map.values_mut().for_each(open);
+        }
+        if let Some(items) = schema.as_array_mut() {
+            items.iter_mut().for_each(open);
+        }
+    }
+
+    fn schemas() -> Vec<(String, serde_json::Value)> {
+        use request::*;
+        use response::{DatasetDescription, Loaded, LoadedModel, Output, Workflow};
+        vec![
+            schema::<Initialize, Initialized>("initialize"),
+            schema::<Reset, Nothing>("reset"),
+            schema::<Nothing, ParamsAnswer>("params"),
+            schema::<Nothing, Nothing>("shutdown"),
+            schema::<SetParams, Nothing>("set_params"),
+            schema::<GetParam, ValueAnswer>("get_param"),
+            schema::<ValidateConfig, Nothing>("validate_config"),
+            schema::<UpdateLegacyDict, Nothing>("update_legacy_dict"),
+            schema::<CreateModels, ModelsAnswer>("create_models"),
+            schema::<SaveTorchBundle, Nothing>("save_torch_bundle"),
+            schema::<LoadTorchBundle, Loaded>("load_torch_bundle"),
+            schema::<RunCdiExampleTorch, Workflow>("run_cdi_example_torch"),
+            schema::<LoadInferenceBundleTorch, Loaded>("load_inference_bundle_torch"),
+            schema::<RunCdiExampleWithBackend, Workflow>("run_cdi_example_with_backend"),
+            schema::<LoadInferenceBundleWithBackend, LoadedModel>("load_inference_bundle_with_backend"),
+            schema::<LoadDataset, DatasetDescription>("load_dataset"),
+            schema::<Forward, Output>("forward"),
+            schema::<Nothing, Error>("error"),
+        ]
+    }
+
+    /// With `BUNDLEPROOF_BLESS` set the files are written instead.
+    #[test]
+    fn the_schemas_are_those_of_the_messages() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/schema/protocol");
+        let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
+        let schemas = schemas();
+        for operation in request::OPERATIONS {
+            assert!(schemas.iter().any(|(name, _)| *name == format!("{operation}.json")), "{operation}");
+        }
+        for (name, schema) in &schemas {
+            let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+            if bless {
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join(name), &text).unwrap();
+            }
+            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), text, "{name}");
+        }
+        let there = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(there, schemas.len(), "a schema of no message");
+    }
+
+    #[rstest]
+    #[case::two_lines("a\nb\n", &["a", "b"], None)]
+    #[case::no_end("a\nb", &["a"], Some("inside a line"))]
+    #[case::nothing("", &[], None)]
+    #[case::empty_line("\n", &[""], None)]
+    fn lines_are_read_whole(#[case] text: &str, #[case] lines: &[&str], #[case] error: Option<&str>) {
+        let (mut stream, mut line, mut read) = (Cursor::new(text), String::new(), Vec::new());
+        let ended = loop {
+            match read_line(&mut stream, &mut line) {
+                Ok(true) => read.push(line.clone()),
+                ended => break ended,
+            }
+        };
+        assert_eq!(read, lines);
+        match (ended, error) {
+            (Ok(false), None) => {}
+            (Err(found), Some(error)) => assert!(found.to_string().contains(error), "{found}"),
+            (ended, error) => panic!("{ended:?} instead of {error:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case::long(vec![b'x'; MAX_LINE_BYTES + 1], "more than")]
+    #[case::no_text(vec![0xff, b'\n'], "UTF-8")]
+    fn a_line_that_is_none_is_refused(#[case] bytes: Vec<u8>, #[case] error: &str) {
+        let found = read_line(&mut Cursor::new(bytes), &mut String::new()).unwrap_err();
+        assert!(found.to_string().contains(error), "{found}");
+    }
+}

@@ -1,0 +1,203 @@
+//! The ledger for a person: as plain text, and as Markdown.
+
+use crate::text::{line, markdown, markdown_code};
+
+use super::{Ledger, LedgerRow, RowAttempt};
+
+/// The widest line of plain text, in characters; a single word may be longer.
+const WIDTH: usize = 96;
+
+const LEGEND: &str =
+    "[ ] nothing that counts   [P] red proven   [x] red proven, then green   [!] was [x], and is not";
+
+impl Ledger<'_> {
+    /// The ledger as plain text: a table of the rows, then each with its attempts.
+    pub fn to_text(&self) -> String {
+        let ids = self.rows.iter().map(|row| line(row.id).chars().count());
+        let id_width = ids.max().unwrap_or(0).max(2) + 2;
+        let task_width = WIDTH.saturating_sub(id_width + 7).max(20);
+        let mut text = format!("{}: {}\n{LEGEND}\n\n", line(self.plan), line(self.title));
+        text += &format!("{:id_width$}{:task_width$}  State\n", "ID", "Task");
+        for row in &self.rows {
+            let mut task = wrapped(&line(row.task), task_width).into_iter();
+            let first = task.next().unwrap_or_default();
+            text += &format!("{:id_width$}{first:task_width$}  {}\n", line(row.id), row.state);
+            task.for_each(|more| text += &format!("{:id_width$}{more}\n", ""));
+        }
+        for row in &self.rows {
+            text += &format!(
+                "\n{} {}: red on {}, green on {}\n",
+                row.state,
+                line(row.id),
+                line(row.red),
+                line(row.green)
+            );
+            for (name, value) in remarks(row) {
+                text += &indented(&format!("  {name:9}"), &line(value));
+            }
+            for attempt in &row.attempts {
+                text += &indented(&format!("  #{:<4}", attempt.number), &in_words(attempt));
+                attempt.files.iter().for_each(|file| text += &format!("        {}\n", line(file)));
+            }
+        }
+        let ends = self.ends();
+        if !ends.is_empty() {
+            text.push('\n');
+        }
+        ends.iter().for_each(|end| text += &indented("!", end));
+        text
+    }
+
+    /// The ledger as Markdown: a table of the rows with how they came to their states, then the attempts.
+    pub fn to_markdown(&self) -> String {
+        let mut page = format!("# {}: {}\n\n", markdown(self.plan), markdown(self.title));
+        page += "`[ ]` nothing that counts, `[P]` red proven, `[x]` red proven, then green, ";
+        page += "`[!]` was `[x]`, and is not.\n\n";
+        page += "| ID | Task | State | How and why |\n|---|---|---|---|\n";
+        for row in &self.rows {
+            let last = row.attempts.last().map(|last| format!("#{} {}", last.number, in_words(last)));
+            let remarks = remarks(row).into_iter().map(|(name, value)| format!("{name} {value}"));
+            let how: Vec<String> = last.into_iter().chain(remarks).map(|remark| markdown(&remark)).collect();
+            let (id, task) = (markdown(row.id), markdown(row.task));
+            page += &format!("| {id} | {task} | `{}` | {} |\n", row.state, how.join("<br>"));
+        }
+        page += "\n## Attempts History\n";
+        for row in self.rows.iter().filter(|row| !row.attempts.is_empty()) {
+            page += &format!("\n### {}: {}\n\n", markdown(row.id), markdown(row.task));
+            for RowAttempt { number, stamp, phase, result, files } in &row.attempts {
+                let files: Vec<String> =
+                    files.iter().map(|file| format!(", {}", markdown_code(file))).collect();
+                let (phase, result) = (phase.word(), markdown(result));
+                page += &format!("- [{stamp}] Attempt #{number} - {phase} {result}{}\n", files.concat());
+            }
+        }
+        let ends = self.ends();
+        if !ends.is_empty() {
+            page += "\n## Not evidence\n\n";
+        }
+        ends.iter().for_each(|end| page += &format!("- {}\n", markdown(end)));
+        page
+    }
+
+    /// What is in the store and is no evidence.
+    fn ends(&self) -> Vec<String> {
+        let damaged = self.damaged.iter();
+        let damaged =
+            damaged.map(|damaged| line(&format!("the report {} is damaged: {}", damaged.stamp, damaged.why)));
+        let unfinished = self.unfinished.iter().map(|run| {
+            let how = if run.interrupted { "was interrupted" } else { "is under way, or was killed" };
+            line(&format!("the run {} {how}: {}", run.stamp, run.directory))
+        });
+        damaged.chain(unfinished).collect()
+    }
+}
+
+fn in_words(attempt: &RowAttempt) -> String {
+    format!("{} {} {}", attempt.stamp, attempt.phase.word(), attempt.result)
+}
+
+fn remarks<'a>(row: &'a LedgerRow<'_>) -> Vec<(&'static str, &'a str)> {
+    let blocked = row.blocked.map(|why| ("blocked:", why));
+    let stale = row.stale.iter().map(|why| ("stale:", why.as_str()));
+    let next = row.guidance.map(|next| ("next:", next));
+    blocked.into_iter().chain(stale).chain(next).collect()
+}
+
+/// Lines of at most `width` characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= width => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A text behind a label, with its further lines under the first.
+fn indented(label: &str, text: &str) -> String {
+    let indent = label.chars().count() + 1;
+    let lines = wrapped(text, WIDTH.saturating_sub(indent)).into_iter().enumerate();
+    lines.map(|(index, line)| format!("{:indent$}{line}\n", if index == 0 { label } else { "" })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::harness::{
+        record::{Chain, FORMAT, Run},
+        report::files,
+        store::{Damage, Damaged, Report, Store, Unfinished},
+        test_helpers,
+    };
+
+    fn store() -> Store {
+        let report = |sequence, stamp: &str, change: fn(&mut Run)| {
+            let mut run = Run { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
+            change(&mut run);
+            let (stamp, times) = (run.stamp, run.stamp.rfc3339());
+            let (started, ended) = (times.clone(), times);
+            let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
+            let chain = Chain { format: FORMAT, sequence, stamp, predecessor: None, started, ended };
+            Report { run, chain, head: String::new(), files }
+        };
+        Store {
+            reports: vec![
+                report(1, "2025-10-17T112849Z", |_| {}),
+                report(2, "2025-10-16T080000Z", |run| run.outcomes[3].digest = "older".into()),
+            ],
+            damaged: vec![Damaged {
+                stamp: test_helpers::stamp("2025-10-15T000000Z"),
+                why: Damage::Altered("summary\u{1b}[2J.md".into()),
+            }],
+            unfinished: vec![Unfinished {
+                stamp: test_helpers::stamp("2025-10-17T120000Z"),
+                directory: ".2025-10-17T120000Z.interrupted".into(),
+                interrupted: true,
+            }],
+        }
+    }
+
+    fn plan() -> crate::harness::suite::Plan {
+        let mut plan = test_helpers::plan();
+        for row in plan.rows.iter_mut().take(1) {
+            row.task = "Save sentinel models, load them back, and hold every tensor of the one ".to_owned()
+                + "against the other, byte by byte";
+            row.guidance = "Wire the loader: it answers not_implemented | always\n# and nothing ".to_owned()
+                + "else, which is what the red phase is about";
+        }
+        plan
+    }
+
+    #[test]
+    fn the_ledger_reads_as_text_and_as_markdown() {
+        let (plan, store) = (plan(), store());
+        let ledger = Ledger::compute(&plan, &store);
+        insta::assert_snapshot!("ledger_text", ledger.to_text());
+        insta::assert_snapshot!("ledger_markdown", ledger.to_markdown());
+        insta::assert_snapshot!("ledger_json", serde_json::to_string_pretty(&ledger).unwrap());
+    }
+
+    #[test]
+    fn no_line_is_too_wide_and_nothing_from_elsewhere_is_raw() {
+        let (plan, store) = (plan(), store());
+        let ledger = Ledger::compute(&plan, &store);
+        let text = ledger.to_text();
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(!text.contains('\u{1b}') && !ledger.to_markdown().contains(['\u{1b}', '\t']), "{text}");
+        assert!(!ledger.to_markdown().contains("not_implemented | always"));
+    }
+
+    #[test]
+    fn words_are_wrapped_and_a_long_one_stays_whole() {
+        assert_eq!(wrapped("aa bb cccccc d", 5), ["aa bb", "cccccc", "d"]);
+        assert_eq!(wrapped("", 5), Vec::<String>::new());
+        assert_eq!(indented("next:", "a"), "next: a\n");
+    }
+}

@@ -1,0 +1,61 @@
+//! The kill matrix as a page of Markdown.
+
+use super::{CheckProof, Matrix, MutantProof, RequirementProof};
+use crate::text::{markdown as escaped, markdown_code as code};
+
+/// The matrix: what is wrong with it first, then mutants, requirements and checks.
+pub fn markdown(matrix: &Matrix) -> String {
+    let counts = matrix.counts;
+    let mut page = format!(
+        "# Kill matrix\n\n- {} checks of {} cases, with {} expectations\n- {} of {} mutants killed by a check about \
+         the requirement they break\n- {} kills in {} runs\n",
+        counts.checks,
+        counts.cases,
+        counts.expectations,
+        counts.killed,
+        counts.mutants,
+        counts.kills,
+        counts.runs
+    );
+    page.push_str("\n## Problems\n\n");
+    if matrix.problems.is_empty() {
+        page.push_str("None: the suite is proven.\n");
+    }
+    for problem in &matrix.problems {
+        page.push_str(&format!("- {}\n", escaped(&problem.to_string())));
+    }
+    page.push_str("\n## Mutants\n\n| Mutant | Breaks | Killed by | Smallest killer | Fails elsewhere |\n|---|---|---|---|---|\n");
+    page.extend(matrix.mutants.iter().map(mutant));
+    page.push_str("\n## Requirements\n\n| Requirement | Cases | Killed | Surviving |\n|---|---|---|---|\n");
+    page.extend(matrix.requirements.iter().map(requirement));
+    page.push_str("\n## Checks\n\n| Check | Expectation | Fails on |\n|---|---|---|\n");
+    page.extend(matrix.checks.iter().map(check));
+    page
+}
+
+fn mutant(mutant: &MutantProof) -> String {
+    let smallest = mutant.killers.first().map_or("survives".to_owned(), |check| code(check));
+    let (killers, others) = (mutant.killers.len(), mutant.others.len());
+    format!("| {} | {} | {killers} | {smallest} | {others} |\n", code(&mutant.name), escaped(&mutant.breaks))
+}
+
+fn requirement(requirement: &RequirementProof) -> String {
+    let RequirementProof { id, cases, killed, surviving } = requirement;
+    format!("| {} | {} | {} | {} |\n", escaped(id), codes(cases), codes(killed), codes(surviving))
+}
+
+fn check(proof: &CheckProof) -> String {
+    let row = |(index, expectation): (usize, &crate::harness::proof::ExpectationProof)| {
+        let check = if index == 0 { code(&proof.check) } else { String::new() };
+        format!("| {check} | {} | {} |\n", code(&expectation.name), codes(&expectation.fails_on))
+    };
+    let mut rows: String = proof.expectations.iter().enumerate().map(row).collect();
+    for (breaker, word) in &proof.no_kills {
+        rows.push_str(&format!("| | {word} | {} |\n", code(breaker)));
+    }
+    rows
+}
+
+fn codes(names: &[String]) -> String {
+    names.iter().map(|name| code(name)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,100 @@
+//! A report's place among the others: `chain.json`.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+
+use super::{CHAIN, ReadError, SUMS, run_record};
+use crate::harness::store::{
+    DiskError,
+    sums::{MAX_SUMS_BYTES, read_bounded, sha256},
+};
+
+/// The longest `chain.json` that is read: 64 KiB.
+pub(crate) const MAX_CHAIN_BYTES: u64 = 64 * 1024;
+
+/// What a report says about the store it was written to, and about when it ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
+    pub format: u32,
+    /// The report's number in its store, from 1: the only order of reports.
+    pub sequence: u64,
+    /// The report's name. Stamps name reports and do not order them.
+    pub stamp: Stamp,
+    /// The report before it, unless it is the first.
+    pub predecessor: Option<Predecessor>,
+    /// When the run began, as RFC 3339 writes it.
+    pub started: String,
+    /// When the run ended, as RFC 3339 writes it.
+    pub ended: String,
+}
+
+/// The report that was the newest when another was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predecessor {
+    /// Its name.
+    pub stamp: Stamp,
+    /// Its number.
+    pub sequence: u64,
+    /// The SHA-256 of its `SHA256SUMS`, and by that of everything in it.
+    pub digest: String,
+}
+
+impl Chain {
+    /// Reads `chain.json`.
+    ///
+    /// # Errors
+    /// When it is of another format, said by its number, or of none.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
+        run_record::read(bytes, |chain: &Self| chain.format)
+    }
+}
+
+/// The next number of a store, and the report before it. A report whose place cannot be read is passed over:
+/// it is the store's reader who names the damage.
+pub(crate) fn next_place(reports: &Path) -> Result<(u64, Option<Predecessor>), DiskError> {
+    let mut last: Option<Predecessor> = None;
+    let mut highest = 0;
+    for entry in fs::read_dir(reports).map_err(DiskError::when("list", reports))? {
+        let path = entry.map_err(DiskError::when("list", reports))?.path();
+        let stamp =
+            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Stamp>().ok());
+        let Some(stamp) = stamp else { continue };
+        let chain = read_bounded(&path.join(CHAIN), MAX_CHAIN_BYTES).ok();
+        let chain =
+            chain.and_then(|bytes| Chain::from_json(&bytes).ok()).filter(|chain| chain.stamp == stamp);
+        let Some(Chain { sequence, .. }) = chain else { continue };
+        highest = highest.max(sequence);
+        if last.as_ref().is_none_or(|last| last.sequence < sequence)
+            && let Ok(sums) = read_bounded(&path.join(SUMS), MAX_SUMS_BYTES)
+        {
+            last = Some(Predecessor { stamp, sequence, digest: sha256(&sums) });
+        }
+    }
+    Ok((highest.saturating_add(1), last))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn the_first_report_says_that_nothing_was_before_it() {
+        let stamp = test_helpers::stamp("2025-10-17T112849Z");
+        let (started, ended) = (stamp.rfc3339(), stamp.rfc3339());
+        let chain = Chain { format: 1, sequence: 1, stamp, predecessor: None, started, ended };
+        let text = serde_json::to_string(&chain).unwrap();
+        assert!(text.contains(r#""predecessor":null"#), "{text}");
+        assert_eq!(Chain::from_json(text.as_bytes()).unwrap(), chain);
+        let newer = text.replace(r#""format":1"#, r#""format":2"#);
+        assert!(matches!(Chain::from_json(newer.as_bytes()), Err(ReadError::Format { found: 2 })));
+    }
+}

@@ -1,0 +1,56 @@
+//! What a run was made with: `environment.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a run was made and with what. All of it is handed in; the digest of the suite and the variables of
+/// the cases are in `results.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The machine's kind.
+    pub platform: Platform,
+    /// The program that ran the suite.
+    pub binary: Binary,
+    /// The version of each implementation that was run, by name.
+    pub implementations: BTreeMap<String, String>,
+    /// The variables of the calling process that may be published, with their values; no others.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// The kind of machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// As Rust names it: `linux`.
+    pub os: String,
+    /// As Rust names it: `x86_64`.
+    pub arch: String,
+}
+
+/// The program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binary {
+    /// Its version.
+    pub version: String,
+    /// The SHA-256 of its file in hexadecimal.
+    pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn an_environment_reads_back_and_holds_nothing_unknown() {
+        let text = serde_json::to_string(&test_helpers::environment()).unwrap();
+        assert_eq!(serde_json::from_str::<Environment>(&text).unwrap(), test_helpers::environment());
+        let more = text.replacen('{', r#"{"user":"someone","#, 1);
+        assert!(serde_json::from_str::<Environment>(&more).is_err());
+    }
+}

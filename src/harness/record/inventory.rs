@@ -1,0 +1,92 @@
+//! What was going to run: `inventory.json`, written before anything ran.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::harness::runner::{Outcome, Phase};
+
+use super::{ReadError, Run, run_record};
+
+/// Everything that was going to run. What has no outcome in the end was lost, and a report that lost
+/// something is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inventory {
+    /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
+    pub format: u32,
+    /// Each check on each implementation, in the order in which it was going to run.
+    pub checks: Vec<Planned>,
+}
+
+/// One check that was going to run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// The check's id.
+    pub check: String,
+    /// The digest of its case.
+    pub digest: String,
+    /// The implementation it was going to run on.
+    pub implementation: String,
+    /// Why it was going to run.
+    pub phase: Phase,
+    /// In a red phase, the expectation that must fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must_fail: Option<String>,
+}
+
+impl Inventory {
+    /// Reads `inventory.json`.
+    ///
+    /// # Errors
+    /// When it is of another format, said by its number, or of none.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
+        run_record::read(bytes, |inventory: &Self| inventory.format)
+    }
+
+    /// What was going to run and has no outcome in this run.
+    pub fn lost_in(&self, run: &Run) -> Vec<&Planned> {
+        let seen: BTreeSet<Planned> = run.outcomes.iter().map(Planned::from).collect();
+        self.checks.iter().filter(|planned| !seen.contains(planned)).collect()
+    }
+}
+
+impl From<&Outcome> for Planned {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            check: outcome.check.clone(),
+            digest: outcome.digest.clone(),
+            implementation: outcome.implementation.clone(),
+            phase: outcome.phase,
+            must_fail: outcome.must_fail.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn what_was_going_to_run_and_did_not_is_named() {
+        let mut run = test_helpers::run();
+        let inventory = test_helpers::inventory(&run);
+        assert_eq!(inventory.lost_in(&run), Vec::<&Planned>::new());
+        let gone = run.outcomes.remove(3);
+        let lost: Vec<_> =
+            inventory.lost_in(&run).into_iter().map(|lost| (&lost.check, lost.phase)).collect();
+        assert_eq!(lost, [(&gone.check, gone.phase)]);
+    }
+
+    #[test]
+    fn an_outcome_of_another_version_of_the_case_is_not_what_was_going_to_run() {
+        let mut run = test_helpers::run();
+        let inventory = test_helpers::inventory(&run);
+        for outcome in run.outcomes.iter_mut().take(1) {
+            outcome.digest.push('x');
+        }
+        assert_eq!(inventory.lost_in(&run).len(), 1);
+    }
+}

@@ -1,0 +1,17 @@
+//! harness/record.
+
+pub(crate) mod chain;
+mod conformance;
+mod environment;
+mod inventory;
+pub(crate) mod layout;
+pub(crate) mod run_record;
+mod timestamp;
+
+pub use chain::{Chain, Predecessor};
+pub use conformance::{Asked, Broken, Judged, Standing};
+pub use environment::{Binary, Environment, Platform};
+pub use inventory::{Inventory, Planned};
+pub use layout::{CHAIN, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
+pub use run_record::{Counts, FORMAT, ReadError, Run};
+pub use timestamp::{NotAStamp, Stamp};

@@ -1,0 +1,147 @@
+//! `junit.xml`: a suite per phase and area, for programs that read JUnit.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+use crate::{
+    harness::runner::{Outcome, Phase, Verdict},
+    text::line,
+};
+
+use super::{area, ending, messages::step_in_words, rerun_command};
+use crate::harness::record::Run;
+
+/// The run as JUnit. In the red phase it is the stated failure that is a success; what the harness or the
+/// implementation did apart from answering is an error, and what was not or could not be run, or is known to fail,
+/// is skipped.
+///
+/// # Errors
+/// When the XML writer refuses.
+pub fn junit(run: &Run) -> Result<String, SerializeError> {
+    let known: BTreeSet<String> = run
+        .judged
+        .iter()
+        .flat_map(|judged| judged.standing(&run.outcomes).known.known)
+        .map(|(check, _)| check)
+        .collect();
+    let mut suites: BTreeMap<(Phase, &str), Vec<&Outcome>> = BTreeMap::new();
+    for outcome in &run.outcomes {
+        suites.entry((outcome.phase, area(&outcome.check))).or_default().push(outcome);
+    }
+    let mut report = Report::new("bundleproof");
+    for ((phase, area), outcomes) in suites {
+        report.add_test_suite(suite(run, phase, area, &outcomes, &known));
+    }
+    let time = run.outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
+    report.set_time(Duration::from_millis(time));
+    report.to_string()
+}
+
+fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome], known: &BTreeSet<String>) -> TestSuite {
+    let mut suite = TestSuite::new(format!("{}.{}", phase.word(), line(area)));
+    suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
+    let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
+    suite.set_time(Duration::from_millis(time));
+    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome, known)));
+    suite
+}
+
+/// A check that runs on several implementations has a case on each, told apart by its class.
+fn case(run: &Run, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
+    let mut case = TestCase::new(line(&outcome.check), status(run, outcome, known.contains(&outcome.check)));
+    let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
+    case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.word()));
+    case.set_time(Duration::from_millis(outcome.milliseconds));
+    case
+}
+
+fn status(run: &Run, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
+    if outcome.is_as_stated() {
+        return TestCaseStatus::success();
+    }
+    let mut status = match outcome.verdict() {
+        _ if is_known => TestCaseStatus::skipped(),
+        Verdict::Unsupported | Verdict::NotRun => TestCaseStatus::skipped(),
+        Verdict::Pass | Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Timeout | Verdict::Crash | Verdict::ProtocolError | Verdict::HarnessError => {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        }
+    };
+    let ending = ending(outcome);
+    let first = outcome.failed().next().map(|(_, expectation)| line(&expectation.because));
+    status.set_type(outcome.word());
+    status.set_message(ending.or(first).unwrap_or_else(|| outcome.word().to_owned()));
+    status.set_description(description(run, outcome));
+    status
+}
+
+fn description(run: &Run, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for (step, expectation) in outcome.failed() {
+        let place = format!("{}:{}", line(&outcome.file), expectation.line);
+        text +=
+            &format!("{} ({place})\n  because:  {}\n", line(&expectation.name), line(&expectation.because));
+        if let Some(failure) = &expectation.failure {
+            text +=
+                &format!("  expected: {}\n  actual:   {}\n", line(&failure.expected), line(&failure.actual));
+        }
+        text += &format!("  step:     {}\n", step_in_words(step));
+    }
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+    format!("{text}file: {}\nrun it again: {rerun}", line(&outcome.file))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::harness::runner::Ended;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn red_is_a_success_when_proven_and_a_failure_otherwise() {
+        insta::assert_snapshot!("junit", junit(&test_helpers::run()).unwrap());
+    }
+
+    #[rstest]
+    #[case(Ended::Unsupported { need: "torch".into() }, "<skipped")]
+    #[case(Ended::NotRun { detail: None }, "<skipped")]
+    #[case(Ended::Timeout { milliseconds: 9 }, "<error")]
+    #[case(Ended::Crash { detail: "signal 11".into() }, "<error")]
+    #[case(Ended::ProtocolError { detail: "two answers".into() }, "<error")]
+    #[case(Ended::HarnessError { detail: "no space".into() }, "<error")]
+    #[case(Ended::Stopped, "<failure")]
+    fn what_is_no_answer_is_an_error_or_skipped_in_both_phases(#[case] ended: Ended, #[case] tag: &str) {
+        for phase in [Phase::Red, Phase::Green] {
+            let outcome = Outcome { ended: ended.clone(), ..test_helpers::stopped("a/b", phase) };
+            let xml = junit(&Run { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
+            assert!(xml.contains(tag), "{xml}");
+        }
+    }
+
+    #[test]
+    fn characters_that_xml_cannot_hold_stay_visible() {
+        let mut outcome = test_helpers::otherwise("a/b", Phase::Green);
+        let hostile: String = ('\0'..' ').chain(['\u{fffe}', '\u{ffff}', '\u{9b}']).collect();
+        outcome.steps.last_mut().unwrap().expectations[0].because = hostile.clone() + "]]></failure>";
+        outcome.check.push_str(&hostile);
+        outcome.implementation.push_str(&hostile);
+        let xml = junit(&Run { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
+        let illegal = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}');
+        assert!(!xml.contains(illegal), "{xml:?}");
+        for place in [r#"message=""#, "because:  "] {
+            assert!(xml.contains(&format!(r"{place}\u{{0}}\u{{1}}")), "{place} in {xml}");
+        }
+        assert!(xml.contains(r"\u{ffff}"), "{xml}");
+        let read = Report::deserialize_from_str(&xml).unwrap();
+        assert_eq!(read.failures, 1);
+        assert_eq!(read, Report::deserialize_from_str(&read.to_string().unwrap()).unwrap());
+    }
+}

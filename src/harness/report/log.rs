@@ -1,0 +1,229 @@
+//! The text logs: per phase and log, every check with all that a person needs to understand it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use crate::{
+    harness::{
+        runner::{ExpectationOutcome, Outcome, Phase, StepOutcome},
+        suite::{Decision, Plan, Row},
+    },
+    text::line,
+};
+
+use super::{area, ending, messages::step_in_words, rerun_command};
+use crate::harness::{
+    ledger::row_result::{is_of, row_implementation},
+    record::{Counts, Run, layout::area_log, plan_file},
+};
+
+/// Every log by the name of its file. A plan names the logs of its rows; an outcome that no row asks for
+/// goes to the log of its area, so that every outcome is in a log.
+pub fn logs(run: &Run) -> BTreeMap<String, String> {
+    let mut logs: BTreeMap<String, Log<'_>> = BTreeMap::new();
+    let rows = run.plan.iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
+    for (plan, row) in rows {
+        for phase in &run.phases {
+            if let Some(name) = row_log(plan, row, *phase) {
+                logs.entry(name).or_insert_with(|| Log::new(run, *phase)).rows.push(row);
+            }
+        }
+    }
+    for outcome in &run.outcomes {
+        for name in log_names(run.plan.as_ref(), outcome) {
+            logs.entry(name).or_insert_with(|| Log::new(run, outcome.phase)).outcomes.push(outcome);
+        }
+    }
+    logs.into_iter().map(|(name, log)| (name, log.to_string())).collect()
+}
+
+/// The logs that an outcome is written to.
+pub(crate) fn log_names(plan: Option<&Plan>, outcome: &Outcome) -> BTreeSet<String> {
+    let rows = plan.into_iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
+    let asked_for = rows.filter(|(_, row)| asks_for(row, outcome));
+    let mut names: BTreeSet<String> =
+        asked_for.filter_map(|(plan, row)| row_log(plan, row, outcome.phase)).collect();
+    if names.is_empty() {
+        names.insert(area_log(outcome.phase, area(&outcome.check)));
+    }
+    names
+}
+
+/// The log that a row writes in a phase.
+pub(crate) fn row_log(plan: &Plan, row: &Row, phase: Phase) -> Option<String> {
+    match &row.decided_by {
+        Decision::Checks { log, .. } => Some(plan_file(&plan.name, phase, log, "log")),
+        Decision::Artifact { .. } => None,
+    }
+}
+
+fn asks_for(row: &Row, outcome: &Outcome) -> bool {
+    let here = row_implementation(row, outcome.phase) == outcome.implementation;
+    here && row.checks().iter().any(|check| check.id == outcome.check)
+}
+
+struct Log<'a> {
+    run: &'a Run,
+    phase: Phase,
+    rows: Vec<&'a Row>,
+    outcomes: Vec<&'a Outcome>,
+}
+
+impl<'a> Log<'a> {
+    fn new(run: &'a Run, phase: Phase) -> Self {
+        Self { run, phase, rows: Vec::new(), outcomes: Vec::new() }
+    }
+}
+
+impl fmt::Display for Log<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "stamp:       {}", self.run.stamp)?;
+        writeln!(f, "phase:       {}", self.phase.word())?;
+        if let Some(plan) = &self.run.plan {
+            writeln!(f, "plan:        {}: {}", line(&plan.name), line(&plan.title))?;
+        }
+        writeln!(f, "selection:   {}", line(&self.run.selection.join(" ")))?;
+        for (name, value) in &self.run.environment {
+            writeln!(f, "variable:    {}=\"{}\"", line(name), line(value))?;
+        }
+        writeln!(f, "result:      {}", Counts::of(self.outcomes.iter().copied()).in_words())?;
+        for row in &self.rows {
+            let blocked =
+                row.blocked.as_ref().map(|why| format!(" (blocked: {})", line(why))).unwrap_or_default();
+            writeln!(f, "row:         {}: {}{blocked}", line(&row.id), line(&row.task))?;
+            if !row
+                .checks()
+                .iter()
+                .any(|check| self.outcomes.iter().any(|outcome| is_of(outcome, row, check, self.phase)))
+            {
+                writeln!(f, "             no check of this row was run")?;
+            }
+        }
+        for outcome in &self.outcomes {
+            let of_rows = self.rows.iter().filter(|row| asks_for(row, outcome)).map(|row| line(&row.id));
+            write_outcome(f, self.run, outcome, &of_rows.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+}
+
+fn write_outcome(f: &mut fmt::Formatter<'_>, run: &Run, outcome: &Outcome, rows: &[String]) -> fmt::Result {
+    writeln!(f, "\n== {}: {}", line(&outcome.check), outcome.word())?;
+    writeln!(f, "   title:          {}", line(&outcome.title))?;
+    if !rows.is_empty() {
+        writeln!(f, "   rows:           {}", rows.join(", "))?;
+    }
+    writeln!(f, "   requirements:   {}", line(&outcome.requires.join(", ")))?;
+    writeln!(f, "   implementation: {}", line(&outcome.implementation))?;
+    writeln!(f, "   file:           {}", line(&outcome.file))?;
+    if let Some(stated) = &outcome.must_fail {
+        writeln!(f, "   must fail:      {}", line(stated))?;
+    }
+    writeln!(f, "   time:           {} ms", outcome.milliseconds)?;
+    for (step, expectation) in outcome.failed() {
+        write_failure(f, outcome, step, expectation)?;
+    }
+    if let Some(ending) = ending(outcome) {
+        writeln!(f, "   ended:          {ending}")?;
+    }
+    let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_ref());
+    for native in natives.filter(|_| !outcome.is_as_stated()) {
+        writeln!(f, "   raised:         {}", line(&native.type_name))?;
+        for raised in native.traceback.lines() {
+            writeln!(f, "      | {}", line(raised))?;
+        }
+    }
+    for file in &outcome.written {
+        let (path, sha256) = (line(&file.path), line(&file.sha256));
+        writeln!(f, "   wrote:          {path} ({} bytes, sha256 {sha256})", file.bytes)?;
+    }
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+    writeln!(f, "   run it again:   {rerun}")
+}
+
+fn write_failure(
+    f: &mut fmt::Formatter<'_>,
+    outcome: &Outcome,
+    step: &StepOutcome,
+    expectation: &ExpectationOutcome,
+) -> fmt::Result {
+    let place = format!("{}:{}", line(&outcome.file), expectation.line);
+    writeln!(f, "   failed:         {} ({place})", line(&expectation.name))?;
+    writeln!(f, "      because:     {}", line(&expectation.because))?;
+    if let Some(failure) = &expectation.failure {
+        writeln!(f, "      expected:    {}", line(&failure.expected))?;
+        writeln!(f, "      actual:      {}", line(&failure.actual))?;
+    }
+    writeln!(f, "      step:        {}", step_in_words(step))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn without_a_plan_each_area_and_phase_has_its_log() {
+        let logs = logs(&test_helpers::run());
+        let names: Vec<&str> = logs.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["green_persistence.log", "green_workflows.log", "red_persistence.log", "red_workflows.log"]
+        );
+        insta::assert_snapshot!("log_green_persistence", logs["green_persistence.log"]);
+        insta::assert_snapshot!("log_red_workflows", logs["red_workflows.log"]);
+    }
+
+    #[test]
+    fn a_check_of_two_rows_with_one_log_is_there_once_with_both() {
+        let logs = logs(&test_helpers::planned_run());
+        let log = &logs["phase_d4_red_persistence.log"];
+        assert_eq!(log.matches("== persistence/round_trip").count(), 1);
+        assert!(log.contains("   rows:           D4.B1, D4.B2\n"));
+        insta::assert_snapshot!("log_phase_d4_red_persistence", log);
+    }
+
+    #[test]
+    fn a_row_that_was_not_run_says_so_in_its_log() {
+        let log = &logs(&test_helpers::planned_run())["phase_d4_green_interop.log"];
+        assert!(log.contains("D4.B5: Make interop right (blocked: no | fixture yet)\n"), "{log}");
+        assert!(log.contains("no check of this row was run\n"), "{log}");
+    }
+
+    #[test]
+    fn an_outcome_that_no_row_asks_for_goes_to_the_log_of_its_area() {
+        let mut run = test_helpers::planned_run();
+        run.outcomes[0].implementation = "a mutant".into();
+        run.outcomes.push(test_helpers::as_stated("other/x", Phase::Green));
+        let logs = logs(&run);
+        assert!(logs["red_persistence.log"].contains("== persistence/round_trip: proven\n"));
+        assert!(logs["green_other.log"].contains("== other/x: pass\n"));
+        assert!(!logs["phase_d4_red_persistence.log"].contains("== persistence/round_trip"));
+    }
+
+    #[test]
+    fn nothing_from_elsewhere_begins_a_line_or_escapes_the_terminal() {
+        let hostile = "x\n== forged: pass\r\u{1b}[2J\u{202e}";
+        let mut run = test_helpers::planned_run();
+        for outcome in &mut run.outcomes {
+            let fields =
+                [&mut outcome.check, &mut outcome.title, &mut outcome.file, &mut outcome.implementation];
+            fields.into_iter().chain(outcome.must_fail.as_mut()).for_each(|field| field.push_str(hostile));
+            outcome.requires.push(hostile.into());
+            for step in &mut outcome.steps {
+                step.operation.push_str(hostile);
+            }
+        }
+        run.selection.push(hostile.into());
+        for (name, log) in logs(&run) {
+            assert!(
+                !log.contains("\n== forged") && !log.contains(['\u{1b}', '\r', '\u{202e}']),
+                "{name}:\n{log}"
+            );
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Everything of a report that follows from its run.
+
+use std::collections::BTreeMap;
+
+use super::{
+    junit, log,
+    summary::{phase_summary, summary},
+};
+use crate::harness::record::{JUNIT, RESULTS, Run, SUMMARY, plan_file};
+
+/// Why a run cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// It cannot be written as JSON.
+    #[error("failed to write {name}: {source}")]
+    Json {
+        /// The file.
+        name: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// It cannot be written as JUnit.
+    #[error("failed to write {JUNIT}: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
+}
+
+/// `results.json` and every file that is rendered from it, by name: a pure function of the run.
+///
+/// # Errors
+/// When a writer refuses.
+pub fn files(run: &Run) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
+    let mut files: BTreeMap<String, Vec<u8>> =
+        log::logs(run).into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    for phase in &run.phases {
+        if let Some(plan) = &run.plan {
+            let name = plan_file(&plan.name, *phase, "summary", "md");
+            files.insert(name, phase_summary(run, plan, *phase).into_bytes());
+        }
+    }
+    files.insert(RESULTS.to_owned(), json(RESULTS, run)?);
+    files.insert(JUNIT.to_owned(), junit::junit(run)?.into_bytes());
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    let summary = summary(run, &names);
+    files.insert(SUMMARY.to_owned(), summary.into_bytes());
+    Ok(files)
+}
+
+/// A file of JSON: indented, with a newline at its end.
+pub(crate) fn json(name: &'static str, value: &impl serde::Serialize) -> Result<Vec<u8>, RenderError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| RenderError::Json { name, source })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[rstest]
+    #[case::without_a_plan(test_helpers::run())]
+    #[case::with_a_plan(test_helpers::planned_run())]
+    fn a_report_renders_again_from_its_results_byte_for_byte(#[case] run: Run) {
+        let first = files(&run).unwrap();
+        let again = files(&Run::from_json(&first[RESULTS]).unwrap()).unwrap();
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn a_plan_adds_its_logs_and_summaries() {
+        let files = files(&test_helpers::planned_run()).unwrap();
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "junit.xml",
+                "phase_d4_green_interop.log",
+                "phase_d4_green_persistence.log",
+                "phase_d4_green_summary.md",
+                "phase_d4_green_workflows.log",
+                "phase_d4_red_interop.log",
+                "phase_d4_red_persistence.log",
+                "phase_d4_red_summary.md",
+                "phase_d4_red_workflows.log",
+                "results.json",
+                "summary.md",
+            ]
+        );
+        let summary = String::from_utf8_lossy(&files[SUMMARY]);
+        assert!(
+            names.iter().all(|name| *name == SUMMARY || summary.contains(&format!("({name})"))),
+            "{summary}"
+        );
+    }
+}

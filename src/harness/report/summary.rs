@@ -1,0 +1,251 @@
+//! The Markdown summaries: of the report, and of each phase of a plan.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    harness::{
+        runner::{Outcome, Phase},
+        suite::{Decision, Plan, Row},
+    },
+    text::{markdown, markdown_code},
+};
+
+use super::{area, ending, groups, log::row_log, messages::step_in_words, page::Page, rerun_command};
+use crate::harness::{
+    ledger::{
+        Attempt,
+        row_result::{is_of, row_implementation},
+    },
+    record::{CHAIN, Counts, ENVIRONMENT, INVENTORY, Run, SUMS, plan_file},
+};
+
+/// `summary.md`: what is not as stated first, then the rest. Of a plan's run it has the counts and leads to
+/// the summaries of the phases. `others` are the names of the other files rendered.
+pub(super) fn summary(run: &Run, others: &[&str]) -> String {
+    let mut page = Page::new(&format!("Report {}", run.stamp));
+    let mut phases = run.phases.clone();
+    phases.sort_by_key(|phase| run.counts(*phase).not_as_stated() == 0);
+    for phase in phases {
+        page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).in_words())));
+    }
+    if let Some(plan) = &run.plan {
+        page.heading(&format!("Plan {}: {}", markdown(&plan.name), markdown(&plan.title)));
+        for phase in &run.phases {
+            let name = plan_file(&plan.name, *phase, "summary", "md");
+            page.line(&format!("- {}: [{name}]({name})", title(*phase)));
+        }
+    } else {
+        match &run.judged {
+            Some(judged) => page.standing(judged, &judged.standing(&run.outcomes)),
+            None => page.groups(run.outcomes.iter()),
+        }
+        page.unproven(run);
+        page.areas(run);
+    }
+    page.variables(run);
+    page.heading("Files");
+    let rest = [ENVIRONMENT, INVENTORY, CHAIN, SUMS];
+    for name in others.iter().chain(&rest) {
+        page.line(&format!("- [{name}]({name})"));
+    }
+    page.text(&format!(
+        "Every file but `{SUMS}` is listed there with its SHA-256. In the directory of the report, \
+         `sha256sum -c {SUMS}` checks them; `bundleproof ledger` checks them and the chain of reports each time."
+    ));
+    page.into_text()
+}
+
+/// `<plan>_<phase>_summary.md`: each row with its state, how to run it again, what failed, and what to do.
+pub(super) fn phase_summary(run: &Run, plan: &Plan, phase: Phase) -> String {
+    let mut page =
+        Page::new(&format!("{} of {}: {}", title(phase), markdown(&plan.name), markdown(&plan.title)));
+    let counts = markdown(&run.counts(phase).in_words());
+    page.line(&format!("Report `{}`. {}: {counts}", run.stamp, title(phase)));
+    page.text("| ID | Task | State | Log |\n|---|---|---|---|");
+    for row in &plan.rows {
+        let log = row_log(plan, row, phase).map(|name| format!("[{name}]({name})")).unwrap_or_default();
+        let state = markdown(&row_state(run, plan, row, phase));
+        page.line(&format!("| {} | {} | {state} | {log} |", markdown(&row.id), markdown(&row.task)));
+    }
+    page.groups(run.outcomes_of(phase));
+    for row in &plan.rows {
+        page.row(run, row, phase);
+    }
+    page.variables(run);
+    page.into_text()
+}
+
+fn row_state(run: &Run, plan: &Plan, row: &Row, phase: Phase) -> String {
+    let state = match &row.decided_by {
+        Decision::Artifact { artifact } => {
+            format!("asks for {}", plan_file(&plan.name, phase, artifact, "md"))
+        }
+        Decision::Checks { .. } => {
+            Attempt::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.in_words())
+        }
+    };
+    if row.blocked.is_some() { format!("blocked; {state}") } else { state }
+}
+
+fn title(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Red => "Red",
+        Phase::Green => "Green",
+    }
+}
+
+impl Page {
+    fn groups<'a>(&mut self, outcomes: impl Iterator<Item = &'a Outcome>) {
+        let groups = groups(outcomes);
+        if groups.is_empty() {
+            return;
+        }
+        self.heading("Not as stated");
+        for group in groups {
+            self.line(&format!("- {}: {}", title(group.phase), markdown(&group.in_words())));
+            for outcome in &group.outcomes {
+                let (check, on) = (markdown_code(&outcome.check), markdown_code(&outcome.implementation));
+                self.line(&format!("  - {check} on {on} ({})", markdown(outcome.word())));
+            }
+        }
+    }
+
+    fn unproven(&mut self, run: &Run) {
+        if run.unproven.is_empty() {
+            return;
+        }
+        self.heading("Unproven");
+        self.line(
+            "These cases have not been seen to fail as they are now; `bundleproof prove` looks at that.\n",
+        );
+        for case in &run.unproven {
+            self.line(&format!("- {}", markdown_code(case)));
+        }
+    }
+
+    fn areas(&mut self, run: &Run) {
+        let mut areas: BTreeMap<(&str, Phase), Vec<&Outcome>> = BTreeMap::new();
+        for outcome in &run.outcomes {
+            areas.entry((area(&outcome.check), outcome.phase)).or_default().push(outcome);
+        }
+        self.heading("Areas");
+        self.line("| Area | Phase | Result |\n|---|---|---|");
+        for ((area, phase), outcomes) in areas {
+            let counts = markdown(&Counts::of(outcomes).in_words());
+            self.line(&format!("| {} | {} | {counts} |", markdown(area), phase.word()));
+        }
+    }
+
+    fn variables(&mut self, run: &Run) {
+        self.heading("Selection and environment");
+        self.line(&format!("- selection: {}", markdown_code(&run.selection.join(" "))));
+        for (name, value) in &run.environment {
+            self.line(&format!("- variable: {}", markdown_code(&format!("{name}=\"{value}\""))));
+        }
+        self.line(&format!("- suite: {}", markdown_code(&run.suite_digest)));
+    }
+
+    fn row(&mut self, run: &Run, row: &Row, phase: Phase) {
+        self.heading(&format!("{}: {}", markdown(&row.id), markdown(&row.task)));
+        if let Some(why) = &row.blocked {
+            self.line(&format!("Blocked: {}\n", markdown(why)));
+        }
+        self.line(&format!("Follow-up: {}", markdown(&row.guidance)));
+        if !row.checks().is_empty() {
+            self.text("Selectors:\n");
+        }
+        for check in row.checks() {
+            let rerun = rerun_command(run, &check.id, phase, row_implementation(row, phase));
+            self.line(&format!("- {}", markdown_code(&rerun)));
+        }
+        let outcomes = run.outcomes.iter().filter(|outcome| {
+            let of_row = row.checks().iter().any(|check| is_of(outcome, row, check, phase));
+            of_row && (!outcome.is_as_stated() || outcome.failed().next().is_some())
+        });
+        let mut outcomes = outcomes.peekable();
+        if outcomes.peek().is_some() {
+            self.text("Failing assertions:\n");
+        }
+        for outcome in outcomes {
+            self.outcome(outcome);
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        self.line(&format!("- {}: {}", markdown_code(&outcome.check), markdown(outcome.word())));
+        if let Some(ending) = ending(outcome) {
+            self.line(&format!("  - ended: {}", markdown(&ending)));
+        }
+        for (step, expectation) in outcome.failed() {
+            let place = markdown_code(&format!("{}:{}", outcome.file, expectation.line));
+            self.line(&format!("  - {} at {place}", markdown_code(&expectation.name)));
+            self.line(&format!("    - because: {}", markdown(&expectation.because)));
+            if let Some(failure) = &expectation.failure {
+                self.line(&format!("    - expected: {}", markdown(&failure.expected)));
+                self.line(&format!("    - actual: {}", markdown(&failure.actual)));
+            }
+            self.line(&format!("    - step: {}", markdown(&step_in_words(step))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn the_summary_begins_with_what_is_not_as_stated() {
+        insta::assert_snapshot!(
+            "summary",
+            summary(&test_helpers::run(), &["junit.xml", "red_workflows.log"])
+        );
+    }
+
+    #[test]
+    fn the_summary_of_a_plan_leads_to_its_phases_and_repeats_nothing() {
+        let page = summary(&test_helpers::planned_run(), &[]);
+        assert!(page.contains("- Red: [phase_d4_red_summary.md](phase_d4_red_summary.md)\n"), "{page}");
+        assert!(page.contains("- Green: 2 of 3 as stated (1 fail)\n"), "{page}");
+        assert!(!page.contains("Areas") && !page.contains("Not as stated"), "{page}");
+    }
+
+    #[test]
+    fn a_phase_with_failures_stands_before_one_without() {
+        let mut run = test_helpers::run();
+        run.outcomes.truncate(1);
+        run.outcomes.push(test_helpers::otherwise("a/b", Phase::Green));
+        let page = summary(&run, &[]);
+        assert!(page.find("- Green: 0 of 1") < page.find("- Red: 1 of 1 as stated"), "{page}");
+        assert!(page.contains("- Green: 0 of 1"), "{page}");
+    }
+
+    #[test]
+    fn a_phase_summary_has_rows_selectors_assertions_variables_and_what_to_do() {
+        let run = test_helpers::planned_run();
+        insta::assert_snapshot!("summary_red", phase_summary(&run, &test_helpers::plan(), Phase::Red));
+        insta::assert_snapshot!("summary_green", phase_summary(&run, &test_helpers::plan(), Phase::Green));
+    }
+
+    #[test]
+    fn no_cell_or_line_comes_from_elsewhere() {
+        let hostile = "x |\n# forged <script>";
+        let mut run = test_helpers::planned_run();
+        let mut plan = test_helpers::plan();
+        plan.title.push_str(hostile);
+        for row in &mut plan.rows {
+            [&mut row.task, &mut row.guidance].into_iter().for_each(|field| field.push_str(hostile));
+        }
+        for outcome in &mut run.outcomes {
+            [&mut outcome.title, &mut outcome.file].into_iter().for_each(|field| field.push_str(hostile));
+            for step in &mut outcome.steps {
+                step.operation.push_str(hostile);
+            }
+        }
+        for page in [summary(&run, &[]), phase_summary(&run, &plan, Phase::Red)] {
+            assert!(!page.contains("\n# forged") && !page.contains("x |"), "{page}");
+            let outside_code: String = page.split('`').step_by(2).collect();
+            assert!(!outside_code.contains("<script>"), "{page}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A fresh root for one check.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::WrittenFile;
+use crate::{
+    fs_util::files_below,
+    harness::suite::{WORK, under_work},
+    value::digest::digest_of,
+};
+
+/// A directory that one check has to itself, gone when it is dropped unless it is kept.
+///
+/// An implementation is given paths from here, as a program is from its working directory: nothing it
+/// saves depends on where the run takes place.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    root: PathBuf,
+    keep: bool,
+    /// Files that the harness put here: they are not the implementation's work.
+    placed: Vec<String>,
+}
+
+impl Sandbox {
+    /// Makes the directory, which must not exist.
+    pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
+        fs::create_dir(&root)?;
+        Ok(Self { root: root.canonicalize()?, keep, placed: Vec::new() })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where `$work/out` is.
+    pub(super) fn path(&self, text: &str) -> Result<PathBuf, String> {
+        under_work(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
+    }
+
+    /// Writes a file of the harness's own at `$work/...`.
+    pub(super) fn place(&mut self, at: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.path(at)?;
+        let directory = path.parent().unwrap_or(&self.root);
+        let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
+        written.map_err(|error| format!("{at} cannot be written: {error}"))?;
+        self.placed.push(under_work(at)?);
+        Ok(())
+    }
+
+    /// The files below a directory, by their paths from there, sorted; none when it is absent. A link is
+    /// a file and is not followed.
+    pub(super) fn files(&self, text: &str) -> Result<Vec<String>, String> {
+        let mut found =
+            files_below(&self.path(text)?).map_err(|error| format!("{text} cannot be listed: {error}"))?;
+        found.sort();
+        Ok(found)
+    }
+
+    /// The digest of a file's bytes, when there is one.
+    pub(super) fn digest(&self, text: &str) -> Result<Option<String>, String> {
+        match describe(&self.path(text)?) {
+            Ok((_, digest)) => Ok(Some(digest)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{text} cannot be read: {error}")),
+        }
+    }
+
+    /// What is here and was not put here by the harness.
+    pub(super) fn written(&self) -> Vec<WrittenFile> {
+        let all = self.files(WORK).unwrap_or_default();
+        let own = all.into_iter().filter(|path| !self.placed.contains(path));
+        let described = own.filter_map(|path| {
+            let (bytes, sha256) = describe(&self.root.join(&path)).ok()?;
+            Some(WrittenFile { path, bytes, sha256 })
+        });
+        described.collect()
+    }
+
+    /// A text in which the directory goes by the name that case files use.
+    pub(super) fn shown(&self, text: &str) -> String {
+        match self.root.to_str() {
+            Some(root) => text.replace(root, WORK),
+            None => text.to_owned(),
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    /// What cannot be removed stays below the report's own hidden directory, which removes it again.
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// The length of a file and the digest of its bytes. What is no file has none: whoever wrote it may have made a
+/// pipe or a link to something endless, and nothing is read from those.
+fn describe(path: &Path) -> io::Result<(u64, String)> {
+    let kind = fs::symlink_metadata(path)?;
+    if kind.is_dir() {
+        return Ok((0, "of a directory".to_owned()));
+    }
+    if !kind.is_file() {
+        return Ok((0, "of no regular file".to_owned()));
+    }
+    let (length, digest) = digest_of(fs::File::open(path)?)?;
+    Ok((length, digest.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_placed_file_is_not_counted_as_written_and_the_directory_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("check");
+        let mut sandbox = Sandbox::create(root.clone(), false).unwrap();
+        sandbox.place("$work/in/data", b"1").unwrap();
+        fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
+        let written: Vec<_> = sandbox.written().into_iter().map(|file| (file.path, file.bytes)).collect();
+        assert_eq!(written, [("out".to_owned(), 2)]);
+        assert_eq!(sandbox.files("$work").unwrap(), ["in/data", "out"]);
+        drop(sandbox);
+        assert!(!root.exists());
+    }
+}

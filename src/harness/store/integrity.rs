@@ -1,0 +1,92 @@
+//! What can be wrong with a report that was written once.
+
+use serde::{Serialize, Serializer};
+
+use crate::harness::record::Stamp;
+
+use super::DiskError;
+use crate::harness::record::{ReadError, SUMS};
+
+/// A report that is not as it was written.
+#[derive(Debug, Serialize)]
+pub struct Damaged {
+    /// Its name.
+    pub stamp: Stamp,
+    /// What was found first.
+    #[serde(serialize_with = "in_words")]
+    pub why: Damage,
+}
+
+/// What can be wrong with a report.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It cannot be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// It is a link or a file.
+    #[error("it is not a directory")]
+    NotADirectory,
+    /// `SHA256SUMS` is not as this program writes it.
+    #[error("{SUMS} is not a sorted list of digests and files")]
+    Sums,
+    /// A file is gone, or a report is not one without it.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// A file was added.
+    #[error("{0} is not listed in {SUMS}")]
+    Unlisted(String),
+    /// A file was altered.
+    #[error("{0} is not as it was written: its digest differs from that in {SUMS}")]
+    Altered(String),
+    /// A file cannot be understood.
+    #[error("{name} {source}")]
+    Unreadable {
+        /// The file.
+        name: &'static str,
+        /// Why.
+        source: ReadError,
+    },
+    /// A file says that it belongs to another report.
+    #[error("{name} is of {found}")]
+    OtherStamp {
+        /// The file.
+        name: &'static str,
+        /// The stamp in it.
+        found: Stamp,
+    },
+    /// Something was going to run and has no outcome.
+    #[error("{check} was going to run on {implementation} and has no outcome")]
+    Lost {
+        /// The check.
+        check: String,
+        /// The implementation.
+        implementation: String,
+    },
+    /// Another report has the same number.
+    #[error("it is number {sequence}, and so is {other}")]
+    SameSequence {
+        /// The number.
+        sequence: u64,
+        /// The other report.
+        other: Stamp,
+    },
+    /// Its number and its predecessor do not fit together.
+    #[error("it is number {sequence}, which does not follow from what it says was before it")]
+    Sequence {
+        /// The number.
+        sequence: u64,
+    },
+    /// The report before it is gone.
+    #[error("{0}, which it says was before it, is not there")]
+    NoPredecessor(Stamp),
+    /// The report before it is not what it was.
+    #[error("{0}, which it says was before it, is not as it was then")]
+    AlteredPredecessor(Stamp),
+    /// The report after it saw something else.
+    #[error("{0}, which came after it, saw it otherwise")]
+    OtherThanSuccessorSaw(Stamp),
+}
+
+fn in_words<S: Serializer>(why: &Damage, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(why)
+}

@@ -1,0 +1,420 @@
+//! All reports of a directory, each verified before it counts.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::harness::record::Stamp;
+
+use super::{
+    Damage, Damaged, DiskError,
+    sums::{MAX_SUMS_BYTES, files_below, read_bounded, read_sums, sha256, sha256_of_file},
+};
+use crate::harness::record::{
+    CHAIN, Chain, ENVIRONMENT, INVENTORY, Inventory, Predecessor, RESULTS, Run, SUMS, chain::MAX_CHAIN_BYTES,
+};
+
+/// The longest `results.json` and `inventory.json` that are read: 256 MiB.
+pub const MAX_RESULTS_BYTES: u64 = 256 * 1024 * 1024;
+/// The reports of a directory. What is not named by a stamp is none of its business.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// The reports that are as they were written, by their numbers and never by their stamps.
+    pub reports: Vec<Report>,
+    /// The reports that are not, and are no evidence.
+    pub damaged: Vec<Damaged>,
+    /// The runs that came to no report.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// A report whose every byte is as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// What was run and seen.
+    pub run: Run,
+    /// Its place in the store.
+    pub chain: Chain,
+    /// The SHA-256 of its `SHA256SUMS`: the digest that stands for all of it.
+    pub head: String,
+    /// The SHA-256 of each of its files but `SHA256SUMS`, by path.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A run that came to no report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// The stamp it was going to have.
+    pub stamp: Stamp,
+    /// The hidden directory.
+    pub directory: String,
+    /// Whether it was interrupted; else it is under way, or was killed.
+    pub interrupted: bool,
+}
+
+/// Why there is no store to read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such directory.
+    #[error("{} is not there: no run has left a report yet, or they are elsewhere", .0.display())]
+    Missing(PathBuf),
+    /// It cannot be listed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl Store {
+    /// Reads and verifies every report in a directory.
+    ///
+    /// # Errors
+    /// When the directory is not there or cannot be listed. What is wrong with a report is no error but in
+    /// [`Store::damaged`].
+    pub fn open(reports: &Path) -> Result<Self, StoreError> {
+        let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
+            _ => DiskError { doing: "list", path: reports.to_owned(), source }.into(),
+        })?;
+        let mut store = Self::default();
+        // The head of every report that can be placed, be it damaged otherwise: successors refer to it.
+        let mut heads = BTreeMap::new();
+        for entry in entries {
+            let entry = entry.map_err(DiskError::when("list", reports))?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if let Ok(stamp) = name.parse::<Stamp>() {
+                if let Ok(sums) = read_bounded(&entry.path().join(SUMS), MAX_SUMS_BYTES) {
+                    heads.insert(stamp, sha256(&sums));
+                }
+                match verify(&entry.path(), stamp) {
+                    Ok(report) => store.reports.push(report),
+                    Err(why) => store.damaged.push(Damaged { stamp, why }),
+                }
+            } else if let Some((stamp, interrupted)) = unfinished(&name) {
+                store.unfinished.push(Unfinished { stamp, directory: name, interrupted });
+            }
+        }
+        store.reports.sort_by_key(|report| (report.sequence(), report.stamp()));
+        store.set_aside_broken_links(&heads);
+        store.damaged.sort_by_key(|damaged| damaged.stamp);
+        store.unfinished.sort_by(|a, b| a.directory.cmp(&b.directory));
+        Ok(store)
+    }
+
+    /// The newest report: what to keep elsewhere to notice that the end was cut off.
+    pub fn head(&self) -> Option<&Report> {
+        self.reports.last()
+    }
+
+    fn set_aside_broken_links(&mut self, heads: &BTreeMap<Stamp, String>) {
+        let mut broken: BTreeMap<Stamp, Damage> = BTreeMap::new();
+        for pair in self.reports.windows(2) {
+            if let [a, b] = pair
+                && a.sequence() == b.sequence()
+            {
+                let same =
+                    |other: &Report| Damage::SameSequence { sequence: a.sequence(), other: other.stamp() };
+                broken.entry(a.stamp()).or_insert_with(|| same(b));
+                broken.entry(b.stamp()).or_insert_with(|| same(a));
+            }
+        }
+        let sequences = self.reports.iter().map(|report| (report.stamp(), report.sequence()));
+        let sequences: BTreeMap<Stamp, u64> = sequences.collect();
+        for report in &self.reports {
+            let Some(Predecessor { stamp: before, sequence, digest }) = &report.chain.predecessor else {
+                if report.sequence() != 1 {
+                    let damage = Damage::Sequence { sequence: report.sequence() };
+                    broken.entry(report.stamp()).or_insert(damage);
+                }
+                continue;
+            };
+            let known = sequences.get(before).is_none_or(|known| known == sequence);
+            let in_order = known && *sequence < report.sequence();
+            let damage = match heads.get(before) {
+                None => Damage::NoPredecessor(*before),
+                Some(head) if head != digest => {
+                    broken.entry(*before).or_insert(Damage::OtherThanSuccessorSaw(report.stamp()));
+                    Damage::AlteredPredecessor(*before)
+                }
+                Some(_) if !in_order => Damage::Sequence { sequence: report.sequence() },
+                Some(_) => continue,
+            };
+            broken.entry(report.stamp()).or_insert(damage);
+        }
+        self.reports.retain(|report| !broken.contains_key(&report.stamp()));
+        // A report that was damaged before keeps its first reason.
+        broken.retain(|stamp, _| self.damaged.iter().all(|damaged| damaged.stamp != *stamp));
+        self.damaged.extend(broken.into_iter().map(|(stamp, why)| Damaged { stamp, why }));
+    }
+}
+
+impl Report {
+    /// Its name.
+    pub fn stamp(&self) -> Stamp {
+        self.chain.stamp
+    }
+
+    /// Its number in the store, from 1.
+    pub fn sequence(&self) -> u64 {
+        self.chain.sequence
+    }
+}
+
+/// The stamp of a hidden directory's name, and whether it says that the run was interrupted.
+fn unfinished(name: &str) -> Option<(Stamp, bool)> {
+    let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
+    let interrupted = rest.starts_with("interrupted");
+    (interrupted || rest == "partial").then_some(())?;
+    Some((stamp.parse().ok()?, interrupted))
+}
+
+fn verify(path: &Path, stamp: Stamp) -> Result<Report, Damage> {
+    if !path.symlink_metadata().map_err(DiskError::when("look at", path))?.is_dir() {
+        return Err(Damage::NotADirectory);
+    }
+    let mut present = files_below(path)?;
+    let sums = present.remove(SUMS).ok_or_else(|| Damage::Missing(SUMS.to_owned()))?;
+    let sums = read_bounded(&sums, MAX_SUMS_BYTES)?;
+    let head = sha256(&sums);
+    let files = String::from_utf8(sums).ok().and_then(|text| read_sums(&text)).ok_or(Damage::Sums)?;
+    if let Some(gone) = files.keys().find(|name| !present.contains_key(*name)) {
+        return Err(Damage::Missing(gone.clone()));
+    }
+    let needed = [RESULTS, CHAIN, INVENTORY, ENVIRONMENT];
+    if let Some(gone) = needed.iter().find(|name| !files.contains_key(**name)) {
+        return Err(Damage::Missing((*gone).to_owned()));
+    }
+    for (name, path) in &present {
+        let listed = files.get(name).ok_or_else(|| Damage::Unlisted(name.clone()))?;
+        if sha256_of_file(path)? != *listed {
+            return Err(Damage::Altered(name.clone()));
+        }
+    }
+    // Read again, so held against the digest again: what is parsed is what was listed.
+    let read = |name: &'static str, limit| -> Result<Vec<u8>, Damage> {
+        let bytes = read_bounded(&path.join(name), limit)?;
+        let listed = files.get(name).is_some_and(|listed| *listed == sha256(&bytes));
+        if listed { Ok(bytes) } else { Err(Damage::Altered(name.to_owned())) }
+    };
+    let unreadable = |name| move |source| Damage::Unreadable { name, source };
+    let run = Run::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
+    let chain = Chain::from_json(&read(CHAIN, MAX_CHAIN_BYTES)?).map_err(unreadable(CHAIN))?;
+    for (name, found) in [(RESULTS, run.stamp), (CHAIN, chain.stamp)] {
+        if found != stamp {
+            return Err(Damage::OtherStamp { name, found });
+        }
+    }
+    let inventory =
+        Inventory::from_json(&read(INVENTORY, MAX_RESULTS_BYTES)?).map_err(unreadable(INVENTORY))?;
+    if let Some(lost) = inventory.lost_in(&run).first() {
+        let (check, implementation) = (lost.check.clone(), lost.implementation.clone());
+        return Err(Damage::Lost { check, implementation });
+    }
+    Ok(Report { run, chain, head, files })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use rstest::rstest;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::harness::{
+        store::{ReportDirectory, write_sums},
+        test_helpers,
+    };
+
+    // The second is named by an earlier time than the first: order is not by stamp.
+    const STAMPS: [&str; 3] = ["2025-10-17T112849Z", "2025-10-16T000000Z", "2025-10-18T000000Z"];
+
+    fn publish(reports: &Path, stamp: &str) {
+        let run = Run { stamp: test_helpers::stamp(stamp), ..test_helpers::run() };
+        let mut directory = ReportDirectory::create(reports, run.stamp).unwrap();
+        directory.write_inventory(test_helpers::inventory(&run)).unwrap();
+        directory.publish(&run, &test_helpers::environment(), "", "").unwrap();
+    }
+
+    fn three() -> TempDir {
+        let root = tempfile::tempdir().unwrap();
+        STAMPS.iter().for_each(|stamp| publish(root.path(), stamp));
+        root
+    }
+
+    /// The stamps that are left, and what is said of the others.
+    fn opened(root: &TempDir) -> (Vec<String>, Vec<String>) {
+        let store = Store::open(root.path()).unwrap();
+        let damaged = store.damaged.iter().map(|damaged| format!("{}: {}", damaged.stamp, damaged.why));
+        (store.reports.iter().map(|report| report.stamp().to_string()).collect(), damaged.collect())
+    }
+
+    /// Makes `SHA256SUMS` fit to what is there.
+    fn sum_again(report: &Path) {
+        let mut files = files_below(report).unwrap();
+        files.remove(SUMS);
+        let sums = files.into_iter().map(|(name, path)| (name, sha256_of_file(&path).unwrap())).collect();
+        fs::write(report.join(SUMS), write_sums(&sums)).unwrap();
+    }
+
+    fn edit(path: &Path, from: &str, to: &str) {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    #[test]
+    fn reports_are_in_the_order_of_their_numbers_and_what_else_is_there_does_not_matter() {
+        let root = three();
+        fs::create_dir(root.path().join("baseline")).unwrap();
+        fs::write(root.path().join("README.md"), "").unwrap();
+        assert_eq!(opened(&root), (STAMPS.map(String::from).to_vec(), vec![]));
+        let store = Store::open(root.path()).unwrap();
+        let [first, second, _] = store.reports.as_slice() else { panic!("{store:?}") };
+        assert_eq!((first.sequence(), first.chain.predecessor.clone()), (1, None));
+        let before = Predecessor { stamp: first.stamp(), sequence: 1, digest: first.head.clone() };
+        assert_eq!(second.chain.predecessor, Some(before));
+        assert_eq!(store.head().unwrap().sequence(), 3);
+    }
+
+    #[rstest]
+    #[case::altered("summary.md is not as it was written", |report: &Path| {
+        fs::write(report.join("summary.md"), "").unwrap();
+    })]
+    #[case::gone("junit.xml is missing", |report: &Path| fs::remove_file(report.join("junit.xml")).unwrap())]
+    #[case::added("more.txt is not listed", |report: &Path| fs::write(report.join("more.txt"), "").unwrap())]
+    #[case::no_sums("SHA256SUMS is missing", |report: &Path| fs::remove_file(report.join(SUMS)).unwrap())]
+    #[case::odd_sums("SHA256SUMS is not a sorted", |report: &Path| {
+        fs::write(report.join(SUMS), "x\n").unwrap();
+    })]
+    #[case::listed_out("results.json is missing", |report: &Path| {
+        fs::remove_file(report.join(RESULTS)).unwrap();
+        sum_again(report);
+    })]
+    #[case::newer("results.json is of format 2", |report: &Path| {
+        edit(&report.join(RESULTS), "\"format\": 1", "\"format\": 2");
+        sum_again(report);
+    })]
+    #[case::run_of_another("results.json is of 2020-01-01T000000Z", |report: &Path| {
+        edit(&report.join(RESULTS), STAMPS[2], "2020-01-01T000000Z");
+        sum_again(report);
+    })]
+    #[case::chain_of_another("chain.json is of 2020-01-01T000000Z", |report: &Path| {
+        edit(&report.join(CHAIN), STAMPS[2], "2020-01-01T000000Z");
+        sum_again(report);
+    })]
+    #[case::lost("persistence/round_trip was going to run on nothing", |report: &Path| {
+        edit(&report.join(INVENTORY), "\"reference\"", "\"nothing\"");
+        sum_again(report);
+    })]
+    #[case::no_longer_first("it is number 3, which does not follow", |report: &Path| {
+        let mut chain = Chain::from_json(&fs::read(report.join(CHAIN)).unwrap()).unwrap();
+        chain.predecessor = None;
+        fs::write(report.join(CHAIN), serde_json::to_vec(&chain).unwrap()).unwrap();
+        sum_again(report);
+    })]
+    #[case::out_of_order("it is number 2, which does not follow", |report: &Path| {
+        edit(&report.join(CHAIN), "\"sequence\": 3", "\"sequence\": 2");
+        edit(&report.join(CHAIN), STAMPS[1], STAMPS[0]);
+        let first = fs::read(report.with_file_name(STAMPS[0]).join(SUMS)).unwrap();
+        let second = fs::read(report.with_file_name(STAMPS[1]).join(SUMS)).unwrap();
+        edit(&report.join(CHAIN), &sha256(&second), &sha256(&first));
+        fs::remove_dir_all(report.with_file_name(STAMPS[1])).unwrap();
+        sum_again(report);
+    })]
+    #[case::a_file("it is not a directory", |report: &Path| {
+        fs::remove_dir_all(report).unwrap();
+        fs::write(report, "").unwrap();
+    })]
+    fn what_is_not_as_it_was_written_is_damage_and_named(#[case] said: &str, #[case] damage: fn(&Path)) {
+        let root = three();
+        damage(&root.path().join(STAMPS[2]));
+        let (left, damaged) = opened(&root);
+        assert!(!left.contains(&STAMPS[2].to_owned()), "{left:?}");
+        let [one] = damaged.as_slice() else { panic!("{damaged:?}") };
+        assert!(one.starts_with(&format!("{}: {said}", STAMPS[2])), "{one}");
+    }
+
+    #[test]
+    fn an_edit_with_new_sums_is_noticed_by_the_report_after_it() {
+        let root = three();
+        fs::write(root.path().join(STAMPS[1]).join("summary.md"), "all fine").unwrap();
+        sum_again(&root.path().join(STAMPS[1]));
+        let (left, damaged) = opened(&root);
+        assert_eq!(left, [STAMPS[0]]);
+        assert_eq!(
+            damaged,
+            [
+                format!("{}: {}, which came after it, saw it otherwise", STAMPS[1], STAMPS[2]),
+                format!("{}: {}, which it says was before it, is not as it was then", STAMPS[2], STAMPS[1]),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_edit_without_new_sums_damages_only_the_report_that_was_edited() {
+        let root = three();
+        fs::write(root.path().join(STAMPS[1]).join("summary.md"), "all fine").unwrap();
+        let (left, damaged) = opened(&root);
+        assert_eq!((left, damaged.len()), (vec![STAMPS[0].to_owned(), STAMPS[2].to_owned()], 1));
+    }
+
+    #[test]
+    fn a_report_that_was_removed_is_missed_by_the_one_after_it() {
+        let root = three();
+        fs::remove_dir_all(root.path().join(STAMPS[0])).unwrap();
+        let said = format!("{}: {}, which it says was before it, is not there", STAMPS[1], STAMPS[0]);
+        assert_eq!(opened(&root), (vec![STAMPS[2].to_owned()], vec![said]));
+    }
+
+    #[test]
+    fn two_reports_of_one_number_are_both_damaged() {
+        let (root, other) = (three(), three());
+        let stamp = "2025-10-19T000000Z";
+        fs::remove_dir_all(other.path().join(STAMPS[2])).unwrap();
+        publish(other.path(), stamp);
+        fs::rename(other.path().join(stamp), root.path().join(stamp)).unwrap();
+        let (left, damaged) = opened(&root);
+        assert_eq!(left, &STAMPS[..2]);
+        let said = [
+            format!("{}: it is number 3, and so is {stamp}", STAMPS[2]),
+            format!("{stamp}: it is number 3, and so is {}", STAMPS[2]),
+        ];
+        assert_eq!(damaged, said);
+    }
+
+    #[test]
+    fn a_run_that_came_to_no_report_is_listed_as_such() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [
+            ".2025-10-17T112849Z.partial",
+            ".2025-10-17T112850Z.interrupted-2",
+            ".other.partial",
+            ".2025-10-17T112851Z.tmp",
+        ] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let store = Store::open(root.path()).unwrap();
+        let listed = store.unfinished.iter().map(|run| (run.directory.as_str(), run.interrupted));
+        let expected = [(".2025-10-17T112849Z.partial", false), (".2025-10-17T112850Z.interrupted-2", true)];
+        assert_eq!(listed.collect::<Vec<_>>(), expected);
+        assert!(store.reports.is_empty() && store.damaged.is_empty());
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_is_not_an_empty_one() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(matches!(Store::open(&root.path().join("x")), Err(StoreError::Missing(_))));
+    }
+
+    #[test]
+    fn the_next_report_follows_the_newest_one_that_can_be_placed() {
+        let root = three();
+        fs::write(root.path().join(STAMPS[2]).join(CHAIN), "{").unwrap();
+        publish(root.path(), "2025-10-19T000000Z");
+        let (left, damaged) = opened(&root);
+        assert_eq!((left.len(), damaged.len()), (3, 1), "{damaged:?}");
+    }
+}

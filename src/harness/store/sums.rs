@@ -1,0 +1,179 @@
+//! What writing and reading reports share: listing a directory, digests, bounded reading, `SHA256SUMS`.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use crate::value::{Digest, digest::digest_of};
+
+/// Something that could not be done to a file or directory.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing} {}: {source}", path.display())]
+pub struct DiskError {
+    /// What was to be done: `read`.
+    pub doing: &'static str,
+    /// To what.
+    pub path: PathBuf,
+    /// Why not.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// Adds what was to be done, and to what, to an error.
+    pub(crate) fn when(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { doing, path: path.to_owned(), source }
+    }
+
+    fn invalid(doing: &'static str, path: &Path, why: impl Into<String>) -> Self {
+        Self { doing, path: path.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, why.into()) }
+    }
+}
+
+/// The longest `SHA256SUMS` that is read: 16 MiB.
+pub(crate) const MAX_SUMS_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Directories in directories are followed this far, which is further than reports go.
+const MAX_DEPTH: usize = 16;
+
+/// The files below a directory, by their paths from it with `/`. A link, a device, or a name that a line of
+/// `SHA256SUMS` cannot hold is an error: none belongs in a report.
+pub(crate) fn files_below(directory: &Path) -> Result<BTreeMap<String, PathBuf>, DiskError> {
+    let mut files = BTreeMap::new();
+    collect(directory, "", MAX_DEPTH, &mut files)?;
+    Ok(files)
+}
+
+fn collect(
+    directory: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<(), DiskError> {
+    let list = "list";
+    if depth == 0 {
+        return Err(DiskError::invalid(list, directory, "directories are nested too deep"));
+    }
+    for entry in fs::read_dir(directory).map_err(DiskError::when(list, directory))? {
+        let entry = entry.map_err(DiskError::when(list, directory))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(DiskError::when(list, &path))?;
+        let name = entry.file_name().into_string().ok();
+        let plain = name.filter(|name| !name.contains(|c: char| c.is_control() || c == '\\'));
+        let Some(name) = plain.map(|name| format!("{prefix}{name}")) else {
+            return Err(DiskError::invalid(list, &path, "the name is not of plain characters"));
+        };
+        if kind.is_dir() {
+            collect(&path, &format!("{name}/"), depth - 1, files)?;
+        } else if kind.is_file() {
+            files.insert(name, path);
+        } else {
+            return Err(DiskError::invalid(list, &path, "neither a file nor a directory"));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a whole file of at most `limit` bytes. What is no file is not opened: a pipe would never end.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
+    if !path.symlink_metadata().map_err(DiskError::when("look at", path))?.is_file() {
+        return Err(DiskError::invalid("read", path, "it is not a file"));
+    }
+    let file = File::open(path).map_err(DiskError::when("open", path))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(DiskError::when("read", path))?;
+    if bytes.len() as u64 > limit {
+        return Err(DiskError::invalid(
+            "read",
+            path,
+            format!("it is longer than the limit of {limit} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The SHA-256 of bytes in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Digest::of(bytes).to_string()
+}
+
+/// The SHA-256 of a file of any length in hexadecimal.
+pub(crate) fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
+    let file = File::open(path).map_err(DiskError::when("open", path))?;
+    let (_, digest) = digest_of(file).map_err(DiskError::when("read", path))?;
+    Ok(digest.to_string())
+}
+
+/// `SHA256SUMS` for these files: path to digest.
+pub fn write_sums(sums: &BTreeMap<String, String>) -> String {
+    sums.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect()
+}
+
+/// Reads `SHA256SUMS`, in exactly the form that [`write_sums`] gives it.
+pub(crate) fn read_sums(text: &str) -> Option<BTreeMap<String, String>> {
+    let entry = |line: &str| line.split_once("  ").map(|(digest, path)| (path.to_owned(), digest.to_owned()));
+    let sums: BTreeMap<String, String> = text.lines().map(entry).collect::<Option<_>>()?;
+    (write_sums(&sums) == text).then_some(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_same_from_memory_and_in_pieces() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let bytes = vec![7; 3 * crate::value::digest::READ_BYTES + 1];
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(sha256_of_file(&path).unwrap(), sha256(&bytes));
+        assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn a_file_longer_than_the_limit_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
+        let error = read_bounded(&path, 4).unwrap_err().to_string();
+        assert!(error.ends_with("longer than the limit of 4 bytes"), "{error}");
+        let error = read_bounded(directory.path(), 4).unwrap_err().to_string();
+        assert!(error.ends_with("it is not a file"), "{error}");
+    }
+
+    #[test]
+    fn sums_are_read_in_one_form_only() {
+        let sums = BTreeMap::from([("a b".to_owned(), sha256(b"1")), ("c/d".to_owned(), sha256(b"2"))]);
+        let text = write_sums(&sums);
+        assert_eq!(read_sums(&text), Some(sums));
+        let reversed: String = text.lines().rev().map(|line| format!("{line}\n")).collect();
+        let twice = format!("{text}{text}");
+        let cut = text.trim_end();
+        for other in [reversed.as_str(), twice.as_str(), cut, "no digest\n", "\n"] {
+            assert_eq!(read_sums(other), None, "{other:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_or_an_unprintable_name_is_not_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("failed")).unwrap();
+        fs::write(directory.path().join("failed/x"), "").unwrap();
+        assert_eq!(files_below(directory.path()).unwrap().into_keys().collect::<Vec<_>>(), ["failed/x"]);
+        for name in ["new\nline", "back\\slash"] {
+            let path = directory.path().join(name);
+            fs::write(&path, "").unwrap();
+            assert!(files_below(directory.path()).is_err(), "{name}");
+            fs::remove_file(&path).unwrap();
+        }
+        std::os::unix::fs::symlink("failed/x", directory.path().join("link")).unwrap();
+        let error = files_below(directory.path()).unwrap_err().to_string();
+        assert!(error.ends_with("neither a file nor a directory"), "{error}");
+    }
+}

@@ -1,0 +1,411 @@
+//! How a report comes to be: beside the others, under a hidden name, and then whole under its own.
+
+use std::{
+    fs::{self, File},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use crate::harness::record::Stamp;
+
+use super::{
+    DiskError,
+    sums::{files_below, sha256_of_file},
+    write_sums,
+};
+use crate::harness::{
+    record::{
+        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, Run, SUMS, chain::next_place,
+    },
+    report::{
+        RenderError,
+        render::{self, json},
+    },
+};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// There is a report of that stamp.
+    #[error("{} is there already, and a report is never overwritten: run again for a new stamp", .0.display())]
+    Taken(PathBuf),
+    /// There is the hidden directory of a run of that stamp.
+    #[error(
+        "{} is there: a run of that stamp is under way, or was killed; if none is under way, look at its \
+         {INVENTORY} and remove the directory",
+        .0.display()
+    )]
+    UnderWay(PathBuf),
+    /// The run is not the one that the directory is for.
+    #[error("the run is of {found}, and the report of {stamp}")]
+    OtherStamp {
+        /// The report's.
+        stamp: Stamp,
+        /// The run's.
+        found: Stamp,
+    },
+    /// Nothing says what was going to run.
+    #[error("the report of {0} has no {INVENTORY}: write it before anything runs")]
+    NoInventory(Stamp),
+    /// Something was going to run and has no outcome.
+    #[error(
+        "the report of {stamp} would not be whole: {missing} of what was to run without an outcome, \
+         first {check} on {implementation}"
+    )]
+    Lost {
+        /// The report's.
+        stamp: Stamp,
+        /// The first check that is missing.
+        check: String,
+        /// The implementation it was going to run on.
+        implementation: String,
+        /// How many are missing.
+        missing: usize,
+    },
+    /// A file or directory refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A file could not be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// A report in the making: the hidden directory `.<stamp>.partial` beside the reports.
+///
+/// It ends in one of three ways. [`publish`](Self::publish) makes it a report. [`interrupt`](Self::interrupt)
+/// keeps it, hidden, as `.<stamp>.interrupted`, with its `inventory.json`. Dropping it does the same as far
+/// as the disk allows, except that nothing is kept of a run that wrote no inventory; so only a process that
+/// was killed leaves a `.partial`. Whatever happens, nothing half-written has the name of a report.
+#[derive(Debug)]
+pub struct ReportDirectory {
+    reports: PathBuf,
+    stamp: Stamp,
+    partial: PathBuf,
+    inventory: Option<Inventory>,
+    made_reports: bool,
+    over: bool,
+}
+
+impl ReportDirectory {
+    /// Makes the hidden directory for the report of this stamp, and `reports` where it is not there yet.
+    ///
+    /// # Errors
+    /// [`ReportError::Taken`], [`ReportError::UnderWay`], or what the disk refused.
+    pub fn create(reports: &Path, stamp: Stamp) -> Result<Self, ReportError> {
+        let made_reports = !reports.exists();
+        fs::create_dir_all(reports).map_err(DiskError::when("make", reports))?;
+        let report = reports.join(stamp.to_string());
+        if is_there(&report) {
+            return Err(ReportError::Taken(report));
+        }
+        let partial = reports.join(format!(".{stamp}.partial"));
+        if let Err(source) = fs::create_dir(&partial) {
+            if made_reports {
+                _ = fs::remove_dir(reports);
+            }
+            return Err(match source.kind() {
+                ErrorKind::AlreadyExists => ReportError::UnderWay(partial),
+                _ => DiskError { doing: "make", path: partial, source }.into(),
+            });
+        }
+        let reports = reports.to_owned();
+        let directory = Self { reports, stamp, partial, inventory: None, made_reports, over: false };
+        let work = directory.work_dir();
+        fs::create_dir(&work).map_err(DiskError::when("make", &work))?;
+        Ok(directory)
+    }
+
+    /// Where cases may work; it is removed with everything in it when the run is over.
+    pub fn work_dir(&self) -> PathBuf {
+        self.partial.join("work")
+    }
+
+    /// The directory that becomes the report: what else is put here is published with it.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Writes down what is going to run; to be called before anything runs.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub fn write_inventory(&mut self, inventory: Inventory) -> Result<(), ReportError> {
+        self.write(INVENTORY, &json(INVENTORY, &inventory)?)?;
+        self.inventory = Some(inventory);
+        Ok(())
+    }
+
+    /// Renders everything, takes the next number of the store, and gives the report its name, which is
+    /// returned. `started` and `ended` are times as RFC 3339 writes them.
+    ///
+    /// # Errors
+    /// When the run is not the one that was to be reported or not whole, or what the disk refused; there is
+    /// no report then, and what was written is kept as that of an interrupted run.
+    pub fn publish(
+        mut self,
+        run: &Run,
+        environment: &Environment,
+        started: &str,
+        ended: &str,
+    ) -> Result<PathBuf, ReportError> {
+        self.is_whole(run)?;
+        self.remove_work()?;
+        for (name, bytes) in render::files(run)? {
+            self.write(&name, &bytes)?;
+        }
+        self.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
+
+        // Held until this function returns. The lock is on the directory itself, so no file stays behind.
+        let store = File::open(&self.reports).map_err(DiskError::when("open", &self.reports))?;
+        store.lock().map_err(DiskError::when("lock", &self.reports))?;
+        let report = self.reports.join(self.stamp.to_string());
+        if is_there(&report) {
+            return Err(ReportError::Taken(report));
+        }
+        let (sequence, predecessor) = next_place(&self.reports)?;
+        let (started, ended) = (started.to_owned(), ended.to_owned());
+        let chain = Chain { format: FORMAT, sequence, stamp: self.stamp, predecessor, started, ended };
+        self.write(CHAIN, &json(CHAIN, &chain)?)?;
+        let mut sums = files_below(&self.partial)?;
+        // A list cannot list itself.
+        sums.remove(SUMS);
+        let sums = sums.into_iter().map(|(name, path)| Ok((name, sha256_of_file(&path)?)));
+        self.write(SUMS, write_sums(&sums.collect::<Result<_, DiskError>>()?).as_bytes())?;
+        fs::rename(&self.partial, &report).map_err(DiskError::when("name", &report))?;
+        self.over = true;
+        Ok(report)
+    }
+
+    /// Keeps what there is as the hidden directory of an interrupted run, whose path is returned.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub fn interrupt(mut self) -> Result<PathBuf, ReportError> {
+        self.set_aside()
+    }
+
+    fn is_whole(&self, run: &Run) -> Result<(), ReportError> {
+        let stamp = self.stamp;
+        if run.stamp != stamp {
+            return Err(ReportError::OtherStamp { stamp, found: run.stamp });
+        }
+        let inventory = self.inventory.as_ref().ok_or(ReportError::NoInventory(stamp))?;
+        let lost = inventory.lost_in(run);
+        match lost.first() {
+            None => Ok(()),
+            Some(first) => {
+                let (check, implementation) = (first.check.clone(), first.implementation.clone());
+                Err(ReportError::Lost { stamp, check, implementation, missing: lost.len() })
+            }
+        }
+    }
+
+    fn set_aside(&mut self) -> Result<PathBuf, ReportError> {
+        self.remove_work()?;
+        let mut aside = self.reports.join(format!(".{}.interrupted", self.stamp));
+        let mut number = 2_u32;
+        while is_there(&aside) {
+            aside = self.reports.join(format!(".{}.interrupted-{number}", self.stamp));
+            number = number.saturating_add(1);
+        }
+        fs::rename(&self.partial, &aside).map_err(DiskError::when("name", &aside))?;
+        self.over = true;
+        Ok(aside)
+    }
+
+    /// A check that was given up may be writing still, so that what was just emptied is not empty: a few
+    /// attempts outlast it.
+    fn remove_work(&self) -> Result<(), DiskError> {
+        let work = self.work_dir();
+        let mut attempts = 50;
+        loop {
+            match fs::remove_dir_all(&work) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(source) if attempts == 0 => {
+                    return Err(DiskError { doing: "remove", path: work, source });
+                }
+                Err(_) => {
+                    attempts -= 1;
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        let path = self.partial.join(name);
+        fs::write(&path, bytes).map_err(DiskError::when("write", &path))
+    }
+}
+
+impl Drop for ReportDirectory {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        // An error cannot be told from here; the directory then stays as that of a killed run would.
+        if self.inventory.is_some() {
+            _ = self.set_aside();
+            return;
+        }
+        _ = fs::remove_dir_all(&self.partial);
+        if self.made_reports {
+            _ = fs::remove_dir(&self.reports);
+        }
+    }
+}
+
+/// Whether anything has this name, be it a link that leads nowhere.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::process::Command;
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    const STAMP: &str = "2025-10-17T112849Z";
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = entries.collect();
+        names.sort();
+        names
+    }
+
+    fn begun(reports: &Path) -> ReportDirectory {
+        let mut directory = ReportDirectory::create(reports, test_helpers::stamp(STAMP)).unwrap();
+        directory.write_inventory(test_helpers::inventory(&test_helpers::run())).unwrap();
+        fs::write(directory.work_dir().join("left"), "x").unwrap();
+        directory
+    }
+
+    fn publish(directory: ReportDirectory, run: &Run) -> Result<PathBuf, ReportError> {
+        directory.publish(run, &test_helpers::environment(), "2025-10-17T11:28:49Z", "2025-10-17T11:28:50Z")
+    }
+
+    #[test]
+    fn a_report_is_whole_and_sha256sum_agrees() {
+        let root = tempfile::tempdir().unwrap();
+        let reports = root.path().join("deep/reports");
+        let directory = begun(&reports);
+        assert_eq!(names(&reports), [format!(".{STAMP}.partial")]);
+        fs::create_dir(directory.path().join("failed")).unwrap();
+        fs::write(directory.path().join("failed/a b.zip"), "x").unwrap();
+        let report = publish(directory, &test_helpers::run()).unwrap();
+        assert_eq!(names(&reports), [STAMP]);
+        assert!(!report.join("work").exists());
+        let sums = fs::read_to_string(report.join(SUMS)).unwrap();
+        assert!(sums.contains("  failed/a b.zip\n") && !sums.contains(SUMS), "{sums}");
+        let checked =
+            Command::new("sha256sum").args(["-c", "--strict", SUMS]).current_dir(&report).output().unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+        assert_eq!(String::from_utf8(checked.stdout).unwrap().lines().count(), names(&report).len() - 1);
+    }
+
+    #[test]
+    fn a_stamp_is_taken_once() {
+        let root = tempfile::tempdir().unwrap();
+        let report = publish(begun(root.path()), &test_helpers::run()).unwrap();
+        let before = fs::read(report.join(SUMS)).unwrap();
+        let error = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
+        assert!(matches!(&error, ReportError::Taken(path) if *path == report), "{error}");
+        assert_eq!(fs::read(report.join(SUMS)).unwrap(), before);
+        assert_eq!(names(root.path()), [STAMP]);
+    }
+
+    #[test]
+    fn a_stamp_that_was_taken_meanwhile_is_not_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = begun(root.path());
+        fs::create_dir(root.path().join(STAMP)).unwrap();
+        assert!(matches!(publish(directory, &test_helpers::run()), Err(ReportError::Taken(_))));
+        assert_eq!(names(&root.path().join(STAMP)), Vec::<String>::new());
+        assert_eq!(names(root.path()), [format!(".{STAMP}.interrupted"), STAMP.into()]);
+    }
+
+    #[test]
+    fn two_runs_of_one_stamp_do_not_share_a_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let first = begun(root.path());
+        let error = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
+        assert!(matches!(error, ReportError::UnderWay(_)), "{error}");
+        publish(first, &test_helpers::run()).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_run_is_visible_and_is_no_report() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [format!(".{STAMP}.interrupted"), format!(".{STAMP}.interrupted-2")] {
+            let aside = begun(root.path()).interrupt().unwrap();
+            assert_eq!(aside, root.path().join(name));
+            assert_eq!(names(&aside), [INVENTORY]);
+        }
+        drop(begun(root.path()));
+        assert_eq!(names(&root.path().join(format!(".{STAMP}.interrupted-3"))), [INVENTORY]);
+        assert_eq!(names(root.path()).len(), 3);
+    }
+
+    #[test]
+    fn nothing_stays_of_a_run_that_never_began() {
+        let root = tempfile::tempdir().unwrap();
+        let reports = root.path().join("reports");
+        drop(ReportDirectory::create(&reports, test_helpers::stamp(STAMP)).unwrap());
+        assert!(!reports.exists());
+        fs::create_dir(&reports).unwrap();
+        drop(ReportDirectory::create(&reports, test_helpers::stamp(STAMP)).unwrap());
+        assert_eq!(names(&reports), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_run_that_lost_a_check_is_not_published() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = test_helpers::run();
+        run.outcomes.remove(2);
+        let error = publish(begun(root.path()), &run).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("1 of what was to run without an outcome, first workflows/load on stub"),
+            "{error}"
+        );
+        run.stamp = test_helpers::stamp("2025-10-17T112850Z");
+        assert!(matches!(publish(begun(root.path()), &run), Err(ReportError::OtherStamp { .. })));
+        let directory = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap();
+        assert!(matches!(publish(directory, &test_helpers::run()), Err(ReportError::NoInventory(_))));
+    }
+
+    #[test]
+    fn reports_published_at_once_have_numbers_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for second in 10..18 {
+                let path = root.path();
+                scope.spawn(move || {
+                    let run = Run {
+                        stamp: test_helpers::stamp(&format!("2025-10-17T1128{second}Z")),
+                        ..test_helpers::run()
+                    };
+                    let mut directory = ReportDirectory::create(path, run.stamp).unwrap();
+                    directory.write_inventory(test_helpers::inventory(&run)).unwrap();
+                    publish(directory, &run).unwrap();
+                });
+            }
+        });
+        let read = |name| Chain::from_json(&fs::read(root.path().join(name).join(CHAIN)).unwrap()).unwrap();
+        let mut chains: Vec<Chain> = names(root.path()).into_iter().map(read).collect();
+        chains.sort_by_key(|chain| chain.sequence);
+        let before = |chain: &Chain| chain.predecessor.as_ref().map_or(0, |before| before.sequence);
+        let places: Vec<_> = chains.iter().map(|chain| (before(chain), chain.sequence)).collect();
+        assert_eq!(places, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]);
+    }
+}

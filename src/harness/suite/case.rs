@@ -1,0 +1,390 @@
+//! Cases: what a case file says, checked against itself and against the suite before anything runs.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Action, Condition, Expectation, SuiteError, document::Document, expectation::ExpectationTable,
+    named_config::Presets, position, resolve,
+};
+use crate::{
+    bundle::operations::request::{ABILITIES, OPERATIONS},
+    harness::Refusal,
+    value::{Digest, Map, Value},
+};
+
+/// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
+/// each of its examples.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `area/name`, from the file's place.
+    pub id: String,
+    /// The folder it stands in.
+    pub area: String,
+    /// The file, from the suite's root.
+    pub file: String,
+    /// What it states, in a line.
+    pub title: String,
+    /// The requirements it is about.
+    pub requires: Vec<String>,
+    /// What an implementation must be able to do for it, beyond the operations.
+    pub needs: Vec<String>,
+    /// SHA-256 of steps, expectations, red entries, needs and the fixtures they name, in hexadecimal. The
+    /// title, the list of requirements, the reasons and comments are outside it.
+    pub digest: String,
+}
+
+/// A stub or mutant on which one expectation of the case fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Red {
+    /// The implementation.
+    pub on: String,
+    /// The expectation.
+    pub fails: String,
+}
+
+/// A case with one example filled in.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The case's id, with `[example]` where it has examples.
+    pub id: String,
+    /// The case it is a check of.
+    pub case: Arc<Case>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Where it has been seen to fail, and at what.
+    pub red: Vec<Red>,
+}
+
+impl Check {
+    /// What an implementation must have for it: the operations of its steps, and the abilities that the case names.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let operations = self.steps.iter().map(|step| step.action.name());
+        let operations = operations.filter(|name| OPERATIONS.contains(name));
+        self.case.needs.iter().map(String::as_str).chain(operations)
+    }
+}
+
+/// An operation, and what must hold after it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operation.
+    pub action: Action,
+    /// The line of the operation, from 1.
+    pub line: usize,
+    /// What must hold; an operation without expectations must not be refused.
+    pub expectations: Vec<NamedExpectation>,
+}
+
+/// An expectation, by the name that red entries use.
+#[derive(Clone, Debug)]
+pub struct NamedExpectation {
+    /// The name.
+    pub name: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What must hold.
+    pub expectation: Expectation,
+}
+
+/// What a case is held against while it is read.
+pub(super) struct Surroundings<'a> {
+    pub(super) requirements: &'a [&'a str],
+    pub(super) implementations: &'a [&'a str],
+    pub(super) fixture: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseTable {
+    title: String,
+    requires: Vec<Spanned<String>>,
+    #[serde(default)]
+    needs: Vec<Spanned<String>>,
+    steps: Vec<StepTable>,
+    #[serde(default)]
+    red: Vec<RedTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    #[serde(rename = "do")]
+    action: Spanned<Action>,
+    #[serde(default)]
+    expect: IndexMap<Spanned<String>, Spanned<ExpectationTable>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedTable {
+    on: Spanned<String>,
+    fails: Spanned<String>,
+}
+
+/// Where a step and its expectations stand.
+pub(super) struct Spans {
+    pub(super) action: Range<usize>,
+    pub(super) expectations: Vec<Range<usize>>,
+}
+
+impl Case {
+    /// Reads the case file `cases/<area>/<name>.toml`: its checks, each with the case.
+    pub(super) fn read<'i>(
+        document: &'i Document,
+        presets: &Presets<'i>,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Check>, SuiteError> {
+        let whole = 0..0;
+        let place = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
+        let parts = place.and_then(|place| place.split_once('/')).filter(|(_, name)| !name.contains('/'));
+        let Some((area, _)) = parts else {
+            return Err(
+                document.error(whole, "a case stands in a folder of its area: cases/<area>/<name>.toml")
+            );
+        };
+        let id = place.unwrap_or_default();
+
+        let mut tree = document.parse()?;
+        let examples = take_examples(document, tree.get_mut())?;
+        let mut checks = Vec::new();
+        let mut canonical = String::new();
+        let mut fixtures = BTreeMap::new();
+        let mut head = None;
+        for (example, fields) in &examples {
+            let mut filled = tree.clone();
+            document.fill_in(filled.get_mut(), fields)?;
+            document.all_used(&tree, fields)?;
+            presets.expand(document, filled.get_mut())?;
+            canonical.push_str(&canonical_text(document, filled.clone())?);
+            let table: CaseTable = document.typed(filled)?;
+            let steps = table.steps.into_iter().map(|step| Step::read(document, step));
+            let steps = steps.collect::<Result<Vec<_>, _>>()?;
+            let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
+            for (step, spans) in &steps {
+                constructible(document, step, spans)?;
+                fixtures
+                    .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
+            }
+            resolve::check(document, &steps)?;
+            let steps: Vec<Step> = steps
+                .into_iter()
+                .map(|(step, spans)| about_its_case(document, step, &spans, &table.requires))
+                .collect::<Result<_, _>>()?;
+            let red = red_entries(document, table.red, &steps, around)?;
+            checks.push((check, steps, red));
+            head = Some((table.title, table.requires, table.needs));
+        }
+        let Some((title, requires, needs)) = head else {
+            return Err(
+                document.error(whole, "the case has an empty table of examples, so that nothing is run")
+            );
+        };
+        requirements(document, &requires, around)?;
+        known_needs(document, &needs)?;
+        for (fixture, span) in fixtures {
+            let bytes =
+                (around.fixture)(&fixture).map_err(|error| document.error(span, error.to_string()))?;
+            canonical.push_str(&format!("\n{fixture} {}", Digest::of(&bytes)));
+        }
+        let case = Arc::new(Self {
+            id: id.to_owned(),
+            area: area.to_owned(),
+            file: document.file.clone(),
+            title,
+            requires: requires.into_iter().map(Spanned::into_inner).collect(),
+            needs: needs.into_iter().map(Spanned::into_inner).collect(),
+            digest: Digest::of(canonical.as_bytes()).to_string(),
+        });
+        let with_case = |(id, steps, red)| Check { id, case: Arc::clone(&case), steps, red };
+        Ok(checks.into_iter().map(with_case).collect())
+    }
+}
+
+impl Step {
+    fn read(document: &Document, table: StepTable) -> Result<(Self, Spans), SuiteError> {
+        let line = |span: Range<usize>| position(&document.text, span.start).0;
+        let mut spans = Spans { action: table.action.span(), expectations: Vec::new() };
+        let mut expectations = Vec::new();
+        for (name, expectation) in table.expect {
+            let span = expectation.span();
+            let expectation = Expectation::try_from(expectation.into_inner())
+                .map_err(|message| document.error(span.clone(), message))?;
+            spans.expectations.push(span);
+            let at = line(name.span());
+            expectations.push(NamedExpectation { name: name.into_inner(), line: at, expectation });
+        }
+        let step = Self { action: table.action.into_inner(), line: line(spans.action.clone()), expectations };
+        Ok((step, spans))
+    }
+}
+
+/// An expectation is about requirements of its case: those that it names, or all.
+fn about_its_case(
+    document: &Document,
+    mut step: Step,
+    spans: &Spans,
+    requires: &[Spanned<String>],
+) -> Result<Step, SuiteError> {
+    let of_case: Vec<&str> = requires.iter().map(|id| id.get_ref().as_str()).collect();
+    for (named, span) in step.expectations.iter_mut().zip(&spans.expectations) {
+        let about = &mut named.expectation.about;
+        if let Some(odd) = about.iter().find(|id| !of_case.contains(&id.as_str())) {
+            let word = Spanned::new(span.clone(), odd.clone());
+            return Err(document.unknown(&word, "requirement of the case", &of_case));
+        }
+        if about.is_empty() {
+            about.extend(of_case.iter().map(|id| (*id).to_owned()));
+        }
+    }
+    Ok(step)
+}
+
+/// What a case needs must be something that an implementation can be asked for.
+fn known_needs(document: &Document, needs: &[Spanned<String>]) -> Result<(), SuiteError> {
+    match needs.iter().find(|need| !ABILITIES.contains(&need.get_ref().as_str())) {
+        None => Ok(()),
+        Some(odd) => {
+            let known = ABILITIES.join(", ");
+            let what = format!(
+                "{:?} is nothing that an implementation can say it supports; known are {known}",
+                odd.get_ref()
+            );
+            Err(document.error(odd.span(), what))
+        }
+    }
+}
+
+/// A configuration that cannot be constructed is a slip, unless the step expects a refusal.
+fn constructible(document: &Document, step: &Step, spans: &Spans) -> Result<(), SuiteError> {
+    let refused = |named: &NamedExpectation| matches!(named.expectation.condition, Condition::Refused(_));
+    let Some(config) = step.action.config().filter(|_| !step.expectations.iter().any(refused)) else {
+        return Ok(());
+    };
+    let mut config = config.clone();
+    none_for_text(&mut config.values);
+    let told = |refusal: Refusal| document.error(spans.action.clone(), refusal.message);
+    config.construct().map(|_| ()).map_err(told)
+}
+
+/// `$none` as what it stands for; other references in a configuration are text.
+fn none_for_text(values: &mut Map) {
+    for value in values.values_mut() {
+        match value {
+            Value::Text(text) if text == "$none" => *value = Value::None,
+            Value::Map(inner) => none_for_text(inner),
+            _ => {}
+        }
+    }
+}
+
+/// The examples by name, taken out of the tree; one without name and fields when there are none.
+fn take_examples<'i>(
+    document: &Document,
+    tree: &mut DeTable<'i>,
+) -> Result<Vec<(Option<String>, DeTable<'i>)>, SuiteError> {
+    let Some(examples) = tree.remove("examples") else {
+        return Ok(vec![(None, DeTable::new())]);
+    };
+    let span = examples.span();
+    let DeValue::Table(examples) = examples.into_inner() else {
+        return Err(document.error(span, "examples are tables by name: [examples.<name>]"));
+    };
+    let mut named = Vec::new();
+    for (name, fields) in examples {
+        let DeValue::Table(fields) = fields.into_inner() else {
+            return Err(document.error(name.span(), "an example is a table of fields"));
+        };
+        named.push((Some(name.get_ref().to_string()), fields));
+    }
+    Ok(named)
+}
+
+/// The part of a case that its digest covers, in one spelling: the order of keys does not count, nor do
+/// the title, the list of requirements and the reasons.
+fn canonical_text(document: &Document, tree: Spanned<DeTable<'_>>) -> Result<String, SuiteError> {
+    let mut value: Value = document.typed(tree)?;
+    if let Value::Map(case) = &mut value {
+        case.shift_remove("title");
+        case.shift_remove("requires");
+    }
+    without_reasons(&mut value);
+    Ok(value.to_string())
+}
+
+fn without_reasons(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            if let Some(Value::Map(expectations)) = map.get_mut("expect") {
+                for expectation in expectations.values_mut() {
+                    if let Value::Map(expectation) = expectation {
+                        expectation.shift_remove("because");
+                        expectation.shift_remove("about");
+                    }
+                }
+            }
+            map.values_mut().for_each(without_reasons);
+            map.sort_unstable_keys();
+        }
+        Value::List(items) => items.iter_mut().for_each(without_reasons),
+        _ => {}
+    }
+}
+
+fn requirements(
+    document: &Document,
+    requires: &[Spanned<String>],
+    around: &Surroundings<'_>,
+) -> Result<(), SuiteError> {
+    if requires.is_empty() {
+        return Err(document.error(0..0, "the case is about no requirement"));
+    }
+    match requires.iter().find(|id| !around.requirements.contains(&id.get_ref().as_str())) {
+        Some(id) => Err(document.unknown(id, "requirement", around.requirements)),
+        None => Ok(()),
+    }
+}
+
+/// Red entries must name what exists; expectations must be there, and each under one name only.
+fn red_entries(
+    document: &Document,
+    red: Vec<RedTable>,
+    steps: &[Step],
+    around: &Surroundings<'_>,
+) -> Result<Vec<Red>, SuiteError> {
+    let expectations = steps.iter().flat_map(|step| &step.expectations);
+    let names: Vec<&str> = expectations.map(|expectation| expectation.name.as_str()).collect();
+    if names.is_empty() {
+        return Err(document.error(0..0, "the case expects nothing, so that it could not fail"));
+    }
+    if let Some(twice) =
+        names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|n| n == *name))
+    {
+        return Err(document.error(0..0, format!("two expectations are called {:?}", twice.1)));
+    }
+    if red.is_empty() {
+        return Err(document.error(0..0, "the case has no red entry: say on what it fails, and at what"));
+    }
+    let mut entries = Vec::new();
+    for RedTable { on, fails } in red {
+        if !around.implementations.contains(&on.get_ref().as_str()) {
+            return Err(document.unknown(&on, "implementation", around.implementations));
+        }
+        if !names.contains(&fails.get_ref().as_str()) {
+            return Err(document.unknown(&fails, "expectation", &names));
+        }
+        let span = on.span();
+        let entry = Red { on: on.into_inner(), fails: fails.into_inner() };
+        if entries.contains(&entry) {
+            return Err(document.error(span, "this red entry is there twice"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,184 @@
+//! The suite: requirements, cases and plans, as data.
+//!
+//! Reading order: [`Requirement`], [`Case`] with its [`Action`]s and [`Expectation`]s, [`Plan`],
+//! [`Selection`]. A suite is read whole and held against itself before anything runs: a name that leads
+//! nowhere is an error with a line and a column, not a test that never fails. No implementation is
+//! named in here; who may appear in a red entry is handed in.
+
+mod action;
+mod case;
+mod document;
+mod error;
+mod expectation;
+mod named_config;
+mod plan;
+mod plan_file;
+mod requirement;
+pub(crate) mod resolve;
+mod selection;
+mod source;
+mod work_path;
+
+pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
+pub use case::{Case, Check, NamedExpectation, Red, Step};
+pub use error::{SuiteError, nearest, position};
+pub use expectation::{Condition, Contradiction, Expectation, Facts, FilesUnder, RefusedAs};
+pub use plan::{Decision, Plan, PlannedCheck, Row};
+pub use requirement::{Authority, Level, Requirement};
+pub use selection::{NothingSelected, Selection};
+pub use source::Source;
+pub use work_path::{WORK, under_work};
+
+use std::{io, sync::Arc};
+
+use self::{case::Surroundings, document::Document, named_config::Presets, requirement::RequirementFile};
+use crate::value::Digest;
+
+/// Requirements, cases and plans that fit together.
+#[derive(Debug)]
+pub struct Suite {
+    source: Source,
+    requirements: Vec<Requirement>,
+    checks: Vec<Arc<Check>>,
+    plans: Vec<Plan>,
+    digest: String,
+}
+
+impl Suite {
+    /// Reads a suite and holds it against itself. `implementations` are the names that red entries and
+    /// plan rows may use.
+    ///
+    /// # Errors
+    /// Every mistake that was found, at most one a file.
+    pub fn load(source: Source, implementations: &[&str]) -> Result<Self, Vec<SuiteError>> {
+        let mut errors = Vec::new();
+        let mut requirements: Vec<Requirement> = Vec::new();
+        for document in documents(&source, "requirements", &mut errors) {
+            match document.parse().and_then(|tree| document.typed::<RequirementFile>(tree)) {
+                Ok(file) => {
+                    for requirement in file.requirements {
+                        if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
+                            let message = format!("{} is there twice", requirement.id.get_ref());
+                            errors.push(document.error(requirement.id.span(), message));
+                        }
+                        requirements.push(requirement);
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let ids: Vec<&str> =
+            requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
+
+        let preset_file = match source.text(named_config::FILE) {
+            Ok(text) => Document { file: named_config::FILE.to_owned(), text: text.into() },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => named_config::no_presets(),
+            Err(error) => return Err(vec![unreadable(named_config::FILE, &error)]),
+        };
+        let presets = Presets::read(&preset_file).unwrap_or_else(|error| {
+            errors.push(error);
+            Presets::default()
+        });
+        let fixture = |path: &str| source.fixture(path);
+        let around = Surroundings { requirements: &ids, implementations, fixture: &fixture };
+        let mut checks = Vec::new();
+        let case_files = documents(&source, "cases", &mut errors);
+        for document in &case_files {
+            match case::Case::read(document, &presets, &around) {
+                Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
+                Err(error) => errors.push(error),
+            }
+        }
+
+        // A plan is held against the cases: without them its mistakes would be theirs.
+        let mut plans = Vec::new();
+        if errors.is_empty() {
+            for document in documents(&source, "plans", &mut errors) {
+                match plan_file::read(&document, &checks, implementations) {
+                    Ok(plan) => plans.push(plan),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let digest = digest(&requirements, &checks);
+        drop((presets, case_files));
+        Ok(Self { source, requirements, checks, plans, digest })
+    }
+
+    /// Every requirement, in the order of files and lines.
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+
+    /// Every check, in the order of files and examples.
+    pub fn checks(&self) -> &[Arc<Check>] {
+        &self.checks
+    }
+
+    /// Every plan, in the order of files.
+    pub fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    /// SHA-256 over requirements and cases, in hexadecimal: what two runs must share to be comparable.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The text of a file beside the suite's folders, when it is there and can be read.
+    pub fn file(&self, name: &str) -> Option<String> {
+        self.source.text(name).ok()
+    }
+
+    /// The paths of the `.toml` files in a folder beside requirements, cases and plans; none when it is not there
+    /// or cannot be listed.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        self.source.list(folder).unwrap_or_default()
+    }
+
+    /// The bytes of a fixture that a case names.
+    ///
+    /// # Errors
+    /// When it is absent or cannot be read.
+    pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.source.fixture(path)
+    }
+}
+
+fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec<Document> {
+    let files = source.list(folder).unwrap_or_else(|error| {
+        errors.push(unreadable(folder, &error));
+        Vec::new()
+    });
+    let mut documents = Vec::new();
+    for file in files {
+        match source.text(&file) {
+            Ok(text) => documents.push(Document { file, text: text.into() }),
+            Err(error) => errors.push(unreadable(&file, &error)),
+        }
+    }
+    documents
+}
+
+fn unreadable(file: &str, error: &io::Error) -> SuiteError {
+    Document { file: file.to_owned(), text: Arc::from("") }.error(0..0, format!("cannot be read: {error}"))
+}
+
+fn digest(requirements: &[Requirement], checks: &[Arc<Check>]) -> String {
+    let mut text = String::new();
+    for requirement in requirements {
+        text.push_str(&format!(
+            "{} {} {}\n",
+            requirement.id.get_ref(),
+            requirement.level,
+            requirement.statement
+        ));
+    }
+    for check in checks {
+        text.push_str(&format!("{} {}\n", check.id, check.case.digest));
+    }
+    Digest::of(text.as_bytes()).to_string()
+}

@@ -1,0 +1,129 @@
+//! Reads a plan and looks up the checks that its rows select.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    Check, Decision, Plan, PlannedCheck, Row, SuiteError, document::Document, selection::CaseMatcher,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanTable {
+    title: String,
+    rows: Vec<Spanned<RowTable>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RowTable {
+    id: Spanned<String>,
+    task: String,
+    #[serde(default)]
+    cases: Vec<Spanned<String>>,
+    log: Option<String>,
+    artifact: Option<Spanned<String>>,
+    red: Spanned<String>,
+    green: Spanned<String>,
+    guidance: String,
+    blocked: Option<String>,
+}
+
+/// What a phase of a plan leaves beside its logs, by the part of the name between phase and suffix.
+const ARTIFACTS: [&str; 1] = ["summary"];
+
+/// Reads `plans/<name>.toml`.
+pub(super) fn read(
+    document: &Document,
+    checks: &[Arc<Check>],
+    implementations: &[&str],
+) -> Result<Plan, SuiteError> {
+    let table: PlanTable = document.typed(document.parse()?)?;
+    let name = document.file.trim_start_matches("plans/").trim_end_matches(".toml").to_owned();
+    if !plain(&name) {
+        return Err(
+            document.error(0..0, "a plan's name becomes part of file names: letters, digits, `_` and `-`")
+        );
+    }
+    if table.rows.is_empty() {
+        return Err(document.error(0..0, "a plan without rows proves nothing"));
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for row in table.rows {
+        let span = row.span();
+        let row = row.into_inner();
+        if rows.iter().any(|known| known.id == *row.id.get_ref()) {
+            return Err(document.error(row.id.span(), format!("two rows are called {}", row.id.get_ref())));
+        }
+        for implementation in [&row.red, &row.green] {
+            if !implementations.contains(&implementation.get_ref().as_str()) {
+                return Err(document.unknown(implementation, "implementation", implementations));
+            }
+        }
+        let decided_by = match (row.artifact, row.log, row.cases.is_empty()) {
+            (Some(artifact), None, true) => {
+                if !ARTIFACTS.contains(&artifact.get_ref().as_str()) {
+                    return Err(document.unknown(&artifact, "artifact", &ARTIFACTS));
+                }
+                Decision::Artifact { artifact: artifact.into_inner() }
+            }
+            (None, Some(log), false) if plain(&log) => {
+                Decision::Checks { log, checks: select(document, &row.cases, &row.red, checks)? }
+            }
+            _ => {
+                let message = "a row has `cases` and the `log` they go to, or an `artifact`; both become part of file names";
+                return Err(document.error(span, message));
+            }
+        };
+        rows.push(Row {
+            id: row.id.into_inner(),
+            task: row.task,
+            decided_by,
+            red: row.red.into_inner(),
+            green: row.green.into_inner(),
+            guidance: row.guidance,
+            blocked: row.blocked,
+        });
+    }
+    Ok(Plan { name, title: table.title, rows })
+}
+
+/// Every pattern must select something, and everything selected must be able to go red there.
+fn select(
+    document: &Document,
+    patterns: &[Spanned<String>],
+    red: &Spanned<String>,
+    checks: &[Arc<Check>],
+) -> Result<Vec<PlannedCheck>, SuiteError> {
+    let mut planned: Vec<PlannedCheck> = Vec::new();
+    for pattern in patterns {
+        let matcher = CaseMatcher::new(pattern.get_ref());
+        let mut selected = checks.iter().filter(|check| matcher.matches(check)).peekable();
+        if selected.peek().is_none() {
+            let known: Vec<&str> = checks.iter().map(|check| check.case.id.as_str()).collect();
+            return Err(document.unknown(pattern, "case", &known));
+        }
+        for check in selected {
+            if !check.red.iter().any(|entry| entry.on == *red.get_ref()) {
+                let message = format!(
+                    "{} has no red entry on {}, where this row must see it fail",
+                    check.id,
+                    red.get_ref()
+                );
+                return Err(document.error(pattern.span(), message));
+            }
+            if !planned.iter().any(|known| known.id == check.id) {
+                let (id, digest, file) =
+                    (check.id.clone(), check.case.digest.clone(), check.case.file.clone());
+                planned.push(PlannedCheck { id, digest, file });
+            }
+        }
+    }
+    Ok(planned)
+}
+
+fn plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}

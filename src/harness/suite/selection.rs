@@ -1,0 +1,102 @@
+//! Which checks of a suite a run is about.
+
+use std::sync::Arc;
+
+use globset::{Glob, GlobMatcher};
+
+use super::{Check, Suite, nearest};
+
+/// What was asked for. Values of one kind add up; kinds narrow one another; nothing asked means all.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Ids of cases or checks, or globs over them: `loader/*`.
+    pub cases: Vec<String>,
+    /// Ids of requirements.
+    pub requirements: Vec<String>,
+    /// Areas.
+    pub areas: Vec<String>,
+}
+
+/// Something asked for that nothing in the suite answers to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.in_words())]
+pub struct NothingSelected {
+    /// `case`, `requirement` or `area`, or all of them together.
+    pub what: &'static str,
+    /// What was asked for.
+    pub asked: String,
+    /// What may have been meant.
+    pub nearest: Option<String>,
+}
+
+impl NothingSelected {
+    fn in_words(&self) -> String {
+        match (&self.nearest, self.asked.as_str()) {
+            (_, "") => "there is no case in the suite".to_owned(),
+            (Some(nearest), asked) => format!("no {} {asked:?} in the suite; {nearest}", self.what),
+            (None, asked) => format!("no {} {asked:?} in the suite", self.what),
+        }
+    }
+}
+
+impl Selection {
+    /// The checks that were asked for, in the suite's order.
+    ///
+    /// # Errors
+    /// When something asked for names nothing, or when nothing is left.
+    pub fn select(&self, suite: &Suite) -> Result<Vec<Arc<Check>>, NothingSelected> {
+        let checks = suite.checks();
+        for asked in &self.cases {
+            let matcher = CaseMatcher::new(asked);
+            if !checks.iter().any(|check| matcher.matches(check)) {
+                return Err(nothing("case", asked, checks.iter().map(|check| check.case.id.as_str())));
+            }
+        }
+        for asked in &self.requirements {
+            if !checks.iter().any(|check| check.case.requires.contains(asked)) {
+                let known = checks.iter().flat_map(|check| &check.case.requires).map(String::as_str);
+                return Err(nothing("case for requirement", asked, known));
+            }
+        }
+        for asked in &self.areas {
+            if !checks.iter().any(|check| check.case.area == *asked) {
+                return Err(nothing("area", asked, checks.iter().map(|check| check.case.area.as_str())));
+            }
+        }
+        let matchers: Vec<CaseMatcher> = self.cases.iter().map(|asked| CaseMatcher::new(asked)).collect();
+        let asked_for = |check: &&Arc<Check>| {
+            let case = &check.case;
+            (matchers.is_empty() || matchers.iter().any(|matcher| matcher.matches(check)))
+                && (self.requirements.is_empty()
+                    || self.requirements.iter().any(|id| case.requires.contains(id)))
+                && (self.areas.is_empty() || self.areas.contains(&case.area))
+        };
+        let selected: Vec<_> = checks.iter().filter(asked_for).cloned().collect();
+        if selected.is_empty() {
+            let asked = [&self.cases[..], &self.requirements, &self.areas].concat().join(" with ");
+            return Err(NothingSelected { what: "check", asked, nearest: None });
+        }
+        Ok(selected)
+    }
+}
+
+fn nothing<'a>(what: &'static str, asked: &str, known: impl IntoIterator<Item = &'a str>) -> NothingSelected {
+    NothingSelected { what, asked: asked.to_owned(), nearest: nearest(asked, known) }
+}
+
+/// An id as it stands, or a glob; an id with `[example]` would be a glob for other names otherwise.
+pub(super) struct CaseMatcher<'a> {
+    asked: &'a str,
+    glob: Option<GlobMatcher>,
+}
+
+impl<'a> CaseMatcher<'a> {
+    pub(super) fn new(asked: &'a str) -> Self {
+        Self { asked, glob: Glob::new(asked).ok().map(|glob| glob.compile_matcher()) }
+    }
+
+    pub(super) fn matches(&self, check: &Check) -> bool {
+        let is = |id: &str| id == self.asked || self.glob.as_ref().is_some_and(|glob| glob.is_match(id));
+        is(&check.id) || is(&check.case.id)
+    }
+}

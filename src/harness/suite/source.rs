@@ -1,0 +1,189 @@
+//! Where a suite comes from: the one in the binary, or a folder on disk.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use include_dir::{Dir, DirEntry, include_dir};
+
+use crate::fs_util::files_below;
+
+/// The folders and the files of the suite, each by its name. What else is beside them is for `cargo test` and
+/// for fuzzing, and would only make the program larger.
+static FOLDERS: [(&str, Dir<'static>); 4] = [
+    ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/requirements")),
+    ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/cases")),
+    ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/plans")),
+    ("implementations", include_dir!("$CARGO_MANIFEST_DIR/conformance/implementations")),
+];
+static FILES: [(&str, &str); 2] = [
+    ("configs.toml", include_str!("../../../conformance/configs.toml")),
+    ("proven.toml", include_str!("../../../conformance/proven.toml")),
+];
+static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+
+/// The largest file of a suite, in bytes.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// A tree of suite files and a tree of fixtures, wherever they are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The suite that the program was built with.
+    Embedded,
+    /// A suite on disk.
+    Disk {
+        /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
+        suite: PathBuf,
+        /// The folder with the fixtures that its cases name; without one, the folders that were looked for.
+        fixtures: Result<PathBuf, [PathBuf; 2]>,
+    },
+}
+
+impl Source {
+    /// A suite on disk. Its fixtures are in its own folder `fixtures`, or else in the one beside it.
+    pub fn disk(suite: &Path) -> Self {
+        let own = suite.join("fixtures");
+        let beside = suite.join("..").join("fixtures");
+        let fixtures = match (own.is_dir(), beside.is_dir()) {
+            (true, _) => Ok(own),
+            (false, true) => Ok(beside),
+            (false, false) => Err([own, beside]),
+        };
+        Self::Disk { suite: suite.to_owned(), fixtures }
+    }
+
+    /// The text of one suite file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too large or is not UTF-8.
+    pub fn text(&self, path: &str) -> io::Result<String> {
+        let bytes = match self {
+            Self::Embedded => match path.split_once('/') {
+                None => embedded_file(path).ok_or(io::ErrorKind::NotFound)?.as_bytes().to_vec(),
+                Some((folder, file)) => {
+                    embedded(embedded_folder(folder).ok_or(io::ErrorKind::NotFound)?, file)?
+                }
+            },
+            Self::Disk { suite, .. } => read(&suite.join(path))?,
+        };
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// The `.toml` files below a folder of the suite, by path, in order; none when there is no such
+    /// folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        match self {
+            Self::Embedded => {
+                if let Some(tree) = embedded_folder(folder) {
+                    walk_embedded(tree, folder, &mut files);
+                }
+            }
+            Self::Disk { suite, .. } => {
+                let found = files_below(&suite.join(folder))?;
+                files.extend(found.into_iter().map(|path| format!("{folder}/{path}")));
+            }
+        }
+        files.retain(|path| path.ends_with(".toml"));
+        files.sort();
+        Ok(files)
+    }
+
+    /// The bytes of one fixture.
+    ///
+    /// # Errors
+    /// When it is absent, leads out of the fixtures, or cannot be read. The message names the fixture, and the
+    /// folder or folders on disk where it was looked for.
+    pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.contains('\\') {
+            let message = format!("cannot read fixture {path:?}: it is not a path below the fixtures");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let (found, places) = match self {
+            Self::Embedded => (embedded(&FIXTURES, path), String::new()),
+            Self::Disk { fixtures: Ok(folder), .. } => {
+                (read(&folder.join(path)), format!(" (looked in {})", folder.display()))
+            }
+            Self::Disk { fixtures: Err([own, beside]), .. } => (
+                Err(io::ErrorKind::NotFound.into()),
+                format!(" (looked in {} and {})", own.display(), beside.display()),
+            ),
+        };
+        found.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read fixture {path:?}{places}: {error}"))
+        })
+    }
+}
+
+fn embedded_file(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+}
+
+fn embedded_folder(name: &str) -> Option<&'static Dir<'static>> {
+    FOLDERS.iter().find(|(folder, _)| *folder == name).map(|(_, tree)| tree)
+}
+
+fn embedded(tree: &Dir<'static>, path: &str) -> io::Result<Vec<u8>> {
+    let file = tree.get_file(path).ok_or(io::ErrorKind::NotFound)?;
+    Ok(file.contents().to_vec())
+}
+
+/// Reads a regular file and no more than the limit, whatever its length is said to be: a pipe would never
+/// end, and a device has no length.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let message = format!("it is longer than {MAX_FILE_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
+fn walk_embedded(tree: &Dir<'static>, name: &str, files: &mut Vec<String>) {
+    for entry in tree.entries() {
+        match entry {
+            DirEntry::Dir(inner) => walk_embedded(inner, name, files),
+            DirEntry::File(file) => {
+                let path = file.path().to_str().map(|path| format!("{name}/{}", path.replace('\\', "/")));
+                files.extend(path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::in_neither(&[], "nowhere.zip", "(looked in DIR/fixtures and DIR/../fixtures): entity not found")]
+    #[case::in_its_own(&["suite/fixtures", "fixtures"], "nowhere.zip", "(looked in DIR/fixtures): No such file")]
+    #[case::in_the_one_beside(&["fixtures"], "nowhere.zip", "(looked in DIR/../fixtures): No such file")]
+    #[case::outside(&["fixtures"], "../x", "\"../x\": it is not a path below the fixtures")]
+    fn a_fixture_that_cannot_be_read_is_named_with_where_it_was_looked_for(
+        #[case] folders: &[&str],
+        #[case] fixture: &str,
+        #[case] says: &str,
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let suite = root.path().join("suite");
+        fs::create_dir(&suite).unwrap();
+        folders.iter().for_each(|folder| fs::create_dir(root.path().join(folder)).unwrap());
+        let told = Source::disk(&suite).fixture(fixture).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("cannot read fixture {fixture:?}")), "{told}");
+        assert!(told.contains(&says.replace("DIR", &suite.display().to_string())), "{told}");
+    }
+}

@@ -1,0 +1,188 @@
+//! A small run made by hand, for the tests of this module.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use super::{
+    Refusal, RefusalKind,
+    record::Stamp,
+    runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
+    suite::{Authority, Decision, Level, Plan, PlannedCheck, Row},
+};
+
+use super::record::{Asked, Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run};
+
+pub(super) fn stamp(text: &str) -> Stamp {
+    text.parse().unwrap()
+}
+
+/// A check that came out as its phase wants it.
+pub(super) fn as_stated(check: &str, phase: Phase) -> Outcome {
+    let failure = Failure { expected: "the saved models".into(), actual: "refused: not_implemented".into() };
+    let refused = Refusal::new(RefusalKind::NotImplemented, "no loader yet");
+    let red = phase == Phase::Red;
+    Outcome {
+        check: check.into(),
+        title: "A saved bundle loads back".into(),
+        digest: format!("digest of {check}"),
+        file: format!("cases/{check}.toml"),
+        requires: vec!["RTP-001".into()],
+        implementation: if red { "stub".into() } else { "reference".into() },
+        phase,
+        must_fail: red.then(|| "returns_saved_models".into()),
+        steps: vec![
+            StepOutcome {
+                operation: "save_torch_bundle".into(),
+                line: 5,
+                may_be_refused: false,
+                refused: None,
+                expectations: vec![],
+            },
+            StepOutcome {
+                operation: "load_torch_bundle".into(),
+                line: 9,
+                may_be_refused: false,
+                refused: red.then_some(refused),
+                expectations: vec![ExpectationOutcome {
+                    name: "returns_saved_models".into(),
+                    line: 10,
+                    because: "load_torch_bundle should return the saved models".into(),
+                    about: vec!["RTP-001".into()],
+                    failure: red.then_some(failure),
+                }],
+            },
+        ],
+        ended: Ended::Completed,
+        written: vec![WrittenFile { path: "wts.h5.zip".into(), bytes: 1234, sha256: "ab".repeat(32) }],
+        milliseconds: 7,
+    }
+}
+
+/// A check that was stopped where nothing was expected.
+pub(super) fn stopped(check: &str, phase: Phase) -> Outcome {
+    let mut outcome = as_stated(check, phase);
+    let step = outcome.steps.last_mut().unwrap();
+    step.refused = Some(Refusal::new(RefusalKind::NotImplemented, "no loader yet"));
+    step.expectations.clear();
+    outcome.ended = Ended::Stopped;
+    outcome
+}
+
+/// A check whose only expectation did the opposite of what its phase wants.
+pub(super) fn otherwise(check: &str, phase: Phase) -> Outcome {
+    let other = if phase == Phase::Red { Phase::Green } else { Phase::Red };
+    let steps = as_stated(check, other).steps;
+    Outcome { steps, ..as_stated(check, phase) }
+}
+
+fn failed_with_hostile_text(check: &str) -> Outcome {
+    let mut outcome = as_stated(check, Phase::Green);
+    let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}".into();
+    outcome.requires.push("LOD-004".into());
+    let step = outcome.steps.last_mut().unwrap();
+    step.refused = Some(Refusal::new(RefusalKind::Malformed, "entry \u{1b}[31m`x`\nis | bad"));
+    step.expectations = vec![ExpectationOutcome {
+        name: "restores_params".into(),
+        line: 11,
+        because: "params must be back".into(),
+        about: vec!["LOD-004".into()],
+        failure: Some(Failure { expected: "N = 128".into(), actual }),
+    }];
+    outcome
+}
+
+/// Three checks in both phases: one that is right, one that proves nothing, one stopped in its set-up.
+pub(super) fn run() -> Run {
+    Run {
+        format: FORMAT,
+        stamp: stamp("2025-10-17T112849Z"),
+        phases: vec![Phase::Red, Phase::Green],
+        plan: None,
+        selection: vec!["--area persistence".into()],
+        environment: BTreeMap::from([
+            ("CUDA_VISIBLE_DEVICES".into(), String::new()),
+            ("MLFLOW_TRACKING_URI".into(), "memory".into()),
+        ]),
+        suite_digest: "cd".repeat(32),
+        suite: None,
+        unproven: vec!["persistence/params".into()],
+        judged: None,
+        outcomes: vec![
+            as_stated("persistence/round_trip", Phase::Red),
+            otherwise("persistence/params", Phase::Red),
+            stopped("workflows/load", Phase::Red),
+            as_stated("persistence/round_trip", Phase::Green),
+            as_stated("workflows/load", Phase::Green),
+            failed_with_hostile_text("persistence/params"),
+        ],
+    }
+}
+
+pub(super) fn row(id: &str, log: &str, checks: &[&str]) -> Row {
+    let planned = checks.iter().map(|check| PlannedCheck {
+        id: (*check).into(),
+        digest: format!("digest of {check}"),
+        file: format!("cases/{check}.toml"),
+    });
+    Row {
+        id: id.into(),
+        task: format!("Make {log} right"),
+        decided_by: Decision::Checks { log: log.into(), checks: planned.collect() },
+        red: "stub".into(),
+        green: "reference".into(),
+        guidance: format!("wire {log}"),
+        blocked: None,
+    }
+}
+
+/// Two rows that share a check and a log, one with its own, one that asks for a file, one blocked.
+pub(super) fn plan() -> Plan {
+    let artifact = Decision::Artifact { artifact: "summary".into() };
+    let blocked = Some("no | fixture yet".into());
+    Plan {
+        name: "phase_d4".into(),
+        title: "Saved bundles load".into(),
+        rows: vec![
+            row("D4.B1", "persistence", &["persistence/round_trip"]),
+            row("D4.B2", "persistence", &["persistence/round_trip", "persistence/params"]),
+            row("D4.B3", "workflows", &["workflows/load"]),
+            Row { decided_by: artifact, ..row("D4.B4", "summary", &[]) },
+            Row { blocked, ..row("D4.B5", "interop", &["interop/python"]) },
+        ],
+    }
+}
+
+pub(super) fn planned_run() -> Run {
+    Run { plan: Some(plan()), selection: vec!["--plan phase_d4".into()], ..run() }
+}
+
+pub(super) fn inventory(run: &Run) -> Inventory {
+    Inventory { format: FORMAT, checks: run.outcomes.iter().map(Planned::from).collect() }
+}
+
+pub(super) fn environment() -> Environment {
+    Environment {
+        platform: Platform { os: "linux".into(), arch: "x86_64".into() },
+        binary: Binary { version: "0.1.0".into(), sha256: "ef".repeat(32) },
+        implementations: BTreeMap::from([("reference".into(), "0.1.0".into())]),
+        variables: BTreeMap::from([("LANG".into(), "C.UTF-8".into())]),
+    }
+}
+
+/// The reference, as if it were somebody else's.
+pub(super) fn judged() -> Judged {
+    let asked =
+        |authority| Asked { level: Level::Must, authority, statement: "A load restores params.".into() };
+    Judged {
+        name: "reference".into(),
+        option: "--impl ./odd.toml".into(),
+        requirements: BTreeMap::from([
+            ("LOD-004".into(), asked(Authority::Spec)),
+            ("RTP-001".into(), asked(Authority::Ours)),
+        ]),
+        known: Vec::new(),
+        on: jiff::civil::date(2026, 12, 31),
+        whole: true,
+    }
+}

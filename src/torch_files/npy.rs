@@ -1,0 +1,225 @@
+//! One `.npy` array: its header, read strictly, and its numbers.
+//!
+//! The header is a Python dict of three fixed keys. A general parser of Python literals recurses on
+//! nesting and multiplies shapes as they come; this one knows only what a numeric array needs.
+
+use std::borrow::Cow;
+
+use super::{
+    FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::{MAX_NPY_HEADER_BYTES, MAX_RANK},
+    pickle::numpy::{Number, NumberType},
+    torch::view::View,
+};
+
+/// A numeric array in row-major order.
+#[derive(Debug)]
+pub(crate) struct Array<'a> {
+    pub(crate) shape: Vec<usize>,
+    number: NumberType,
+    data: Cow<'a, [u8]>,
+}
+
+/// Reads an array. One that was stored column by column is put in order.
+///
+/// # Errors
+/// `malformed` for a broken header and for data of another length than the shape says; `unsupported`
+/// for objects (which are pickles), records and other types that are not numbers.
+pub(crate) fn read(bytes: &[u8]) -> Result<Array<'_>, Kind> {
+    let (header, data) = split(bytes)?;
+    let Header { number, column_major, shape } = Header::parse(header)?;
+    within("dimensions", shape.len() as u64, MAX_RANK)?;
+    let announced = shape.iter().try_fold(number.size(), |all, side| all.checked_mul(*side));
+    if announced != Some(data.len()) {
+        return Err(Kind::Corrupt(format!("{} bytes are not those of the shape {shape:?}", data.len())));
+    }
+    let data =
+        if column_major { Cow::Owned(by_rows(&shape, data, number.size())?) } else { Cow::Borrowed(data) };
+    Ok(Array { shape, number, data })
+}
+
+impl Array<'_> {
+    /// The numbers, row by row.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
+        self.data.chunks_exact(self.number.size()).filter_map(|bytes| self.number.decode(bytes))
+    }
+}
+
+/// The elements of `size` bytes that are stored column by column, as many as the shape has.
+fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
+    let next = |stride: &mut usize, side: &usize| {
+        let here = *stride;
+        *stride = stride.saturating_mul(*side);
+        Some(here)
+    };
+    let strides = shape.iter().scan(1, next).collect();
+    let view = View::new(0, shape.to_vec(), strides, shape.iter().product())?;
+    view.copy(data, size).ok_or_else(|| Kind::Corrupt("the data are not those of the shape".to_owned()))
+}
+
+/// The text of the header, and the data after it.
+fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
+    let broken = || Kind::Corrupt("it is not an .npy array".to_owned());
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(broken)?;
+    let (length, rest) = match *rest {
+        [1, _, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
+        [2 | 3, _, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
+        [version, ..] => return Err(Kind::Unsupported(format!("version {version} of the .npy format"))),
+        [] => return Err(broken()),
+    };
+    within("bytes of .npy header", length as u64, MAX_NPY_HEADER_BYTES as u64)?;
+    let (header, data) = rest.split_at_checked(length).ok_or_else(broken)?;
+    Ok((std::str::from_utf8(header).map_err(|_| Kind::NotUtf8)?, data))
+}
+
+struct Header {
+    number: NumberType,
+    column_major: bool,
+    shape: Vec<usize>,
+}
+
+impl Header {
+    fn parse(text: &str) -> Result<Self, Kind> {
+        let broken = || Kind::BadArgument(excerpt(text.trim_end()));
+        let mut rest =
+            text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or_else(broken)?;
+        let (mut number, mut column_major, mut shape) = (None, None, None);
+        loop {
+            rest = rest.trim_start_matches([' ', ',']);
+            if rest.is_empty() {
+                break;
+            }
+            let (key, value) = quoted(rest).ok_or_else(broken)?;
+            let value = value.trim_start().strip_prefix(':').ok_or_else(broken)?.trim_start();
+            rest = match key {
+                "descr" if value.starts_with('[') => {
+                    return Err(Kind::Unsupported("an array of records".to_owned()));
+                }
+                "descr" => {
+                    let (code, rest) = quoted(value).ok_or_else(broken)?;
+                    number = Some(NumberType::parse(code, None)?);
+                    rest
+                }
+                "fortran_order" => {
+                    let (word, rest) = value.split_at(value.find([',', ' ']).unwrap_or(value.len()));
+                    column_major = Some(
+                        ["False", "True"].iter().position(|known| *known == word).ok_or_else(broken)? == 1,
+                    );
+                    rest
+                }
+                "shape" => {
+                    let (sides, rest) =
+                        value.strip_prefix('(').and_then(|value| value.split_once(')')).ok_or_else(broken)?;
+                    let sides = sides.split(',').map(str::trim).filter(|side| !side.is_empty());
+                    shape =
+                        Some(sides.map(|side| side.parse().map_err(|_| broken())).collect::<Result<_, _>>()?);
+                    rest
+                }
+                _ => return Err(broken()),
+            };
+        }
+        let (Some(number), Some(column_major), Some(shape)) = (number, column_major, shape) else {
+            return Err(broken());
+        };
+        Ok(Self { number, column_major, shape })
+    }
+}
+
+/// The text in the quotes at the start, and what follows them.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+    text.strip_prefix(quote)?.split_once(quote)
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use crate::torch_files::zip::{
+        Archive,
+        writer::{ArchiveWriter, Placement},
+    };
+
+    /// An array: name, type, shape, and bytes of data, all of them 0.
+    pub(crate) type Part<'a> = (&'a str, &'a str, &'a str, usize);
+
+    /// An `.npz` of these arrays.
+    pub(crate) fn zeros(parts: &[Part<'_>]) -> Archive<Cursor<Vec<u8>>> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        for (name, descr, shape, bytes) in parts {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; *bytes]].concat();
+            archive.entry(&format!("{name}.npy"), &npy).unwrap();
+        }
+        Archive::new(archive.finish().unwrap()).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// An array with this header, as numpy.save writes it.
+    fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    }
+
+    fn numbers(header: &str, data: &[u8]) -> Result<Vec<Number>, Kind> {
+        read(&npy(header, data)).map(|array| array.numbers().collect())
+    }
+
+    #[test]
+    fn rows_come_first_in_either_order() {
+        let int = |values: [i128; 4]| values.map(Number::Int).to_vec();
+        let rows = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }   \n";
+        assert_eq!(numbers(rows, &[1, 2, 3, 4]).unwrap(), int([1, 2, 3, 4]));
+        let columns = "{'shape': (2, 2), 'fortran_order': True, 'descr': '|u1'}\n";
+        assert_eq!(numbers(columns, &[1, 3, 2, 4]).unwrap(), int([1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn the_data_are_as_long_as_the_shape_says() {
+        for shape in ["(3,)", "(5,)", "(18446744073709551615, 18446744073709551615)"] {
+            let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n");
+            assert!(matches!(numbers(&header, &[0; 4]), Err(Kind::Corrupt(_))), "{shape}");
+        }
+    }
+
+    #[test]
+    fn objects_and_records_are_unsupported() {
+        for descr in ["'|O'", "[('a', '<f4')]"] {
+            let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}\n");
+            assert!(matches!(numbers(&header, &[0; 4]), Err(Kind::Unsupported(_))), "{descr}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_not_three_keys_is_refused() {
+        for header in [
+            "",
+            "{}",
+            "{'descr': '<f8'}",
+            "{'descr': '<f8', 'x': 1}",
+            "[[[[",
+            "{'shape': (-1,)}",
+            "{'fortran_order': 1}",
+        ] {
+            assert!(matches!(numbers(header, &[]), Err(Kind::BadArgument(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_length_is_checked_before_it_is_believed() {
+        let bytes = b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{";
+        assert!(matches!(read(bytes), Err(Kind::Limit { what: "bytes of .npy header", .. })));
+        assert!(read(b"\x93NUMPY\x01\x00\x09\x00{").is_err());
+        assert!(read(b"\x93NUMPY").is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The globals that a pickle may name. Anything else is refused where it is named.
+
+use crate::torch_files::Dtype;
+
+/// What a pickle of one kind may hold beyond plain values.
+#[derive(Clone, Copy, Debug)]
+pub struct Allow {
+    global: fn(module: &str, name: &str) -> Option<Global>,
+    /// Whether objects may be named by a persistent id, as torch names its storages.
+    pub(super) persistent_ids: bool,
+}
+
+impl Allow {
+    /// For a manifest or a params snapshot: paths and NumPy scalars, which become text and numbers.
+    pub const VALUES: Self = Self { global: value_global, persistent_ids: false };
+
+    /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
+    pub const STATE_DICT: Self = Self { global: state_dict_global, persistent_ids: true };
+
+    /// What a global stands for, when it is on the list.
+    pub(super) fn global(&self, module: &str, name: &str) -> Option<Global> {
+        (self.global)(module, name)
+    }
+}
+
+/// A global that is recognised by name. None of them is Python code here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Global {
+    /// `collections.OrderedDict`.
+    OrderedDict,
+    /// `builtins.set` and `builtins.frozenset`, which protocols before 4 call with a list.
+    Set,
+    /// `builtins.bytes`, which protocols before 3 call without arguments.
+    Bytes,
+    /// `_codecs.encode`, which protocols before 3 call to make bytes of a text in Latin-1.
+    Encode,
+    /// `torch._utils._rebuild_tensor_v2`.
+    RebuildTensor,
+    /// `torch._utils._rebuild_parameter`.
+    RebuildParameter,
+    /// `torch.FloatStorage` and its like.
+    Storage(Dtype),
+    /// A class of `pathlib`, by the separator that it joins with.
+    Path(char),
+    /// `numpy.dtype`.
+    NumpyDtype,
+    /// `numpy._core.multiarray.scalar`, `numpy.core.multiarray.scalar` before NumPy 2.
+    NumpyScalar,
+}
+
+/// What makes plain containers and bytes, and nothing else.
+fn plain_global(module: &str, name: &str) -> Option<Global> {
+    match (module, name) {
+        ("collections", "OrderedDict") => Some(Global::OrderedDict),
+        ("builtins" | "__builtin__", "set" | "frozenset") => Some(Global::Set),
+        ("builtins" | "__builtin__", "bytes") => Some(Global::Bytes),
+        ("_codecs", "encode") => Some(Global::Encode),
+        _ => None,
+    }
+}
+
+fn value_global(module: &str, name: &str) -> Option<Global> {
+    match (module, name) {
+        ("pathlib" | "pathlib._local", "Path" | "PosixPath" | "PurePath" | "PurePosixPath") => {
+            Some(Global::Path('/'))
+        }
+        ("pathlib" | "pathlib._local", "WindowsPath" | "PureWindowsPath") => Some(Global::Path('\\')),
+        ("numpy", "dtype") => Some(Global::NumpyDtype),
+        ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") => Some(Global::NumpyScalar),
+        _ => plain_global(module, name),
+    }
+}
+
+fn state_dict_global(module: &str, name: &str) -> Option<Global> {
+    match (module, name) {
+        ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
+        ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
+        ("torch", name) => {
+            Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == name).map(Global::Storage)
+        }
+        _ => plain_global(module, name),
+    }
+}
+
+/// The class in module `torch` that stands for storages of these elements.
+pub(crate) fn storage_class(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Float64 => "DoubleStorage",
+        Dtype::Float32 => "FloatStorage",
+        Dtype::Float16 => "HalfStorage",
+        Dtype::Bfloat16 => "BFloat16Storage",
+        Dtype::Int64 => "LongStorage",
+        Dtype::Int32 => "IntStorage",
+        Dtype::Int16 => "ShortStorage",
+        Dtype::Int8 => "CharStorage",
+        Dtype::Uint8 => "ByteStorage",
+        Dtype::Bool => "BoolStorage",
+        Dtype::Complex64 => "ComplexFloatStorage",
+        Dtype::Complex128 => "ComplexDoubleStorage",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_dict_may_name_all_twelve_storages_and_a_manifest_none() {
+        for dtype in Dtype::ALL {
+            let name = storage_class(dtype);
+            assert_eq!(Allow::STATE_DICT.global("torch", name), Some(Global::Storage(dtype)));
+            assert_eq!(Allow::VALUES.global("torch", name), None);
+        }
+    }
+
+    #[test]
+    fn a_name_is_allowed_only_with_its_module() {
+        assert_eq!(Allow::STATE_DICT.global("builtins", "OrderedDict"), None);
+        assert_eq!(Allow::STATE_DICT.global("torch", "load"), None);
+        assert_eq!(Allow::VALUES.global("posixpath", "join"), None);
+    }
+}

@@ -1,0 +1,373 @@
+//! From the objects of a pickle to the tree of values that the contract speaks of.
+
+use super::{
+    Global, Graph, Id, Node,
+    numpy::{Number, NumberType},
+    path,
+};
+use crate::{
+    torch_files::{
+        FormatError, FormatErrorKind as Kind,
+        error::{excerpt, within},
+        limits::{MAX_PICKLE_DEPTH, MAX_PRINTED_BYTES, MAX_VALUE_NODES, MAX_VALUE_TEXT_BYTES},
+    },
+    value::{Map, Value},
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+impl Graph {
+    /// The tree under an object: a shared object comes back whole under each place that holds it.
+    ///
+    /// Paths become text, NumPy scalars plain numbers, and an ordered dict is a dict.
+    ///
+    /// # Errors
+    /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
+    /// a key that is not text and a type that has no value; `unsafe` for a tree of more than
+    /// [`MAX_VALUE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
+    pub fn to_value(&self, id: Id) -> Result<Value> {
+        Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.value(id)
+    }
+}
+
+impl Graph {
+    /// The keys of the root, when it is a dict, under which objects are that [`Graph::to_value`] makes plain
+    /// values of, each with what it is.
+    pub(crate) fn converted(&self) -> Vec<(String, &'static str)> {
+        let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
+        let converted = |(key, value): &(Id, Id)| match self.node(*value) {
+            Node::Call { global: Global::Path(_), .. } => Some((self.text(*key)?.to_owned(), "a path")),
+            Node::Call { global: Global::NumpyScalar, .. } => {
+                Some((self.text(*key)?.to_owned(), "a NumPy scalar"))
+            }
+            _ => None,
+        };
+        pairs.iter().filter_map(converted).collect()
+    }
+}
+
+struct Tree<'g> {
+    graph: &'g Graph,
+    /// The containers around the current object.
+    open: Vec<Id>,
+    /// How many of them are sets.
+    sets: u64,
+    nodes: u64,
+    text_bytes: u64,
+    /// Bytes that sets print to sort their items, and at most so many.
+    printed_bytes: u64,
+}
+
+/// The most bytes in which an object is printed, without its text, and in which a byte of its text is.
+const PRINTED_OBJECT: u64 = 32;
+const PRINTED_BYTE: u64 = 6;
+
+impl Tree<'_> {
+    fn value(&mut self, id: Id) -> Result<Value> {
+        self.count()?;
+        let node = self.graph.node(id);
+        match node {
+            Node::None => Ok(Value::None),
+            Node::Bool(value) => Ok(Value::Bool(*value)),
+            Node::Int(value) => Ok(Value::Int(*value)),
+            Node::BigInt(value) => {
+                self.count_bytes(usize::try_from(value.bits().div_ceil(8)).unwrap_or(usize::MAX))?;
+                Ok(Value::BigInt(value.clone()))
+            }
+            Node::Float(value) => Ok(Value::Float(*value)),
+            Node::Text(text) => self.text(text).map(Value::Text),
+            Node::Bytes(bytes) => {
+                self.count_bytes(bytes.len())?;
+                Ok(Value::Bytes(bytes.clone()))
+            }
+            Node::List(items) => self.inside(id, |tree| tree.items(items)).map(Value::List),
+            Node::Tuple(items) => self.inside(id, |tree| tree.items(items)).map(Value::Tuple),
+            Node::Set(items) => {
+                self.sets += 1;
+                let items = self.inside(id, |tree| tree.items(items));
+                self.sets -= 1;
+                items.map(Value::set)
+            }
+            Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)).map(Value::Map),
+            Node::Call { global: Global::Path(separator), arguments, .. } => self.path(*separator, arguments),
+            Node::Call { global: Global::NumpyScalar, arguments, .. } => self.scalar(arguments),
+            Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => {
+                Err(unexpected("a plain value", node))
+            }
+        }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        self.nodes += 1;
+        within("objects in a value", self.nodes, MAX_VALUE_NODES)?;
+        self.count_printed(PRINTED_OBJECT)
+    }
+
+    /// A set sorts its items by how they are printed, and so does every set around it.
+    fn count_printed(&mut self, bytes: u64) -> Result<()> {
+        self.printed_bytes = self.printed_bytes.saturating_add(bytes.saturating_mul(self.sets));
+        Ok(within("bytes of printed items of sets", self.printed_bytes, MAX_PRINTED_BYTES)?)
+    }
+
+    fn text(&mut self, text: &str) -> Result<String> {
+        self.count_bytes(text.len())?;
+        Ok(text.to_owned())
+    }
+
+    fn count_bytes(&mut self, length: usize) -> Result<()> {
+        self.text_bytes = self.text_bytes.saturating_add(length as u64);
+        within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?;
+        self.count_printed((length as u64).saturating_mul(PRINTED_BYTE))
+    }
+
+    fn inside<T>(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.open.contains(&id) {
+            return Err(Kind::ContainsItself(self.graph.node(id).type_name()).into());
+        }
+        self.open.push(id);
+        within("levels of containers", self.open.len() as u64, MAX_PICKLE_DEPTH)?;
+        let value = read(self);
+        self.open.pop();
+        value
+    }
+
+    fn items(&mut self, items: &[Id]) -> Result<Vec<Value>> {
+        let item = |(index, id): (usize, &Id)| {
+            self.value(*id).map_err(|error| error.under(format_args!("[{index}]")))
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    fn map(&mut self, pairs: &[(Id, Id)]) -> Result<Map> {
+        let mut map = Map::new();
+        for (key, value) in pairs {
+            let Node::Text(key) = self.graph.node(*key) else {
+                return Err(unexpected("a text key", self.graph.node(*key)));
+            };
+            let value = self.value(*value).map_err(|error| error.under(subscript(key)))?;
+            map.insert(self.text(key)?, value);
+        }
+        Ok(map)
+    }
+
+    /// The text that `str` gives for a path of these segments.
+    fn path(&mut self, separator: char, segments: &[Id]) -> Result<Value> {
+        let graph = self.graph;
+        let mut texts = Vec::new();
+        for segment in segments {
+            let node = graph.node(*segment);
+            let Node::Text(text) = node else {
+                return Err(unexpected("the text of a path", node));
+            };
+            self.count()?;
+            self.count_bytes(text.len())?;
+            texts.push(text.as_str());
+        }
+        Ok(Value::Text(path::text(separator, &texts)))
+    }
+
+    /// A NumPy scalar: its dtype, which may carry a byte order, and its bytes.
+    fn scalar(&self, arguments: &[Id]) -> Result<Value> {
+        let wrong = || Kind::Unexpected {
+            expected: "a NumPy scalar of a type and bytes",
+            found: "something else".into(),
+        };
+        let &[dtype, bytes] = arguments else { return Err(wrong().into()) };
+        let Node::Call { global: Global::NumpyDtype, arguments, state } = self.graph.node(dtype) else {
+            return Err(unexpected("a NumPy dtype", self.graph.node(dtype)));
+        };
+        let code = arguments.first().and_then(|code| self.graph.text(*code)).ok_or_else(wrong)?;
+        let state = state.and_then(|state| self.graph.sequence(state));
+        let order = state.and_then(|state| self.graph.text(*state.get(1)?));
+        let kind = NumberType::parse(code, order)?;
+        let Node::Bytes(bytes) = self.graph.node(bytes) else {
+            return Err(unexpected("the bytes of a NumPy scalar", self.graph.node(bytes)));
+        };
+        match kind.decode(bytes).ok_or_else(wrong)? {
+            Number::Bool(value) => Ok(Value::Bool(value)),
+            Number::Int(value) => Ok(Value::integer(value.into())),
+            Number::Float(value) => Ok(Value::Float(value)),
+            Number::Complex(..) => Err(Kind::Unsupported("a complex number in params".to_owned()).into()),
+        }
+    }
+}
+
+/// `['key']`, as Python would write it.
+pub(crate) fn subscript(key: &str) -> String {
+    format!("['{}']", excerpt(key).escape_debug())
+}
+
+fn unexpected(expected: &'static str, node: &Node) -> FormatError {
+    Kind::Unexpected { expected, found: node.type_name().to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::torch_files::pickle::{Allow, read};
+
+    fn value(bytes: &[u8]) -> Result<Value> {
+        let graph = read(bytes, Allow::VALUES).unwrap();
+        graph.to_value(graph.root())
+    }
+
+    fn list(items: Vec<Value>) -> Value {
+        Value::List(items)
+    }
+
+    #[test]
+    fn a_list_changed_after_it_was_shared_is_seen_through_each_alias() {
+        // x = []; [x, x] with 1 appended to x through the second alias.
+        let one = || list(vec![Value::Int(1)]);
+        assert_eq!(value(b"(]q\0h\0K\x01al.").unwrap(), list(vec![one(), one()]));
+    }
+
+    #[test]
+    fn a_dict_under_two_keys_comes_back_whole_under_both() {
+        let inner = Value::from(Map::from_iter([("k".to_owned(), Value::None)]));
+        let outer = Map::from_iter([("a".to_owned(), inner.clone()), ("b".to_owned(), inner)]);
+        assert_eq!(value(b"}(\x8c\x01a}\x94\x8c\x01kNs\x8c\x01bh\0u.").unwrap(), Value::from(outer));
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_value_counts_at_the_first_place() {
+        let value = value(b"}(\x8c\x01aK\x01\x8c\x01bK\x02\x8c\x01aK\x03u.").unwrap();
+        assert_eq!(value.to_string(), "{'a': 3, 'b': 2}");
+    }
+
+    #[test]
+    fn a_list_that_contains_itself_is_refused() {
+        let error = value(b"]q\0h\0a.").unwrap_err();
+        assert_eq!(
+            (error.place.subscript.as_deref(), error.kind),
+            (Some("[0]"), Kind::ContainsItself("list"))
+        );
+    }
+
+    #[test]
+    fn levels_are_bounded_without_deep_recursion() {
+        let deep = [vec![b']'; 200_000], vec![b'a'; 199_999], vec![b'.']].concat();
+        assert!(matches!(value(&deep).unwrap_err().kind, Kind::Limit { what: "levels of containers", .. }));
+    }
+
+    #[test]
+    fn sharing_does_not_expand_without_bound() {
+        // Each level holds the one below it twice.
+        let doubled = |levels: u8| {
+            let mut bomb = b"]q\0".to_vec();
+            for level in 0..levels {
+                bomb.extend([b'0', b'(', b'h', level, b'h', level, b'l', b'q', level + 1]);
+            }
+            bomb.push(b'.');
+            value(&bomb)
+        };
+        assert!(doubled(16).is_ok(), "2^17 - 1 lists");
+        for levels in [17, 60] {
+            let kind = doubled(levels).unwrap_err().kind;
+            assert!(matches!(kind, Kind::Limit { what: "objects in a value", .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_shared_text_does_not_expand_without_bound() {
+        let text = [&b"X\0\0\x10\0"[..], &[b'x'; 1 << 20], b"q\0"].concat();
+        let bomb = |times| value(&[b"(", &text[..], &b"h\0".repeat(times), b"l."].concat());
+        assert!(bomb(63).is_ok());
+        assert!(matches!(bomb(64).unwrap_err().kind, Kind::Limit { what: "bytes of text in a value", .. }));
+    }
+
+    #[test]
+    fn a_shared_integer_does_not_expand_without_bound() {
+        // Python's `int` has no fixed size, so that it is counted like text.
+        let integer = [&b"\x8b\0\x04\0\0"[..], &[0x7f; 1 << 10], b"q\0"].concat();
+        let bomb = |times| value(&[b"(", &integer[..], &b"h\0".repeat(times), b"l."].concat());
+        assert!(bomb((1 << 16) - 1).is_ok());
+        assert!(matches!(
+            bomb(1 << 16).unwrap_err().kind,
+            Kind::Limit { what: "bytes of text in a value", .. }
+        ));
+    }
+
+    #[test]
+    fn sets_do_not_print_their_items_without_bound() {
+        // Every set prints all that is in it, text up to six times as long, and so do the sets around it.
+        let text = [&b"X\0\0\x10\0"[..], &[0x7f; 1 << 20], b"q\0"].concat();
+        let sets = |depth| value(&[&b"(".repeat(depth), &text[..], &b"\x91".repeat(depth), b"."].concat());
+        assert!(sets(2).is_ok());
+        let kind = sets(3).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "bytes of printed items of sets", .. }), "{kind}");
+        let printed = |value: Value| value.to_string().len() as u64;
+        assert!(printed(Value::Float(-f64::MIN_POSITIVE * 1.1)) + 2 <= PRINTED_OBJECT);
+        assert_eq!(printed(Value::from("\x7f")) - 2, PRINTED_BYTE);
+    }
+
+    #[test]
+    fn what_stands_behind_a_set_is_not_printed() {
+        let text = [&b"X\0\0\x30\0"[..], &[0x7f; 3 << 20]].concat();
+        assert!(value(&[b"(\x8f", &text[..], b"l."].concat()).is_ok());
+        assert!(value(&[b"((", &text[..], b"\x91l."].concat()).is_err());
+    }
+
+    #[test]
+    fn a_key_that_is_not_text_is_refused_at_its_place() {
+        let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
+        assert_eq!(error.to_string(), "['a']: expected a text key, found int");
+    }
+
+    #[test]
+    fn a_type_without_a_value_is_refused() {
+        let error = value(b"cnumpy\ndtype\n.").unwrap_err();
+        assert!(matches!(error.kind, Kind::Unexpected { expected: "a plain value", .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_made_plain_in_a_dict_is_told_by_its_key() {
+        let converted = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap().converted();
+        let path = "cpathlib\nPosixPath\n(Va\ntR";
+        let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
+        let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
+        let told = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
+        assert_eq!(converted(dict.as_bytes()), told);
+        assert!(converted(format!("{path}.").as_bytes()).is_empty());
+    }
+
+    #[test]
+    fn paths_become_text() {
+        let path =
+            |class: &str, parts: &str| value(format!("cpathlib\n{class}\n({parts}tR.").as_bytes()).unwrap();
+        assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), Value::from("/a/b"));
+        assert_eq!(path("PosixPath", ""), Value::from("."));
+        assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), Value::from(r"C:\a\b"));
+        // Python 3.13 has a module of its own for them, and keeps what was typed.
+        assert_eq!(
+            value(b"cpathlib._local\nPosixPath\n(Vruns//./gs1/\ntR.").unwrap(),
+            Value::from("runs/gs1")
+        );
+    }
+
+    #[test]
+    fn numpy_scalars_become_numbers_in_the_byte_order_of_their_dtype() {
+        let scalar = |code: &str, order: &str, bytes: &[u8]| {
+            let dtype = format!("cnumpy\ndtype\n(V{code}\nI00\nI01\ntR(K\x03V{order}\nNtb");
+            value(
+                &[
+                    b"cnumpy._core.multiarray\nscalar\n(",
+                    dtype.as_bytes(),
+                    b"C",
+                    &[bytes.len() as u8],
+                    bytes,
+                    b"tR.",
+                ]
+                .concat(),
+            )
+        };
+        assert_eq!(scalar("f8", "<", &2.5f64.to_le_bytes()).unwrap(), Value::Float(2.5));
+        assert_eq!(scalar("f8", ">", &2.5f64.to_be_bytes()).unwrap(), Value::Float(2.5));
+        assert_eq!(scalar("b1", "|", &[1]).unwrap(), Value::Bool(true));
+        assert_eq!(scalar("i4", "<", &[0xfe, 0xff, 0xff, 0xff]).unwrap(), Value::Int(-2));
+        assert_eq!(scalar("u8", "<", &[0xff; 8]).unwrap(), Value::integer(u64::MAX.into()));
+        assert!(scalar("f8", "<", &[0; 7]).is_err());
+    }
+}

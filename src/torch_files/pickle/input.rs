@@ -1,0 +1,229 @@
+//! The bytes of a pickle, and the forms in which arguments stand in them.
+
+use num_bigint::BigInt;
+
+use crate::torch_files::{
+    FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::MAX_INTEGER_BYTES,
+};
+
+use super::opcode::{BINBYTES8, BINUNICODE8, SHORT_BINBYTES, SHORT_BINSTRING, SHORT_BINUNICODE};
+
+pub(super) type Result<T> = std::result::Result<T, Kind>;
+
+/// The bytes of a pickle, and how far they are read.
+pub(super) struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.at as u64
+    }
+
+    /// How many bytes are left.
+    pub(super) fn rest(&self) -> u64 {
+        self.bytes.len().saturating_sub(self.at) as u64
+    }
+
+    pub(super) fn peek(&self, length: u64) -> Result<&'a [u8]> {
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        end.and_then(|end| self.bytes.get(self.at..end)).ok_or(Kind::Truncated)
+    }
+
+    pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8]> {
+        let taken = self.peek(length)?;
+        self.at += taken.len();
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        self.take(N as u64)?.try_into().map_err(|_| Kind::Truncated)
+    }
+
+    /// An unsigned little-endian number of so many bytes, at most 8.
+    pub(super) fn length(&mut self, bytes: u64) -> Result<u64> {
+        Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte)))
+    }
+
+    /// The bytes after their own count, which is as wide as the opcode says.
+    pub(super) fn counted(&mut self, opcode: u8) -> Result<&'a [u8]> {
+        let width = match opcode {
+            SHORT_BINBYTES | SHORT_BINUNICODE | SHORT_BINSTRING => 1,
+            BINBYTES8 | BINUNICODE8 => 8,
+            _ => 4,
+        };
+        let length = self.length(width)?;
+        self.take(length)
+    }
+
+    /// The text up to the next line feed, which is consumed.
+    pub(super) fn line(&mut self) -> Result<&'a str> {
+        std::str::from_utf8(self.raw_line()?).map_err(|_| Kind::NotUtf8)
+    }
+
+    /// As [`Input::line`], in whatever encoding.
+    pub(super) fn raw_line(&mut self) -> Result<&'a [u8]> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Kind::Truncated)?;
+        let line = self.take(length as u64)?;
+        self.at += 1;
+        Ok(line)
+    }
+}
+
+/// An integer in decimal digits.
+pub(super) fn decimal(line: &str) -> Result<BigInt> {
+    // A byte is 2.41 digits. What cannot fit is refused before it is multiplied out.
+    within("digits of an integer", line.len() as u64, MAX_INTEGER_BYTES * 5 / 2)?;
+    // The parser would pass over underscores, wherever they are.
+    let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
+    let value: Option<BigInt> = digits.and_then(|digits| digits.parse().ok());
+    let value = value.ok_or_else(|| Kind::BadArgument(excerpt(line)))?;
+    within("bytes of an integer", value.to_signed_bytes_le().len() as u64, MAX_INTEGER_BYTES)?;
+    Ok(value)
+}
+
+/// A float as Python prints it. One that is too large to hold is refused, as Python does, and not infinite.
+pub(super) fn float(line: &str) -> Result<f64> {
+    let digits = line.trim();
+    let value = digits
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()));
+    value.ok_or_else(|| Kind::BadArgument(excerpt(line)))
+}
+
+/// A two's complement little-endian integer.
+pub(super) fn long(bytes: &[u8]) -> Result<BigInt> {
+    within("bytes of an integer", bytes.len() as u64, MAX_INTEGER_BYTES)?;
+    Ok(BigInt::from_signed_bytes_le(bytes))
+}
+
+/// Text with Python's backslash escapes, as far as protocol 0 writes them; in raw text those with a code only.
+pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
+    let mut chars = line.chars();
+    let mut text = String::with_capacity(line.len());
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        let digits = match chars.next()? {
+            'u' => 4,
+            'U' => 8,
+            _ if raw => return None,
+            'x' => 2,
+            c => {
+                text.push(match c {
+                    'n' => '\n',
+                    't' => '\t',
+                    'r' => '\r',
+                    '\\' | '\'' | '"' => c,
+                    _ => return None,
+                });
+                continue;
+            }
+        };
+        let code: String = chars.by_ref().take(digits).collect();
+        let code = u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == digits)?;
+        text.push(char::from_u32(code)?);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::torch_files::pickle::opcode::BINBYTES;
+
+    #[test]
+    fn an_integer_has_any_size_up_to_its_limit() {
+        let cases: [(&[u8], &str); 8] = [
+            (&[], "0"),
+            (&[0xff], "-1"),
+            (&[0xff, 0x00], "255"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0x80], "-9223372036854775808"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0x80, 0], "9223372036854775808"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 0xff], "-18446744073709551616"),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 1, 0], "18446744073709551616"),
+            (&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0], "1"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(long(bytes).unwrap().to_string(), expected, "{bytes:?}");
+            assert_eq!(decimal(expected), long(bytes));
+        }
+        let largest: BigInt = (BigInt::from(1) << 8191) - 1;
+        let larger: BigInt = &largest + 1;
+        for value in [largest, -&larger] {
+            assert_eq!(long(&value.to_signed_bytes_le()).as_ref(), Ok(&value));
+            assert_eq!(decimal(&value.to_string()).as_ref(), Ok(&value));
+        }
+        for refused in [long(&larger.to_signed_bytes_le()), decimal(&larger.to_string())] {
+            assert!(matches!(refused, Err(Kind::Limit { what: "bytes of an integer", .. })));
+        }
+        assert!(matches!(decimal(&"9".repeat(2561)), Err(Kind::Limit { what: "digits of an integer", .. })));
+        for text in ["0x", "1_0", "_1", "", "-"] {
+            assert!(matches!(decimal(text), Err(Kind::BadArgument(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_infinite_only_where_it_says_so() {
+        for (text, value) in [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("1e+16", 1e16)] {
+            assert_eq!(float(text), Ok(value));
+        }
+        assert_eq!(float("-1.7976931348623157e+308"), Ok(f64::MIN));
+        assert!(float("nan").is_ok_and(f64::is_nan));
+        for text in ["1e309", "-1e309", "", "1,5"] {
+            assert!(matches!(float(text), Err(Kind::BadArgument(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_those_of_python() {
+        assert_eq!(unescape(r"a\n\x41\u00e9", false).unwrap(), "a\nA\u{e9}");
+        assert_eq!(unescape(r#"\t\r\\\'\""#, false).unwrap(), "\t\r\\'\"");
+        assert_eq!(unescape(r"\a", false), None);
+        assert_eq!(unescape(r"\u005c", true).unwrap(), "\\");
+        assert_eq!(unescape(r"\U0001f600", true).unwrap(), "\u{1f600}");
+        assert_eq!(unescape(r"\n", true), None);
+        assert_eq!(unescape(r"\ud800", true), None);
+        assert_eq!(unescape(r"\u12", true), None);
+    }
+
+    #[test]
+    fn a_count_is_as_wide_as_the_opcode_says() {
+        for (opcode, bytes) in [
+            (SHORT_BINSTRING, &b"\x02ab"[..]),
+            (SHORT_BINUNICODE, b"\x02ab"),
+            (SHORT_BINBYTES, b"\x02ab"),
+            (BINBYTES, b"\x02\0\0\0ab"),
+            (BINUNICODE8, b"\x02\0\0\0\0\0\0\0ab"),
+            (BINBYTES8, b"\x02\0\0\0\0\0\0\0ab"),
+        ] {
+            let mut input = Input::new(bytes);
+            assert_eq!((input.counted(opcode), input.rest()), (Ok(&b"ab"[..]), 0), "{opcode:#x}");
+        }
+        let long = [&[0x02, 0x01][..], &[7; 0x102]].concat();
+        assert_eq!(Input::new(&long).length(2), Ok(0x102));
+    }
+
+    #[test]
+    fn a_length_past_the_end_is_truncation_and_reserves_nothing() {
+        let mut input = Input::new(&[0xff; 12]);
+        assert_eq!(input.counted(BINBYTES8), Err(Kind::Truncated));
+    }
+}

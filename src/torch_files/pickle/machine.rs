@@ -1,0 +1,445 @@
+//! The stack machine that a pickle is a program for, restricted to data.
+
+use num_bigint::BigInt;
+
+use super::{
+    Allow, Global, Graph, Node,
+    input::{Result, decimal, float, long, unescape},
+    opcode as op,
+    stack::{Machine, pairs, unexpected},
+};
+use crate::torch_files::pickle::opcode::*;
+use crate::torch_files::{
+    FormatError, FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::MAX_PICKLE_BYTES,
+};
+
+/// Reads the one pickle that these bytes are.
+///
+/// # Errors
+/// Names the opcode and its byte offset: `unsafe` for a global that is not allowed and for more than the
+/// limits, `unsupported` for opcodes that no bundle needs, else `malformed`.
+pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatError> {
+    within("bytes of pickle", bytes.len() as u64, MAX_PICKLE_BYTES)?;
+    let mut machine = Machine::new(bytes, allow);
+    loop {
+        let offset = machine.input.offset();
+        let opcode = machine.input.byte().map_err(|kind| FormatError::from(kind).at(offset, None))?;
+        let name = op::name(opcode);
+        match machine.step(opcode) {
+            Ok(false) => {}
+            Ok(true) => return Ok(machine.graph),
+            Err(kind) => return Err(FormatError::from(kind).at(offset, name)),
+        }
+    }
+}
+
+impl Machine<'_> {
+    /// Runs one opcode; true after STOP.
+    fn step(&mut self, opcode: u8) -> Result<bool> {
+        match opcode {
+            PROTO => match self.input.byte()? {
+                0..=5 => {}
+                version => return Err(Kind::UnsupportedProtocol(version)),
+            },
+            // A frame only says how much to read ahead; all the bytes are here already.
+            FRAME => {
+                let length = self.input.length(8)?;
+                self.input.peek(length)?;
+            }
+            STOP => {
+                let root = self.pop()?;
+                if !self.stack.is_empty() || !self.marks.is_empty() {
+                    return Err(unexpected("one object at the end", "more of them"));
+                }
+                match self.input.rest() {
+                    0 => self.graph.set_root(root),
+                    rest => return Err(Kind::TrailingBytes(rest)),
+                }
+                return Ok(true);
+            }
+
+            NONE => self.add(Node::None)?,
+            NEWTRUE => self.add(Node::Bool(true))?,
+            NEWFALSE => self.add(Node::Bool(false))?,
+            INT => {
+                let node = match self.input.line()? {
+                    "00" => Node::Bool(false),
+                    "01" => Node::Bool(true),
+                    line => integer(decimal(line)?),
+                };
+                self.add(node)?;
+            }
+            LONG => {
+                let line = self.input.line()?;
+                let node = integer(decimal(line.strip_suffix('L').unwrap_or(line))?);
+                self.add(node)?;
+            }
+            BININT => {
+                let value = i32::from_le_bytes(self.input.array()?);
+                self.add(Node::Int(value.into()))?;
+            }
+            BININT1 => {
+                let value = self.input.byte()?;
+                self.add(Node::Int(value.into()))?;
+            }
+            BININT2 => {
+                let value = u16::from_le_bytes(self.input.array()?);
+                self.add(Node::Int(value.into()))?;
+            }
+            LONG1 | LONG4 => {
+                let length = self.input.length(if opcode == LONG1 { 1 } else { 4 })?;
+                let node = integer(long(self.input.take(length)?)?);
+                self.add(node)?;
+            }
+            FLOAT => {
+                let value = float(self.input.line()?)?;
+                self.add(Node::Float(value))?;
+            }
+            BINFLOAT => {
+                let value = f64::from_be_bytes(self.input.array()?);
+                self.add(Node::Float(value))?;
+            }
+
+            SHORT_BINBYTES | BINBYTES | BINBYTES8 => {
+                let bytes = self.input.counted(opcode)?.to_vec();
+                self.add(Node::Bytes(bytes))?;
+            }
+            SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 => {
+                let text = std::str::from_utf8(self.input.counted(opcode)?).map_err(|_| Kind::NotUtf8)?;
+                let node = Node::Text(text.to_owned());
+                self.add(node)?;
+            }
+            // Python 2 text: what is not ASCII has no certain meaning, and Python 3 refuses it as well.
+            SHORT_BINSTRING | BINSTRING => match self.input.counted(opcode)? {
+                ascii if ascii.is_ascii() => {
+                    let node = Node::Text(ascii.iter().map(|byte| char::from(*byte)).collect());
+                    self.add(node)?;
+                }
+                _ => return Err(Kind::NotUtf8),
+            },
+            STRING => {
+                let line = self.input.line()?;
+                let quoted =
+                    ['\'', '"'].iter().find_map(|quote| line.strip_prefix(*quote)?.strip_suffix(*quote));
+                let text = quoted.filter(|text| text.is_ascii()).and_then(|text| unescape(text, false));
+                let node = Node::Text(text.ok_or_else(|| Kind::BadArgument(excerpt(line)))?);
+                self.add(node)?;
+            }
+            UNICODE => {
+                // Python writes Latin-1 here, and escapes the rest.
+                let line: String = self.input.raw_line()?.iter().map(|byte| char::from(*byte)).collect();
+                let node = Node::Text(unescape(&line, true).ok_or(Kind::BadArgument(excerpt(&line)))?);
+                self.add(node)?;
+            }
+
+            EMPTY_LIST => self.add(Node::List(Vec::new()))?,
+            EMPTY_TUPLE => self.add(Node::Tuple(Vec::new()))?,
+            EMPTY_SET => self.add(Node::Set(Vec::new()))?,
+            EMPTY_DICT => self.add(Node::Dict(Vec::new()))?,
+            LIST => {
+                let items = self.pop_to_mark()?;
+                self.add(Node::List(items))?;
+            }
+            TUPLE => {
+                let items = self.pop_to_mark()?;
+                self.add(Node::Tuple(items))?;
+            }
+            FROZENSET => {
+                let items = self.pop_to_mark()?;
+                self.add(Node::Set(items))?;
+            }
+            DICT => {
+                let pairs = pairs(&self.pop_to_mark()?)?;
+                self.add(Node::Dict(pairs))?;
+            }
+            TUPLE1 | TUPLE2 | TUPLE3 => {
+                let mut items = (TUPLE1..=opcode).map(|_| self.pop()).collect::<Result<Vec<_>>>()?;
+                items.reverse();
+                self.add(Node::Tuple(items))?;
+            }
+            APPEND => {
+                let item = self.pop()?;
+                self.extend(&[item])?;
+            }
+            APPENDS | ADDITEMS => {
+                let items = self.pop_to_mark()?;
+                self.extend(&items)?;
+            }
+            SETITEM => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.set_items(vec![(key, value)])?;
+            }
+            SETITEMS => {
+                let pairs = pairs(&self.pop_to_mark()?)?;
+                self.set_items(pairs)?;
+            }
+
+            MARK => {
+                self.count(1)?;
+                self.marks.push(self.stack.len());
+            }
+            POP if self.marks.last() == Some(&self.stack.len()) => {
+                self.marks.pop();
+            }
+            POP => {
+                self.pop()?;
+            }
+            POP_MARK => {
+                self.pop_to_mark()?;
+            }
+            DUP => {
+                let top = self.top()?;
+                self.push(top)?;
+            }
+            PUT => {
+                let key = self.input.line()?;
+                let key = key.parse().map_err(|_| Kind::BadArgument(excerpt(key)))?;
+                self.remember(key)?;
+            }
+            BINPUT | LONG_BINPUT => {
+                let key = self.input.length(if opcode == BINPUT { 1 } else { 4 })?;
+                self.remember(key)?;
+            }
+            MEMOIZE => self.remember(self.memo.len() as u64)?,
+            GET => {
+                let key = self.input.line()?;
+                let key = key.parse().map_err(|_| Kind::BadArgument(excerpt(key)))?;
+                self.recall(key)?;
+            }
+            BINGET | LONG_BINGET => {
+                let key = self.input.length(if opcode == BINGET { 1 } else { 4 })?;
+                self.recall(key)?;
+            }
+
+            GLOBAL => {
+                let global = self.named_global()?;
+                self.add(Node::Global(global))?;
+            }
+            STACK_GLOBAL => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let text = |id| self.graph.text(id).ok_or_else(|| self.wrong("a global's name", id));
+                let global = self.global(text(module)?, text(name)?)?;
+                self.add(Node::Global(global))?;
+            }
+            REDUCE | NEWOBJ => {
+                let (given, callee) = (self.pop()?, self.pop()?);
+                let Node::Tuple(arguments) = self.graph.node(given) else {
+                    return Err(self.wrong("a tuple of arguments", given));
+                };
+                if opcode == NEWOBJ && !arguments.is_empty() {
+                    // `cls.__new__` does something else with arguments than a call, and nobody needs it.
+                    return Err(self.wrong("no arguments", given));
+                }
+                // One tuple may be the arguments of many calls, so that copies count like pushes.
+                let arguments = arguments.clone();
+                self.count(arguments.len())?;
+                self.call(callee, arguments)?;
+            }
+            OBJ => {
+                let mut arguments = self.pop_to_mark()?;
+                if arguments.is_empty() {
+                    return Err(Kind::StackUnderflow);
+                }
+                let callee = arguments.remove(0);
+                self.call(callee, arguments)?;
+            }
+            INST => {
+                let global = self.named_global()?;
+                let arguments = self.pop_to_mark()?;
+                self.call_global(global, arguments)?;
+            }
+            BUILD => {
+                let given = self.pop()?;
+                let object = self.top()?;
+                match self.graph.node_mut(object) {
+                    // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
+                    Some(Node::Dict(_)) if self.ordered.contains(&object) => {}
+                    Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
+                    _ => return Err(self.wrong("an object that has a state", object)),
+                }
+            }
+            BINPERSID if self.allow.persistent_ids => {
+                let id = self.pop()?;
+                self.add(Node::Persistent(id))?;
+            }
+
+            PERSID | BINPERSID | EXT1 | EXT2 | EXT4 | NEWOBJ_EX | BYTEARRAY8 | NEXT_BUFFER
+            | READONLY_BUFFER => {
+                return Err(Kind::UnsupportedOpcode);
+            }
+            _ => return Err(Kind::UnknownOpcode(opcode)),
+        }
+        Ok(false)
+    }
+}
+
+fn integer(value: BigInt) -> Node {
+    i64::try_from(&value).map_or_else(|_| Node::BigInt(value), Node::Int)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::torch_files::limits::MAX_PICKLE_NODES;
+
+    fn refused(bytes: &[u8]) -> (u64, Option<&'static str>, Kind) {
+        let error = read(bytes, Allow::STATE_DICT).unwrap_err();
+        (error.place.offset.unwrap(), error.place.opcode, error.kind)
+    }
+
+    fn root(bytes: &[u8]) -> Node {
+        let graph = read(bytes, Allow::STATE_DICT).unwrap();
+        graph.node(graph.root()).clone()
+    }
+
+    fn foreign(module: &str, name: &str) -> Kind {
+        Kind::ForeignGlobal { module: module.into(), name: name.into() }
+    }
+
+    #[test]
+    fn a_foreign_global_is_refused_by_name_where_it_is_named() {
+        let os = foreign("os", "system");
+        assert_eq!(refused(b"\x80\x02cos\nsystem\n(S'id'\ntR."), (2, Some("GLOBAL"), os.clone()));
+        assert_eq!(refused(b"\x8c\x02os\x8c\x06system\x93."), (12, Some("STACK_GLOBAL"), os.clone()));
+        assert_eq!(refused(b"(S'id'\nios\nsystem\n."), (7, Some("INST"), os));
+    }
+
+    #[test]
+    fn a_call_of_something_else_than_a_global_is_refused() {
+        for bytes in [&b"])R."[..], b"(]No."] {
+            assert!(matches!(refused(bytes).2, Kind::Unexpected { expected: "a global to call", .. }));
+        }
+    }
+
+    #[test]
+    fn a_pickle_that_ends_early_is_refused_at_every_byte() {
+        let whole = b"\x80\x02}(X\x01\x00\x00\x00aG\x3f\xf0\x00\x00\x00\x00\x00\x00u.";
+        assert!(read(whole, Allow::VALUES).is_ok());
+        for length in 0..whole.len() {
+            assert_eq!(refused(&whole[..length]).2, Kind::Truncated, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_length_past_the_end_is_truncation() {
+        assert_eq!(
+            refused(b"\x8e\xff\xff\xff\xff\xff\xff\xff\xff."),
+            (0, Some("BINBYTES8"), Kind::Truncated)
+        );
+        assert_eq!(refused(b"\x95\xff\0\0\0\0\0\0\0N."), (0, Some("FRAME"), Kind::Truncated));
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_refused() {
+        assert_eq!(refused(b"N.N."), (1, Some("STOP"), Kind::TrailingBytes(2)));
+    }
+
+    #[test]
+    fn the_stack_does_not_reach_under_its_mark() {
+        assert!(read(b"N(00N.", Allow::VALUES).is_ok());
+        assert_eq!(refused(b"N(\x85."), (2, Some("TUPLE1"), Kind::StackUnderflow));
+        assert_eq!(refused(b"Nt."), (1, Some("TUPLE"), Kind::NoMark));
+        assert_eq!(refused(b"."), (0, Some("STOP"), Kind::StackUnderflow));
+    }
+
+    #[test]
+    fn one_object_and_no_mark_is_left_at_the_end() {
+        for bytes in [&b"NN."[..], b"N(N.", b"(N."] {
+            assert!(matches!(refused(bytes).2, Kind::Unexpected { expected: "one object at the end", .. }));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_opcode_and_opcodes_that_no_bundle_needs_are_told_apart() {
+        assert_eq!(refused(b"N\xff."), (1, None, Kind::UnknownOpcode(0xff)));
+        assert_eq!(refused(b"\x82\x01."), (0, Some("EXT1"), Kind::UnsupportedOpcode));
+        assert_eq!(refused(b"\x80\x06."), (0, Some("PROTO"), Kind::UnsupportedProtocol(6)));
+        let persistent = read(b"NQ.", Allow::VALUES).unwrap_err();
+        assert_eq!((persistent.place.opcode, persistent.kind), (Some("BINPERSID"), Kind::UnsupportedOpcode));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_refused() {
+        assert_eq!(refused(b"\x8c\x01\xff."), (0, Some("SHORT_BINUNICODE"), Kind::NotUtf8));
+        assert_eq!(refused(b"U\x01\xff."), (0, Some("SHORT_BINSTRING"), Kind::NotUtf8));
+    }
+
+    #[test]
+    fn a_memo_key_must_have_been_put() {
+        assert_eq!(refused(b"h\x07."), (0, Some("BINGET"), Kind::UnknownMemo(7)));
+    }
+
+    #[test]
+    fn protocol_0_is_read() {
+        let text = Node::Text("\u{e9}\u{4e2d}".into());
+        for (bytes, node) in [
+            (&b"I01\n."[..], Node::Bool(true)),
+            (b"I-5\n.", Node::Int(-5)),
+            (b"L7L\n.", Node::Int(7)),
+            (b"F1.5\n.", Node::Float(1.5)),
+            (b"Finf\n.", Node::Float(f64::INFINITY)),
+            (b"S'a\\n'\n.", Node::Text("a\n".into())),
+            (b"V\xe9\\u4e2d\np0\n0g0\n.", text),
+            (b"U\x02ab.", Node::Text("ab".into())),
+            (b"I5\n(I6\nI7\n1.", Node::Int(5)),
+        ] {
+            assert_eq!(root(bytes), node, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn what_stands_since_the_mark_becomes_one_container() {
+        let length = |opcode: u8| match root(&[b"(KaKb", &[opcode][..], b"."].concat()) {
+            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
+            Node::Dict(pairs) => 2 * pairs.len(),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!([LIST, TUPLE, FROZENSET, DICT].map(length), [2; 4]);
+    }
+
+    #[test]
+    fn pushes_are_counted_however_short_the_opcode() {
+        let mut bytes = b"N".to_vec();
+        bytes.resize(usize::try_from(MAX_PICKLE_NODES).unwrap() + 2, b'2');
+        assert!(matches!(refused(&bytes).2, Kind::Limit { what: "objects in a pickle", .. }));
+    }
+
+    #[test]
+    fn an_ordered_dict_has_attributes_and_a_dict_has_none() {
+        assert!(read(b"ccollections\nOrderedDict\n)R}b.", Allow::VALUES).is_ok());
+        assert!(matches!(
+            refused(b"}}b.").2,
+            Kind::Unexpected { expected: "an object that has a state", .. }
+        ));
+    }
+
+    #[test]
+    fn what_older_protocols_call_for_bytes_and_sets_is_made_and_nothing_else_is() {
+        let encode = |text: &str, codec: &str| format!("c_codecs\nencode\n(V{text}\nV{codec}\ntR.");
+        assert_eq!(root(encode("a\\u00ff", "latin1").as_bytes()), Node::Bytes(vec![b'a', 0xff]));
+        assert_eq!(root(b"c__builtin__\nbytes\n)R."), Node::Bytes(vec![]));
+        assert_eq!(root(b"cbuiltins\nset\n)\x81."), Node::Set(vec![]));
+        assert!(matches!(root(b"c__builtin__\nset\n((lNatR."), Node::Set(items) if items.len() == 1));
+        assert!(matches!(refused(encode("\\u0100", "latin1").as_bytes()).2, Kind::BadArgument(_)));
+        for bytes in [
+            encode("a", "rot13").as_bytes(),
+            b"c__builtin__\nbytes\n(I9\ntR.",
+            b"c__builtin__\nset\n(I9\ntR.",
+            b"c__builtin__\nset\n((ltR0c__builtin__\nset\n(]]tR.",
+            b"cbuiltins\nset\n(]t\x81.",
+        ] {
+            let kind = refused(bytes).2;
+            assert!(matches!(kind, Kind::Unexpected { .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_ordered_dict_takes_its_items_from_a_list_of_pairs_too() {
+        let node = root(b"ccollections\nOrderedDict\n](K\x01K\x02\x86e\x85R.");
+        assert!(matches!(node, Node::Dict(pairs) if pairs.len() == 1));
+    }
+}

@@ -1,0 +1,195 @@
+//! The state of the pickle machine: a stack with marks, a memo, and the objects made so far.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Allow, Global, Graph, Id, Node,
+    input::{Input, Result},
+};
+use crate::torch_files::{
+    FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES},
+};
+
+/// What a pickle program works on.
+pub(super) struct Machine<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) allow: Allow,
+    pub(super) graph: Graph,
+    pub(super) stack: Vec<Id>,
+    /// Heights of the stack at each open MARK.
+    pub(super) marks: Vec<usize>,
+    pub(super) memo: HashMap<u64, Id>,
+    /// The dicts that are ordered dicts: other than a dict, those may have attributes.
+    pub(super) ordered: HashSet<Id>,
+    /// Everything that was ever pushed, which bounds the stack, the graph and all its containers.
+    pushes: u64,
+    /// Bytes that calls of `_codecs.encode` made.
+    copied: u64,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(bytes: &'a [u8], allow: Allow) -> Self {
+        Self {
+            input: Input::new(bytes),
+            allow,
+            graph: Graph::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            ordered: HashSet::new(),
+            pushes: 0,
+            copied: 0,
+        }
+    }
+
+    pub(super) fn count(&mut self, pushes: usize) -> Result<()> {
+        self.pushes = self.pushes.saturating_add(pushes as u64);
+        within("objects in a pickle", self.pushes, MAX_PICKLE_NODES)
+    }
+
+    pub(super) fn push(&mut self, id: Id) -> Result<()> {
+        self.count(1)?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, node: Node) -> Result<()> {
+        let limit = Kind::Limit { what: "objects in a pickle", found: self.pushes, limit: MAX_PICKLE_NODES };
+        let id = self.graph.add(node).ok_or(limit)?;
+        self.push(id)
+    }
+
+    pub(super) fn top(&self) -> Result<Id> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        let above = self.stack.get(floor..).unwrap_or_default();
+        above.last().copied().ok_or(Kind::StackUnderflow)
+    }
+
+    pub(super) fn pop(&mut self) -> Result<Id> {
+        let top = self.top()?;
+        self.stack.pop();
+        Ok(top)
+    }
+
+    pub(super) fn pop_to_mark(&mut self) -> Result<Vec<Id>> {
+        let mark = self.marks.pop().ok_or(Kind::NoMark)?;
+        Ok(self.stack.split_off(mark.min(self.stack.len())))
+    }
+
+    pub(super) fn remember(&mut self, key: u64) -> Result<()> {
+        let top = self.top()?;
+        self.count(1)?;
+        self.memo.insert(key, top);
+        Ok(())
+    }
+
+    pub(super) fn recall(&mut self, key: u64) -> Result<()> {
+        let id = *self.memo.get(&key).ok_or(Kind::UnknownMemo(key))?;
+        self.push(id)
+    }
+
+    pub(super) fn extend(&mut self, items: &[Id]) -> Result<()> {
+        let target = self.top()?;
+        match self.graph.node_mut(target) {
+            Some(Node::List(list) | Node::Set(list)) => list.extend(items),
+            _ => return Err(self.wrong("a list or set", target)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_items(&mut self, pairs: Vec<(Id, Id)>) -> Result<()> {
+        let target = self.top()?;
+        match self.graph.node_mut(target) {
+            Some(Node::Dict(dict)) => dict.extend(pairs),
+            _ => return Err(self.wrong("a dict", target)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn named_global(&mut self) -> Result<Global> {
+        let (module, name) = (self.input.line()?, self.input.line()?);
+        self.global(module, name)
+    }
+
+    pub(super) fn global(&self, module: &str, name: &str) -> Result<Global> {
+        let foreign = || Kind::ForeignGlobal { module: excerpt(module), name: excerpt(name) };
+        self.allow.global(module, name).ok_or_else(foreign)
+    }
+
+    pub(super) fn call(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {
+        match *self.graph.node(callee) {
+            Node::Global(global) => self.call_global(global, arguments),
+            _ => Err(self.wrong("a global to call", callee)),
+        }
+    }
+
+    pub(super) fn call_global(&mut self, global: Global, arguments: Vec<Id>) -> Result<()> {
+        let node = match (global, arguments.as_slice()) {
+            (Global::OrderedDict, []) => Node::Dict(Vec::new()),
+            // Python 2 gave the items as a list of pairs.
+            (Global::OrderedDict, &[items]) => Node::Dict(self.items_as_pairs(items)?),
+            (Global::Set, []) => Node::Set(Vec::new()),
+            (Global::Set, &[items]) => {
+                let wrong = || self.wrong("a list of items", items);
+                let items = self.graph.sequence(items).ok_or_else(wrong)?.to_vec();
+                self.count(items.len())?;
+                Node::Set(items)
+            }
+            (Global::Bytes, []) => Node::Bytes(Vec::new()),
+            (Global::Encode, &[text, codec]) => Node::Bytes(self.latin_1(text, codec)?),
+            (Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode, more) => {
+                return Err(unexpected("other arguments", &format!("{} of them", more.len())));
+            }
+            _ => Node::Call { global, arguments, state: None },
+        };
+        self.add(node)?;
+        if global == Global::OrderedDict {
+            self.ordered.insert(self.top()?);
+        }
+        Ok(())
+    }
+
+    /// The bytes that a text stands for, one a character. Each call copies, so that bytes are counted.
+    fn latin_1(&mut self, text: Id, codec: Id) -> Result<Vec<u8>> {
+        match self.graph.text(codec) {
+            Some("latin1" | "latin-1" | "iso-8859-1") => {}
+            _ => return Err(self.wrong("the codec latin1", codec)),
+        }
+        let characters = self.graph.text(text).ok_or_else(|| self.wrong("a text to encode", text))?;
+        let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        let bytes = bytes.ok_or_else(|| Kind::BadArgument(excerpt(characters)))?;
+        self.copied = self.copied.saturating_add(bytes.len() as u64);
+        within("bytes encoded in a pickle", self.copied, MAX_PICKLE_BYTES)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn items_as_pairs(&mut self, items: Id) -> Result<Vec<(Id, Id)>> {
+        let wrong = || self.wrong("a list of pairs", items);
+        let items = self.graph.sequence(items).ok_or_else(wrong)?;
+        let pair = |item: &Id| match self.graph.sequence(*item) {
+            Some(&[key, value]) => Ok((key, value)),
+            _ => Err(self.wrong("a pair", *item)),
+        };
+        let pairs = items.iter().map(pair).collect::<Result<Vec<_>>>()?;
+        self.count(pairs.len())?;
+        Ok(pairs)
+    }
+
+    pub(super) fn wrong(&self, expected: &'static str, found: Id) -> Kind {
+        unexpected(expected, self.graph.node(found).type_name())
+    }
+}
+
+pub(super) fn unexpected(expected: &'static str, found: &str) -> Kind {
+    Kind::Unexpected { expected, found: found.to_owned() }
+}
+
+pub(super) fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>> {
+    let pair = |pair: &[Id]| match *pair {
+        [key, value] => Ok((key, value)),
+        _ => Err(unexpected("a value for each key", "a key without one")),
+    };
+    items.chunks(2).map(pair).collect()
+}

@@ -1,0 +1,177 @@
+//! What torch makes of the entries of a file of `torch.save`, whatever `data.pkl` says.
+//!
+//! `torch.load` decides by the first four bytes whether a file is an archive, by the first entry in which
+//! directory everything is, and by `constants.pkl` whether it is TorchScript; it looks entries up without
+//! regard to case. Whatever would make it read something else than what is read here is refused.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::torch_files::{
+    FormatError, FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::MAX_TORCH_NAME_BYTES,
+    zip::{Archive, case_twins::refuse_case_twins, central_directory},
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// What torch takes for the beginning of an archive.
+const SIGNATURE: &[u8] = b"PK\x03\x04";
+
+/// The entries that `torch.save` writes, beside the storages.
+const KNOWN: [&str; 6] =
+    ["data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"];
+
+/// The entry that torch prefers to `version`.
+const PACKAGE_VERSION: &str = ".data/version";
+
+/// Where the storages are.
+const STORAGES: &str = "data/";
+
+/// The entries by which `torch.load` or `torch.jit.load` recognizes TorchScript.
+const TORCH_SCRIPT: [&str; 3] = ["constants.pkl", "bytecode.pkl", "model.json"];
+
+/// Where TorchScript has its code.
+const CODE: &str = "code/";
+
+/// The entries of a file of `torch.save`.
+pub(super) struct Entries {
+    /// The one directory that everything is in: the file's stem, or `archive`.
+    pub(super) prefix: String,
+    /// The entries that torch has no use for.
+    pub(super) unread: Vec<String>,
+}
+
+/// Opens a file of `torch.save` that torch takes for an archive too.
+pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
+    let mut start = Vec::new();
+    reader.seek(SeekFrom::Start(0))?;
+    reader.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
+    // Without an archive in it, the file is refused for that.
+    if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
+        return Err(Kind::PickleBeforeArchive.into());
+    }
+    Archive::new(reader)
+}
+
+impl Entries {
+    /// Looks through the names of all entries.
+    pub(super) fn of<R: Read + Seek>(archive: &Archive<R>) -> Result<Self> {
+        for name in archive.names().chain(archive.directories()) {
+            within("bytes of entry name", name.len() as u64, MAX_TORCH_NAME_BYTES)
+                .map_err(|kind| kind.in_entry(&excerpt(name)))?;
+        }
+        refuse_case_twins(archive)?;
+        let prefix = prefix(archive)?;
+        let mut unread = Vec::new();
+        for name in archive.names() {
+            let inner = inside(&prefix, name)?;
+            if !is_known(inner).map_err(|kind| kind.in_entry(name))? {
+                unread.push(name.to_owned());
+            }
+        }
+        archive.directories().try_for_each(|name| inside(&prefix, name).map(drop))?;
+        Ok(Self { prefix, unread })
+    }
+}
+
+/// Whether `torch.save` writes an entry of this name; refuses one that has another meaning to torch.
+fn is_known(inner: &str) -> std::result::Result<bool, Kind> {
+    let is_storage = |name: &str| name.strip_prefix(STORAGES).is_some_and(|key| !key.contains('/'));
+    if KNOWN.contains(&inner) || is_storage(inner) {
+        return Ok(true);
+    }
+    let lower = inner.to_ascii_lowercase();
+    if TORCH_SCRIPT.contains(&lower.as_str()) || lower.starts_with(CODE) {
+        return Err(Kind::TorchScript);
+    }
+    if lower == PACKAGE_VERSION {
+        return Err(Kind::ReadInPlaceOf("version"));
+    }
+    match KNOWN.iter().find(|known| **known == lower) {
+        Some(known) => Err(Kind::ReadInPlaceOf(known)),
+        None if is_storage(&lower) => Err(Kind::ReadInPlaceOf("a storage")),
+        None => Ok(false),
+    }
+}
+
+/// The name of an entry inside the one directory.
+fn inside<'n>(prefix: &str, name: &'n str) -> Result<&'n str> {
+    let inner = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+    inner.ok_or_else(|| Kind::OutsideDirectory(excerpt(prefix)).in_entry(name))
+}
+
+fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
+    let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
+    match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
+        (Some(prefix), None) => Ok(prefix.to_owned()),
+        (Some(_), Some(other)) => Err(Kind::Zip(format!("{other}/data.pkl is a second state dict")).into()),
+        (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::torch_files::zip::writer::{ArchiveWriter, Placement};
+
+    fn file_of(names: &[&str]) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        names.iter().for_each(|name| archive.entry(name, b"}.").unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn entries(names: &[&str]) -> Result<Entries> {
+        Entries::of(&open(Cursor::new(file_of(names))).unwrap())
+    }
+
+    #[test]
+    fn what_torch_writes_is_known_and_what_it_does_not_read_is_named() {
+        let known: Vec<String> =
+            KNOWN.iter().chain(&["data/0", "data/17"]).map(|name| format!("m/{name}")).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        assert!(entries(&known).unwrap().unread.is_empty());
+        let unread = ["m/config.p", "m/a/data.pkl", "m/data/0/1", "m/.data/more", "m/x.debug_pkl"];
+        assert_eq!(entries(&[known.as_slice(), &unread].concat()).unwrap().unread, unread);
+    }
+
+    #[rstest]
+    #[case::twin("m/DATA.PKL", Kind::CaseTwin("m/data.pkl".into()))]
+    #[case::constants("m/constants.pkl", Kind::TorchScript)]
+    #[case::constants_in_another_case("m/Constants.pkl", Kind::TorchScript)]
+    #[case::code("m/code/__torch__.py", Kind::TorchScript)]
+    #[case::bytecode("m/bytecode.pkl", Kind::TorchScript)]
+    #[case::older_script("m/model.json", Kind::TorchScript)]
+    #[case::byte_order("m/ByteOrder", Kind::ReadInPlaceOf("byteorder"))]
+    #[case::alignment("m/.Storage_alignment", Kind::ReadInPlaceOf(".storage_alignment"))]
+    #[case::storage("m/Data/0", Kind::ReadInPlaceOf("a storage"))]
+    #[case::version_of_a_package("m/.data/version", Kind::ReadInPlaceOf("version"))]
+    #[case::beside("n/notes", Kind::OutsideDirectory("m".into()))]
+    #[case::above("notes", Kind::OutsideDirectory("m".into()))]
+    #[case::of_another_case("M/notes", Kind::OutsideDirectory("m".into()))]
+    fn what_torch_would_read_otherwise_is_refused_by_name(#[case] name: &str, #[case] kind: Kind) {
+        for names in [["m/data.pkl", name], [name, "m/data.pkl"]] {
+            let error = entries(&names).err().unwrap();
+            match (&error.kind, &kind) {
+                (Kind::CaseTwin(_), Kind::CaseTwin(_)) => {}
+                (found, kind) => assert_eq!((error.place.entry.as_deref(), found), (Some(name), kind)),
+            }
+        }
+    }
+
+    #[test]
+    fn an_archive_behind_something_else_is_not_opened_and_no_archive_is_refused_as_that() {
+        let open = |bytes: Vec<u8>| open(Cursor::new(bytes)).map(drop).map_err(|error| error.kind);
+        assert_eq!(open(file_of(&["m/data.pkl"])), Ok(()));
+        assert_eq!(open(file_of(&[])), Err(Kind::PickleBeforeArchive));
+        for bytes in [&b"}."[..], b"PK", b""] {
+            assert!(matches!(open(bytes.to_vec()), Err(Kind::Zip(_))));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Looking at the elements of a state dict as they pass, without holding the file.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Seek, SeekFrom},
+};
+
+use super::{
+    LEGACY_MAGIC, NetworkOutline, Outline,
+    entries::{self, Entries},
+};
+use crate::torch_files::{
+    Dtype, FormatError, FormatErrorKind as Kind,
+    limits::MAX_DEFLATED_BYTES,
+    zip::{
+        Archive,
+        single_pass::{Span, sweep},
+    },
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// Who is shown the elements of a network's storages.
+pub trait Elements {
+    /// What is about to come. When it is said again, everything shown so far does not count.
+    ///
+    /// # Errors
+    /// Whatever ends the reading.
+    fn begin(&mut self, network: &NetworkOutline) -> Result<()>;
+
+    /// Some little-endian bytes of a storage, `offset` bytes from its start; each byte is shown once and in
+    /// order. No element is cut, and no storage is shown that no tensor views.
+    ///
+    /// # Errors
+    /// Whatever ends the reading.
+    fn piece(&mut self, storage: usize, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// The name of an entry of the file that torch has no use for. It comes after all elements.
+    fn unread(&mut self, _entry: &str) {}
+}
+
+/// Reads a `model.pth` from front to back and shows its elements; the answer is its outline and the CRC-32 of
+/// all its bytes. Memory does not grow with the elements.
+///
+/// # Errors
+/// As [`Archive::new`] and [`pickle::read`](crate::torch_files::pickle::read); `unsupported` for the legacy format
+/// and for deflated storages; `unsafe` for tensors that come to far more bytes than their storages;
+/// `malformed` for something that is not a state, for a tensor that does not fit its storage, and for bytes
+/// that do not have their checksum; `unsafe` when torch would read something else.
+pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn Elements) -> Result<(Outline, u32)> {
+    if is_legacy(&mut reader)? {
+        return Err(Kind::LegacyTorch.into());
+    }
+    let mut archive = entries::open(reader)?;
+    let outline = Outline::of(&mut archive)?;
+    let Entries { unread, .. } = Entries::of(&archive)?;
+    // A deflated entry has its checksum over what comes out of it, and none of them is a storage.
+    let deflated =
+        |archive: &Archive<_>, name: &&str| archive.entry(name).is_some_and(|entry| entry.deflated);
+    let names: Vec<String> =
+        archive.names().filter(|name| deflated(&archive, name)).map(str::to_owned).collect();
+    names.iter().try_for_each(|name| archive.stream(name, MAX_DEFLATED_BYTES, &mut |_| Ok(())))?;
+    let spans = archive.spans()?;
+    let mut reader = archive.into_inner();
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.seek(SeekFrom::Start(0))?;
+    let mut show = Show::of(&outline, elements)?;
+    let crc32 = sweep(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
+        Some(Span { name, .. }) => show.piece(name, offset, piece),
+        None => Ok(()),
+    })?;
+    unread.iter().for_each(|name| elements.unread(name));
+    Ok((outline, crc32))
+}
+
+/// Whether a file begins as every one from before PyTorch 1.6 does.
+fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
+    let mut start = Vec::new();
+    reader.seek(SeekFrom::Start(0))?;
+    reader.take(2 + LEGACY_MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start.get(2..).is_some_and(|magic| magic == LEGACY_MAGIC))
+}
+
+/// Passes on what belongs to a storage, with the lowest byte of each element first.
+pub(super) struct Show<'a> {
+    elements: &'a mut dyn Elements,
+    /// Index, element type and bytes of each storage by its entry.
+    storages: HashMap<String, (usize, Dtype, u64)>,
+    big_endian: bool,
+}
+
+impl<'a> Show<'a> {
+    pub(super) fn of(outline: &Outline, elements: &'a mut dyn Elements) -> Result<Self> {
+        let Outline::Network(network) = outline else {
+            return Ok(Self { elements, storages: HashMap::new(), big_endian: false });
+        };
+        elements.begin(network)?;
+        let storages = network.storages.iter().enumerate();
+        let storages =
+            storages.map(|(index, storage)| (storage.entry.clone(), (index, storage.dtype, storage.bytes())));
+        Ok(Self { elements, storages: storages.collect(), big_endian: network.big_endian })
+    }
+
+    /// How many bytes an entry has, when it is a storage.
+    pub(super) fn bytes(&self, entry: &str) -> Option<u64> {
+        self.storages.get(entry).map(|(_, _, bytes)| *bytes)
+    }
+
+    /// All of an entry was shown: another one of its name is no storage.
+    pub(super) fn end(&mut self, entry: &str) {
+        self.storages.remove(entry);
+    }
+
+    pub(super) fn piece(&mut self, entry: &str, offset: u64, piece: &mut [u8]) -> Result<()> {
+        let Some((index, dtype, _)) = self.storages.get(entry).copied() else { return Ok(()) };
+        if self.big_endian {
+            let part = match dtype {
+                Dtype::Complex64 | Dtype::Complex128 => dtype.size() / 2,
+                _ => dtype.size(),
+            };
+            piece.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+        }
+        self.elements.piece(index, offset, piece)
+    }
+}

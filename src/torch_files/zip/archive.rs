@@ -1,0 +1,485 @@
+//! Zip archives from strangers, opened with every check that needs no decompression.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek},
+    path::Path,
+};
+
+use indexmap::IndexMap;
+use zip::{
+    CompressionMethod, ZipArchive,
+    read::{ArchiveOffset, Config},
+    result::ZipError,
+};
+
+use super::{
+    central_directory::{self, Listed},
+    coverage,
+    single_pass::Span,
+};
+use crate::torch_files::{
+    FormatError, FormatErrorKind as Kind,
+    error::{excerpt, within},
+    limits::{
+        BUFFER_BYTES, MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO,
+        MAX_TOTAL_BYTES,
+    },
+};
+
+/// The file type in a unix mode, and its value for a regular file.
+const TYPE_MASK: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
+/// An archive whose every entry is a plainly named, stored or deflated file, listed once (BUN-002, LOD-014).
+#[derive(Debug)]
+pub struct Archive<R> {
+    zip: ZipArchive<R>,
+    entries: IndexMap<String, Entry>,
+    /// The entries without content whose names end with a slash.
+    directories: Vec<String>,
+}
+
+/// What the directory says of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    index: usize,
+    /// Uncompressed bytes.
+    pub bytes: u64,
+    /// Bytes in the archive; equal to [`Entry::bytes`] for a stored entry.
+    pub compressed_bytes: u64,
+    /// Whether the entry is deflated.
+    pub deflated: bool,
+    /// CRC-32 of the uncompressed bytes.
+    pub crc32: u32,
+}
+
+impl Archive<BufReader<File>> {
+    /// Opens a file on disk.
+    ///
+    /// # Errors
+    /// `not_found` with the path when there is no such file (LOD-002), else as [`Archive::new`].
+    pub fn open(path: &Path) -> Result<Self, FormatError> {
+        let open = || {
+            // Looked at before it is opened, because opening a pipe waits for its writer.
+            if !path.metadata()?.is_file() {
+                return Err(Kind::Zip("it is not a regular file".to_owned()).into());
+            }
+            Self::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
+        };
+        open().map_err(|error: FormatError| error.in_file(path))
+    }
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads the directory and checks it. Plain directory entries are left out.
+    ///
+    /// # Errors
+    /// `malformed` when the directory is broken, or disagrees with the headers at the entries, or entries
+    /// overlap, or bytes belong to no entry; `unsafe` for names that are not relative paths of plain components, for entries that
+    /// repeat or are not regular files, and for more than the limits; `unsupported` for encryption and
+    /// compression other than stored or deflated.
+    pub fn new(mut reader: R) -> Result<Self, FormatError> {
+        let directory = central_directory::read(&mut reader)?;
+        for Listed { name, .. } in &directory.entries {
+            within("bytes of entry name", name.len() as u64, MAX_ENTRY_NAME_BYTES)?;
+        }
+        // Entries that overlap or are not listed leave gaps too, and are refused below for what they are.
+        let covered = coverage::verify(&mut reader, &directory);
+        let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        let mut zip = ZipArchive::with_config(config, reader).map_err(broken)?;
+        let mut seen = std::collections::HashSet::new();
+        if let Some(Listed { name, .. }) = directory.entries.iter().find(|entry| !seen.insert(&entry.name)) {
+            return Err(Kind::DuplicateEntry.in_entry(&String::from_utf8_lossy(name)));
+        }
+        if zip.central_directory_start() != directory.start || zip.len() != directory.entries.len() {
+            return Err(Kind::Zip("it has more than one central directory".to_owned()).into());
+        }
+        zip.validate_header_consistency().map_err(broken)?;
+        covered?;
+        let mut entries = IndexMap::new();
+        let mut directories = Vec::new();
+        let mut total = 0u64;
+        for (index, listed) in directory.entries.iter().enumerate() {
+            let (name, entry) = checked_entry(&zip, index, listed)?;
+            let Some(entry) = entry else {
+                directories.push(name);
+                continue;
+            };
+            total = total.saturating_add(entry.bytes);
+            within("bytes in all entries", total, MAX_TOTAL_BYTES)?;
+            if entries.insert(name.clone(), entry).is_some() {
+                return Err(Kind::DuplicateEntry.in_entry(&name));
+            }
+        }
+        Ok(Self { zip, entries, directories })
+    }
+
+    /// The names of the entries, in the order of the directory.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The names of the plain directory entries, each with a slash at its end.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().map(String::as_str)
+    }
+
+    /// What the directory says of an entry.
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        self.entries.get(name).copied()
+    }
+
+    /// All bytes of an entry, to its end, with its CRC-32 verified.
+    ///
+    /// # Errors
+    /// `malformed` when there is no such entry or its bytes are not the announced ones; `unsafe` when it
+    /// announces more than `limit` bytes. Memory follows what was decompressed, never what was announced.
+    pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, FormatError> {
+        let known = self.entry(name).map_or(0, |entry| entry.bytes.min(entry.compressed_bytes).min(limit));
+        let mut bytes = Vec::new();
+        // The compressed bytes are known to be in the file, so that a stored entry needs one allocation.
+        bytes
+            .try_reserve_exact(usize::try_from(known).unwrap_or(usize::MAX))
+            .map_err(|error| Kind::Corrupt(error.to_string()).in_entry(name))?;
+        self.stream(name, limit, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// The bytes of an entry piece by piece, to its end, with its CRC-32 verified after the last one.
+    ///
+    /// # Errors
+    /// As [`Archive::read`], and what `take` refuses.
+    pub fn stream(
+        &mut self,
+        name: &str,
+        limit: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.stream_entry(entry, limit, take).map_err(|error| error.in_entry(name))
+    }
+
+    /// The bytes of an entry as a stream. At its end its CRC-32 is verified; their number is not.
+    ///
+    /// # Errors
+    /// `malformed` when there is no such entry.
+    pub(crate) fn reader(&mut self, name: &str) -> Result<impl Read, FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.zip.by_index(entry.index).map_err(|error| broken(error).in_entry(name))
+    }
+
+    /// A stored entry, to seek in. Its checksum is not verified: whoever reads all of it can.
+    ///
+    /// # Errors
+    /// `malformed` when there is no such entry or it is deflated.
+    pub fn section(&mut self, name: &str) -> Result<impl Read + Seek, FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        self.zip.by_index_seek(entry.index).map_err(|error| broken(error).in_entry(name))
+    }
+
+    /// Where the stored entries are, from front to back.
+    pub(crate) fn spans(&mut self) -> Result<Vec<Span>, FormatError> {
+        let mut spans = Vec::with_capacity(self.entries.len());
+        for (name, entry) in self.entries.iter().filter(|(_, entry)| !entry.deflated) {
+            let file = self.zip.by_index_raw(entry.index).map_err(|error| broken(error).in_entry(name))?;
+            let start = file.data_start().ok_or_else(|| Kind::Zip("an entry has no place".to_owned()))?;
+            spans.push(Span { name: name.clone(), start, bytes: entry.bytes, crc32: entry.crc32 });
+        }
+        spans.sort_by_key(|span| (span.start, span.bytes));
+        Ok(spans)
+    }
+
+    /// What the archive is read from.
+    pub(crate) fn into_inner(self) -> R {
+        self.zip.into_inner()
+    }
+
+    fn stream_entry(
+        &mut self,
+        entry: Entry,
+        limit: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
+        within("bytes in the entry", entry.bytes, limit)?;
+        let reader = self.zip.by_index(entry.index).map_err(broken)?;
+        // One byte more than announced: it shows a lie, and only reading to the end verifies the CRC.
+        let mut reader = reader.take(entry.bytes.saturating_add(1));
+        let mut buffer =
+            vec![0; usize::try_from(entry.bytes.saturating_add(1)).unwrap_or(usize::MAX).min(BUFFER_BYTES)];
+        let mut bytes = 0u64;
+        loop {
+            let read = reader.read(&mut buffer);
+            match read.map_err(|error| Kind::Corrupt(error.to_string().to_lowercase()))? {
+                0 => break,
+                read => {
+                    bytes += read as u64;
+                    take(buffer.get(..read).unwrap_or_default())?;
+                }
+            }
+        }
+        if bytes == entry.bytes {
+            Ok(())
+        } else {
+            Err(Kind::Corrupt(format!("it does not have the {} bytes that it announces", entry.bytes)).into())
+        }
+    }
+}
+
+/// The entry at this place of the directory, or only its name for a directory.
+fn checked_entry<R>(
+    zip: &ZipArchive<R>,
+    index: usize,
+    listed: &Listed,
+) -> Result<(String, Option<Entry>), FormatError>
+where
+    R: Read + Seek,
+{
+    let data = zip.by_index_data(index).map_err(broken)?;
+    let name = data.name().map_err(broken)?.into_owned();
+    let found = (data.header_start(), data.size(), data.compressed_size());
+    if found != (listed.start, listed.bytes, listed.compressed_bytes) {
+        return Err(Kind::Zip("its sizes or its place can be read in two ways".to_owned()).in_entry(&name));
+    }
+    let check = || {
+        let (bytes, compressed_bytes) = (data.size(), data.compressed_size());
+        let is_directory = name.ends_with('/');
+        if let Some(reason) = unsafe_name(name.strip_suffix('/').unwrap_or(&name)) {
+            return Err(Kind::UnsafeName(reason));
+        }
+        // Some writers set permissions only; nothing but a type that is there and wrong is refused.
+        let mode = data.unix_mode().unwrap_or(0);
+        if !is_directory && ![0, REGULAR].contains(&(mode & TYPE_MASK)) || data.is_symlink() {
+            return Err(Kind::NotAFile(mode));
+        }
+        if data.encrypted() {
+            return Err(Kind::Encrypted);
+        }
+        if is_directory {
+            return if bytes == 0 {
+                Ok(None)
+            } else {
+                Err(Kind::Corrupt("a directory with content".to_owned()))
+            };
+        }
+        let deflated = match data.compression() {
+            CompressionMethod::Stored => false,
+            CompressionMethod::Deflated => true,
+            #[allow(
+                deprecated,
+                reason = "the number is the only name that a method unknown to the crate has"
+            )]
+            CompressionMethod::Unsupported(number) => {
+                return Err(Kind::Compression(format!("method {number}")));
+            }
+            other => return Err(Kind::Compression(other.to_string())),
+        };
+        if !deflated && bytes != compressed_bytes {
+            return Err(Kind::Corrupt("it is stored and changes its size".to_owned()));
+        }
+        within("bytes in the entry", bytes, MAX_ENTRY_BYTES)?;
+        if deflated {
+            let possible = compressed_bytes.saturating_mul(MAX_EXPANSION_RATIO);
+            within("bytes of a deflated entry", bytes, possible.min(MAX_DEFLATED_BYTES))?;
+        }
+        Ok(Some(Entry { index, bytes, compressed_bytes, deflated, crc32: data.crc32() }))
+    };
+    let entry = check().map_err(|kind| kind.in_entry(&name))?;
+    Ok((name, entry))
+}
+
+/// Why a name is not a relative path of plain components.
+fn unsafe_name(name: &str) -> Option<&'static str> {
+    if name.starts_with('/') {
+        return Some("it is absolute");
+    }
+    if name.contains('\\') {
+        return Some("it holds a backslash");
+    }
+    if name.contains(char::is_control) {
+        return Some("it holds a control character");
+    }
+    if name.chars().nth(1) == Some(':') {
+        return Some("it starts with a drive letter");
+    }
+    if name.split('/').any(|part| part == "..") {
+        return Some("it leads out of its directory");
+    }
+    if name.split('/').any(|part| part.is_empty() || part == ".") {
+        return Some("it has an empty component");
+    }
+    None
+}
+
+fn broken(error: ZipError) -> Kind {
+    match error {
+        ZipError::Io(error) => error.into(),
+        error => Kind::Zip(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::{Cursor, Write};
+
+    use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+
+    fn zip(method: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in entries {
+            zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn stored(names: &[&str]) -> Vec<u8> {
+        zip(CompressionMethod::Stored, &names.iter().map(|name| (*name, &b"content"[..])).collect::<Vec<_>>())
+    }
+
+    fn renamed(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        for at in 0..bytes.len() - from.len() {
+            if bytes[at..].starts_with(from.as_bytes()) {
+                bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Changes bytes of the only entry, at these places of its header and of its directory header.
+    fn patched(mut bytes: Vec<u8>, local: usize, central: usize, change: &[u8]) -> Vec<u8> {
+        let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap() + central;
+        bytes[local..local + change.len()].copy_from_slice(change);
+        bytes[start..start + change.len()].copy_from_slice(change);
+        bytes
+    }
+
+    fn open(bytes: Vec<u8>) -> Result<Archive<Cursor<Vec<u8>>>, FormatError> {
+        Archive::new(Cursor::new(bytes))
+    }
+
+    fn refused(bytes: Vec<u8>) -> Kind {
+        open(bytes).unwrap_err().kind
+    }
+
+    #[test]
+    fn stored_and_deflated_entries_are_read_whole_and_in_order() {
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let mut archive = open(zip(method, &[("b/x", b"1"), ("a", &[7; 3000])])).unwrap();
+            assert_eq!(archive.names().collect::<Vec<_>>(), ["b/x", "a"]);
+            assert_eq!(archive.read("a", 3000).unwrap(), [7; 3000]);
+            assert!(matches!(archive.read("a", 2999).unwrap_err().kind, Kind::Limit { found: 3000, .. }));
+            assert_eq!(archive.read("c", 1).unwrap_err().kind, Kind::MissingEntry("c".into()));
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_unsafe() {
+        for (name, reason) in [
+            ("../ab", "it leads out of its directory"),
+            ("a/../", "it leads out of its directory"),
+            ("/abcd", "it is absolute"),
+            ("C:abc", "it starts with a drive letter"),
+            ("ab\\cd", "it holds a backslash"),
+            ("a//bc", "it has an empty component"),
+            ("a/./b", "it has an empty component"),
+            ("ab\0cd", "it holds a control character"),
+            ("ab\ncd", "it holds a control character"),
+        ] {
+            let bytes = renamed(stored(&["x/yyz"]), "x/yyz", name);
+            assert_eq!(refused(bytes), Kind::UnsafeName(reason), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_there_twice_is_refused() {
+        let error = open(renamed(stored(&["one", "two"]), "two", "one")).unwrap_err();
+        assert_eq!((error.place.entry.as_deref(), error.kind), (Some("one"), Kind::DuplicateEntry));
+    }
+
+    #[test]
+    fn directories_are_left_out_and_links_are_refused() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_directory("d", SimpleFileOptions::default()).unwrap();
+        assert_eq!(open(zip.finish().unwrap().into_inner()).unwrap().names().count(), 0);
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_symlink("l", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        assert!(matches!(refused(zip.finish().unwrap().into_inner()), Kind::NotAFile(_)));
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_by_its_mode_and_a_link_under_the_name_of_a_directory_too() {
+        for (name, mode) in [("ab", 0o010_644_u32), ("ab", 0o060_644), ("a/", 0o120_777)] {
+            let mut bytes = renamed(zip(CompressionMethod::Stored, &[("ab", b"")]), "ab", name);
+            let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+            bytes[start + 38..start + 42].copy_from_slice(&(mode << 16).to_le_bytes());
+            assert_eq!(refused(bytes), Kind::NotAFile(mode), "{name}");
+        }
+    }
+
+    #[test]
+    fn encryption_and_other_compression_are_unsupported() {
+        assert_eq!(refused(patched(stored(&["a"]), 6, 8, &[1, 0])), Kind::Encrypted);
+        assert!(matches!(refused(patched(stored(&["a"]), 8, 10, &[12, 0])), Kind::Compression(_)));
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_by_its_checksum() {
+        let mut archive = open(renamed(stored(&["a"]), "content", "Content")).unwrap();
+        assert!(matches!(archive.read("a", 7).unwrap_err().kind, Kind::Corrupt(_)));
+    }
+
+    #[test]
+    fn a_size_that_the_bytes_do_not_have_is_found() {
+        let deflated = || zip(CompressionMethod::Deflated, &[("a", &[7; 3000])]);
+        for announced in [2999u32, 3001] {
+            let mut archive = open(patched(deflated(), 22, 24, &announced.to_le_bytes())).unwrap();
+            assert!(matches!(archive.read("a", 4000).unwrap_err().kind, Kind::Corrupt(_)), "{announced}");
+        }
+        let huge = patched(deflated(), 22, 24, &0x7fff_ffffu32.to_le_bytes());
+        assert!(matches!(refused(huge), Kind::Limit { what: "bytes of a deflated entry", .. }));
+        assert!(matches!(refused(patched(stored(&["a"]), 22, 24, &[9])), Kind::Corrupt(_)));
+    }
+
+    #[test]
+    fn headers_that_disagree_are_refused() {
+        let mut bytes = stored(&["one"]);
+        bytes[30..33].copy_from_slice(b"two");
+        assert!(matches!(refused(bytes), Kind::Zip(_)));
+    }
+
+    #[test]
+    fn entries_that_overlap_are_refused() {
+        let mut bytes = stored(&["one", "two"]);
+        let second = bytes.windows(4).rposition(|four| four == b"PK\x01\x02").unwrap();
+        bytes[second + 42..second + 46].copy_from_slice(&[0; 4]);
+        assert!(matches!(refused(bytes), Kind::Zip(_)));
+    }
+
+    #[test]
+    fn a_long_name_is_refused() {
+        let name = "x".repeat(usize::try_from(MAX_ENTRY_NAME_BYTES).unwrap() + 1);
+        assert!(matches!(refused(stored(&[&name])), Kind::Limit { what: "bytes of entry name", .. }));
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_not_opened() {
+        let error = Archive::open(&std::env::temp_dir()).unwrap_err();
+        assert!(error.to_string().ends_with("it is not a regular file"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Archive::open(Path::new("no/such.zip")).unwrap_err();
+        assert_eq!(error.kind(), crate::harness::RefusalKind::NotFound);
+        assert!(error.to_string().starts_with("no/such.zip: "));
+    }
+}

@@ -1,0 +1,57 @@
+//! Names of entries that are one name to some readers.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Seek},
+};
+
+use super::Archive;
+use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt};
+
+/// Refuses names that differ only in case: torch looks entries up without regard to it, and some file systems
+/// extract both into one file.
+///
+/// # Errors
+/// `unsafe` with both names.
+pub(crate) fn refuse_case_twins<R: Read + Seek>(archive: &Archive<R>) -> Result<(), FormatError> {
+    let mut seen = HashMap::new();
+    for name in archive.names().chain(archive.directories()) {
+        if let Some(twin) = seen.insert(name.to_lowercase(), name) {
+            return Err(Kind::CaseTwin(excerpt(twin)).in_entry(name));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+
+    /// What is said of an archive of these names; those that end with a slash are directories.
+    fn refused(names: &[&str]) -> Result<(), FormatError> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for name in names {
+            if name.ends_with('/') {
+                zip.add_directory(*name, SimpleFileOptions::default()).unwrap();
+            } else {
+                zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            }
+        }
+        refuse_case_twins(&Archive::new(zip.finish().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_refused_also_where_they_are_directories() {
+        assert_eq!(refused(&["a/", "a/b", "a/c", "ab"]), Ok(()));
+        for [one, other] in [["a/data.pkl", "a/DATA.PKL"], ["d/", "D/"], ["\u{e4}", "\u{c4}"]] {
+            let error = refused(&[one, "b", other]).unwrap_err();
+            assert_eq!(error, Kind::CaseTwin(one.into()).in_entry(other));
+        }
+    }
+}

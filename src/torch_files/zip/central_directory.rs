@@ -1,0 +1,310 @@
+//! The central directory of a zip archive, read strictly and before the `zip` crate allocates for it.
+//!
+//! The crate keeps one entry of each name and looks for a directory in more than one place. Here the
+//! directory must be where every reader finds it: at the end of the file, with nothing between it and
+//! its end record, so that what was checked is what is read.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::torch_files::{
+    FormatErrorKind as Kind,
+    error::within,
+    limits::{MAX_DIRECTORY_BYTES, MAX_ENTRIES},
+};
+
+/// Bytes of the record at the end of every archive, without its comment.
+const END_BYTES: usize = 22;
+/// Bytes of the longest comment.
+const COMMENT_BYTES: u64 = 0xffff;
+/// Bytes of the record that points to the 64-bit end record.
+const LOCATOR_BYTES: u64 = 20;
+/// Bytes of the 64-bit end record.
+const END_64_BYTES: u64 = 56;
+/// Bytes of an entry's header in the directory, without name, extra field and comment.
+const HEADER_BYTES: usize = 46;
+/// A size or place of an entry that did not fit into its four bytes.
+const FULL: u64 = 0xffff_ffff;
+
+/// Where the directory is, and the names in it.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    /// Bytes from the start of the file.
+    pub(crate) start: u64,
+    /// The entries in the order of the directory, duplicates included.
+    pub(crate) entries: Vec<Listed>,
+}
+
+/// What the directory says of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The undecoded name.
+    pub(crate) name: Vec<u8>,
+    /// Where its header is, in bytes from the start of the file.
+    pub(crate) start: u64,
+    /// Uncompressed bytes.
+    pub(crate) bytes: u64,
+    /// Bytes in the archive.
+    pub(crate) compressed_bytes: u64,
+    /// CRC-32 of the uncompressed bytes.
+    pub(crate) crc32: u64,
+}
+
+/// Reads the directory of the archive that fills the whole reader.
+pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
+    let (start, bytes, entries) = locate(reader)?;
+    within("archive entries", entries, MAX_ENTRIES)?;
+    within("bytes of central directory", bytes, MAX_DIRECTORY_BYTES)?;
+    let directory = read_at(reader, start, bytes)?;
+    let mut rest = directory.as_slice();
+    let mut listed = Vec::new();
+    for _ in 0..entries {
+        let (header, after) =
+            rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("an entry is truncated"))?;
+        if !header.starts_with(b"PK\x01\x02") {
+            return Err(broken("the central directory lists fewer entries than it announces"));
+        }
+        let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
+        let (name, after) =
+            after.split_at_checked(name).ok_or_else(|| broken("an entry name is truncated"))?;
+        let (extra, after) =
+            after.split_at_checked(extra).ok_or_else(|| broken("an extra field is truncated"))?;
+        let [bytes, compressed_bytes, start] = sizes(header, extra)?;
+        let (name, crc32) = (name.to_owned(), number(header, 16, 4));
+        listed.push(Listed { name, start, bytes, compressed_bytes, crc32 });
+        rest = after.get(comment..).ok_or_else(|| broken("an entry is truncated"))?;
+    }
+    if rest.is_empty() {
+        Ok(Directory { start, entries: listed })
+    } else {
+        Err(broken("the central directory is longer than its entries"))
+    }
+}
+
+/// Uncompressed bytes, compressed bytes and the place of an entry. Those that do not fit into their four bytes are
+/// in the extra field 1, in this order.
+fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
+    let mut sizes = [24, 20, 42].map(|at| number(header, at, 4));
+    if !sizes.contains(&FULL) {
+        return Ok(sizes);
+    }
+    while let Some((field, rest)) = extra.split_at_checked(4) {
+        let (id, length) = (number(field, 0, 2), number(field, 2, 2) as usize);
+        let (field, rest) =
+            rest.split_at_checked(length).ok_or_else(|| broken("an extra field is truncated"))?;
+        if id == 1 {
+            let full = sizes.iter_mut().filter(|size| **size == FULL);
+            for (size, bytes) in full.zip(field.chunks_exact(8)) {
+                *size = number(bytes, 0, 8);
+            }
+            break;
+        }
+        extra = rest;
+    }
+    Ok(sizes)
+}
+
+/// The directory's first byte, its length in bytes, and its number of entries.
+fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let tail_start = length.saturating_sub(END_BYTES as u64 + COMMENT_BYTES);
+    let tail = read_at(reader, tail_start, length - tail_start)?;
+    let last = tail.len().checked_sub(END_BYTES).ok_or_else(|| broken("it is too short"))?;
+    let ends_here = |at: &usize| {
+        let record = tail.get(*at..).unwrap_or_default();
+        record.starts_with(b"PK\x05\x06") && number(record, 20, 2) as usize == record.len() - END_BYTES
+    };
+    let at =
+        (0..=last).rev().find(ends_here).ok_or_else(|| broken("it does not end with a central directory"))?;
+    let record = tail.get(at..).unwrap_or_default();
+    // Readers that look for the last signature, as Python and torch do, take whatever is behind this one.
+    if record.get(1..).unwrap_or_default().windows(4).any(|four| four == b"PK\x05\x06") {
+        return Err(Kind::SecondEnd);
+    }
+    let mut end = tail_start + at as u64;
+    let mut fields =
+        [(4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4)].map(|(at, bytes)| number(record, at, bytes));
+    if let Some((end_64, fields_64)) = locate_64(reader, end)? {
+        // A field that does not fit into its few bytes is all ones; any other must say the same twice,
+        // because some readers look at the one record and some at the other.
+        let full = [0xffff, 0xffff, 0xffff, 0xffff, 0xffff_ffff, 0xffff_ffff];
+        let agree = |((field, full), field_64)| field == full || field == field_64;
+        if !fields.iter().zip(&full).zip(&fields_64).all(agree) {
+            return Err(broken("its two end records disagree"));
+        }
+        (end, fields) = (end_64, fields_64);
+    }
+    let [disk, directory_disk, entries_here, entries, bytes, start] = fields;
+    if disk != 0 || directory_disk != 0 || entries_here != entries {
+        return Err(broken("it is one of several volumes"));
+    }
+    if start.checked_add(bytes) != Some(end) {
+        return Err(broken("its central directory is not where it must be"));
+    }
+    Ok((start, bytes, entries))
+}
+
+/// The 64-bit end record that stands directly before the end record, if any: where it is, and its fields.
+/// torch writes one even where it is not needed.
+fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [u64; 6])>, Kind> {
+    let Some(locator_at) = end.checked_sub(LOCATOR_BYTES) else { return Ok(None) };
+    let locator = read_at(reader, locator_at, LOCATOR_BYTES)?;
+    if !locator.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    let start = number(&locator, 8, 8);
+    let misplaced = || broken("its 64-bit end record is not where it must be");
+    if start.checked_add(END_64_BYTES) != Some(locator_at) {
+        return Err(misplaced());
+    }
+    let record = read_at(reader, start, END_64_BYTES)?;
+    if !record.starts_with(b"PK\x06\x06") {
+        return Err(misplaced());
+    }
+    let fields = [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)];
+    Ok(Some((start, fields.map(|(at, bytes)| number(&record, at, bytes)))))
+}
+
+/// So many bytes from there. Callers have checked that the number is small.
+pub(crate) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
+    reader.seek(SeekFrom::Start(start))?;
+    let mut read = Vec::new();
+    reader.take(bytes).read_to_end(&mut read)?;
+    if read.len() as u64 == bytes { Ok(read) } else { Err(broken("it is too short")) }
+}
+
+/// An unsigned little-endian number of so many bytes.
+pub(crate) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
+    let bytes = record.get(at..at + bytes).unwrap_or_default();
+    bytes.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte))
+}
+
+fn broken(what: &str) -> Kind {
+    Kind::Zip(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::torch_files::zip::writer::{ArchiveWriter, Placement};
+
+    fn zip(names: &[&str]) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        names.iter().for_each(|name| archive.entry(name, b"x").unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn names(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let directory = read(&mut Cursor::new(bytes)).unwrap();
+        directory.entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        read(&mut Cursor::new(bytes)).unwrap_err().to_string()
+    }
+
+    /// The archive with a field of its end record changed.
+    fn ended(mut bytes: Vec<u8>, at: usize, field: &[u8]) -> Vec<u8> {
+        let start = bytes.len() - END_BYTES + at;
+        bytes[start..start + field.len()].copy_from_slice(field);
+        bytes
+    }
+
+    #[test]
+    fn names_come_in_order() {
+        assert_eq!(names(&zip(&["b", "a"])), [b"b", b"a"]);
+        assert!(names(&zip(&[])).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_an_archive_to_its_very_end_is_refused() {
+        assert!(refused(b"").contains("too short"));
+        assert!(refused(&[0; 100]).contains("does not end with"));
+        assert!(refused(&[zip(&["a"]), vec![0]].concat()).contains("does not end with"));
+        assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("not where it must be"));
+        let whole = zip(&["a"]);
+        for length in 0..whole.len() {
+            assert!(read(&mut Cursor::new(&whole[..length])).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn more_entries_than_the_limit_are_refused_before_they_are_read() {
+        let many = ended(zip(&["a"]), 8, &[0xfe, 0xff, 0xfe, 0xff]);
+        assert!(refused(&many).contains("65534 archive entries"));
+    }
+
+    #[test]
+    fn a_count_that_the_directory_does_not_have_is_refused() {
+        assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0, 1, 0])).contains("longer than its entries"));
+        assert!(refused(&ended(zip(&["a", "b"]), 8, &[3, 0, 3, 0])).contains("truncated"));
+    }
+
+    #[test]
+    fn one_of_several_volumes_is_refused_by_each_number_that_says_so() {
+        for (at, field) in [(4, [1, 0]), (6, [1, 0]), (8, [1, 0]), (10, [1, 0])] {
+            assert!(refused(&ended(zip(&["a", "b"]), at, &field)).contains("volumes"), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_name_is_passed_over() {
+        let plain = zip(&["a", "b"]);
+        let mut changed = plain.clone();
+        let start = plain.len() - END_BYTES - 2 * (HEADER_BYTES + 1);
+        // Three bytes of extra field and two of comment for the first entry.
+        changed.splice(start + HEADER_BYTES + 1..start + HEADER_BYTES + 1, *b"extra");
+        changed[start + 30..start + 34].copy_from_slice(&[3, 0, 2, 0]);
+        let bytes = (2 * (HEADER_BYTES + 1) + 5) as u32;
+        let changed = ended(changed, 12, &bytes.to_le_bytes());
+        assert_eq!(names(&changed), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn a_comment_may_be_there_and_holds_no_end_record() {
+        let with = |comment: &[u8]| {
+            let archive = ended(zip(&["a"]), 20, &(comment.len() as u16).to_le_bytes());
+            read(&mut Cursor::new([&archive, comment].concat())).map(|directory| directory.entries.len())
+        };
+        assert_eq!(with(b"written on a Monday"), Ok(1));
+        assert_eq!(with(b"PK\x05\x06 and no more"), Err(Kind::SecondEnd));
+        // The length of this comment is the first half of a signature.
+        let mut long = vec![b' '; 0x4b50];
+        assert_eq!(with(&long), Ok(1));
+        long[..2].copy_from_slice(b"\x05\x06");
+        assert_eq!(with(&long), Err(Kind::SecondEnd));
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_in_the_extra_field() {
+        let mut header = [0; HEADER_BYTES];
+        header[20..24].copy_from_slice(&[0xff; 4]);
+        header[24..28].copy_from_slice(&[9, 0, 0, 0]);
+        header[42..46].copy_from_slice(&[0xff; 4]);
+        let other = b"\x55\x54\x01\0?";
+        let long = [&b"\x01\0\x10\0"[..], &(1u64 << 33).to_le_bytes(), &(1u64 << 34).to_le_bytes()].concat();
+        assert_eq!(sizes(&header, &[other, &long[..]].concat()), Ok([9, 1 << 33, 1 << 34]));
+        assert_eq!(sizes(&header, other), Ok([9, FULL, FULL]));
+        assert!(sizes(&header, &long[..10]).is_err());
+    }
+
+    #[test]
+    fn a_64_bit_end_record_is_read_and_must_agree() {
+        let plain = zip(&["a"]);
+        let (body, end) = plain.split_at(plain.len() - END_BYTES);
+        let mut record = [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+        for (at, bytes) in [(8, 2), (10, 2), (12, 4), (16, 4)] {
+            record.extend(number(end, at, bytes).to_le_bytes());
+        }
+        let locator =
+            [&b"PK\x06\x07\0\0\0\0"[..], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
+        let whole = [body, &record, &locator, end].concat();
+        assert_eq!(names(&whole), [b"a"]);
+        let full = ended(whole.clone(), 8, &[0xff; 12]);
+        assert_eq!(names(&full), [b"a"]);
+        assert!(refused(&ended(whole, 8, &[2, 0, 2, 0])).contains("disagree"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Whether every byte of an archive belongs to an entry or to the directory.
+//!
+//! A file can be more than one thing: what stands before the first entry is what `torch.load` looks at, and
+//! another archive may hide between entries. Only offsets are added up here; the data of entries is not read.
+
+use std::io::{Read, Seek};
+
+use super::central_directory::{Directory, Listed, number, read_at};
+use crate::torch_files::{FormatErrorKind as Kind, error::excerpt};
+
+/// Bytes of the header before the data of an entry, without name and extra field.
+const HEADER_BYTES: u64 = 30;
+
+/// Bytes of the longest record that may follow the data of an entry.
+const MAX_DESCRIPTOR_BYTES: u64 = 24;
+
+/// Holds the entries of a directory against the place that each has: the next one begins where one ends.
+pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<(), Kind> {
+    let mut entries: Vec<&Listed> = directory.entries.iter().collect();
+    entries.sort_by_key(|entry| entry.start);
+    let (mut end, mut last) = (0, None);
+    for entry in entries {
+        let gap = gap(end, entry.start, last, Some(entry))?;
+        let read = read_at(reader, end, gap + HEADER_BYTES)?;
+        let (between, header) = read.split_at_checked(gap as usize).unwrap_or_default();
+        covered(between, last, Some(entry))?;
+        if !header.starts_with(b"PK\x03\x04") {
+            return Err(Kind::Zip(format!("there is no header at byte {}", entry.start)));
+        }
+        let data = HEADER_BYTES + number(header, 26, 2) + number(header, 28, 2);
+        let entry_end = entry.start.checked_add(data).and_then(|at| at.checked_add(entry.compressed_bytes));
+        end = entry_end.ok_or_else(|| Kind::Zip("an entry ends past its end".to_owned()))?;
+        last = Some(entry);
+    }
+    let gap = gap(end, directory.start, last, None)?;
+    covered(&read_at(reader, end, gap)?, last, None)
+}
+
+/// How many bytes are between the end of an entry and what comes next, of which so many may be a record.
+fn gap(end: u64, next: u64, last: Option<&Listed>, following: Option<&Listed>) -> Result<u64, Kind> {
+    let gap = next.checked_sub(end).ok_or_else(|| Kind::Zip("entries overlap".to_owned()))?;
+    if gap > MAX_DESCRIPTOR_BYTES { Err(unlisted(gap, last, following)) } else { Ok(gap) }
+}
+
+/// Refuses the bytes between two entries unless there are none, or they repeat the checksum and the sizes of the
+/// first one, as a writer does that knew them only afterwards. Sizes have 4 or 8 bytes, and a signature may
+/// stand before them.
+fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<(), Kind> {
+    let is_descriptor = |entry: &Listed| {
+        let record =
+            if between.len().is_multiple_of(8) { between.strip_prefix(b"PK\x07\x08") } else { Some(between) };
+        record.is_some_and(|record| {
+            let width = record.len().saturating_sub(4) / 2;
+            [12, 20].contains(&record.len())
+                && number(record, 0, 4) == entry.crc32
+                && number(record, 4, width) == entry.compressed_bytes
+                && number(record, 4 + width, width) == entry.bytes
+        })
+    };
+    if between.is_empty() || last.is_some_and(is_descriptor) {
+        return Ok(());
+    }
+    Err(unlisted(between.len() as u64, last, following))
+}
+
+fn unlisted(bytes: u64, last: Option<&Listed>, following: Option<&Listed>) -> Kind {
+    let name = |entry: &Listed| format!("{:?}", excerpt(&String::from_utf8_lossy(&entry.name)));
+    let place = match (last.map(name), following.map(name)) {
+        (None, Some(first)) => format!("before the first entry {first}"),
+        (None, None) => "before the central directory".to_owned(),
+        (Some(last), Some(next)) => format!("between the entries {last} and {next}"),
+        (Some(last), None) => format!("between the last entry {last} and the central directory"),
+    };
+    Kind::UnlistedBytes { bytes, place }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used)]
+
+    use std::io::{Cursor, Write as _};
+
+    use rstest::rstest;
+    use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+    use crate::torch_files::zip::{
+        central_directory,
+        writer::{ArchiveWriter, Placement},
+    };
+
+    fn verified(bytes: &[u8]) -> Result<(), Kind> {
+        let mut reader = Cursor::new(bytes);
+        let directory = central_directory::read(&mut reader).unwrap();
+        verify(&mut reader, &directory)
+    }
+
+    fn written(placement: Placement) -> Vec<u8> {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), placement);
+        ["a", "b"].iter().for_each(|name| archive.entry(name, &[7; 100]).unwrap());
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn streamed(large: bool) -> Vec<u8> {
+        let mut zip = ZipWriter::new_stream(Vec::new());
+        for (name, method) in [("a", CompressionMethod::Stored), ("b", CompressionMethod::Deflated)] {
+            let options = SimpleFileOptions::default().compression_method(method).large_file(large);
+            zip.start_file(name, options).unwrap();
+            zip.write_all(&[7; 100]).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    /// These bytes at this place, with all offsets that point behind it moved.
+    fn with(mut archive: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
+        let end = archive.len() - 22;
+        let start = number(&archive, end + 16, 4) as usize;
+        let mut offsets = vec![end + 16];
+        let mut header = start;
+        while header < end {
+            offsets.push(header + 42);
+            header += 46
+                + [28, 30, 32]
+                    .map(|field| number(&archive, header + field, 2) as usize)
+                    .iter()
+                    .sum::<usize>();
+        }
+        for offset in offsets {
+            let old = number(&archive, offset, 4) as usize;
+            let moved = if old >= at { old + bytes.len() } else { old };
+            archive[offset..offset + 4].copy_from_slice(&(moved as u32).to_le_bytes());
+        }
+        archive.splice(at..at, bytes.iter().copied());
+        archive
+    }
+
+    #[rstest]
+    #[case::packed(written(Placement::Packed))]
+    #[case::aligned(written(Placement::Aligned))]
+    #[case::streamed(streamed(false))]
+    #[case::streamed_large(streamed(true))]
+    fn what_a_writer_writes_is_covered_and_one_more_byte_is_not(#[case] archive: Vec<u8>) {
+        assert_eq!(verified(&archive), Ok(()));
+        let end = archive.len() - 22;
+        let directory = number(&archive, end + 16, 4) as usize;
+        let second =
+            number(&archive, directory + 47 + 42 + number(&archive, directory + 30, 2) as usize, 4) as usize;
+        for (at, place) in [
+            (0, "before the first entry \"a\""),
+            (second, "between the entries \"a\" and \"b\""),
+            (directory, "between the last entry \"b\" and the central directory"),
+        ] {
+            for count in [1, 12, 16, 24, 1000] {
+                let refused = verified(&with(archive.clone(), at, &vec![b'x'; count]));
+                let Err(Kind::UnlistedBytes { bytes, place: found }) = refused else { panic!("{refused:?}") };
+                assert!(bytes >= count as u64 && found == place, "{count} {place}: {bytes} {found}");
+            }
+        }
+    }
+
+    #[rstest]
+    #[case::short(b"".as_slice(), 4, true)]
+    #[case::signed(b"PK\x07\x08".as_slice(), 4, true)]
+    #[case::long(b"".as_slice(), 8, true)]
+    #[case::long_and_signed(b"PK\x07\x08".as_slice(), 8, true)]
+    #[case::of_another_signature(b"PK\x07\x09".as_slice(), 4, false)]
+    fn a_record_behind_an_entry_repeats_what_the_directory_says(
+        #[case] signature: &[u8],
+        #[case] width: usize,
+        #[case] is_record: bool,
+    ) {
+        let entry =
+            Listed { name: b"a".to_vec(), start: 0, bytes: 300, compressed_bytes: 200, crc32: 0x1234_5678 };
+        let mut record = [signature, &0x1234_5678u32.to_le_bytes()].concat();
+        for size in [200u64, 300] {
+            record.extend(&size.to_le_bytes()[..width]);
+        }
+        assert_eq!(covered(&record, Some(&entry), None).is_ok(), is_record);
+        assert!(covered(&[&record[..], b"x"].concat(), Some(&entry), None).is_err());
+        assert!(covered(&record, None, Some(&entry)).is_err());
+        for at in 0..record.len() {
+            let mut changed = record.clone();
+            changed[at] ^= 1;
+            assert!(covered(&changed, Some(&entry), None).is_err() || !is_record, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn an_archive_without_entries_has_nothing_before_its_directory() {
+        let empty =
+            ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed).finish().unwrap().into_inner();
+        assert_eq!(verified(&empty), Ok(()));
+        let place = "before the central directory".to_owned();
+        assert_eq!(verified(&with(empty, 0, b"x")), Err(Kind::UnlistedBytes { bytes: 1, place }));
+    }
+}

@@ -1,0 +1,118 @@
+//! A whole archive in one pass from front to back, each byte read once and checked twice.
+//!
+//! `model.pth` is an archive inside an archive, so that its bytes stand under two checksums: its own entries
+//! have one each, and all of it has the one of the outer entry. CRC-32 of a whole can be computed from those
+//! of its parts, so that one pass over the bytes verifies both.
+
+use std::io::Read;
+
+use crate::torch_files::{FormatError, FormatErrorKind as Kind, limits::BUFFER_BYTES};
+
+/// Where in an archive the bytes of a stored entry are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The entry's name.
+    pub(crate) name: String,
+    /// Bytes from the start of the archive.
+    pub(crate) start: u64,
+    /// How many bytes.
+    pub(crate) bytes: u64,
+    /// The checksum that the directory has of them.
+    pub(crate) crc32: u32,
+}
+
+/// Takes some bytes of the span with this index, so many bytes from its start; it may change them.
+pub(crate) type TakeSpan<'t> = dyn FnMut(usize, u64, &mut [u8]) -> Result<(), FormatError> + 't;
+
+/// Takes some bytes, so many bytes from where a pass began; it may change them.
+type TakePiece<'t> = dyn FnMut(u64, &mut [u8]) -> Result<(), FormatError> + 't;
+
+/// Reads `length` bytes and gives those of each span to `take`. A span comes in pieces of [`BUFFER_BYTES`], the last one excepted. Spans must be in
+/// order and apart from one another. The answer is the CRC-32 of everything.
+///
+/// # Errors
+/// `malformed` when bytes are missing or a span's checksum is another one; what `take` refuses.
+pub(crate) fn sweep(
+    mut reader: impl Read,
+    length: u64,
+    spans: &[Span],
+    take: &mut TakeSpan<'_>,
+) -> Result<u32, FormatError> {
+    let mut whole = crc32fast::Hasher::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut at = 0;
+    for (index, span) in spans.iter().enumerate() {
+        let between = span.start.checked_sub(at).ok_or_else(|| Kind::Zip("entries overlap".to_owned()))?;
+        whole.combine(&pass(&mut reader, between, &mut buffer, &mut |_, _| Ok(()))?);
+        let checksum =
+            pass(&mut reader, span.bytes, &mut buffer, &mut |offset, piece| take(index, offset, piece))?;
+        if checksum.clone().finalize() != span.crc32 {
+            return Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(&span.name));
+        }
+        whole.combine(&checksum);
+        at = span.start.saturating_add(span.bytes);
+    }
+    let rest = length.checked_sub(at).ok_or_else(|| Kind::Zip("an entry ends past its end".to_owned()))?;
+    whole.combine(&pass(&mut reader, rest, &mut buffer, &mut |_, _| Ok(()))?);
+    Ok(whole.finalize())
+}
+
+/// The checksum of the next bytes, each piece of which is handed on after it was counted.
+fn pass(
+    reader: &mut impl Read,
+    bytes: u64,
+    buffer: &mut [u8],
+    take: &mut TakePiece<'_>,
+) -> Result<crc32fast::Hasher, FormatError> {
+    let mut checksum = crc32fast::Hasher::new();
+    let mut offset = 0;
+    while offset < bytes {
+        let wanted = usize::try_from(bytes - offset).unwrap_or(usize::MAX).min(buffer.len());
+        let piece = buffer.get_mut(..wanted).unwrap_or_default();
+        reader.read_exact(piece).map_err(|error| Kind::Corrupt(error.to_string()))?;
+        checksum.update(piece);
+        take(offset, piece)?;
+        offset += wanted as u64;
+    }
+    Ok(checksum)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn span(start: u64, bytes: &[u8]) -> Span {
+        let (bytes, crc32) = (bytes.len() as u64, crc32fast::hash(bytes));
+        Span { name: "it".to_owned(), start, bytes, crc32 }
+    }
+
+    #[test]
+    fn every_span_comes_whole_and_the_checksum_is_that_of_everything() {
+        let all: Vec<u8> = (0..3 * BUFFER_BYTES + 5).map(|n| (n % 251) as u8).collect();
+        let cuts = [(3, 0), (3, 2 * BUFFER_BYTES + 1), (2 * BUFFER_BYTES + 100, 7)];
+        let spans = cuts.map(|(start, bytes)| span(start as u64, &all[start..start + bytes]));
+        let mut taken = vec![Vec::new(); spans.len()];
+        let crc = sweep(all.as_slice(), all.len() as u64, &spans, &mut |index, offset, piece| {
+            assert_eq!(offset, taken[index].len() as u64);
+            taken[index].extend_from_slice(piece);
+            piece.fill(0);
+            Ok(())
+        });
+        assert_eq!(crc.unwrap(), crc32fast::hash(&all));
+        for ((start, bytes), taken) in cuts.iter().zip(taken) {
+            assert!(taken == all[*start..start + bytes]);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_in_the_span_that_holds_it() {
+        let spans = [span(0, b"abc"), span(4, b"def")];
+        let sweep = |bytes: &[u8]| sweep(bytes, 8, &spans, &mut |_, _, _| Ok(()));
+        assert!(sweep(b"abc.def.").is_ok());
+        assert_eq!(sweep(b"abc.deF.").unwrap_err().place.entry.as_deref(), Some("it"));
+        assert_ne!(sweep(b"abc.def.").unwrap(), sweep(b"abc,def.").unwrap());
+        assert!(matches!(sweep(b"abc.def").unwrap_err().kind, Kind::Corrupt(_)));
+    }
+}

@@ -1,0 +1,131 @@
+//! Where two values differ, in words short enough to read.
+
+use super::Value;
+
+/// How many places are shown before the rest is counted.
+const MAX_SHOWN: usize = 4;
+
+/// The longest map that is shown whole, in bytes.
+const MAX_WHOLE_BYTES: usize = 240;
+
+/// Expected and actual at the first places where two values differ; None when they are the same.
+pub(crate) fn differences(expected: &Value, actual: &Value) -> Option<(String, String)> {
+    let mut places = Vec::new();
+    compare("", Some(expected), Some(actual), true, &mut places);
+    shown(places)
+}
+
+/// Expected and actual at the first keys of `part` that `whole` lacks or holds another value for; None
+/// when it has them all.
+pub(crate) fn lacking(part: &Value, whole: &Value) -> Option<(String, String)> {
+    let mut places = Vec::new();
+    compare("", Some(part), Some(whole), false, &mut places);
+    shown(places)
+}
+
+struct Place {
+    path: String,
+    expected: String,
+    actual: String,
+}
+
+/// Walks maps key by key; anything else differs as a whole. With `both_ways` a key that only the actual
+/// side has is a difference too.
+fn compare(
+    path: &str,
+    expected: Option<&Value>,
+    actual: Option<&Value>,
+    both_ways: bool,
+    places: &mut Vec<Place>,
+) {
+    if let (Some(Value::Map(wanted)), Some(Value::Map(found))) = (expected, actual) {
+        for (key, value) in wanted {
+            compare(&join(path, key), Some(value), found.get(key), both_ways, places);
+        }
+        let more = found.iter().filter(|(key, _)| both_ways && !wanted.contains_key(*key));
+        for (key, value) in more {
+            compare(&join(path, key), None, Some(value), both_ways, places);
+        }
+    } else if expected != actual {
+        places.push(Place { path: path.to_owned(), expected: side(expected), actual: side(actual) });
+    }
+}
+
+fn side(value: Option<&Value>) -> String {
+    value.map_or_else(|| "absent".to_owned(), outline)
+}
+
+/// A value in a few words. A large map goes by its keys: a whole network is no help in a message.
+pub(crate) fn outline(value: &Value) -> String {
+    let whole = value.to_string();
+    let Value::Map(map) = value else { return whole };
+    if whole.len() <= MAX_WHOLE_BYTES {
+        return whole;
+    }
+    let keys: Vec<_> = map.keys().take(MAX_SHOWN).map(String::as_str).collect();
+    let more = map.len().saturating_sub(MAX_SHOWN);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("a dict of {}{rest}", keys.join(", "))
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn shown(places: Vec<Place>) -> Option<(String, String)> {
+    let more = places.len().saturating_sub(MAX_SHOWN);
+    let rest = if more == 0 { String::new() } else { format!("; and {more} more places") };
+    let text = |side: fn(&Place) -> &str| {
+        let at = |place: &Place| {
+            if place.path.is_empty() {
+                side(place).to_owned()
+            } else {
+                format!("{} = {}", place.path, side(place))
+            }
+        };
+        places.iter().take(MAX_SHOWN).map(at).collect::<Vec<_>>().join("; ") + &rest
+    };
+    (!places.is_empty()).then(|| (text(|place| &place.expected), text(|place| &place.actual)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn value(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[rstest]
+    #[case::same(r#"{"a": 1, "b": {"c": null}}"#, r#"{"b": {"c": null}, "a": 1}"#, None)]
+    #[case::nested(r#"{"b": {"c": 1}}"#, r#"{"b": {"c": 1.0}}"#, Some(("b.c = 1", "b.c = 1.0")))]
+    #[case::missing(r#"{"a": 1}"#, "{}", Some(("a = 1", "a = absent")))]
+    #[case::extra("{}", r#"{"a": 1}"#, Some(("a = absent", "a = 1")))]
+    #[case::whole("1", "2", Some(("1", "2")))]
+    fn a_difference_names_its_place(
+        #[case] expected: &str,
+        #[case] actual: &str,
+        #[case] says: Option<(&str, &str)>,
+    ) {
+        let found = differences(&value(expected), &value(actual));
+        assert_eq!(found, says.map(|(expected, actual)| (expected.to_owned(), actual.to_owned())));
+    }
+
+    #[test]
+    fn a_part_may_lack_what_the_whole_has_but_not_the_other_way() {
+        assert_eq!(lacking(&value(r#"{"a": 1}"#), &value(r#"{"a": 1, "b": 2}"#)), None);
+        assert!(lacking(&value(r#"{"a": 1, "b": 2}"#), &value(r#"{"a": 1}"#)).is_some());
+        assert!(lacking(&value(r#"{"a": 1}"#), &value(r#"{"a": 2}"#)).is_some());
+    }
+
+    #[test]
+    fn many_places_are_counted() {
+        let many = value(r#"{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1}"#);
+        let (expected, _) = differences(&many, &value("{}")).unwrap();
+        assert!(expected.ends_with("d = 1; and 2 more places"), "{expected}");
+    }
+}

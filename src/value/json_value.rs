@@ -1,0 +1,215 @@
+//! Values as JSON can hold them, exactly.
+//!
+//! JSON knows no NaN, no integer that every reader keeps, no bytes, tuples and sets. Those are objects with
+//! one key that says what they are: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes":
+//! "00ff"}`, `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like one of these is `{"dict": {…}}`.
+
+use num_bigint::BigInt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
+
+use super::{Map, Value};
+
+const FLOAT: &str = "float";
+const INT: &str = "int";
+const BYTES: &str = "bytes";
+const TUPLE: &str = "tuple";
+const SET: &str = "set";
+const DICT: &str = "dict";
+const TAGS: [&str; 6] = [FLOAT, INT, BYTES, TUPLE, SET, DICT];
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Int(value) => serializer.serialize_i64(*value),
+            Self::BigInt(value) => tagged(serializer, INT, &value.to_string()),
+            Self::Float(value) if value.is_finite() => serializer.serialize_f64(*value),
+            Self::Float(value) => tagged(serializer, FLOAT, word(*value)),
+            Self::Bytes(bytes) => tagged(serializer, BYTES, &hex::encode(bytes)),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Tuple(items) => tagged(serializer, TUPLE, items),
+            Self::Set(items) => tagged(serializer, SET, items),
+            Self::Map(map) if is_tagged(map) => tagged(serializer, DICT, map),
+            Self::Map(map) => map.serialize(serializer),
+        }
+    }
+}
+
+impl Value {
+    /// The value that another one spells in this notation. NaNs come back as the one NaN that Python writes.
+    ///
+    /// # Errors
+    /// A sentence, when an object has one of the six keys and something else under it than the notation has.
+    pub fn from_notation(spelled: Self) -> Result<Self, String> {
+        let items = |items: Vec<Self>| items.into_iter().map(Self::from_notation).collect::<Result<_, _>>();
+        let entries = |map: Map| {
+            map.into_iter()
+                .map(|(key, value)| Ok((key, Self::from_notation(value)?)))
+                .collect::<Result<Map, _>>()
+        };
+        let map = match spelled {
+            Self::List(list) => return items(list).map(Self::List),
+            Self::Map(map) if !is_tagged(&map) => return entries(map).map(Self::Map),
+            Self::Map(map) => map,
+            plain => return Ok(plain),
+        };
+        let Some((tag, value)) = map.into_iter().next() else { return Ok(Self::Map(Map::new())) };
+        let odd =
+            |value: &Self| format!("{{{tag:?}: {value}}} is no value: what is under {tag:?} does not fit it");
+        match (tag.as_str(), value) {
+            (FLOAT, Self::Text(text)) => float(&text).map(Self::Float).ok_or_else(|| odd(&Self::Text(text))),
+            (INT, Self::Text(text)) => {
+                text.parse::<BigInt>().map(Self::integer).map_err(|_| odd(&Self::Text(text)))
+            }
+            (BYTES, Self::Text(text)) => {
+                hex::decode(&text).map(Self::Bytes).map_err(|_| odd(&Self::Text(text)))
+            }
+            (TUPLE, Self::List(list)) => items(list).map(Self::Tuple),
+            (SET, Self::List(list)) => items(list).map(Self::set),
+            (DICT, Self::Map(map)) => entries(map).map(Self::Map),
+            (_, value) => Err(odd(&value)),
+        }
+    }
+}
+
+/// Reads an object whose members are in the notation, as itself is not.
+pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+    let spelled = Map::deserialize(deserializer)?;
+    spelled
+        .into_iter()
+        .map(|(key, value)| Ok((key, Value::from_notation(value).map_err(D::Error::custom)?)))
+        .collect()
+}
+
+/// Reads a value in the notation.
+pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::from_notation(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Floats that JSON has no numbers for, too.
+pub(crate) mod floats {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(|value| Value::Float(*value)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        Vec::<Value>::deserialize(from)?.into_iter().map(number::<D>).collect()
+    }
+}
+
+/// One such float.
+pub(crate) mod float {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        Value::Float(*value).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        number::<D>(Value::deserialize(from)?)
+    }
+}
+
+/// Other languages print a whole float as an integer.
+fn number<'de, D: Deserializer<'de>>(spelled: Value) -> Result<f64, D::Error> {
+    match Value::from_notation(spelled).map_err(D::Error::custom)? {
+        Value::Float(value) => Ok(value),
+        #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number")]
+        Value::Int(value) => Ok(value as f64),
+        other => Err(D::Error::custom(format!("{other} is no number"))),
+    }
+}
+
+/// Reads a value in the notation that is there; for a field that may be absent, which is not None.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    value(deserializer).map(Some)
+}
+
+/// Whether a dict could be taken for something else.
+fn is_tagged(map: &Map) -> bool {
+    map.len() == 1 && map.keys().all(|key| TAGS.contains(&key.as_str()))
+}
+
+fn tagged<S: Serializer>(
+    serializer: S,
+    tag: &str,
+    value: &(impl Serialize + ?Sized),
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(tag, value)?;
+    map.end()
+}
+
+fn word(value: f64) -> &'static str {
+    if value.is_nan() {
+        "nan"
+    } else if value > 0.0 {
+        "inf"
+    } else {
+        "-inf"
+    }
+}
+
+fn float(word: &str) -> Option<f64> {
+    match word {
+        "nan" => Some(f64::NAN),
+        "inf" => Some(f64::INFINITY),
+        "-inf" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+/// An object whose members are in the notation, as a schema has it.
+#[cfg(test)]
+pub(crate) type Spelled = indexmap::IndexMap<String, serde_json::Value>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn one(key: &str, value: Value) -> Value {
+        Value::Map(Map::from_iter([(key.to_owned(), value)]))
+    }
+
+    #[rstest]
+    #[case::none(Value::None, "null")]
+    #[case::big(Value::integer(BigInt::from(u64::MAX)), r#"{"int":"18446744073709551615"}"#)]
+    #[case::whole_float(Value::Float(1.0), "1.0")]
+    #[case::infinity(Value::Float(f64::NEG_INFINITY), r#"{"float":"-inf"}"#)]
+    #[case::nan(Value::Float(f64::NAN), r#"{"float":"nan"}"#)]
+    #[case::bytes(Value::Bytes(vec![0, 0xff]), r#"{"bytes":"00ff"}"#)]
+    #[case::tuple(Value::Tuple(vec![Value::Int(1), Value::List(vec![])]), r#"{"tuple":[1,[]]}"#)]
+    #[case::set(Value::set(vec![Value::Int(2), Value::Int(1), Value::Int(2)]), r#"{"set":[1,2]}"#)]
+    #[case::dict(one("N", Value::Int(64)), r#"{"N":64}"#)]
+    #[case::dict_like_a_tag(one("int", Value::Int(64)), r#"{"dict":{"int":64}}"#)]
+    #[case::dict_like_a_dict(
+        one("dict", one("int", Value::None)),
+        r#"{"dict":{"dict":{"dict":{"int":null}}}}"#
+    )]
+    fn a_value_comes_back_from_its_notation(#[case] value: Value, #[case] spelled: &str) {
+        assert_eq!(serde_json::to_string(&value).unwrap(), spelled);
+        assert_eq!(Value::from_notation(serde_json::from_str(spelled).unwrap()).unwrap(), value);
+    }
+
+    #[rstest]
+    #[case(r#"{"float": "1.0"}"#)]
+    #[case(r#"{"int": "1x"}"#)]
+    #[case(r#"{"int": 1}"#)]
+    #[case(r#"{"bytes": "0"}"#)]
+    #[case(r#"{"bytes": "é0"}"#)]
+    #[case(r#"{"tuple": {}}"#)]
+    #[case(r#"[{"set": 1}]"#)]
+    fn a_tag_over_something_else_is_refused(#[case] spelled: &str) {
+        assert!(
+            Value::from_notation(serde_json::from_str(spelled).unwrap()).unwrap_err().contains("is no value")
+        );
+    }
+}

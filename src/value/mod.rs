@@ -1,0 +1,10 @@
+//! Values as Python has them, their JSON notation, and digests.
+
+pub(crate) mod difference;
+pub(crate) mod digest;
+pub(crate) mod json_value;
+mod python_value;
+
+pub(crate) use difference::differences;
+pub use digest::Digest;
+pub use python_value::{Map, Value};
