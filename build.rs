@@ -3,7 +3,7 @@
 
 fn main() {
     // Not all of `conformance`: what fuzzing finds comes and goes there, and nothing of it is embedded.
-    for part in ["requirements", "cases", "plans", "implementations", "configs.toml", "proven.toml"] {
+    for part in ["bundle"] {
         println!("cargo::rerun-if-changed=conformance/{part}");
     }
     println!("cargo::rerun-if-changed=fixtures");

@@ -26,7 +26,7 @@ use bundleproof::{
         files::read_bundle,
         nouns::Rule,
     },
-    harness::NamedRule as _,
+    harness::contract::NamedRule as _,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 

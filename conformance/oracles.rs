@@ -26,7 +26,7 @@ use std::{
 
 use bundleproof::{
     bundle::nouns::Rule,
-    harness::Facts,
+    harness::contract::Facts,
     torch_files::{
         Dtype, FormatError, FormatErrorKind as Kind, ModelState,
         limits::MAX_ENTRY_BYTES,

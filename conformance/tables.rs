@@ -181,9 +181,10 @@ impl Implementation for Misbehaving {
 impl Session for MisbehavingSession {
     fn reset(&mut self) -> Result<(), Refusal> {
         match self.0 {
-            Misbehaviour::RefusesReset => {
-                Err(Refusal::new(bundleproof::harness::RefusalKind::Internal, "AttributeError in the set-up"))
-            }
+            Misbehaviour::RefusesReset => Err(Refusal::new(
+                bundleproof::harness::contract::RefusalKind::Internal,
+                "AttributeError in the set-up",
+            )),
             _ => self.1.reset(),
         }
     }

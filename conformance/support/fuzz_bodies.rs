@@ -14,7 +14,7 @@ use bundleproof::{
         files::{BundleReader, write_bundle},
         nouns::{Bundle, BundledModel, MANIFEST_ENTRY, Params, SCALING_ENTRY, VERSION, model_entry},
     },
-    harness::RefusalKind,
+    harness::contract::RefusalKind,
     torch_files::{
         Dtype, FormatError, FormatErrorKind, ModelState, StateDict, Tensor, limits,
         pickle::{self, Allow, Protocol, write_value},

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bundleproof::{
-    harness::RefusalKind,
+    harness::contract::RefusalKind,
     torch_files::{
         FormatError,
         pickle::{self, Allow, Protocol, write_value},

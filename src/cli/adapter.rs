@@ -9,11 +9,12 @@ use clap::Args;
 
 use super::{Exit, console::Console, implementation_file::ImplementationFile};
 use crate::{
+    bundle::BUNDLE,
     harness::{
         Known,
         adapter::client::{Launch, Remote, Trace},
-        implementation::Implementation,
-        runner::{Implementations, environment},
+        contract::{Contract, Implementation},
+        runner::Implementations,
         suite::{Suite, nearest},
     },
     text::shell_argument,
@@ -155,7 +156,8 @@ fn connect(
     console: &Console,
 ) -> Result<Named, Exit> {
     let shown = launch.command.join(" ");
-    let remote = Remote::connect(name.as_deref(), launch, environment(), trace).map_err(|error| {
+    let environment = (&BUNDLE as &dyn Contract).environment_map();
+    let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace).map_err(|error| {
         console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
         Exit::AdapterUnusable
     })?;

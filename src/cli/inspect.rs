@@ -12,7 +12,7 @@ use crate::{
         BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
         describe,
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     text::line,
     value::Map,
 };

@@ -176,7 +176,7 @@ fn participant(
     }
     if let Some(own) = name.strip_suffix(EXECUTES) {
         let implementation = adapter::named(own, suite, known, None, console)?.implementation;
-        if !implementation.supports(crate::bundle::operations::request::TORCH) {
+        if !implementation.supports(crate::bundle::operations::TORCH) {
             crate::cli::torch::tell_why_not(console);
             return Err(Exit::Usage);
         }

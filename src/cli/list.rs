@@ -5,9 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Exit, SuiteOption, console::Console, implementation_file::ImplementationFile};
 use crate::{
-    bundle::implementations::mutants::mutants,
+    bundle::BUNDLE,
     harness::{
-        runner::Implementations,
+        contract::{BuiltIn, BuiltInRole, Contract as _},
         suite::{Decision, Suite},
     },
     text::columns,
@@ -44,13 +44,13 @@ struct Entry {
 
 impl List {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
-        let (suite, implementations) = self.suite.load(console)?;
+        let (suite, _) = self.suite.load(console)?;
         let entries = match self.what {
             What::Cases => cases(&suite),
             What::Requirements => requirements(&suite),
             What::Plans => plans(&suite),
             What::Implementations => {
-                let mut all = known(&implementations);
+                let mut all = known();
                 all.extend(adapters(&suite, console)?);
                 all
             }
@@ -130,26 +130,25 @@ fn plans(suite: &Suite) -> Vec<Entry> {
     suite.plans().iter().flat_map(rows).collect()
 }
 
-fn broken(mutant: &crate::bundle::implementations::mutants::Mutant) -> String {
-    let finding = mutant.finding.map(|finding| format!(" (seen: {finding})")).unwrap_or_default();
-    format!("breaks {}{finding}", mutant.breaks)
-}
-
-fn known(implementations: &Implementations) -> Vec<Entry> {
-    let entry = |name: &str| {
-        let mutant = mutants().find(|mutant| mutant.name == name);
-        let (kind, about) = match (name, mutant) {
-            (_, Some(mutant)) => ("mutant", broken(mutant)),
-            ("stub", None) => ("stub", "the system before phase D4: loads answer NotImplemented".to_owned()),
-            _ => ("reference", "obeys the contract".to_owned()),
+fn known() -> Vec<Entry> {
+    let entry = |built_in: BuiltIn| {
+        let name = built_in.implementation.name();
+        let (kind, about, breaks, finding) = match built_in.role {
+            BuiltInRole::Reference => ("reference", "obeys the contract".to_owned(), None, None),
+            BuiltInRole::Stub => {
+                ("stub", "the system before phase D4: loads answer NotImplemented".to_owned(), None, None)
+            }
+            BuiltInRole::Mutant { breaks, finding } => {
+                let seen = finding.map(|finding| format!(" (seen: {finding})")).unwrap_or_default();
+                ("mutant", format!("breaks {breaks}{seen}"), Some(breaks), finding)
+            }
         };
         Entry {
             columns: [name.to_owned(), kind.to_owned(), about],
-            json: json!({ "name": name, "kind": kind, "breaks": mutant.map(|mutant| mutant.breaks),
-                "finding": mutant.and_then(|mutant| mutant.finding) }),
+            json: json!({ "name": name, "kind": kind, "breaks": breaks, "finding": finding }),
         }
     };
-    implementations.names().into_iter().map(entry).collect()
+    BUNDLE.built_ins().into_iter().map(entry).collect()
 }
 
 /// The programs that files of the suite say how to start.

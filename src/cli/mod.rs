@@ -34,9 +34,13 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Args, Parser, Subcommand};
 
 use self::console::Console;
-use crate::harness::{
-    runner::Implementations,
-    suite::{Source, Suite},
+use crate::{
+    bundle::BUNDLE,
+    harness::{
+        contract::Contract as _,
+        runner::Implementations,
+        suite::{Source, Suite},
+    },
 };
 
 /// Proves that an implementation keeps the model-bundle contract, and proves its own cases first.
@@ -84,9 +88,9 @@ impl SuiteOption {
 
     /// Reads the suite, or shows what is wrong with it.
     fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
-        let implementations = torch::implementations();
+        let implementations = Implementations::of(&torch::built_ins());
         let source = match &self.suite {
-            None => Source::Embedded,
+            None => Source::Embedded(BUNDLE.suite()),
             Some(directory) if directory.is_dir() => Source::disk(directory),
             Some(directory) => {
                 console
@@ -94,7 +98,7 @@ impl SuiteOption {
                 return Err(Exit::Usage);
             }
         };
-        match Suite::load(source, &implementations.names()) {
+        match Suite::load(&BUNDLE, source, &implementations.names()) {
             Ok(suite) => Ok((Arc::new(suite), implementations)),
             Err(errors) => {
                 console.suite_errors(&errors);

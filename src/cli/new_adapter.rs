@@ -10,8 +10,9 @@ use clap::Parser;
 
 use super::{Exit, console::Console};
 use crate::{
+    bundle::BUNDLE,
     fs_util::sibling,
-    harness::{implementation::built_in, runner::Implementations},
+    harness::{contract::Contract as _, runner::Implementations},
 };
 
 /// The name that stands in the templates, which run as they are.
@@ -108,7 +109,7 @@ fn name(text: &str) -> Result<String, String> {
             "a name begins with a lower-case letter, and has lower-case letters, digits and _, {MAX_NAME_BYTES} at most"
         ));
     }
-    if Implementations::new(built_in()).get(text).is_some() {
+    if Implementations::of(&BUNDLE.built_ins()).get(text).is_some() {
         return Err("it is the name of an implementation that comes with the suite".to_owned());
     }
     Ok(text.to_owned())

@@ -13,7 +13,8 @@ use super::{
     torch,
 };
 use crate::{
-    bundle::{implementations::mutants::mutants, operations::request::TORCH},
+    bundle::{BUNDLE, operations::TORCH},
+    harness::contract::{BuiltIn, BuiltInRole, Contract as _},
     harness::{
         proof::{Breaker, Matrix, PROVEN, Proven, markdown},
         runner::{self, Implementations, Job, Outcome, Phase},
@@ -52,7 +53,6 @@ pub(super) struct Prove {
 const JUDGED: &str = "reference";
 
 /// The one that breaks many requirements at once.
-const STUB: &str = "stub";
 
 /// How many problems are shown before the rest is left to the matrix.
 const MAX_SHOWN: usize = 40;
@@ -169,12 +169,15 @@ impl Prove {
 
 /// Everything that comes with the suite and breaks something.
 fn breakers() -> Vec<Breaker> {
-    let stub = Breaker { name: STUB.to_owned(), breaks: None };
-    let mutant = |mutant: &crate::bundle::implementations::mutants::Mutant| Breaker {
-        name: mutant.name.to_owned(),
-        breaks: Some(mutant.breaks.to_owned()),
+    let breaker = |built_in: BuiltIn| {
+        let name = built_in.implementation.name().to_owned();
+        match built_in.role {
+            BuiltInRole::Reference => None,
+            BuiltInRole::Stub => Some(Breaker { name, breaks: None }),
+            BuiltInRole::Mutant { breaks, .. } => Some(Breaker { name, breaks: Some(breaks.to_owned()) }),
+        }
     };
-    std::iter::once(stub).chain(mutants().map(mutant)).collect()
+    BUNDLE.built_ins().into_iter().filter_map(breaker).collect()
 }
 
 /// Every check on every breaker.

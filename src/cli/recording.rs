@@ -16,10 +16,11 @@ use clap::Args;
 
 use super::{Exit, console::Console, interruption};
 use crate::{
+    bundle::BUNDLE,
     harness::{
-        implementation::Implementation,
+        contract::{Contract as _, Implementation},
         record::{Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run, Stamp},
-        runner::{self, ENVIRONMENT, Job, Options, Outcome, Phase, Verdict},
+        runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportDirectory, ReportError},
         suite::{Plan, Suite},
     },
@@ -180,7 +181,7 @@ impl Recording {
             phases,
             plan: about.plan.cloned(),
             selection: about.selection,
-            environment: ENVIRONMENT.into_iter().map(own).collect(),
+            environment: BUNDLE.environment().iter().copied().map(own).collect(),
             suite_digest: about.suite.digest().to_owned(),
             suite: about.suite_named,
             unproven: about.unproven,

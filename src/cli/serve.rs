@@ -10,12 +10,11 @@ use clap::Parser;
 
 use super::{Exit, console::Console};
 use crate::{
-    bundle::implementations::Engine,
-    harness::{
-        implementation::{self, built_in},
-        runner::{ENVIRONMENT, Implementations},
-        suite::nearest,
+    bundle::{
+        BUNDLE,
+        implementations::{Engine, built_ins},
     },
+    harness::{adapter, contract::Contract as _, runner::Implementations, suite::nearest},
 };
 
 /// Serve an implementation that comes with the suite behind the adapter protocol
@@ -44,7 +43,7 @@ pub fn serve(name: &str, engine: Option<Arc<dyn Engine>>) -> Exit {
 }
 
 fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Console) -> Result<Exit, Exit> {
-    let all = Implementations::new(built_in());
+    let all = Implementations::of(&built_ins(engine));
     let Some(served) = all.get(name) else {
         let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
         console.error(&format!("no implementation is called {name:?}{offer}"));
@@ -52,9 +51,9 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
     };
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
     let environment: BTreeMap<String, String> =
-        ENVIRONMENT.iter().filter_map(|(name, _)| variable(name)).collect();
+        BUNDLE.environment().iter().filter_map(|(name, _)| variable(name)).collect();
     let input = BufReader::new(io::stdin().lock());
-    match crate::harness::adapter::server::serve(served.as_ref(), &environment, engine, input, io::stdout().lock()) {
+    match adapter::serve(&BUNDLE, served.as_ref(), &environment, input, io::stdout().lock()) {
         Ok(()) => Ok(Exit::Success),
         // Whoever asked is gone.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),

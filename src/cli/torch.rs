@@ -4,26 +4,31 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::console::Console;
 use crate::{
-    bundle::implementations::{TorchProgram, with_torch},
-    harness::{implementation::built_in, runner::Implementations, suite::Check},
+    bundle::{
+        BUNDLE,
+        implementations::{TorchProgram, with_torch},
+        operations::TORCH,
+    },
+    harness::{
+        contract::{BuiltIn, Contract as _},
+        suite::Check,
+    },
 };
 
 /// The name of the program, which is beside this one.
 const PROGRAM: &str = "bundleproof-torch";
 
 /// The implementations of the suite, on torch where there is one.
-pub(super) fn implementations() -> Implementations {
-    Implementations::new(match program() {
-        Some(program) => with_torch(built_in(), &Arc::new(program)),
-        None => built_in(),
-    })
+pub(super) fn built_ins() -> Vec<BuiltIn> {
+    match program() {
+        Some(program) => with_torch(BUNDLE.built_ins(), &Arc::new(program)),
+        None => BUNDLE.built_ins(),
+    }
 }
 
 /// Says why nothing is executed, when checks ask for it and it was to be expected.
 pub(super) fn tell(checks: &[Arc<Check>], console: &Console) {
-    let needed = checks
-        .iter()
-        .any(|check| check.needs().any(|need| need == crate::bundle::operations::request::TORCH));
+    let needed = checks.iter().any(|check| check.needs().any(|need| need == TORCH));
     if let (true, Some(Err(error))) = (needed, program().map(|program| program.check())) {
         console.error(&error.to_string());
     }

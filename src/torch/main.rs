@@ -15,7 +15,7 @@ use bundleproof::{
         nouns::TrainingConfig,
     },
     cli::{Exit, serve},
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{ModelState, StateDict, Tensor},
 };
 use clap::Parser;

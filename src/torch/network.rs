@@ -5,7 +5,7 @@ use bundleproof::{
         files::Inputs,
         nouns::{self, ROLES, Rule},
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, StateDict},
 };
 use tch::{

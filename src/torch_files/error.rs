@@ -5,11 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    bundle::nouns::Rule,
-    harness::{Facts, NamedRule as _, Refusal, RefusalKind},
-};
-
 /// A refusal: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {
@@ -182,7 +177,7 @@ pub enum FormatErrorKind {
     #[error("{text}")]
     InvalidValue {
         /// The rule that it breaks.
-        rule: Rule,
+        rule: ArrayRule,
         /// The array that breaks it.
         field: &'static str,
         /// What is wrong, for a person.
@@ -202,106 +197,26 @@ pub enum FormatErrorKind {
     Storage(String),
 }
 
+/// What an array of a dataset or of inputs must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrayRule {
+    /// It has so many dimensions.
+    Dimensions,
+    /// It has the shape that another one needs.
+    FittingShape,
+    /// The coordinates are equally many.
+    EqualLengths,
+    /// Patterns have as many rows as columns.
+    SquarePatterns,
+    /// There is one pattern for each position.
+    PatternForEachPosition,
+    /// It is real.
+    RealNumbers,
+    /// It is there.
+    MissingField,
+}
+
 impl FormatErrorKind {
-    /// The answer that the contract has for it.
-    pub fn refusal(&self) -> RefusalKind {
-        match self {
-            Self::Io { kind: io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, .. } => {
-                RefusalKind::NotFound
-            }
-            Self::Io { kind: io::ErrorKind::UnexpectedEof, .. } => RefusalKind::Malformed,
-            Self::Io { .. } => RefusalKind::Internal,
-            Self::Limit { .. }
-            | Self::UnsafeName(_)
-            | Self::DuplicateEntry
-            | Self::NotAFile(_)
-            | Self::CaseTwin(_)
-            | Self::PickleBeforeArchive
-            | Self::TorchScript
-            | Self::ReadInPlaceOf(_)
-            | Self::OutsideDirectory(_)
-            | Self::ForeignGlobal { .. }
-            | Self::ModelName(_) => RefusalKind::Unsafe,
-            Self::Encrypted
-            | Self::Compression(_)
-            | Self::UnsupportedOpcode
-            | Self::UnsupportedProtocol(_)
-            | Self::LegacyTorch
-            | Self::Unsupported(_) => RefusalKind::Unsupported,
-            Self::MissingField(_) => RefusalKind::MissingField,
-            Self::InvalidValue { .. } => RefusalKind::InvalidValue,
-            Self::Zip(_)
-            | Self::SecondEnd
-            | Self::UnlistedBytes { .. }
-            | Self::Corrupt(_)
-            | Self::MissingEntry(_)
-            | Self::UnknownOpcode(_)
-            | Self::Truncated
-            | Self::StackUnderflow
-            | Self::NoMark
-            | Self::NotUtf8
-            | Self::BadArgument(_)
-            | Self::UnknownMemo(_)
-            | Self::TrailingBytes(_)
-            | Self::ContainsItself(_)
-            | Self::Unexpected { .. }
-            | Self::Storage(_) => RefusalKind::Malformed,
-        }
-    }
-
-    /// What a program is told of it, without the place.
-    fn facts(&self) -> Facts {
-        let broken = |rule: Rule| Facts { rule: Some(rule.name()), ..Facts::default() };
-        match self {
-            Self::Io { .. } => broken(Rule::Io),
-            Self::Limit { what, .. } => Facts { found: Some((*what).to_owned()), ..broken(Rule::Limit) },
-            Self::Zip(_) => broken(Rule::Zip),
-            Self::UnsafeName(_) => broken(Rule::UnsafeName),
-            Self::DuplicateEntry => broken(Rule::DuplicateEntry),
-            Self::NotAFile(_) => broken(Rule::NotAFile),
-            Self::Encrypted => broken(Rule::Encrypted),
-            Self::Compression(method) => Facts { found: Some(method.clone()), ..broken(Rule::Compression) },
-            Self::Corrupt(_) => broken(Rule::Corrupt),
-            Self::SecondEnd => broken(Rule::SecondEnd),
-            Self::UnlistedBytes { .. } => broken(Rule::UnlistedBytes),
-            Self::CaseTwin(twin) => Facts { found: Some(twin.clone()), ..broken(Rule::CaseTwin) },
-            Self::PickleBeforeArchive => broken(Rule::PickleBeforeArchive),
-            Self::TorchScript => broken(Rule::TorchScript),
-            Self::ReadInPlaceOf(entry) => {
-                Facts { found: Some((*entry).to_owned()), ..broken(Rule::ReadInPlaceOf) }
-            }
-            Self::OutsideDirectory(_) => broken(Rule::OutsideDirectory),
-            Self::MissingEntry(entry) => Facts { entry: Some(entry.clone()), ..broken(Rule::MissingEntry) },
-            Self::UnknownOpcode(_) => broken(Rule::UnknownOpcode),
-            Self::UnsupportedOpcode => broken(Rule::UnsupportedOpcode),
-            Self::UnsupportedProtocol(_) => broken(Rule::UnsupportedProtocol),
-            Self::Truncated => broken(Rule::Truncated),
-            Self::StackUnderflow => broken(Rule::StackUnderflow),
-            Self::NoMark => broken(Rule::NoMark),
-            Self::NotUtf8 => broken(Rule::NotUtf8),
-            Self::BadArgument(_) => broken(Rule::BadArgument),
-            Self::UnknownMemo(_) => broken(Rule::UnknownMemo),
-            Self::ForeignGlobal { module, name } => {
-                Facts { found: Some(format!("{module}.{name}")), ..broken(Rule::ForeignGlobal) }
-            }
-            Self::TrailingBytes(_) => broken(Rule::TrailingBytes),
-            Self::ContainsItself(_) => broken(Rule::ContainsItself),
-            Self::Unexpected { found, .. } => {
-                Facts { found: Some(found.clone()), ..broken(Rule::Unexpected) }
-            }
-            Self::MissingField(field) => {
-                Facts { field: Some((*field).to_owned()), ..broken(Rule::MissingField) }
-            }
-            Self::InvalidValue { rule, field, .. } => {
-                Facts { field: Some((*field).to_owned()), ..broken(*rule) }
-            }
-            Self::ModelName(_) => broken(Rule::ModelName),
-            Self::LegacyTorch => broken(Rule::LegacyTorch),
-            Self::Unsupported(_) => broken(Rule::Unsupported),
-            Self::Storage(_) => broken(Rule::Storage),
-        }
-    }
-
     /// This in an entry.
     pub fn in_entry(self, entry: &str) -> FormatError {
         FormatError::from(self).in_entry(entry)
@@ -309,21 +224,6 @@ impl FormatErrorKind {
 }
 
 impl FormatError {
-    /// The answer that the contract has for it.
-    pub fn kind(&self) -> RefusalKind {
-        self.kind.refusal()
-    }
-
-    /// What a program is told of it: the rule and the place. An entry that is missing is the entry it is about.
-    pub fn facts(&self) -> Facts {
-        let facts = self.kind.facts();
-        let entry = match (&self.place.entry, facts.entry) {
-            (Some(outer), Some(inner)) => Some(format!("{outer}!{inner}")),
-            (outer, inner) => inner.or_else(|| outer.clone()),
-        };
-        Facts { entry, field: facts.field.or_else(|| self.place.subscript.clone()), ..facts }
-    }
-
     /// The same, at this opcode, `offset` bytes from the start of the pickle.
     pub fn at(mut self, offset: u64, opcode: Option<&'static str>) -> Self {
         (self.place.offset, self.place.opcode) = (Some(offset), opcode);
@@ -401,12 +301,6 @@ impl From<io::Error> for FormatError {
     }
 }
 
-impl From<FormatError> for Refusal {
-    fn from(error: FormatError) -> Self {
-        Self { facts: Box::new(error.facts()), ..Self::new(error.kind(), error.to_string()) }
-    }
-}
-
 /// Characters of text of the input that a message quotes.
 const MAX_EXCERPT_CHARS: usize = 200;
 
@@ -435,40 +329,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_place_from_the_outside_in() {
-        let kind = FormatErrorKind::ForeignGlobal { module: "os".into(), name: "system".into() };
-        let error = FormatError::from(kind).at(12, Some("GLOBAL")).under("['a']").under("['b']");
-        let error = error.in_entry("archive/data.pkl").in_entry("m/model.pth").in_file(Path::new("w.zip"));
-        let refusal = Refusal::from(error);
-        assert_eq!(refusal.kind, RefusalKind::Unsafe);
-        assert_eq!(
-            refusal.message,
-            "w.zip: \"m/model.pth!archive/data.pkl\": GLOBAL at byte 12: ['b']['a']: \
-             the global os.system is not allowed"
-        );
-        let facts = Facts {
-            rule: Some(Rule::ForeignGlobal.name()),
-            field: Some("['b']['a']".to_owned()),
-            entry: Some("m/model.pth!archive/data.pkl".to_owned()),
-            found: Some("os.system".to_owned()),
-        };
-        assert_eq!(*refusal.facts, facts);
-    }
-
-    #[test]
-    fn what_is_missing_is_what_the_facts_are_about() {
-        let entry = FormatErrorKind::MissingEntry("data.pkl".to_owned());
-        assert_eq!(FormatError::from(entry.clone()).facts().entry.as_deref(), Some("data.pkl"));
-        assert_eq!(entry.in_entry("m/model.pth").facts().entry.as_deref(), Some("m/model.pth!data.pkl"));
-        let field = FormatErrorKind::MissingField("models").in_entry("manifest.dill").facts();
-        assert!(field.broke(Rule::MissingField) && field.about("models"));
-        assert_eq!(field.entry.as_deref(), Some("manifest.dill"));
-        let (rule, text) = (Rule::SquarePatterns, "not square".to_owned());
-        let array = FormatError::from(FormatErrorKind::InvalidValue { rule, field: "diff3d", text }).facts();
-        assert!(array.broke(rule) && array.about("diff3d"));
-    }
-
-    #[test]
     fn a_message_does_not_grow_with_the_depth_of_what_it_is_about() {
         let error = FormatError::from(FormatErrorKind::NoMark).under("['inner']");
         let error = (0..1000).fold(error, |error, level| error.under(format_args!("[{level}]")));
@@ -484,11 +344,5 @@ mod tests {
             let limit = FormatErrorKind::Limit { what: "things", found, limit: 7 };
             assert_eq!(within("things", found, 7), Err(limit));
         }
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_not_found() {
-        let error = FormatError::from(io::Error::from(io::ErrorKind::NotFound));
-        assert_eq!(error.kind(), RefusalKind::NotFound);
     }
 }

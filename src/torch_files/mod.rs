@@ -8,5 +8,5 @@ mod tensor;
 pub mod torch;
 pub mod zip;
 
-pub use error::{FormatError, FormatErrorKind, Place};
+pub use error::{ArrayRule, FormatError, FormatErrorKind, Place};
 pub use tensor::{Dtype, ModelState, StateDict, Tensor};

@@ -42,12 +42,10 @@ impl Value {
     ///
     /// # Errors
     /// A sentence, when an object has one of the six keys and something else under it than the notation has.
-    pub fn from_notation(spelled: Self) -> Result<Self, String> {
-        let items = |items: Vec<Self>| items.into_iter().map(Self::from_notation).collect::<Result<_, _>>();
+    pub fn from_json(spelled: Self) -> Result<Self, String> {
+        let items = |items: Vec<Self>| items.into_iter().map(Self::from_json).collect::<Result<_, _>>();
         let entries = |map: Map| {
-            map.into_iter()
-                .map(|(key, value)| Ok((key, Self::from_notation(value)?)))
-                .collect::<Result<Map, _>>()
+            map.into_iter().map(|(key, value)| Ok((key, Self::from_json(value)?))).collect::<Result<Map, _>>()
         };
         let map = match spelled {
             Self::List(list) => return items(list).map(Self::List),
@@ -79,13 +77,13 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::
     let spelled = Map::deserialize(deserializer)?;
     spelled
         .into_iter()
-        .map(|(key, value)| Ok((key, Value::from_notation(value).map_err(D::Error::custom)?)))
+        .map(|(key, value)| Ok((key, Value::from_json(value).map_err(D::Error::custom)?)))
         .collect()
 }
 
 /// Reads a value in the notation.
 pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    Value::from_notation(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    Value::from_json(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// Floats that JSON has no numbers for, too.
@@ -116,7 +114,7 @@ pub(crate) mod float {
 
 /// Other languages print a whole float as an integer.
 fn number<'de, D: Deserializer<'de>>(spelled: Value) -> Result<f64, D::Error> {
-    match Value::from_notation(spelled).map_err(D::Error::custom)? {
+    match Value::from_json(spelled).map_err(D::Error::custom)? {
         Value::Float(value) => Ok(value),
         #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number")]
         Value::Int(value) => Ok(value as f64),
@@ -196,7 +194,7 @@ mod tests {
     )]
     fn a_value_comes_back_from_its_notation(#[case] value: Value, #[case] spelled: &str) {
         assert_eq!(serde_json::to_string(&value).unwrap(), spelled);
-        assert_eq!(Value::from_notation(serde_json::from_str(spelled).unwrap()).unwrap(), value);
+        assert_eq!(Value::from_json(serde_json::from_str(spelled).unwrap()).unwrap(), value);
     }
 
     #[rstest]
@@ -209,7 +207,7 @@ mod tests {
     #[case(r#"[{"set": 1}]"#)]
     fn a_tag_over_something_else_is_refused(#[case] spelled: &str) {
         assert!(
-            Value::from_notation(serde_json::from_str(spelled).unwrap()).unwrap_err().contains("is no value")
+            Value::from_json(serde_json::from_str(spelled).unwrap()).unwrap_err().contains("is no value")
         );
     }
 }

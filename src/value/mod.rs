@@ -1,5 +1,6 @@
 //! Values as Python has them, their JSON notation, and digests.
 
+mod deserializer;
 pub(crate) mod difference;
 pub(crate) mod digest;
 pub(crate) mod json_value;

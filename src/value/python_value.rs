@@ -193,7 +193,7 @@ impl From<Map> for Value {
     }
 }
 
-/// Reads what TOML and JSON can say, as it stands: [`Value::from_notation`] makes of it what it spells. TOML has no None: there the text `$none` stands for it, and is
+/// Reads what TOML and JSON can say, as it stands: [`Value::from_json`] makes of it what it spells. TOML has no None: there the text `$none` stands for it, and is
 /// resolved where a case is run.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     bundle::{
-        files::BundleReader,
+        files::{BundleReader, refusal_kind},
         nouns::{ARCHIVE_NAME, MANIFEST_ENTRY, Manifest, Params, SCALING_ENTRY, model_entry, params_entry},
     },
-    harness::RefusalKind,
+    harness::contract::RefusalKind,
     torch_files::{
         FormatError,
         torch::{NetworkOutline, Outline},
@@ -93,7 +93,7 @@ pub fn check(path: &Path, watch: Watch<'_>) -> Result<Checked, FormatError> {
 
 /// The finding that a refusal is; or the error itself, when the file could not be read at all.
 fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
-    match error.kind() {
+    match refusal_kind(&error.kind) {
         RefusalKind::NotFound | RefusalKind::Internal => Err(error),
         _ => Ok(refused(part, &error)),
     }

@@ -21,7 +21,7 @@ use crate::{
         files::BundleReader,
         nouns::{Manifest, Params},
     },
-    harness::Refusal,
+    harness::contract::Refusal,
     torch_files::{
         Dtype, FormatError,
         torch::{Outline, TensorOutline},

@@ -1,7 +1,10 @@
 //! From a refusal of the format layer to a finding: which requirement it is about, and what to do.
 
 use super::Finding;
-use crate::torch_files::{FormatError, FormatErrorKind as Kind};
+use crate::{
+    bundle::files::facts,
+    torch_files::{FormatError, FormatErrorKind as Kind},
+};
 
 /// The part of a bundle that was being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub(super) fn refused(part: Part, error: &FormatError) -> Finding {
     let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
     let (requirement, expected, advice) = about(part, &error.kind);
     let found = Finding::error(requirement, format!("{opcode}{}", error.kind)).at(&error.place);
-    Finding { rule: error.facts().rule, ..found.expected(expected).advice(advice) }
+    Finding { rule: facts(error).rule, ..found.expected(expected).advice(advice) }
 }
 
 fn about(part: Part, kind: &Kind) -> (&'static str, &'static str, &'static str) {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Description, StateDetails, TensorDetails, Watch, describe, element_visitor::numbers};
 use crate::{
     bundle::files::BundleReader,
-    harness::Refusal,
+    harness::contract::Refusal,
     torch_files::{Dtype, FormatError, ModelState},
     value::{Map, Value},
 };

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{harness::NamedRule, torch_files::Place};
+use crate::{harness::contract::NamedRule, torch_files::Place};
 
 /// How many findings of one file are kept; the others are counted.
 pub const MAX_FINDINGS: usize = 500;

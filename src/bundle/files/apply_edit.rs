@@ -9,7 +9,7 @@ use std::{
 use super::Alteration;
 use crate::{
     bundle::nouns::{MANIFEST_ENTRY, model_entry, params_entry},
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{
         Dtype, FormatError, ModelState, StateDict, Tensor,
         limits::MAX_ENTRY_BYTES,

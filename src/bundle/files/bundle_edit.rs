@@ -5,7 +5,30 @@
 
 use serde::Deserialize;
 
-use crate::value::Value;
+use super::apply_edit::alter;
+use crate::{
+    bundle::operations::base_path,
+    harness::contract::{Field, FieldRole, HarnessStep, step_from_toml},
+    value::Value,
+};
+
+/// The step of a case that changes an archive in place.
+pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
+    name: "alter_bundle",
+    fields: &[
+        Field { name: "base_path", role: FieldRole::Path },
+        Field { name: "change", role: FieldRole::Values },
+        Field { name: "as", role: FieldRole::ResponseName },
+    ],
+    response: &["model", "tensor", "entry", "global"],
+    file: base_path,
+    from_toml: step_from_toml::<AlterBundle>,
+    run: |path, fields| {
+        let request =
+            AlterBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
+        Ok(alter(path, &request.change))
+    },
+};
 
 /// Changes an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

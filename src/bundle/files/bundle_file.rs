@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::{
         bundle::nouns::{PYTORCH_BACKEND, VERSION},
-        harness::RefusalKind,
+        harness::contract::RefusalKind,
         torch_files::{Dtype, StateDict, Tensor},
     };
 

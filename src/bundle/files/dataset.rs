@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use crate::bundle::nouns::Rule;
+use crate::torch_files::ArrayRule;
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind, limits::MAX_ENTRY_BYTES, npy, pickle::numpy::Number, zip::Archive,
 };
@@ -59,28 +59,28 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
     for (key, shape) in [("xcoords", &x_shape), ("ycoords", &y_shape)] {
         if shape.len() != 1 {
             let text = format!("{key} must have 1 dimension, not the shape {shape:?}");
-            return Err(invalid(Rule::Dimensions, key, text));
+            return Err(invalid(ArrayRule::Dimensions, key, text));
         }
     }
     if x_shape != y_shape {
         let text = format!("xcoords and ycoords differ in length: {} and {}", xcoords.len(), ycoords.len());
-        return Err(invalid(Rule::EqualLengths, "ycoords", text));
+        return Err(invalid(ArrayRule::EqualLengths, "ycoords", text));
     }
     let &[patterns, rows, columns] = pattern_shape.as_slice() else {
         let text = format!("diff3d must have 3 dimensions, not the shape {pattern_shape:?}");
-        return Err(invalid(Rule::Dimensions, "diff3d", text));
+        return Err(invalid(ArrayRule::Dimensions, "diff3d", text));
     };
     if rows != columns {
         let text = format!("the patterns of diff3d must be square, not {rows} x {columns} pixels");
-        return Err(invalid(Rule::SquarePatterns, "diff3d", text));
+        return Err(invalid(ArrayRule::SquarePatterns, "diff3d", text));
     }
     let &[probe_rows, probe_columns] = probe_shape.as_slice() else {
         let text = format!("probeGuess must have 2 dimensions, not the shape {probe_shape:?}");
-        return Err(invalid(Rule::Dimensions, "probeGuess", text));
+        return Err(invalid(ArrayRule::Dimensions, "probeGuess", text));
     };
     if patterns != xcoords.len() {
         let text = format!("diff3d has {patterns} patterns for {} positions", xcoords.len());
-        return Err(invalid(Rule::PatternForEachPosition, "diff3d", text));
+        return Err(invalid(ArrayRule::PatternForEachPosition, "diff3d", text));
     }
     Ok(Dataset {
         xcoords,
@@ -105,7 +105,7 @@ pub(super) fn array<R: Read + Seek, T>(
     let bytes = archive.read(&entry, MAX_ENTRY_BYTES)?;
     let array = npy::read(&bytes).map_err(|kind| kind.in_entry(&entry))?;
     let numbers: Option<Vec<T>> = array.numbers().map(convert).collect();
-    let complex = || invalid(Rule::RealNumbers, key, format!("{key} must be real, not complex"));
+    let complex = || invalid(ArrayRule::RealNumbers, key, format!("{key} must be real, not complex"));
     Ok((array.shape, numbers.ok_or_else(complex)?))
 }
 
@@ -125,7 +125,7 @@ pub(super) fn complex(number: Number) -> Option<[f32; 2]> {
     }
 }
 
-pub(super) fn invalid(rule: Rule, field: &'static str, text: String) -> FormatError {
+pub(super) fn invalid(rule: ArrayRule, field: &'static str, text: String) -> FormatError {
     Kind::InvalidValue { rule, field, text }.into()
 }
 
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        harness::RefusalKind,
+        harness::contract::RefusalKind,
         torch_files::npy::sample::{Part, zeros},
     };
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::dataset::{array, complex, invalid, real};
-use crate::bundle::nouns::Rule;
+use crate::torch_files::ArrayRule;
 use crate::torch_files::{FormatError, zip::Archive};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -46,18 +46,18 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {
     let (shape, x) = array(archive, "x", single)?;
     let &[batch, channels, side, columns] = shape.as_slice() else {
         let text = format!("x must have 4 dimensions, not the shape {shape:?}");
-        return Err(invalid(Rule::Dimensions, "x", text));
+        return Err(invalid(ArrayRule::Dimensions, "x", text));
     };
     if side != columns {
         let text = format!("the patterns of x must be square, not {side} x {columns} pixels");
-        return Err(invalid(Rule::SquarePatterns, "x", text));
+        return Err(invalid(ArrayRule::SquarePatterns, "x", text));
     }
     let fits = |key: &'static str, shape: Vec<usize>, wanted: &[usize]| match shape == wanted {
         true => Ok(()),
         false => {
             let own = [batch, channels, side, side];
             let text = format!("{key} must have the shape {wanted:?}, as x has {own:?}; it has {shape:?}");
-            Err(invalid(Rule::FittingShape, key, text))
+            Err(invalid(ArrayRule::FittingShape, key, text))
         }
     };
     let (shape, positions) = array(archive, "positions", single)?;
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        harness::RefusalKind,
+        harness::contract::RefusalKind,
         torch_files::npy::sample::{Part, zeros},
     };
 

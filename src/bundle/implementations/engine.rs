@@ -9,7 +9,7 @@ use crate::{
         files::{Dataset, Inputs},
         nouns::TrainingConfig,
     },
-    harness::Refusal,
+    harness::contract::Refusal,
     torch_files::{ModelState, StateDict, Tensor},
 };
 

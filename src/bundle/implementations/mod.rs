@@ -1,11 +1,95 @@
-//! bundle/implementations.
+//! The implementations that come with the contract: the reference, the stub and every mutant.
 
 mod engine;
-pub mod mutants;
+mod mutants;
+mod process;
 pub mod reference;
 mod stub;
 mod torch_backed;
 
 pub use engine::Engine;
-pub use stub::Stub;
 pub use torch_backed::{NoTorch, TorchProgram, with_torch};
+
+use std::sync::Arc;
+
+use self::{
+    mutants::{Hook, MutantSession, mutants},
+    process::Process,
+    reference::ReferenceSession,
+    stub::StubSession,
+};
+use super::{
+    nouns::{Persistence, Policy},
+    operations::{FIXTURE_NETWORKS, OPERATIONS, OperationRequest as _, TORCH, Typed, request::Forward},
+};
+use crate::harness::contract::{BuiltIn, BuiltInRole, Implementation, Session, SessionContext};
+
+/// The reference, the stub and every mutant. With an engine networks are executed, and trained for real.
+pub fn built_ins(engine: Option<Arc<dyn Engine>>) -> Vec<BuiltIn> {
+    let built_in = |name, how, role| {
+        let implementation = Arc::new(OwnImplementation { name, how, engine: engine.clone() });
+        BuiltIn { implementation, role }
+    };
+    let reference = built_in("reference", How::Decides(Policy::CONTRACT), BuiltInRole::Reference);
+    let stub = built_in("stub", How::Stub, BuiltInRole::Stub);
+    let mutants = mutants().map(|mutant| {
+        let role = BuiltInRole::Mutant { breaks: mutant.breaks, finding: mutant.finding };
+        built_in(mutant.name, mutant.how, role)
+    });
+    [reference, stub].into_iter().chain(mutants).collect()
+}
+
+/// The reference: it keeps the contract, without torch.
+pub fn reference() -> Arc<dyn Implementation> {
+    Arc::new(OwnImplementation { name: "reference", how: How::Decides(Policy::CONTRACT), engine: None })
+}
+
+struct OwnImplementation {
+    name: &'static str,
+    how: How,
+    engine: Option<Arc<dyn Engine>>,
+}
+
+/// How an implementation differs from the reference.
+#[derive(Clone, Copy)]
+enum How {
+    /// It decides as this policy says.
+    Decides(Policy),
+    /// One thing that goes in or comes out is changed.
+    Hooked(Hook),
+    /// It is the system before the phase.
+    Stub,
+}
+
+impl Implementation for OwnImplementation {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// Every operation but the one that executes networks, and the networks of the fixtures; with an engine, all.
+    fn supports(&self, need: &str) -> bool {
+        match need {
+            Forward::NAME | TORCH => self.engine.is_some(),
+            FIXTURE_NETWORKS => true,
+            operation => OPERATIONS.iter().any(|known| known.name == operation),
+        }
+    }
+
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        let process = Process::new(context, self.engine.clone());
+        match self.how {
+            How::Decides(policy) => Box::new(Typed(ReferenceSession::new(policy, process))),
+            How::Hooked(hook) => {
+                Box::new(MutantSession::new(ReferenceSession::new(Policy::CONTRACT, process), hook))
+            }
+            How::Stub => {
+                let policy = Policy { persistence: Persistence::Never, ..Policy::CONTRACT };
+                Box::new(StubSession(Typed(ReferenceSession::new(policy, process))))
+            }
+        }
+    }
+}

@@ -6,16 +6,16 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use crate::harness::adapter::client::{Launch, Remote};
 use crate::{
     bundle::{
-        nouns::Params,
-        operations::request::{FORWARD, TORCH},
+        BUNDLE,
+        operations::{OperationRequest as _, TORCH, request::Forward},
     },
     harness::{
-        Refusal, World,
-        implementation::{Implementation, Lost, Session},
+        adapter::client::{Launch, Remote},
+        contract::{BuiltIn, Implementation, Refusal, Session, SessionContext, SessionError},
     },
+    value::Map,
 };
 
 /// The program `bundleproof-torch`, which is built with the feature `torch`.
@@ -63,27 +63,25 @@ impl TorchProgram {
     }
 }
 
-/// The same implementations, of which the cases that need torch are run by the program.
-pub fn with_torch(
-    all: Vec<Arc<dyn Implementation>>,
-    program: &Arc<TorchProgram>,
-) -> Vec<Arc<dyn Implementation>> {
-    let twin = |own| {
+/// The same implementations, of which the checks that need torch are run by the program.
+pub fn with_torch(built_ins: Vec<BuiltIn>, program: &Arc<TorchProgram>) -> Vec<BuiltIn> {
+    let backed = |own: BuiltIn| {
         let program = Arc::clone(program);
-        Arc::new(Twin { own, program, remote: Mutex::new(None) }) as Arc<dyn Implementation>
+        let implementation = TorchBacked { own: own.implementation, program, remote: Mutex::new(None) };
+        BuiltIn { implementation: Arc::new(implementation), role: own.role }
     };
-    all.into_iter().map(twin).collect()
+    built_ins.into_iter().map(backed).collect()
 }
 
 /// An implementation of this process, and the same in the program.
-struct Twin {
+struct TorchBacked {
     own: Arc<dyn Implementation>,
     program: Arc<TorchProgram>,
     /// Started when it is first needed.
     remote: Mutex<Option<Remote>>,
 }
 
-impl Implementation for Twin {
+impl Implementation for TorchBacked {
     fn name(&self) -> &str {
         self.own.name()
     }
@@ -93,12 +91,12 @@ impl Implementation for Twin {
     }
 
     fn supports(&self, need: &str) -> bool {
-        self.own.supports(need) || ([TORCH, FORWARD].contains(&need) && self.program.check().is_ok())
+        self.own.supports(need) || ([TORCH, Forward::NAME].contains(&need) && self.program.check().is_ok())
     }
 
-    fn start(&self, world: World) -> Box<dyn Session> {
-        if !world.executes() {
-            return self.own.start(world);
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        if !context.needs(TORCH) {
+            return self.own.start(context);
         }
         let mut remote = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
         if remote.is_none() {
@@ -107,14 +105,20 @@ impl Implementation for Twin {
                 "--impl".to_owned(),
                 self.own.name().to_owned(),
             ];
-            match Remote::connect(Some(self.name()), Launch::command(command), world.environment(), None) {
+            match Remote::connect(
+                &BUNDLE,
+                Some(self.name()),
+                Launch::command(command),
+                context.environment().clone(),
+                None,
+            ) {
                 Ok(connected) => *remote = Some(connected),
                 Err(error) => return Box::new(Unstarted(error.to_string())),
             }
         }
         match remote.as_ref() {
-            Some(remote) => remote.start(world),
-            None => self.own.start(world),
+            Some(remote) => remote.start(context),
+            None => self.own.start(context),
         }
     }
 
@@ -129,15 +133,11 @@ impl Implementation for Twin {
 struct Unstarted(String);
 
 impl Session for Unstarted {
-    fn reset(&mut self) -> Result<(), Refusal> {
-        Ok(())
+    fn call(&mut self, _operation: &str, _fields: &Map) -> Result<Map, Refusal> {
+        Ok(Map::new())
     }
 
-    fn params(&mut self) -> Result<Params, Refusal> {
-        Ok(Params::default())
-    }
-
-    fn lost(&self) -> Option<Lost> {
-        Some(Lost::Crash(self.0.clone()))
+    fn lost(&self) -> Option<SessionError> {
+        Some(SessionError::Crash(self.0.clone()))
     }
 }

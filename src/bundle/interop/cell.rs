@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     bundle::operations::{
-        request::{FIXTURE_NETWORKS, LoadTorchBundle},
+        BundleSession as _, FIXTURE_NETWORKS,
+        request::LoadTorchBundle,
         response::{Loaded, models_value},
     },
-    harness::implementation::Session,
+    harness::contract::Session,
     value::{Map, Value},
 };
 

@@ -13,19 +13,18 @@ use std::{
 
 use crate::{
     bundle::{
+        BUNDLE,
         nouns::{ARCHIVE_NAME, ROLES},
         operations::{
+            BundleSession as _, FIXTURE_NETWORKS, OperationRequest as _, TORCH,
             request::{
-                ConfigKind, ConfigRequest, CreateModels, FIXTURE_NETWORKS, FORWARD, Forward,
-                RunCdiExampleTorch, SaveTorchBundle, TORCH,
+                ConfigKind, ConfigRequest, CreateModels, Forward, RunCdiExampleTorch, SaveTorchBundle,
             },
             response::{Models, TensorDescription},
         },
     },
     harness::{
-        Refusal, World,
-        implementation::{Implementation, Lost, Session},
-        runner::environment,
+        contract::{Contract, Implementation, Refusal, Session, SessionContext, SessionError},
         suite::Suite,
     },
     value::{Map, Value},
@@ -113,7 +112,7 @@ impl Participant {
     pub(super) fn has(&self, need: &str) -> bool {
         match self {
             Self::Implementation { implementation, executes } => {
-                implementation.supports(need) && (*executes || ![TORCH, FORWARD].contains(&need))
+                implementation.supports(need) && (*executes || ![TORCH, Forward::NAME].contains(&need))
             }
             Self::Bundle(_) => false,
         }
@@ -121,13 +120,16 @@ impl Participant {
 
     /// Whether what it gives for inputs can be held against what others give.
     pub(super) fn gives(&self) -> bool {
-        self.has(FORWARD) && self.has(FIXTURE_NETWORKS)
+        self.has(Forward::NAME) && self.has(FIXTURE_NETWORKS)
     }
 
     /// A session in a directory, unless it is a bundle.
     pub(super) fn start(&self, directory: &Path) -> Option<Box<dyn Session>> {
         let Self::Implementation { implementation, executes } = self else { return None };
-        Some(implementation.start(World::new(directory.to_owned(), environment()).executing(*executes)))
+        let environment = (&BUNDLE as &dyn Contract).environment_map();
+        let needs = executes.then(|| TORCH.to_owned()).into_iter().collect();
+        let context = SessionContext::new(directory.to_owned(), environment).needing(needs);
+        Some(implementation.start(context))
     }
 
     /// Has it write everything it can, each in a directory of its own; after an interruption nothing more.
@@ -180,7 +182,7 @@ impl Participant {
 
     fn is_own(&self) -> bool {
         let Self::Implementation { implementation, .. } = self else { return false };
-        crate::harness::implementation::built_in().iter().any(|own| own.name() == implementation.name())
+        BUNDLE.built_ins().iter().any(|own| own.implementation.name() == implementation.name())
     }
 }
 
@@ -226,12 +228,14 @@ pub(super) struct Unanswered {
     pub(super) why: String,
 }
 
-impl From<Lost> for Unanswered {
-    fn from(lost: Lost) -> Self {
+impl From<SessionError> for Unanswered {
+    fn from(lost: SessionError) -> Self {
         let (verdict, why) = match lost {
-            Lost::Timeout(milliseconds) => (Verdict::NoAnswer, format!("no answer within {milliseconds} ms")),
-            Lost::Crash(why) | Lost::Protocol(why) => (Verdict::NoAnswer, why),
-            Lost::NotAsked(why) => (Verdict::NotLookedAt, why),
+            SessionError::Timeout(milliseconds) => {
+                (Verdict::NoAnswer, format!("no answer within {milliseconds} ms"))
+            }
+            SessionError::Crash(why) | SessionError::Protocol(why) => (Verdict::NoAnswer, why),
+            SessionError::Skipped(why) => (Verdict::NotLookedAt, why),
         };
         Self { verdict, why }
     }

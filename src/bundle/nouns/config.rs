@@ -7,7 +7,7 @@
 use super::closed_set::literal;
 use super::{Rule, closed_set::FieldValue};
 use crate::{
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
 };
 

@@ -7,7 +7,7 @@ use super::{
     config::{config, read},
 };
 use crate::{
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
 };
 

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{Params, Rule};
 use crate::{
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::ModelState,
 };
 

@@ -1,6 +1,6 @@
 //! The rules that a refusal can be about.
 
-use crate::harness::NamedRule;
+use crate::harness::contract::NamedRule;
 
 /// Declares the rules, each with the name that a refusal carries: its variant.
 macro_rules! rules {

@@ -1,4 +1,182 @@
-//! bundle/operations.
+//! The operations of the contract: one table, from which everything that lists operations is made.
+//!
+//! Reading order: [`request`] (what each operation is asked), [`response`] (what it returns), the table in this
+//! file (which request goes with which response, and what each field is), [`BundleSession`] (the operations as
+//! methods, for implementations and callers in Rust).
 
-pub(crate) mod request;
-pub(crate) mod response;
+pub mod request;
+pub mod response;
+
+use self::{
+    request::{
+        CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
+        LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch, RunCdiExampleWithBackend,
+        SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
+    },
+    response::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
+};
+pub use crate::harness::contract::OperationRequest;
+use crate::{
+    bundle::nouns::{ARCHIVE_NAME, Params},
+    harness::contract::{
+        Codec, Field, FieldRole, Operation, OperationResponse, RESET, Refusal, RefusalKind, Session,
+        from_fields, to_fields,
+    },
+    value::{Map, Value},
+};
+
+/// It builds the networks that the fixtures hold, tensor for tensor, so that their bundles fit.
+pub const FIXTURE_NETWORKS: &str = "fixture_networks";
+
+/// It executes its networks.
+pub const TORCH: &str = "torch";
+
+/// What a case may need of an implementation besides operations.
+pub const CAPABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
+
+/// The configuration that everything in one process shares.
+pub const PARAMS: &str = "params";
+
+/// Declares the operations, a row each: `name(Request { field: Role, ... }) -> (Response)`, then `keeps models` where
+/// the implementation keeps models under the name of the response, and `about` with how to find the file that a
+/// request is about.
+macro_rules! operations {
+    ($(
+        $name:ident($request:ident { $($field:tt: $role:ident),+ }) -> ($response:ty)
+        $(keeps $keeps:ident)? $(about $file:expr)?;
+    )+) => {
+        /// Every operation, in the order in which adapters list them.
+        pub static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            fields: &[$(Field { name: stringify!($field), role: FieldRole::$role }),+],
+            response: <$response as OperationResponse>::SHAPE,
+            keeps_models: operations!(@keeps $($keeps)?),
+            file: operations!(@file $($file)?),
+            codec: Codec::of::<$request>(),
+        }),+];
+
+        $(impl OperationRequest for $request {
+            const NAME: &'static str = stringify!($name);
+            type Response = $response;
+        })+
+
+        /// The operations as methods.
+        ///
+        /// An implementation in Rust has this trait and is a [`Session`] as [`Typed`]. A method that is not
+        /// written refuses as `not_implemented`; leave its operation out of what the implementation supports, and
+        /// no check asks for it. A `dyn Session` has it too, so that a caller asks for `session.set_params(...)`.
+        pub trait BundleSession {
+            /// Goes back to the params of a new process and forgets every model. Files stay.
+            ///
+            /// # Errors
+            /// A refusal.
+            fn reset(&mut self) -> Result<(), Refusal>;
+
+            /// A copy of the params of the process.
+            ///
+            /// # Errors
+            /// A refusal.
+            fn params(&mut self) -> Result<Params, Refusal>;
+
+            $(
+                #[doc = concat!("See [`", stringify!($request), "`].")]
+                ///
+                /// # Errors
+                /// A refusal.
+                fn $name(&mut self, _request: &$request) -> Result<$response, Refusal> {
+                    Err(not_implemented(stringify!($name)))
+                }
+            )+
+        }
+
+        impl<S: BundleSession> Session for Typed<S> {
+            fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+                match operation {
+                    RESET => self.0.reset().map(|()| Map::new()),
+                    PARAMS => self.0.params().map(params_response),
+                    $(<$request>::NAME => self.0.$name(&from_fields(fields)?).map(OperationResponse::into_fields),)+
+                    unknown => Err(not_implemented(unknown)),
+                }
+            }
+        }
+
+        impl BundleSession for dyn Session + '_ {
+            fn reset(&mut self) -> Result<(), Refusal> {
+                self.call(RESET, &Map::new()).map(drop)
+            }
+
+            fn params(&mut self) -> Result<Params, Refusal> {
+                match self.observe(PARAMS)? {
+                    Value::Map(params) => Ok(Params(params)),
+                    other => Err(unreadable(PARAMS, &format!("expected a dict, found {other}"))),
+                }
+            }
+
+            $(fn $name(&mut self, request: &$request) -> Result<$response, Refusal> {
+                ask(self, request)
+            })+
+        }
+    };
+    (@keeps models) => { true };
+    (@keeps) => { false };
+    (@file $file:expr) => { $file };
+    (@file) => { |_| None };
+}
+
+operations! {
+    set_params(SetParams { values: Values }) -> (());
+    get_param(GetParam { key: Plain, default: Values, as: ResponseName }) -> (Value);
+    validate_config(ValidateConfig { config: Config }) -> (());
+    update_legacy_dict(UpdateLegacyDict { config: Config }) -> (());
+    create_models(CreateModels { config: Config, seed: Plain, sentinels: Plain, only: Plain, as: ResponseName }) -> (Models) keeps models;
+    save_torch_bundle(SaveTorchBundle { models: Models, base_path: Path, config: Config, intensity_scale: Plain }) -> (()) about base_path;
+    load_torch_bundle(LoadTorchBundle { base_path: Path, as: ResponseName }) -> (Loaded) keeps models about base_path;
+    run_cdi_example_torch(RunCdiExampleTorch { train_data: Path, config: Config, as: ResponseName }) -> (Workflow) keeps models about output_dir;
+    load_inference_bundle_torch(LoadInferenceBundleTorch { bundle_dir: Path, as: ResponseName }) -> (Loaded) keeps models about bundle_dir;
+    run_cdi_example_with_backend(RunCdiExampleWithBackend { train_data: Path, config: Config, as: ResponseName }) -> (Workflow) keeps models about output_dir;
+    load_inference_bundle_with_backend(
+        LoadInferenceBundleWithBackend { bundle_dir: Path, config: Config, model: Plain, as: ResponseName }
+    ) -> (LoadedModel) about bundle_dir;
+    load_dataset(LoadDataset { path: Path, as: ResponseName }) -> (DatasetDescription);
+    forward(Forward { models: Models, model: Plain, inputs: Path, as: ResponseName }) -> (Output);
+}
+
+/// A [`BundleSession`] as a [`Session`].
+#[derive(Debug)]
+pub struct Typed<S>(pub S);
+
+/// The archive of a request with a base path.
+pub(crate) fn base_path(fields: &Map) -> Option<String> {
+    Some(format!("{}.zip", fields.get("base_path")?.as_text()?))
+}
+
+/// The archive in the directory that a request names.
+fn bundle_dir(fields: &Map) -> Option<String> {
+    Some(format!("{}/{ARCHIVE_NAME}", fields.get("bundle_dir")?.as_text()?))
+}
+
+/// The archive that a workflow writes: in the output directory of its configuration.
+fn output_dir(fields: &Map) -> Option<String> {
+    let values = fields.get("config")?.as_map()?.get("values")?.as_map()?;
+    Some(format!("{}/{ARCHIVE_NAME}", values.get("output_dir")?.as_text()?))
+}
+
+pub(crate) fn params_response(params: Params) -> Map {
+    Map::from_iter([(PARAMS.to_owned(), Value::Map(params.0))])
+}
+
+/// Asks a session for an operation by its typed request.
+fn ask<R: OperationRequest>(session: &mut (dyn Session + '_), request: &R) -> Result<R::Response, Refusal> {
+    let fields = to_fields(request).map_err(|error| unreadable(R::NAME, &error))?;
+    let response = session.call(R::NAME, &fields)?;
+    let text = serde_json::to_string(&response).map_err(|error| unreadable(R::NAME, &error.to_string()))?;
+    R::Response::from_json(&text).map_err(|error| unreadable(R::NAME, &error.to_string()))
+}
+
+fn not_implemented(operation: &str) -> Refusal {
+    Refusal::new(RefusalKind::NotImplemented, format!("{operation} is not implemented"))
+}
+
+fn unreadable(operation: &str, detail: &str) -> Refusal {
+    Refusal::new(RefusalKind::Internal, format!("{operation}: {detail}"))
+}

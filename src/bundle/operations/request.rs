@@ -8,38 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bundle::nouns::{Configuration, InferenceConfig, ModelConfig, Rule, TrainingConfig},
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value, json_value},
 };
-
-/// The name of each operation, on the wire and in case files.
-pub const OPERATIONS: [&str; 13] = [
-    "set_params",
-    "get_param",
-    "validate_config",
-    "update_legacy_dict",
-    "create_models",
-    "save_torch_bundle",
-    "load_torch_bundle",
-    "run_cdi_example_torch",
-    "load_inference_bundle_torch",
-    "run_cdi_example_with_backend",
-    "load_inference_bundle_with_backend",
-    "load_dataset",
-    FORWARD,
-];
-
-/// The operation that executes a network.
-pub const FORWARD: &str = "forward";
-
-/// What a case may need of an implementation beside operations.
-pub const ABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
-
-/// It builds the networks that the fixtures hold, tensor for tensor, so that their bundles fit.
-pub const FIXTURE_NETWORKS: &str = "fixture_networks";
-
-/// It executes its networks.
-pub const TORCH: &str = "torch";
 
 /// A configuration as it is given: which type it is, and named values that nobody has checked yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +21,7 @@ pub struct ConfigRequest {
     pub kind: ConfigKind,
     /// The named fields, `model` among them as a map of its own.
     #[serde(default, deserialize_with = "json_value::map")]
-    #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
+    #[cfg_attr(test, schemars(with = "json_value::SpelledMap"))]
     pub values: Map,
 }
 
@@ -179,7 +150,7 @@ pub struct UpdateLegacyDict {
 pub struct SetParams {
     /// Values by key.
     #[serde(deserialize_with = "json_value::map")]
-    #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
+    #[cfg_attr(test, schemars(with = "json_value::SpelledMap"))]
     pub values: Map,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bundle::nouns::{Bundle, Params},
+    harness::contract::{OperationResponse, Response},
     torch_files::{Dtype, ModelState, Tensor},
     value::{Digest, Map, Value, json_value},
 };
@@ -146,53 +147,128 @@ pub fn models_value(models: &Models) -> Value {
     Value::Map(models.iter().map(|(name, model)| (name.clone(), model.into())).collect())
 }
 
-impl From<&Loaded> for Value {
-    fn from(loaded: &Loaded) -> Self {
-        Self::Map(Map::from_iter([
-            ("models".to_owned(), models_value(&loaded.models)),
-            ("params".to_owned(), Self::Map(loaded.params.0.clone())),
-        ]))
+impl OperationResponse for () {
+    const SHAPE: Response = Response::Nothing;
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<Map>(text).map(drop)
+    }
+
+    fn into_fields(self) -> Map {
+        Map::new()
     }
 }
 
-impl From<&Workflow> for Value {
-    fn from(workflow: &Workflow) -> Self {
-        let image = |image: &Option<TensorDescription>| image.as_ref().map_or(Self::None, Self::from);
-        let losses = workflow.train_loss.iter().map(|loss| Self::Float(*loss));
-        Self::Map(Map::from_iter([
-            ("amplitude".to_owned(), image(&workflow.amplitude)),
-            ("phase".to_owned(), image(&workflow.phase)),
-            ("models".to_owned(), models_value(&workflow.models)),
-            ("intensity_scale".to_owned(), Self::Float(workflow.intensity_scale)),
-            ("train_loss".to_owned(), Self::List(losses.collect())),
-            ("backend".to_owned(), workflow.backend.as_deref().map_or(Self::None, Self::from)),
-        ]))
+/// What `get_param` returns: `{value: ...}`.
+impl OperationResponse for Value {
+    const SHAPE: Response = Response::Fields(&["value"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(deserialize_with = "json_value::value")]
+            value: Value,
+        }
+        serde_json::from_str(text).map(|Object { value }| value)
+    }
+
+    fn into_fields(self) -> Map {
+        fields([("value", self)])
     }
 }
 
-impl From<&LoadedModel> for Value {
-    fn from(loaded: &LoadedModel) -> Self {
-        Self::Map(Map::from_iter([
-            ("model".to_owned(), (&loaded.model).into()),
-            ("params".to_owned(), Self::Map(loaded.params.0.clone())),
-        ]))
+/// What `create_models` returns: `{models: {role: ...}}`, of which a case sees the roles.
+impl OperationResponse for Models {
+    const SHAPE: Response = Response::Inner("models");
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            models: Models,
+        }
+        serde_json::from_str(text).map(|Object { models }| models)
+    }
+
+    fn into_fields(self) -> Map {
+        fields([("models", models_value(&self))])
     }
 }
 
-impl From<&Output> for Value {
-    fn from(answer: &Output) -> Self {
-        Self::Map(Map::from_iter([("output".to_owned(), (&answer.output).into())]))
+impl OperationResponse for Loaded {
+    const SHAPE: Response = Response::Fields(&["models", "params"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn into_fields(self) -> Map {
+        fields([("models", models_value(&self.models)), ("params", Value::Map(self.params.0))])
     }
 }
 
-impl From<&DatasetDescription> for Value {
-    fn from(dataset: &DatasetDescription) -> Self {
-        let arrays = dataset.arrays.iter().map(|(name, array)| (name.clone(), array.into()));
-        Self::Map(Map::from_iter([
-            ("positions".to_owned(), Self::Int(i64::try_from(dataset.positions).unwrap_or(i64::MAX))),
-            ("arrays".to_owned(), Self::Map(arrays.collect())),
-        ]))
+impl OperationResponse for Workflow {
+    const SHAPE: Response =
+        Response::Fields(&["amplitude", "phase", "models", "intensity_scale", "train_loss", "backend"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
     }
+
+    fn into_fields(self) -> Map {
+        let image = |image: Option<TensorDescription>| image.as_ref().map_or(Value::None, Value::from);
+        fields([
+            ("amplitude", image(self.amplitude)),
+            ("phase", image(self.phase)),
+            ("models", models_value(&self.models)),
+            ("intensity_scale", Value::Float(self.intensity_scale)),
+            ("train_loss", Value::List(self.train_loss.into_iter().map(Value::Float).collect())),
+            ("backend", self.backend.map_or(Value::None, Value::from)),
+        ])
+    }
+}
+
+impl OperationResponse for LoadedModel {
+    const SHAPE: Response = Response::Fields(&["model", "params"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn into_fields(self) -> Map {
+        fields([("model", (&self.model).into()), ("params", Value::Map(self.params.0))])
+    }
+}
+
+impl OperationResponse for DatasetDescription {
+    const SHAPE: Response = Response::Fields(&["positions", "arrays"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn into_fields(self) -> Map {
+        let arrays = self.arrays.iter().map(|(name, array)| (name.clone(), array.into()));
+        fields([
+            ("positions", Value::Int(i64::try_from(self.positions).unwrap_or(i64::MAX))),
+            ("arrays", Value::Map(arrays.collect())),
+        ])
+    }
+}
+
+impl OperationResponse for Output {
+    const SHAPE: Response = Response::Fields(&["output"]);
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn into_fields(self) -> Map {
+        fields([("output", (&self.output).into())])
+    }
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A bundle as a reader finds it: `version`, `backend`, `model_names` in the manifest's order, `models`, one of

@@ -8,11 +8,7 @@ use std::io::{self, BufRead, Read as _};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{
-    bundle::{nouns::Params, operations::response::Models},
-    harness::{Native, RefusalKind},
-    value::{Value, json_value},
-};
+use crate::harness::contract::{Native, RefusalKind};
 
 /// The version that both sides must speak. It rises with every change that an adapter could notice.
 pub const PROTOCOL: u32 = 1;
@@ -148,32 +144,6 @@ pub(super) struct Reset {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Nothing {}
-
-/// The result of `params`.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct ParamsAnswer {
-    /// Every param of the process.
-    pub(super) params: Params,
-}
-
-/// The result of `get_param`.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct ValueAnswer {
-    /// The value, in the notation.
-    #[serde(deserialize_with = "json_value::value")]
-    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
-    pub(super) value: Value,
-}
-
-/// The result of `create_models`.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct ModelsAnswer {
-    /// What was made.
-    pub(super) models: Models,
-}
 
 /// Reads one line into the buffer, without its end; false at the end of the stream.
 ///

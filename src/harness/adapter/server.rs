@@ -4,44 +4,32 @@ use std::{
     collections::BTreeMap,
     io::{self, BufRead, Write},
     path::PathBuf,
-    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::protocol::{
-    Error, ErrorData, Initialize, Initialized, ModelsAnswer, Nothing, PROTOCOL, ParamsAnswer, Request, Reset,
-    Response, ValueAnswer, Version, read_line,
+    Error, ErrorData, Initialize, Initialized, Nothing, PROTOCOL, Request, Reset, Response, Version,
+    read_line,
 };
 use crate::{
-    bundle::implementations::Engine,
-    harness::{
-        World,
-        implementation::{Implementation, Session},
-    },
-};
-use crate::{
-    bundle::{
-        nouns::PYTORCH_BACKEND,
-        operations::request::{ABILITIES, FORWARD, OPERATIONS, TORCH},
-    },
-    harness::Refusal,
+    harness::contract::{Contract, Implementation, Refusal, Session, SessionContext},
+    value::Map,
 };
 
-/// Answers requests until `shutdown` or the end of the input. With an engine networks are executed, and trained
-/// for real.
+/// Answers requests until `shutdown` or the end of the input.
 ///
 /// # Errors
 /// When the input cannot be read, is no text or has an endless line, and when the output cannot be written.
 pub fn serve(
+    contract: &'static dyn Contract,
     implementation: &dyn Implementation,
     environment: &BTreeMap<String, String>,
-    engine: Option<Arc<dyn Engine>>,
     mut input: impl BufRead,
     mut output: impl Write,
 ) -> io::Result<()> {
-    let mut server = Server { implementation, environment, engine, session: None };
+    let mut server = Server { contract, implementation, environment, session: None };
     let mut line = String::new();
     while read_line(&mut input, &mut line)? {
         let (response, last) = server.answer(&line);
@@ -57,9 +45,9 @@ pub fn serve(
 }
 
 struct Server<'a> {
+    contract: &'static dyn Contract,
     implementation: &'a dyn Implementation,
     environment: &'a BTreeMap<String, String>,
-    engine: Option<Arc<dyn Engine>>,
     session: Option<Box<dyn Session>>,
 }
 
@@ -87,77 +75,47 @@ impl Server<'_> {
             }
             "reset" => {
                 let Reset { directory } = read(params)?;
-                let mut world = World::new(PathBuf::from(directory), self.environment.clone());
-                if let Some(engine) = &self.engine {
-                    world = world.with_engine(Arc::clone(engine));
-                }
-                self.session = Some(self.implementation.start(world));
+                let context = SessionContext::new(PathBuf::from(directory), self.environment.clone());
+                self.session = Some(self.implementation.start(context));
                 written(&Nothing {})
             }
             "shutdown" => written(&Nothing {}),
-            _ if method == "params" || self.has(method) => match &mut self.session {
-                Some(session) => operate(session.as_mut(), method, params),
-                None => Err(Error::new(Error::REQUEST, format!("{method} before the first reset"))),
-            },
-            _ => Err(Error::new(Error::METHOD, format!("there is no method {method:?}"))),
+            _ => self.operate(method, params),
         }
     }
 
-    /// Whether it offers this operation.
-    fn has(&self, method: &str) -> bool {
-        OPERATIONS.contains(&method) && self.supports(method)
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.implementation.supports(need) || (self.engine.is_some() && [TORCH, FORWARD].contains(&need))
+    /// Reads an observable, or performs an operation that the implementation has.
+    fn operate(&mut self, method: &str, params: &RawValue) -> Answer {
+        let operation = self.contract.operation(method).filter(|own| self.implementation.supports(own.name));
+        let read = match operation {
+            Some(operation) => operation.codec.request_from_json,
+            None if self.contract.observables().contains(&method) => |_: &str| Ok(Map::new()),
+            None => return Err(Error::new(Error::METHOD, format!("unknown method {method:?}"))),
+        };
+        let Some(session) = &mut self.session else {
+            return Err(Error::new(Error::REQUEST, format!("{method} before the first reset")));
+        };
+        let fields = read(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))?;
+        answered(session.call(method, &fields))
     }
 
     fn introduction(&self) -> Initialized {
-        let supported = |needs: &[&str]| {
-            let own = needs.iter().filter(|need| self.supports(need));
-            own.map(|need| (*need).to_owned()).collect()
+        let supported = |needs: &mut dyn Iterator<Item = &'static str>| {
+            needs.filter(|need| self.implementation.supports(need)).map(str::to_owned).collect()
         };
         Initialized {
             protocol: PROTOCOL,
             name: self.implementation.name().to_owned(),
             version: self.implementation.version().to_owned(),
-            backend: PYTORCH_BACKEND.to_owned(),
-            operations: supported(&OPERATIONS),
-            supports: supported(&ABILITIES),
+            backend: self.contract.backend().to_owned(),
+            operations: supported(&mut self.contract.operations().iter().map(|operation| operation.name)),
+            supports: supported(&mut self.contract.capabilities().iter().copied()),
         }
-    }
-}
-
-fn operate(session: &mut dyn Session, method: &str, params: &RawValue) -> Answer {
-    match method {
-        "params" => answered(session.params().map(|params| ParamsAnswer { params })),
-        "set_params" => nothing(session.set_params(&read(params)?)),
-        "get_param" => answered(session.get_param(&read(params)?).map(|value| ValueAnswer { value })),
-        "validate_config" => nothing(session.validate_config(&read(params)?)),
-        "update_legacy_dict" => nothing(session.update_legacy_dict(&read(params)?)),
-        "create_models" => {
-            answered(session.create_models(&read(params)?).map(|models| ModelsAnswer { models }))
-        }
-        "save_torch_bundle" => nothing(session.save_torch_bundle(&read(params)?)),
-        "load_torch_bundle" => answered(session.load_torch_bundle(&read(params)?)),
-        "run_cdi_example_torch" => answered(session.run_cdi_example_torch(&read(params)?)),
-        "load_inference_bundle_torch" => answered(session.load_inference_bundle_torch(&read(params)?)),
-        "run_cdi_example_with_backend" => answered(session.run_cdi_example_with_backend(&read(params)?)),
-        "load_inference_bundle_with_backend" => {
-            answered(session.load_inference_bundle_with_backend(&read(params)?))
-        }
-        "load_dataset" => answered(session.load_dataset(&read(params)?)),
-        "forward" => answered(session.forward(&read(params)?)),
-        _ => Err(Error::new(Error::METHOD, format!("there is no method {method:?}"))),
     }
 }
 
 fn read<'p, T: Deserialize<'p>>(params: &'p RawValue) -> Result<T, Error> {
     serde_json::from_str(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))
-}
-
-fn nothing(done: Result<(), Refusal>) -> Answer {
-    answered(done.map(|()| Nothing {}))
 }
 
 fn answered(answer: Result<impl Serialize, Refusal>) -> Answer {

@@ -144,8 +144,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::harness::contract::{Refusal, RefusalKind};
     use crate::harness::test_helpers;
-    use crate::harness::{Refusal, RefusalKind};
 
     #[test]
     fn failures_are_grouped_by_where_they_began() {

@@ -1,4 +1,4 @@
-//! What the names in a case stand for while it runs.
+//! What the names in a case refer to while it runs.
 
 use std::{cell::OnceCell, path::PathBuf};
 
@@ -6,67 +6,74 @@ use indexmap::IndexMap;
 
 use super::sandbox::Sandbox;
 use crate::{
-    bundle::files::read_bundle,
     harness::{
-        Refusal,
+        contract::{Contract, Refusal},
         suite::{Facts, under_work},
     },
-    torch_files::{limits::MAX_ENTRY_BYTES, zip::Archive},
-    value::{Digest, Map, Value},
+    value::{Map, Value},
 };
 
-/// The sandbox, the answers so far, and what was seen around the present step.
+/// The sandbox, the responses so far, and what was observed around the current step.
 #[derive(Debug)]
-pub(super) struct Scope {
+pub(super) struct Context {
     pub(super) sandbox: Sandbox,
-    answers: IndexMap<String, Value>,
-    /// The archive that the latest operation with a place was about.
-    archive: Option<PathBuf>,
-    /// What our own reader finds there now; read when first asked for.
-    archived: OnceCell<Result<Value, String>>,
-    around: Seen,
+    contract: &'static dyn Contract,
+    responses: IndexMap<String, Value>,
+    /// The file that the latest operation with a place was about.
+    file: Option<PathBuf>,
+    /// What the contract's own reader finds there now; read when first asked for.
+    description: OnceCell<Result<Value, String>>,
+    step: StepObservation,
 }
 
-/// What was seen around one step.
-#[derive(Debug)]
-pub(super) struct Seen {
+/// The value of each observable that was read, or why it could not be.
+pub(super) type Observed = IndexMap<&'static str, Result<Value, String>>;
+
+/// What was observed around one step.
+#[derive(Debug, Default)]
+pub(super) struct StepObservation {
     /// The name of the step's operation.
     pub(super) operation: &'static str,
-    /// The name that its answer would have.
-    pub(super) answer: Option<String>,
+    /// The name under which its response would be known.
+    pub(super) response: Option<String>,
     /// The refusal that ended it.
     pub(super) refusal: Option<Refusal>,
-    /// The params before it, when the step's expectations ask for them.
-    pub(super) before: Result<Value, String>,
-    /// The params after it, likewise.
-    pub(super) after: Result<Value, String>,
+    /// The observables before it that its expectations ask for.
+    pub(super) before: Observed,
+    /// The observables after it, likewise.
+    pub(super) after: Observed,
 }
 
-impl Scope {
-    pub(super) fn new(sandbox: Sandbox) -> Self {
-        let unseen = || Err("nothing was done yet".to_owned());
-        let around = Seen { operation: "", answer: None, refusal: None, before: unseen(), after: unseen() };
-        Self { sandbox, answers: IndexMap::new(), archive: None, archived: OnceCell::new(), around }
+impl Context {
+    pub(super) fn new(contract: &'static dyn Contract, sandbox: Sandbox) -> Self {
+        Self {
+            sandbox,
+            contract,
+            responses: IndexMap::new(),
+            file: None,
+            description: OnceCell::new(),
+            step: StepObservation::default(),
+        }
     }
 
-    /// Remembers an answer under its name.
-    pub(super) fn remember(&mut self, name: &str, answer: Value) {
-        self.answers.insert(name.to_owned(), answer);
+    /// Remembers a response under its name.
+    pub(super) fn remember(&mut self, name: &str, response: Value) {
+        self.responses.insert(name.to_owned(), response);
     }
 
-    /// Says which archive `$archive` is from here on.
-    pub(super) fn point_at(&mut self, archive: PathBuf) {
-        self.archive = Some(archive);
+    /// Says which file the contract's name for it refers to from here on.
+    pub(super) fn point_at(&mut self, file: PathBuf) {
+        self.file = Some(file);
     }
 
-    /// Moves on to what was seen around the next step.
-    pub(super) fn enter(&mut self, around: Seen) {
-        self.around = around;
-        self.archived = OnceCell::new();
+    /// Moves on to what was observed around the next step.
+    pub(super) fn enter(&mut self, step: StepObservation) {
+        self.step = step;
+        self.description = OnceCell::new();
     }
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {
-        self.around.refusal.as_ref()
+        self.step.refusal.as_ref()
     }
 
     /// The value with everything that begins with `$` in the place of its name.
@@ -76,14 +83,12 @@ impl Scope {
             Value::List(items) => {
                 Value::List(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
             }
-            Value::Map(map) => Value::Map(self.resolve_map(map)?),
+            Value::Map(map) => {
+                let resolved = map.iter().map(|(key, value)| Ok((key.clone(), self.resolve(value)?)));
+                Value::Map(resolved.collect::<Result<_, String>>()?)
+            }
             plain => plain.clone(),
         })
-    }
-
-    /// As [`Scope::resolve`], for each value of a map.
-    pub(super) fn resolve_map(&self, map: &Map) -> Result<Map, String> {
-        map.iter().map(|(key, value)| Ok((key.clone(), self.resolve(value)?))).collect()
     }
 
     fn text(&self, text: &str) -> Result<Value, String> {
@@ -98,37 +103,49 @@ impl Scope {
         let root = match name {
             "none" => &Value::None,
             _ if name == "work" || name.starts_with("work/") => return under_work(text).map(Value::from),
-            "params" => self.around.after.as_ref().map_err(Clone::clone)?,
-            "archive" => self.archived.get_or_init(|| self.read_archive()).as_ref().map_err(Clone::clone)?,
-            name => self.answers.get(name).ok_or_else(|| self.no_answer(name))?,
+            name if self.contract.observables().contains(&name) => observed(&self.step.after, name)?,
+            name if name == self.contract.file_name() => {
+                self.description.get_or_init(|| self.describe_file()).as_ref().map_err(Clone::clone)?
+            }
+            name => self.responses.get(name).ok_or_else(|| self.no_response(name))?,
         };
         let found = path.map_or(Some(root), |path| field(root, path));
         found.cloned().ok_or_else(|| format!("${name} has no {}", path.unwrap_or_default()))
     }
 
-    /// Why there is no such answer: the operation that was to give it was refused.
-    fn no_answer(&self, name: &str) -> String {
-        let Seen { operation, answer, refusal, .. } = &self.around;
+    /// Why there is no such response: the operation that was to give it was refused.
+    fn no_response(&self, name: &str) -> String {
+        let StepObservation { operation, response, refusal, .. } = &self.step;
         match refusal {
-            Some(refusal) if answer.as_deref() == Some(name) => format!("{operation} was refused: {refusal}"),
+            Some(refusal) if response.as_deref() == Some(name) => {
+                format!("{operation} was refused: {refusal}")
+            }
             _ => format!("there is no ${name}"),
         }
     }
 
-    fn read_archive(&self) -> Result<Value, String> {
-        let archive = self.archive.as_ref().ok_or("no operation so far was about an archive")?;
-        let bundle = read_bundle(archive).map_err(|error| format!("no bundle to read: {error}"))?;
-        Ok(Value::from(&bundle))
+    fn describe_file(&self) -> Result<Value, String> {
+        let file = self.file.as_ref();
+        let file =
+            file.ok_or_else(|| format!("no operation so far was about an {}", self.contract.file_name()))?;
+        self.contract.describe_file(file)
     }
 }
 
-impl Facts for Scope {
+fn observed<'o>(observed: &'o Observed, name: &str) -> Result<&'o Value, String> {
+    match observed.get(name) {
+        Some(value) => value.as_ref().map_err(Clone::clone),
+        None => Err(format!("{name} was not read")),
+    }
+}
+
+impl Facts for Context {
     fn value(&self, reference: &Value) -> Result<Value, String> {
         self.resolve(reference)
     }
 
-    fn params_before(&self) -> Result<Value, String> {
-        self.around.before.clone()
+    fn before(&self, observable: &str) -> Result<Value, String> {
+        observed(&self.step.before, observable).cloned()
     }
 
     fn refusal(&self) -> Option<&Refusal> {
@@ -140,13 +157,7 @@ impl Facts for Scope {
     }
 
     fn entries(&self, path: &str) -> Result<Map, String> {
-        let mut archive = Archive::open(&self.sandbox.path(path)?).map_err(|error| error.to_string())?;
-        let names: Vec<String> = archive.names().map(str::to_owned).collect();
-        let digest = |name: String| {
-            let bytes = archive.read(&name, MAX_ENTRY_BYTES).map_err(|error| error.to_string())?;
-            Ok((name, Value::from(Digest::of(&bytes).to_string())))
-        };
-        names.into_iter().map(digest).collect()
+        self.contract.file_entries(&self.sandbox.path(path)?)
     }
 
     fn files(&self, directory: &str) -> Result<Vec<String>, String> {

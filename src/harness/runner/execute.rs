@@ -7,30 +7,20 @@ use std::{
 };
 
 use super::{
-    Ended, ExpectationOutcome, Failure, StepOutcome,
-    context::{Scope, Seen},
+    context::{Context, Observed, StepObservation},
+    outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
     sandbox::Sandbox,
 };
-use crate::bundle::files::apply_edit::alter;
 use crate::{
-    bundle::{
-        files::Alteration,
-        nouns::ARCHIVE_NAME,
-        operations::{
-            request::{
-                ConfigRequest, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
-                LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
-                RunCdiExampleWithBackend, SaveTorchBundle, SetParams, TORCH, UpdateLegacyDict,
-                ValidateConfig,
-            },
-            response::models_value,
-        },
-    },
     harness::{
-        Native, Refusal, RefusalKind, World,
         adapter::client::Deadline,
-        implementation::{Implementation, Lost, Session},
-        suite::{Action, Check, Condition, Contradiction, NamedExpectation, Step, Suite, under_work},
+        contract::{
+            Contract, Field, FieldRole, HarnessStep, Implementation, Native, Operation, Refusal, RefusalKind,
+            Response, Session, SessionContext, SessionError,
+        },
+        suite::{
+            Action, Check, Condition, Contradiction, CopyFile, NamedExpectation, Step, Suite, under_work,
+        },
     },
     text::{beginning, ending},
     value::{Map, Value},
@@ -42,17 +32,17 @@ const MAX_SHOWN_BYTES: usize = 4096;
 /// What a check came to: how it ended, and what is left in its sandbox to look at.
 pub(super) struct Finished {
     pub(super) ended: Ended,
-    pub(super) scope: Scope,
+    pub(super) context: Context,
 }
 
 /// What a check runs in, beside its sandbox.
-pub(super) struct Around<'a> {
+pub(super) struct CheckEnv<'a> {
     pub(super) suite: &'a Suite,
     pub(super) environment: &'a BTreeMap<String, String>,
     /// When nobody waits any more.
     pub(super) until: Deadline,
     /// Set when nobody waits any more: no further step is to be done.
-    pub(super) given_up: &'a AtomicBool,
+    pub(super) cancelled: &'a AtomicBool,
     pub(super) tell: &'a dyn Fn(StepOutcome),
 }
 
@@ -61,36 +51,36 @@ pub(super) fn run(
     check: &Check,
     implementation: &dyn Implementation,
     sandbox: Sandbox,
-    around: &Around<'_>,
+    env: &CheckEnv<'_>,
 ) -> Finished {
-    let world = World::new(sandbox.root().to_owned(), around.environment.clone())
-        .until(around.until)
-        .executing(check.needs().any(|need| need == TORCH));
-    let mut scope = Scope::new(sandbox);
+    let given = SessionContext::new(sandbox.root().to_owned(), env.environment.clone())
+        .until(env.until)
+        .needing(check.needs().map(str::to_owned).collect());
+    let mut context = Context::new(env.suite.contract(), sandbox);
     if let Some(need) = check.needs().find(|need| !implementation.supports(need)) {
-        return Finished { ended: Ended::Unsupported { need: need.to_owned() }, scope };
+        return Finished { ended: Ended::Unsupported { need: need.to_owned() }, context };
     }
-    let mut session = implementation.start(world);
-    let ended = steps(check, session.as_mut(), &mut scope, around);
+    let mut session = implementation.start(given);
+    let ended = steps(check, session.as_mut(), &mut context, env);
     let ended = match session.finish() {
         // What it did after the last answer does not change how the harness failed.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
         _ => ended,
     };
-    Finished { ended, scope }
+    Finished { ended, context }
 }
 
-fn steps(check: &Check, session: &mut dyn Session, scope: &mut Scope, around: &Around<'_>) -> Ended {
+fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &CheckEnv<'_>) -> Ended {
     if let Some(lost) = session.lost() {
         return lost.into();
     }
     for step in &check.steps {
-        if around.given_up.load(Ordering::Relaxed) {
+        if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let outcome = match run_step(step, session, around.suite, scope) {
+        let outcome = match run_step(step, session, env.suite, context) {
             Ok(outcome) => outcome,
-            Err(Broken::Lost(lost)) => return lost.into(),
+            Err(Broken::Session(lost)) => return lost.into(),
             Err(Broken::Harness(detail)) => {
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
                 return Ended::HarnessError { detail };
@@ -99,7 +89,7 @@ fn steps(check: &Check, session: &mut dyn Session, scope: &mut Scope, around: &A
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
         // A refusal that no expectation speaks of is a failure, whatever else held.
         let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
-        (around.tell)(outcome);
+        (env.tell)(outcome);
         if stopped {
             return Ended::Stopped;
         }
@@ -112,7 +102,7 @@ fn steps(check: &Check, session: &mut dyn Session, scope: &mut Scope, around: &A
 
 /// Why a step has no outcome.
 enum Broken {
-    Lost(Lost),
+    Session(SessionError),
     Harness(String),
 }
 
@@ -131,209 +121,144 @@ fn run_step(
     step: &Step,
     session: &mut dyn Session,
     suite: &Suite,
-    scope: &mut Scope,
+    context: &mut Context,
 ) -> Result<StepOutcome, Broken> {
-    let params = |session: &mut dyn Session, wanted: bool| match wanted {
-        true => session.params().map(|params| Value::Map(params.0)).map_err(|refusal| refusal.to_string()),
-        false => Err("no expectation asked for the params".to_owned()),
-    };
+    let contract = suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
-    let before = params(session, conditions().any(|condition| matches!(condition, Condition::Unchanged)));
-    let answered = act(&step.action, session, suite, scope)?;
-    let speaks_of_params = |condition: &Condition| {
-        matches!(condition, Condition::Unchanged)
-            || condition.references().iter().any(|text| text.starts_with("$params"))
-    };
-    let after = params(session, conditions().any(speaks_of_params));
+    let before = observe(session, contract, |name| conditions().any(|one| one.needs_before(name)));
+    let response = act(&step.action, session, suite, context)?;
+    let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));
     if let Some(lost) = session.lost() {
-        return Err(Broken::Lost(lost));
+        return Err(Broken::Session(lost));
     }
 
-    let refusal = match answered {
-        Ok(answer) => {
-            if let (Some(name), Some(answer)) = (step.action.answer_name(), answer) {
-                scope.remember(name, answer);
+    let refusal = match response {
+        Ok(response) => {
+            if let (Some(name), Some(response)) = (step.action.response_name(), response) {
+                context.remember(name, response);
             }
             None
         }
         Err(refusal) => Some(refusal),
     };
-    let answer = step.action.answer_name().map(str::to_owned);
-    scope.enter(Seen { operation: step.action.name(), answer, refusal, before, after });
+    let response = step.action.response_name().map(str::to_owned);
+    context.enter(StepObservation { operation: step.action.name(), response, refusal, before, after });
 
     // What a refusal leaves behind cannot be seen where there was none.
-    let refused = scope.refusal().is_some();
+    let refused = context.refusal().is_some();
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| ExpectationOutcome {
         name: named.name.clone(),
         line: named.line,
         because: named.expectation.because.clone(),
         about: named.expectation.about.clone(),
-        failure: named.expectation.condition.judge(scope).err().map(|found| failure(scope, &found)),
+        failure: named.expectation.condition.judge(context).err().map(|found| failure(context, &found)),
     });
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),
         line: step.line,
         may_be_refused: expects_refusal(step),
         expectations: judged.collect(),
-        refused: scope.refusal().map(|refusal| shown_refusal(scope, refusal)),
+        refused: context.refusal().map(|refusal| shown_refusal(context, refusal)),
     })
 }
 
-fn shown_refusal(scope: &Scope, refusal: &Refusal) -> Refusal {
+fn shown_refusal(context: &Context, refusal: &Refusal) -> Refusal {
     let native = refusal.native.as_deref().map(|native| {
         // The end of a traceback says what was raised, and where.
-        let traceback = ending(scope.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
+        let traceback = ending(context.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
         Box::new(Native { type_name: native.type_name.clone(), traceback })
     });
-    Refusal { message: scope.sandbox.shown(&refusal.message), native, ..refusal.clone() }
+    Refusal { message: context.sandbox.shown(&refusal.message), native, ..refusal.clone() }
 }
 
-fn failure(scope: &Scope, found: &Contradiction) -> Failure {
-    let shown = |text: &str| beginning(scope.sandbox.shown(text), MAX_SHOWN_BYTES);
+fn failure(context: &Context, found: &Contradiction) -> Failure {
+    let shown = |text: &str| beginning(context.sandbox.shown(text), MAX_SHOWN_BYTES);
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }
 
-/// The name that models were left under.
-fn left_under(models: &str) -> String {
-    models.trim_start_matches('$').to_owned()
+/// Reads the observables that are wanted.
+fn observe(session: &mut dyn Session, contract: &dyn Contract, wanted: impl Fn(&str) -> bool) -> Observed {
+    let names = contract.observables().iter().filter(|name| wanted(name));
+    names.map(|name| (*name, session.observe(name).map_err(|refusal| refusal.to_string()))).collect()
 }
 
-/// What an operation answered, or its refusal; the outer error is the harness's own.
-type Answered = Result<Result<Option<Value>, Refusal>, String>;
+/// What a case sees of an operation's response, or its refusal; the outer error is the harness's own.
+type Responded = Result<Result<Option<Value>, Refusal>, String>;
 
-fn act(action: &Action, session: &mut dyn Session, suite: &Suite, scope: &mut Scope) -> Answered {
-    let nothing = |result: Result<(), Refusal>| result.map(|()| None);
-    let answer = |value: Value| Some(value);
-    Ok(match action {
-        Action::Reset {} => nothing(session.reset()),
-        Action::SetParams(request) => {
-            nothing(session.set_params(&SetParams { values: scope.resolve_map(&request.values)? }))
-        }
-        Action::GetParam(request) => {
-            let default = request.default.as_ref().map(|default| scope.resolve(default)).transpose()?;
-            let request = GetParam { default, ..request.clone() };
-            let named = |value| Some(Value::Map(Map::from_iter([("value".to_owned(), value)])));
-            session.get_param(&request).map(named)
-        }
-        Action::ValidateConfig(request) => {
-            nothing(session.validate_config(&ValidateConfig { config: config(&request.config, scope)? }))
-        }
-        Action::UpdateLegacyDict(request) => {
-            nothing(session.update_legacy_dict(&UpdateLegacyDict { config: config(&request.config, scope)? }))
-        }
-        Action::CreateModels(request) => {
-            let request = CreateModels { config: config(&request.config, scope)?, ..request.clone() };
-            session.create_models(&request).map(|models| answer(models_value(&models)))
-        }
-        Action::SaveTorchBundle(request) => {
-            scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
-            nothing(session.save_torch_bundle(&SaveTorchBundle {
-                models: left_under(&request.models),
-                base_path: under_work(&request.base_path)?,
-                config: config(&request.config, scope)?,
-                intensity_scale: request.intensity_scale,
-            }))
-        }
-        Action::LoadTorchBundle(request) => {
-            scope.point_at(scope.sandbox.path(&format!("{}.zip", request.base_path))?);
-            let base_path = under_work(&request.base_path)?;
-            let request = LoadTorchBundle { base_path, name: request.name.clone() };
-            session.load_torch_bundle(&request).map(|loaded| answer(Value::from(&loaded)))
-        }
-        Action::RunCdiExampleTorch(request) => {
-            point_at_output(&request.config, scope);
-            let request = RunCdiExampleTorch {
-                train_data: under_work(&request.train_data)?,
-                config: config(&request.config, scope)?,
-                name: request.name.clone(),
-            };
-            session.run_cdi_example_torch(&request).map(|workflow| answer(Value::from(&workflow)))
-        }
-        Action::LoadInferenceBundleTorch(request) => {
-            scope.point_at(scope.sandbox.path(&request.bundle_dir)?.join(ARCHIVE_NAME));
-            let bundle_dir = under_work(&request.bundle_dir)?;
-            let request = LoadInferenceBundleTorch { bundle_dir, name: request.name.clone() };
-            session.load_inference_bundle_torch(&request).map(|loaded| answer(Value::from(&loaded)))
-        }
-        Action::RunCdiExampleWithBackend(request) => {
-            point_at_output(&request.config, scope);
-            let request = RunCdiExampleWithBackend {
-                train_data: under_work(&request.train_data)?,
-                config: config(&request.config, scope)?,
-                name: request.name.clone(),
-            };
-            session.run_cdi_example_with_backend(&request).map(|workflow| answer(Value::from(&workflow)))
-        }
-        Action::LoadInferenceBundleWithBackend(request) => {
-            scope.point_at(scope.sandbox.path(&request.bundle_dir)?.join(ARCHIVE_NAME));
-            let request = LoadInferenceBundleWithBackend {
-                bundle_dir: under_work(&request.bundle_dir)?,
-                config: config(&request.config, scope)?,
-                ..request.clone()
-            };
-            session.load_inference_bundle_with_backend(&request).map(|loaded| answer(Value::from(&loaded)))
-        }
-        Action::LoadDataset(request) => {
-            let request = LoadDataset { path: under_work(&request.path)?, name: request.name.clone() };
-            session.load_dataset(&request).map(|dataset| answer(Value::from(&dataset)))
-        }
-        Action::Forward(request) => {
-            let request = Forward {
-                models: left_under(&request.models),
-                inputs: under_work(&request.inputs)?,
-                ..request.clone()
-            };
-            session.forward(&request).map(|output| answer(Value::from(&output)))
-        }
+fn act(action: &Action, session: &mut dyn Session, suite: &Suite, context: &mut Context) -> Responded {
+    match action {
+        Action::Reset => Ok(session.reset().map(|()| None)),
+        Action::Operation(operation, fields) => operate(operation, fields, session, context),
+        Action::HarnessStep(step, fields) => perform(step, fields, context),
         Action::PlaceFixture(request) => {
             let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
-            scope.sandbox.place(&request.at, &bytes)?;
-            Ok(None)
+            context.sandbox.place(&request.at, &bytes)?;
+            Ok(Ok(None))
         }
         Action::ReadSidecar(request) => {
             let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
-            Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?))
+            Ok(Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?)))
         }
-        Action::CopyFile(request) => {
-            match fs::read(scope.sandbox.path(&request.from)?) {
-                Ok(bytes) => {
-                    scope.sandbox.place(&request.to, &bytes)?;
-                    Ok(None)
-                }
-                // What is not there is what the implementation has not written.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let message = format!("{} does not exist, and cannot be copied", request.from);
-                    Err(Refusal::new(RefusalKind::NotFound, message))
-                }
-                Err(error) => return Err(format!("{} cannot be read: {error}", request.from)),
-            }
-        }
-        Action::AlterBundle(request) => {
-            let path = scope.sandbox.path(&format!("{}.zip", request.base_path))?;
-            scope.point_at(path.clone());
-            alter(&path, &resolved(&request.change, scope)?).map(|changed| answer(Value::Map(changed)))
-        }
-    })
-}
-
-/// The change with everything that begins with `$` in the place of its name.
-fn resolved(change: &Alteration, scope: &Scope) -> Result<Alteration, String> {
-    let mut change = change.clone();
-    if let Alteration::SetParam { value, .. } | Alteration::SetManifest { value, .. } = &mut change {
-        *value = scope.resolve(value)?;
-    }
-    Ok(change)
-}
-
-/// What `$archive` is after a workflow: the archive in its output directory.
-fn point_at_output(config: &ConfigRequest, scope: &mut Scope) {
-    let output = config.values.get("output_dir").and_then(Value::as_text);
-    if let Some(Ok(directory)) = output.map(|text| scope.sandbox.path(text)) {
-        scope.point_at(directory.join(ARCHIVE_NAME));
+        Action::CopyFile(request) => copy_file(request, context),
     }
 }
 
-fn config(request: &ConfigRequest, scope: &Scope) -> Result<ConfigRequest, String> {
-    Ok(ConfigRequest { kind: request.kind, values: scope.resolve_map(&request.values)? })
+fn operate(
+    operation: &Operation,
+    fields: &Map,
+    session: &mut dyn Session,
+    context: &mut Context,
+) -> Responded {
+    // A file outside of $work is one that no case can look at.
+    if let Some(Ok(file)) = (operation.file)(fields).map(|file| context.sandbox.path(&file)) {
+        context.point_at(file);
+    }
+    let request = resolved(operation.fields, fields, context)?;
+    Ok(session.call(operation.name, &request).map(|mut response| match operation.response {
+        Response::Nothing => None,
+        Response::Fields(_) => Some(Value::Map(response)),
+        Response::Inner(field) => response.shift_remove(field),
+    }))
+}
+
+/// A request with everything that begins with `$` replaced, as the implementation is given it.
+fn resolved(roles: &[Field], fields: &Map, context: &Context) -> Result<Map, String> {
+    let role = |name: &str| roles.iter().find(|field| field.name == name).map(|field| field.role);
+    fields.iter().map(|(name, value)| Ok((name.clone(), replaced(role(name), value, context)?))).collect()
+}
+
+fn replaced(role: Option<FieldRole>, value: &Value, context: &Context) -> Result<Value, String> {
+    match (role, value) {
+        (Some(FieldRole::Path), Value::Text(path)) => under_work(path).map(Value::from),
+        (Some(FieldRole::Models), Value::Text(name)) => Ok(Value::from(name.trim_start_matches('$'))),
+        (Some(FieldRole::Config | FieldRole::Values), value) => context.resolve(value),
+        (
+            Some(FieldRole::Path | FieldRole::Models | FieldRole::Plain | FieldRole::ResponseName) | None,
+            value,
+        ) => Ok(value.clone()),
+    }
+}
+
+fn perform(step: &HarnessStep, fields: &Map, context: &mut Context) -> Responded {
+    let file = (step.file)(fields).ok_or_else(|| format!("{} names no file", step.name))?;
+    let path = context.sandbox.path(&file)?;
+    context.point_at(path.clone());
+    let request = resolved(step.fields, fields, context)?;
+    Ok((step.run)(&path, &request)?.map(|response| Some(Value::Map(response))))
+}
+
+fn copy_file(request: &CopyFile, context: &mut Context) -> Responded {
+    match fs::read(context.sandbox.path(&request.from)?) {
+        Ok(bytes) => {
+            context.sandbox.place(&request.to, &bytes)?;
+            Ok(Ok(None))
+        }
+        // What does not exist is what the implementation has not written.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("{} does not exist, and cannot be copied", request.from);
+            Ok(Err(Refusal::new(RefusalKind::NotFound, message)))
+        }
+        Err(error) => Err(format!("{} cannot be read: {error}", request.from)),
+    }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::Phase;
-use crate::harness::{implementation::Implementation, suite::Check};
+use crate::harness::{
+    contract::{BuiltIn, Implementation},
+    suite::Check,
+};
 
 /// The implementations that a run may use, by name.
 #[derive(Clone)]
@@ -26,6 +29,11 @@ impl Implementations {
     /// These implementations.
     pub fn new(all: Vec<Arc<dyn Implementation>>) -> Self {
         Self(all)
+    }
+
+    /// Those that come with a contract.
+    pub fn of(built_ins: &[BuiltIn]) -> Self {
+        Self(built_ins.iter().map(|built_in| Arc::clone(&built_in.implementation)).collect())
     }
 
     /// The one of this name.

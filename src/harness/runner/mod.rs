@@ -14,4 +14,4 @@ pub use job::{Implementations, Job, green, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };
-pub use scheduler::{ENVIRONMENT, Options, environment, run};
+pub use scheduler::{Options, run};

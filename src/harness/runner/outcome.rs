@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{Refusal, RefusalKind, implementation::Lost};
+use crate::harness::contract::{Refusal, RefusalKind, SessionError};
 
 /// Which of the two phases a check was run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,13 +98,13 @@ pub enum Ended {
     },
 }
 
-impl From<Lost> for Ended {
-    fn from(lost: Lost) -> Self {
+impl From<SessionError> for Ended {
+    fn from(lost: SessionError) -> Self {
         match lost {
-            Lost::Timeout(milliseconds) => Self::Timeout { milliseconds },
-            Lost::Crash(detail) => Self::Crash { detail },
-            Lost::Protocol(detail) => Self::ProtocolError { detail },
-            Lost::NotAsked(detail) => Self::NotRun { detail: Some(detail) },
+            SessionError::Timeout(milliseconds) => Self::Timeout { milliseconds },
+            SessionError::Crash(detail) => Self::Crash { detail },
+            SessionError::Protocol(detail) => Self::ProtocolError { detail },
+            SessionError::Skipped(detail) => Self::NotRun { detail: Some(detail) },
         }
     }
 }

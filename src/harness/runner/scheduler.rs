@@ -1,7 +1,6 @@
 //! Runs many checks side by side, each within its deadline.
 
 use std::{
-    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
@@ -16,16 +15,8 @@ use std::{
 use super::{Ended, Job, Outcome, StepOutcome, WrittenFile, execute, sandbox::Sandbox};
 use crate::harness::{adapter::client::Deadline, suite::Suite};
 
-/// The variables that every check runs with: no GPU, and no tracking server.
-pub const ENVIRONMENT: [(&str, &str); 2] = [("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")];
-
-/// The variables of [`ENVIRONMENT`] by name.
-pub fn environment() -> BTreeMap<String, String> {
-    ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
 /// How long a worker waits before it looks whether the run was interrupted.
-const ATTENTION: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long a worker waits for a check that it has given up to come to the end of its step.
 const GRACE: Duration = Duration::from_secs(2);
@@ -147,8 +138,8 @@ fn watch(
     let (tell, news) = channel();
     let (own, suite) = (job.clone(), Arc::clone(suite));
     let until = Deadline::after(deadline);
-    let given_up = Arc::new(AtomicBool::new(false));
-    let heeded = Arc::clone(&given_up);
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let heeded = Arc::clone(&cancelled);
     let spawned =
         thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, (&heeded, until), &tell));
     let ended = match spawned {
@@ -157,7 +148,7 @@ fn watch(
     };
     if matches!(ended, Ended::Timeout { .. } | Ended::NotRun { .. }) {
         // What it still writes goes where the report is being made, so it is given time to stop.
-        given_up.store(true, Ordering::Relaxed);
+        cancelled.store(true, Ordering::Relaxed);
         let until = Instant::now() + GRACE;
         while news.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
     }
@@ -173,7 +164,7 @@ fn listen(
     interrupted: &AtomicBool,
 ) -> Ended {
     loop {
-        match news.recv_timeout(ATTENTION) {
+        match news.recv_timeout(POLL_INTERVAL) {
             Ok(News::Step(step)) => watched.steps.push(step),
             Ok(News::Ended(ended, written)) => {
                 watched.written = written;
@@ -199,19 +190,19 @@ fn attempt(
     job: &Job,
     suite: &Suite,
     sandbox: Sandbox,
-    (given_up, until): (&AtomicBool, Deadline),
+    (cancelled, until): (&AtomicBool, Deadline),
     news: &Sender<News>,
 ) {
-    let environment = environment();
+    let environment = suite.contract().environment_map();
     let tell = |step| {
         let _ = news.send(News::Step(step));
     };
     let run = || {
-        let around = execute::Around { suite, environment: &environment, until, given_up, tell: &tell };
-        execute::run(&job.check, job.implementation.as_ref(), sandbox, &around)
+        let env = execute::CheckEnv { suite, environment: &environment, until, cancelled, tell: &tell };
+        execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
     };
     let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(finished) => (finished.ended, finished.scope.sandbox.written()),
+        Ok(finished) => (finished.ended, finished.context.sandbox.written()),
         Err(panic) => {
             let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let said = said.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -11,12 +11,11 @@ use toml::{
 
 use super::{
     Action, Condition, Expectation, SuiteError, document::Document, expectation::ExpectationTable,
-    named_config::Presets, position, resolve,
+    named_config::NamedConfigs, position, resolve,
 };
 use crate::{
-    bundle::operations::request::{ABILITIES, OPERATIONS},
-    harness::Refusal,
-    value::{Digest, Map, Value},
+    harness::contract::Contract,
+    value::{Digest, Value},
 };
 
 /// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
@@ -63,11 +62,11 @@ pub struct Check {
 }
 
 impl Check {
-    /// What an implementation must have for it: the operations of its steps, and the abilities that the case names.
+    /// What an implementation must support for it: the capabilities that the case names, and the operations of its
+    /// steps.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
-        let operations = self.steps.iter().map(|step| step.action.name());
-        let operations = operations.filter(|name| OPERATIONS.contains(name));
-        self.case.needs.iter().map(String::as_str).chain(operations)
+        let operations = self.steps.iter().filter_map(|step| step.action.operation());
+        self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
     }
 }
 
@@ -93,8 +92,9 @@ pub struct NamedExpectation {
     pub expectation: Expectation,
 }
 
-/// What a case is held against while it is read.
-pub(super) struct Surroundings<'a> {
+/// What a case is checked against while it is read.
+pub(super) struct SuiteContext<'a> {
+    pub(super) contract: &'static dyn Contract,
     pub(super) requirements: &'a [&'a str],
     pub(super) implementations: &'a [&'a str],
     pub(super) fixture: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
@@ -115,8 +115,6 @@ struct CaseTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StepTable {
-    #[serde(rename = "do")]
-    action: Spanned<Action>,
     #[serde(default)]
     expect: IndexMap<Spanned<String>, Spanned<ExpectationTable>>,
 }
@@ -138,8 +136,8 @@ impl Case {
     /// Reads the case file `cases/<area>/<name>.toml`: its checks, each with the case.
     pub(super) fn read<'i>(
         document: &'i Document,
-        presets: &Presets<'i>,
-        around: &Surroundings<'_>,
+        configs: &NamedConfigs<'i>,
+        around: &SuiteContext<'_>,
     ) -> Result<Vec<Check>, SuiteError> {
         let whole = 0..0;
         let place = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
@@ -161,18 +159,20 @@ impl Case {
             let mut filled = tree.clone();
             document.fill_in(filled.get_mut(), fields)?;
             document.all_used(&tree, fields)?;
-            presets.expand(document, filled.get_mut())?;
+            configs.expand(document, filled.get_mut())?;
             canonical.push_str(&canonical_text(document, filled.clone())?);
+            let actions = take_actions(document, around.contract, filled.get_mut())?;
             let table: CaseTable = document.typed(filled)?;
-            let steps = table.steps.into_iter().map(|step| Step::read(document, step));
+            let steps = actions.into_iter().zip(table.steps);
+            let steps = steps.map(|(action, step)| Step::read(document, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
             for (step, spans) in &steps {
-                constructible(document, step, spans)?;
+                acceptable(document, around.contract, step, spans)?;
                 fixtures
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
-            resolve::check(document, &steps)?;
+            resolve::check(document, around.contract, &steps)?;
             let steps: Vec<Step> = steps
                 .into_iter()
                 .map(|(step, spans)| about_its_case(document, step, &spans, &table.requires))
@@ -187,7 +187,7 @@ impl Case {
             );
         };
         requirements(document, &requires, around)?;
-        known_needs(document, &needs)?;
+        known_needs(document, &needs, around.contract.capabilities())?;
         for (fixture, span) in fixtures {
             let bytes =
                 (around.fixture)(&fixture).map_err(|error| document.error(span, error.to_string()))?;
@@ -208,9 +208,13 @@ impl Case {
 }
 
 impl Step {
-    fn read(document: &Document, table: StepTable) -> Result<(Self, Spans), SuiteError> {
+    fn read(
+        document: &Document,
+        action: Spanned<Action>,
+        table: StepTable,
+    ) -> Result<(Self, Spans), SuiteError> {
         let line = |span: Range<usize>| position(&document.text, span.start).0;
-        let mut spans = Spans { action: table.action.span(), expectations: Vec::new() };
+        let mut spans = Spans { action: action.span(), expectations: Vec::new() };
         let mut expectations = Vec::new();
         for (name, expectation) in table.expect {
             let span = expectation.span();
@@ -220,7 +224,7 @@ impl Step {
             let at = line(name.span());
             expectations.push(NamedExpectation { name: name.into_inner(), line: at, expectation });
         }
-        let step = Self { action: table.action.into_inner(), line: line(spans.action.clone()), expectations };
+        let step = Self { action: action.into_inner(), line: line(spans.action.clone()), expectations };
         Ok((step, spans))
     }
 }
@@ -247,41 +251,59 @@ fn about_its_case(
 }
 
 /// What a case needs must be something that an implementation can be asked for.
-fn known_needs(document: &Document, needs: &[Spanned<String>]) -> Result<(), SuiteError> {
-    match needs.iter().find(|need| !ABILITIES.contains(&need.get_ref().as_str())) {
+fn known_needs(
+    document: &Document,
+    needs: &[Spanned<String>],
+    capabilities: &[&str],
+) -> Result<(), SuiteError> {
+    match needs.iter().find(|need| !capabilities.contains(&need.get_ref().as_str())) {
         None => Ok(()),
-        Some(odd) => {
-            let known = ABILITIES.join(", ");
-            let what = format!(
-                "{:?} is nothing that an implementation can say it supports; known are {known}",
-                odd.get_ref()
-            );
-            Err(document.error(odd.span(), what))
-        }
+        Some(unknown) => Err(document.unknown(unknown, "capability", capabilities)),
     }
 }
 
-/// A configuration that cannot be constructed is a slip, unless the step expects a refusal.
-fn constructible(document: &Document, step: &Step, spans: &Spans) -> Result<(), SuiteError> {
+/// A request that every implementation must refuse is a slip, unless the step expects a refusal.
+fn acceptable(
+    document: &Document,
+    contract: &dyn Contract,
+    step: &Step,
+    spans: &Spans,
+) -> Result<(), SuiteError> {
     let refused = |named: &NamedExpectation| matches!(named.expectation.condition, Condition::Refused(_));
-    let Some(config) = step.action.config().filter(|_| !step.expectations.iter().any(refused)) else {
-        return Ok(());
-    };
-    let mut config = config.clone();
-    none_for_text(&mut config.values);
-    let told = |refusal: Refusal| document.error(spans.action.clone(), refusal.message);
-    config.construct().map(|_| ()).map_err(told)
+    match &step.action {
+        Action::Operation(operation, fields) if !step.expectations.iter().any(refused) => contract
+            .check_request(operation, fields)
+            .map_err(|message| document.error(spans.action.clone(), message)),
+        Action::Operation(..)
+        | Action::Reset
+        | Action::HarnessStep(..)
+        | Action::PlaceFixture(_)
+        | Action::ReadSidecar(_)
+        | Action::CopyFile(_) => Ok(()),
+    }
 }
 
-/// `$none` as what it stands for; other references in a configuration are text.
-fn none_for_text(values: &mut Map) {
-    for value in values.values_mut() {
-        match value {
-            Value::Text(text) if text == "$none" => *value = Value::None,
-            Value::Map(inner) => none_for_text(inner),
-            _ => {}
-        }
+/// The action of each step, taken out of the tree: `do` holds one operation, whose request is read by its own type.
+fn take_actions(
+    document: &Document,
+    contract: &'static dyn Contract,
+    case: &mut DeTable<'_>,
+) -> Result<Vec<Spanned<Action>>, SuiteError> {
+    // What is not a list of tables is reported when the whole case is read.
+    let Some(DeValue::Array(steps)) = case.get_mut("steps").map(Spanned::get_mut) else {
+        return Ok(Vec::new());
+    };
+    let mut actions = Vec::new();
+    for step in steps.iter_mut() {
+        let span = step.span();
+        let DeValue::Table(step) = step.get_mut() else { continue };
+        let Some(action) = step.remove("do") else {
+            return Err(document.error(span, "missing field `do`: what the step does"));
+        };
+        let span = action.span();
+        actions.push(Spanned::new(span, Action::read(document, contract, action)?));
     }
+    Ok(actions)
 }
 
 /// The examples by name, taken out of the tree; one without name and fields when there are none.
@@ -340,7 +362,7 @@ fn without_reasons(value: &mut Value) {
 fn requirements(
     document: &Document,
     requires: &[Spanned<String>],
-    around: &Surroundings<'_>,
+    around: &SuiteContext<'_>,
 ) -> Result<(), SuiteError> {
     if requires.is_empty() {
         return Err(document.error(0..0, "the case is about no requirement"));
@@ -356,7 +378,7 @@ fn red_entries(
     document: &Document,
     red: Vec<RedTable>,
     steps: &[Step],
-    around: &Surroundings<'_>,
+    around: &SuiteContext<'_>,
 ) -> Result<Vec<Red>, SuiteError> {
     let expectations = steps.iter().flat_map(|step| &step.expectations);
     let names: Vec<&str> = expectations.map(|expectation| expectation.name.as_str()).collect();

@@ -45,8 +45,17 @@ impl Document {
 
     /// A tree as a type.
     pub(super) fn typed<T: DeserializeOwned>(&self, tree: Table<'_>) -> Result<T, SuiteError> {
+        self.typed_with(tree, |tree| T::deserialize(toml::Deserializer::from(tree)))
+    }
+
+    /// A tree as what this function reads from it.
+    pub(super) fn typed_with<T>(
+        &self,
+        tree: Table<'_>,
+        read: impl FnOnce(Table<'_>) -> Result<T, toml::de::Error>,
+    ) -> Result<T, SuiteError> {
         let whole = tree.span();
-        T::deserialize(toml::Deserializer::from(tree)).map_err(|error| self.located(&error, &whole))
+        read(tree).map_err(|error| self.located(&error, &whole))
     }
 
     /// Puts the fields of an example in the place of every `"${field}"`.

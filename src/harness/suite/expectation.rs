@@ -9,7 +9,7 @@ use crate::value::{
     differences,
 };
 use crate::{
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
 };
 
@@ -55,8 +55,8 @@ pub enum Condition {
     Exists(String),
     /// Nothing is there.
     Absent(String),
-    /// The params are what they were before the step.
-    Unchanged,
+    /// The observable of this name is what it was before the step.
+    Unchanged(String),
     /// Both files hold the same bytes.
     Bytes(String, String),
     /// Both archives hold the same entries, byte for byte, in whatever order and of whatever time.
@@ -116,9 +116,6 @@ impl TryFrom<ExpectationTable> for Expectation {
     type Error = String;
 
     fn try_from(table: ExpectationTable) -> Result<Self, String> {
-        if let Some(other) = table.unchanged.as_deref().filter(|what| *what != "$params") {
-            return Err(format!("only `unchanged = \"$params\"` can be judged, not {other:?}"));
-        }
         if table.answered == Some(false) {
             return Err("`answered = false` is `refused = { mentions = [...] }`".to_owned());
         }
@@ -132,7 +129,14 @@ impl TryFrom<ExpectationTable> for Expectation {
             table.answered.map(|_| Condition::Answered),
             table.exists.map(Condition::Exists),
             table.absent.map(Condition::Absent),
-            table.unchanged.map(|_| Condition::Unchanged),
+            table
+                .unchanged
+                .map(|text| text.strip_prefix('$').map(str::to_owned).ok_or(text))
+                .transpose()
+                .map_err(|text| {
+                    format!("expected an observable such as \"$params\" after `unchanged`, found {text:?}")
+                })?
+                .map(Condition::Unchanged),
             table.bytes.map(|[actual, expected]| Condition::Bytes(actual, expected)),
             table.entries.map(|[actual, expected]| Condition::Entries(actual, expected)),
             table.files.map(Condition::Files),
@@ -152,8 +156,8 @@ pub trait Facts {
     /// The value behind a text that begins with `$`, or anything else as it is; or why there is none.
     fn value(&self, reference: &Value) -> Result<Value, String>;
 
-    /// The params before the step, or why they could not be had.
-    fn params_before(&self) -> Result<Value, String>;
+    /// An observable before the step, or why it could not be read.
+    fn before(&self, observable: &str) -> Result<Value, String>;
 
     /// The refusal that ended the step's operation.
     fn refusal(&self) -> Option<&Refusal>;
@@ -205,7 +209,7 @@ impl Condition {
             Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
             Self::Files(files) => return vec![&files.under],
             Self::Refused(refused) => return refused.mentions.iter().map(String::as_str).collect(),
-            Self::Answered | Self::Unchanged => return Vec::new(),
+            Self::Answered | Self::Unchanged(_) => return Vec::new(),
         };
         let mut found = Vec::new();
         texts.into_iter().for_each(|value| texts_in(value, &mut found));
@@ -220,6 +224,29 @@ impl Condition {
             Self::Files(files) => vec![&files.under],
             _ => Vec::new(),
         }
+    }
+
+    /// The observable that it compares with what was before the step.
+    pub(super) fn unchanged(&self) -> Option<&str> {
+        match self {
+            Self::Unchanged(observable) => Some(observable),
+            _ => None,
+        }
+    }
+
+    /// Whether it needs this observable as it was before the step.
+    pub fn needs_before(&self, observable: &str) -> bool {
+        self.unchanged() == Some(observable)
+    }
+
+    /// Whether it needs this observable as it is after the step.
+    pub fn needs_after(&self, observable: &str) -> bool {
+        let refers = |text: &&str| {
+            text.strip_prefix('$')
+                .and_then(|rest| rest.strip_prefix(observable))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.needs_before(observable) || self.references().iter().any(refers)
     }
 
     /// Refuses what holds, or fails, whatever an implementation does.
@@ -238,7 +265,7 @@ impl Condition {
             Self::Bytes(a, b) | Self::Entries(a, b) if a == b => {
                 Err("a file holds its own bytes: both paths are the same".to_owned())
             }
-            Self::Refused(_) | Self::Answered | Self::Unchanged => Ok(()),
+            Self::Refused(_) | Self::Answered | Self::Unchanged(_) => Ok(()),
             _ if nothing_seen() => Err("it looks at nothing: no side begins with $".to_owned()),
             _ => Ok(()),
         }
@@ -270,10 +297,11 @@ impl Condition {
             }
             Self::Lacks(map, keys) => lacks(facts, map, keys),
             Self::Falls(list) => falls(facts, list),
-            Self::Unchanged => {
-                let params = Value::from("$params");
-                let before = facts.params_before().map_err(|why| contradiction("the params before", why))?;
-                let after = had(facts, &params, &params)?;
+            Self::Unchanged(observable) => {
+                let reference = Value::from(format!("${observable}"));
+                let before = facts.before(observable);
+                let before = before.map_err(|why| contradiction(format!("the {observable} before"), why))?;
+                let after = had(facts, &reference, &reference)?;
                 contradicted_by(differences(&before, &after))
             }
             Self::Exists(path) => match digest(facts, path)? {

@@ -26,17 +26,20 @@ pub use expectation::{Condition, Contradiction, Expectation, Facts, FilesUnder, 
 pub use plan::{Decision, Plan, PlannedCheck, Row};
 pub use requirement::{Authority, Level, Requirement};
 pub use selection::{NothingSelected, Selection};
-pub use source::Source;
+pub use source::{EmbeddedSuite, Source};
 pub use work_path::{WORK, under_work};
 
 use std::{io, sync::Arc};
 
-use self::{case::Surroundings, document::Document, named_config::Presets, requirement::RequirementFile};
-use crate::value::Digest;
+use self::{
+    case::SuiteContext, document::Document, named_config::NamedConfigs, requirement::RequirementFile,
+};
+use crate::{harness::contract::Contract, value::Digest};
 
 /// Requirements, cases and plans that fit together.
 #[derive(Debug)]
 pub struct Suite {
+    contract: &'static dyn Contract,
     source: Source,
     requirements: Vec<Requirement>,
     checks: Vec<Arc<Check>>,
@@ -50,7 +53,11 @@ impl Suite {
     ///
     /// # Errors
     /// Every mistake that was found, at most one a file.
-    pub fn load(source: Source, implementations: &[&str]) -> Result<Self, Vec<SuiteError>> {
+    pub fn load(
+        contract: &'static dyn Contract,
+        source: Source,
+        implementations: &[&str],
+    ) -> Result<Self, Vec<SuiteError>> {
         let mut errors = Vec::new();
         let mut requirements: Vec<Requirement> = Vec::new();
         for document in documents(&source, "requirements", &mut errors) {
@@ -70,21 +77,23 @@ impl Suite {
         let ids: Vec<&str> =
             requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
 
-        let preset_file = match source.text(named_config::FILE) {
-            Ok(text) => Document { file: named_config::FILE.to_owned(), text: text.into() },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => named_config::no_presets(),
+        let config_file = match source.text(named_config::FILE) {
+            Ok(text) => Some(Document { file: named_config::FILE.to_owned(), text: text.into() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(vec![unreadable(named_config::FILE, &error)]),
         };
-        let presets = Presets::read(&preset_file).unwrap_or_else(|error| {
+        let configs = config_file.as_ref().map(|file| NamedConfigs::read(file, contract));
+        let configs = configs.transpose().unwrap_or_else(|error| {
             errors.push(error);
-            Presets::default()
+            None
         });
+        let configs = configs.unwrap_or_else(|| NamedConfigs::none(contract));
         let fixture = |path: &str| source.fixture(path);
-        let around = Surroundings { requirements: &ids, implementations, fixture: &fixture };
+        let around = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
         let mut checks = Vec::new();
         let case_files = documents(&source, "cases", &mut errors);
         for document in &case_files {
-            match case::Case::read(document, &presets, &around) {
+            match case::Case::read(document, &configs, &around) {
                 Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
                 Err(error) => errors.push(error),
             }
@@ -104,8 +113,13 @@ impl Suite {
             return Err(errors);
         }
         let digest = digest(&requirements, &checks);
-        drop((presets, case_files));
-        Ok(Self { source, requirements, checks, plans, digest })
+        drop((configs, case_files));
+        Ok(Self { contract, source, requirements, checks, plans, digest })
+    }
+
+    /// The contract that it is about.
+    pub fn contract(&self) -> &'static dyn Contract {
+        self.contract
     }
 
     /// Every requirement, in the order of files and lines.

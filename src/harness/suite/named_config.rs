@@ -1,40 +1,46 @@
 //! Named configurations that cases start from, and how a case's own fields are laid over one.
 
-use std::sync::Arc;
-
 use toml::{
     Spanned,
     de::{DeString, DeTable, DeValue},
 };
 
 use super::{SuiteError, document::Document};
-use crate::bundle::nouns::{ExecutionConfig, InferenceConfig, ModelConfig, TrainingConfig};
+use crate::harness::contract::{Contract, FieldRole};
 
 /// The file with the named configurations, in the suite's root.
 pub(super) const FILE: &str = "configs.toml";
 
 /// The named configurations of a suite.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Presets<'i>(DeTable<'i>);
+#[derive(Debug)]
+pub(super) struct NamedConfigs<'i> {
+    named: DeTable<'i>,
+    contract: &'static dyn Contract,
+}
 
-impl<'i> Presets<'i> {
-    pub(super) fn read(document: &'i Document) -> Result<Self, SuiteError> {
-        let presets = Self(document.parse()?.into_inner());
-        for (name, preset) in presets.0.iter() {
-            let Some(table) = preset.get_ref().as_table() else {
+impl<'i> NamedConfigs<'i> {
+    /// A suite without named configurations.
+    pub(super) fn none(contract: &'static dyn Contract) -> Self {
+        Self { named: DeTable::new(), contract }
+    }
+
+    pub(super) fn read(document: &'i Document, contract: &'static dyn Contract) -> Result<Self, SuiteError> {
+        let configs = Self { named: document.parse()?.into_inner(), contract };
+        for (name, config) in configs.named.iter() {
+            let Some(table) = config.get_ref().as_table() else {
                 return Err(document.error(name.span(), "a named configuration is a table"));
             };
             if let Some(from) = table.keys().find(|key| key.get_ref() == "from") {
                 let message = "a named configuration is not built on another one: write its fields out";
                 return Err(document.error(from.span(), message));
             }
-            // A preset stands on its own, so that what it lacks shows here and not in a case.
-            presets.request(document, table.clone(), preset.span())?;
+            // It is complete on its own, so that what is missing shows here and not in a case.
+            configs.request(document, table.clone(), config.span())?;
         }
-        Ok(presets)
+        Ok(configs)
     }
 
-    /// Turns every `config` of a case's steps into `{ kind, values }`: the preset named by the text or by
+    /// Turns every `config` of a case's steps into `{ kind, values }`: the one named by the text or by
     /// `from`, with the case's own fields laid over it.
     pub(super) fn expand(&self, document: &Document, case: &mut DeTable<'i>) -> Result<(), SuiteError> {
         let Some(steps) = case.get_mut("steps") else { return Ok(()) };
@@ -42,9 +48,13 @@ impl<'i> Presets<'i> {
         for step in steps.iter_mut() {
             let DeValue::Table(step) = step.get_mut() else { continue };
             let Some(DeValue::Table(operation)) = step.get_mut("do").map(Spanned::get_mut) else { continue };
-            for (_, request) in operation.iter_mut() {
+            for (name, request) in operation.iter_mut() {
                 let DeValue::Table(request) = request.get_mut() else { continue };
-                if let Some(config) = request.get_mut("config") {
+                // An unknown operation is reported when the step is read.
+                let operation = self.contract.operation(name.get_ref());
+                let fields = operation.into_iter().flat_map(|operation| operation.fields);
+                for field in fields.filter(|field| field.role == FieldRole::Config) {
+                    let Some(config) = request.get_mut(field.name) else { continue };
                     let span = config.span();
                     let own = match config.get_mut() {
                         DeValue::String(name) => {
@@ -74,35 +84,33 @@ impl<'i> Presets<'i> {
             None => (own.remove("kind"), DeTable::new()),
             Some(from) => {
                 let name = from.get_ref().as_str().unwrap_or_default().to_owned();
-                let Some(preset) = self.0.get(name.as_str()).and_then(|preset| preset.get_ref().as_table())
+                let Some(named) =
+                    self.named.get(name.as_str()).and_then(|config| config.get_ref().as_table())
                 else {
-                    let known: Vec<&str> = self.0.keys().map(|name| name.get_ref().as_ref()).collect();
+                    let known: Vec<&str> = self.named.keys().map(|name| name.get_ref().as_ref()).collect();
                     return Err(document.unknown(&Spanned::new(from.span(), name), "configuration", &known));
                 };
-                let mut values = preset.clone();
+                let mut values = named.clone();
                 let kind = values.remove("kind");
                 (own.remove("kind").or(kind), values)
             }
         };
+        let kinds: Vec<&str> = self.contract.config_kinds().iter().map(|kind| kind.name).collect();
         let Some(kind) = kind.take() else {
             let mut error = document.error(span, "a config needs `kind`, or `from` a named one");
-            error.help = Some("`kind` is `model`, `training`, `inference` or `execution`".to_owned());
+            error.help = Some(format!("`kind` is one of {}", kinds.join(", ")));
             return Err(error);
         };
-        let fields = match kind.get_ref().as_str() {
-            Some("model") => ModelConfig::FIELDS,
-            Some("training") => TrainingConfig::FIELDS,
-            Some("inference") => InferenceConfig::FIELDS,
-            Some("execution") => ExecutionConfig::FIELDS,
-            _ => {
-                let word = Spanned::new(kind.span(), kind.get_ref().as_str().unwrap_or_default().to_owned());
-                let kinds = ["model", "training", "inference", "execution"];
-                return Err(document.unknown(&word, "kind of config", &kinds));
-            }
+        let word = kind.get_ref().as_str().unwrap_or_default();
+        let Some(known) = self.contract.config_kinds().iter().find(|known| known.name == word) else {
+            let word = Spanned::new(kind.span(), word.to_owned());
+            return Err(document.unknown(&word, "kind of config", &kinds));
         };
-        known_fields(document, &own, fields)?;
-        if let Some(model) = own.get("model").and_then(|model| model.get_ref().as_table()) {
-            known_fields(document, model, ModelConfig::FIELDS)?;
+        known_fields(document, &own, known.fields)?;
+        if let Some((field, fields)) = known.nested
+            && let Some(inner) = own.get(field).and_then(|inner| inner.get_ref().as_table())
+        {
+            known_fields(document, inner, fields)?;
         }
         lay_over(&mut values, own);
         let values = Spanned::new(span, DeValue::Table(values));
@@ -122,7 +130,7 @@ fn known_fields(document: &Document, own: &DeTable<'_>, fields: &[&str]) -> Resu
     }
 }
 
-/// Own fields replace those of the preset; a nested model is laid over field by field.
+/// Own fields replace those of the named configuration; a nested model is laid over field by field.
 fn lay_over<'i>(values: &mut DeTable<'i>, own: DeTable<'i>) {
     for (key, value) in own {
         match (values.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value) {
@@ -140,9 +148,4 @@ fn lay_over<'i>(values: &mut DeTable<'i>, own: DeTable<'i>) {
 
 fn key(name: &'static str) -> Spanned<DeString<'static>> {
     Spanned::new(0..0, DeString::Borrowed(name))
-}
-
-/// The document of a suite without presets.
-pub(super) fn no_presets() -> Document {
-    Document { file: FILE.to_owned(), text: Arc::from("") }
 }

@@ -6,28 +6,32 @@ use indexmap::IndexMap;
 use toml::Spanned;
 
 use super::{Step, SuiteError, case::Spans, document::Document, expectation::texts_in, under_work};
+use crate::harness::contract::Contract;
 
-/// Names that always mean something, so that no answer can have them.
-const RESERVED: [&str; 4] = ["work", "params", "archive", "none"];
+/// Names with a meaning in every suite; a contract adds its observables and the name of its file.
+const RESERVED: [&str; 2] = ["work", "none"];
 
-/// What may be in a value that is written or handed on: what is there before anything was answered.
-const IN_VALUES: [&str; 2] = ["work", "none"];
-
-/// An answer that a step left.
+/// A response that a step left.
 struct Answer {
     fields: Option<&'static [&'static str]>,
     is_models: bool,
 }
 
 /// Goes through the steps in order, as a run would.
-pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), SuiteError> {
+pub(super) fn check(
+    document: &Document,
+    contract: &dyn Contract,
+    steps: &[(Step, Spans)],
+) -> Result<(), SuiteError> {
+    let reserved: Vec<&str> =
+        contract.observables().iter().copied().chain([contract.file_name()]).chain(RESERVED).collect();
     let mut known: IndexMap<String, Answer> = IndexMap::new();
     for (step, spans) in steps {
         let (action, span) = (&step.action, &spans.action);
         for path in action.paths() {
             place(document, path, span)?;
         }
-        if let Some(models) = action.models() {
+        for models in action.models() {
             let name = Spanned::new(span.clone(), models.trim_start_matches('$').to_owned());
             let left = known.get(name.get_ref()).is_some_and(|answer| answer.is_models);
             if !models.starts_with('$') || !left {
@@ -43,23 +47,21 @@ pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), 
                 ));
             }
         }
-        if let Some(values) = action.values() {
-            let mut texts = Vec::new();
-            values.values().for_each(|value| texts_in(value, &mut texts));
-            for (name, _) in texts.into_iter().filter_map(named) {
-                if !IN_VALUES.contains(&name) {
-                    let word = Spanned::new(span.clone(), name.to_owned());
-                    return Err(document.unknown(&word, "name after $ in a value", &IN_VALUES));
-                }
+        let mut texts = Vec::new();
+        action.values().for_each(|value| texts_in(value, &mut texts));
+        for (name, _) in texts.into_iter().filter_map(named) {
+            if !RESERVED.contains(&name) {
+                let word = Spanned::new(span.clone(), name.to_owned());
+                return Err(document.unknown(&word, "name after $ in a value", &RESERVED));
             }
         }
-        if let Some(name) = action.answer_name() {
-            if RESERVED.contains(&name) || known.contains_key(name) {
+        if let Some(name) = action.response_name() {
+            if reserved.contains(&name) || known.contains_key(name) {
                 return Err(
                     document.error(span.clone(), format!("the name {name:?} is taken: choose another"))
                 );
             }
-            let answer = Answer { fields: action.answer_fields(), is_models: action.leaves_models() };
+            let answer = Answer { fields: action.response_fields(), is_models: action.keeps_models() };
             known.insert(name.to_owned(), answer);
         }
         for (named_expectation, span) in step.expectations.iter().zip(&spans.expectations) {
@@ -67,8 +69,14 @@ pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), 
             for path in condition.paths() {
                 place(document, path, span)?;
             }
+            if let Some(observable) =
+                condition.unchanged().filter(|name| !contract.observables().contains(name))
+            {
+                let word = Spanned::new(span.clone(), observable.to_owned());
+                return Err(document.unknown(&word, "observable after `unchanged`", contract.observables()));
+            }
             for text in condition.references() {
-                refer(document, text, &known, span)?;
+                refer(document, text, &known, &reserved, span)?;
             }
         }
     }
@@ -90,14 +98,15 @@ fn refer(
     document: &Document,
     text: &str,
     known: &IndexMap<String, Answer>,
+    reserved: &[&str],
     span: &Range<usize>,
 ) -> Result<(), SuiteError> {
     let Some((name, field)) = named(text) else { return Ok(()) };
-    if RESERVED.contains(&name) {
+    if reserved.contains(&name) {
         return Ok(());
     }
     let Some(answer) = known.get(name) else {
-        let known: Vec<&str> = known.keys().map(String::as_str).chain(RESERVED).collect();
+        let known: Vec<&str> = known.keys().map(String::as_str).chain(reserved.iter().copied()).collect();
         return Err(document.unknown(&Spanned::new(span.clone(), name.to_owned()), "name after $", &known));
     };
     match (answer.fields, field) {

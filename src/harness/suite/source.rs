@@ -6,23 +6,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use include_dir::{Dir, DirEntry, include_dir};
+use include_dir::{Dir, DirEntry};
 
 use crate::fs_util::files_below;
 
-/// The folders and the files of the suite, each by its name. What else is beside them is for `cargo test` and
-/// for fuzzing, and would only make the program larger.
-static FOLDERS: [(&str, Dir<'static>); 4] = [
-    ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/requirements")),
-    ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/cases")),
-    ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/plans")),
-    ("implementations", include_dir!("$CARGO_MANIFEST_DIR/conformance/implementations")),
-];
-static FILES: [(&str, &str); 2] = [
-    ("configs.toml", include_str!("../../../conformance/configs.toml")),
-    ("proven.toml", include_str!("../../../conformance/proven.toml")),
-];
-static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+/// The files of a suite that is part of a program.
+#[derive(Debug)]
+pub struct EmbeddedSuite {
+    /// The folders `requirements`, `cases`, `plans` and `implementations`, each by its name.
+    pub folders: &'static [(&'static str, Dir<'static>)],
+    /// Single files by name, such as `configs.toml`.
+    pub files: &'static [(&'static str, &'static str)],
+    /// The fixtures that its cases name.
+    pub fixtures: Dir<'static>,
+}
 
 /// The largest file of a suite, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -30,28 +27,25 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 /// A tree of suite files and a tree of fixtures, wherever they are.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// The suite that the program was built with.
-    Embedded,
+    /// A suite that is part of the program.
+    Embedded(&'static EmbeddedSuite),
     /// A suite on disk.
     Disk {
         /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
         suite: PathBuf,
         /// The folder with the fixtures that its cases name; without one, the folders that were looked for.
-        fixtures: Result<PathBuf, [PathBuf; 2]>,
+        fixtures: Result<PathBuf, Vec<PathBuf>>,
     },
 }
 
 impl Source {
-    /// A suite on disk. Its fixtures are in its own folder `fixtures`, or else in the one beside it.
+    /// A suite on disk. Its fixtures are in its own folder `fixtures`, or in one beside it or beside the folder that
+    /// it is in.
     pub fn disk(suite: &Path) -> Self {
-        let own = suite.join("fixtures");
-        let beside = suite.join("..").join("fixtures");
-        let fixtures = match (own.is_dir(), beside.is_dir()) {
-            (true, _) => Ok(own),
-            (false, true) => Ok(beside),
-            (false, false) => Err([own, beside]),
-        };
-        Self::Disk { suite: suite.to_owned(), fixtures }
+        let tried: Vec<PathBuf> =
+            ["fixtures", "../fixtures", "../../fixtures"].map(|path| suite.join(path)).into();
+        let found = tried.iter().find(|folder| folder.is_dir()).cloned();
+        Self::Disk { suite: suite.to_owned(), fixtures: found.ok_or(tried) }
     }
 
     /// The text of one suite file.
@@ -60,11 +54,9 @@ impl Source {
     /// When it cannot be read, is too large or is not UTF-8.
     pub fn text(&self, path: &str) -> io::Result<String> {
         let bytes = match self {
-            Self::Embedded => match path.split_once('/') {
-                None => embedded_file(path).ok_or(io::ErrorKind::NotFound)?.as_bytes().to_vec(),
-                Some((folder, file)) => {
-                    embedded(embedded_folder(folder).ok_or(io::ErrorKind::NotFound)?, file)?
-                }
+            Self::Embedded(own) => match path.split_once('/') {
+                None => own.file(path).ok_or(io::ErrorKind::NotFound)?.as_bytes().to_vec(),
+                Some((folder, file)) => embedded(own.folder(folder).ok_or(io::ErrorKind::NotFound)?, file)?,
             },
             Self::Disk { suite, .. } => read(&suite.join(path))?,
         };
@@ -79,8 +71,8 @@ impl Source {
     pub fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let mut files = Vec::new();
         match self {
-            Self::Embedded => {
-                if let Some(tree) = embedded_folder(folder) {
+            Self::Embedded(own) => {
+                if let Some(tree) = own.folder(folder) {
                     walk_embedded(tree, folder, &mut files);
                 }
             }
@@ -105,14 +97,14 @@ impl Source {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let (found, places) = match self {
-            Self::Embedded => (embedded(&FIXTURES, path), String::new()),
+            Self::Embedded(own) => (embedded(&own.fixtures, path), String::new()),
             Self::Disk { fixtures: Ok(folder), .. } => {
                 (read(&folder.join(path)), format!(" (looked in {})", folder.display()))
             }
-            Self::Disk { fixtures: Err([own, beside]), .. } => (
-                Err(io::ErrorKind::NotFound.into()),
-                format!(" (looked in {} and {})", own.display(), beside.display()),
-            ),
+            Self::Disk { fixtures: Err(tried), .. } => {
+                let tried: Vec<String> = tried.iter().map(|folder| folder.display().to_string()).collect();
+                (Err(io::ErrorKind::NotFound.into()), format!(" (looked in {})", tried.join(", ")))
+            }
         };
         found.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot read fixture {path:?}{places}: {error}"))
@@ -120,12 +112,14 @@ impl Source {
     }
 }
 
-fn embedded_file(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
-}
+impl EmbeddedSuite {
+    fn file(&self, name: &str) -> Option<&'static str> {
+        self.files.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+    }
 
-fn embedded_folder(name: &str) -> Option<&'static Dir<'static>> {
-    FOLDERS.iter().find(|(folder, _)| *folder == name).map(|(_, tree)| tree)
+    fn folder(&self, name: &str) -> Option<&'static Dir<'static>> {
+        self.folders.iter().find(|(folder, _)| *folder == name).map(|(_, tree)| tree)
+    }
 }
 
 fn embedded(tree: &Dir<'static>, path: &str) -> io::Result<Vec<u8>> {

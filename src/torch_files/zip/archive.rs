@@ -121,7 +121,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// The names of the plain directory entries, each with a slash at its end.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().map(String::as_str)
     }
 
@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Archive::open(Path::new("no/such.zip")).unwrap_err();
-        assert_eq!(error.kind(), crate::harness::RefusalKind::NotFound);
+        assert_eq!(error.kind(), crate::harness::contract::RefusalKind::NotFound);
         assert!(error.to_string().starts_with("no/such.zip: "));
     }
 }

@@ -10,7 +10,7 @@ use bundleproof::{
         files::{read_bundle, write_bundle},
         nouns::{Bundle, BundledModel, PYTORCH_BACKEND, Params, ROLES, VERSION, VERSION_KEY},
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, StateDict, Tensor},
     value::Value,
 };

@@ -1,12 +1,12 @@
 //! What a mutant may know of a refusal, and what it may say instead.
 
-use crate::harness::{Facts, NamedRule, Refusal, RefusalKind};
+use crate::harness::contract::{Facts, NamedRule, Refusal, RefusalKind};
 
 /// Why the reference refused: everything but the message.
 ///
 /// A mutant never sees the words, so that no rewording of a message can turn it into the reference.
 #[derive(Clone, Copy)]
-pub(super) struct Cause<'r> {
+pub(in super::super) struct Cause<'r> {
     pub(super) kind: RefusalKind,
     pub(super) facts: &'r Facts,
 }
@@ -43,7 +43,7 @@ impl<'r> Cause<'r> {
 }
 
 /// What a mutant answers in the place of a refusal.
-pub(super) enum Instead {
+pub(in super::super) enum Instead {
     /// The refusal as it is.
     Same,
     /// The same message under another kind.

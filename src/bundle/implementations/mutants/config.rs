@@ -9,7 +9,7 @@ use crate::{
         },
         operations::request::ConfigRequest,
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
 };
 

@@ -4,7 +4,7 @@ use super::cause::Instead;
 use super::twisted;
 use crate::{
     bundle::operations::response::{Output, TensorDescription},
-    harness::RefusalKind,
+    harness::contract::RefusalKind,
     torch_files::Dtype,
     value::{Digest, Value},
 };

@@ -10,7 +10,7 @@ use crate::{
         nouns::{MANIFEST_ENTRY, ROLES, Rule, VERSION_KEY},
         operations::response::ModelDescription,
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{ModelState, zip::Archive},
     value::{Map, Value},
 };

@@ -10,7 +10,7 @@ use crate::{
         nouns::{Rule, legacy_params},
         operations::response::TensorDescription,
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, Tensor},
     value::Value,
 };

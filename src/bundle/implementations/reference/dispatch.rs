@@ -9,7 +9,7 @@ use crate::{
             response::LoadedModel,
         },
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     value::Value,
 };
 
@@ -26,8 +26,8 @@ pub(super) fn dispatch(
     request: &ConfigRequest,
 ) -> Result<(Configuration, String), Refusal> {
     let (config, backend) = named_backend(request)?;
-    legacy_params::update_legacy_dict(&mut session.world.params, &config, session.policy.bridged);
-    session.world.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
+    legacy_params::update_legacy_dict(&mut session.process.params, &config, session.policy.bridged);
+    session.process.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
     own_backend(&backend)?;
     Ok((config, backend))
 }
@@ -39,16 +39,16 @@ pub(super) fn load(
 ) -> Result<LoadedModel, Refusal> {
     let (_, backend) = named_backend(&request.config)?;
     own_backend(&backend)?;
-    let directory = session.world.path(&request.bundle_dir);
+    let directory = session.process.path(&request.bundle_dir);
     let wanted = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    let before = session.world.params.clone();
+    let before = session.process.params.clone();
     let loaded =
-        workflow::load_inference_bundle_torch(&session.policy, &mut session.world.params, &directory);
+        workflow::load_inference_bundle_torch(&session.policy, &mut session.process.params, &directory);
     let (models, params) = loaded?;
     match models.states.get(wanted) {
         Some(state) => Ok(LoadedModel { model: state.into(), params }),
         None => {
-            session.world.params = before;
+            session.process.params = before;
             let known: Vec<&str> = models.states.keys().map(String::as_str).collect();
             let message = format!("the bundle has no model {wanted:?}; available are {}", known.join(", "));
             Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownModel).field(wanted))

@@ -18,14 +18,12 @@ use indexmap::IndexMap;
 
 use self::store::TrainedModels;
 use crate::bundle::files::{Dataset, read_dataset, read_inputs};
-use crate::harness::{
-    World,
-    implementation::{Implementation, OWN_VERSION, Session, supported},
-};
 use crate::{
     bundle::{
+        implementations::process::Process,
         nouns::{Configuration, Params, ParamsStore, Policy, ROLES, Rule, SavedModels, legacy_params},
         operations::{
+            BundleSession,
             request::{
                 ConfigKind, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
                 LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
@@ -36,67 +34,33 @@ use crate::{
             },
         },
     },
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, Tensor},
     value::{Map, Value},
 };
 
-/// The reference, or the reference under another policy and name.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    name: &'static str,
-    policy: Policy,
-}
-
-impl Reference {
-    /// The implementation that obeys the contract.
-    pub const CONTRACT: Self = Self { name: "reference", policy: Policy::CONTRACT };
-
-    /// The reference under another policy.
-    pub fn with_policy(name: &'static str, policy: Policy) -> Self {
-        Self { name, policy }
-    }
-
-    pub(crate) fn session(&self, world: World) -> ReferenceSession {
-        ReferenceSession { policy: self.policy, world, models: IndexMap::new() }
-    }
-}
-
-impl Implementation for Reference {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn version(&self) -> &str {
-        OWN_VERSION
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        supported(need)
-    }
-
-    fn start(&self, world: World) -> Box<dyn Session> {
-        Box::new(self.session(world))
-    }
-}
-
-/// The reference at work: a world, and the models by the name they were left under.
+/// The reference at work: a process, and the models by the name they were left under.
 #[derive(Debug)]
 pub(crate) struct ReferenceSession {
     policy: Policy,
-    pub(crate) world: World,
+    pub(crate) process: Process,
     models: IndexMap<String, TrainedModels>,
 }
 
 impl ReferenceSession {
+    /// A session that decides as this policy says.
+    pub(crate) fn new(policy: Policy, process: Process) -> Self {
+        Self { policy, process, models: IndexMap::new() }
+    }
+
     fn workflow(
         &mut self,
         train_data: &str,
         config: &Configuration,
         name: &str,
     ) -> Result<Workflow, Refusal> {
-        let data = self.world.path(train_data);
-        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.world, &data, config)?;
+        let data = self.process.path(train_data);
+        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.process, &data, config)?;
         Ok(Workflow {
             amplitude: None,
             phase: None,
@@ -121,35 +85,35 @@ impl ReferenceSession {
     }
 }
 
-impl Session for ReferenceSession {
+impl BundleSession for ReferenceSession {
     fn reset(&mut self) -> Result<(), Refusal> {
-        self.world.params = ParamsStore::new();
+        self.process.params = ParamsStore::new();
         self.models.clear();
         Ok(())
     }
 
     fn params(&mut self) -> Result<Params, Refusal> {
-        Ok(self.world.params.snapshot())
+        Ok(self.process.params.snapshot())
     }
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
-        validation::set_params(&mut self.world.params, &request.values)
+        validation::set_params(&mut self.process.params, &request.values)
     }
 
     fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
-        validation::get_param(&mut self.world.params, &request.key, request.default.as_ref())
+        validation::get_param(&mut self.process.params, &request.key, request.default.as_ref())
     }
 
     fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
         if request.config.kind == ConfigKind::Execution {
             return validation::execution(&request.config.values);
         }
-        validation::validate(&request.config.construct()?, &self.world)
+        validation::validate(&request.config.construct()?, &self.process)
     }
 
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
         let config = request.config.construct()?;
-        legacy_params::update_legacy_dict(&mut self.world.params, &config, self.policy.bridged);
+        legacy_params::update_legacy_dict(&mut self.process.params, &config, self.policy.bridged);
         Ok(())
     }
 
@@ -172,19 +136,19 @@ impl Session for ReferenceSession {
 
     fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
         let config = request.config.construct()?;
-        let base = self.world.path(&request.base_path);
+        let base = self.process.path(&request.base_path);
         let chosen = match self.policy.saved_models {
             SavedModels::Given | SavedModels::WithPlainNames => self.models.get(&request.models),
             SavedModels::Latest => self.models.values().last(),
         };
         let models = chosen.ok_or_else(|| no_models(&request.models))?;
         let scale = request.intensity_scale;
-        store::save_torch_bundle(&self.policy, &mut self.world.params, models, &base, &config, scale)
+        store::save_torch_bundle(&self.policy, &mut self.process.params, models, &base, &config, scale)
     }
 
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
-        let base = self.world.path(&request.base_path);
-        let (models, params) = store::load_torch_bundle(&self.policy, &mut self.world.params, &base)?;
+        let base = self.process.path(&request.base_path);
+        let (models, params) = store::load_torch_bundle(&self.policy, &mut self.process.params, &base)?;
         Ok(Loaded { models: self.keep(&request.name, models), params })
     }
 
@@ -194,8 +158,8 @@ impl Session for ReferenceSession {
     }
 
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
-        let directory = self.world.path(&request.bundle_dir);
-        let store = &mut self.world.params;
+        let directory = self.process.path(&request.bundle_dir);
+        let store = &mut self.process.params;
         let (models, params) = workflow::load_inference_bundle_torch(&self.policy, store, &directory)?;
         Ok(Loaded { models: self.keep(&request.name, models), params })
     }
@@ -217,11 +181,11 @@ impl Session for ReferenceSession {
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
-        Ok(described(&read_dataset(&self.world.path(&request.path))?))
+        Ok(described(&read_dataset(&self.process.path(&request.path))?))
     }
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
-        let Some(engine) = self.world.engine() else {
+        let Some(engine) = self.process.engine() else {
             let refusal = Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch");
             return Err(refusal.rule(Rule::TorchAvailable));
         };
@@ -231,7 +195,7 @@ impl Session for ReferenceSession {
             let message = format!("there is no network {model:?} under {:?}", request.models);
             return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModel).field(model));
         };
-        let inputs = read_inputs(&self.world.path(&request.inputs))?;
+        let inputs = read_inputs(&self.process.path(&request.inputs))?;
         Ok(Output { output: (&engine.forward(model, state, &inputs)?).into() })
     }
 }

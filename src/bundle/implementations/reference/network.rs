@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     bundle::nouns::{Params, ParamsStore, ROLES, Rule, Weights},
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, StateDict, Tensor},
     value::Value,
 };

@@ -23,7 +23,7 @@ use crate::{
         },
     },
     fs_util::sibling,
-    harness::{Refusal, RefusalKind},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::ModelState,
     value::Value,
 };

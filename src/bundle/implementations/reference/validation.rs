@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crate::{
+    bundle::implementations::process::Process,
     bundle::nouns::{
         ARCHIVE_NAME, BASE_NAME, Configuration, Devices, ExecutionConfig, InferenceConfig, ModelConfig,
         ParamsStore, Rule, TrainingConfig,
     },
-    harness::{Refusal, RefusalKind, World},
+    harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
 };
 
@@ -24,12 +25,12 @@ const POSITIVE_AND_FINITE: (Rule, &str) = (Rule::PositiveAndFinite, "positive an
 
 /// Holds a configuration against the rules of its type; the words of its closed sets were held when it was
 /// constructed (CFG-003 to CFG-005).
-pub(super) fn validate(config: &Configuration, world: &World) -> Result<(), Refusal> {
+pub(super) fn validate(config: &Configuration, process: &Process) -> Result<(), Refusal> {
     model(config.model())?;
     match config {
         Configuration::Model(_) => Ok(()),
         Configuration::Training(config) => training(config),
-        Configuration::Inference(config) => inference(config, world),
+        Configuration::Inference(config) => inference(config, process),
     }
 }
 
@@ -86,8 +87,8 @@ pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
 }
 
 /// A directory must hold the archive; any other path may be the archive, or its name without `.zip`.
-fn inference(config: &InferenceConfig, world: &World) -> Result<(), Refusal> {
-    let path = world.path(&config.model_path);
+fn inference(config: &InferenceConfig, process: &Process) -> Result<(), Refusal> {
+    let path = process.path(&config.model_path);
     let mut tried = vec![path.clone()];
     if path.is_dir() {
         tried = vec![path.join(ARCHIVE_NAME)];

@@ -7,6 +7,7 @@ use super::{
     store::{TrainedModels, load_torch_bundle, save_torch_bundle},
 };
 use crate::{
+    bundle::implementations::process::Process,
     bundle::{
         files::{Dataset, read_dataset},
         implementations::Engine,
@@ -15,7 +16,7 @@ use crate::{
             ROLES, Rule, SavedState, Training, TrainingConfig, legacy_params,
         },
     },
-    harness::{Refusal, RefusalKind, World},
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, StateDict, Tensor},
 };
 
@@ -32,7 +33,7 @@ pub(super) struct Trained {
 /// Bridges, trains, persists: in that order (PRM-006, ORC-004, ORC-001).
 pub(super) fn run_cdi_example_torch(
     policy: &Policy,
-    world: &mut World,
+    process: &mut Process,
     train_data: &Path,
     config: &Configuration,
 ) -> Result<Trained, Refusal> {
@@ -42,16 +43,16 @@ pub(super) fn run_cdi_example_torch(
     };
     let bridge = |store: &mut ParamsStore| legacy_params::update_legacy_dict(store, config, policy.bridged);
     if policy.bridging == Bridging::First {
-        bridge(&mut world.params);
+        bridge(&mut process.params);
     }
-    let initial = initial_models(&world.params, training)?;
+    let initial = initial_models(&process.params, training)?;
     if policy.bridging == Bridging::AfterModels {
-        bridge(&mut world.params);
+        bridge(&mut process.params);
     }
     if policy.saved_state == SavedState::Initial {
-        persist(policy, world, &initial, training)?;
+        persist(policy, process, &initial, training)?;
     }
-    let train = |data: &Dataset, training: &TrainingConfig| train(world.engine(), &initial, data, training);
+    let train = |data: &Dataset, training: &TrainingConfig| train(process.engine(), &initial, data, training);
     let trained = match policy.training {
         Training::OnTheData => train(&read_dataset(train_data)?, training)?,
         Training::InOneEpoch => {
@@ -64,7 +65,7 @@ pub(super) fn run_cdi_example_torch(
         Training::Skipped => untrained(initial),
     };
     if policy.saved_state == SavedState::Trained {
-        persist(policy, world, &trained.models, training)?;
+        persist(policy, process, &trained.models, training)?;
     }
     Ok(trained)
 }
@@ -76,7 +77,7 @@ fn untrained(models: TrainedModels) -> Trained {
 /// Saves as `<output_dir>/wts.h5.zip` when the configuration names an output directory (ORC-001, ORC-002).
 fn persist(
     policy: &Policy,
-    world: &mut World,
+    process: &mut Process,
     models: &TrainedModels,
     training: &TrainingConfig,
 ) -> Result<(), Refusal> {
@@ -87,10 +88,10 @@ fn persist(
         (_, Some(directory)) => Some(directory),
     };
     let Some(directory) = output else { return Ok(()) };
-    let base = world.path(directory).join(BASE_NAME);
+    let base = process.path(directory).join(BASE_NAME);
     let config = Configuration::Training(training.clone());
     let scale = (policy.persistence == Persistence::WithNominalScale).then_some(1.0);
-    save_torch_bundle(policy, &mut world.params, models, &base, &config, scale)
+    save_torch_bundle(policy, &mut process.params, models, &base, &config, scale)
 }
 
 /// Loads `<directory>/wts.h5.zip` through the bundle loader (ORC-006).
@@ -124,7 +125,7 @@ fn initial_models(store: &ParamsStore, training: &TrainingConfig) -> Result<Trai
     Ok(models)
 }
 
-/// Trains with the engine of the world; where there is none, with the stand-in.
+/// Trains with the engine of the process; where there is none, with the stand-in.
 fn train(
     engine: Option<&Arc<dyn Engine>>,
     initial: &TrainedModels,
@@ -288,15 +289,16 @@ mod tests {
     /// What a workflow on the fixture's data answers, what it saves, and the params that it leaves.
     fn run(policy: Policy) -> (IndexMap<String, ModelState>, IndexMap<String, ModelState>, ParamsStore) {
         let directory = tempfile::tempdir().unwrap();
-        let mut world = World::new(directory.path().to_owned(), BTreeMap::new());
+        let mut process =
+            Process::new(SessionContext::new(directory.path().to_owned(), BTreeMap::new()), None);
         let model = ModelConfig { gridsize: 3, n_filters_scale: 1, ..training_config().model };
         let config = TrainingConfig { model, nepochs: 1, ..training_config() };
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/datasets/train_data.npz");
         let config = Configuration::Training(config);
-        let trained = run_cdi_example_torch(&policy, &mut world, &data, &config).unwrap();
+        let trained = run_cdi_example_torch(&policy, &mut process, &data, &config).unwrap();
         let saved = read_bundle(&directory.path().join("training_outputs/wts.h5.zip")).unwrap();
         let saved = saved.models.into_iter().map(|(name, model)| (name, model.state)).collect();
-        (trained.models.states, saved, world.params)
+        (trained.models.states, saved, process.params)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use nix::unistd::Pid;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::value::to_raw_value;
 
 use super::{
@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     harness::{
-        Refusal, RefusalKind,
         adapter::protocol::{Error, MAX_LINE_BYTES, Request, Response, Version},
-        implementation::Lost,
+        contract::{Refusal, RefusalKind, SessionError},
     },
     text::{ending, truncated},
 };
@@ -41,7 +40,7 @@ pub(super) enum Trouble {
     /// It was answered with an error.
     Answered(Error),
     /// It was not answered.
-    Lost(Lost),
+    Lost(SessionError),
 }
 
 impl Connection {
@@ -56,11 +55,12 @@ impl Connection {
     }
 
     /// Asks, and waits for the answer until then.
-    pub(super) fn call<R: DeserializeOwned>(
+    pub(super) fn call<R>(
         &mut self,
         method: &str,
         params: &impl Serialize,
         until: Deadline,
+        result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
     ) -> Result<R, Trouble> {
         let id = self.next;
         self.next += 1;
@@ -68,22 +68,22 @@ impl Connection {
         match self.process.receive(until.left()) {
             Output::Line(line) => {
                 self.traced(Way::Received, &line);
-                read(&line, id, method)
+                read(&line, id, method, result)
             }
-            Output::Silence => Err(Trouble::Lost(Lost::Timeout(until.milliseconds()))),
+            Output::Silence => Err(Trouble::Lost(SessionError::Timeout(until.milliseconds()))),
             Output::Garbage(what) => Err(protocol(format!("{method} was answered with {what}"))),
             Output::Closed => Err(Trouble::Lost(self.ended(method))),
         }
     }
 
     /// What came that nobody asked for.
-    pub(super) fn unasked(&mut self) -> Option<Lost> {
+    pub(super) fn unasked(&mut self) -> Option<SessionError> {
         match self.process.receive(Duration::ZERO) {
             Output::Line(line) => {
                 self.traced(Way::Received, &line);
-                Some(Lost::Protocol(format!("nobody asked for {}", quoted(&line))))
+                Some(SessionError::Protocol(format!("nobody asked for {}", quoted(&line))))
             }
-            Output::Garbage(what) => Some(Lost::Protocol(format!("nobody asked for {what}"))),
+            Output::Garbage(what) => Some(SessionError::Protocol(format!("nobody asked for {what}"))),
             // An end shows with the next question.
             Output::Closed | Output::Silence => None,
         }
@@ -114,7 +114,7 @@ impl Connection {
             serde_json::to_string(&request).map_err(|error| protocol(format!("no request: {error}")))?;
         if line.len() > MAX_LINE_BYTES {
             let long = format!("{method} is asked with more than {MAX_LINE_BYTES} bytes");
-            return Err(Trouble::Lost(Lost::NotAsked(long)));
+            return Err(Trouble::Lost(SessionError::Skipped(long)));
         }
         self.traced(Way::Sent, &line);
         line.push('\n');
@@ -122,14 +122,14 @@ impl Connection {
         Ok(())
     }
 
-    fn ended(&mut self, method: &str) -> Lost {
+    fn ended(&mut self, method: &str) -> SessionError {
         let how = match self.process.aftermath() {
             Some(status) => format!("it ended ({status}) instead of answering {method}"),
             None => format!("it closed its standard output instead of answering {method}"),
         };
         let said = self.process.said();
         let said = ending(said.trim_end().to_owned(), MAX_SAID_BYTES);
-        Lost::Crash(if said.is_empty() { how } else { format!("{how}; it said:\n{said}") })
+        SessionError::Crash(if said.is_empty() { how } else { format!("{how}; it said:\n{said}") })
     }
 
     fn traced(&self, way: Way, line: &str) {
@@ -139,11 +139,16 @@ impl Connection {
     }
 }
 
-fn read<R: DeserializeOwned>(line: &str, id: u64, method: &str) -> Result<R, Trouble> {
+fn read<R>(
+    line: &str,
+    id: u64,
+    method: &str,
+    read_result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
+) -> Result<R, Trouble> {
     let response: Response = serde_json::from_str(line)
         .map_err(|error| protocol(format!("{method} was answered with {}: {error}", quoted(line))))?;
     match (response.id, response.result, response.error) {
-        (Some(own), Some(result), None) if own == id => serde_json::from_str(result.get()).map_err(|error| {
+        (Some(own), Some(result), None) if own == id => read_result(result.get()).map_err(|error| {
             protocol(format!("the result of {method} is not what it must be: {error}: {}", quoted(line)))
         }),
         // A request that could not be read is answered without its id.
@@ -160,7 +165,7 @@ fn read<R: DeserializeOwned>(line: &str, id: u64, method: &str) -> Result<R, Tro
 
 impl Trouble {
     /// The refusal that it is, when the question was at least answered.
-    pub(super) fn refusal(self) -> Result<Refusal, Lost> {
+    pub(super) fn refusal(self) -> Result<Refusal, SessionError> {
         let error = match self {
             Self::Lost(lost) => return Err(lost),
             Self::Answered(error) => error,
@@ -174,14 +179,14 @@ impl Trouble {
             (Error::INTERNAL, _) => Ok(Refusal::new(RefusalKind::Internal, error.message)),
             (code, _) => {
                 let said = quoted(&error.message);
-                Err(Lost::Protocol(format!("it answered with the error {code}: {said}")))
+                Err(SessionError::Protocol(format!("it answered with the error {code}: {said}")))
             }
         }
     }
 }
 
 fn protocol(detail: String) -> Trouble {
-    Trouble::Lost(Lost::Protocol(detail))
+    Trouble::Lost(SessionError::Protocol(detail))
 }
 
 /// The beginning of a text from outside, as one that is quoted.

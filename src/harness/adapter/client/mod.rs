@@ -24,9 +24,8 @@ use self::{
     session::RemoteSession,
 };
 use crate::harness::{
-    World,
     adapter::protocol::{Initialized, PROTOCOL},
-    implementation::{Implementation, Lost, Session},
+    contract::{Contract, Implementation, Session, SessionContext, SessionError},
 };
 
 /// The longest part of a name that is an adapter's own, in characters.
@@ -70,19 +69,20 @@ impl Remote {
     /// # Errors
     /// When it cannot be started, does not introduce itself, or fails a probe.
     pub fn connect(
+        contract: &'static dyn Contract,
         name: Option<&str>,
         launch: Launch,
         environment: BTreeMap<String, String>,
         trace: Option<Trace>,
     ) -> Result<Self, Unusable> {
         let program = launch.command.first().cloned().unwrap_or_default();
-        let pool = Pool::new(launch, environment, trace);
+        let pool = Pool::new(contract, launch, environment, trace);
         let (mut connection, who) = pool.start().map_err(|trouble| match trouble {
             NoStart::Spawn(error) => Unusable::Spawn { program, error },
             NoStart::Version(version) => Unusable::Version(version),
             NoStart::Lost(lost) => Unusable::Silent(in_words(&lost)),
         })?;
-        if let Err(found) = probe::probe(&mut connection, &who, pool.deadlines()) {
+        if let Err(found) = probe::probe(contract, &mut connection, &who, pool.deadlines()) {
             pool.bury(connection);
             return Err(Unusable::Probe(found));
         }
@@ -112,8 +112,8 @@ impl Implementation for Remote {
         self.who.operations.iter().chain(&self.who.supports).any(|own| own == need)
     }
 
-    fn start(&self, world: World) -> Box<dyn Session> {
-        Box::new(RemoteSession::start(Arc::clone(&self.pool), &world))
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        Box::new(RemoteSession::start(Arc::clone(&self.pool), &context))
     }
 
     fn end(&self) {
@@ -133,9 +133,11 @@ fn plain(text: &str) -> String {
     text.chars().take(MAX_NAME).map(|c| if odd(c) { '_' } else { c }).collect()
 }
 
-fn in_words(lost: &Lost) -> String {
+fn in_words(lost: &SessionError) -> String {
     match lost {
-        Lost::Timeout(milliseconds) => format!("no answer within {milliseconds} ms"),
-        Lost::Crash(detail) | Lost::Protocol(detail) | Lost::NotAsked(detail) => detail.clone(),
+        SessionError::Timeout(milliseconds) => format!("no answer within {milliseconds} ms"),
+        SessionError::Crash(detail) | SessionError::Protocol(detail) | SessionError::Skipped(detail) => {
+            detail.clone()
+        }
     }
 }

@@ -15,12 +15,13 @@ use super::{
 };
 use crate::harness::{
     adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
-    implementation::Lost,
+    contract::{Contract, SessionError},
 };
 
 /// How to start processes, and those that wait for work.
 #[derive(Debug)]
 pub(super) struct Pool {
+    contract: &'static dyn Contract,
     launch: Launch,
     environment: BTreeMap<String, String>,
     trace: Option<Trace>,
@@ -42,14 +43,23 @@ struct Shelf {
 #[derive(Debug)]
 pub(super) enum NoStart {
     Spawn(io::Error),
-    Lost(Lost),
+    Lost(SessionError),
     Version(u32),
 }
 
 impl Pool {
-    pub(super) fn new(launch: Launch, environment: BTreeMap<String, String>, trace: Option<Trace>) -> Self {
+    pub(super) fn new(
+        contract: &'static dyn Contract,
+        launch: Launch,
+        environment: BTreeMap<String, String>,
+        trace: Option<Trace>,
+    ) -> Self {
         let end_of_run = Deadline::after(launch.deadlines.run());
-        Self { launch, environment, trace, end_of_run, shelf: Mutex::default() }
+        Self { contract, launch, environment, trace, end_of_run, shelf: Mutex::default() }
+    }
+
+    pub(super) fn contract(&self) -> &'static dyn Contract {
+        self.contract
     }
 
     pub(super) fn deadlines(&self) -> Deadlines {
@@ -61,15 +71,15 @@ impl Pool {
     }
 
     /// A process that waits, or a new one.
-    pub(super) fn take(&self) -> Result<Connection, Lost> {
+    pub(super) fn take(&self) -> Result<Connection, SessionError> {
         if self.end_of_run.left().is_zero() {
             let seconds = self.launch.deadlines.run;
-            return Err(Lost::NotAsked(format!("the {seconds} s that it has for a run are over")));
+            return Err(SessionError::Skipped(format!("the {seconds} s that it has for a run are over")));
         }
         {
             let mut shelf = self.shelf();
             if shelf.ended {
-                return Err(Lost::NotAsked("the run has ended".to_owned()));
+                return Err(SessionError::Skipped("the run has ended".to_owned()));
             }
             if let Some(connection) = shelf.idle.pop() {
                 return Ok(connection);
@@ -77,7 +87,7 @@ impl Pool {
             if shelf.lost > self.launch.restarts {
                 let restarts = self.launch.restarts;
                 let detail = format!("it was lost and replaced {restarts} times, and is not started again");
-                return Err(Lost::NotAsked(detail));
+                return Err(SessionError::Skipped(detail));
             }
         }
         match self.start() {
@@ -86,9 +96,11 @@ impl Pool {
                 self.shelf().lost += 1;
                 Err(match trouble {
                     NoStart::Lost(lost) => lost,
-                    NoStart::Spawn(error) => Lost::Crash(format!("it cannot be started again: {error}")),
+                    NoStart::Spawn(error) => {
+                        SessionError::Crash(format!("it cannot be started again: {error}"))
+                    }
                     NoStart::Version(version) => {
-                        Lost::Protocol(format!("it spoke version {PROTOCOL}, and now {version}"))
+                        SessionError::Protocol(format!("it spoke version {PROTOCOL}, and now {version}"))
                     }
                 })
             }
@@ -109,12 +121,13 @@ impl Pool {
         let client =
             Client { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let initialize = Initialize { protocol: PROTOCOL, client };
-        let answer: Result<Initialized, Trouble> = connection.call("initialize", &initialize, until);
+        let read = |text: &str| serde_json::from_str(text);
+        let answer: Result<Initialized, Trouble> = connection.call("initialize", &initialize, until, read);
         let no_start = match answer {
             Ok(who) if who.protocol == PROTOCOL => return Ok((connection, who)),
             Ok(who) => NoStart::Version(who.protocol),
             Err(trouble) => NoStart::Lost(match trouble.refusal() {
-                Ok(refusal) => Lost::Protocol(format!("initialize was refused: {refusal}")),
+                Ok(refusal) => SessionError::Protocol(format!("initialize was refused: {refusal}")),
                 Err(lost) => lost,
             }),
         };

@@ -12,25 +12,25 @@ use super::{
     in_words,
 };
 use crate::{
-    bundle::operations::request::{OPERATIONS, SetParams},
-    harness::adapter::protocol::{Error, Initialized, Nothing, ParamsAnswer, Reset},
+    harness::{
+        adapter::protocol::{Error, Initialized, Nothing, Reset},
+        contract::Contract,
+    },
     value::{Map, Value},
 };
 
 /// A method that no version of the protocol has.
 const UNKNOWN: &str = "bundleproof_probe";
 
-/// A key that no implementation has.
-const KEY: &str = "bundleproof_probe";
-
 /// Asks what an adapter must refuse, and whether a reset is one; a sentence about what it does instead.
 pub(super) fn probe(
+    contract: &'static dyn Contract,
     connection: &mut Connection,
     who: &Initialized,
     deadlines: Deadlines,
 ) -> Result<(), String> {
     let own = |operation: &&str| who.operations.iter().any(|own| own == operation);
-    if let Some(odd) = who.operations.iter().find(|own| !OPERATIONS.contains(&own.as_str())) {
+    if let Some(odd) = who.operations.iter().find(|own| contract.operation(own).is_none()) {
         return Err(format!("it names an operation that there is not: {odd:?}"));
     }
     let place = tempfile::tempdir().map_err(|error| format!("no directory to probe it in: {error}"))?;
@@ -38,18 +38,18 @@ pub(super) fn probe(
     let mut call = Caller { connection, deadlines };
     call.expect("reset", &Reset { directory: directory.clone() })?;
     call.refuses(UNKNOWN)?;
-    for operation in OPERATIONS.iter().filter(|operation| !own(operation)) {
+    for operation in contract.operations().iter().map(|known| known.name).filter(|name| !own(name)) {
         call.refuses(operation)?;
     }
-    if own(&"set_params") {
-        let values = Map::from_iter([(KEY.to_owned(), Value::Int(1))]);
-        call.expect("set_params", &SetParams { values })?;
-        if !call.knows(KEY)? {
-            return Err(format!("set_params was answered, and params does not have {KEY:?}"));
+    if let Some(write) = contract.reset_probe().filter(|write| own(&write.operation)) {
+        let (observable, key) = (write.observable, write.key);
+        call.expect(write.operation, &write.fields)?;
+        if !call.knows(observable, key)? {
+            return Err(format!("{} was answered, and {observable} does not have {key:?}", write.operation));
         }
         call.expect("reset", &Reset { directory })?;
-        if call.knows(KEY)? {
-            return Err(format!("its reset does not reset: params has {KEY:?} from before it"));
+        if call.knows(observable, key)? {
+            return Err(format!("its reset does not reset: {observable} has {key:?} from before it"));
         }
     }
     match call.connection.unasked() {
@@ -69,17 +69,20 @@ impl Caller<'_> {
         method: &str,
         params: &impl Serialize,
     ) -> Result<R, Trouble> {
-        self.connection.call(method, params, Deadline::after(self.deadlines.call()))
+        let read = |text: &str| serde_json::from_str(text);
+        self.connection.call(method, params, Deadline::after(self.deadlines.call()), read)
     }
 
     fn expect(&mut self, method: &str, params: &impl Serialize) -> Result<(), String> {
         self.call(method, params).map(|Nothing {}| ()).map_err(|trouble| unexpected(method, trouble))
     }
 
-    fn knows(&mut self, key: &str) -> Result<bool, String> {
-        let answer = self.call("params", &Nothing {}).map_err(|trouble| unexpected("params", trouble))?;
-        let ParamsAnswer { params } = answer;
-        Ok(params.contains_key(key))
+    fn knows(&mut self, observable: &str, key: &str) -> Result<bool, String> {
+        let response: Map =
+            self.call(observable, &Nothing {}).map_err(|trouble| unexpected(observable, trouble))?;
+        let dict = response.get(observable).and_then(Value::as_map);
+        dict.map(|dict| dict.contains_key(key))
+            .ok_or_else(|| format!("the response of {observable} has no {observable}"))
     }
 
     /// A method that it has not must be refused as one that there is not.

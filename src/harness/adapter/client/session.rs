@@ -2,27 +2,15 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::Error as _};
 
-use super::{Deadline, connection::Connection, pool::Pool};
+use super::{connection::Connection, deadline::Deadline, pool::Pool};
 use crate::{
-    bundle::{
-        nouns::Params,
-        operations::{
-            request::{
-                CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
-                LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
-                RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
-            },
-            response::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
-        },
-    },
     harness::{
-        Refusal, RefusalKind, World,
-        adapter::protocol::{ModelsAnswer, Nothing, ParamsAnswer, Reset, ValueAnswer},
-        implementation::{Lost, Session},
+        adapter::protocol::{Nothing, Reset},
+        contract::{RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
     },
-    value::Value,
+    value::{Map, Value},
 };
 
 /// A process of the pool that is this session's own until it ends.
@@ -36,30 +24,36 @@ pub(super) struct RemoteSession {
 
 enum State {
     Working(Connection),
-    Lost(Lost),
+    Lost(SessionError),
     /// Everything is answered, and the process is back in the pool.
     Finished,
 }
 
 impl RemoteSession {
-    /// Takes a process and has it begin afresh in the directory of the world.
-    pub(super) fn start(pool: Arc<Pool>, world: &World) -> Self {
-        let directory = world.root().to_string_lossy().into_owned();
+    /// Takes a process and has it begin afresh in the directory of the context.
+    pub(super) fn start(pool: Arc<Pool>, context: &SessionContext) -> Self {
+        let directory = context.root().to_string_lossy().into_owned();
         let state = match pool.take() {
             Ok(connection) => State::Working(connection),
             Err(lost) => State::Lost(lost),
         };
-        let mut session = Self { pool, state, directory, until: world.end() };
+        let mut session = Self { pool, state, directory, until: context.deadline() };
         // What becomes of it shows in whether it is lost.
-        let _ = session.reset();
+        let _ = session.call(RESET, &Map::new());
         session
     }
 
-    fn call<R: DeserializeOwned>(&mut self, method: &str, params: &impl Serialize) -> Result<R, Refusal> {
+    /// Sends a request, and reads its response with this function.
+    fn request<R>(
+        &mut self,
+        method: &str,
+        params: &impl Serialize,
+        read: impl FnOnce(&str) -> Result<R, serde_json::Error>,
+    ) -> Result<R, Refusal> {
         let State::Working(connection) = &mut self.state else { return Err(unanswered(method)) };
         let own = Deadline::after(self.pool.deadlines().call()).or(self.pool.end_of_run());
         let until = self.until.map_or(own, |end| own.or(end));
-        match connection.call(method, params, until) {
+        match connection.call(method, params, until, read) {
             Ok(result) => Ok(result),
             Err(trouble) => trouble.refusal().map_or_else(
                 |lost| {
@@ -71,14 +65,10 @@ impl RemoteSession {
         }
     }
 
-    fn lose(&mut self, lost: Lost) {
+    fn lose(&mut self, lost: SessionError) {
         if let State::Working(connection) = std::mem::replace(&mut self.state, State::Lost(lost)) {
             self.pool.bury(connection);
         }
-    }
-
-    fn nothing(&mut self, method: &str, params: &impl Serialize) -> Result<(), Refusal> {
-        self.call(method, params).map(|Nothing {}| ())
     }
 }
 
@@ -88,74 +78,21 @@ fn unanswered(method: &str) -> Refusal {
 }
 
 impl Session for RemoteSession {
-    fn reset(&mut self) -> Result<(), Refusal> {
-        let directory = self.directory.clone();
-        self.nothing("reset", &Reset { directory })
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let contract = self.pool.contract();
+        if operation == RESET {
+            let reset = Reset { directory: self.directory.clone() };
+            return self.request(operation, &reset, |text| {
+                serde_json::from_str::<Nothing>(text).map(|Nothing {}| Map::new())
+            });
+        }
+        match contract.operation(operation) {
+            Some(known) => self.request(operation, fields, known.codec.response_from_json),
+            None => self.request(operation, fields, |text| observable(operation, text)),
+        }
     }
 
-    fn params(&mut self) -> Result<Params, Refusal> {
-        self.call("params", &Nothing {}).map(|ParamsAnswer { params }| params)
-    }
-
-    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
-        self.nothing("set_params", request)
-    }
-
-    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
-        self.call("get_param", request).map(|ValueAnswer { value }| value)
-    }
-
-    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
-        self.nothing("validate_config", request)
-    }
-
-    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
-        self.nothing("update_legacy_dict", request)
-    }
-
-    fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
-        self.call("create_models", request).map(|ModelsAnswer { models }| models)
-    }
-
-    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
-        self.nothing("save_torch_bundle", request)
-    }
-
-    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
-        self.call("load_torch_bundle", request)
-    }
-
-    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
-        self.call("run_cdi_example_torch", request)
-    }
-
-    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
-        self.call("load_inference_bundle_torch", request)
-    }
-
-    fn run_cdi_example_with_backend(
-        &mut self,
-        request: &RunCdiExampleWithBackend,
-    ) -> Result<Workflow, Refusal> {
-        self.call("run_cdi_example_with_backend", request)
-    }
-
-    fn load_inference_bundle_with_backend(
-        &mut self,
-        request: &LoadInferenceBundleWithBackend,
-    ) -> Result<LoadedModel, Refusal> {
-        self.call("load_inference_bundle_with_backend", request)
-    }
-
-    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
-        self.call("load_dataset", request)
-    }
-
-    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
-        self.call("forward", request)
-    }
-
-    fn lost(&self) -> Option<Lost> {
+    fn lost(&self) -> Option<SessionError> {
         match &self.state {
             State::Lost(lost) => Some(lost.clone()),
             State::Working(_) | State::Finished => None,
@@ -163,8 +100,8 @@ impl Session for RemoteSession {
     }
 
     /// One more question: an answer that was given twice, or a line that nobody asked for, is before its answer.
-    fn finish(&mut self) -> Option<Lost> {
-        let _ = self.reset();
+    fn finish(&mut self) -> Option<SessionError> {
+        let _ = self.call(RESET, &Map::new());
         if let State::Working(connection) = &mut self.state
             && let Some(lost) = connection.unasked()
         {
@@ -181,9 +118,22 @@ impl Session for RemoteSession {
     }
 }
 
+/// The response to a method that reads an observable: an object that holds a dict under the observable's name.
+fn observable(name: &str, text: &str) -> Result<Map, serde_json::Error> {
+    let mut object: Map = serde_json::from_str(text)?;
+    match object.shift_remove(name).map(Value::from_json) {
+        Some(Ok(dict @ Value::Map(_))) => Ok(Map::from_iter([(name.to_owned(), dict)])),
+        Some(Ok(other)) => {
+            Err(serde_json::Error::custom(format!("expected {name:?} to be an object, found {other}")))
+        }
+        Some(Err(invalid)) => Err(serde_json::Error::custom(invalid)),
+        None => Err(serde_json::Error::custom(format!("missing field {name:?}"))),
+    }
+}
+
 impl Drop for RemoteSession {
     /// A case that was given up leaves its process in the middle of something.
     fn drop(&mut self) {
-        self.lose(Lost::NotAsked("the case was given up".to_owned()));
+        self.lose(SessionError::Skipped("the case was given up".to_owned()));
     }
 }

@@ -1,0 +1,160 @@
+//! The contract as the engine sees it.
+
+use std::path::Path;
+
+use include_dir::include_dir;
+
+use super::{
+    files::{ALTER_BUNDLE, read_bundle},
+    implementations::built_ins,
+    nouns::{ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
+    operations::{
+        CAPABILITIES, OPERATIONS, PARAMS,
+        request::{ConfigRequest, SetParams},
+    },
+};
+use crate::{
+    harness::{
+        contract::{
+            BuiltIn, ConfigKind, Contract, FieldRole, HarnessStep, Operation, OperationRequest as _,
+            ResetProbe, from_fields,
+        },
+        suite::EmbeddedSuite,
+    },
+    torch_files::{limits::MAX_ENTRY_BYTES, zip::Archive},
+    value::{Digest, Map, Value},
+};
+
+/// The contract of `wts.h5.zip`.
+pub static BUNDLE: BundleContract = BundleContract;
+
+/// See [`BUNDLE`].
+#[derive(Debug)]
+pub struct BundleContract;
+
+/// A key that no implementation has among its params.
+const PROBE_KEY: &str = "bundleproof_probe";
+
+/// The suite, with what its cases and commands read. The rest of `conformance` is for `cargo test` and fuzzing, and
+/// would only make the program larger.
+static SUITE: EmbeddedSuite = EmbeddedSuite {
+    folders: &[
+        ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/requirements")),
+        ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/cases")),
+        ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/plans")),
+        ("implementations", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/implementations")),
+    ],
+    files: &[
+        ("configs.toml", include_str!("../../conformance/bundle/configs.toml")),
+        ("proven.toml", include_str!("../../conformance/bundle/proven.toml")),
+    ],
+    fixtures: include_dir!("$CARGO_MANIFEST_DIR/fixtures"),
+};
+
+static CONFIG_KINDS: &[ConfigKind] = &[
+    ConfigKind { name: "model", fields: ModelConfig::FIELDS, nested: None },
+    ConfigKind {
+        name: "training",
+        fields: TrainingConfig::FIELDS,
+        nested: Some(("model", ModelConfig::FIELDS)),
+    },
+    ConfigKind {
+        name: "inference",
+        fields: InferenceConfig::FIELDS,
+        nested: Some(("model", ModelConfig::FIELDS)),
+    },
+    ConfigKind { name: "execution", fields: ExecutionConfig::FIELDS, nested: None },
+];
+
+static HARNESS_STEPS: &[HarnessStep] = &[ALTER_BUNDLE];
+
+impl Contract for BundleContract {
+    fn name(&self) -> &'static str {
+        "bundle"
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        OPERATIONS
+    }
+
+    fn observables(&self) -> &'static [&'static str] {
+        &[PARAMS]
+    }
+
+    fn capabilities(&self) -> &'static [&'static str] {
+        &CAPABILITIES
+    }
+
+    /// No GPU, and no tracking server.
+    fn environment(&self) -> &'static [(&'static str, &'static str)] {
+        &[("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")]
+    }
+
+    fn backend(&self) -> &'static str {
+        PYTORCH_BACKEND
+    }
+
+    fn harness_steps(&self) -> &'static [HarnessStep] {
+        HARNESS_STEPS
+    }
+
+    fn config_kinds(&self) -> &'static [ConfigKind] {
+        CONFIG_KINDS
+    }
+
+    fn file_name(&self) -> &'static str {
+        "archive"
+    }
+
+    fn describe_file(&self, path: &Path) -> Result<Value, String> {
+        read_bundle(path)
+            .map(|bundle| Value::from(&bundle))
+            .map_err(|error| format!("no bundle to read: {error}"))
+    }
+
+    fn file_entries(&self, path: &Path) -> Result<Map, String> {
+        let mut archive = Archive::open(path).map_err(|error| error.to_string())?;
+        let names: Vec<String> = archive.names().map(str::to_owned).collect();
+        let digest = |name: String| {
+            let bytes = archive.read(&name, MAX_ENTRY_BYTES).map_err(|error| error.to_string())?;
+            Ok((name, Value::from(Digest::of(&bytes).to_string())))
+        };
+        names.into_iter().map(digest).collect()
+    }
+
+    /// A configuration that cannot be constructed is refused by every implementation.
+    fn check_request(&self, operation: &Operation, fields: &Map) -> Result<(), String> {
+        for field in operation.fields.iter().filter(|field| field.role == FieldRole::Config) {
+            let Some(Value::Map(config)) = fields.get(field.name) else { continue };
+            let mut config: ConfigRequest = from_fields(config).map_err(|refusal| refusal.message)?;
+            none_for_text(&mut config.values);
+            config.construct().map_err(|refusal| refusal.message)?;
+        }
+        Ok(())
+    }
+
+    fn reset_probe(&self) -> Option<ResetProbe> {
+        let values = Map::from_iter([(PROBE_KEY.to_owned(), Value::Int(1))]);
+        let fields = Map::from_iter([("values".to_owned(), Value::Map(values))]);
+        Some(ResetProbe { operation: SetParams::NAME, fields, observable: PARAMS, key: PROBE_KEY })
+    }
+
+    fn built_ins(&self) -> Vec<BuiltIn> {
+        built_ins(None)
+    }
+
+    fn suite(&self) -> &'static EmbeddedSuite {
+        &SUITE
+    }
+}
+
+/// `$none` as what it stands for; other references in a configuration are text.
+fn none_for_text(values: &mut Map) {
+    for value in values.values_mut() {
+        match value {
+            Value::Text(text) if text == "$none" => *value = Value::None,
+            Value::Map(inner) => none_for_text(inner),
+            _ => {}
+        }
+    }
+}

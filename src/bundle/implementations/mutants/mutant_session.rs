@@ -1,0 +1,391 @@
+//! The reference behind a hook.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
+
+use indexmap::IndexMap;
+
+use super::{Hook, cause::Cause};
+use crate::{
+    bundle::{
+        files::{read_bundle, write_bundle},
+        implementations::reference::{Blueprint, ReferenceSession},
+        nouns::{ARCHIVE_NAME, Bundle, ParamsStore, ROLES, VERSION},
+        operations::{
+            BundleSession as _, OPERATIONS, Typed,
+            request::{
+                ConfigRequest, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
+                LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
+                RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
+            },
+            response::{DatasetDescription, Loaded, LoadedModel, ModelDescription, Models, Output, Workflow},
+        },
+    },
+    harness::contract::{
+        FieldRole, OperationRequest, OperationResponse, RESET, Refusal, RefusalKind, Session, from_fields,
+        to_fields,
+    },
+    torch_files::ModelState,
+    value::{Map, Value},
+};
+
+/// The reference behind a hook.
+pub(in super::super) struct MutantSession {
+    inner: Typed<ReferenceSession>,
+    hook: Hook,
+    saves: usize,
+    runs: usize,
+    /// The names under which loads have left models.
+    loads: BTreeSet<String>,
+    /// The models of each archive that was saved, by its base path. A reset does not reach it.
+    remembered: BTreeMap<String, Models>,
+}
+
+impl MutantSession {
+    pub(in super::super) fn new(mut inner: ReferenceSession, hook: Hook) -> Self {
+        if let Hook::Begun(change) = hook {
+            change(&mut inner.process.params);
+        }
+        Self {
+            inner: Typed(inner),
+            hook,
+            saves: 0,
+            runs: 0,
+            loads: BTreeSet::new(),
+            remembered: BTreeMap::new(),
+        }
+    }
+
+    /// The request with every configuration in it as the hook makes it.
+    fn configured(&self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let mut fields = fields.clone();
+        let Hook::Configured(change) = self.hook else { return Ok(fields) };
+        let known = OPERATIONS.iter().find(|known| known.name == operation);
+        for field in known.into_iter().flat_map(|known| known.fields) {
+            if let (FieldRole::Config, Some(Value::Map(given))) = (field.role, fields.get(field.name)) {
+                let mut config: ConfigRequest = from_fields(given)?;
+                change(&mut config);
+                let changed =
+                    to_fields(&config).map_err(|error| Refusal::new(RefusalKind::Internal, error))?;
+                fields.insert(field.name.to_owned(), Value::Map(changed));
+            }
+        }
+        Ok(fields)
+    }
+
+    fn open(&self, archive: &str) -> Result<(), Refusal> {
+        match self.hook {
+            Hook::NotOpened(why) => why(&self.inner.0.process.path(archive)).map_or(Ok(()), Err),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a twist does to an archive once it is there.
+    fn saved(&mut self, archive: &Path) {
+        self.saves += 1;
+        match self.hook {
+            Hook::Saved(change) => {
+                // An archive that cannot be read or written again stays as the reference left it.
+                if let Ok(mut bundle) = read_bundle(archive) {
+                    change(&mut bundle, self.saves);
+                    write(archive, &bundle);
+                }
+            }
+            Hook::SavedBeside(act) => act(archive),
+            _ => {}
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        name: &str,
+        before: &ParamsStore,
+        result: Result<Loaded, Refusal>,
+    ) -> Result<Loaded, Refusal> {
+        self.loads.insert(name.to_owned());
+        if let (Hook::Kept(change), Some(states)) = (self.hook, self.inner.0.states_mut(name)) {
+            change(states);
+        }
+        match (result, self.hook) {
+            (Ok(mut loaded), Hook::Loaded(change)) => {
+                change(&mut loaded);
+                Ok(loaded)
+            }
+            (Ok(loaded), Hook::Restored(change)) => {
+                change(&mut self.inner.0.process.params, before, &loaded.params);
+                Ok(loaded)
+            }
+            (Err(refusal), Hook::LoadedAnyway(takes)) if takes(Cause::of(&refusal)) => self.fresh(),
+            (Err(refusal), Hook::Refused(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (Err(refusal), Hook::RefusedBeside(act)) => {
+                act(&self.inner.0.process.path("."), Cause::of(&refusal));
+                Err(refusal)
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Fresh networks of both roles, laid out from the params of the process: what a loader answers that goes on
+    /// without what it could not read.
+    fn fresh(&self) -> Result<Loaded, Refusal> {
+        let mut models = Models::new();
+        for role in ROLES {
+            let network = Blueprint::of(role, &self.inner.0.process.params)?.fresh(u64::MAX);
+            let tensors = network.iter().map(|(tensor, state)| (tensor.clone(), state.into()));
+            models.insert(role.to_owned(), ModelDescription::Network(tensors.collect()));
+        }
+        Ok(Loaded { models, params: self.inner.0.process.params.snapshot() })
+    }
+
+    fn ran(
+        &mut self,
+        config: &ConfigRequest,
+        before: &ParamsStore,
+        result: Result<Workflow, Refusal>,
+    ) -> Result<Workflow, Refusal> {
+        let output = config.values.get("output_dir").and_then(Value::as_text).filter(|text| !text.is_empty());
+        let archive: Option<PathBuf> = output.map(|text| self.inner.0.process.path(text).join(ARCHIVE_NAME));
+        match (archive, &result, self.hook) {
+            (Some(archive), Ok(_), _) => self.saved(&archive),
+            (Some(archive), Err(_), Hook::FailedBeside(act)) => act(&archive),
+            _ => {}
+        }
+        match (result, self.hook) {
+            (Ok(mut workflow), Hook::Ran(change)) => {
+                change(&mut workflow);
+                Ok(workflow)
+            }
+            (Err(refusal), Hook::Failed(change)) => {
+                change(&mut self.inner.0.process.params, before);
+                Err(refusal)
+            }
+            (result, _) => result,
+        }
+    }
+}
+
+/// Writes a bundle over whatever is there; when that cannot be done, what is there stays.
+fn write(archive: &Path, bundle: &Bundle) {
+    let mut file = Cursor::new(Vec::new());
+    if write_bundle(bundle, &mut file).is_ok() {
+        let _ = fs::write(archive, file.into_inner());
+    }
+}
+
+impl Session for MutantSession {
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let fields = &self.configured(operation, fields)?;
+        match operation {
+            RESET => self.reset().map(|()| Map::new()),
+            SetParams::NAME => typed(fields, |request| self.set_params(request)),
+            GetParam::NAME => typed(fields, |request| self.get_param(request)),
+            ValidateConfig::NAME => typed(fields, |request| self.validate_config(request)),
+            UpdateLegacyDict::NAME => typed(fields, |request| self.update_legacy_dict(request)),
+            SaveTorchBundle::NAME => typed(fields, |request| self.save_torch_bundle(request)),
+            LoadTorchBundle::NAME => typed(fields, |request| self.load_torch_bundle(request)),
+            RunCdiExampleTorch::NAME => typed(fields, |request| self.run_cdi_example_torch(request)),
+            LoadInferenceBundleTorch::NAME => {
+                typed(fields, |request| self.load_inference_bundle_torch(request))
+            }
+            RunCdiExampleWithBackend::NAME => {
+                typed(fields, |request| self.run_cdi_example_with_backend(request))
+            }
+            LoadInferenceBundleWithBackend::NAME => {
+                typed(fields, |request| self.load_inference_bundle_with_backend(request))
+            }
+            LoadDataset::NAME => typed(fields, |request| self.load_dataset(request)),
+            Forward::NAME => typed(fields, |request| self.forward(request)),
+            // What no hook changes is the reference's own.
+            _ => self.inner.call(operation, fields),
+        }
+    }
+}
+
+/// Reads a request, and writes its response.
+fn typed<R: OperationRequest>(
+    fields: &Map,
+    act: impl FnOnce(&R) -> Result<R::Response, Refusal>,
+) -> Result<Map, Refusal> {
+    act(&from_fields(fields)?).map(OperationResponse::into_fields)
+}
+
+impl MutantSession {
+    fn reset(&mut self) -> Result<(), Refusal> {
+        self.inner.0.reset()?;
+        if let Hook::Begun(change) = self.hook {
+            change(&mut self.inner.0.process.params);
+        }
+        Ok(())
+    }
+
+    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        match (self.inner.0.set_params(request), self.hook) {
+            (Err(_), Hook::SetAnyway(set)) => {
+                set(&mut self.inner.0.process.params, &request.values);
+                Ok(())
+            }
+            (Err(refusal), Hook::NotSet(set)) => {
+                set(&mut self.inner.0.process.params, &request.values);
+                Err(refusal)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn get_param(&mut self, request: &GetParam) -> Result<Value, Refusal> {
+        match (self.inner.0.get_param(request), self.hook) {
+            (result, Hook::Got(instead)) => {
+                instead(&mut self.inner.0.process.params, request, result.as_ref().ok()).unwrap_or(result)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn validate_config(&mut self, request: &ValidateConfig) -> Result<(), Refusal> {
+        if let Hook::RefusedAnyway(why) = self.hook {
+            why(&request.config).map_or(Ok(()), Err)?;
+        }
+        match (self.inner.0.validate_config(request), self.hook) {
+            (Err(refusal), Hook::ValidatedAnyway(takes)) if takes(Cause::of(&refusal)) => Ok(()),
+            (Err(refusal), Hook::NotValidated(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (result, _) => result,
+        }
+    }
+
+    fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
+        let before = self.inner.0.process.params.clone();
+        let config = &request.config;
+        match (self.inner.0.update_legacy_dict(request), self.hook) {
+            (Err(_), Hook::BridgedAnyway(bridge)) => bridge(&mut self.inner.0.process.params, config),
+            (result, _) => result?,
+        }
+        if let Hook::Bridged(change) = self.hook {
+            change(&mut self.inner.0.process.params, &before, &config.construct()?);
+        }
+        Ok(())
+    }
+
+    fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
+        let archive = self.inner.0.process.path(&format!("{}.zip", request.base_path));
+        match (self.inner.0.save_torch_bundle(request), self.hook) {
+            (Err(refusal), Hook::SavedAnyway(takes)) if takes(Cause::of(&refusal)) => {
+                let models = IndexMap::new();
+                write(&archive, &Bundle { version: VERSION.to_owned(), backend: None, models });
+            }
+            (result, _) => result?,
+        }
+        if let (Hook::Remembered(_), Some(states)) = (self.hook, self.inner.0.states_mut(&request.models)) {
+            let saved =
+                states.iter().map(|(name, state)| (name.clone(), (state as &ModelState).into())).collect();
+            self.remembered.insert(request.base_path.clone(), saved);
+        }
+        self.saved(&archive);
+        Ok(())
+    }
+
+    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
+        let before = self.inner.0.process.params.clone();
+        self.open(&format!("{}.zip", request.base_path))?;
+        let mut result = self.inner.0.load_torch_bundle(request);
+        let saved = self.remembered.get(&request.base_path);
+        if let (Hook::Remembered(change), Ok(loaded), Some(saved)) = (self.hook, &mut result, saved) {
+            change(&mut loaded.models, saved);
+        }
+        self.loaded(&request.name, &before, result)
+    }
+
+    fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
+        let before = self.inner.0.process.params.clone();
+        let mut config = request.config.clone();
+        self.runs += 1;
+        if let (Hook::RanAgain(change), true) = (self.hook, self.runs > 1) {
+            change(&mut config);
+        }
+        let result = self
+            .inner
+            .0
+            .run_cdi_example_torch(&RunCdiExampleTorch { config: config.clone(), ..request.clone() });
+        self.ran(&config, &before, result)
+    }
+
+    fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
+        let before = self.inner.0.process.params.clone();
+        self.open(&format!("{}/{ARCHIVE_NAME}", request.bundle_dir))?;
+        let result = self.inner.0.load_inference_bundle_torch(request);
+        self.loaded(&request.name, &before, result)
+    }
+
+    fn run_cdi_example_with_backend(
+        &mut self,
+        request: &RunCdiExampleWithBackend,
+    ) -> Result<Workflow, Refusal> {
+        let before = self.inner.0.process.params.clone();
+        let mut config = request.config.clone();
+        if let Hook::Dispatched(change) = self.hook {
+            change(&mut config);
+        }
+        let asked = RunCdiExampleWithBackend { config: config.clone(), ..request.clone() };
+        let result = self.inner.0.run_cdi_example_with_backend(&asked);
+        if let (Err(_), Hook::NotDispatched(change)) = (&result, self.hook) {
+            change(&mut self.inner.0.process.params, &before);
+        }
+        self.ran(&config, &before, result)
+    }
+
+    fn load_inference_bundle_with_backend(
+        &mut self,
+        request: &LoadInferenceBundleWithBackend,
+    ) -> Result<LoadedModel, Refusal> {
+        let mut asked = request.clone();
+        if let Hook::LoadedOne(change) = self.hook {
+            change(&mut asked);
+        }
+        if let Hook::NotDispatchedTo(why) = self.hook {
+            let archive = self.inner.0.process.path(&request.bundle_dir).join(ARCHIVE_NAME);
+            why(&archive).map_or(Ok(()), Err)?;
+        }
+        let result = self.inner.0.load_inference_bundle_with_backend(&asked);
+        match (result, self.hook) {
+            (Ok(loaded), Hook::LoadedOneInto(change)) => {
+                change(&mut self.inner.0.process.params, &request.config);
+                Ok(loaded)
+            }
+            (Err(refusal), Hook::RefusedOne(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (result, _) => result,
+        }
+    }
+
+    fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        match (self.inner.0.load_dataset(request), self.hook) {
+            (Ok(mut data), Hook::Read(change)) => {
+                change(&mut data);
+                Ok(data)
+            }
+            (Err(refusal), Hook::ReadAnyway(passes)) if passes(Cause::of(&refusal)) => {
+                Ok(DatasetDescription { positions: 0, arrays: Default::default() })
+            }
+            (Err(refusal), Hook::NotRead(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (result, _) => result,
+        }
+    }
+
+    fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
+        match (self.inner.0.forward(request), self.hook) {
+            (Ok(mut output), Hook::Gave(change)) => {
+                change(&mut output);
+                Ok(output)
+            }
+            (Err(refusal), Hook::GaveAnyway(gives)) => gives(Cause::of(&refusal)).ok_or(refusal),
+            (Err(refusal), Hook::NotGiven(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (Ok(mut output), Hook::GaveLoaded(change)) if self.loads.contains(&request.models) => {
+                change(&mut output);
+                Ok(output)
+            }
+            (result, _) => result,
+        }
+    }
+}

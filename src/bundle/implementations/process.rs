@@ -1,0 +1,32 @@
+//! What a real implementation has once in a process.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::Engine;
+use crate::{bundle::nouns::ParamsStore, harness::contract::SessionContext};
+
+/// The directory, the params and the engine of one session of the reference.
+#[derive(Debug)]
+pub(crate) struct Process {
+    context: SessionContext,
+    engine: Option<Arc<dyn Engine>>,
+    /// The params of the process.
+    pub(crate) params: ParamsStore,
+}
+
+impl Process {
+    /// A new process, in which networks are executed where there is an engine.
+    pub(crate) fn new(context: SessionContext, engine: Option<Arc<dyn Engine>>) -> Self {
+        Self { context, engine, params: ParamsStore::new() }
+    }
+
+    /// What executes networks, where anything does.
+    pub(crate) fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        self.engine.as_ref()
+    }
+
+    /// Where a path leads: a relative one starts at the session's directory, as at a working directory.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.context.path(path)
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads a typed struct from a [`Value`] as it stands, without the JSON notation.
+
+use serde::{
+    Deserializer,
+    de::{
+        Error as _, Visitor,
+        value::{Error, MapAccessDeserializer, MapDeserializer, SeqDeserializer},
+    },
+    forward_to_deserialize_any,
+};
+
+use super::Value;
+
+impl<'de> serde::de::IntoDeserializer<'de> for Value {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Value {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Self::None => visitor.visit_unit(),
+            Self::Bool(value) => visitor.visit_bool(value),
+            Self::Int(value) => visitor.visit_i64(value),
+            Self::BigInt(value) => {
+                Err(Error::custom(format!("expected an integer of 64 bits, found {value}")))
+            }
+            Self::Float(value) => visitor.visit_f64(value),
+            Self::Bytes(bytes) => visitor.visit_byte_buf(bytes),
+            Self::Text(text) => visitor.visit_string(text),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
+                visitor.visit_seq(SeqDeserializer::new(items.into_iter()))
+            }
+            Self::Map(map) => visitor.visit_map(MapDeserializer::new(map.into_iter())),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Self::None => visitor.visit_none(),
+            present => visitor.visit_some(present),
+        }
+    }
+
+    /// A map with one key: the variant and what is in it.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self {
+            Self::Map(map) => MapAccessDeserializer::new(MapDeserializer::new(map.into_iter()))
+                .deserialize_enum(name, variants, visitor),
+            other => Err(Error::custom(format!(
+                "expected a map with one of {}, found {other}",
+                variants.join(", ")
+            ))),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::value::Map;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case", deny_unknown_fields)]
+    enum Change {
+        Cut { bytes: u64 },
+        Set { value: Value, only: Option<String> },
+    }
+
+    fn one(key: &str, value: Value) -> Value {
+        Value::Map(Map::from_iter([(key.to_owned(), value)]))
+    }
+
+    #[test]
+    fn a_dict_that_looks_like_the_notation_is_read_as_it_stands() {
+        let cut = one("cut", one("bytes", Value::Int(200)));
+        assert_eq!(Change::deserialize(cut).unwrap(), Change::Cut { bytes: 200 });
+        let dict = one("float", Value::from("nan"));
+        let set = one("set", one("value", dict.clone()));
+        assert_eq!(Change::deserialize(set).unwrap(), Change::Set { value: dict, only: None });
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let error = Change::deserialize(one("cut", one("byte", Value::Int(200)))).unwrap_err();
+        assert!(error.to_string().contains("unknown field `byte`"), "{error}");
+        assert!(Change::deserialize(Value::Int(1)).is_err());
+    }
+}
