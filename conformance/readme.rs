@@ -11,7 +11,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use bundleproof::harness::record::Stamp;
+use bundleproof::harness::record::RunTimestamp;
 
 struct Example {
     line: usize,
@@ -68,7 +68,7 @@ fn run(command: &str, place: &Path) -> String {
 
 /// A stamp that is not given is that of the run, and a check takes as long as it takes.
 fn comparable(line: &str) -> String {
-    let word = |word: &str| match word.parse::<Stamp>() {
+    let word = |word: &str| match word.parse::<RunTimestamp>() {
         Ok(stamp) if stamp > "2026-01-01T000000Z".parse().expect("a stamp") => "STAMP".to_owned(),
         _ => word.to_owned(),
     };

@@ -18,7 +18,7 @@ use bundleproof::{
     torch_files::{
         Dtype, FormatError, FormatErrorKind, ModelState, StateDict, Tensor, limits,
         pickle::{self, Allow, Protocol, write_value},
-        torch::{self, Elements, NetworkOutline, Outline},
+        torch::{self, ElementVisitor, NetworkOutline, Outline},
         zip::Archive,
     },
     value::{Map, Value},
@@ -271,7 +271,7 @@ fn bundle_comes_back(bundle: &Bundle) {
 #[derive(Debug, Default, PartialEq)]
 struct Shown(Vec<(Dtype, Vec<u8>)>);
 
-impl Elements for Shown {
+impl ElementVisitor for Shown {
     fn begin(&mut self, network: &NetworkOutline) -> Result<(), FormatError> {
         self.0 = network.storages.iter().map(|storage| (storage.dtype, Vec::new())).collect();
         Ok(())

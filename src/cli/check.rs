@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     bundle::{
-        check::{Checked, Finding, MAX_FINDINGS, Severity, check},
+        check::{CheckReport, Finding, MAX_FINDINGS, Severity, check},
         nouns::Params,
     },
     text::line,
@@ -70,7 +70,7 @@ struct PrintedFile<'a> {
 }
 
 /// A file that was looked at, or why it could not be.
-type Looked = (PathBuf, Result<Checked, String>);
+type Looked = (PathBuf, Result<CheckReport, String>);
 
 impl Check {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
@@ -95,7 +95,7 @@ impl Check {
             })?;
             console.print(&format!("{json}\n"));
         } else if all.len() > 1 {
-            let count = |what: fn(&Checked) -> usize| -> usize {
+            let count = |what: fn(&CheckReport) -> usize| -> usize {
                 all.iter().filter_map(|(_, checked)| checked.as_ref().ok()).map(what).sum()
             };
             let errors = counted(count(|checked| checked.findings.errors), "error");
@@ -113,11 +113,11 @@ impl Check {
     }
 
     fn conforms(&self, (_, checked): &Looked) -> bool {
-        let strict = |checked: &Checked| !self.strict || checked.findings.warnings == 0;
+        let strict = |checked: &CheckReport| !self.strict || checked.findings.warnings == 0;
         checked.as_ref().is_ok_and(|checked| checked.conforms() && strict(checked))
     }
 
-    fn tell(&self, file: &std::path::Path, checked: &Result<Checked, String>, console: &Console) {
+    fn tell(&self, file: &std::path::Path, checked: &Result<CheckReport, String>, console: &Console) {
         let checked = match checked {
             Ok(checked) => checked,
             Err(error) => return console.error(&line(error)),
@@ -187,7 +187,7 @@ fn one_line(finding: &Finding, console: &Console) -> String {
 }
 
 /// What a person wants to see of a bundle that is as it should be.
-fn facts(checked: &Checked) -> String {
+fn facts(checked: &CheckReport) -> String {
     let mut facts = Vec::new();
     if let Some(manifest) = &checked.manifest {
         facts.push(format!("version {}", line(&manifest.version)));

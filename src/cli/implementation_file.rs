@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 
 use super::{Exit, console::Console};
-use crate::harness::{Known, adapter::client::Launch, suite::Suite};
+use crate::harness::{KnownFailure, adapter::client::Launch, suite::Suite};
 
 /// The folder of a suite in which such files are.
 const FOLDER: &str = "implementations";
@@ -19,7 +19,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub(super) struct ImplementationFile {
     pub(super) launch: Launch,
     #[serde(default)]
-    pub(super) known: Vec<Known>,
+    pub(super) known: Vec<KnownFailure>,
 }
 
 impl ImplementationFile {

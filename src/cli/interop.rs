@@ -9,14 +9,14 @@ use std::{
 
 use clap::Parser;
 
-use super::{Exit, SuiteOption, adapter, console::Console, interruption};
+use super::{Exit, SuiteOption, console::Console, interruption, target};
 use crate::{
     bundle::{
         interop::{self, Cell, Matrix, Participant, log, markdown},
         nouns::ARCHIVE_NAME,
     },
     harness::{
-        record::{SUMS, Stamp},
+        record::{RunTimestamp, SUMS},
         runner::Implementations,
         store::write_sums,
         suite::Suite,
@@ -44,7 +44,7 @@ pub(super) struct Interop {
 
     /// The UTC stamp in place of the present time
     #[arg(long, value_name = "STAMP", help_heading = "Report")]
-    stamp: Option<Stamp>,
+    stamp: Option<RunTimestamp>,
 
     /// Print JSON
     #[arg(long, help_heading = "Report")]
@@ -114,7 +114,7 @@ impl Interop {
     fn place(&self) -> io::Result<PathBuf> {
         let mut patience = 10;
         loop {
-            let stamp = self.stamp.unwrap_or_else(Stamp::now);
+            let stamp = self.stamp.unwrap_or_else(RunTimestamp::now);
             let place = self.out.join(stamp.to_string());
             if fs::symlink_metadata(&place).is_err() {
                 return Ok(place);
@@ -175,7 +175,7 @@ fn participant(
         };
     }
     if let Some(own) = name.strip_suffix(EXECUTES) {
-        let implementation = adapter::named(own, suite, known, None, console)?.implementation;
+        let implementation = target::named(own, suite, known, None, console)?.implementation;
         if !implementation.supports(crate::bundle::operations::TORCH) {
             crate::cli::torch::tell_why_not(console);
             return Err(Exit::Usage);
@@ -183,7 +183,7 @@ fn participant(
         return Ok(Participant::Implementation { implementation, executes: true });
     }
     let executes = known.get(name).is_none();
-    let implementation = adapter::named(name, suite, known, None, console)?.implementation;
+    let implementation = target::named(name, suite, known, None, console)?.implementation;
     Ok(Participant::Implementation { implementation, executes })
 }
 

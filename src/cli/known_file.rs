@@ -8,8 +8,8 @@ use super::{Exit, console::Console};
 use crate::{
     fs_util::sibling,
     harness::{
-        Known, proposed,
-        record::Run,
+        KnownFailure, proposed,
+        record::RunRecord,
         runner::{Outcome, Phase},
     },
 };
@@ -17,13 +17,13 @@ use crate::{
 /// Only what is written is a table of `[[known]]`.
 #[derive(Serialize)]
 struct Proposed {
-    known: Vec<Known>,
+    known: Vec<KnownFailure>,
 }
 
 /// Writes entries for what is not known to the end of the file, and shows them as a diff. What is not so any more is
 /// told with the outcome, and taken out by hand: why it was there is nowhere else.
 /// With `aside` what is shown goes to standard error.
-pub(super) fn write(run: &Run, file: &Path, aside: bool, console: &Console) -> Result<(), Exit> {
+pub(super) fn write(run: &RunRecord, file: &Path, aside: bool, console: &Console) -> Result<(), Exit> {
     let Some(judged) = &run.judged else { return Ok(()) };
     let show = |text: &str| if aside { console.note(text) } else { console.print(text) };
     let own: Vec<&Outcome> = run

@@ -3,7 +3,6 @@
 //! This is the only place that prints, that reads the environment, and that picks an exit code. It is
 //! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
 
-pub(crate) mod adapter;
 mod check;
 mod completions;
 mod console;
@@ -11,20 +10,21 @@ mod exit;
 mod explain;
 mod implementation_file;
 mod inspect;
-pub(crate) mod inspect_text;
+mod inspect_text;
 mod interop;
-pub(crate) mod interruption;
-pub(crate) mod known_file;
+mod interruption;
+mod known_file;
 mod ledger;
 mod list;
 mod new_adapter;
 mod prove;
-mod recording;
 mod run;
+mod run_session;
 mod selection;
-pub(crate) mod serve;
-pub(crate) mod summary;
-pub(crate) mod torch;
+mod serve;
+mod summary;
+mod target;
+mod torch;
 
 pub use exit::Exit;
 pub use serve::serve;

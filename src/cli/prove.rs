@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
-    recording::{About, Recording, RecordingOptions},
+    run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     torch,
 };
@@ -16,7 +16,7 @@ use crate::{
     bundle::{BUNDLE, operations::TORCH},
     harness::contract::{BuiltIn, BuiltInRole, Contract as _},
     harness::{
-        proof::{Breaker, Matrix, PROVEN, Proven, markdown},
+        proof::{FaultyImplementation, Matrix, PROVEN, Proven, markdown},
         runner::{self, Implementations, Job, Outcome, Phase},
         suite::{Check, Suite},
     },
@@ -80,7 +80,7 @@ impl Prove {
         let claims = runner::red(&checks, &implementations, None);
 
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
-        let recording = Recording::begin(&self.recording, &reported, console)?;
+        let recording = RunSession::begin(&self.recording, &reported, console)?;
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
@@ -168,20 +168,26 @@ impl Prove {
 }
 
 /// Everything that comes with the suite and breaks something.
-fn breakers() -> Vec<Breaker> {
+fn breakers() -> Vec<FaultyImplementation> {
     let breaker = |built_in: BuiltIn| {
         let name = built_in.implementation.name().to_owned();
         match built_in.role {
             BuiltInRole::Reference => None,
-            BuiltInRole::Stub => Some(Breaker { name, breaks: None }),
-            BuiltInRole::Mutant { breaks, .. } => Some(Breaker { name, breaks: Some(breaks.to_owned()) }),
+            BuiltInRole::Stub => Some(FaultyImplementation { name, breaks: None }),
+            BuiltInRole::Mutant { breaks, .. } => {
+                Some(FaultyImplementation { name, breaks: Some(breaks.to_owned()) })
+            }
         }
     };
     BUNDLE.built_ins().into_iter().filter_map(breaker).collect()
 }
 
 /// Every check on every breaker.
-fn cells(checks: &[Arc<Check>], implementations: &Implementations, breakers: &[Breaker]) -> Vec<Job> {
+fn cells(
+    checks: &[Arc<Check>],
+    implementations: &Implementations,
+    breakers: &[FaultyImplementation],
+) -> Vec<Job> {
     let mut jobs = Vec::new();
     for breaker in breakers {
         if let Some(implementation) = implementations.get(&breaker.name) {
@@ -198,7 +204,7 @@ fn cells(checks: &[Arc<Check>], implementations: &Implementations, breakers: &[B
 
 /// Networks that are executed take their time, and each breaker is a process of its own then: such a check is run
 /// where it says that it fails, and where something breaks what it is about.
-fn is_asked(check: &Check, breaker: &Breaker) -> bool {
+fn is_asked(check: &Check, breaker: &FaultyImplementation) -> bool {
     let is_about = |id: &String| check.case.requires.contains(id);
     !check.needs().any(|need| need == TORCH)
         || check.red.iter().any(|red| red.on == breaker.name)

@@ -6,17 +6,18 @@ use clap::{Parser, ValueEnum};
 
 use super::{
     Exit, SuiteOption,
-    adapter::{AdapterOptions, Named},
     console::{Console, counted},
     known_file,
-    recording::{About, Recording, RecordingOptions},
+    run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
-    summary, torch,
+    summary,
+    target::{AdapterOptions, RunTarget},
+    torch,
 };
 use crate::{
     harness::{
         proof::{PROVEN, Proven},
-        record::{Asked, Judged, Run as Record, Stamp, Standing},
+        record::{ConformanceSummary, RequirementRecord, RunRecord, RunTimestamp, Target},
         runner::{self, Implementations, Job, Phase, Verdict},
         suite::{Check, Plan, Suite, nearest},
     },
@@ -73,7 +74,7 @@ impl Run {
         let case_deadline = named.as_ref().and_then(|named| named.case_deadline);
         let jobs = self.jobs(&suite, &implementations, plan, named.as_ref(), console)?;
 
-        let recording = Recording::begin(&self.recording, &jobs, console)?;
+        let recording = RunSession::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
         let about = About {
             suite: &suite,
@@ -107,7 +108,7 @@ impl Run {
         suite: &Suite,
         implementations: &Implementations,
         plan: Option<&Plan>,
-        named: Option<&Named>,
+        named: Option<&RunTarget>,
         console: &Console,
     ) -> Result<Vec<Job>, Exit> {
         let checks = self.selection.select(suite, console)?;
@@ -150,24 +151,27 @@ impl Run {
     }
 
     /// What a report says of an implementation that is none of the suite's own.
-    fn stranger(&self, named: Named, suite: &Suite, jobs: &[Job]) -> Option<Judged> {
+    fn stranger(&self, named: RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
         let asked: BTreeSet<&String> = jobs.iter().flat_map(|job| &job.check.case.requires).collect();
         let requirements = suite.requirements().iter().filter(|own| asked.contains(own.id.get_ref()));
         let requirements = requirements.map(|own| {
             let statement = own.statement.clone();
-            (own.id.get_ref().clone(), Asked { level: own.level, authority: own.authority, statement })
+            (
+                own.id.get_ref().clone(),
+                RequirementRecord { level: own.level, authority: own.authority, statement },
+            )
         });
-        Some(Judged {
+        Some(Target {
             name: named.implementation.name().to_owned(),
             option: self.adapter.words().join(" "),
             requirements: requirements.collect(),
             known: named.known?,
-            on: Stamp::now().day(),
+            on: RunTimestamp::now().day(),
             whole: self.selection.is_empty(),
         })
     }
 
-    fn exit(&self, record: &Record, console: &Console) -> Exit {
+    fn exit(&self, record: &RunRecord, console: &Console) -> Exit {
         if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
             return Exit::Internal;
         }
@@ -185,7 +189,7 @@ impl Run {
     }
 
     /// What cannot be looked at here fails nothing, unless it is all there is.
-    fn own_fails(&self, record: &Record, console: &Console) -> bool {
+    fn own_fails(&self, record: &RunRecord, console: &Console) -> bool {
         let green = || record.outcomes.iter().filter(|outcome| outcome.phase == Phase::Green);
         let unsupported = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
         if self.adapter.are_too_many(unsupported) || (unsupported > 0 && unsupported == record.outcomes.len())
@@ -205,7 +209,12 @@ impl Run {
     }
 
     /// What is known fails nothing; what it does not have fails only beyond the budget, or when it has nothing.
-    fn stranger_fails(&self, record: &Record, standing: &Standing<'_>, console: &Console) -> bool {
+    fn stranger_fails(
+        &self,
+        record: &RunRecord,
+        standing: &ConformanceSummary<'_>,
+        console: &Console,
+    ) -> bool {
         let count = |verdict| record.outcomes.iter().filter(|outcome| outcome.verdict() == verdict).count();
         let unsupported = count(Verdict::Unsupported);
         let fails = record.outcomes.iter().any(|outcome| {

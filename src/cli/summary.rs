@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     harness::{
-        record::{Broken, Counts, Judged, Run, Standing},
+        record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
         report::{area, ending, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
@@ -21,7 +21,7 @@ use crate::{
 const MAX_SHOWN: usize = 10;
 
 /// For a person: what came out otherwise than stated, what it was for each area, and where the report is.
-pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
+pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     let mut text = String::new();
     let standing = run.judged.as_ref().map(|judged| (judged, judged.standing(&run.outcomes)));
     let told = |outcome: &&Outcome| match &standing {
@@ -63,7 +63,7 @@ pub(super) fn text(run: &Run, report: &Path, console: &Console) -> String {
 }
 
 /// The same for a program.
-pub(super) fn json(run: &Run, report: &Path, exit: Exit) -> String {
+pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
         (
@@ -90,9 +90,9 @@ pub(super) fn json(run: &Run, report: &Path, exit: Exit) -> String {
     format!("{value:#}\n")
 }
 
-fn standing_json(judged: &Judged, standing: &Standing<'_>) -> Json {
-    let broken = |all: &[Broken<'_>]| -> Vec<Json> {
-        let one = |broken: &Broken<'_>| {
+fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
+    let broken = |all: &[BrokenRequirement<'_>]| -> Vec<Json> {
+        let one = |broken: &BrokenRequirement<'_>| {
             let checks: Vec<&str> =
                 broken.failures.iter().map(|(outcome, _)| outcome.check.as_str()).collect();
             json!({ "requirements": broken.ids, "authority": judged.authorities(broken.ids), "checks": checks })
@@ -111,7 +111,7 @@ fn standing_json(judged: &Judged, standing: &Standing<'_>) -> Json {
 }
 
 /// Where an implementation stands that is none of the suite's own, in a few lines.
-fn stands(judged: &Judged, standing: &Standing<'_>, console: &Console) -> String {
+fn stands(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console) -> String {
     let mut text = String::new();
     let parts = [
         ("violations of what is specified, or what both revisions do", &standing.violations),
@@ -122,7 +122,7 @@ fn stands(judged: &Judged, standing: &Standing<'_>, console: &Console) -> String
             continue;
         }
         text.push_str(&format!("{}\n", console.bad(title)));
-        for Broken { ids, failures } in broken {
+        for BrokenRequirement { ids, failures } in broken {
             let mut checks: Vec<String> = failures.iter().map(|(outcome, _)| line(&outcome.check)).collect();
             checks.dedup();
             let more = checks.len().saturating_sub(2);
@@ -155,7 +155,7 @@ fn stands(judged: &Judged, standing: &Standing<'_>, console: &Console) -> String
     text
 }
 
-fn phase_table(run: &Run, phase: Phase, console: &Console) -> String {
+fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     let counts = run.counts(phase);
     let on = implementations(run, phase);
     let said = match phase {
@@ -179,7 +179,7 @@ fn phase_table(run: &Run, phase: Phase, console: &Console) -> String {
 }
 
 /// The implementations of a phase: by name when there are few, else how many mutants.
-fn implementations(run: &Run, phase: Phase) -> String {
+fn implementations(run: &RunRecord, phase: Phase) -> String {
     let mut names: Vec<&str> =
         run.outcomes_of(phase).map(|outcome| outcome.implementation.as_str()).collect();
     names.sort_unstable();
@@ -192,7 +192,7 @@ fn implementations(run: &Run, phase: Phase) -> String {
     if stub { format!("the stub and {mutants} mutants") } else { format!("{mutants} mutants") }
 }
 
-fn failure(run: &Run, outcome: &Outcome, console: &Console) -> String {
+fn failure(run: &RunRecord, outcome: &Outcome, console: &Console) -> String {
     let word = console.bad(outcome.word());
     let mut text = format!(
         "{word} {} on {} ({})\n",

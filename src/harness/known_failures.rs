@@ -19,7 +19,7 @@ const MAX_REASON: usize = 80;
 /// Failures that are known: `[[known]]` in the file of an implementation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Known {
+pub struct KnownFailure {
     /// The checks that fail: an id or a glob. Each of them must fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
@@ -38,14 +38,14 @@ pub struct Known {
 
 /// What the entries come to in one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judgement {
+pub struct KnownFailureReport {
     /// The checks of which every failure is known, each with the numbers of the entries, from 0.
     pub known: Vec<(String, Vec<usize>)>,
     /// What is wrong with the entries: a sentence each, with how to mend it.
     pub problems: Vec<String>,
 }
 
-impl Known {
+impl KnownFailure {
     /// What is wrong with the entry itself.
     ///
     /// # Errors
@@ -101,11 +101,12 @@ impl Known {
 
 /// Entries for the failures that no entry covers, to be looked at by a person: they say what fails and how it shows,
 /// and are known for 90 days.
-pub fn proposed(entries: &[Known], outcomes: &[&Outcome], on: Date) -> Vec<Known> {
-    let mut proposed: Vec<Known> = Vec::new();
+pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Vec<KnownFailure> {
+    let mut proposed: Vec<KnownFailure> = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| failed(outcome)) {
         for failure in failures(outcome) {
-            let known = |entries: &[Known]| entries.iter().any(|entry| entry.covers(outcome, &failure));
+            let known =
+                |entries: &[KnownFailure]| entries.iter().any(|entry| entry.covers(outcome, &failure));
             if known(entries) || known(&proposed) {
                 continue;
             }
@@ -116,7 +117,7 @@ pub fn proposed(entries: &[Known], outcomes: &[&Outcome], on: Date) -> Vec<Known
             else {
                 continue;
             };
-            proposed.push(Known {
+            proposed.push(KnownFailure {
                 case: Some(outcome.check.clone()),
                 requirement: None,
                 reason,
@@ -175,8 +176,13 @@ fn failed(outcome: &Outcome) -> bool {
 
 /// Holds the entries against what was seen. `whole` says that all of the suite was run, so that an entry that
 /// means nothing in it is stale.
-pub(super) fn judge(entries: &[Known], outcomes: &[&Outcome], on: Date, whole: bool) -> Judgement {
-    let mut judgement = Judgement::default();
+pub(super) fn judge(
+    entries: &[KnownFailure],
+    outcomes: &[&Outcome],
+    on: Date,
+    whole: bool,
+) -> KnownFailureReport {
+    let mut judgement = KnownFailureReport::default();
     let mut used = vec![false; entries.len()];
     for outcome in outcomes.iter().filter(|outcome| failed(outcome)) {
         let mut numbers = Vec::new();
@@ -204,7 +210,7 @@ pub(super) fn judge(entries: &[Known], outcomes: &[&Outcome], on: Date, whole: b
     judgement
 }
 
-fn problems(entry: &Known, used: bool, outcomes: &[&Outcome], on: Date, whole: bool) -> Vec<String> {
+fn problems(entry: &KnownFailure, used: bool, outcomes: &[&Outcome], on: Date, whole: bool) -> Vec<String> {
     let meant = entry.meant();
     let told = |what: String| format!("known failure {meant}: {what}");
     let mut problems = Vec::new();
@@ -288,11 +294,11 @@ mod tests {
         assert_eq!(beginning(text), reason);
     }
 
-    fn entry(what: &str) -> Known {
+    fn entry(what: &str) -> KnownFailure {
         let text = format!(
             "{what}\nwhy = \"it is so\"\nowner = \"https://example.org/1\"\nexpires = \"2026-12-31\""
         );
-        let known: Known = toml::from_str(&text).unwrap();
+        let known: KnownFailure = toml::from_str(&text).unwrap();
         known.check().unwrap();
         known
     }
@@ -306,7 +312,7 @@ mod tests {
         day.parse().unwrap()
     }
 
-    fn judged(entry: Known, day: &str, whole: bool) -> Judgement {
+    fn judged(entry: KnownFailure, day: &str, whole: bool) -> KnownFailureReport {
         let outcomes = outcomes();
         judge(&[entry], &outcomes.iter().collect::<Vec<_>>(), on(day), whole)
     }
@@ -368,7 +374,7 @@ mod tests {
     #[test]
     fn a_part_of_the_suite_makes_no_entry_stale() {
         let judgement = judged(entry("case = \"persistence/gone\"\nreason = \"N\""), "2026-12-31", false);
-        assert_eq!(judgement, Judgement::default());
+        assert_eq!(judgement, KnownFailureReport::default());
     }
 
     #[rstest]
@@ -377,7 +383,7 @@ mod tests {
     #[case::no_reason("case = \"a\"\nreason = \" \"", "without `reason`")]
     fn an_entry_that_says_too_little_is_refused(#[case] what: &str, #[case] says: &str) {
         let text = format!("{what}\nwhy = \"w\"\nowner = \"o\"\nexpires = \"2026-12-31\"");
-        let error = toml::from_str::<Known>(&text).unwrap().check().unwrap_err();
+        let error = toml::from_str::<KnownFailure>(&text).unwrap().check().unwrap_err();
         assert!(error.contains(says), "{error}");
     }
 

@@ -13,4 +13,4 @@ pub mod suite;
 #[cfg(test)]
 pub(crate) mod test_helpers;
 
-pub use known_failures::{Judgement, Known, MAX_CASES, proposed};
+pub use known_failures::{KnownFailure, KnownFailureReport, MAX_CASES, proposed};

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 
 use super::{
     Refusal, RefusalKind,
-    record::Stamp,
+    record::RunTimestamp,
     runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
     suite::{Authority, Decision, Level, Plan, PlannedCheck, Row},
 };
 
-use super::record::{Asked, Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run};
+use super::record::{
+    Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RequirementRecord, RunRecord, Target,
+};
 
-pub(super) fn stamp(text: &str) -> Stamp {
+pub(super) fn stamp(text: &str) -> RunTimestamp {
     text.parse().unwrap()
 }
 
@@ -93,8 +95,8 @@ fn failed_with_hostile_text(check: &str) -> Outcome {
 }
 
 /// Three checks in both phases: one that is right, one that proves nothing, one stopped in its set-up.
-pub(super) fn run() -> Run {
-    Run {
+pub(super) fn run() -> RunRecord {
+    RunRecord {
         format: FORMAT,
         stamp: stamp("2025-10-17T112849Z"),
         phases: vec![Phase::Red, Phase::Green],
@@ -153,12 +155,12 @@ pub(super) fn plan() -> Plan {
     }
 }
 
-pub(super) fn planned_run() -> Run {
-    Run { plan: Some(plan()), selection: vec!["--plan phase_d4".into()], ..run() }
+pub(super) fn planned_run() -> RunRecord {
+    RunRecord { plan: Some(plan()), selection: vec!["--plan phase_d4".into()], ..run() }
 }
 
-pub(super) fn inventory(run: &Run) -> Inventory {
-    Inventory { format: FORMAT, checks: run.outcomes.iter().map(Planned::from).collect() }
+pub(super) fn inventory(run: &RunRecord) -> Inventory {
+    Inventory { format: FORMAT, checks: run.outcomes.iter().map(InventoryEntry::from).collect() }
 }
 
 pub(super) fn environment() -> Environment {
@@ -171,10 +173,13 @@ pub(super) fn environment() -> Environment {
 }
 
 /// The reference, as if it were somebody else's.
-pub(super) fn judged() -> Judged {
-    let asked =
-        |authority| Asked { level: Level::Must, authority, statement: "A load restores params.".into() };
-    Judged {
+pub(super) fn judged() -> Target {
+    let asked = |authority| RequirementRecord {
+        level: Level::Must,
+        authority,
+        statement: "A load restores params.".into(),
+    };
+    Target {
         name: "reference".into(),
         option: "--impl ./odd.toml".into(),
         requirements: BTreeMap::from([

@@ -1,7 +1,7 @@
 //! Zip archives, pickles and PyTorch files: bytes to values and back, under stated limits.
 
 pub(crate) mod error;
-pub(crate) mod limits;
+pub mod limits;
 pub(crate) mod npy;
 pub mod pickle;
 mod tensor;

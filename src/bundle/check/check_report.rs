@@ -27,11 +27,11 @@ use crate::{
 };
 
 /// Told how many more bytes of elements were looked at; from several threads.
-pub type Watch<'w> = &'w (dyn Fn(u64) + Sync);
+pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
 
 /// A file, and what there is to say of it.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct CheckReport {
     /// The archive that was read.
     pub file: PathBuf,
     /// Bytes of the archive.
@@ -44,7 +44,7 @@ pub struct Checked {
     pub findings: Findings,
 }
 
-impl Checked {
+impl CheckReport {
     /// Whether the bundle keeps every requirement that can be seen in a file.
     pub fn conforms(&self) -> bool {
         self.findings.errors == 0
@@ -60,10 +60,11 @@ pub fn archive_in(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the file is not there or cannot be read; whatever is wrong with its bytes is a finding.
-pub fn check(path: &Path, watch: Watch<'_>) -> Result<Checked, FormatError> {
+pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatError> {
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
-    let mut checked = Checked { file, bytes, manifest: None, params: None, findings: Findings::default() };
+    let mut checked =
+        CheckReport { file, bytes, manifest: None, params: None, findings: Findings::default() };
     let mut reader = match BundleReader::open(&checked.file) {
         Ok(reader) => reader,
         Err(error) => {
@@ -102,7 +103,7 @@ fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
 fn snapshots(
     reader: &mut BundleReader<impl Read + Seek>,
     manifest: &Manifest,
-    checked: &mut Checked,
+    checked: &mut CheckReport,
 ) -> Result<(), FormatError> {
     let mut first: Option<(&str, Params)> = None;
     for model in &manifest.models {
@@ -129,7 +130,7 @@ fn snapshots(
 fn weights(
     reader: &mut BundleReader<impl Read + Seek>,
     model: &str,
-    watch: Watch<'_>,
+    watch: ProgressFn<'_>,
 ) -> Result<Vec<Finding>, FormatError> {
     let entry = model_entry(model);
     let mut counting = Counting::new(watch);

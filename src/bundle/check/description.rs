@@ -10,7 +10,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Statistics, Watch, archive_in,
+    ProgressFn, Statistics, archive_in,
     parallel::side_by_side,
     rules,
     statistics::Tally,
@@ -113,7 +113,7 @@ impl Description {
 ///
 /// # Errors
 /// When there is no such file, and when its archive or its manifest cannot be read.
-pub fn describe(path: &Path, watch: Watch<'_>) -> Result<Description, FormatError> {
+pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, FormatError> {
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
     let mut reader = BundleReader::open(&file)?;
@@ -136,7 +136,7 @@ pub fn describe(path: &Path, watch: Watch<'_>) -> Result<Description, FormatErro
 fn state(
     reader: &mut BundleReader<impl Read + Seek>,
     model: &str,
-    watch: Watch<'_>,
+    watch: ProgressFn<'_>,
 ) -> Result<StateDetails, FormatError> {
     let mut by_tensor = ByTensor::new(Seen { watch, tensors: Vec::new() }, |_| true);
     let network = match reader.scan(model, &mut by_tensor)? {
@@ -156,7 +156,7 @@ fn state(
 
 /// Digest and statistics of every tensor, in the making.
 struct Seen<'w> {
-    watch: Watch<'w>,
+    watch: ProgressFn<'w>,
     tensors: Vec<(Sha256, Tally)>,
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Description, StateDetails, TensorDetails, Watch, describe, element_visitor::numbers};
+use super::{Description, ProgressFn, StateDetails, TensorDetails, describe, element_visitor::numbers};
 use crate::{
     bundle::files::BundleReader,
     harness::contract::Refusal,
@@ -68,7 +68,7 @@ pub enum Difference {
         right: String,
     },
     /// Elements differ.
-    Elements {
+    ElementVisitor {
         /// How many.
         changed: u64,
         /// Of how many.
@@ -82,7 +82,7 @@ pub enum Difference {
 ///
 /// # Errors
 /// As [`describe`], and for any part of either bundle that cannot be read.
-pub fn compare(left: &Path, right: &Path, watch: Watch<'_>) -> Result<BundleDifference, Refusal> {
+pub fn compare(left: &Path, right: &Path, watch: ProgressFn<'_>) -> Result<BundleDifference, Refusal> {
     let descriptions = [describe(left, watch)?, describe(right, watch)?];
     let [left, right] = &descriptions;
     if let Some(unread) = left.unread().chain(right.unread()).next() {
@@ -208,5 +208,5 @@ fn elements(dtype: Dtype, left: &[u8], right: &[u8]) -> Difference {
             }
         }
     }
-    Difference::Elements { changed, of: a.len() as u64, largest }
+    Difference::ElementVisitor { changed, of: a.len() as u64, largest }
 }

@@ -16,7 +16,7 @@ pub(crate) mod rules;
 mod statistics;
 mod tensor_stream;
 
-pub use check_report::{Checked, Watch, archive_in, check};
+pub use check_report::{CheckReport, ProgressFn, archive_in, check};
 pub use description::{
     Description, EntryCount, ModelContents, StateDetails, TensorDetails, Unread, describe,
 };

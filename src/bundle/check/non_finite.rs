@@ -2,10 +2,10 @@
 
 use std::ops::AddAssign;
 
-use super::{Watch, tensor_stream::TensorElements};
+use super::{ProgressFn, tensor_stream::TensorElements};
 use crate::torch_files::{
     Dtype, FormatError,
-    torch::{Elements, NetworkOutline},
+    torch::{ElementVisitor, NetworkOutline},
 };
 
 /// How many elements are counted in 32 bits.
@@ -68,14 +68,14 @@ impl AddAssign for NonFinite {
 
 /// Counts in every storage of a network.
 pub(super) struct Counting<'w> {
-    watch: Watch<'w>,
+    watch: ProgressFn<'w>,
     storages: Vec<(Dtype, NonFinite)>,
     /// The entries that torch has no use for.
     pub(super) unread: Vec<String>,
 }
 
 impl<'w> Counting<'w> {
-    pub(super) fn new(watch: Watch<'w>) -> Self {
+    pub(super) fn new(watch: ProgressFn<'w>) -> Self {
         Self { watch, storages: Vec::new(), unread: Vec::new() }
     }
 
@@ -85,7 +85,7 @@ impl<'w> Counting<'w> {
     }
 }
 
-impl Elements for Counting<'_> {
+impl ElementVisitor for Counting<'_> {
     fn begin(&mut self, network: &NetworkOutline) -> Result<(), FormatError> {
         self.storages =
             network.storages.iter().map(|storage| (storage.dtype, NonFinite::default())).collect();

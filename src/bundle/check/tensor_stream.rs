@@ -2,7 +2,7 @@
 
 use crate::torch_files::{
     Dtype, FormatError,
-    torch::{Elements, NetworkOutline, StorageOutline, TensorOutline},
+    torch::{ElementVisitor, NetworkOutline, StorageOutline, TensorOutline},
 };
 
 /// Who is shown the elements of tensors.
@@ -58,7 +58,7 @@ impl<T: TensorElements, W: Fn(usize) -> bool> ByTensor<T, W> {
     }
 }
 
-impl<T: TensorElements, W: Fn(usize) -> bool> Elements for ByTensor<T, W> {
+impl<T: TensorElements, W: Fn(usize) -> bool> ElementVisitor for ByTensor<T, W> {
     fn begin(&mut self, network: &NetworkOutline) -> Result<(), FormatError> {
         self.to.begin(network.tensors.len());
         let route = |storage: &StorageOutline| Route::new(storage.bytes(), storage.dtype);

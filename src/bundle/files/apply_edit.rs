@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::Alteration;
+use super::BundleEdit;
 use crate::{
     bundle::nouns::{MANIFEST_ENTRY, model_entry, params_entry},
     harness::contract::{Refusal, RefusalKind},
@@ -34,16 +34,16 @@ const ADDED: &str = "bundleproof.added";
 /// # Errors
 /// When there is no archive, it cannot be read as one, or has nothing of the kind that is to be changed: all
 /// of that is what the implementation has left.
-pub(crate) fn alter(path: &Path, change: &Alteration) -> Result<Map, Refusal> {
+pub(crate) fn alter(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
     match change {
-        Alteration::Truncate { bytes } => {
+        BundleEdit::Truncate { bytes } => {
             let file = File::options().write(true).open(path).map_err(|error| lacking(error.to_string()))?;
             let length = file.metadata().map_err(|error| lacking(error.to_string()))?.len();
             let cut = file.set_len(length.saturating_sub(*bytes));
             cut.map_err(|error| lacking(error.to_string()))?;
             Ok(Map::new())
         }
-        Alteration::FlipBit { model } => tensors(path, model, |tensors| {
+        BundleEdit::FlipBit { model } => tensors(path, model, |tensors| {
             let (name, tensor) = first(tensors)?;
             let mut data = tensor.data().to_vec();
             *data.last_mut()? ^= 1;
@@ -51,14 +51,14 @@ pub(crate) fn alter(path: &Path, change: &Alteration) -> Result<Map, Refusal> {
             tensors.insert(name.clone(), flipped);
             Some(name)
         }),
-        Alteration::DropTensor { model } => {
+        BundleEdit::DropTensor { model } => {
             tensors(path, model, |tensors| tensors.pop().map(|(name, _)| name))
         }
-        Alteration::AddTensor { model } => tensors(path, model, |tensors| {
+        BundleEdit::AddTensor { model } => tensors(path, model, |tensors| {
             tensors.insert(ADDED.to_owned(), Tensor::new(Dtype::Float32, vec![1], vec![0; 4])?);
             Some(ADDED.to_owned())
         }),
-        Alteration::GrowTensor { model } => tensors(path, model, |tensors| {
+        BundleEdit::GrowTensor { model } => tensors(path, model, |tensors| {
             let (name, tensor) = first(tensors)?;
             let (mut shape, mut data) = (tensor.shape().to_vec(), tensor.data().to_vec());
             match shape.first_mut() {
@@ -75,7 +75,7 @@ pub(crate) fn alter(path: &Path, change: &Alteration) -> Result<Map, Refusal> {
             tensors.insert(name.clone(), Tensor::new(tensor.dtype(), shape, data)?);
             Some(name)
         }),
-        Alteration::SetParam { key, value, model } => {
+        BundleEdit::SetParam { key, value, model } => {
             let own = model.as_ref().map(|model| params_entry(model));
             values(
                 path,
@@ -85,21 +85,21 @@ pub(crate) fn alter(path: &Path, change: &Alteration) -> Result<Map, Refusal> {
                 },
             )
         }
-        Alteration::DropParam { key } => values(path, is_params, |params| {
+        BundleEdit::DropParam { key } => values(path, is_params, |params| {
             params.shift_remove(key);
         }),
-        Alteration::SetManifest { key, value } => values(
+        BundleEdit::SetManifest { key, value } => values(
             path,
             |entry| entry == MANIFEST_ENTRY,
             |manifest| {
                 manifest.insert(key.clone(), value.clone());
             },
         ),
-        Alteration::DropEntry { entry } => {
+        BundleEdit::DropEntry { entry } => {
             rewrite(path, |name, bytes| Ok((name != entry).then_some(bytes)), |name| name == entry)?;
             Ok(told("entry", entry))
         }
-        Alteration::Execute { entry } => {
+        BundleEdit::Execute { entry } => {
             let trapped = |name: &str, bytes: Vec<u8>| match name {
                 _ if name != entry => Ok(Some(bytes)),
                 _ if name.ends_with("model.pth") => trapped_weights(bytes).map(Some),

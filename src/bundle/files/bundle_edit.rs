@@ -22,10 +22,10 @@ pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
     ],
     response: &["model", "tensor", "entry", "global"],
     file: base_path,
-    from_toml: step_from_toml::<AlterBundle>,
+    from_toml: step_from_toml::<EditBundle>,
     run: |path, fields| {
         let request =
-            AlterBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
+            EditBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
         Ok(alter(path, &request.change))
     },
 };
@@ -33,11 +33,11 @@ pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
 /// Changes an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AlterBundle {
+pub struct EditBundle {
     /// The archive's path without its last suffix, `$work/wts.h5`.
     pub base_path: String,
     /// What is changed.
-    pub change: Alteration,
+    pub change: BundleEdit,
     /// The name to know `model`, `tensor`, `entry` and `global` of the change under, where it has them.
     #[serde(rename = "as")]
     pub name: String,
@@ -46,7 +46,7 @@ pub struct AlterBundle {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Alteration {
+pub enum BundleEdit {
     /// The lowest bit of the last byte of the model's first tensor that has elements.
     FlipBit {
         /// The model.

@@ -12,7 +12,7 @@ use crate::torch_files::{
     error::within,
     limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     pickle::{self, Allow, Protocol, write_value},
-    torch::{self, Elements, Outline, Storages, TorchValue},
+    torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
         Archive,
         case_twins::refuse_case_twins,
@@ -174,12 +174,12 @@ impl<R: Read + Seek> BundleReader<R> {
     /// # Errors
     /// `malformed` when the entry is not there or does not have the bytes that it announces, else as
     /// [`torch::scan`].
-    pub fn scan(&mut self, model: &str, elements: &mut dyn Elements) -> Result<Outline> {
+    pub fn scan(&mut self, model: &str, elements: &mut dyn ElementVisitor) -> Result<Outline> {
         let entry = model_entry(model);
         self.scan_entry(&entry, elements).map_err(|error| self.in_file(error))
     }
 
-    fn scan_entry(&mut self, name: &str, elements: &mut dyn Elements) -> Result<Outline> {
+    fn scan_entry(&mut self, name: &str, elements: &mut dyn ElementVisitor) -> Result<Outline> {
         let entry = self.archive.entry(name).ok_or_else(|| Kind::MissingEntry(name.to_owned()))?;
         let inside = |error: FormatError| error.in_entry(name);
         if entry.deflated {

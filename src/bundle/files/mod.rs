@@ -8,7 +8,7 @@ mod inputs;
 mod refusal;
 
 pub(crate) use bundle_edit::ALTER_BUNDLE;
-pub use bundle_edit::{AlterBundle, Alteration};
+pub use bundle_edit::{BundleEdit, EditBundle};
 pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use inputs::{Inputs, read_inputs};

@@ -5,9 +5,9 @@ use std::{io, path::Path};
 use serde::Serialize;
 
 use super::{
-    Made, Participant,
-    participant::{Unanswered, answered, models_name, outputs},
-    written_bundle::{Holds, Unknown, same},
+    Participant, WrittenBundle,
+    participant::{ReadFailure, answered, models_name, outputs},
+    written_bundle::{Contents, Unknown, same},
 };
 use crate::{
     bundle::operations::{
@@ -96,7 +96,7 @@ impl Reading {
     pub(super) fn of(
         writer: &Participant,
         reader: &Participant,
-        made: &Made,
+        made: &WrittenBundle,
         directory: &Path,
     ) -> io::Result<Self> {
         let (verdict, reason) = match &made.holds {
@@ -122,8 +122,8 @@ impl Reading {
     }
 }
 
-fn load(reader: &Participant, directory: &Path) -> Result<(Box<dyn Session>, Loaded), Unanswered> {
-    let nobody = || Unanswered { verdict: Verdict::NotLookedAt, why: "a bundle reads nothing".to_owned() };
+fn load(reader: &Participant, directory: &Path) -> Result<(Box<dyn Session>, Loaded), ReadFailure> {
+    let nobody = || ReadFailure { verdict: Verdict::NotLookedAt, why: "a bundle reads nothing".to_owned() };
     let mut session = reader.start(directory).ok_or_else(nobody)?;
     let request = LoadTorchBundle { base_path: "wts.h5".to_owned(), name: models_name() };
     let answer = session.load_torch_bundle(&request);
@@ -134,10 +134,10 @@ fn load(reader: &Participant, directory: &Path) -> Result<(Box<dyn Session>, Loa
 fn read(
     writer: &Participant,
     reader: &Participant,
-    made: &Made,
-    holds: &Holds,
+    made: &WrittenBundle,
+    holds: &Contents,
     directory: &Path,
-) -> Result<(Verdict, String), Unanswered> {
+) -> Result<(Verdict, String), ReadFailure> {
     let own = writer.name() == reader.name();
     if holds.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
         let why = "the reader has other networks (no fixture_networks)".to_owned();

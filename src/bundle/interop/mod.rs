@@ -1,6 +1,6 @@
 //! Who can read whose bundles: every writer against every reader.
 //!
-//! Reading order: [`Participant`] (who writes, and who reads), [`Made`] (what a writer has written), [`Cell`] (what a
+//! Reading order: [`Participant`] (who writes, and who reads), [`WrittenBundle`] (what a writer has written), [`Cell`] (what a
 //! reader made of it), [`Matrix`]. What a reader gives back is held against the file itself, as the format layer
 //! finds it: params and tensors exactly, and outputs where both sides execute the networks of the fixtures.
 
@@ -12,7 +12,7 @@ mod written_bundle;
 pub use cell::{Cell, Reading, Verdict};
 pub use page::{log, markdown};
 pub use participant::Participant;
-pub use written_bundle::Made;
+pub use written_bundle::WrittenBundle;
 
 use std::{
     io,

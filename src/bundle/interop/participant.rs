@@ -30,7 +30,7 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Made, Verdict};
+use super::{Verdict, WrittenBundle};
 
 /// An implementation, which writes and reads, or a bundle on disk, which was written.
 #[derive(Clone)]
@@ -48,16 +48,16 @@ pub enum Participant {
 
 /// What a writer is asked for: a configuration, and which models.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct BundleSpec {
     /// What it is called in the matrix.
     name: &'static str,
     size: i64,
     gridsize: i64,
-    how: How,
+    how: BundleKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
+enum BundleKind {
     /// Fresh networks.
     Fresh,
     /// Sentinels in their place.
@@ -67,12 +67,12 @@ enum How {
 }
 
 /// What every writer is asked for.
-const ASKED: [Asked; 5] = [
-    Asked { name: "gridsize1", size: 64, gridsize: 1, how: How::Fresh },
-    Asked { name: "gridsize2", size: 64, gridsize: 2, how: How::Fresh },
-    Asked { name: "n128", size: 128, gridsize: 1, how: How::Fresh },
-    Asked { name: "trained", size: 64, gridsize: 1, how: How::Trained },
-    Asked { name: "sentinels", size: 64, gridsize: 1, how: How::Sentinels },
+const BUNDLE_SPECS: [BundleSpec; 5] = [
+    BundleSpec { name: "gridsize1", size: 64, gridsize: 1, how: BundleKind::Fresh },
+    BundleSpec { name: "gridsize2", size: 64, gridsize: 2, how: BundleKind::Fresh },
+    BundleSpec { name: "n128", size: 128, gridsize: 1, how: BundleKind::Fresh },
+    BundleSpec { name: "trained", size: 64, gridsize: 1, how: BundleKind::Trained },
+    BundleSpec { name: "sentinels", size: 64, gridsize: 1, how: BundleKind::Sentinels },
 ];
 
 /// The name of models on either side.
@@ -138,7 +138,7 @@ impl Participant {
         suite: &Suite,
         work: &Path,
         interrupted: &AtomicBool,
-    ) -> io::Result<Vec<Made>> {
+    ) -> io::Result<Vec<WrittenBundle>> {
         let mut all = Vec::new();
         match self {
             Self::Bundle(archive) => {
@@ -149,14 +149,14 @@ impl Participant {
                 };
                 fs::copy(archive, directory.join(ARCHIVE_NAME)).map_err(named)?;
                 let sidecar = archive.with_file_name("sidecar.json");
-                all.push(Made::found("as it is", directory, &sidecar));
+                all.push(WrittenBundle::found("as it is", directory, &sidecar));
             }
             Self::Implementation { .. } => {
-                for asked in ASKED.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
+                for asked in BUNDLE_SPECS.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
                     let directory = work.join(asked.name);
                     fs::create_dir_all(&directory)?;
                     fs::write(directory.join("train_data.npz"), suite.fixture(DATASET)?)?;
-                    if asked.how != How::Sentinels {
+                    if asked.how != BundleKind::Sentinels {
                         let channels = asked.gridsize * asked.gridsize;
                         let batch = if channels == 1 { 1 } else { 2 };
                         let inputs = format!("inputs/n{}_c{channels}_b{batch}.npz", asked.size);
@@ -170,8 +170,12 @@ impl Participant {
                         }
                     });
                     all.push(match written {
-                        Some(Ok((models, outputs))) => Made::written(asked.name, directory, models, outputs),
-                        Some(Err(Unanswered { why, .. })) => Made::failed(asked.name, directory, why),
+                        Some(Ok((models, outputs))) => {
+                            WrittenBundle::written(asked.name, directory, models, outputs)
+                        }
+                        Some(Err(ReadFailure { why, .. })) => {
+                            WrittenBundle::failed(asked.name, directory, why)
+                        }
                         None => continue,
                     });
                 }
@@ -191,7 +195,7 @@ pub(super) fn outputs(
     session: &mut dyn Session,
     directory: &Path,
     models: &Models,
-) -> Result<BTreeMap<String, TensorDescription>, Unanswered> {
+) -> Result<BTreeMap<String, TensorDescription>, ReadFailure> {
     let mut all = BTreeMap::new();
     if !directory.join(INPUTS).is_file() {
         return Ok(all);
@@ -215,20 +219,20 @@ pub(super) fn models_name() -> String {
 }
 
 /// The answer, or why there is none.
-pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, Unanswered> {
+pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, ReadFailure> {
     match session.lost() {
         Some(lost) => Err(lost.into()),
-        None => answer.map_err(|refusal| Unanswered { verdict: Verdict::Refused, why: refusal.to_string() }),
+        None => answer.map_err(|refusal| ReadFailure { verdict: Verdict::Refused, why: refusal.to_string() }),
     }
 }
 
 /// Why there is no answer, and what that makes of a reading. Who stumbles has not refused.
-pub(super) struct Unanswered {
+pub(super) struct ReadFailure {
     pub(super) verdict: Verdict,
     pub(super) why: String,
 }
 
-impl From<SessionError> for Unanswered {
+impl From<SessionError> for ReadFailure {
     fn from(lost: SessionError) -> Self {
         let (verdict, why) = match lost {
             SessionError::Timeout(milliseconds) => {
@@ -243,15 +247,15 @@ impl From<SessionError> for Unanswered {
 
 type Wrote = (Models, BTreeMap<String, TensorDescription>);
 
-impl Asked {
+impl BundleSpec {
     fn write(
         &self,
         writer: &Participant,
         session: &mut dyn Session,
         directory: &Path,
-    ) -> Result<Wrote, Unanswered> {
+    ) -> Result<Wrote, ReadFailure> {
         let models = match self.how {
-            How::Trained => {
+            BundleKind::Trained => {
                 let request = RunCdiExampleTorch {
                     train_data: "train_data.npz".to_owned(),
                     config: self.config(Some("persisted")),
@@ -261,7 +265,7 @@ impl Asked {
             }
             _ => {
                 let sentinel = |role: &str| (role.to_owned(), format!("the {role}"));
-                let sentinels = ROLES.into_iter().filter(|_| self.how == How::Sentinels).map(sentinel);
+                let sentinels = ROLES.into_iter().filter(|_| self.how == BundleKind::Sentinels).map(sentinel);
                 let request = CreateModels {
                     config: self.config(None),
                     seed: 20,

@@ -22,12 +22,12 @@ const MAX_SIDECAR_BYTES: u64 = 16 << 20;
 
 /// A bundle in a directory of its own.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct WrittenBundle {
     /// What it is called.
     pub name: String,
     pub(super) directory: PathBuf,
     /// What is in it; why that is not known.
-    pub(super) holds: Result<Holds, Unknown>,
+    pub(super) holds: Result<Contents, Unknown>,
     /// What the writer's own networks give for the inputs, by model.
     pub(super) outputs: BTreeMap<String, TensorDescription>,
 }
@@ -43,7 +43,7 @@ pub(super) enum Unknown {
 
 /// What a bundle holds: what every reader has to give back.
 #[derive(Clone, Debug)]
-pub(super) struct Holds {
+pub(super) struct Contents {
     /// As a reader answers them.
     pub(super) models: Value,
     /// The snapshot on which all models agree.
@@ -52,7 +52,7 @@ pub(super) struct Holds {
     pub(super) tensors: usize,
 }
 
-impl Made {
+impl WrittenBundle {
     /// What a writer has written, held against what it says that it wrote.
     pub(super) fn written(
         name: &str,
@@ -103,7 +103,7 @@ impl Made {
     }
 }
 
-fn in_file(directory: &Path) -> Result<Holds, String> {
+fn in_file(directory: &Path) -> Result<Contents, String> {
     let bundle = read_bundle(&directory.join(ARCHIVE_NAME)).map_err(|error| error.to_string())?;
     let params = bundle.agreed_params().ok_or("the snapshots of its models disagree")?.0.clone();
     let states = || {
@@ -114,7 +114,7 @@ fn in_file(directory: &Path) -> Result<Holds, String> {
     };
     let models: Models =
         bundle.models.iter().map(|(name, model)| (name.clone(), (&model.state).into())).collect();
-    Ok(Holds {
+    Ok(Contents {
         has_networks: states().next().is_some(),
         tensors: states().map(|tensors| tensors.len()).sum(),
         models: models_value(&models),

@@ -1,7 +1,7 @@
-//! harness/adapter.
+//! Implementations in other processes: the protocol, the side that serves and the side that asks.
 
 pub mod client;
-pub(crate) mod protocol;
+pub mod protocol;
 pub(crate) mod server;
 
 pub use server::serve;

@@ -131,15 +131,15 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        record::{Chain, FORMAT, Run},
+        record::{Chain, FORMAT, RunRecord},
         report::files,
-        store::{Damage, Damaged, Report, Store, Unfinished},
+        store::{CorruptReport, IntegrityError, Report, Store, Unfinished},
         test_helpers,
     };
 
     fn store() -> Store {
-        let report = |sequence, stamp: &str, change: fn(&mut Run)| {
-            let mut run = Run { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
+        let report = |sequence, stamp: &str, change: fn(&mut RunRecord)| {
+            let mut run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
             change(&mut run);
             let (stamp, times) = (run.stamp, run.stamp.rfc3339());
             let (started, ended) = (times.clone(), times);
@@ -152,9 +152,9 @@ mod tests {
                 report(1, "2025-10-17T112849Z", |_| {}),
                 report(2, "2025-10-16T080000Z", |run| run.outcomes[3].digest = "older".into()),
             ],
-            damaged: vec![Damaged {
+            damaged: vec![CorruptReport {
                 stamp: test_helpers::stamp("2025-10-15T000000Z"),
-                why: Damage::Altered("summary\u{1b}[2J.md".into()),
+                why: IntegrityError::Altered("summary\u{1b}[2J.md".into()),
             }],
             unfinished: vec![Unfinished {
                 stamp: test_helpers::stamp("2025-10-17T120000Z"),

@@ -8,11 +8,11 @@ use crate::{
     text::line,
 };
 
-use crate::harness::record::Run;
+use crate::harness::record::RunRecord;
 
 /// A row's checks as one run has them, on the implementation that the row names for the phase.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Attempt<'a> {
+pub struct RowResult<'a> {
     /// The phase.
     pub phase: Phase,
     /// The checks that came out as the phase wants it.
@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
 
 /// What an attempt means for its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum RowStatus {
     /// Every check of the row came out as the phase wants it.
     Proves,
     /// A check came out otherwise.
@@ -36,10 +36,10 @@ pub enum Meaning {
     Neither,
 }
 
-impl<'a> Attempt<'a> {
+impl<'a> RowResult<'a> {
     /// What the run says about the row; nothing when it holds no outcome of the row's checks there. A check
     /// that was not run counts as absent: it was seen neither way.
-    pub fn of(row: &'a Row, phase: Phase, run: &Run) -> Option<Self> {
+    pub fn of(row: &'a Row, phase: Phase, run: &RunRecord) -> Option<Self> {
         let mut attempt =
             Self { phase, as_stated: vec![], otherwise: vec![], stale: vec![], absent: Vec::new() };
         for check in row.checks() {
@@ -56,13 +56,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// What it means for the row.
-    pub fn meaning(&self) -> Meaning {
+    pub fn meaning(&self) -> RowStatus {
         if !self.otherwise.is_empty() {
-            Meaning::Contradicts
+            RowStatus::Contradicts
         } else if self.stale.is_empty() && self.absent.is_empty() {
-            Meaning::Proves
+            RowStatus::Proves
         } else {
-            Meaning::Neither
+            RowStatus::Neither
         }
     }
 
@@ -78,12 +78,12 @@ impl<'a> Attempt<'a> {
         let (done, stated) =
             (if self.phase == Phase::Red { "proven" } else { "passed" }, self.as_stated.len());
         match self.meaning() {
-            Meaning::Proves => format!("{done}: {all} of {all}"),
-            Meaning::Contradicts => {
+            RowStatus::Proves => format!("{done}: {all} of {all}"),
+            RowStatus::Contradicts => {
                 let others = self.otherwise.iter().map(|(check, word)| format!("{} {word}", line(&check.id)));
                 format!("not {done}: {}", some_of(others))
             }
-            Meaning::Neither => match self.staleness() {
+            RowStatus::Neither => match self.staleness() {
                 Some(why) => format!("no evidence: it {why}"),
                 None => format!("in part: {stated} of {all} {done}, {} not run", self.absent.len()),
             },
@@ -128,8 +128,8 @@ mod tests {
         test_helpers::row("R", "log", &["a/1", "a/2"])
     }
 
-    fn run(outcomes: Vec<Outcome>) -> Run {
-        Run { outcomes, ..test_helpers::run() }
+    fn run(outcomes: Vec<Outcome>) -> RunRecord {
+        RunRecord { outcomes, ..test_helpers::run() }
     }
 
     #[test]
@@ -138,29 +138,29 @@ mod tests {
             (test_helpers::as_stated("a/1", Phase::Red), test_helpers::as_stated("a/2", Phase::Red));
         let row = row();
         let whole = run(vec![one.clone(), two]);
-        let attempt = Attempt::of(&row, Phase::Red, &whole).unwrap();
-        assert_eq!((attempt.meaning(), attempt.in_words()), (Meaning::Proves, "proven: 2 of 2".into()));
+        let attempt = RowResult::of(&row, Phase::Red, &whole).unwrap();
+        assert_eq!((attempt.meaning(), attempt.in_words()), (RowStatus::Proves, "proven: 2 of 2".into()));
         let part = run(vec![one]);
-        let attempt = Attempt::of(&row, Phase::Red, &part).unwrap();
+        let attempt = RowResult::of(&row, Phase::Red, &part).unwrap();
         let said = "in part: 1 of 2 proven, 1 not run".to_owned();
-        assert_eq!((attempt.meaning(), attempt.in_words()), (Meaning::Neither, said));
-        assert_eq!(Attempt::of(&row, Phase::Green, &part), None);
+        assert_eq!((attempt.meaning(), attempt.in_words()), (RowStatus::Neither, said));
+        assert_eq!(RowResult::of(&row, Phase::Green, &part), None);
     }
 
     #[test]
     fn an_outcome_on_another_implementation_is_nothing_to_the_row() {
         let mut one = test_helpers::as_stated("a/1", Phase::Red);
         one.implementation = "a mutant".into();
-        assert_eq!(Attempt::of(&row(), Phase::Red, &run(vec![one])), None);
+        assert_eq!(RowResult::of(&row(), Phase::Red, &run(vec![one])), None);
     }
 
     #[test]
     fn one_check_that_comes_out_otherwise_contradicts_even_in_part() {
         let row = row();
         let part = run(vec![test_helpers::stopped("a/2", Phase::Red)]);
-        let attempt = Attempt::of(&row, Phase::Red, &part).unwrap();
+        let attempt = RowResult::of(&row, Phase::Red, &part).unwrap();
         let said = "not proven: a/2 set_up_error".to_owned();
-        assert_eq!((attempt.meaning(), attempt.in_words()), (Meaning::Contradicts, said));
+        assert_eq!((attempt.meaning(), attempt.in_words()), (RowStatus::Contradicts, said));
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
             test_helpers::otherwise("a/1", Phase::Red),
             test_helpers::as_stated("a/2", Phase::Red),
         ]);
-        assert_eq!(Attempt::of(&row, Phase::Red, &both).unwrap().meaning(), Meaning::Contradicts);
+        assert_eq!(RowResult::of(&row, Phase::Red, &both).unwrap().meaning(), RowStatus::Contradicts);
     }
 
     #[test]
@@ -182,8 +182,8 @@ mod tests {
         {
             old.digest = "older".into();
             let mixed = run(vec![old, test_helpers::as_stated("a/2", Phase::Green)]);
-            let attempt = Attempt::of(&row, Phase::Green, &mixed).unwrap();
-            assert_eq!(attempt.meaning(), Meaning::Neither);
+            let attempt = RowResult::of(&row, Phase::Green, &mixed).unwrap();
+            assert_eq!(attempt.meaning(), RowStatus::Neither);
             assert_eq!(attempt.in_words(), "no evidence: it is for an earlier version of cases/a/1.toml");
         }
     }
@@ -193,9 +193,9 @@ mod tests {
         let row = row();
         let mut one = test_helpers::as_stated("a/1", Phase::Green);
         one.ended = Ended::NotRun { detail: None };
-        assert_eq!(Attempt::of(&row, Phase::Green, &run(vec![one.clone()])), None);
+        assert_eq!(RowResult::of(&row, Phase::Green, &run(vec![one.clone()])), None);
         one.ended = Ended::Timeout { milliseconds: 5 };
         let hung = run(vec![one]);
-        assert_eq!(Attempt::of(&row, Phase::Green, &hung).unwrap().in_words(), "not passed: a/1 timeout");
+        assert_eq!(RowResult::of(&row, Phase::Green, &hung).unwrap().in_words(), "not passed: a/1 timeout");
     }
 }

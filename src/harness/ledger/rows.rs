@@ -8,16 +8,16 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use crate::harness::{
-    record::Stamp,
+    record::RunTimestamp,
     runner::{Outcome, Phase},
     suite::{Decision, Plan, Row},
 };
 
-use super::{Attempt, Meaning, row_result::is_of};
+use super::{RowResult, RowStatus, row_result::is_of};
 use crate::harness::{
     record::plan_file,
     report::log::{log_names, row_log},
-    store::{Damaged, Report, Store, Unfinished},
+    store::{CorruptReport, Report, Store, Unfinished},
 };
 
 /// A plan's rows with their states, as the reports of one store have them.
@@ -30,7 +30,7 @@ pub struct Ledger<'a> {
     /// The rows, in the order of the plan.
     pub rows: Vec<LedgerRow<'a>>,
     /// The reports that are no evidence because they are not as they were written.
-    pub damaged: &'a [Damaged],
+    pub damaged: &'a [CorruptReport],
     /// The runs that came to no report.
     pub unfinished: &'a [Unfinished],
 }
@@ -77,7 +77,7 @@ pub struct RowAttempt {
     /// The attempt's number among those on the plan, from 1: the same for all that one report holds.
     pub number: usize,
     /// The report.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// The phase.
     pub phase: Phase,
     /// What it came to, in words.
@@ -154,13 +154,13 @@ impl<'a> Walk<'a> {
                 if !held || !report.files.contains_key(&name) {
                     return false;
                 }
-                (Meaning::Proves, format!("{name} is there"))
+                (RowStatus::Proves, format!("{name} is there"))
             }
             Decision::Checks { .. } => {
-                let Some(attempt) = Attempt::of(self.row, phase, &report.run) else { return false };
+                let Some(attempt) = RowResult::of(self.row, phase, &report.run) else { return false };
                 match attempt.staleness() {
                     Some(why) => _ = self.stale.insert(phase, format!("evidence of {stamp} {why}")),
-                    None if attempt.meaning() == Meaning::Neither => {}
+                    None if attempt.meaning() == RowStatus::Neither => {}
                     None => _ = self.stale.remove(&phase),
                 }
                 (attempt.meaning(), attempt.in_words())
@@ -172,13 +172,13 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn learn(&mut self, phase: Phase, meaning: Meaning) {
+    fn learn(&mut self, phase: Phase, meaning: RowStatus) {
         match (phase, meaning) {
-            (_, Meaning::Neither) => {}
-            (Phase::Red, Meaning::Proves) => (self.red, self.ever_red) = (true, true),
-            (Phase::Red, Meaning::Contradicts) => self.red = false,
-            (Phase::Green, Meaning::Proves) => self.green = self.ever_red,
-            (Phase::Green, Meaning::Contradicts) => self.green = false,
+            (_, RowStatus::Neither) => {}
+            (Phase::Red, RowStatus::Proves) => (self.red, self.ever_red) = (true, true),
+            (Phase::Red, RowStatus::Contradicts) => self.red = false,
+            (Phase::Green, RowStatus::Proves) => self.green = self.ever_red,
+            (Phase::Green, RowStatus::Contradicts) => self.green = false,
         }
         self.ever_done |= self.red && self.green;
     }
@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        record::{Chain, FORMAT, Run},
+        record::{Chain, FORMAT, RunRecord},
         report::files,
         test_helpers,
     };
@@ -251,7 +251,7 @@ mod tests {
     fn store(runs: Vec<Vec<Outcome>>) -> Store {
         let reports = runs.into_iter().enumerate().map(|(index, outcomes)| {
             let stamp = test_helpers::stamp(&format!("2025-10-17T1128{:02}Z", 59 - index));
-            let run = Run { stamp, outcomes, ..test_helpers::planned_run() };
+            let run = RunRecord { stamp, outcomes, ..test_helpers::planned_run() };
             let (sequence, times) = (index as u64 + 1, stamp.rfc3339());
             let chain = Chain {
                 format: FORMAT,

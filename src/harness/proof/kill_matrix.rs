@@ -15,7 +15,7 @@ use crate::harness::{
 
 /// Something that a check is run on to see it fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breaker {
+pub struct FaultyImplementation {
     /// Its name.
     pub name: String,
     /// The one requirement that it breaks; none for the stub, which breaks many.
@@ -128,7 +128,7 @@ impl Matrix {
         suite: &Suite,
         checks: &[Arc<Check>],
         aside: &[Arc<Check>],
-        breakers: &[Breaker],
+        breakers: &[FaultyImplementation],
         (green, red): (&[Outcome], &[Outcome]),
         whole: bool,
     ) -> Self {
@@ -176,12 +176,12 @@ impl CheckProof {
     fn of<'o>(
         check: &Check,
         green: Option<&Outcome>,
-        breakers: &[Breaker],
+        breakers: &[FaultyImplementation],
         on: &dyn Fn(&str) -> Option<&'o Outcome>,
     ) -> Self {
         let named = check.steps.iter().flat_map(|step| &step.expectations);
         let fails_on = |name: &str| {
-            let fails = |breaker: &&Breaker| {
+            let fails = |breaker: &&FaultyImplementation| {
                 on(&breaker.name).map(|seen| seen.failure_of(name)) == Some(RedResult::Proven)
             };
             breakers.iter().filter(fails).map(|breaker| breaker.name.clone()).collect()
@@ -194,7 +194,7 @@ impl CheckProof {
                 fails_on: fails_on(&named.name),
             })
             .collect();
-        let other = |breaker: &Breaker| {
+        let other = |breaker: &FaultyImplementation| {
             let seen = on(&breaker.name)?;
             let killed = expectations.iter().any(|expectation| expectation.fails_on.contains(&breaker.name));
             let word = match seen.verdict() {
@@ -239,7 +239,7 @@ impl CheckProof {
 fn of_check<'o>(
     check: &Check,
     proof: &CheckProof,
-    breakers: &[Breaker],
+    breakers: &[FaultyImplementation],
     green: Option<&Outcome>,
     on: &dyn Fn(&str) -> Option<&'o Outcome>,
 ) -> Vec<Problem> {
@@ -260,8 +260,9 @@ fn of_check<'o>(
             });
         }
     }
-    let kills_own =
-        |breaker: &Breaker| breaker.breaks.as_ref().is_some_and(|id| proof.kills_for(&breaker.name, id));
+    let kills_own = |breaker: &FaultyImplementation| {
+        breaker.breaks.as_ref().is_some_and(|id| proof.kills_for(&breaker.name, id))
+    };
     if !breakers.iter().any(kills_own) {
         problems.push(Problem::KillsNothing {
             check: id.clone(),
@@ -281,7 +282,7 @@ fn of_check<'o>(
 }
 
 impl MutantProof {
-    fn of(breaker: &Breaker, proofs: &[CheckProof]) -> Option<Self> {
+    fn of(breaker: &FaultyImplementation, proofs: &[CheckProof]) -> Option<Self> {
         let breaks = breaker.breaks.clone()?;
         let mut killers: Vec<&CheckProof> =
             proofs.iter().filter(|proof| proof.kills().contains(breaker.name.as_str())).collect();

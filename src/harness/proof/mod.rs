@@ -10,7 +10,9 @@ mod page;
 mod problem;
 mod proven;
 
-pub use kill_matrix::{Breaker, CheckProof, Counts, ExpectationProof, Matrix, MutantProof, RequirementProof};
+pub use kill_matrix::{
+    CheckProof, Counts, ExpectationProof, FaultyImplementation, Matrix, MutantProof, RequirementProof,
+};
 pub use page::markdown;
 pub use problem::Problem;
 pub use proven::{PROVEN, Proven, ProvenCase, ProvenError};

@@ -4,11 +4,11 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::RunTimestamp;
 
 use super::{CHAIN, ReadError, SUMS, run_record};
 use crate::harness::store::{
-    DiskError,
+    IoError,
     sums::{MAX_SUMS_BYTES, read_bounded, sha256},
 };
 
@@ -24,7 +24,7 @@ pub struct Chain {
     /// The report's number in its store, from 1: the only order of reports.
     pub sequence: u64,
     /// The report's name. Stamps name reports and do not order them.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// The report before it, unless it is the first.
     pub predecessor: Option<Predecessor>,
     /// When the run began, as RFC 3339 writes it.
@@ -38,7 +38,7 @@ pub struct Chain {
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
     /// Its name.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// Its number.
     pub sequence: u64,
     /// The SHA-256 of its `SHA256SUMS`, and by that of everything in it.
@@ -57,13 +57,15 @@ impl Chain {
 
 /// The next number of a store, and the report before it. A report whose place cannot be read is passed over:
 /// it is the store's reader who names the damage.
-pub(crate) fn next_place(reports: &Path) -> Result<(u64, Option<Predecessor>), DiskError> {
+pub(crate) fn next_place(reports: &Path) -> Result<(u64, Option<Predecessor>), IoError> {
     let mut last: Option<Predecessor> = None;
     let mut highest = 0;
-    for entry in fs::read_dir(reports).map_err(DiskError::when("list", reports))? {
-        let path = entry.map_err(DiskError::when("list", reports))?.path();
-        let stamp =
-            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Stamp>().ok());
+    for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
+        let path = entry.map_err(IoError::when("list", reports))?.path();
+        let stamp = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.parse::<RunTimestamp>().ok());
         let Some(stamp) = stamp else { continue };
         let chain = read_bounded(&path.join(CHAIN), MAX_CHAIN_BYTES).ok();
         let chain =

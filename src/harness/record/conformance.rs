@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{
-    Judgement, Known,
+    KnownFailure, KnownFailureReport,
     known_failures::judge,
     report::{Group, groups},
 };
@@ -21,16 +21,16 @@ use crate::harness::{
 /// An implementation that was judged and is not one of the suite's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Judged {
+pub struct Target {
     /// Its name in the outcomes.
     pub name: String,
     /// The option that names it on the command line.
     pub option: String,
     /// The requirements that the checks are about, by id.
-    pub requirements: BTreeMap<String, Asked>,
+    pub requirements: BTreeMap<String, RequirementRecord>,
     /// The failures that its file says are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<Known>,
+    pub known: Vec<KnownFailure>,
     /// The day of the run, on which what is known has expired or not.
     pub on: Date,
     /// Whether all of the suite was run.
@@ -40,7 +40,7 @@ pub struct Judged {
 /// What is asked by a requirement, and who asks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct RequirementRecord {
     /// How much it binds.
     pub level: Level,
     /// Whose it is.
@@ -51,29 +51,29 @@ pub struct Asked {
 
 /// Where it stands.
 #[derive(Debug)]
-pub struct Standing<'a> {
+pub struct ConformanceSummary<'a> {
     /// What it breaks that the specification says or both revisions do.
-    pub violations: Vec<Broken<'a>>,
+    pub violations: Vec<BrokenRequirement<'a>>,
     /// Where it differs from what was decided here.
-    pub differences: Vec<Broken<'a>>,
+    pub differences: Vec<BrokenRequirement<'a>>,
     /// What could not be looked at, by why not.
     pub unseen: Vec<Group<'a>>,
     /// What is known of it.
-    pub known: Judgement,
+    pub known: KnownFailureReport,
 }
 
 /// Requirements that expectations failed of.
 #[derive(Debug)]
-pub struct Broken<'a> {
+pub struct BrokenRequirement<'a> {
     /// The requirements, as the expectations name them together.
     pub ids: &'a [String],
     /// The failed expectations, each with its check, in the order of the run.
     pub failures: Vec<(&'a Outcome, &'a ExpectationOutcome)>,
 }
 
-impl Judged {
+impl Target {
     /// Where it stands by these outcomes, of which only its own count.
-    pub fn standing<'a>(&'a self, outcomes: &'a [Outcome]) -> Standing<'a> {
+    pub fn standing<'a>(&'a self, outcomes: &'a [Outcome]) -> ConformanceSummary<'a> {
         let own: Vec<&Outcome> = outcomes
             .iter()
             .filter(|outcome| outcome.phase == Phase::Green && outcome.implementation == self.name)
@@ -88,13 +88,13 @@ impl Judged {
             }
         }
         let broken = |map: BTreeMap<&'a [String], Vec<_>>| {
-            map.into_iter().map(|(ids, failures)| Broken { ids, failures }).collect()
+            map.into_iter().map(|(ids, failures)| BrokenRequirement { ids, failures }).collect()
         };
         let unseen = own
             .iter()
             .copied()
             .filter(|outcome| outcome.verdict() != Verdict::Pass && outcome.failed().next().is_none());
-        Standing {
+        ConformanceSummary {
             violations: broken(violations),
             differences: broken(differences),
             unseen: groups(unseen),
@@ -133,7 +133,7 @@ impl Judged {
     }
 }
 
-impl Standing<'_> {
+impl ConformanceSummary<'_> {
     /// Whether every failure of this check is known.
     pub fn knows(&self, check: &str) -> bool {
         self.known.known.iter().any(|(known, _)| known == check)
@@ -152,7 +152,7 @@ mod tests {
         unsupported.ended = crate::harness::runner::Ended::Unsupported { need: "torch".to_owned() };
         run.outcomes.push(unsupported);
         let mut ours = test_helpers::judged();
-        let ids = |broken: &[Broken<'_>]| -> Vec<String> {
+        let ids = |broken: &[BrokenRequirement<'_>]| -> Vec<String> {
             broken.iter().map(|broken| broken.ids.join(" ")).collect()
         };
         let standing = ours.standing(&run.outcomes);

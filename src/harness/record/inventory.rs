@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::harness::runner::{Outcome, Phase};
 
-use super::{ReadError, Run, run_record};
+use super::{ReadError, RunRecord, run_record};
 
 /// Everything that was going to run. What has no outcome in the end was lost, and a report that lost
 /// something is none.
@@ -16,13 +16,13 @@ pub struct Inventory {
     /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
     pub format: u32,
     /// Each check on each implementation, in the order in which it was going to run.
-    pub checks: Vec<Planned>,
+    pub checks: Vec<InventoryEntry>,
 }
 
 /// One check that was going to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Planned {
+pub struct InventoryEntry {
     /// The check's id.
     pub check: String,
     /// The digest of its case.
@@ -46,13 +46,13 @@ impl Inventory {
     }
 
     /// What was going to run and has no outcome in this run.
-    pub fn lost_in(&self, run: &Run) -> Vec<&Planned> {
-        let seen: BTreeSet<Planned> = run.outcomes.iter().map(Planned::from).collect();
+    pub fn lost_in(&self, run: &RunRecord) -> Vec<&InventoryEntry> {
+        let seen: BTreeSet<InventoryEntry> = run.outcomes.iter().map(InventoryEntry::from).collect();
         self.checks.iter().filter(|planned| !seen.contains(planned)).collect()
     }
 }
 
-impl From<&Outcome> for Planned {
+impl From<&Outcome> for InventoryEntry {
     fn from(outcome: &Outcome) -> Self {
         Self {
             check: outcome.check.clone(),
@@ -73,7 +73,7 @@ mod tests {
     fn what_was_going_to_run_and_did_not_is_named() {
         let mut run = test_helpers::run();
         let inventory = test_helpers::inventory(&run);
-        assert_eq!(inventory.lost_in(&run), Vec::<&Planned>::new());
+        assert_eq!(inventory.lost_in(&run), Vec::<&InventoryEntry>::new());
         let gone = run.outcomes.remove(3);
         let lost: Vec<_> =
             inventory.lost_in(&run).into_iter().map(|lost| (&lost.check, lost.phase)).collect();

@@ -9,9 +9,9 @@ pub(crate) mod run_record;
 mod timestamp;
 
 pub use chain::{Chain, Predecessor};
-pub use conformance::{Asked, Broken, Judged, Standing};
+pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
 pub use environment::{Binary, Environment, Platform};
-pub use inventory::{Inventory, Planned};
+pub use inventory::{Inventory, InventoryEntry};
 pub use layout::{CHAIN, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
-pub use run_record::{Counts, FORMAT, ReadError, Run};
-pub use timestamp::{NotAStamp, Stamp};
+pub use run_record::{Counts, FORMAT, ReadError, RunRecord};
+pub use timestamp::{InvalidTimestamp, RunTimestamp};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Judged;
-use super::Stamp;
+use super::RunTimestamp;
+use super::Target;
 use crate::{
     harness::{
         runner::{Outcome, Phase},
@@ -21,11 +21,11 @@ pub const FORMAT: u32 = 1;
 /// One run of the suite: everything that a report is rendered from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
+pub struct RunRecord {
     /// The version of this structure: [`FORMAT`].
     pub format: u32,
     /// The name of the report.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// The phases that were run, in their order.
     pub phases: Vec<Phase>,
     /// The plan that selected the checks, as it was then.
@@ -44,7 +44,7 @@ pub struct Run {
     pub unproven: Vec<String>,
     /// What was judged, when it is none of the suite's own implementations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judged: Option<Judged>,
+    pub judged: Option<Target>,
     /// What was seen, in the order in which it was to run.
     pub outcomes: Vec<Outcome>,
 }
@@ -76,7 +76,7 @@ pub enum ReadError {
     Json(#[from] serde_json::Error),
 }
 
-impl Run {
+impl RunRecord {
     /// Reads `results.json`.
     ///
     /// # Errors
@@ -167,13 +167,13 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_by_name_whatever_else_it_holds() {
-        let newer = Run::from_json(br#"{"format": 2, "runs": []}"#).unwrap_err();
+        let newer = RunRecord::from_json(br#"{"format": 2, "runs": []}"#).unwrap_err();
         assert!(matches!(newer, ReadError::Format { found: 2 }), "{newer}");
-        let none = Run::from_json(b"{").unwrap_err();
+        let none = RunRecord::from_json(b"{").unwrap_err();
         assert!(matches!(none, ReadError::Json(_)), "{none}");
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
-        let newer = Run::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
+        let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
         assert!(
             newer.to_string().starts_with("is of format 7, and this bundleproof reads format 1"),
             "{newer}"
@@ -184,7 +184,7 @@ mod tests {
     fn a_field_that_would_be_lost_is_refused() {
         let mut value = serde_json::to_value(test_helpers::run()).unwrap();
         value.as_object_mut().unwrap().insert("note".into(), "x".into());
-        let error = Run::from_json(&serde_json::to_vec(&value).unwrap()).unwrap_err();
+        let error = RunRecord::from_json(&serde_json::to_vec(&value).unwrap()).unwrap_err();
         assert!(matches!(error, ReadError::Json(_)), "{error}");
     }
 }

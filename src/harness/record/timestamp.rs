@@ -15,14 +15,14 @@ const FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 /// A UTC time to the second, spelled so that it can name a directory: `2025-10-17T112849Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Stamp(DateTime);
+pub struct RunTimestamp(DateTime);
 
 /// A text that is not a stamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a stamp; one looks like 2025-10-17T112849Z (UTC)")]
-pub struct NotAStamp(String);
+pub struct InvalidTimestamp(String);
 
-impl Stamp {
+impl RunTimestamp {
     /// The present second.
     pub fn now() -> Self {
         let now = TimeZone::UTC.to_datetime(Timestamp::now());
@@ -40,32 +40,32 @@ impl Stamp {
     }
 }
 
-impl fmt::Display for Stamp {
+impl fmt::Display for RunTimestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0.strftime(FORMAT).to_string())
     }
 }
 
-impl FromStr for Stamp {
-    type Err = NotAStamp;
+impl FromStr for RunTimestamp {
+    type Err = InvalidTimestamp;
 
     /// Exactly the one spelling: what is parsed prints as it was.
-    fn from_str(text: &str) -> Result<Self, NotAStamp> {
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let parsed = strtime::parse(FORMAT, text).and_then(|parsed| parsed.to_datetime()).map(Self);
-        parsed.ok().filter(|stamp| stamp.to_string() == text).ok_or_else(|| NotAStamp(text.to_owned()))
+        parsed.ok().filter(|stamp| stamp.to_string() == text).ok_or_else(|| InvalidTimestamp(text.to_owned()))
     }
 }
 
-impl TryFrom<String> for Stamp {
-    type Error = NotAStamp;
+impl TryFrom<String> for RunTimestamp {
+    type Error = InvalidTimestamp;
 
-    fn try_from(text: String) -> Result<Self, NotAStamp> {
+    fn try_from(text: String) -> Result<Self, InvalidTimestamp> {
         text.parse()
     }
 }
 
-impl From<Stamp> for String {
-    fn from(stamp: Stamp) -> Self {
+impl From<RunTimestamp> for String {
+    fn from(stamp: RunTimestamp) -> Self {
         stamp.to_string()
     }
 }
@@ -86,7 +86,7 @@ mod tests {
     #[case("../2025-10-17T112849Z", false)]
     #[case("", false)]
     fn only_the_one_spelling_is_a_stamp(#[case] text: &str, #[case] is_stamp: bool) {
-        let parsed = text.parse::<Stamp>();
+        let parsed = text.parse::<RunTimestamp>();
         assert_eq!(parsed.is_ok(), is_stamp, "{parsed:?}");
         assert!(parsed.is_err() || parsed.is_ok_and(|stamp| stamp.to_string() == text));
     }

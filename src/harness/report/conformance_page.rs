@@ -3,11 +3,11 @@
 use crate::text::{markdown, markdown_code};
 
 use super::page::Page;
-use crate::harness::record::{Broken, Judged, Standing};
+use crate::harness::record::{BrokenRequirement, ConformanceSummary, Target};
 
 impl Page {
     /// Violations, differences, what was not looked at, and what is known: a section each, when there is any.
-    pub(super) fn standing(&mut self, judged: &Judged, standing: &Standing<'_>) {
+    pub(super) fn standing(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
         self.broken(
             "Violations",
             "Of what the specification says, or both revisions of the real system do:",
@@ -47,13 +47,13 @@ impl Page {
         }
     }
 
-    fn broken(&mut self, title: &str, which: &str, judged: &Judged, all: &[Broken<'_>]) {
+    fn broken(&mut self, title: &str, which: &str, judged: &Target, all: &[BrokenRequirement<'_>]) {
         if all.is_empty() {
             return;
         }
         self.heading(title);
         self.line(which);
-        for Broken { ids, failures } in all {
+        for BrokenRequirement { ids, failures } in all {
             let (ids_said, authorities) = (markdown(&ids.join(", ")), judged.authorities(ids));
             self.text(&format!("### {ids_said} ({authorities})\n"));
             self.line(&markdown(&judged.statements(ids)));

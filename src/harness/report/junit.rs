@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{area, ending, messages::step_in_words, rerun_command};
-use crate::harness::record::Run;
+use crate::harness::record::RunRecord;
 
 /// The run as JUnit. In the red phase it is the stated failure that is a success; what the harness or the
 /// implementation did apart from answering is an error, and what was not or could not be run, or is known to fail,
@@ -21,7 +21,7 @@ use crate::harness::record::Run;
 ///
 /// # Errors
 /// When the XML writer refuses.
-pub fn junit(run: &Run) -> Result<String, SerializeError> {
+pub fn junit(run: &RunRecord) -> Result<String, SerializeError> {
     let known: BTreeSet<String> = run
         .judged
         .iter()
@@ -41,7 +41,13 @@ pub fn junit(run: &Run) -> Result<String, SerializeError> {
     report.to_string()
 }
 
-fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome], known: &BTreeSet<String>) -> TestSuite {
+fn suite(
+    run: &RunRecord,
+    phase: Phase,
+    area: &str,
+    outcomes: &[&Outcome],
+    known: &BTreeSet<String>,
+) -> TestSuite {
     let mut suite = TestSuite::new(format!("{}.{}", phase.word(), line(area)));
     suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
     let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
@@ -51,7 +57,7 @@ fn suite(run: &Run, phase: Phase, area: &str, outcomes: &[&Outcome], known: &BTr
 }
 
 /// A check that runs on several implementations has a case on each, told apart by its class.
-fn case(run: &Run, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
+fn case(run: &RunRecord, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
     let mut case = TestCase::new(line(&outcome.check), status(run, outcome, known.contains(&outcome.check)));
     let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
     case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.word()));
@@ -59,7 +65,7 @@ fn case(run: &Run, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
     case
 }
 
-fn status(run: &Run, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
+fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
     if outcome.is_as_stated() {
         return TestCaseStatus::success();
     }
@@ -79,7 +85,7 @@ fn status(run: &Run, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
     status
 }
 
-fn description(run: &Run, outcome: &Outcome) -> String {
+fn description(run: &RunRecord, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (step, expectation) in outcome.failed() {
         let place = format!("{}:{}", line(&outcome.file), expectation.line);
@@ -121,7 +127,7 @@ mod tests {
     fn what_is_no_answer_is_an_error_or_skipped_in_both_phases(#[case] ended: Ended, #[case] tag: &str) {
         for phase in [Phase::Red, Phase::Green] {
             let outcome = Outcome { ended: ended.clone(), ..test_helpers::stopped("a/b", phase) };
-            let xml = junit(&Run { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
+            let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
             assert!(xml.contains(tag), "{xml}");
         }
     }
@@ -133,7 +139,7 @@ mod tests {
         outcome.steps.last_mut().unwrap().expectations[0].because = hostile.clone() + "]]></failure>";
         outcome.check.push_str(&hostile);
         outcome.implementation.push_str(&hostile);
-        let xml = junit(&Run { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
+        let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
         let illegal = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}');
         assert!(!xml.contains(illegal), "{xml:?}");
         for place in [r#"message=""#, "because:  "] {

@@ -16,12 +16,12 @@ use crate::{
 use super::{area, ending, messages::step_in_words, rerun_command};
 use crate::harness::{
     ledger::row_result::{is_of, row_implementation},
-    record::{Counts, Run, layout::area_log, plan_file},
+    record::{Counts, RunRecord, layout::area_log, plan_file},
 };
 
 /// Every log by the name of its file. A plan names the logs of its rows; an outcome that no row asks for
 /// goes to the log of its area, so that every outcome is in a log.
-pub fn logs(run: &Run) -> BTreeMap<String, String> {
+pub fn logs(run: &RunRecord) -> BTreeMap<String, String> {
     let mut logs: BTreeMap<String, Log<'_>> = BTreeMap::new();
     let rows = run.plan.iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
     for (plan, row) in rows {
@@ -65,14 +65,14 @@ fn asks_for(row: &Row, outcome: &Outcome) -> bool {
 }
 
 struct Log<'a> {
-    run: &'a Run,
+    run: &'a RunRecord,
     phase: Phase,
     rows: Vec<&'a Row>,
     outcomes: Vec<&'a Outcome>,
 }
 
 impl<'a> Log<'a> {
-    fn new(run: &'a Run, phase: Phase) -> Self {
+    fn new(run: &'a RunRecord, phase: Phase) -> Self {
         Self { run, phase, rows: Vec::new(), outcomes: Vec::new() }
     }
 }
@@ -109,7 +109,12 @@ impl fmt::Display for Log<'_> {
     }
 }
 
-fn write_outcome(f: &mut fmt::Formatter<'_>, run: &Run, outcome: &Outcome, rows: &[String]) -> fmt::Result {
+fn write_outcome(
+    f: &mut fmt::Formatter<'_>,
+    run: &RunRecord,
+    outcome: &Outcome,
+    rows: &[String],
+) -> fmt::Result {
     writeln!(f, "\n== {}: {}", line(&outcome.check), outcome.word())?;
     writeln!(f, "   title:          {}", line(&outcome.title))?;
     if !rows.is_empty() {

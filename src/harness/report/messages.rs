@@ -8,7 +8,7 @@ use crate::{
     text::{line, shell_argument, shell_word},
 };
 
-use crate::harness::record::Run;
+use crate::harness::record::RunRecord;
 
 /// Outcomes that are not as stated and share a root.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ pub fn area(check: &str) -> &str {
 }
 
 /// The command that runs just this check in this phase again.
-pub fn rerun_command(run: &Run, check: &str, phase: Phase, implementation: &str) -> String {
+pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
     let suite =
         run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
     let red = match phase {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_program_is_named_as_it_was() {
-        let run = Run { judged: Some(test_helpers::judged()), ..test_helpers::run() };
+        let run = RunRecord { judged: Some(test_helpers::judged()), ..test_helpers::run() };
         let command = rerun_command(&run, "a/b", Phase::Green, "reference");
         assert_eq!(command, "bundleproof run --case 'a/b' --impl ./odd.toml");
     }

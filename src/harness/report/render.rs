@@ -6,7 +6,7 @@ use super::{
     junit, log,
     summary::{phase_summary, summary},
 };
-use crate::harness::record::{JUNIT, RESULTS, Run, SUMMARY, plan_file};
+use crate::harness::record::{JUNIT, RESULTS, RunRecord, SUMMARY, plan_file};
 
 /// Why a run cannot be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum RenderError {
 ///
 /// # Errors
 /// When a writer refuses.
-pub fn files(run: &Run) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
+pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let mut files: BTreeMap<String, Vec<u8>> =
         log::logs(run).into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
     for phase in &run.phases {
@@ -64,9 +64,9 @@ mod tests {
     #[rstest]
     #[case::without_a_plan(test_helpers::run())]
     #[case::with_a_plan(test_helpers::planned_run())]
-    fn a_report_renders_again_from_its_results_byte_for_byte(#[case] run: Run) {
+    fn a_report_renders_again_from_its_results_byte_for_byte(#[case] run: RunRecord) {
         let first = files(&run).unwrap();
-        let again = files(&Run::from_json(&first[RESULTS]).unwrap()).unwrap();
+        let again = files(&RunRecord::from_json(&first[RESULTS]).unwrap()).unwrap();
         assert_eq!(first, again);
     }
 

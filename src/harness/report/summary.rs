@@ -13,15 +13,15 @@ use crate::{
 use super::{area, ending, groups, log::row_log, messages::step_in_words, page::Page, rerun_command};
 use crate::harness::{
     ledger::{
-        Attempt,
+        RowResult,
         row_result::{is_of, row_implementation},
     },
-    record::{CHAIN, Counts, ENVIRONMENT, INVENTORY, Run, SUMS, plan_file},
+    record::{CHAIN, Counts, ENVIRONMENT, INVENTORY, RunRecord, SUMS, plan_file},
 };
 
 /// `summary.md`: what is not as stated first, then the rest. Of a plan's run it has the counts and leads to
 /// the summaries of the phases. `others` are the names of the other files rendered.
-pub(super) fn summary(run: &Run, others: &[&str]) -> String {
+pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     let mut page = Page::new(&format!("Report {}", run.stamp));
     let mut phases = run.phases.clone();
     phases.sort_by_key(|phase| run.counts(*phase).not_as_stated() == 0);
@@ -56,7 +56,7 @@ pub(super) fn summary(run: &Run, others: &[&str]) -> String {
 }
 
 /// `<plan>_<phase>_summary.md`: each row with its state, how to run it again, what failed, and what to do.
-pub(super) fn phase_summary(run: &Run, plan: &Plan, phase: Phase) -> String {
+pub(super) fn phase_summary(run: &RunRecord, plan: &Plan, phase: Phase) -> String {
     let mut page =
         Page::new(&format!("{} of {}: {}", title(phase), markdown(&plan.name), markdown(&plan.title)));
     let counts = markdown(&run.counts(phase).in_words());
@@ -75,13 +75,13 @@ pub(super) fn phase_summary(run: &Run, plan: &Plan, phase: Phase) -> String {
     page.into_text()
 }
 
-fn row_state(run: &Run, plan: &Plan, row: &Row, phase: Phase) -> String {
+fn row_state(run: &RunRecord, plan: &Plan, row: &Row, phase: Phase) -> String {
     let state = match &row.decided_by {
         Decision::Artifact { artifact } => {
             format!("asks for {}", plan_file(&plan.name, phase, artifact, "md"))
         }
         Decision::Checks { .. } => {
-            Attempt::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.in_words())
+            RowResult::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.in_words())
         }
     };
     if row.blocked.is_some() { format!("blocked; {state}") } else { state }
@@ -110,7 +110,7 @@ impl Page {
         }
     }
 
-    fn unproven(&mut self, run: &Run) {
+    fn unproven(&mut self, run: &RunRecord) {
         if run.unproven.is_empty() {
             return;
         }
@@ -123,7 +123,7 @@ impl Page {
         }
     }
 
-    fn areas(&mut self, run: &Run) {
+    fn areas(&mut self, run: &RunRecord) {
         let mut areas: BTreeMap<(&str, Phase), Vec<&Outcome>> = BTreeMap::new();
         for outcome in &run.outcomes {
             areas.entry((area(&outcome.check), outcome.phase)).or_default().push(outcome);
@@ -136,7 +136,7 @@ impl Page {
         }
     }
 
-    fn variables(&mut self, run: &Run) {
+    fn variables(&mut self, run: &RunRecord) {
         self.heading("Selection and environment");
         self.line(&format!("- selection: {}", markdown_code(&run.selection.join(" "))));
         for (name, value) in &run.environment {
@@ -145,7 +145,7 @@ impl Page {
         self.line(&format!("- suite: {}", markdown_code(&run.suite_digest)));
     }
 
-    fn row(&mut self, run: &Run, row: &Row, phase: Phase) {
+    fn row(&mut self, run: &RunRecord, row: &Row, phase: Phase) {
         self.heading(&format!("{}: {}", markdown(&row.id), markdown(&row.task)));
         if let Some(why) = &row.blocked {
             self.line(&format!("Blocked: {}\n", markdown(why)));

@@ -8,7 +8,7 @@ use super::sandbox::Sandbox;
 use crate::{
     harness::{
         contract::{Contract, Refusal},
-        suite::{Facts, under_work},
+        suite::{StepFacts, under_work},
     },
     value::{Map, Value},
 };
@@ -139,7 +139,7 @@ fn observed<'o>(observed: &'o Observed, name: &str) -> Result<&'o Value, String>
     }
 }
 
-impl Facts for Context {
+impl StepFacts for Context {
     fn value(&self, reference: &Value) -> Result<Value, String> {
         self.resolve(reference)
     }

@@ -19,7 +19,7 @@ use crate::{
             Response, Session, SessionContext, SessionError,
         },
         suite::{
-            Action, Check, Condition, Contradiction, CopyFile, NamedExpectation, Step, Suite, under_work,
+            Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, under_work,
         },
     },
     text::{beginning, ending},
@@ -80,8 +80,8 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
         }
         let outcome = match run_step(step, session, env.suite, context) {
             Ok(outcome) => outcome,
-            Err(Broken::Session(lost)) => return lost.into(),
-            Err(Broken::Harness(detail)) => {
+            Err(StepError::Session(lost)) => return lost.into(),
+            Err(StepError::Harness(detail)) => {
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
                 return Ended::HarnessError { detail };
             }
@@ -101,19 +101,21 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
 }
 
 /// Why a step has no outcome.
-enum Broken {
+enum StepError {
     Session(SessionError),
     Harness(String),
 }
 
-impl From<String> for Broken {
+impl From<String> for StepError {
     fn from(detail: String) -> Self {
         Self::Harness(detail)
     }
 }
 
 fn expects_refusal(step: &Step) -> bool {
-    let speaks = |condition: &Condition| matches!(condition, Condition::Refused(_) | Condition::Answered);
+    let speaks = |condition: &ExpectationKind| {
+        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Answered)
+    };
     step.expectations.iter().any(|named| speaks(&named.expectation.condition))
 }
 
@@ -122,14 +124,14 @@ fn run_step(
     session: &mut dyn Session,
     suite: &Suite,
     context: &mut Context,
-) -> Result<StepOutcome, Broken> {
+) -> Result<StepOutcome, StepError> {
     let contract = suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
     let before = observe(session, contract, |name| conditions().any(|one| one.needs_before(name)));
     let response = act(&step.action, session, suite, context)?;
     let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));
     if let Some(lost) = session.lost() {
-        return Err(Broken::Session(lost));
+        return Err(StepError::Session(lost));
     }
 
     let refusal = match response {
@@ -172,7 +174,7 @@ fn shown_refusal(context: &Context, refusal: &Refusal) -> Refusal {
     Refusal { message: context.sandbox.shown(&refusal.message), native, ..refusal.clone() }
 }
 
-fn failure(context: &Context, found: &Contradiction) -> Failure {
+fn failure(context: &Context, found: &Mismatch) -> Failure {
     let shown = |text: &str| beginning(context.sandbox.shown(text), MAX_SHOWN_BYTES);
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }

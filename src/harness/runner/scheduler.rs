@@ -60,7 +60,7 @@ pub fn run(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
                     let outcome = if interrupted.load(Ordering::Relaxed) {
-                        Watched::default().outcome(job, Ended::NotRun { detail: None })
+                        PartialOutcome::default().outcome(job, Ended::NotRun { detail: None })
                     } else {
                         watch(job, suite, work.join(directory(index, job, options)), options, interrupted)
                     };
@@ -76,20 +76,20 @@ pub fn run(
 }
 
 /// What the thread of a check tells the worker that watches it.
-enum News {
+enum WorkerEvent {
     Step(StepOutcome),
     Ended(Ended, Vec<WrittenFile>),
 }
 
 /// What a worker has heard of a check.
 #[derive(Default)]
-struct Watched {
+struct PartialOutcome {
     steps: Vec<StepOutcome>,
     written: Vec<WrittenFile>,
     took: Duration,
 }
 
-impl Watched {
+impl PartialOutcome {
     fn outcome(self, job: &Job, ended: Ended) -> Outcome {
         let case = &job.check.case;
         Outcome {
@@ -125,7 +125,7 @@ fn watch(
     options: Options,
     interrupted: &AtomicBool,
 ) -> Outcome {
-    let mut watched = Watched::default();
+    let mut watched = PartialOutcome::default();
     let started = Instant::now();
     let deadline = options.deadline;
     let sandbox = match Sandbox::create(root, options.keep) {
@@ -157,16 +157,16 @@ fn watch(
 }
 
 fn listen(
-    news: &Receiver<News>,
-    watched: &mut Watched,
+    news: &Receiver<WorkerEvent>,
+    watched: &mut PartialOutcome,
     started: Instant,
     deadline: Duration,
     interrupted: &AtomicBool,
 ) -> Ended {
     loop {
         match news.recv_timeout(POLL_INTERVAL) {
-            Ok(News::Step(step)) => watched.steps.push(step),
-            Ok(News::Ended(ended, written)) => {
+            Ok(WorkerEvent::Step(step)) => watched.steps.push(step),
+            Ok(WorkerEvent::Ended(ended, written)) => {
                 watched.written = written;
                 return ended;
             }
@@ -191,11 +191,11 @@ fn attempt(
     suite: &Suite,
     sandbox: Sandbox,
     (cancelled, until): (&AtomicBool, Deadline),
-    news: &Sender<News>,
+    news: &Sender<WorkerEvent>,
 ) {
     let environment = suite.contract().environment_map();
     let tell = |step| {
-        let _ = news.send(News::Step(step));
+        let _ = news.send(WorkerEvent::Step(step));
     };
     let run = || {
         let env = execute::CheckEnv { suite, environment: &environment, until, cancelled, tell: &tell };
@@ -210,5 +210,5 @@ fn attempt(
             (Ended::Crash { detail }, Vec::new())
         }
     };
-    let _ = news.send(News::Ended(ended, written));
+    let _ = news.send(WorkerEvent::Ended(ended, written));
 }

@@ -2,27 +2,27 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::harness::record::Stamp;
+use crate::harness::record::RunTimestamp;
 
-use super::DiskError;
+use super::IoError;
 use crate::harness::record::{ReadError, SUMS};
 
 /// A report that is not as it was written.
 #[derive(Debug, Serialize)]
-pub struct Damaged {
+pub struct CorruptReport {
     /// Its name.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// What was found first.
     #[serde(serialize_with = "in_words")]
-    pub why: Damage,
+    pub why: IntegrityError,
 }
 
 /// What can be wrong with a report.
 #[derive(Debug, thiserror::Error)]
-pub enum Damage {
+pub enum IntegrityError {
     /// It cannot be read.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] IoError),
     /// It is a link or a file.
     #[error("it is not a directory")]
     NotADirectory,
@@ -52,7 +52,7 @@ pub enum Damage {
         /// The file.
         name: &'static str,
         /// The stamp in it.
-        found: Stamp,
+        found: RunTimestamp,
     },
     /// Something was going to run and has no outcome.
     #[error("{check} was going to run on {implementation} and has no outcome")]
@@ -68,7 +68,7 @@ pub enum Damage {
         /// The number.
         sequence: u64,
         /// The other report.
-        other: Stamp,
+        other: RunTimestamp,
     },
     /// Its number and its predecessor do not fit together.
     #[error("it is number {sequence}, which does not follow from what it says was before it")]
@@ -78,15 +78,15 @@ pub enum Damage {
     },
     /// The report before it is gone.
     #[error("{0}, which it says was before it, is not there")]
-    NoPredecessor(Stamp),
+    NoPredecessor(RunTimestamp),
     /// The report before it is not what it was.
     #[error("{0}, which it says was before it, is not as it was then")]
-    AlteredPredecessor(Stamp),
+    AlteredPredecessor(RunTimestamp),
     /// The report after it saw something else.
     #[error("{0}, which came after it, saw it otherwise")]
-    OtherThanSuccessorSaw(Stamp),
+    OtherThanSuccessorSaw(RunTimestamp),
 }
 
-fn in_words<S: Serializer>(why: &Damage, serializer: S) -> Result<S::Ok, S::Error> {
+fn in_words<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(why)
 }

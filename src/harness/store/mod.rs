@@ -5,7 +5,7 @@ mod reader;
 pub(crate) mod sums;
 mod writer;
 
-pub use integrity::{Damage, Damaged};
+pub use integrity::{CorruptReport, IntegrityError};
 pub use reader::{MAX_RESULTS_BYTES, Report, Store, StoreError, Unfinished};
-pub use sums::{DiskError, write_sums};
-pub use writer::{ReportDirectory, ReportError};
+pub use sums::{IoError, write_sums};
+pub use writer::{ReportError, ReportWriter};

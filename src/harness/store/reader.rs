@@ -9,14 +9,15 @@ use std::{
 
 use serde::Serialize;
 
-use crate::harness::record::Stamp;
+use crate::harness::record::RunTimestamp;
 
 use super::{
-    Damage, Damaged, DiskError,
+    CorruptReport, IntegrityError, IoError,
     sums::{MAX_SUMS_BYTES, files_below, read_bounded, read_sums, sha256, sha256_of_file},
 };
 use crate::harness::record::{
-    CHAIN, Chain, ENVIRONMENT, INVENTORY, Inventory, Predecessor, RESULTS, Run, SUMS, chain::MAX_CHAIN_BYTES,
+    CHAIN, Chain, ENVIRONMENT, INVENTORY, Inventory, Predecessor, RESULTS, RunRecord, SUMS,
+    chain::MAX_CHAIN_BYTES,
 };
 
 /// The longest `results.json` and `inventory.json` that are read: 256 MiB.
@@ -27,7 +28,7 @@ pub struct Store {
     /// The reports that are as they were written, by their numbers and never by their stamps.
     pub reports: Vec<Report>,
     /// The reports that are not, and are no evidence.
-    pub damaged: Vec<Damaged>,
+    pub damaged: Vec<CorruptReport>,
     /// The runs that came to no report.
     pub unfinished: Vec<Unfinished>,
 }
@@ -36,7 +37,7 @@ pub struct Store {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// What was run and seen.
-    pub run: Run,
+    pub run: RunRecord,
     /// Its place in the store.
     pub chain: Chain,
     /// The SHA-256 of its `SHA256SUMS`: the digest that stands for all of it.
@@ -49,7 +50,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unfinished {
     /// The stamp it was going to have.
-    pub stamp: Stamp,
+    pub stamp: RunTimestamp,
     /// The hidden directory.
     pub directory: String,
     /// Whether it was interrupted; else it is under way, or was killed.
@@ -64,7 +65,7 @@ pub enum StoreError {
     Missing(PathBuf),
     /// It cannot be listed.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] IoError),
 }
 
 impl Store {
@@ -76,21 +77,21 @@ impl Store {
     pub fn open(reports: &Path) -> Result<Self, StoreError> {
         let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
             ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
-            _ => DiskError { doing: "list", path: reports.to_owned(), source }.into(),
+            _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
         })?;
         let mut store = Self::default();
         // The head of every report that can be placed, be it damaged otherwise: successors refer to it.
         let mut heads = BTreeMap::new();
         for entry in entries {
-            let entry = entry.map_err(DiskError::when("list", reports))?;
+            let entry = entry.map_err(IoError::when("list", reports))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if let Ok(stamp) = name.parse::<Stamp>() {
+            if let Ok(stamp) = name.parse::<RunTimestamp>() {
                 if let Ok(sums) = read_bounded(&entry.path().join(SUMS), MAX_SUMS_BYTES) {
                     heads.insert(stamp, sha256(&sums));
                 }
                 match verify(&entry.path(), stamp) {
                     Ok(report) => store.reports.push(report),
-                    Err(why) => store.damaged.push(Damaged { stamp, why }),
+                    Err(why) => store.damaged.push(CorruptReport { stamp, why }),
                 }
             } else if let Some((stamp, interrupted)) = unfinished(&name) {
                 store.unfinished.push(Unfinished { stamp, directory: name, interrupted });
@@ -108,24 +109,26 @@ impl Store {
         self.reports.last()
     }
 
-    fn set_aside_broken_links(&mut self, heads: &BTreeMap<Stamp, String>) {
-        let mut broken: BTreeMap<Stamp, Damage> = BTreeMap::new();
+    fn set_aside_broken_links(&mut self, heads: &BTreeMap<RunTimestamp, String>) {
+        let mut broken: BTreeMap<RunTimestamp, IntegrityError> = BTreeMap::new();
         for pair in self.reports.windows(2) {
             if let [a, b] = pair
                 && a.sequence() == b.sequence()
             {
-                let same =
-                    |other: &Report| Damage::SameSequence { sequence: a.sequence(), other: other.stamp() };
+                let same = |other: &Report| IntegrityError::SameSequence {
+                    sequence: a.sequence(),
+                    other: other.stamp(),
+                };
                 broken.entry(a.stamp()).or_insert_with(|| same(b));
                 broken.entry(b.stamp()).or_insert_with(|| same(a));
             }
         }
         let sequences = self.reports.iter().map(|report| (report.stamp(), report.sequence()));
-        let sequences: BTreeMap<Stamp, u64> = sequences.collect();
+        let sequences: BTreeMap<RunTimestamp, u64> = sequences.collect();
         for report in &self.reports {
             let Some(Predecessor { stamp: before, sequence, digest }) = &report.chain.predecessor else {
                 if report.sequence() != 1 {
-                    let damage = Damage::Sequence { sequence: report.sequence() };
+                    let damage = IntegrityError::Sequence { sequence: report.sequence() };
                     broken.entry(report.stamp()).or_insert(damage);
                 }
                 continue;
@@ -133,12 +136,12 @@ impl Store {
             let known = sequences.get(before).is_none_or(|known| known == sequence);
             let in_order = known && *sequence < report.sequence();
             let damage = match heads.get(before) {
-                None => Damage::NoPredecessor(*before),
+                None => IntegrityError::NoPredecessor(*before),
                 Some(head) if head != digest => {
-                    broken.entry(*before).or_insert(Damage::OtherThanSuccessorSaw(report.stamp()));
-                    Damage::AlteredPredecessor(*before)
+                    broken.entry(*before).or_insert(IntegrityError::OtherThanSuccessorSaw(report.stamp()));
+                    IntegrityError::AlteredPredecessor(*before)
                 }
-                Some(_) if !in_order => Damage::Sequence { sequence: report.sequence() },
+                Some(_) if !in_order => IntegrityError::Sequence { sequence: report.sequence() },
                 Some(_) => continue,
             };
             broken.entry(report.stamp()).or_insert(damage);
@@ -146,13 +149,13 @@ impl Store {
         self.reports.retain(|report| !broken.contains_key(&report.stamp()));
         // A report that was damaged before keeps its first reason.
         broken.retain(|stamp, _| self.damaged.iter().all(|damaged| damaged.stamp != *stamp));
-        self.damaged.extend(broken.into_iter().map(|(stamp, why)| Damaged { stamp, why }));
+        self.damaged.extend(broken.into_iter().map(|(stamp, why)| CorruptReport { stamp, why }));
     }
 }
 
 impl Report {
     /// Its name.
-    pub fn stamp(&self) -> Stamp {
+    pub fn stamp(&self) -> RunTimestamp {
         self.chain.stamp
     }
 
@@ -163,54 +166,54 @@ impl Report {
 }
 
 /// The stamp of a hidden directory's name, and whether it says that the run was interrupted.
-fn unfinished(name: &str) -> Option<(Stamp, bool)> {
+fn unfinished(name: &str) -> Option<(RunTimestamp, bool)> {
     let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
     let interrupted = rest.starts_with("interrupted");
     (interrupted || rest == "partial").then_some(())?;
     Some((stamp.parse().ok()?, interrupted))
 }
 
-fn verify(path: &Path, stamp: Stamp) -> Result<Report, Damage> {
-    if !path.symlink_metadata().map_err(DiskError::when("look at", path))?.is_dir() {
-        return Err(Damage::NotADirectory);
+fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
+    if !path.symlink_metadata().map_err(IoError::when("look at", path))?.is_dir() {
+        return Err(IntegrityError::NotADirectory);
     }
     let mut present = files_below(path)?;
-    let sums = present.remove(SUMS).ok_or_else(|| Damage::Missing(SUMS.to_owned()))?;
+    let sums = present.remove(SUMS).ok_or_else(|| IntegrityError::Missing(SUMS.to_owned()))?;
     let sums = read_bounded(&sums, MAX_SUMS_BYTES)?;
     let head = sha256(&sums);
-    let files = String::from_utf8(sums).ok().and_then(|text| read_sums(&text)).ok_or(Damage::Sums)?;
+    let files = String::from_utf8(sums).ok().and_then(|text| read_sums(&text)).ok_or(IntegrityError::Sums)?;
     if let Some(gone) = files.keys().find(|name| !present.contains_key(*name)) {
-        return Err(Damage::Missing(gone.clone()));
+        return Err(IntegrityError::Missing(gone.clone()));
     }
     let needed = [RESULTS, CHAIN, INVENTORY, ENVIRONMENT];
     if let Some(gone) = needed.iter().find(|name| !files.contains_key(**name)) {
-        return Err(Damage::Missing((*gone).to_owned()));
+        return Err(IntegrityError::Missing((*gone).to_owned()));
     }
     for (name, path) in &present {
-        let listed = files.get(name).ok_or_else(|| Damage::Unlisted(name.clone()))?;
+        let listed = files.get(name).ok_or_else(|| IntegrityError::Unlisted(name.clone()))?;
         if sha256_of_file(path)? != *listed {
-            return Err(Damage::Altered(name.clone()));
+            return Err(IntegrityError::Altered(name.clone()));
         }
     }
     // Read again, so held against the digest again: what is parsed is what was listed.
-    let read = |name: &'static str, limit| -> Result<Vec<u8>, Damage> {
+    let read = |name: &'static str, limit| -> Result<Vec<u8>, IntegrityError> {
         let bytes = read_bounded(&path.join(name), limit)?;
         let listed = files.get(name).is_some_and(|listed| *listed == sha256(&bytes));
-        if listed { Ok(bytes) } else { Err(Damage::Altered(name.to_owned())) }
+        if listed { Ok(bytes) } else { Err(IntegrityError::Altered(name.to_owned())) }
     };
-    let unreadable = |name| move |source| Damage::Unreadable { name, source };
-    let run = Run::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
+    let unreadable = |name| move |source| IntegrityError::Unreadable { name, source };
+    let run = RunRecord::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
     let chain = Chain::from_json(&read(CHAIN, MAX_CHAIN_BYTES)?).map_err(unreadable(CHAIN))?;
     for (name, found) in [(RESULTS, run.stamp), (CHAIN, chain.stamp)] {
         if found != stamp {
-            return Err(Damage::OtherStamp { name, found });
+            return Err(IntegrityError::OtherStamp { name, found });
         }
     }
     let inventory =
         Inventory::from_json(&read(INVENTORY, MAX_RESULTS_BYTES)?).map_err(unreadable(INVENTORY))?;
     if let Some(lost) = inventory.lost_in(&run).first() {
         let (check, implementation) = (lost.check.clone(), lost.implementation.clone());
-        return Err(Damage::Lost { check, implementation });
+        return Err(IntegrityError::Lost { check, implementation });
     }
     Ok(Report { run, chain, head, files })
 }
@@ -224,7 +227,7 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        store::{ReportDirectory, write_sums},
+        store::{ReportWriter, write_sums},
         test_helpers,
     };
 
@@ -232,8 +235,8 @@ mod tests {
     const STAMPS: [&str; 3] = ["2025-10-17T112849Z", "2025-10-16T000000Z", "2025-10-18T000000Z"];
 
     fn publish(reports: &Path, stamp: &str) {
-        let run = Run { stamp: test_helpers::stamp(stamp), ..test_helpers::run() };
-        let mut directory = ReportDirectory::create(reports, run.stamp).unwrap();
+        let run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::run() };
+        let mut directory = ReportWriter::create(reports, run.stamp).unwrap();
         directory.write_inventory(test_helpers::inventory(&run)).unwrap();
         directory.publish(&run, &test_helpers::environment(), "", "").unwrap();
     }

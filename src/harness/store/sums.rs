@@ -12,7 +12,7 @@ use crate::value::{Digest, digest::digest_of};
 /// Something that could not be done to a file or directory.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} {}: {source}", path.display())]
-pub struct DiskError {
+pub struct IoError {
     /// What was to be done: `read`.
     pub doing: &'static str,
     /// To what.
@@ -21,7 +21,7 @@ pub struct DiskError {
     pub source: io::Error,
 }
 
-impl DiskError {
+impl IoError {
     /// Adds what was to be done, and to what, to an error.
     pub(crate) fn when(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, path: path.to_owned(), source }
@@ -40,7 +40,7 @@ const MAX_DEPTH: usize = 16;
 
 /// The files below a directory, by their paths from it with `/`. A link, a device, or a name that a line of
 /// `SHA256SUMS` cannot hold is an error: none belongs in a report.
-pub(crate) fn files_below(directory: &Path) -> Result<BTreeMap<String, PathBuf>, DiskError> {
+pub(crate) fn files_below(directory: &Path) -> Result<BTreeMap<String, PathBuf>, IoError> {
     let mut files = BTreeMap::new();
     collect(directory, "", MAX_DEPTH, &mut files)?;
     Ok(files)
@@ -51,45 +51,41 @@ fn collect(
     prefix: &str,
     depth: usize,
     files: &mut BTreeMap<String, PathBuf>,
-) -> Result<(), DiskError> {
+) -> Result<(), IoError> {
     let list = "list";
     if depth == 0 {
-        return Err(DiskError::invalid(list, directory, "directories are nested too deep"));
+        return Err(IoError::invalid(list, directory, "directories are nested too deep"));
     }
-    for entry in fs::read_dir(directory).map_err(DiskError::when(list, directory))? {
-        let entry = entry.map_err(DiskError::when(list, directory))?;
+    for entry in fs::read_dir(directory).map_err(IoError::when(list, directory))? {
+        let entry = entry.map_err(IoError::when(list, directory))?;
         let path = entry.path();
-        let kind = entry.file_type().map_err(DiskError::when(list, &path))?;
+        let kind = entry.file_type().map_err(IoError::when(list, &path))?;
         let name = entry.file_name().into_string().ok();
         let plain = name.filter(|name| !name.contains(|c: char| c.is_control() || c == '\\'));
         let Some(name) = plain.map(|name| format!("{prefix}{name}")) else {
-            return Err(DiskError::invalid(list, &path, "the name is not of plain characters"));
+            return Err(IoError::invalid(list, &path, "the name is not of plain characters"));
         };
         if kind.is_dir() {
             collect(&path, &format!("{name}/"), depth - 1, files)?;
         } else if kind.is_file() {
             files.insert(name, path);
         } else {
-            return Err(DiskError::invalid(list, &path, "neither a file nor a directory"));
+            return Err(IoError::invalid(list, &path, "neither a file nor a directory"));
         }
     }
     Ok(())
 }
 
 /// Reads a whole file of at most `limit` bytes. What is no file is not opened: a pipe would never end.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
-    if !path.symlink_metadata().map_err(DiskError::when("look at", path))?.is_file() {
-        return Err(DiskError::invalid("read", path, "it is not a file"));
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
+    if !path.symlink_metadata().map_err(IoError::when("look at", path))?.is_file() {
+        return Err(IoError::invalid("read", path, "it is not a file"));
     }
-    let file = File::open(path).map_err(DiskError::when("open", path))?;
+    let file = File::open(path).map_err(IoError::when("open", path))?;
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(DiskError::when("read", path))?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(IoError::when("read", path))?;
     if bytes.len() as u64 > limit {
-        return Err(DiskError::invalid(
-            "read",
-            path,
-            format!("it is longer than the limit of {limit} bytes"),
-        ));
+        return Err(IoError::invalid("read", path, format!("it is longer than the limit of {limit} bytes")));
     }
     Ok(bytes)
 }
@@ -100,9 +96,9 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The SHA-256 of a file of any length in hexadecimal.
-pub(crate) fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
-    let file = File::open(path).map_err(DiskError::when("open", path))?;
-    let (_, digest) = digest_of(file).map_err(DiskError::when("read", path))?;
+pub(crate) fn sha256_of_file(path: &Path) -> Result<String, IoError> {
+    let file = File::open(path).map_err(IoError::when("open", path))?;
+    let (_, digest) = digest_of(file).map_err(IoError::when("read", path))?;
     Ok(digest.to_string())
 }
 

@@ -8,16 +8,17 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::record::Stamp;
+use crate::harness::record::RunTimestamp;
 
 use super::{
-    DiskError,
+    IoError,
     sums::{files_below, sha256_of_file},
     write_sums,
 };
 use crate::harness::{
     record::{
-        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, Run, SUMS, chain::next_place,
+        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, SUMS,
+        chain::next_place,
     },
     report::{
         RenderError,
@@ -42,13 +43,13 @@ pub enum ReportError {
     #[error("the run is of {found}, and the report of {stamp}")]
     OtherStamp {
         /// The report's.
-        stamp: Stamp,
+        stamp: RunTimestamp,
         /// The run's.
-        found: Stamp,
+        found: RunTimestamp,
     },
     /// Nothing says what was going to run.
     #[error("the report of {0} has no {INVENTORY}: write it before anything runs")]
-    NoInventory(Stamp),
+    NoInventory(RunTimestamp),
     /// Something was going to run and has no outcome.
     #[error(
         "the report of {stamp} would not be whole: {missing} of what was to run without an outcome, \
@@ -56,7 +57,7 @@ pub enum ReportError {
     )]
     Lost {
         /// The report's.
-        stamp: Stamp,
+        stamp: RunTimestamp,
         /// The first check that is missing.
         check: String,
         /// The implementation it was going to run on.
@@ -66,7 +67,7 @@ pub enum ReportError {
     },
     /// A file or directory refused.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] IoError),
     /// A file could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -79,23 +80,23 @@ pub enum ReportError {
 /// as the disk allows, except that nothing is kept of a run that wrote no inventory; so only a process that
 /// was killed leaves a `.partial`. Whatever happens, nothing half-written has the name of a report.
 #[derive(Debug)]
-pub struct ReportDirectory {
+pub struct ReportWriter {
     reports: PathBuf,
-    stamp: Stamp,
+    stamp: RunTimestamp,
     partial: PathBuf,
     inventory: Option<Inventory>,
     made_reports: bool,
     over: bool,
 }
 
-impl ReportDirectory {
+impl ReportWriter {
     /// Makes the hidden directory for the report of this stamp, and `reports` where it is not there yet.
     ///
     /// # Errors
     /// [`ReportError::Taken`], [`ReportError::UnderWay`], or what the disk refused.
-    pub fn create(reports: &Path, stamp: Stamp) -> Result<Self, ReportError> {
+    pub fn create(reports: &Path, stamp: RunTimestamp) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
-        fs::create_dir_all(reports).map_err(DiskError::when("make", reports))?;
+        fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
         let report = reports.join(stamp.to_string());
         if is_there(&report) {
             return Err(ReportError::Taken(report));
@@ -107,13 +108,13 @@ impl ReportDirectory {
             }
             return Err(match source.kind() {
                 ErrorKind::AlreadyExists => ReportError::UnderWay(partial),
-                _ => DiskError { doing: "make", path: partial, source }.into(),
+                _ => IoError { doing: "make", path: partial, source }.into(),
             });
         }
         let reports = reports.to_owned();
         let directory = Self { reports, stamp, partial, inventory: None, made_reports, over: false };
         let work = directory.work_dir();
-        fs::create_dir(&work).map_err(DiskError::when("make", &work))?;
+        fs::create_dir(&work).map_err(IoError::when("make", &work))?;
         Ok(directory)
     }
 
@@ -145,7 +146,7 @@ impl ReportDirectory {
     /// no report then, and what was written is kept as that of an interrupted run.
     pub fn publish(
         mut self,
-        run: &Run,
+        run: &RunRecord,
         environment: &Environment,
         started: &str,
         ended: &str,
@@ -158,8 +159,8 @@ impl ReportDirectory {
         self.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
 
         // Held until this function returns. The lock is on the directory itself, so no file stays behind.
-        let store = File::open(&self.reports).map_err(DiskError::when("open", &self.reports))?;
-        store.lock().map_err(DiskError::when("lock", &self.reports))?;
+        let store = File::open(&self.reports).map_err(IoError::when("open", &self.reports))?;
+        store.lock().map_err(IoError::when("lock", &self.reports))?;
         let report = self.reports.join(self.stamp.to_string());
         if is_there(&report) {
             return Err(ReportError::Taken(report));
@@ -172,8 +173,8 @@ impl ReportDirectory {
         // A list cannot list itself.
         sums.remove(SUMS);
         let sums = sums.into_iter().map(|(name, path)| Ok((name, sha256_of_file(&path)?)));
-        self.write(SUMS, write_sums(&sums.collect::<Result<_, DiskError>>()?).as_bytes())?;
-        fs::rename(&self.partial, &report).map_err(DiskError::when("name", &report))?;
+        self.write(SUMS, write_sums(&sums.collect::<Result<_, IoError>>()?).as_bytes())?;
+        fs::rename(&self.partial, &report).map_err(IoError::when("name", &report))?;
         self.over = true;
         Ok(report)
     }
@@ -186,7 +187,7 @@ impl ReportDirectory {
         self.set_aside()
     }
 
-    fn is_whole(&self, run: &Run) -> Result<(), ReportError> {
+    fn is_whole(&self, run: &RunRecord) -> Result<(), ReportError> {
         let stamp = self.stamp;
         if run.stamp != stamp {
             return Err(ReportError::OtherStamp { stamp, found: run.stamp });
@@ -210,14 +211,14 @@ impl ReportDirectory {
             aside = self.reports.join(format!(".{}.interrupted-{number}", self.stamp));
             number = number.saturating_add(1);
         }
-        fs::rename(&self.partial, &aside).map_err(DiskError::when("name", &aside))?;
+        fs::rename(&self.partial, &aside).map_err(IoError::when("name", &aside))?;
         self.over = true;
         Ok(aside)
     }
 
     /// A check that was given up may be writing still, so that what was just emptied is not empty: a few
     /// attempts outlast it.
-    fn remove_work(&self) -> Result<(), DiskError> {
+    fn remove_work(&self) -> Result<(), IoError> {
         let work = self.work_dir();
         let mut attempts = 50;
         loop {
@@ -225,7 +226,7 @@ impl ReportDirectory {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
                 Err(source) if attempts == 0 => {
-                    return Err(DiskError { doing: "remove", path: work, source });
+                    return Err(IoError { doing: "remove", path: work, source });
                 }
                 Err(_) => {
                     attempts -= 1;
@@ -235,13 +236,13 @@ impl ReportDirectory {
         }
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), IoError> {
         let path = self.partial.join(name);
-        fs::write(&path, bytes).map_err(DiskError::when("write", &path))
+        fs::write(&path, bytes).map_err(IoError::when("write", &path))
     }
 }
 
-impl Drop for ReportDirectory {
+impl Drop for ReportWriter {
     fn drop(&mut self) {
         if self.over {
             return;
@@ -282,14 +283,14 @@ mod tests {
         names
     }
 
-    fn begun(reports: &Path) -> ReportDirectory {
-        let mut directory = ReportDirectory::create(reports, test_helpers::stamp(STAMP)).unwrap();
+    fn begun(reports: &Path) -> ReportWriter {
+        let mut directory = ReportWriter::create(reports, test_helpers::stamp(STAMP)).unwrap();
         directory.write_inventory(test_helpers::inventory(&test_helpers::run())).unwrap();
         fs::write(directory.work_dir().join("left"), "x").unwrap();
         directory
     }
 
-    fn publish(directory: ReportDirectory, run: &Run) -> Result<PathBuf, ReportError> {
+    fn publish(directory: ReportWriter, run: &RunRecord) -> Result<PathBuf, ReportError> {
         directory.publish(run, &test_helpers::environment(), "2025-10-17T11:28:49Z", "2025-10-17T11:28:50Z")
     }
 
@@ -317,7 +318,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let report = publish(begun(root.path()), &test_helpers::run()).unwrap();
         let before = fs::read(report.join(SUMS)).unwrap();
-        let error = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
+        let error = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
         assert!(matches!(&error, ReportError::Taken(path) if *path == report), "{error}");
         assert_eq!(fs::read(report.join(SUMS)).unwrap(), before);
         assert_eq!(names(root.path()), [STAMP]);
@@ -337,7 +338,7 @@ mod tests {
     fn two_runs_of_one_stamp_do_not_share_a_directory() {
         let root = tempfile::tempdir().unwrap();
         let first = begun(root.path());
-        let error = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
+        let error = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
         assert!(matches!(error, ReportError::UnderWay(_)), "{error}");
         publish(first, &test_helpers::run()).unwrap();
     }
@@ -359,10 +360,10 @@ mod tests {
     fn nothing_stays_of_a_run_that_never_began() {
         let root = tempfile::tempdir().unwrap();
         let reports = root.path().join("reports");
-        drop(ReportDirectory::create(&reports, test_helpers::stamp(STAMP)).unwrap());
+        drop(ReportWriter::create(&reports, test_helpers::stamp(STAMP)).unwrap());
         assert!(!reports.exists());
         fs::create_dir(&reports).unwrap();
-        drop(ReportDirectory::create(&reports, test_helpers::stamp(STAMP)).unwrap());
+        drop(ReportWriter::create(&reports, test_helpers::stamp(STAMP)).unwrap());
         assert_eq!(names(&reports), Vec::<String>::new());
     }
 
@@ -380,7 +381,7 @@ mod tests {
         );
         run.stamp = test_helpers::stamp("2025-10-17T112850Z");
         assert!(matches!(publish(begun(root.path()), &run), Err(ReportError::OtherStamp { .. })));
-        let directory = ReportDirectory::create(root.path(), test_helpers::stamp(STAMP)).unwrap();
+        let directory = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap();
         assert!(matches!(publish(directory, &test_helpers::run()), Err(ReportError::NoInventory(_))));
     }
 
@@ -391,11 +392,11 @@ mod tests {
             for second in 10..18 {
                 let path = root.path();
                 scope.spawn(move || {
-                    let run = Run {
+                    let run = RunRecord {
                         stamp: test_helpers::stamp(&format!("2025-10-17T1128{second}Z")),
                         ..test_helpers::run()
                     };
-                    let mut directory = ReportDirectory::create(path, run.stamp).unwrap();
+                    let mut directory = ReportWriter::create(path, run.stamp).unwrap();
                     directory.write_inventory(test_helpers::inventory(&run)).unwrap();
                     publish(directory, &run).unwrap();
                 });

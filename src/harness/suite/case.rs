@@ -10,7 +10,7 @@ use toml::{
 };
 
 use super::{
-    Action, Condition, Expectation, SuiteError, document::Document, expectation::ExpectationTable,
+    Action, Expectation, ExpectationKind, SuiteError, document::Document, expectation::ExpectationTable,
     named_config::NamedConfigs, position, resolve,
 };
 use crate::{
@@ -269,7 +269,8 @@ fn acceptable(
     step: &Step,
     spans: &Spans,
 ) -> Result<(), SuiteError> {
-    let refused = |named: &NamedExpectation| matches!(named.expectation.condition, Condition::Refused(_));
+    let refused =
+        |named: &NamedExpectation| matches!(named.expectation.condition, ExpectationKind::Refused(_));
     match &step.action {
         Action::Operation(operation, fields) if !step.expectations.iter().any(refused) => contract
             .check_request(operation, fields)

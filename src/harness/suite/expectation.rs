@@ -1,6 +1,6 @@
 //! Expectations: what a case says must hold after a step, and whether it does.
 //!
-//! Judging is pure: it sees values, a refusal and files through [`Facts`] and nothing else.
+//! Judging is pure: it sees values, a refusal and files through [`StepFacts`] and nothing else.
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
     /// What must hold.
-    pub condition: Condition,
+    pub condition: ExpectationKind,
     /// Why, in its author's words: the message of a failure.
     pub because: String,
     /// Which requirements of the case it is about; all of them when it says nothing.
@@ -36,7 +36,7 @@ enum When {
 
 /// The closed set of what can be expected.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
+pub enum ExpectationKind {
     /// The first is the second, exactly.
     Equal(Value, Value),
     /// The first is not the second.
@@ -120,15 +120,15 @@ impl TryFrom<ExpectationTable> for Expectation {
             return Err("`answered = false` is `refused = { mentions = [...] }`".to_owned());
         }
         let kinds = [
-            table.equal.map(|[actual, expected]| Condition::Equal(actual, expected)),
-            table.differ.map(|[actual, other]| Condition::Differ(actual, other)),
-            table.subset.map(|[part, whole]| Condition::Subset(part, whole)),
-            table.lacks.map(|(map, keys)| Condition::Lacks(map, keys)),
-            table.falls.map(Condition::Falls),
-            table.refused.map(Condition::Refused),
-            table.answered.map(|_| Condition::Answered),
-            table.exists.map(Condition::Exists),
-            table.absent.map(Condition::Absent),
+            table.equal.map(|[actual, expected]| ExpectationKind::Equal(actual, expected)),
+            table.differ.map(|[actual, other]| ExpectationKind::Differ(actual, other)),
+            table.subset.map(|[part, whole]| ExpectationKind::Subset(part, whole)),
+            table.lacks.map(|(map, keys)| ExpectationKind::Lacks(map, keys)),
+            table.falls.map(ExpectationKind::Falls),
+            table.refused.map(ExpectationKind::Refused),
+            table.answered.map(|_| ExpectationKind::Answered),
+            table.exists.map(ExpectationKind::Exists),
+            table.absent.map(ExpectationKind::Absent),
             table
                 .unchanged
                 .map(|text| text.strip_prefix('$').map(str::to_owned).ok_or(text))
@@ -136,14 +136,17 @@ impl TryFrom<ExpectationTable> for Expectation {
                 .map_err(|text| {
                     format!("expected an observable such as \"$params\" after `unchanged`, found {text:?}")
                 })?
-                .map(Condition::Unchanged),
-            table.bytes.map(|[actual, expected]| Condition::Bytes(actual, expected)),
-            table.entries.map(|[actual, expected]| Condition::Entries(actual, expected)),
-            table.files.map(Condition::Files),
+                .map(ExpectationKind::Unchanged),
+            table.bytes.map(|[actual, expected]| ExpectationKind::Bytes(actual, expected)),
+            table.entries.map(|[actual, expected]| ExpectationKind::Entries(actual, expected)),
+            table.files.map(ExpectationKind::Files),
         ];
         let mut stated = kinds.into_iter().flatten();
         let (Some(condition), None) = (stated.next(), stated.next()) else {
-            return Err(format!("an expectation states exactly one of {}", Condition::KINDS.join(", ")));
+            return Err(format!(
+                "an expectation states exactly one of {}",
+                ExpectationKind::KINDS.join(", ")
+            ));
         };
         condition.can_fail()?;
         let when_refused = table.when == Some(When::Refused);
@@ -152,7 +155,7 @@ impl TryFrom<ExpectationTable> for Expectation {
 }
 
 /// What can be seen after a step.
-pub trait Facts {
+pub trait StepFacts {
     /// The value behind a text that begins with `$`, or anything else as it is; or why there is none.
     fn value(&self, reference: &Value) -> Result<Value, String>;
 
@@ -174,14 +177,14 @@ pub trait Facts {
 
 /// What an expectation that did not hold wanted, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct Mismatch {
     /// What should have been.
     pub expected: String,
     /// What was.
     pub actual: String,
 }
 
-impl Condition {
+impl ExpectationKind {
     /// The kinds of expectation, as case files spell them.
     pub const KINDS: [&str; 13] = [
         "equal",
@@ -275,7 +278,7 @@ impl Condition {
     ///
     /// # Errors
     /// The contradiction. A value that cannot be had contradicts every expectation about it.
-    pub fn judge(&self, facts: &dyn Facts) -> Result<(), Contradiction> {
+    pub fn judge(&self, facts: &dyn StepFacts) -> Result<(), Mismatch> {
         if let Self::Refused(wanted) = self {
             return refused(wanted, facts);
         }
@@ -363,7 +366,7 @@ impl Condition {
     }
 }
 
-fn falls(facts: &dyn Facts, list: &Value) -> Result<(), Contradiction> {
+fn falls(facts: &dyn StepFacts, list: &Value) -> Result<(), Mismatch> {
     let found = had(facts, list, list)?;
     match ends_lower(&found) {
         true => Ok(()),
@@ -380,7 +383,7 @@ fn ends_lower(list: &Value) -> bool {
     matches!(numbers.as_deref(), Some([first, .., last]) if last < first)
 }
 
-fn refused(wanted: &RefusedAs, facts: &dyn Facts) -> Result<(), Contradiction> {
+fn refused(wanted: &RefusedAs, facts: &dyn StepFacts) -> Result<(), Mismatch> {
     let kind = wanted.kind.map_or("a refusal".to_owned(), |kind| format!("a refusal of kind {kind}"));
     let had = |text: &String| match facts.value(&Value::from(text.as_str())) {
         Ok(Value::Text(text)) => Ok(text),
@@ -410,7 +413,7 @@ fn refused(wanted: &RefusedAs, facts: &dyn Facts) -> Result<(), Contradiction> {
     Err(contradiction(expected, format!("{refusal}; it does not mention {}", quoted(&unsaid))))
 }
 
-fn lacks(facts: &dyn Facts, map: &Value, keys: &[String]) -> Result<(), Contradiction> {
+fn lacks(facts: &dyn StepFacts, map: &Value, keys: &[String]) -> Result<(), Mismatch> {
     let value = had(facts, map, &Value::from(format!("a map without {}", quoted(keys))))?;
     let Value::Map(found) = &value else {
         return Err(contradiction("a map", value.to_string()));
@@ -424,7 +427,7 @@ fn lacks(facts: &dyn Facts, map: &Value, keys: &[String]) -> Result<(), Contradi
 }
 
 /// The value of one side; when there is none, the other side says what was wanted.
-fn had(facts: &dyn Facts, side: &Value, other: &Value) -> Result<Value, Contradiction> {
+fn had(facts: &dyn StepFacts, side: &Value, other: &Value) -> Result<Value, Mismatch> {
     facts.value(side).map_err(|why| {
         let name = |value: &Value| value.as_text().map_or_else(|| value.to_string(), str::to_owned);
         let wanted = match facts.value(other) {
@@ -438,21 +441,21 @@ fn had(facts: &dyn Facts, side: &Value, other: &Value) -> Result<Value, Contradi
     })
 }
 
-fn digest(facts: &dyn Facts, path: &str) -> Result<Option<String>, Contradiction> {
+fn digest(facts: &dyn StepFacts, path: &str) -> Result<Option<String>, Mismatch> {
     facts.file(path).map_err(|why| contradiction(format!("a look at {path}"), why))
 }
 
 /// Says of a refused step that it was refused, since what is missing after it is missing for that.
-fn after(facts: &dyn Facts) -> String {
+fn after(facts: &dyn StepFacts) -> String {
     facts.refusal().map_or_else(String::new, |refusal| format!(", after {refusal}"))
 }
 
-fn contradicted_by(difference: Option<(String, String)>) -> Result<(), Contradiction> {
+fn contradicted_by(difference: Option<(String, String)>) -> Result<(), Mismatch> {
     difference.map_or(Ok(()), |(expected, actual)| Err(contradiction(expected, actual)))
 }
 
-fn contradiction(expected: impl Into<String>, actual: impl Into<String>) -> Contradiction {
-    Contradiction { expected: expected.into(), actual: actual.into() }
+fn contradiction(expected: impl Into<String>, actual: impl Into<String>) -> Mismatch {
+    Mismatch { expected: expected.into(), actual: actual.into() }
 }
 
 fn quoted(texts: &[impl AsRef<str>]) -> String {

@@ -22,7 +22,7 @@ mod work_path;
 pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
 pub use case::{Case, Check, NamedExpectation, Red, Step};
 pub use error::{SuiteError, nearest, position};
-pub use expectation::{Condition, Contradiction, Expectation, Facts, FilesUnder, RefusedAs};
+pub use expectation::{Expectation, ExpectationKind, FilesUnder, Mismatch, RefusedAs, StepFacts};
 pub use plan::{Decision, Plan, PlannedCheck, Row};
 pub use requirement::{Authority, Level, Requirement};
 pub use selection::{NothingSelected, Selection};

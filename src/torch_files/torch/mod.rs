@@ -17,7 +17,7 @@ pub(crate) mod write;
 pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchValue, read_value};
 pub(crate) use read::Storages;
 pub use read::read;
-pub use scan::{Elements, scan};
+pub use scan::{ElementVisitor, scan};
 pub(crate) use streaming::forward;
 pub use write::write;
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Elements, NetworkOutline, Outline, scan};
+use super::{ElementVisitor, NetworkOutline, Outline, scan};
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind, ModelState, StateDict, Tensor, pickle::subscript,
 };
@@ -29,7 +29,7 @@ pub fn read(reader: impl Read + Seek) -> Result<ModelState> {
 #[derive(Default)]
 pub(crate) struct Storages(Vec<Vec<u8>>);
 
-impl Elements for Storages {
+impl ElementVisitor for Storages {
     fn begin(&mut self, network: &NetworkOutline) -> Result<()> {
         self.0.clear();
         for storage in &network.storages {

@@ -21,7 +21,7 @@ use crate::torch_files::{
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// Who is shown the elements of a network's storages.
-pub trait Elements {
+pub trait ElementVisitor {
     /// What is about to come. When it is said again, everything shown so far does not count.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ pub trait Elements {
 /// and for deflated storages; `unsafe` for tensors that come to far more bytes than their storages;
 /// `malformed` for something that is not a state, for a tensor that does not fit its storage, and for bytes
 /// that do not have their checksum; `unsafe` when torch would read something else.
-pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn Elements) -> Result<(Outline, u32)> {
+pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> Result<(Outline, u32)> {
     if is_legacy(&mut reader)? {
         return Err(Kind::LegacyTorch.into());
     }
@@ -83,14 +83,14 @@ fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
 
 /// Passes on what belongs to a storage, with the lowest byte of each element first.
 pub(super) struct Show<'a> {
-    elements: &'a mut dyn Elements,
+    elements: &'a mut dyn ElementVisitor,
     /// Index, element type and bytes of each storage by its entry.
     storages: HashMap<String, (usize, Dtype, u64)>,
     big_endian: bool,
 }
 
 impl<'a> Show<'a> {
-    pub(super) fn of(outline: &Outline, elements: &'a mut dyn Elements) -> Result<Self> {
+    pub(super) fn of(outline: &Outline, elements: &'a mut dyn ElementVisitor) -> Result<Self> {
         let Outline::Network(network) = outline else {
             return Ok(Self { elements, storages: HashMap::new(), big_endian: false });
         };

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::{Elements, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::Show};
+use super::{ElementVisitor, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::Show};
 use crate::torch_files::{
     FormatError,
     limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_PICKLE_BYTES},
@@ -33,7 +33,7 @@ const MAX_KEPT_BYTES: u64 = MAX_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;
 pub(crate) fn forward(
     reader: impl Read,
     length: u64,
-    elements: &mut dyn Elements,
+    elements: &mut dyn ElementVisitor,
 ) -> Result<Option<Outline>, FormatError> {
     let mut pass = Pass {
         reader: BufReader::with_capacity(BUFFER_BYTES, reader),
@@ -78,7 +78,7 @@ struct Pass<R> {
 }
 
 impl<R: Read> Pass<R> {
-    fn run(&mut self, length: u64, elements: &mut dyn Elements) -> Option<()> {
+    fn run(&mut self, length: u64, elements: &mut dyn ElementVisitor) -> Option<()> {
         // Up to the first storage everything is small; from there on each storage is shown.
         let first = loop {
             match self.header()? {
@@ -349,7 +349,7 @@ mod tests {
     /// Takes so many pieces, and refuses the one after them; with none, a network is refused at once.
     struct Refusing(usize);
 
-    impl Elements for Refusing {
+    impl ElementVisitor for Refusing {
         fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
             self.piece(0, 0, &[])
         }
@@ -394,7 +394,7 @@ mod tests {
     fn a_storage_that_is_in_the_stream_twice_is_shown_once() {
         /// Stops the test when something is shown again.
         struct Once(u64);
-        impl Elements for Once {
+        impl ElementVisitor for Once {
             fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
                 Ok(())
             }

@@ -13,7 +13,7 @@ use super::{Hook, cause::Cause};
 use crate::{
     bundle::{
         files::{read_bundle, write_bundle},
-        implementations::reference::{Blueprint, ReferenceSession},
+        implementations::reference::{NetworkLayout, ReferenceSession},
         nouns::{ARCHIVE_NAME, Bundle, ParamsStore, ROLES, VERSION},
         operations::{
             BundleSession as _, OPERATIONS, Typed,
@@ -134,7 +134,7 @@ impl MutantSession {
     fn fresh(&self) -> Result<Loaded, Refusal> {
         let mut models = Models::new();
         for role in ROLES {
-            let network = Blueprint::of(role, &self.inner.0.process.params)?.fresh(u64::MAX);
+            let network = NetworkLayout::of(role, &self.inner.0.process.params)?.fresh(u64::MAX);
             let tensors = network.iter().map(|(tensor, state)| (tensor.clone(), state.into()));
             models.insert(role.to_owned(), ModelDescription::Network(tensors.collect()));
         }

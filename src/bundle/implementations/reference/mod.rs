@@ -11,7 +11,7 @@ mod store;
 mod validation;
 pub(crate) mod workflow;
 
-pub use network::Blueprint;
+pub use network::NetworkLayout;
 pub use workflow::intensity_scale;
 
 use indexmap::IndexMap;
@@ -127,7 +127,7 @@ impl BundleSession for ReferenceSession {
         for name in request.only.clone().unwrap_or_else(both) {
             let state = match request.sentinels.get(&name) {
                 Some(sentinel) => sentinel_state(&name, sentinel),
-                None => ModelState::Network(Blueprint::of(&name, &own)?.fresh(request.seed)),
+                None => ModelState::Network(NetworkLayout::of(&name, &own)?.fresh(request.seed)),
             };
             models.states.insert(name, state);
         }

@@ -21,12 +21,12 @@ const BASE_FILTERS: usize = 4;
 ///
 /// Nothing is allocated for it, so that a strict load needs neither weights nor torch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blueprint {
+pub struct NetworkLayout {
     role: String,
     tensors: IndexMap<String, (Dtype, Vec<usize>)>,
 }
 
-impl Blueprint {
+impl NetworkLayout {
     /// Lays out the network of a role from the params of the process: `N`, `gridsize` and
     /// `n_filters_scale`.
     ///
@@ -252,8 +252,8 @@ mod tests {
         values.into_iter().map(|(key, value)| (key.to_owned(), Value::Int(value))).collect()
     }
 
-    fn network(role: &str) -> Blueprint {
-        Blueprint::from_params(role, &params(64, 2, 3)).unwrap()
+    fn network(role: &str) -> NetworkLayout {
+        NetworkLayout::from_params(role, &params(64, 2, 3)).unwrap()
     }
 
     fn floats(tensor: &Tensor) -> Vec<f32> {
@@ -283,10 +283,10 @@ mod tests {
     #[test]
     fn a_factor_is_taken_up_to_its_limit() {
         for (gridsize, scale) in [(64, 1), (1, 64)] {
-            assert!(Blueprint::from_params(ROLES[0], &params(64, gridsize, scale)).is_ok());
+            assert!(NetworkLayout::from_params(ROLES[0], &params(64, gridsize, scale)).is_ok());
         }
         for (gridsize, scale) in [(65, 1), (1, 65), (0, 1), (1, 0)] {
-            let refusal = Blueprint::from_params(ROLES[0], &params(64, gridsize, scale)).unwrap_err();
+            let refusal = NetworkLayout::from_params(ROLES[0], &params(64, gridsize, scale)).unwrap_err();
             assert_eq!(refusal.kind, RefusalKind::InvalidValue, "{refusal:?}");
         }
     }
@@ -344,7 +344,7 @@ mod tests {
             ["head", "amplitude", "phase"].map(|name| tensors.contains_key(&format!("{name}.weight")))
         };
         assert_eq!(ROLES.map(outputs), [[true, false, false], [false, true, true]]);
-        let refusal = Blueprint::from_params("other", &params(64, 2, 3)).unwrap_err();
+        let refusal = NetworkLayout::from_params("other", &params(64, 2, 3)).unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Unsupported, "{refusal:?}");
     }
 

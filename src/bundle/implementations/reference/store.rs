@@ -10,7 +10,7 @@ use std::{
 use indexmap::IndexMap;
 use tempfile::NamedTempFile;
 
-use super::Blueprint;
+use super::NetworkLayout;
 use crate::{
     bundle::{
         files::{BundleReader, write_bundle},
@@ -162,10 +162,10 @@ fn load(
         let state = match (saved, policy.sentinels) {
             (ModelState::Sentinel(values), Sentinels::ComeBack) => ModelState::Sentinel(values),
             (ModelState::Sentinel(_), Sentinels::BecomeNetworks) => {
-                ModelState::Network(Blueprint::of(&name, store)?.fresh(REBUILD_SEED))
+                ModelState::Network(NetworkLayout::of(&name, store)?.fresh(REBUILD_SEED))
             }
             (ModelState::Network(saved), _) => {
-                let network = Blueprint::of(&name, store)?;
+                let network = NetworkLayout::of(&name, store)?;
                 ModelState::Network(network.load(&saved, policy.weights, REBUILD_SEED)?)
             }
         };

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    Blueprint,
+    NetworkLayout,
     store::{TrainedModels, load_torch_bundle, save_torch_bundle},
 };
 use crate::{
@@ -119,7 +119,7 @@ fn initial_models(store: &ParamsStore, training: &TrainingConfig) -> Result<Trai
     let seed = training.subsample_seed.unwrap_or_default().unsigned_abs();
     let mut models = TrainedModels::default();
     for role in ROLES {
-        let network = Blueprint::of(role, store)?;
+        let network = NetworkLayout::of(role, store)?;
         models.states.insert(role.to_owned(), ModelState::Network(network.fresh(seed)));
     }
     Ok(models)

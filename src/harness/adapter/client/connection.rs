@@ -36,7 +36,7 @@ pub(super) struct Connection {
 
 /// Why a call has no result.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum CallError {
     /// It was answered with an error.
     Answered(Error),
     /// It was not answered.
@@ -61,7 +61,7 @@ impl Connection {
         params: &impl Serialize,
         until: Deadline,
         result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
-    ) -> Result<R, Trouble> {
+    ) -> Result<R, CallError> {
         let id = self.next;
         self.next += 1;
         self.ask(id, method, params)?;
@@ -70,9 +70,9 @@ impl Connection {
                 self.traced(Way::Received, &line);
                 read(&line, id, method, result)
             }
-            Output::Silence => Err(Trouble::Lost(SessionError::Timeout(until.milliseconds()))),
+            Output::Silence => Err(CallError::Lost(SessionError::Timeout(until.milliseconds()))),
             Output::Garbage(what) => Err(protocol(format!("{method} was answered with {what}"))),
-            Output::Closed => Err(Trouble::Lost(self.ended(method))),
+            Output::Closed => Err(CallError::Lost(self.ended(method))),
         }
     }
 
@@ -106,7 +106,7 @@ impl Connection {
         self.process.kill();
     }
 
-    fn ask(&self, id: u64, method: &str, params: &impl Serialize) -> Result<(), Trouble> {
+    fn ask(&self, id: u64, method: &str, params: &impl Serialize) -> Result<(), CallError> {
         // What is asked came out of a case file or a test, and is JSON by its type.
         let params = to_raw_value(params).map_err(|error| protocol(format!("no request: {error}")))?;
         let request = Request { jsonrpc: Version::Two, id, method: method.to_owned(), params };
@@ -114,7 +114,7 @@ impl Connection {
             serde_json::to_string(&request).map_err(|error| protocol(format!("no request: {error}")))?;
         if line.len() > MAX_LINE_BYTES {
             let long = format!("{method} is asked with more than {MAX_LINE_BYTES} bytes");
-            return Err(Trouble::Lost(SessionError::Skipped(long)));
+            return Err(CallError::Lost(SessionError::Skipped(long)));
         }
         self.traced(Way::Sent, &line);
         line.push('\n');
@@ -144,7 +144,7 @@ fn read<R>(
     id: u64,
     method: &str,
     read_result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
-) -> Result<R, Trouble> {
+) -> Result<R, CallError> {
     let response: Response = serde_json::from_str(line)
         .map_err(|error| protocol(format!("{method} was answered with {}: {error}", quoted(line))))?;
     match (response.id, response.result, response.error) {
@@ -152,7 +152,7 @@ fn read<R>(
             protocol(format!("the result of {method} is not what it must be: {error}: {}", quoted(line)))
         }),
         // A request that could not be read is answered without its id.
-        (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(Trouble::Answered(error)),
+        (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(CallError::Answered(error)),
         (Some(own), ..) if own != id => {
             Err(protocol(format!("{method}, question {id}, was given an answer to question {own}")))
         }
@@ -163,7 +163,7 @@ fn read<R>(
     }
 }
 
-impl Trouble {
+impl CallError {
     /// The refusal that it is, when the question was at least answered.
     pub(super) fn refusal(self) -> Result<Refusal, SessionError> {
         let error = match self {
@@ -185,8 +185,8 @@ impl Trouble {
     }
 }
 
-fn protocol(detail: String) -> Trouble {
-    Trouble::Lost(SessionError::Protocol(detail))
+fn protocol(detail: String) -> CallError {
+    CallError::Lost(SessionError::Protocol(detail))
 }
 
 /// The beginning of a text from outside, as one that is quoted.

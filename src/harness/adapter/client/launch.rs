@@ -24,7 +24,7 @@ pub struct Launch {
     pub restarts: u32,
     /// How long it may take.
     #[serde(default)]
-    pub deadlines: Deadlines,
+    pub deadlines: Timeouts,
 }
 
 impl Launch {
@@ -36,7 +36,7 @@ impl Launch {
             environment: BTreeMap::new(),
             process: Reuse::default(),
             restarts: restarts(),
-            deadlines: Deadlines::default(),
+            deadlines: Timeouts::default(),
         }
     }
 }
@@ -55,7 +55,7 @@ pub enum Reuse {
 /// How long an adapter may take, each in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Deadlines {
+pub struct Timeouts {
     /// From its start to the answer to `initialize`.
     pub start: u32,
     /// One call.
@@ -66,13 +66,13 @@ pub struct Deadlines {
     pub run: u32,
 }
 
-impl Default for Deadlines {
+impl Default for Timeouts {
     fn default() -> Self {
         Self { start: 60, call: 60, case: None, run: 3600 }
     }
 }
 
-impl Deadlines {
+impl Timeouts {
     pub(super) fn start(self) -> Duration {
         Duration::from_secs(self.start.into())
     }

@@ -14,13 +14,13 @@ mod session;
 mod trace;
 
 pub use deadline::Deadline;
-pub use launch::{Deadlines, Launch, Reuse};
+pub use launch::{Launch, Reuse, Timeouts};
 pub use trace::Trace;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use self::{
-    pool::{NoStart, Pool},
+    pool::{Pool, SpawnError},
     session::RemoteSession,
 };
 use crate::harness::{
@@ -42,7 +42,7 @@ pub struct Remote {
 
 /// Why an adapter cannot be used at all.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum ConnectError {
     /// Its program cannot be started.
     #[error("{program} cannot be started: {error}")]
     Spawn {
@@ -74,17 +74,17 @@ impl Remote {
         launch: Launch,
         environment: BTreeMap<String, String>,
         trace: Option<Trace>,
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, ConnectError> {
         let program = launch.command.first().cloned().unwrap_or_default();
         let pool = Pool::new(contract, launch, environment, trace);
         let (mut connection, who) = pool.start().map_err(|trouble| match trouble {
-            NoStart::Spawn(error) => Unusable::Spawn { program, error },
-            NoStart::Version(version) => Unusable::Version(version),
-            NoStart::Lost(lost) => Unusable::Silent(in_words(&lost)),
+            SpawnError::Spawn(error) => ConnectError::Spawn { program, error },
+            SpawnError::Version(version) => ConnectError::Version(version),
+            SpawnError::Lost(lost) => ConnectError::Silent(in_words(&lost)),
         })?;
         if let Err(found) = probe::probe(contract, &mut connection, &who, pool.deadlines()) {
             pool.bury(connection);
-            return Err(Unusable::Probe(found));
+            return Err(ConnectError::Probe(found));
         }
         pool.give_back(connection);
         // Nobody becomes the reference by calling itself so.

@@ -9,8 +9,8 @@ use std::{
 use nix::unistd::Pid;
 
 use super::{
-    Deadline, Deadlines, Launch, Reuse, Trace,
-    connection::{Connection, Trouble},
+    Deadline, Launch, Reuse, Timeouts, Trace,
+    connection::{CallError, Connection},
     process::kill_group,
 };
 use crate::harness::{
@@ -26,11 +26,11 @@ pub(super) struct Pool {
     environment: BTreeMap<String, String>,
     trace: Option<Trace>,
     end_of_run: Deadline,
-    shelf: Mutex<Shelf>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct PoolState {
     idle: Vec<Connection>,
     /// The groups of all processes that were started and not ended.
     alive: BTreeSet<Pid>,
@@ -41,7 +41,7 @@ struct Shelf {
 
 /// Why a process is of no use.
 #[derive(Debug)]
-pub(super) enum NoStart {
+pub(super) enum SpawnError {
     Spawn(io::Error),
     Lost(SessionError),
     Version(u32),
@@ -55,14 +55,14 @@ impl Pool {
         trace: Option<Trace>,
     ) -> Self {
         let end_of_run = Deadline::after(launch.deadlines.run());
-        Self { contract, launch, environment, trace, end_of_run, shelf: Mutex::default() }
+        Self { contract, launch, environment, trace, end_of_run, state: Mutex::default() }
     }
 
     pub(super) fn contract(&self) -> &'static dyn Contract {
         self.contract
     }
 
-    pub(super) fn deadlines(&self) -> Deadlines {
+    pub(super) fn deadlines(&self) -> Timeouts {
         self.launch.deadlines
     }
 
@@ -77,14 +77,14 @@ impl Pool {
             return Err(SessionError::Skipped(format!("the {seconds} s that it has for a run are over")));
         }
         {
-            let mut shelf = self.shelf();
-            if shelf.ended {
+            let mut state = self.state();
+            if state.ended {
                 return Err(SessionError::Skipped("the run has ended".to_owned()));
             }
-            if let Some(connection) = shelf.idle.pop() {
+            if let Some(connection) = state.idle.pop() {
                 return Ok(connection);
             }
-            if shelf.lost > self.launch.restarts {
+            if state.lost > self.launch.restarts {
                 let restarts = self.launch.restarts;
                 let detail = format!("it was lost and replaced {restarts} times, and is not started again");
                 return Err(SessionError::Skipped(detail));
@@ -93,13 +93,13 @@ impl Pool {
         match self.start() {
             Ok((connection, _)) => Ok(connection),
             Err(trouble) => {
-                self.shelf().lost += 1;
+                self.state().lost += 1;
                 Err(match trouble {
-                    NoStart::Lost(lost) => lost,
-                    NoStart::Spawn(error) => {
+                    SpawnError::Lost(lost) => lost,
+                    SpawnError::Spawn(error) => {
                         SessionError::Crash(format!("it cannot be started again: {error}"))
                     }
-                    NoStart::Version(version) => {
+                    SpawnError::Version(version) => {
                         SessionError::Protocol(format!("it spoke version {PROTOCOL}, and now {version}"))
                     }
                 })
@@ -108,25 +108,25 @@ impl Pool {
     }
 
     /// Starts a process and has it introduce itself.
-    pub(super) fn start(&self) -> Result<(Connection, Initialized), NoStart> {
+    pub(super) fn start(&self) -> Result<(Connection, Initialized), SpawnError> {
         let number = {
-            let mut shelf = self.shelf();
-            shelf.started += 1;
-            shelf.started
+            let mut state = self.state();
+            state.started += 1;
+            state.started
         };
         let mut connection = Connection::start(&self.launch, &self.environment, number, self.trace.clone())
-            .map_err(NoStart::Spawn)?;
-        self.shelf().alive.insert(connection.group());
+            .map_err(SpawnError::Spawn)?;
+        self.state().alive.insert(connection.group());
         let until = Deadline::after(self.launch.deadlines.start());
         let client =
             Client { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let initialize = Initialize { protocol: PROTOCOL, client };
         let read = |text: &str| serde_json::from_str(text);
-        let answer: Result<Initialized, Trouble> = connection.call("initialize", &initialize, until, read);
+        let answer: Result<Initialized, CallError> = connection.call("initialize", &initialize, until, read);
         let no_start = match answer {
             Ok(who) if who.protocol == PROTOCOL => return Ok((connection, who)),
-            Ok(who) => NoStart::Version(who.protocol),
-            Err(trouble) => NoStart::Lost(match trouble.refusal() {
+            Ok(who) => SpawnError::Version(who.protocol),
+            Err(trouble) => SpawnError::Lost(match trouble.refusal() {
                 Ok(refusal) => SessionError::Protocol(format!("initialize was refused: {refusal}")),
                 Err(lost) => lost,
             }),
@@ -138,9 +138,9 @@ impl Pool {
     /// Takes back a process of which everything was answered.
     pub(super) fn give_back(&self, connection: Connection) {
         if self.launch.process == Reuse::Reused {
-            let mut shelf = self.shelf();
-            if !shelf.ended {
-                shelf.idle.push(connection);
+            let mut state = self.state();
+            if !state.ended {
+                state.idle.push(connection);
                 return;
             }
         }
@@ -150,21 +150,21 @@ impl Pool {
     /// Takes back a process that is of no use any more: it and everything it started is killed, and replacing it
     /// is one of the budget.
     pub(super) fn bury(&self, connection: Connection) {
-        self.shelf().lost += 1;
+        self.state().lost += 1;
         self.kill(connection);
     }
 
     /// Ends every process: those that wait are asked to, those that are at work are killed.
     pub(super) fn end(&self) {
         let idle = {
-            let mut shelf = self.shelf();
-            shelf.ended = true;
-            std::mem::take(&mut shelf.idle)
+            let mut state = self.state();
+            state.ended = true;
+            std::mem::take(&mut state.idle)
         };
         for connection in idle {
             self.part_with(connection);
         }
-        for group in std::mem::take(&mut self.shelf().alive) {
+        for group in std::mem::take(&mut self.state().alive) {
             kill_group(group);
         }
     }
@@ -172,15 +172,15 @@ impl Pool {
     fn part_with(&self, connection: Connection) {
         let group = connection.group();
         connection.end();
-        self.shelf().alive.remove(&group);
+        self.state().alive.remove(&group);
     }
 
     fn kill(&self, mut connection: Connection) {
         connection.kill();
-        self.shelf().alive.remove(&connection.group());
+        self.state().alive.remove(&connection.group());
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

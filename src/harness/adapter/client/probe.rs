@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Deadline, Deadlines,
-    connection::{Connection, Trouble},
+    Deadline, Timeouts,
+    connection::{CallError, Connection},
     in_words,
 };
 use crate::{
@@ -27,7 +27,7 @@ pub(super) fn probe(
     contract: &'static dyn Contract,
     connection: &mut Connection,
     who: &Initialized,
-    deadlines: Deadlines,
+    deadlines: Timeouts,
 ) -> Result<(), String> {
     let own = |operation: &&str| who.operations.iter().any(|own| own == operation);
     if let Some(odd) = who.operations.iter().find(|own| contract.operation(own).is_none()) {
@@ -60,7 +60,7 @@ pub(super) fn probe(
 
 struct Caller<'a> {
     connection: &'a mut Connection,
-    deadlines: Deadlines,
+    deadlines: Timeouts,
 }
 
 impl Caller<'_> {
@@ -68,7 +68,7 @@ impl Caller<'_> {
         &mut self,
         method: &str,
         params: &impl Serialize,
-    ) -> Result<R, Trouble> {
+    ) -> Result<R, CallError> {
         let read = |text: &str| serde_json::from_str(text);
         self.connection.call(method, params, Deadline::after(self.deadlines.call()), read)
     }
@@ -88,19 +88,19 @@ impl Caller<'_> {
     /// A method that it has not must be refused as one that there is not.
     fn refuses(&mut self, method: &str) -> Result<(), String> {
         match self.call::<Box<RawValue>>(method, &Nothing {}) {
-            Err(Trouble::Answered(error)) if error.code == Error::METHOD => Ok(()),
-            Err(Trouble::Answered(error)) => Err(format!(
+            Err(CallError::Answered(error)) if error.code == Error::METHOD => Ok(()),
+            Err(CallError::Answered(error)) => Err(format!(
                 "it does not have {method}, and refuses it with the error {} instead of {} (no such method)",
                 error.code,
                 Error::METHOD
             )),
-            Err(Trouble::Lost(lost)) => Err(format!("asked for {method}: {}", in_words(&lost))),
+            Err(CallError::Lost(lost)) => Err(format!("asked for {method}: {}", in_words(&lost))),
             Ok(_) => Err(format!("it does not have {method}, and answers it with a result")),
         }
     }
 }
 
-fn unexpected(method: &str, trouble: Trouble) -> String {
+fn unexpected(method: &str, trouble: CallError) -> String {
     match trouble.refusal() {
         Ok(refusal) => format!("{method} was refused: {refusal}"),
         Err(lost) => format!("{method}: {}", in_words(&lost)),

@@ -11,7 +11,7 @@ use super::{Exit, console::Console, implementation_file::ImplementationFile};
 use crate::{
     bundle::BUNDLE,
     harness::{
-        Known,
+        KnownFailure,
         adapter::client::{Launch, Remote, Trace},
         contract::{Contract, Implementation},
         runner::Implementations,
@@ -48,12 +48,12 @@ pub(super) struct AdapterOptions {
 }
 
 /// What was named, ready to be judged.
-pub(super) struct Named {
+pub(super) struct RunTarget {
     pub(super) implementation: Arc<dyn Implementation>,
     /// How long one of its cases may take, in seconds, when its file says so.
     pub(super) case_deadline: Option<u32>,
     /// The failures that are known of it; None of one that comes with the suite.
-    pub(super) known: Option<Vec<Known>>,
+    pub(super) known: Option<Vec<KnownFailure>>,
 }
 
 impl AdapterOptions {
@@ -63,7 +63,7 @@ impl AdapterOptions {
         suite: &Suite,
         known: &Implementations,
         console: &Console,
-    ) -> Result<Option<Named>, Exit> {
+    ) -> Result<Option<RunTarget>, Exit> {
         if let Some(command) = &self.command {
             let words = shell_words::split(command).map_err(|error| {
                 console.error(&format!("--impl-cmd {command:?} cannot be split into words: {error}"));
@@ -129,9 +129,9 @@ pub(super) fn named(
     known: &Implementations,
     trace: Option<Trace>,
     console: &Console,
-) -> Result<Named, Exit> {
+) -> Result<RunTarget, Exit> {
     if let Some(implementation) = known.get(name) {
-        return Ok(Named { implementation, case_deadline: None, known: None });
+        return Ok(RunTarget { implementation, case_deadline: None, known: None });
     }
     let (stem, file) = match name.strip_suffix(".toml") {
         Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
@@ -151,10 +151,10 @@ pub(super) fn named(
 fn connect(
     name: Option<String>,
     launch: Launch,
-    known: Vec<Known>,
+    known: Vec<KnownFailure>,
     trace: Option<Trace>,
     console: &Console,
-) -> Result<Named, Exit> {
+) -> Result<RunTarget, Exit> {
     let shown = launch.command.join(" ");
     let environment = (&BUNDLE as &dyn Contract).environment_map();
     let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace).map_err(|error| {
@@ -162,7 +162,7 @@ fn connect(
         Exit::AdapterUnusable
     })?;
     let case_deadline = remote.case_deadline();
-    Ok(Named { implementation: Arc::new(remote), case_deadline, known: Some(known) })
+    Ok(RunTarget { implementation: Arc::new(remote), case_deadline, known: Some(known) })
 }
 
 fn file_name(stem: &str) -> String {

@@ -19,9 +19,11 @@ use crate::{
     bundle::BUNDLE,
     harness::{
         contract::{Contract as _, Implementation},
-        record::{Binary, Environment, FORMAT, Inventory, Judged, Planned, Platform, Run, Stamp},
+        record::{
+            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimestamp, Target,
+        },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
-        store::{ReportDirectory, ReportError},
+        store::{ReportError, ReportWriter},
         suite::{Plan, Suite},
     },
     value::Digest,
@@ -36,7 +38,7 @@ pub(super) struct RecordingOptions {
 
     /// The report's UTC stamp, such as 2025-10-17T112849Z [default: now]
     #[arg(long, value_name = "STAMP", help_heading = "Report")]
-    stamp: Option<Stamp>,
+    stamp: Option<RunTimestamp>,
 
     /// How many checks run at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
@@ -61,14 +63,14 @@ pub(super) struct About<'a> {
     /// Cases that have not been seen to fail as they are now.
     pub(super) unproven: Vec<String>,
     /// What was judged, when it is none of the suite's own.
-    pub(super) judged: Option<Judged>,
+    pub(super) judged: Option<Target>,
 }
 
 /// A report in the making, from before anything runs until it is published.
-pub(super) struct Recording {
-    report: ReportDirectory,
-    stamp: Stamp,
-    started: Stamp,
+pub(super) struct RunSession {
+    report: ReportWriter,
+    stamp: RunTimestamp,
+    started: RunTimestamp,
     interrupted: Arc<AtomicBool>,
     implementations: Vec<Arc<dyn Implementation>>,
 }
@@ -80,7 +82,7 @@ const DEADLINE: u32 = 60;
 /// nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
 
-impl Recording {
+impl RunSession {
     /// Makes the hidden directory and writes down what is going to be reported. From here on an interruption
     /// is heard.
     pub(super) fn begin(
@@ -98,7 +100,7 @@ impl Recording {
         let interrupted = interruption::listen(console, move || {
             running.iter().for_each(|implementation| implementation.end());
         });
-        let started = Stamp::now();
+        let started = RunTimestamp::now();
         let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
         Ok(Self { report, stamp, started, interrupted, implementations })
@@ -170,12 +172,12 @@ impl Recording {
         about: About<'_>,
         outcomes: Vec<Outcome>,
         console: &Console,
-    ) -> Result<(Run, PathBuf), Exit> {
+    ) -> Result<(RunRecord, PathBuf), Exit> {
         let mut phases: Vec<Phase> = outcomes.iter().map(|outcome| outcome.phase).collect();
         phases.sort();
         phases.dedup();
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let run = Run {
+        let run = RunRecord {
             format: FORMAT,
             stamp: self.stamp,
             phases,
@@ -192,7 +194,7 @@ impl Recording {
             console.error(&format!("the program's own file cannot be read: {error}"));
             Exit::Internal
         })?;
-        let (started, ended) = (self.started.rfc3339(), Stamp::now().rfc3339());
+        let (started, ended) = (self.started.rfc3339(), RunTimestamp::now().rfc3339());
         let path = self
             .report
             .publish(&run, &environment, &started, &ended)
@@ -203,11 +205,11 @@ impl Recording {
 
 /// The report in the making, under the stamp that was given, or under that of the first second that no other
 /// run has taken.
-fn directory(options: &RecordingOptions) -> Result<(Stamp, ReportDirectory), ReportError> {
+fn directory(options: &RecordingOptions) -> Result<(RunTimestamp, ReportWriter), ReportError> {
     let mut patience = 10;
     loop {
-        let stamp = options.stamp.unwrap_or_else(Stamp::now);
-        match ReportDirectory::create(&options.reports, stamp) {
+        let stamp = options.stamp.unwrap_or_else(RunTimestamp::now);
+        match ReportWriter::create(&options.reports, stamp) {
             Err(ReportError::Taken(_) | ReportError::UnderWay(_))
                 if options.stamp.is_none() && patience > 0 =>
             {
@@ -220,7 +222,7 @@ fn directory(options: &RecordingOptions) -> Result<(Stamp, ReportDirectory), Rep
 }
 
 fn inventory(jobs: &[Job]) -> Inventory {
-    let planned = |job: &Job| Planned {
+    let planned = |job: &Job| InventoryEntry {
         check: job.check.id.clone(),
         digest: job.check.case.digest.clone(),
         implementation: job.implementation.name().to_owned(),
