@@ -10,10 +10,13 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use bundleproof::harness::{
-    implementation::{Implementation, built_in},
-    runner::{self, Implementations, Options, Outcome, Phase},
-    suite::{Check, Source, Suite},
+use bundleproof::{
+    bundle::BUNDLE,
+    harness::{
+        contract::{BuiltIn, Contract as _},
+        runner::{self, Implementations, Options, Outcome, Phase},
+        suite::{Check, Source, Suite},
+    },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -24,9 +27,9 @@ const REFERENCE: &str = "reference";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
-    let implementations = Implementations::new(implementations());
-    let suite = match Suite::load(Source::disk(&root), &implementations.names()) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bundle");
+    let implementations = Implementations::of(&implementations());
+    let suite = match Suite::load(&BUNDLE, Source::disk(&root), &implementations.names()) {
         Ok(suite) => Arc::new(suite),
         Err(errors) => {
             errors.iter().for_each(|error| eprintln!("error: {error}"));
@@ -54,14 +57,14 @@ fn main() -> ExitCode {
 }
 
 /// Those of the suite, and with the feature `torch` also what runs the cases that need it.
-fn implementations() -> Vec<Arc<dyn Implementation>> {
+fn implementations() -> Vec<BuiltIn> {
     #[cfg(feature = "torch")]
     {
         let program = TorchProgram::new(env!("CARGO_BIN_EXE_bundleproof-torch").into());
-        with_torch(built_in(), &Arc::new(program))
+        with_torch(BUNDLE.built_ins(), &Arc::new(program))
     }
     #[cfg(not(feature = "torch"))]
-    built_in()
+    BUNDLE.built_ins()
 }
 
 /// A case that needs what is not there is reported as ignored; with the feature `torch` there is none.

@@ -8,10 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bundleproof::harness::{
-    implementation::built_in,
-    runner::Implementations,
-    suite::{Source, Suite},
+use bundleproof::{
+    bundle::BUNDLE,
+    harness::{
+        contract::Contract as _,
+        runner::Implementations,
+        suite::{Source, Suite},
+    },
 };
 
 /// Where requirements are named.
@@ -23,9 +26,12 @@ const NO_SOURCES: [&str; 4] = ["target", "__pycache__", "corpus", "artifacts"];
 #[test]
 fn every_requirement_that_is_cited_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let suite =
-        Suite::load(Source::disk(&root.join("conformance")), &Implementations::new(built_in()).names())
-            .expect("a valid suite");
+    let suite = Suite::load(
+        &BUNDLE,
+        Source::disk(&root.join("conformance/bundle")),
+        &Implementations::of(&BUNDLE.built_ins()).names(),
+    )
+    .expect("a valid suite");
     let known: BTreeSet<&str> =
         suite.requirements().iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
     let prefixes: BTreeSet<&str> =

@@ -240,9 +240,12 @@ fn suite_with(case: &str, copies: usize) -> Place {
     };
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     let requirements =
-        fs::read_to_string(own.join("conformance/requirements/loader.toml")).expect("requirements");
+        fs::read_to_string(own.join("conformance/bundle/requirements/loader.toml")).expect("requirements");
     write("suite/requirements/loader.toml", &requirements);
-    write("suite/configs.toml", &fs::read_to_string(own.join("conformance/configs.toml")).expect("configs"));
+    write(
+        "suite/configs.toml",
+        &fs::read_to_string(own.join("conformance/bundle/configs.toml")).expect("configs"),
+    );
     for number in 0..copies {
         write(&format!("suite/cases/loader/case_{number}.toml"), case);
     }

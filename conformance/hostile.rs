@@ -22,7 +22,7 @@ use std::{collections::BTreeSet, fs, process::ExitCode};
 
 use bundleproof::{
     bundle::{
-        check_report::{Finding, Severity, check_report},
+        check::{Finding, Severity, check},
         files::read_bundle,
         nouns::Rule,
     },

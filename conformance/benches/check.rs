@@ -17,7 +17,7 @@ use std::{
 
 use bundleproof::{
     bundle::{
-        check_report::check_report,
+        check::check,
         files::write_bundle,
         nouns::{
             Bundle, BundledModel, Configuration, PYTORCH_BACKEND, ROLES, TrainingConfig, VERSION,

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use bundleproof::{bundle::implementations::reference::Reference, harness::adapter::server};
+use bundleproof::{
+    bundle::{BUNDLE, implementations::reference},
+    harness::adapter::serve,
+};
 use serde_json::{Value, json};
 
 /// The variable that makes the test program an adapter, and says which.
@@ -122,7 +125,8 @@ impl Served {
         let (answers, answer_end) = io::pipe().expect("a pipe");
         thread::spawn(move || {
             let input = BufReader::new(question_end);
-            serve(&Reference::CONTRACT, &BTreeMap::new(), None, input, answer_end).expect("a conversation");
+            serve(&BUNDLE, reference().as_ref(), &BTreeMap::new(), input, answer_end)
+                .expect("a conversation");
         });
         Self { questions, answers: BufReader::new(answers) }
     }

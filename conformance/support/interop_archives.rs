@@ -4,7 +4,7 @@
 use std::{fs, io::Cursor, path::Path, process::Command};
 
 use bundleproof::{
-    bundle::{check_report::check_report, files::BundleReader},
+    bundle::{check::check, files::BundleReader},
     torch_files::torch,
 };
 use libtest_mimic::{Failed, Trial};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bundleproof::{
-    harness::contract::RefusalKind,
+    harness::contract::{Refusal, RefusalKind},
     torch_files::{
         FormatError,
         pickle::{self, Allow, Protocol, write_value},
@@ -53,7 +53,7 @@ fn reads(python: &Python, seed: u8) -> Result<(), Failed> {
     let mut read = 0;
     for (index, line) in said.lines().enumerate() {
         let Pickled { value, pickles } = serde_json::from_str(line)?;
-        let value = Value::from_notation(value)?;
+        let value = Value::from_json(value)?;
         for (writer, digits) in &pickles {
             let place = format!("value {index} of seed {seed}, {writer}, {digits}");
             let ours = ours(digits)?.map_err(|refusal| format!("{place}: {refusal}"))?;
@@ -96,7 +96,7 @@ fn refuses(python: &Python) -> Result<(), Failed> {
         for (writer, digits) in &pickles {
             let kind = match ours(digits)? {
                 Ok(value) => return Err(format!("{name} in {writer} was read as {value}").into()),
-                Err(refusal) => refusal.kind(),
+                Err(refusal) => Refusal::from(refusal).kind,
             };
             if !matches!(kind, RefusalKind::Unsafe | RefusalKind::Unsupported | RefusalKind::Malformed) {
                 return Err(format!("{name} in {writer} was refused as {kind:?}").into());

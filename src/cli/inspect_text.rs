@@ -207,7 +207,7 @@ fn told(how: &Difference) -> String {
         Difference::Kind { left, right } | Difference::Layout { left, right } => {
             format!("{} -> {}", line(left), line(right))
         }
-        Difference::ElementVisitor { changed, of, largest } => {
+        Difference::Elements { changed, of, largest } => {
             let largest = largest.map_or("none of them finite on both sides".to_owned(), |largest| {
                 format!("the largest difference is {}", number(largest))
             });

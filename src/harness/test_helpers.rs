@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Refusal, RefusalKind,
+    contract::{Refusal, RefusalKind},
     record::RunTimestamp,
     runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
     suite::{Authority, Decision, Level, Plan, PlannedCheck, Row},

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::{
-    bundle::files::facts,
+    bundle::files::refusal_facts,
     torch_files::{FormatError, FormatErrorKind as Kind},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn refused(part: Part, error: &FormatError) -> Finding {
     let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
     let (requirement, expected, advice) = about(part, &error.kind);
     let found = Finding::error(requirement, format!("{opcode}{}", error.kind)).at(&error.place);
-    Finding { rule: facts(error).rule, ..found.expected(expected).advice(advice) }
+    Finding { rule: refusal_facts(error).rule, ..found.expected(expected).advice(advice) }
 }
 
 fn about(part: Part, kind: &Kind) -> (&'static str, &'static str, &'static str) {

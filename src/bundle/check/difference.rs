@@ -68,7 +68,7 @@ pub enum Difference {
         right: String,
     },
     /// Elements differ.
-    ElementVisitor {
+    Elements {
         /// How many.
         changed: u64,
         /// Of how many.
@@ -208,5 +208,5 @@ fn elements(dtype: Dtype, left: &[u8], right: &[u8]) -> Difference {
             }
         }
     }
-    Difference::ElementVisitor { changed, of: a.len() as u64, largest }
+    Difference::Elements { changed, of: a.len() as u64, largest }
 }

@@ -76,6 +76,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::bundle::{
+        files::{refusal_facts, refusal_kind},
+        nouns::Rule,
+    };
     use crate::{
         harness::contract::RefusalKind,
         torch_files::npy::sample::{Part, zeros},
@@ -111,8 +115,8 @@ mod tests {
         let mut parts = GOOD;
         parts[at] = part;
         let error = inputs(&parts).unwrap_err();
-        assert_eq!(error.kind(), RefusalKind::InvalidValue);
-        assert!(error.facts().broke(rule) && error.facts().about(part.0), "{error:?}");
+        assert_eq!(refusal_kind(&error.kind), RefusalKind::InvalidValue);
+        assert!(refusal_facts(&error).broke(rule) && refusal_facts(&error).about(part.0), "{error:?}");
     }
 
     #[rstest]
@@ -124,7 +128,10 @@ mod tests {
         let mut parts = GOOD.to_vec();
         parts.remove(at);
         let error = inputs(&parts).unwrap_err();
-        assert_eq!(error.kind(), RefusalKind::MissingField);
-        assert!(error.facts().broke(Rule::MissingField) && error.facts().about(name), "{error:?}");
+        assert_eq!(refusal_kind(&error.kind), RefusalKind::MissingField);
+        assert!(
+            refusal_facts(&error).broke(Rule::MissingField) && refusal_facts(&error).about(name),
+            "{error:?}"
+        );
     }
 }

@@ -12,4 +12,5 @@ pub use bundle_edit::{BundleEdit, EditBundle};
 pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use inputs::{Inputs, read_inputs};
-pub(crate) use refusal::{facts, refusal_kind};
+pub use refusal::refusal_facts;
+pub(crate) use refusal::refusal_kind;

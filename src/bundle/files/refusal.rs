@@ -10,12 +10,15 @@ use crate::{
 
 impl From<FormatError> for Refusal {
     fn from(error: FormatError) -> Self {
-        Self { facts: Box::new(facts(&error)), ..Self::new(refusal_kind(&error.kind), error.to_string()) }
+        Self {
+            facts: Box::new(refusal_facts(&error)),
+            ..Self::new(refusal_kind(&error.kind), error.to_string())
+        }
     }
 }
 
 /// What a program is told of an error: the rule and the place. An entry that is missing is the entry it is about.
-pub(crate) fn facts(error: &FormatError) -> Facts {
+pub fn refusal_facts(error: &FormatError) -> Facts {
     let facts = facts_of_kind(&error.kind);
     let entry = match (&error.place.entry, facts.entry) {
         (Some(outer), Some(inner)) => Some(format!("{outer}!{inner}")),
@@ -171,13 +174,16 @@ mod tests {
     #[test]
     fn what_is_missing_is_what_the_facts_are_about() {
         let entry = FormatErrorKind::MissingEntry("data.pkl".to_owned());
-        assert_eq!(facts(&entry.clone().into()).entry.as_deref(), Some("data.pkl"));
-        assert_eq!(facts(&entry.in_entry("m/model.pth")).entry.as_deref(), Some("m/model.pth!data.pkl"));
-        let field = facts(&FormatErrorKind::MissingField("models").in_entry("manifest.dill"));
+        assert_eq!(refusal_facts(&entry.clone().into()).entry.as_deref(), Some("data.pkl"));
+        assert_eq!(
+            refusal_facts(&entry.in_entry("m/model.pth")).entry.as_deref(),
+            Some("m/model.pth!data.pkl")
+        );
+        let field = refusal_facts(&FormatErrorKind::MissingField("models").in_entry("manifest.dill"));
         assert!(field.broke(Rule::MissingField) && field.about("models"));
         assert_eq!(field.entry.as_deref(), Some("manifest.dill"));
         let (rule, text) = (ArrayRule::SquarePatterns, "not square".to_owned());
-        let array = facts(&FormatErrorKind::InvalidValue { rule, field: "diff3d", text }.into());
+        let array = refusal_facts(&FormatErrorKind::InvalidValue { rule, field: "diff3d", text }.into());
         assert!(array.broke(Rule::SquarePatterns) && array.about("diff3d"));
     }
 

@@ -93,3 +93,16 @@ impl Implementation for OwnImplementation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_has_a_name_the_version_of_the_suite_and_what_the_suite_asks_for() {
+        let reference = reference();
+        assert_eq!((reference.name(), reference.version()), ("reference", env!("CARGO_PKG_VERSION")));
+        let needs = ["load_torch_bundle", "fixture_networks", "load_tensorflow_bundle", ""];
+        assert_eq!(needs.map(|need| reference.supports(need)), [true, true, false, false]);
+    }
+}

@@ -15,6 +15,8 @@ use self::{
     },
     response::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
 };
+#[cfg(test)]
+use crate::harness::adapter::schema::schema;
 pub use crate::harness::contract::OperationRequest;
 use crate::{
     bundle::nouns::{ARCHIVE_NAME, Params},
@@ -59,6 +61,12 @@ macro_rules! operations {
             const NAME: &'static str = stringify!($name);
             type Response = $response;
         })+
+
+        /// The schema of each operation's request and response.
+        #[cfg(test)]
+        fn schemas() -> Vec<(String, serde_json::Value)> {
+            vec![$(schema::<$request, <$response as OperationResponse>::Wire>(stringify!($name))),+]
+        }
 
         /// The operations as methods.
         ///
@@ -170,7 +178,8 @@ fn ask<R: OperationRequest>(session: &mut (dyn Session + '_), request: &R) -> Re
     let fields = to_fields(request).map_err(|error| unreadable(R::NAME, &error))?;
     let response = session.call(R::NAME, &fields)?;
     let text = serde_json::to_string(&response).map_err(|error| unreadable(R::NAME, &error.to_string()))?;
-    R::Response::from_json(&text).map_err(|error| unreadable(R::NAME, &error.to_string()))
+    let wire = serde_json::from_str(&text).map_err(|error| unreadable(R::NAME, &error.to_string()))?;
+    Ok(R::Response::from_wire(wire))
 }
 
 fn not_implemented(operation: &str) -> Refusal {
@@ -179,4 +188,44 @@ fn not_implemented(operation: &str) -> Refusal {
 
 fn unreadable(operation: &str, detail: &str) -> Refusal {
     Refusal::new(RefusalKind::Internal, format!("{operation}: {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{fs, path::Path};
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::harness::adapter::schema::schemas as protocol_schemas;
+
+    /// The result of `params`.
+    #[derive(Deserialize, schemars::JsonSchema)]
+    struct ParamsAnswer {
+        /// Every param of the process.
+        #[expect(dead_code, reason = "it is there for its schema")]
+        params: Params,
+    }
+
+    /// With `BUNDLEPROOF_BLESS` set the files are written instead.
+    #[test]
+    fn the_schemas_are_those_of_the_messages() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/schema/protocol");
+        let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
+        let mut all = schemas();
+        all.extend(protocol_schemas());
+        all.push(schema::<response::Nothing, ParamsAnswer>(PARAMS));
+        for (name, schema) in &all {
+            let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+            if bless {
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join(name), &text).unwrap();
+            }
+            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), text, "{name}");
+        }
+        let files = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(files, all.len(), "a schema file of no message");
+    }
 }

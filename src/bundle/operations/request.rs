@@ -21,7 +21,7 @@ pub struct ConfigRequest {
     pub kind: ConfigKind,
     /// The named fields, `model` among them as a map of its own.
     #[serde(default, deserialize_with = "json_value::map")]
-    #[cfg_attr(test, schemars(with = "json_value::SpelledMap"))]
+    #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
     pub values: Map,
 }
 
@@ -150,7 +150,7 @@ pub struct UpdateLegacyDict {
 pub struct SetParams {
     /// Values by key.
     #[serde(deserialize_with = "json_value::map")]
-    #[cfg_attr(test, schemars(with = "json_value::SpelledMap"))]
+    #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
     pub values: Map,
 }
 

@@ -150,26 +150,46 @@ pub fn models_value(models: &Models) -> Value {
 impl OperationResponse for () {
     const SHAPE: Response = Response::Nothing;
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str::<Map>(text).map(drop)
-    }
+    type Wire = Nothing;
+
+    fn from_wire(Nothing {}: Nothing) -> Self {}
 
     fn into_fields(self) -> Map {
         Map::new()
     }
 }
 
+/// The result of what answers nothing.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Nothing {}
+
+/// The result of `get_param`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ValueAnswer {
+    /// The value, in the notation.
+    #[serde(deserialize_with = "json_value::value")]
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
+    value: Value,
+}
+
+/// The result of `create_models`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ModelsAnswer {
+    /// What was made.
+    models: Models,
+}
+
 /// What `get_param` returns: `{value: ...}`.
 impl OperationResponse for Value {
     const SHAPE: Response = Response::Fields(&["value"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            #[serde(deserialize_with = "json_value::value")]
-            value: Value,
-        }
-        serde_json::from_str(text).map(|Object { value }| value)
+    type Wire = ValueAnswer;
+
+    fn from_wire(wire: ValueAnswer) -> Self {
+        wire.value
     }
 
     fn into_fields(self) -> Map {
@@ -181,12 +201,10 @@ impl OperationResponse for Value {
 impl OperationResponse for Models {
     const SHAPE: Response = Response::Inner("models");
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            models: Models,
-        }
-        serde_json::from_str(text).map(|Object { models }| models)
+    type Wire = ModelsAnswer;
+
+    fn from_wire(wire: ModelsAnswer) -> Self {
+        wire.models
     }
 
     fn into_fields(self) -> Map {
@@ -197,8 +215,10 @@ impl OperationResponse for Models {
 impl OperationResponse for Loaded {
     const SHAPE: Response = Response::Fields(&["models", "params"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
     }
 
     fn into_fields(self) -> Map {
@@ -210,8 +230,10 @@ impl OperationResponse for Workflow {
     const SHAPE: Response =
         Response::Fields(&["amplitude", "phase", "models", "intensity_scale", "train_loss", "backend"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
     }
 
     fn into_fields(self) -> Map {
@@ -230,8 +252,10 @@ impl OperationResponse for Workflow {
 impl OperationResponse for LoadedModel {
     const SHAPE: Response = Response::Fields(&["model", "params"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
     }
 
     fn into_fields(self) -> Map {
@@ -242,8 +266,10 @@ impl OperationResponse for LoadedModel {
 impl OperationResponse for DatasetDescription {
     const SHAPE: Response = Response::Fields(&["positions", "arrays"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
     }
 
     fn into_fields(self) -> Map {
@@ -258,8 +284,10 @@ impl OperationResponse for DatasetDescription {
 impl OperationResponse for Output {
     const SHAPE: Response = Response::Fields(&["output"]);
 
-    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
     }
 
     fn into_fields(self) -> Map {

@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod protocol;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod server;
 
 pub use server::serve;

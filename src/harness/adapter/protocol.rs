@@ -172,86 +172,11 @@ pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Res
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
-    use std::{fs, io::Cursor, path::Path};
+    use std::io::Cursor;
 
     use rstest::rstest;
-    use schemars::{JsonSchema, generate::SchemaSettings};
 
     use super::*;
-    use crate::bundle::operations::{request, response};
-
-    fn schema<P: JsonSchema, R: JsonSchema>(method: &str) -> (String, serde_json::Value) {
-        let mut generator = SchemaSettings::draft2020_12().into_generator();
-        let (params, result) = (generator.subschema_for::<P>(), generator.subschema_for::<R>());
-        let mut definitions = serde_json::Value::Object(generator.take_definitions(true));
-        // Case files are read strictly; of a message what is not known is passed over.
-        open(&mut definitions);
-        let both = serde_json::json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": method,
-            "properties": { "params": params, "result": result },
-            "$defs": definitions,
-        });
-        (format!("{method}.json"), both)
-    }
-
-    fn open(schema: &mut serde_json::Value) {
-        if let Some(map) = schema.as_object_mut() {
-            if map.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
-                map.remove("additionalProperties");
-            }
-            map.values_mut().for_each(open);
-        }
-        if let Some(items) = schema.as_array_mut() {
-            items.iter_mut().for_each(open);
-        }
-    }
-
-    fn schemas() -> Vec<(String, serde_json::Value)> {
-        use request::*;
-        use response::{DatasetDescription, Loaded, LoadedModel, Output, Workflow};
-        vec![
-            schema::<Initialize, Initialized>("initialize"),
-            schema::<Reset, Nothing>("reset"),
-            schema::<Nothing, ParamsAnswer>("params"),
-            schema::<Nothing, Nothing>("shutdown"),
-            schema::<SetParams, Nothing>("set_params"),
-            schema::<GetParam, ValueAnswer>("get_param"),
-            schema::<ValidateConfig, Nothing>("validate_config"),
-            schema::<UpdateLegacyDict, Nothing>("update_legacy_dict"),
-            schema::<CreateModels, ModelsAnswer>("create_models"),
-            schema::<SaveTorchBundle, Nothing>("save_torch_bundle"),
-            schema::<LoadTorchBundle, Loaded>("load_torch_bundle"),
-            schema::<RunCdiExampleTorch, Workflow>("run_cdi_example_torch"),
-            schema::<LoadInferenceBundleTorch, Loaded>("load_inference_bundle_torch"),
-            schema::<RunCdiExampleWithBackend, Workflow>("run_cdi_example_with_backend"),
-            schema::<LoadInferenceBundleWithBackend, LoadedModel>("load_inference_bundle_with_backend"),
-            schema::<LoadDataset, DatasetDescription>("load_dataset"),
-            schema::<Forward, Output>("forward"),
-            schema::<Nothing, Error>("error"),
-        ]
-    }
-
-    /// With `BUNDLEPROOF_BLESS` set the files are written instead.
-    #[test]
-    fn the_schemas_are_those_of_the_messages() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/schema/protocol");
-        let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
-        let schemas = schemas();
-        for operation in request::OPERATIONS {
-            assert!(schemas.iter().any(|(name, _)| *name == format!("{operation}.json")), "{operation}");
-        }
-        for (name, schema) in &schemas {
-            let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
-            if bless {
-                fs::create_dir_all(&folder).unwrap();
-                fs::write(folder.join(name), &text).unwrap();
-            }
-            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), text, "{name}");
-        }
-        let there = fs::read_dir(&folder).unwrap().count();
-        assert_eq!(there, schemas.len(), "a schema of no message");
-    }
 
     #[rstest]
     #[case::two_lines("a\nb\n", &["a", "b"], None)]

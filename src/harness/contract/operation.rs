@@ -108,11 +108,11 @@ pub trait OperationResponse: Sized {
     /// What a case sees of it.
     const SHAPE: Response;
 
-    /// Reads it from the wire.
-    ///
-    /// # Errors
-    /// What does not fit the type.
-    fn from_json(text: &str) -> Result<Self, serde_json::Error>;
+    /// The object on the wire.
+    type Wire: DeserializeOwned;
+
+    /// The response that was on the wire.
+    fn from_wire(wire: Self::Wire) -> Self;
 
     /// Its fields, as a session returns them.
     fn into_fields(self) -> Map;
@@ -129,7 +129,10 @@ impl Codec {
                 let request: R = serde_json::from_str(text)?;
                 to_fields(&request).map_err(serde::de::Error::custom)
             },
-            response_from_json: |text| R::Response::from_json(text).map(OperationResponse::into_fields),
+            response_from_json: |text| {
+                let wire = serde_json::from_str(text)?;
+                Ok(R::Response::from_wire(wire).into_fields())
+            },
         }
     }
 }

@@ -163,9 +163,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::in_neither(&[], "nowhere.zip", "(looked in DIR/fixtures and DIR/../fixtures): entity not found")]
+    #[case::in_neither(&[], "nowhere.zip", "(looked in DIR/fixtures, DIR/../fixtures, DIR/../../fixtures): entity not found")]
     #[case::in_its_own(&["suite/fixtures", "fixtures"], "nowhere.zip", "(looked in DIR/fixtures): No such file")]
     #[case::in_the_one_beside(&["fixtures"], "nowhere.zip", "(looked in DIR/../fixtures): No such file")]
+    #[case::two_folders_up(&["../fixtures"], "nowhere.zip", "(looked in DIR/../../fixtures): No such file")]
     #[case::outside(&["fixtures"], "../x", "\"../x\": it is not a path below the fixtures")]
     fn a_fixture_that_cannot_be_read_is_named_with_where_it_was_looked_for(
         #[case] folders: &[&str],
@@ -173,9 +174,10 @@ mod tests {
         #[case] says: &str,
     ) {
         let root = tempfile::tempdir().unwrap();
-        let suite = root.path().join("suite");
-        fs::create_dir(&suite).unwrap();
-        folders.iter().for_each(|folder| fs::create_dir(root.path().join(folder)).unwrap());
+        let parent = root.path().join("parent");
+        let suite = parent.join("suite");
+        fs::create_dir_all(&suite).unwrap();
+        folders.iter().for_each(|folder| fs::create_dir(parent.join(folder)).unwrap());
         let told = Source::disk(&suite).fixture(fixture).unwrap_err().to_string();
         assert!(told.starts_with(&format!("cannot read fixture {fixture:?}")), "{told}");
         assert!(told.contains(&says.replace("DIR", &suite.display().to_string())), "{told}");

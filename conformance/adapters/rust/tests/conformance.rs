@@ -10,15 +10,16 @@ use std::{
 
 use bundleproof::{
     bundle::{
-        nouns::{Params, ROLES, VERSION_KEY, legacy_params},
+        BUNDLE,
+        nouns::{Params, ParamsStore, ROLES, VERSION_KEY, legacy_params},
         operations::{
+            BundleSession, Typed,
             request::{CreateModels, LoadTorchBundle, SaveTorchBundle, SetParams},
             response::{Loaded, Models},
         },
     },
     harness::{
-        Refusal, RefusalKind, World,
-        implementation::{Implementation, Session},
+        contract::{Contract as _, Implementation, Refusal, RefusalKind, Session, SessionContext},
         runner::{self, Implementations, Options, Verdict},
         suite::{Selection, Source, Suite},
     },
@@ -30,8 +31,8 @@ use tiny_backend::{Networks, build, load, save};
 
 fn main() -> ExitCode {
     let backend: Arc<dyn Implementation> = Arc::new(TinyBackend);
-    let known = Implementations::new(bundleproof::harness::implementation::built_in());
-    let suite = match Suite::load(Source::Embedded, &known.names()) {
+    let known = Implementations::of(&BUNDLE.built_ins());
+    let suite = match Suite::load(&BUNDLE, Source::Embedded(BUNDLE.suite()), &known.names()) {
         Ok(suite) => Arc::new(suite),
         Err(errors) => {
             errors.iter().for_each(|error| eprintln!("{error}"));
@@ -87,14 +88,15 @@ impl Implementation for TinyBackend {
         ["set_params", "create_models", "save_torch_bundle", "load_torch_bundle"].contains(&need)
     }
 
-    fn start(&self, world: World) -> Box<dyn Session> {
-        Box::new(TinySession { world, models: BTreeMap::new() })
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        Box::new(Typed(TinySession { context, params: ParamsStore::new(), models: BTreeMap::new() }))
     }
 }
 
 /// The backend at work on one check: the params of a process, and networks by the name they were left under.
 struct TinySession {
-    world: World,
+    context: SessionContext,
+    params: ParamsStore,
     models: BTreeMap<String, Networks>,
 }
 
@@ -106,19 +108,19 @@ impl TinySession {
     }
 }
 
-impl Session for TinySession {
+impl BundleSession for TinySession {
     fn reset(&mut self) -> Result<(), Refusal> {
-        self.world.params = Default::default();
+        self.params = Default::default();
         self.models.clear();
         Ok(())
     }
 
     fn params(&mut self) -> Result<Params, Refusal> {
-        Ok(self.world.params.snapshot())
+        Ok(self.params.snapshot())
     }
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
-        self.world.params.update(request.values.clone());
+        self.params.update(request.values.clone());
         Ok(())
     }
 
@@ -140,14 +142,14 @@ impl Session for TinySession {
         let params = legacy_params::flatten(&request.config.construct()?);
         let networks = self.models.get(&request.models);
         let networks = networks.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "no such models"))?;
-        save(networks, &self.world.path(&request.base_path), &params)
+        save(networks, &self.context.path(&request.base_path), &params)
     }
 
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
-        let (networks, params) = load(&self.world.path(&request.base_path))?;
+        let (networks, params) = load(&self.context.path(&request.base_path))?;
         // Only a load that was not refused changes the params of the process.
         let restored = params.iter().filter(|(key, _)| *key != VERSION_KEY);
-        self.world.params.update(restored.map(|(key, value)| (key.clone(), value.clone())));
+        self.params.update(restored.map(|(key, value)| (key.clone(), value.clone())));
         Ok(Loaded { models: self.keep(&request.name, networks), params })
     }
 }

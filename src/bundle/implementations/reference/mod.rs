@@ -230,16 +230,3 @@ fn sentinel_state(name: &str, sentinel: &str) -> ModelState {
         ("name".to_owned(), Value::from(name)),
     ]))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reference_has_a_name_the_version_of_the_suite_and_what_the_suite_asks_for() {
-        let reference = Reference::CONTRACT;
-        assert_eq!((reference.name(), reference.version()), ("reference", env!("CARGO_PKG_VERSION")));
-        let needs = ["load_torch_bundle", "fixture_networks", "load_tensorflow_bundle", ""];
-        assert_eq!(needs.map(|need| reference.supports(need)), [true, true, false, false]);
-    }
-}

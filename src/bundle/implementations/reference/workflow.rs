@@ -215,6 +215,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::harness::contract::SessionContext;
     use crate::{
         bundle::{files::read_bundle, nouns::ModelConfig},
         value::{Map, Value},

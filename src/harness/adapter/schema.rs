@@ -1,0 +1,43 @@
+//! Schemas of messages, for the files that describe the protocol to the other side.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+
+use super::protocol::{Error, Initialize, Initialized, Nothing, Reset};
+
+/// The schemas of the messages that every contract has.
+pub(crate) fn schemas() -> Vec<(String, serde_json::Value)> {
+    vec![
+        schema::<Initialize, Initialized>("initialize"),
+        schema::<Reset, Nothing>("reset"),
+        schema::<Nothing, Nothing>("shutdown"),
+        schema::<Nothing, Error>("error"),
+    ]
+}
+
+/// The schema of a method's params and result, by the name of its file.
+pub(crate) fn schema<P: JsonSchema, R: JsonSchema>(method: &str) -> (String, serde_json::Value) {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let (params, result) = (generator.subschema_for::<P>(), generator.subschema_for::<R>());
+    let mut definitions = serde_json::Value::Object(generator.take_definitions(true));
+    // Case files are read strictly; of a message what is not known is passed over.
+    open(&mut definitions);
+    let both = serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": method,
+        "properties": { "params": params, "result": result },
+        "$defs": definitions,
+    });
+    (format!("{method}.json"), both)
+}
+
+fn open(schema: &mut serde_json::Value) {
+    if let Some(map) = schema.as_object_mut() {
+        if map.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
+            map.remove("additionalProperties");
+        }
+        map.values_mut().for_each(open);
+    }
+    if let Some(items) = schema.as_array_mut() {
+        items.iter_mut().for_each(open);
+    }
+}
