@@ -3,10 +3,10 @@
 use bundleproof::{
     bundle::{
         files::Inputs,
-        nouns::{self, ROLES, Rule},
+        nouns::{ROLES, Rule},
     },
     harness::contract::{Refusal, RefusalKind},
-    torch_files::{Dtype, StateDict},
+    torch_files::{self, Dtype, StateDict},
 };
 use tch::{
     Device, Kind, TchError, Tensor,
@@ -59,7 +59,7 @@ impl Network {
         let variables = nn::VarStore::new(Device::Cpu);
         let root = variables.root();
         let convolution = |name: &str| {
-            let weight = state.get(&format!("{name}.weight")).map(nouns::Tensor::shape);
+            let weight = state.get(&format!("{name}.weight")).map(torch_files::Tensor::shape);
             let Some(&[to, from, 3, 3]) = weight else {
                 let message = format!("the {role} has no convolution {name}");
                 return Err(Refusal::new(RefusalKind::Mismatch, message));
@@ -163,7 +163,7 @@ impl Network {
         for name in &self.order {
             let tensor = match self.counters.iter().find(|(counter, _)| counter == name) {
                 Some((_, count)) => {
-                    nouns::Tensor::new(Dtype::Int64, Vec::new(), count.to_le_bytes().to_vec())
+                    torch_files::Tensor::new(Dtype::Int64, Vec::new(), count.to_le_bytes().to_vec())
                 }
                 None => match variables.get(name) {
                     Some(variable) => floats(variable)?,
@@ -211,11 +211,11 @@ impl Batch {
 }
 
 /// A complex tensor as the contract's own.
-pub(crate) fn complex64(tensor: &Tensor) -> Result<nouns::Tensor, TchError> {
+pub(crate) fn complex64(tensor: &Tensor) -> Result<torch_files::Tensor, TchError> {
     let parts = tensor.f_resolve_conj()?.f_contiguous()?.f_view_as_real()?;
     let parts = floats(&parts)?;
     let whole =
-        parts.and_then(|parts| nouns::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
+        parts.and_then(|parts| torch_files::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
     whole.ok_or_else(|| TchError::Shape(format!("no complex64 of the shape {:?}", tensor.size())))
 }
 
@@ -234,12 +234,12 @@ fn translated(object: &Tensor, positions: &Tensor) -> Result<Tensor, TchError> {
 }
 
 /// A tensor of 32-bit floats as the contract's own.
-fn floats(tensor: &Tensor) -> Result<Option<nouns::Tensor>, TchError> {
+fn floats(tensor: &Tensor) -> Result<Option<torch_files::Tensor>, TchError> {
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let mut values = vec![0.0_f32; flat.numel()];
     flat.f_copy_data(&mut values, flat.numel())?;
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    Ok(nouns::Tensor::new(Dtype::Float32, lengths(tensor), bytes))
+    Ok(torch_files::Tensor::new(Dtype::Float32, lengths(tensor), bytes))
 }
 
 /// The shape of a tensor. Lengths of libtorch are never negative.
@@ -258,6 +258,6 @@ fn side(length: usize) -> i64 {
 }
 
 /// A counter: an int64 of no dimension.
-fn whole(tensor: &nouns::Tensor) -> i64 {
+fn whole(tensor: &torch_files::Tensor) -> i64 {
     tensor.data().as_chunks().0.first().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
