@@ -16,7 +16,7 @@ pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Standard output and error, with colour where a person looks at them and has not asked for none.
+/// Standard output and error, with color where a person looks at them and has not asked for none.
 #[derive(Debug)]
 pub(super) struct Console {
     colour_out: bool,
@@ -40,17 +40,17 @@ impl Console {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
-    /// Text for standard output in the colour of a good result.
+    /// Text for standard output in the color of a good result.
     pub(super) fn good(&self, text: &str) -> String {
         painted(text, AnsiColor::Green, self.colour_out)
     }
 
-    /// Text for standard output in the colour of an odd result.
+    /// Text for standard output in the color of an odd result.
     pub(super) fn odd(&self, text: &str) -> String {
         painted(text, AnsiColor::Yellow, self.colour_out)
     }
 
-    /// Text for standard output in the colour of a bad result.
+    /// Text for standard output in the color of a bad result.
     pub(super) fn bad(&self, text: &str) -> String {
         painted(text, AnsiColor::Red, self.colour_out)
     }

@@ -164,7 +164,7 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     };
     let head =
         if counts.not_as_stated() == 0 { console.good(phase.word()) } else { console.bad(phase.word()) };
-    // The colour has no width, so that the word is padded by itself.
+    // The color has no width, so that the word is padded by itself.
     let pad = " ".repeat(7_usize.saturating_sub(phase.word().len()));
     let mut text = format!("{head}{pad}{said}\n");
     let mut areas: Vec<&str> = run.outcomes_of(phase).map(|outcome| area(&outcome.check)).collect();

@@ -91,7 +91,7 @@ impl KnownFailure {
     fn covers(&self, outcome: &Outcome, failure: &Shown<'_>) -> bool {
         let about = match (&self.requirement, failure.expectation) {
             (Some(requirement), Some(expectation)) => expectation.about.contains(requirement),
-            // A check that came to no judgement broke no requirement that could be named.
+            // A check that came to no judgment broke no requirement that could be named.
             (Some(_), None) => false,
             (None, _) => true,
         };

@@ -1,4 +1,4 @@
-//! Training that minimises: how far the diffraction of the exit waves is from the one that was measured.
+//! Training that minimizes: how far the diffraction of the exit waves is from the one that was measured.
 
 use bundleproof::bundle::{files::Dataset, nouns::TrainingConfig};
 use tch::{

@@ -189,7 +189,7 @@ pub enum FormatErrorKind {
     /// A file that PyTorch before 1.6 wrote.
     #[error("a torch file in the legacy format, which is not a zip archive, is not supported")]
     LegacyTorch,
-    /// A feature of the file that is recognised and not handled.
+    /// A feature of the file that is recognized and not handled.
     #[error("{0} is not supported")]
     Unsupported(String),
     /// A tensor that reaches outside its storage, or a storage of another size than announced.

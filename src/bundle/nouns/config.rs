@@ -48,7 +48,7 @@ literal! {
     ClipAlgorithm { Norm = "norm", Value = "value", Agc = "agc" }
 }
 literal! {
-    /// The optimiser.
+    /// The optimizer.
     Optimizer { Adam = "adam", Adamw = "adamw", Sgd = "sgd" }
 }
 literal! {

@@ -3,7 +3,7 @@
 /// What the reference does where it could do otherwise.
 ///
 /// [`Policy::CONTRACT`] is the contract. A mutant is the reference with one field changed, so each
-/// alternative here is a behaviour that some real revision showed, or that a careless one could.
+/// alternative here is a behavior that some real revision showed, or that a careless one could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// When a load brings the archived params back.
@@ -146,7 +146,7 @@ pub enum Weights {
 pub enum Sentinels {
     /// As that sentinel.
     ComeBack,
-    /// As a freshly initialised network.
+    /// As a freshly initialized network.
     BecomeNetworks,
 }
 

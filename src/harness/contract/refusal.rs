@@ -124,7 +124,7 @@ pub enum RefusalKind {
     MissingField,
     /// A value is outside what the contract allows.
     InvalidValue,
-    /// A backend, version or feature of the file that is recognised and not handled.
+    /// A backend, version or feature of the file that is recognized and not handled.
     Unsupported,
     /// Weights or params that disagree with what they must fit.
     Mismatch,

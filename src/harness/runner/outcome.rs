@@ -1,7 +1,7 @@
 //! What a run observed, and what it means.
 //!
 //! An outcome records facts; a verdict is folded from them each time it is asked for and never stored
-//! as a judgement of its own. Everything here is what `results.json` holds.
+//! as a judgment of its own. Everything here is what `results.json` holds.
 
 use serde::{Deserialize, Serialize};
 

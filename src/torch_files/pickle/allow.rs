@@ -23,7 +23,7 @@ impl Allow {
     }
 }
 
-/// A global that is recognised by name. None of them is Python code here.
+/// A global that is recognized by name. None of them is Python code here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Global {
     /// `collections.OrderedDict`.

@@ -55,7 +55,7 @@ impl View {
         self.elements
     }
 
-    /// The elements as one row of the storage, when they are neighbours in their order.
+    /// The elements as one row of the storage, when they are neighbors in their order.
     pub(crate) fn row(&self) -> Option<Range<usize>> {
         let end = self.offset.checked_add(self.elements)?;
         (self.elements == 0 || self.run().0 == self.elements).then_some(self.offset..end)
@@ -91,7 +91,7 @@ impl View {
         Some(bytes)
     }
 
-    /// How many elements in a row are neighbours in the storage, and the number of dimensions outside of that.
+    /// How many elements in a row are neighbors in the storage, and the number of dimensions outside of that.
     fn run(&self) -> (usize, usize) {
         let mut run = 1;
         for (outer, (side, stride)) in self.shape.iter().zip(&self.strides).enumerate().rev() {

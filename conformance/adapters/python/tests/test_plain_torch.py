@@ -220,7 +220,7 @@ class Training(Place):
         self.assertEqual(begun.train_loss, [])
         self.assertEqual(digests(begun.models), digests(self.adapter.create_models(config(), 5, {}, None)))
 
-    def test_each_group_of_neighbours_is_shown_once_in_an_order_that_is_drawn(self) -> None:
+    def test_each_group_of_neighbors_is_shown_once_in_an_order_that_is_drawn(self) -> None:
         def shown(seed: int) -> list[list[int]]:
             parts = list(batches(10, 4, 4, torch.Generator().manual_seed(seed)))
             self.assertEqual([len(part) for part in parts], [4, 4, 2])

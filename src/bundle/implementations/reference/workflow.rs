@@ -141,8 +141,8 @@ fn train(
     Ok(Trained { models, intensity_scale: scale, train_loss })
 }
 
-/// A deterministic stand-in for optimisation: every epoch moves every weight towards a pixel of the
-/// normalised data, so that the result depends on the data, the start and the number of epochs.
+/// A deterministic stand-in for optimization: every epoch moves every weight towards a pixel of the
+/// normalized data, so that the result depends on the data, the start and the number of epochs.
 fn stand_in(models: &mut TrainedModels, data: &Dataset, training: &TrainingConfig) -> Vec<f64> {
     let brightest = data.diffraction.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let epochs = usize::try_from(training.nepochs).unwrap_or_default();

@@ -21,7 +21,7 @@ class Kind(str, Enum):
     INVALID_VALUE = "invalid_value"
     """A value is outside what the contract allows."""
     UNSUPPORTED = "unsupported"
-    """A backend, version or feature of the file that is recognised and not handled."""
+    """A backend, version or feature of the file that is recognized and not handled."""
     MISMATCH = "mismatch"
     """Weights or params that disagree with what they must fit."""
     UNSAFE = "unsafe"
