@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 
 use super::{Exit, console::Console};
-use crate::harness::{KnownFailure, adapter::client::Launch, suite::Suite};
+use crate::harness::{KnownFailure, adapter::client::Launch, check_all, suite::Suite};
 
 /// The folder of a suite in which such files are.
 const FOLDER: &str = "implementations";
@@ -64,9 +64,7 @@ impl ImplementationFile {
         };
         let file: Self = toml::from_str(text)
             .map_err(|error| told(format!("{path} does not say how to start it: {error}")))?;
-        match file.known.iter().find_map(|known| known.check().err()) {
-            Some(error) => Err(told(format!("{path}: {error}"))),
-            None => Ok(file),
-        }
+        check_all(&file.known).map_err(|error| told(format!("{path}: {error}")))?;
+        Ok(file)
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     harness::{
         record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
-        report::{area, ending, groups, rerun_command},
+        report::{area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
     text::line,
@@ -193,31 +193,6 @@ fn implementations(run: &RunRecord, phase: Phase) -> String {
 }
 
 fn failure(run: &RunRecord, outcome: &Outcome, console: &Console) -> String {
-    let word = console.bad(outcome.word());
-    let mut text = format!(
-        "{word} {} on {} ({})\n",
-        line(&outcome.check),
-        line(&outcome.implementation),
-        outcome.phase.word()
-    );
-    if let Some(must_fail) = &outcome.must_fail {
-        text.push_str(&format!("  it was to fail at {}\n", line(must_fail)));
-    }
-    if let Some(step) = outcome.stopped_at() {
-        text.push_str(&format!("  {}:{}\n", line(&outcome.file), step.line));
-    }
-    text.extend(ending(outcome).map(|ending| format!("  {ending}\n")));
-    for (_, failed) in outcome.failed() {
-        text.push_str(&format!("  {}:{}: {}\n", outcome.file, failed.line, line(&failed.because)));
-        if let Some(failure) = &failed.failure {
-            text.push_str(&format!(
-                "    expected: {}\n    actual:   {}\n",
-                line(&failure.expected),
-                line(&failure.actual)
-            ));
-        }
-    }
     let again = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    text.push_str(&format!("  again: {again}\n\n"));
-    text
+    failed_check(outcome, &console.bad(outcome.word()), &again)
 }

@@ -77,12 +77,17 @@ impl KnownFailure {
 
     /// Whether it is about this check.
     fn means(&self, outcome: &Outcome) -> bool {
+        self.is_about(&outcome.check, &outcome.requires)
+    }
+
+    /// Whether it is about a check of this id, whose case is about these requirements.
+    pub(super) fn is_about(&self, check: &str, requires: &[String]) -> bool {
         match (&self.case, &self.requirement) {
             (Some(case), _) => {
                 let matcher = Glob::new(&escaped(case)).map(|glob| glob.compile_matcher());
-                outcome.check == *case || matcher.is_ok_and(|matcher| matcher.is_match(&outcome.check))
+                check == case || matcher.is_ok_and(|matcher| matcher.is_match(check))
             }
-            (None, Some(requirement)) => outcome.requires.contains(requirement),
+            (None, Some(requirement)) => requires.contains(requirement),
             (None, None) => false,
         }
     }
@@ -97,6 +102,14 @@ impl KnownFailure {
         };
         about && self.means(outcome) && failure.texts.iter().any(|text| text.contains(&self.reason))
     }
+}
+
+/// What is wrong with the first of these entries that is not valid.
+///
+/// # Errors
+/// As [`KnownFailure::check`].
+pub(crate) fn check_all(entries: &[KnownFailure]) -> Result<(), String> {
+    entries.iter().try_for_each(KnownFailure::check)
 }
 
 /// Entries for the failures that no entry covers, to be looked at by a person: they say what fails and how it shows,

@@ -2,8 +2,10 @@
 
 pub mod adapter;
 pub mod contract;
+mod known_failure_file;
 mod known_failures;
 pub mod ledger;
+pub mod libtest;
 pub mod proof;
 pub mod record;
 pub mod report;
@@ -13,4 +15,6 @@ pub mod suite;
 #[cfg(test)]
 pub(crate) mod test_helpers;
 
+pub use known_failure_file::read_known_failures;
+pub(crate) use known_failures::check_all;
 pub use known_failures::{KnownFailure, KnownFailureReport, MAX_CASES, proposed};

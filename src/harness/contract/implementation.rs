@@ -31,6 +31,28 @@ pub trait Implementation: Send + Sync {
     fn end(&self) {}
 }
 
+impl<T: Implementation + ?Sized> Implementation for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn version(&self) -> &str {
+        (**self).version()
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        (**self).supports(need)
+    }
+
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        (**self).start(context)
+    }
+
+    fn end(&self) {
+        (**self).end();
+    }
+}
+
 /// An implementation at work on one check.
 ///
 /// A call returns fields or a refusal. It may panic and it may hang; either costs that check its verdict and

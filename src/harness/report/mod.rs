@@ -9,6 +9,7 @@
 //! byte. What depends on the other reports of a store is in `chain.json`, and no fact is stored twice.
 
 mod conformance_page;
+mod failed_check;
 pub(crate) mod junit;
 pub(crate) mod log;
 mod messages;
@@ -16,6 +17,7 @@ mod page;
 pub(crate) mod render;
 mod summary;
 
+pub use failed_check::failed_check;
 pub use junit::junit;
 pub use log::logs;
 pub use messages::{Group, area, ending, groups, rerun_command};

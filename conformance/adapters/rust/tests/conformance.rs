@@ -2,11 +2,7 @@
 //!
 //! A check that needs what the backend does not have is reported as ignored, never as passed.
 
-use std::{
-    collections::BTreeMap,
-    process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use bundleproof::{
     bundle::{
@@ -19,51 +15,16 @@ use bundleproof::{
         },
     },
     harness::{
-        contract::{Contract as _, Implementation, Refusal, RefusalKind, Session, SessionContext},
-        runner::{self, Implementations, Options, Verdict},
-        suite::{Selection, Source, Suite},
+        contract::{Implementation, Refusal, RefusalKind, Session, SessionContext},
+        libtest,
     },
     torch_files::ModelState,
     value::Value,
 };
-use libtest_mimic::{Arguments, Failed, Trial};
 use tiny_backend::{Networks, build, load, save};
 
 fn main() -> ExitCode {
-    let backend: Arc<dyn Implementation> = Arc::new(TinyBackend);
-    let known = Implementations::of(&BUNDLE.built_ins());
-    let suite = match Suite::load(&BUNDLE, Source::Embedded(BUNDLE.suite()), &known.names()) {
-        Ok(suite) => Arc::new(suite),
-        Err(errors) => {
-            errors.iter().for_each(|error| eprintln!("{error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    // The areas that it is meant for; an empty list is all of them.
-    let areas = ["roundtrip", "loader"].map(str::to_owned).to_vec();
-    let checks = match (Selection { areas, ..Selection::default() }).select(&suite) {
-        Ok(checks) => checks,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let trial = |job: runner::Job| {
-        let missing = job.check.needs().any(|need| !backend.supports(need));
-        let suite = Arc::clone(&suite);
-        Trial::test(job.check.id.clone(), move || judge(job, &suite)).with_ignored_flag(missing)
-    };
-    let trials = runner::green(&checks, &backend).into_iter().map(trial).collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-fn judge(job: runner::Job, suite: &Arc<Suite>) -> Result<(), Failed> {
-    let work = tempfile::tempdir()?;
-    let outcomes =
-        runner::run(&[job], suite, work.path(), Options::default(), &AtomicBool::new(false), &|_| ());
-    let wrong = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::Pass);
-    let told: Vec<String> = wrong.map(|outcome| format!("{outcome:#?}")).collect();
-    if told.is_empty() { Ok(()) } else { Err(told.join("\n").into()) }
+    libtest::Suite::new(&BUNDLE, TinyBackend).areas(["roundtrip", "loader"]).run()
 }
 
 /// The stand-in that a caller asked for in the place of a network.

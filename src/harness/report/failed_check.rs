@@ -1,0 +1,35 @@
+//! One check that did not come out as its phase wants it, as commands and test targets print it.
+
+use super::ending;
+use crate::{harness::runner::Outcome, text::line};
+
+/// The check, where it failed, what was expected and found, and the command that runs it again.
+///
+/// `word` is [`Outcome::word`], in color where the caller wants that. Text from elsewhere is escaped.
+pub fn failed_check(outcome: &Outcome, word: &str, rerun: &str) -> String {
+    let mut text = format!(
+        "{word} {} on {} ({})\n",
+        line(&outcome.check),
+        line(&outcome.implementation),
+        outcome.phase.word()
+    );
+    if let Some(must_fail) = &outcome.must_fail {
+        text.push_str(&format!("  it was to fail at {}\n", line(must_fail)));
+    }
+    if let Some(step) = outcome.stopped_at() {
+        text.push_str(&format!("  {}:{}\n", line(&outcome.file), step.line));
+    }
+    text.extend(ending(outcome).map(|ending| format!("  {ending}\n")));
+    for (_, failed) in outcome.failed() {
+        text.push_str(&format!("  {}:{}: {}\n", line(&outcome.file), failed.line, line(&failed.because)));
+        if let Some(failure) = &failed.failure {
+            text.push_str(&format!(
+                "    expected: {}\n    actual:   {}\n",
+                line(&failure.expected),
+                line(&failure.actual)
+            ));
+        }
+    }
+    text.push_str(&format!("  again: {rerun}\n\n"));
+    text
+}
