@@ -33,31 +33,18 @@
 //!
 //! # Example
 //!
-//! The suite in the program, run on the reference:
+//! A backend in Rust runs the suite as its own tests: a test target with `harness = false` and this `main`, with the
+//! backend in the place of the reference.
 //!
-//! ```
-//! use std::sync::{Arc, atomic::AtomicBool};
-//!
+//! ```no_run
 //! use bundleproof::{
-//!     implementation::{Reference, built_in},
-//!     runner::{self, Implementations, Options, Verdict},
-//!     suite::{Selection, Source, Suite},
+//!     bundle::{BUNDLE, implementations::reference},
+//!     harness::libtest,
 //! };
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let known = Implementations::new(built_in());
-//! let suite = Suite::load(Source::Embedded, &known.names()).map_err(|errors| errors[0].clone())?;
-//! let suite = Arc::new(suite);
-//!
-//! let selection = Selection { areas: vec!["roundtrip".to_owned()], ..Selection::default() };
-//! let jobs = runner::green(&selection.select(&suite)?, &(Arc::new(Reference::CONTRACT) as Arc<_>));
-//!
-//! let work = tempfile::tempdir()?;
-//! let interrupted = AtomicBool::new(false);
-//! let outcomes = runner::run(&jobs, &suite, work.path(), Options::default(), &interrupted, &|_| ());
-//! assert!(outcomes.iter().all(|outcome| outcome.verdict() == Verdict::Pass));
-//! # Ok(())
-//! # }
+//! fn main() -> std::process::ExitCode {
+//!     libtest::run(&BUNDLE, reference())
+//! }
 //! ```
 
 pub mod bundle;
