@@ -134,7 +134,7 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_matrix() {
     fs::copy(Path::new(ROOT).join("fixtures/bundles/gs1/sidecar.json"), folder.join("sidecar.json"))
         .expect("the sidecar");
     let text = out(&interop(&place, &["reference", "changed"]).code(1));
-    assert!(text.contains("not written: as it is of changed/wts.h5.zip, read by reference"), "{text}");
+    assert!(text.contains("not written: original of changed/wts.h5.zip, read by reference"), "{text}");
     assert!(text.contains("diffraction_to_obj.tensors.decoder.1.conv.weight.sha256"), "{text}");
     assert!(!text.contains("decoder.0.conv.weight"), "only that one: {text}");
 }

@@ -1,7 +1,7 @@
-//! `bundleproof-torch`: the implementations of the suite, behind the adapter protocol and on libtorch.
+//! `bundleproof-torch`: the implementations of the suite on libtorch, behind the adapter protocol.
 //!
-//! It is a program of its own, so that `bundleproof` starts where libtorch is not, and so that a network that
-//! brings libtorch down costs one case.
+//! It is a separate program, so `bundleproof` starts without libtorch, and a network that crashes libtorch fails only
+//! one case.
 
 mod network;
 mod training;
@@ -23,7 +23,7 @@ use indexmap::IndexMap;
 
 use network::Network;
 
-/// Serves an implementation of the suite behind the adapter protocol, with networks that are executed
+/// Serves an implementation of the suite that executes networks, behind the adapter protocol
 ///
 /// `bundleproof` starts it for the cases that need torch.
 #[derive(Debug, Parser)]
@@ -36,13 +36,13 @@ struct Arguments {
 
 fn main() -> Exit {
     let arguments = Arguments::parse();
-    // How sums are split among threads changes their last bits.
+    // The number of threads changes the order of sums, and with it their last bits.
     tch::set_num_threads(1);
     tch::set_num_interop_threads(1);
     serve(&arguments.implementation, Some(Arc::new(Torch)))
 }
 
-/// Networks on the processor, through libtorch.
+/// Executes networks on the CPU through libtorch.
 #[derive(Debug)]
 struct Torch;
 
@@ -78,7 +78,7 @@ impl Engine for Torch {
     }
 }
 
-/// What libtorch says. It is about shapes or memory, since nothing else is handed to it.
+/// Converts an error of libtorch. Such errors concern shapes or memory, since the input was checked before.
 fn refused(error: tch::TchError) -> Refusal {
     Refusal::new(RefusalKind::Internal, format!("libtorch: {error}"))
 }

@@ -1,4 +1,4 @@
-//! A network of the reference's blueprint as modules of libtorch.
+//! The networks of the reference as modules of libtorch.
 
 use bundleproof::{
     bundle::{
@@ -13,11 +13,11 @@ use tch::{
     nn::{self, Module as _, ModuleT as _},
 };
 
-/// Pixels along each side for which a network of three levels is made; one more level doubles them.
+/// Pixels along each side of the input of a network with three levels; each further level doubles them.
 const SMALLEST_SIDE: usize = 64;
 const FEWEST_LEVELS: usize = 3;
 
-/// Groups of patterns, on the device.
+/// A batch of groups of patterns, on the device.
 pub(crate) struct Batch {
     /// Amplitudes, float32 `[B, C, N, N]`.
     pub(crate) x: Tensor,
@@ -29,22 +29,22 @@ pub(crate) struct Batch {
     pub(crate) scale: Tensor,
 }
 
-/// A network with its weights. The variables have the names of the state dict.
+/// A network with its weights. The variables are named as in the state dict.
 pub(crate) struct Network {
     variables: nn::VarStore,
     encoder: Vec<(nn::Conv2D, nn::BatchNorm)>,
     decoder: Vec<nn::Conv2D>,
     head: Head,
-    /// What libtorch's module has no variable for: how many batches each norm has seen.
+    /// `num_batches_tracked` of each norm, for which libtorch's module has no variable.
     counters: Vec<(String, i64)>,
-    /// The names in the order of the state that it was made from.
+    /// The tensor names in the order of the original state.
     order: Vec<String>,
     channels: usize,
 }
 
-/// What makes an object of the last features.
+/// The last layers, which turn features into the object.
 enum Head {
-    /// The amplitude alone: the object is real.
+    /// Amplitude only: the object is real.
     Amplitude(nn::Conv2D),
     /// Amplitude and phase.
     AmplitudeAndPhase(nn::Conv2D, nn::Conv2D),
@@ -54,14 +54,14 @@ impl Network {
     /// Builds the modules from the shapes of a state and copies its weights into them.
     ///
     /// # Errors
-    /// `mismatch` when the state is not one of the blueprint of this role.
+    /// `mismatch` when the state does not have the layout of this role.
     pub(crate) fn of(role: &str, state: &StateDict) -> Result<Self, Refusal> {
         let variables = nn::VarStore::new(Device::Cpu);
         let root = variables.root();
         let convolution = |name: &str| {
             let weight = state.get(&format!("{name}.weight")).map(torch_files::Tensor::shape);
             let Some(&[to, from, 3, 3]) = weight else {
-                let message = format!("the {role} has no convolution {name}");
+                let message = format!("the {role} lacks the convolution {name}");
                 return Err(Refusal::new(RefusalKind::Mismatch, message));
             };
             let config = nn::ConvConfig { padding: 1, ..Default::default() };
@@ -98,17 +98,17 @@ impl Network {
         Ok(network)
     }
 
-    /// `C`: how many patterns it takes at once.
+    /// `C`: the number of patterns in one group.
     pub(crate) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// The variables that training changes, by name.
+    /// The trainable variables, by name.
     pub(crate) fn variables(&self) -> &nn::VarStore {
         &self.variables
     }
 
-    /// Whether patterns of this many channels and pixels along a side are what it is made for.
+    /// Checks the number of channels and the pixels along a side against the network's.
     ///
     /// # Errors
     /// `mismatch` when they are not.
@@ -118,14 +118,14 @@ impl Network {
             return Ok(());
         }
         let message = format!(
-            "the network takes {} channels of {own} x {own} pixels, and was given {channels} of {pixels} x {pixels}",
+            "expected {} channels of {own} x {own} pixels, found {channels} of {pixels} x {pixels}",
             self.channels
         );
         Err(Refusal::new(RefusalKind::Mismatch, message).rule(Rule::InputShape))
     }
 
-    /// The exit waves: the object behind each pattern, at the position of the pattern, times the probe;
-    /// complex64 `[B, C, N, N]`. In training the norms are those of the batch.
+    /// The exit waves: the object at each position times the probe; complex64 `[B, C, N, N]`. In training the norms use
+    /// the statistics of the batch.
     pub(crate) fn exit_waves(&self, batch: &Batch, training: bool) -> Result<Tensor, TchError> {
         let mut features = batch.x.f_mul(&batch.scale.f_view([-1, 1, 1, 1])?)?;
         for (convolution, norm) in &self.encoder {
@@ -151,12 +151,12 @@ impl Network {
         translated(&object, &batch.positions)?.f_mul(&batch.probe)
     }
 
-    /// Counts a batch that the norms have seen.
+    /// Increments the counters of the norms.
     pub(crate) fn count_batch(&mut self) {
         self.counters.iter_mut().for_each(|(_, count)| *count += 1);
     }
 
-    /// The weights, under the names and in the order that they came in.
+    /// The weights, with the original names and in the original order.
     pub(crate) fn state(&self) -> Result<StateDict, TchError> {
         let variables = self.variables.variables();
         let mut state = StateDict::default();
@@ -170,7 +170,7 @@ impl Network {
                     None => None,
                 },
             };
-            // Every name is that of a variable or a counter, and the bytes are those of the shape.
+            // Every name is that of a variable or a counter, and the number of bytes matches the shape.
             state.extend(tensor.map(|tensor| (name.clone(), tensor)));
         }
         Ok(state)
@@ -181,11 +181,14 @@ impl Network {
         let mut variables = self.variables.variables();
         for (name, tensor) in state.iter().filter(|(_, tensor)| tensor.dtype() != Dtype::Int64) {
             let Some(variable) = variables.get_mut(name) else {
-                return Err(mismatch(format!("has no variable {name}")));
+                return Err(mismatch(format!("has an unexpected tensor {name}")));
             };
             let shape: Vec<i64> = tensor.shape().iter().map(|length| side(*length)).collect();
             if tensor.dtype() != Dtype::Float32 || variable.size() != shape {
-                return Err(mismatch(format!("has {name} otherwise: {:?}", variable.size())));
+                return Err(mismatch(format!(
+                    "expects {name} as float32 of the shape {:?}",
+                    variable.size()
+                )));
             }
             let values: Vec<f32> =
                 tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -197,7 +200,7 @@ impl Network {
 }
 
 impl Batch {
-    /// What a call of `forward` is given.
+    /// The inputs of one call of `forward` as tensors.
     pub(crate) fn of(inputs: &Inputs) -> Result<Self, TchError> {
         let (batch, channels, pixels) = (side(inputs.batch), side(inputs.channels), side(inputs.side));
         let probe: Vec<f32> = inputs.probe.iter().flatten().copied().collect();
@@ -210,16 +213,18 @@ impl Batch {
     }
 }
 
-/// A complex tensor as the contract's own.
+/// Converts a complex tensor of libtorch.
 pub(crate) fn complex64(tensor: &Tensor) -> Result<torch_files::Tensor, TchError> {
     let parts = tensor.f_resolve_conj()?.f_contiguous()?.f_view_as_real()?;
     let parts = floats(&parts)?;
     let whole =
         parts.and_then(|parts| torch_files::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
-    whole.ok_or_else(|| TchError::Shape(format!("no complex64 of the shape {:?}", tensor.size())))
+    whole.ok_or_else(|| {
+        TchError::Shape(format!("expected complex64 elements of the shape {:?}", tensor.size()))
+    })
 }
 
-/// Each patch moved by its offset, which need not be whole pixels: a ramp over its Fourier transform.
+/// Shifts each patch by its offset, which may be a fraction of a pixel: a phase ramp in Fourier space.
 fn translated(object: &Tensor, positions: &Tensor) -> Result<Tensor, TchError> {
     let pixels = object.size()[3];
     let frequencies = Tensor::f_fft_fftfreq(pixels, 1.0, (Kind::Float, Device::Cpu))?;
@@ -233,7 +238,7 @@ fn translated(object: &Tensor, positions: &Tensor) -> Result<Tensor, TchError> {
     spectrum.f_mul(&ramp)?.f_fft_ifft2(sides, axes, "backward")
 }
 
-/// A tensor of 32-bit floats as the contract's own.
+/// Converts a tensor of 32-bit floats of libtorch.
 fn floats(tensor: &Tensor) -> Result<Option<torch_files::Tensor>, TchError> {
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let mut values = vec![0.0_f32; flat.numel()];
@@ -242,22 +247,22 @@ fn floats(tensor: &Tensor) -> Result<Option<torch_files::Tensor>, TchError> {
     Ok(torch_files::Tensor::new(Dtype::Float32, lengths(tensor), bytes))
 }
 
-/// The shape of a tensor. Lengths of libtorch are never negative.
+/// The shape of a tensor. libtorch never reports negative lengths.
 fn lengths(tensor: &Tensor) -> Vec<usize> {
     tensor.size().iter().map(|length| usize::try_from(*length).unwrap_or_default()).collect()
 }
 
-/// The place of a module: `encoder.0.conv` as a path of three names.
+/// The path of a module: `encoder.0.conv` has three components.
 fn path<'a>(root: &nn::Path<'a>, name: &str) -> nn::Path<'a> {
     name.split('.').fold(root.clone(), |path, part| path / part)
 }
 
-/// A length as libtorch counts. Lengths are those of tensors in memory, which fit.
+/// A length as libtorch's integer. Lengths of tensors in memory always fit.
 fn side(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// A counter: an int64 of no dimension.
+/// The value of a counter: an int64 tensor without dimensions.
 fn whole(tensor: &torch_files::Tensor) -> i64 {
     tensor.data().as_chunks().0.first().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }

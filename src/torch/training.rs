@@ -1,4 +1,4 @@
-//! Training that minimizes: how far the diffraction of the exit waves is from the one that was measured.
+//! Training that minimizes the difference between the computed and the measured diffraction.
 
 use bundleproof::bundle::{files::Dataset, nouns::TrainingConfig};
 use tch::{
@@ -8,11 +8,11 @@ use tch::{
 
 use crate::network::{Batch, Network};
 
-/// How far one step of Adam moves a weight.
+/// Adam's learning rate, dimensionless.
 const LEARNING_RATE: f64 = 0.01;
 
-/// Trains each network with Adam on all of the data, in the order of the data, and gives the mean loss of each
-/// epoch: the mean of squares of the difference of amplitudes in units of their root mean square.
+/// Trains each network with Adam on all of the data, in the order of the data. Returns the mean loss of each epoch: the
+/// mean squared difference of amplitudes, in units of their root mean square.
 pub(crate) fn train(
     networks: Vec<&mut Network>,
     data: &Dataset,
@@ -37,7 +37,7 @@ pub(crate) fn train(
     Ok(losses)
 }
 
-/// Measured patterns have their middle in the middle of the image.
+/// Measured patterns have the zero frequency in the middle of the image.
 fn loss(network: &Network, batch: &Batch) -> Result<Tensor, TchError> {
     let sides: Option<&[i64]> = None;
     let seen = network
@@ -48,8 +48,8 @@ fn loss(network: &Network, batch: &Batch) -> Result<Tensor, TchError> {
     seen.f_mse_loss(&batch.x.f_mul(&batch.scale.f_view([-1, 1, 1, 1])?)?, Reduction::Mean)
 }
 
-/// The patterns in groups of as many as a network takes, and the groups in batches. Patterns of a last group that is
-/// not full are left out.
+/// Groups the patterns by the network's number of channels, and the groups into batches. An incomplete last group is
+/// dropped.
 fn batches(channels: usize, data: &Dataset, size: usize) -> Result<Vec<Batch>, TchError> {
     let (length, pixels) = (|value: usize| i64::try_from(value).unwrap_or(i64::MAX), data.pattern_side);
     let groups = data.positions() / channels.max(1);

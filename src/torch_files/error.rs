@@ -1,236 +1,238 @@
-//! What was wrong with a file, and where.
+//! What is wrong with a file, and where.
 
 use std::{
     fmt, io,
     path::{Path, PathBuf},
 };
 
-/// A refusal: where, and what.
+/// Why a file was refused: the place and the kind of error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {
-    /// Where, as far as it is known. Boxed, so that results stay small.
+    /// The place, as far as it is known. Boxed to keep results small.
     pub place: Box<Place>,
-    /// What was wrong.
+    /// What is wrong.
     pub kind: FormatErrorKind,
 }
 
-/// Where in a file something was wrong.
+/// A place in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The file on disk.
     pub file: Option<PathBuf>,
-    /// The archive entry; an entry of an archive inside an archive follows after `!`.
+    /// The archive entry. An entry of a nested archive follows after `!`.
     pub entry: Option<String>,
-    /// Bytes from the start of the pickle to the opcode that was refused.
+    /// Bytes from the start of the pickle to the refused opcode.
     pub offset: Option<u64>,
     /// The name of that opcode, as Python's `pickletools` prints it.
     pub opcode: Option<&'static str>,
-    /// The value inside a pickle, as Python would subscript it: `['models'][0]`.
+    /// The value inside a pickle, in Python's subscript notation: `['models'][0]`.
     pub subscript: Option<String>,
 }
 
-/// Every way to refuse a file, each a lower-case fragment that follows the place.
+/// Every way to refuse a file. Each message is a lowercase fragment that follows the place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatErrorKind {
-    /// The operating system did not read or write.
+    /// The operating system failed to read or write.
     #[error("{text}")]
     Io {
         /// The kind of the I/O error.
         kind: io::ErrorKind,
-        /// What the system said.
+        /// The message of the operating system.
         text: String,
     },
     /// More of something than [`limits`](crate::torch_files::limits) allows.
-    #[error("{found} {what} are more than the {limit} that are read")]
+    #[error("{found} {what} exceed the limit of {limit}")]
     Limit {
-        /// What is counted, with its unit.
+        /// The counted thing with its unit: `bytes in the entry`.
         what: &'static str,
-        /// How many there are, or how far the count came.
+        /// The count, or the value at which counting stopped.
         found: u64,
-        /// How many are allowed.
+        /// The largest count that is allowed.
         limit: u64,
     },
 
-    /// The bytes are not a zip archive, or its directory is broken or ambiguous.
-    #[error("not a well-formed zip archive: {0}")]
+    /// The bytes are not a zip archive, or its central directory is broken or ambiguous.
+    #[error("invalid zip archive: {0}")]
     Zip(String),
-    /// An entry's name could lead out of its directory, or is not a plain relative path (LOD-014).
-    #[error("the entry name is unsafe: {0}")]
+    /// An entry name that could leave the directory, or is not a plain relative path (LOD-014).
+    #[error("unsafe entry name: {0}")]
     UnsafeName(&'static str),
     /// Two entries have the same name.
-    #[error("the entry is there twice")]
+    #[error("duplicate entry")]
     DuplicateEntry,
-    /// An entry is a link, a device or anything else than a file.
-    #[error("the entry is not a regular file (unix mode {0:o})")]
+    /// An entry is a link, a device or another kind of special file.
+    #[error("expected a regular file, found a special file (unix mode {0:o})")]
     NotAFile(u32),
     /// An entry is encrypted.
     #[error("the entry is encrypted")]
     Encrypted,
     /// An entry is neither stored nor deflated (BUN-002).
-    #[error("the entry is compressed with {0}, and only stored and deflated entries are read")]
+    #[error("unsupported compression {0}; expected a stored or deflated entry")]
     Compression(String),
-    /// The bytes of an entry are not those that its header announces.
-    #[error("the entry is corrupt: {0}")]
+    /// The bytes of an entry do not match its header.
+    #[error("corrupt entry: {0}")]
     Corrupt(String),
-    /// More than one end record, of which readers take one or the other.
+    /// A second end record; readers disagree about which one counts.
     #[error(
-        "the archive comment holds a second end record, which Python's zipfile reads in place of the first; \
-         write the archive again without a comment"
+        "the archive comment contains a second end record, which Python's zipfile reads instead of the first; \
+         rewrite the archive without a comment"
     )]
     SecondEnd,
-    /// Bytes of the archive that are part of no entry and of no record.
+    /// Bytes of the archive outside of every entry and every record.
     #[error(
-        "unlisted bytes {place} ({bytes} in number), which other readers may read; \
-         write the archive again with its entries alone"
+        "{bytes} unlisted bytes {place}, which other readers may interpret; \
+         rewrite the archive with its entries only"
     )]
     UnlistedBytes {
-        /// How many.
+        /// The number of such bytes.
         bytes: u64,
-        /// Between which parts of the archive.
+        /// Their position: `between the entries "a" and "b"`.
         place: String,
     },
     /// Two entries whose names differ only in case.
     #[error(
-        "the entry name differs from {0:?} only in case, and torch or a file system may take one for the other; \
-         remove one of the two"
+        "the entry name differs from {0:?} only in case, and torch or a file system may confuse the two; \
+         remove one of them"
     )]
     CaseTwin(String),
-    /// A file of `torch.save` that torch does not recognize as an archive, because it begins with something else.
+    /// A file of `torch.save` that starts with something other than a zip entry, so torch does not treat it as an archive.
     #[error(
         "the file does not begin with a zip entry, so torch.load unpickles its first bytes and ignores the archive \
          that follows; save it again with torch.save"
     )]
     PickleBeforeArchive,
-    /// An entry of a file of `torch.save` that makes it a TorchScript archive.
+    /// An entry that turns a file of `torch.save` into a TorchScript archive.
     #[error(
-        "the entry makes the file a TorchScript archive, whose code torch runs; \
+        "the entry turns the file into a TorchScript archive, whose code torch executes; \
          save the weights with torch.save(model.state_dict(), ...)"
     )]
     TorchScript,
-    /// An entry of a file of `torch.save` that torch reads in place of another one.
-    #[error("torch reads the entry in place of {0:?}; remove it, or give it another name")]
+    /// An entry that torch reads instead of another one of the file.
+    #[error("torch reads this entry instead of {0:?}; remove or rename it")]
     ReadInPlaceOf(&'static str),
-    /// An entry of a file of `torch.save` that is not in the directory of its `data.pkl`.
+    /// An entry outside of the directory of `data.pkl`.
     #[error(
-        "the entry is outside of the directory {0:?} that holds data.pkl, and torch.load looks for data.pkl in the \
+        "the entry is outside of the directory {0:?} of data.pkl, and torch.load looks for data.pkl in the\
          directory of the first entry; remove the entry"
     )]
     OutsideDirectory(String),
-    /// An entry that must be there is not.
-    #[error("there is no entry {0:?}")]
+    /// A required entry is missing.
+    #[error("missing entry {0:?}")]
     MissingEntry(String),
 
-    /// A byte that no pickle protocol uses for an opcode.
-    #[error("0x{0:02x} is not a pickle opcode")]
+    /// A byte that is not an opcode in any pickle protocol.
+    #[error("unknown pickle opcode 0x{0:02x}")]
     UnknownOpcode(u8),
-    /// An opcode that Python knows and that no bundle needs.
-    #[error("the opcode is not supported")]
+    /// An opcode that Python supports and no bundle needs.
+    #[error("unsupported pickle opcode")]
     UnsupportedOpcode,
     /// A pickle protocol above 5.
-    #[error("pickle protocol {0} is not supported")]
+    #[error("unsupported pickle protocol {0}; expected 0 to 5")]
     UnsupportedProtocol(u8),
-    /// The pickle ends inside an opcode, or before STOP.
+    /// The pickle ends inside an opcode or before STOP.
     #[error("the pickle is truncated")]
     Truncated,
-    /// An opcode takes more from the stack than there is since the last MARK.
-    #[error("the stack is empty")]
+    /// An opcode pops more objects than the stack has since the last MARK.
+    #[error("stack underflow")]
     StackUnderflow,
-    /// An opcode needs a MARK and there is none.
-    #[error("there is no MARK on the stack")]
+    /// An opcode needs a MARK and the stack has none.
+    #[error("missing MARK on the stack")]
     NoMark,
     /// Text that is not UTF-8.
-    #[error("the text is not UTF-8")]
+    #[error("invalid UTF-8 in a text")]
     NotUtf8,
-    /// An argument in text form that cannot be read.
-    #[error("the argument {0:?} cannot be read")]
+    /// An opcode's text argument that cannot be parsed.
+    #[error("invalid argument {0:?}")]
     BadArgument(String),
-    /// A memo key that nothing was put under.
-    #[error("nothing was remembered under {0}")]
+    /// A memo key that was never stored.
+    #[error("unknown memo key {0}")]
     UnknownMemo(u64),
-    /// A global that is not on the caller's list (LOD-013). Nothing is imported or called.
+    /// A global outside of the caller's list (LOD-013). Nothing is imported or called.
     #[error("the global {module}.{name} is not allowed")]
     ForeignGlobal {
-        /// The module as the pickle names it.
+        /// The module, as the pickle names it.
         module: String,
         /// The name inside the module.
         name: String,
     },
     /// Bytes after STOP.
-    #[error("{0} bytes follow the end of the pickle")]
+    #[error("{0} trailing bytes after the end of the pickle")]
     TrailingBytes(u64),
-    /// A container that holds itself.
+    /// A container that contains itself.
     #[error("a {0} contains itself")]
     ContainsItself(&'static str),
-    /// An object of one type where another must be.
+    /// An object of the wrong type.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What the format asks for.
+        /// The type that the format requires.
         expected: &'static str,
-        /// What is there.
+        /// The type that was found.
         found: String,
     },
 
-    /// A key or array that must be there is absent.
-    #[error("there is no {0:?}")]
+    /// A required key or array is missing.
+    #[error("missing {0:?}")]
     MissingField(&'static str),
-    /// A value of the right type that is outside what is allowed.
+    /// A value of the right type that breaks a rule.
     #[error("{text}")]
     InvalidValue {
-        /// The rule that it breaks.
+        /// The broken rule.
         rule: ArrayRule,
-        /// The array that breaks it.
+        /// The array that breaks the rule.
         field: &'static str,
-        /// What is wrong, for a person.
+        /// The message for people.
         text: String,
     },
     /// A model name that is not one plain path component (BUN-013).
     #[error("{0}")]
     ModelName(String),
-    /// A file that PyTorch before 1.6 wrote.
-    #[error("a torch file in the legacy format, which is not a zip archive, is not supported")]
+    /// A file written by PyTorch before 1.6.
+    #[error(
+        "unsupported legacy torch format, which is not a zip archive; save the file again with PyTorch 1.6 or newer"
+    )]
     LegacyTorch,
-    /// A feature of the file that is recognized and not handled.
-    #[error("{0} is not supported")]
+    /// A feature of the file that is recognized and not supported.
+    #[error("unsupported: {0}")]
     Unsupported(String),
     /// A tensor that reaches outside its storage, or a storage of another size than announced.
     #[error("{0}")]
     Storage(String),
 }
 
-/// What an array of a dataset or of inputs must be.
+/// The rules for the arrays of a dataset or of a network's inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrayRule {
-    /// It has so many dimensions.
+    /// The number of dimensions.
     Dimensions,
-    /// It has the shape that another one needs.
+    /// A shape that fits the other arrays.
     FittingShape,
-    /// The coordinates are equally many.
+    /// `xcoords` and `ycoords` have the same length.
     EqualLengths,
-    /// Patterns have as many rows as columns.
+    /// Each pattern has as many rows as columns.
     SquarePatterns,
-    /// There is one pattern for each position.
+    /// One pattern for each position.
     PatternForEachPosition,
-    /// It is real.
+    /// Real numbers, not complex ones.
     RealNumbers,
-    /// It is there.
+    /// The array exists.
     MissingField,
 }
 
 impl FormatErrorKind {
-    /// This in an entry.
+    /// This error, located in an entry.
     pub fn in_entry(self, entry: &str) -> FormatError {
         FormatError::from(self).in_entry(entry)
     }
 }
 
 impl FormatError {
-    /// The same, at this opcode, `offset` bytes from the start of the pickle.
+    /// Adds the opcode at `offset` bytes from the start of the pickle.
     pub fn at(mut self, offset: u64, opcode: Option<&'static str>) -> Self {
         (self.place.offset, self.place.opcode) = (Some(offset), opcode);
         self
     }
 
-    /// The same, in this entry; what was known of an inner archive comes after `!`.
+    /// Adds the entry; the entry of a nested archive stays behind a `!`.
     pub fn in_entry(mut self, entry: &str) -> Self {
         self.place.entry = Some(match self.place.entry {
             Some(inner) => format!("{entry}!{inner}"),
@@ -239,14 +241,14 @@ impl FormatError {
         self
     }
 
-    /// The same, in this file.
+    /// Adds the path of the file.
     pub fn in_file(mut self, file: &Path) -> Self {
         self.place.file = Some(file.to_owned());
         self
     }
 
-    /// The same, under this subscript of an outer value. What is deep inside is cut off, so that the message
-    /// does not grow with the depth.
+    /// Adds the subscript of the outer value. The innermost part is cut off after a fixed number of characters, so the
+    /// message does not grow with the depth.
     pub fn under(mut self, subscript: impl fmt::Display) -> Self {
         let whole = format!("{subscript}{}", self.place.subscript.unwrap_or_default());
         self.place.subscript = Some(cut(&whole, MAX_SUBSCRIPT_CHARS));
@@ -260,7 +262,7 @@ impl fmt::Display for FormatError {
     }
 }
 
-/// Prints what is known, each part followed by a colon.
+/// Prints the known parts, each followed by a colon.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
@@ -301,13 +303,13 @@ impl From<io::Error> for FormatError {
     }
 }
 
-/// Characters of text of the input that a message quotes.
+/// Characters of the input's text that a message quotes.
 const MAX_EXCERPT_CHARS: usize = 200;
 
-/// Characters of a subscript that a message has.
+/// Characters of a subscript in a message.
 const MAX_SUBSCRIPT_CHARS: usize = 1000;
 
-/// Text of the input as a message quotes it: its first characters.
+/// The input's text as a message quotes it: its first characters.
 pub(crate) fn excerpt(text: &str) -> String {
     cut(text, MAX_EXCERPT_CHARS)
 }
@@ -319,7 +321,7 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// Refuses when there are more than the limit.
+/// Refuses a count above the limit.
 pub(crate) fn within(what: &'static str, found: u64, limit: u64) -> Result<(), FormatErrorKind> {
     if found > limit { Err(FormatErrorKind::Limit { what, found, limit }) } else { Ok(()) }
 }
@@ -329,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_does_not_grow_with_the_depth_of_what_it_is_about() {
+    fn a_message_does_not_grow_with_the_depth_of_the_value() {
         let error = FormatError::from(FormatErrorKind::NoMark).under("['inner']");
         let error = (0..1000).fold(error, |error, level| error.under(format_args!("[{level}]")));
         let subscript = error.place.subscript.as_deref().unwrap_or_default();
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_limit_are_allowed_and_no_more() {
+    fn the_limit_itself_is_allowed_and_one_more_is_not() {
         assert_eq!([0, 7].map(|found| within("things", found, 7)), [Ok(()), Ok(())]);
         for found in [8, u64::MAX] {
             let limit = FormatErrorKind::Limit { what: "things", found, limit: 7 };

@@ -1,7 +1,7 @@
 //! One `.npy` array: its header, read strictly, and its numbers.
 //!
-//! The header is a Python dict of three fixed keys. A general parser of Python literals recurses on
-//! nesting and multiplies shapes as they come; this one knows only what a numeric array needs.
+//! The header is the text of a Python dict with three fixed keys. A general parser of Python literals recurses on
+//! nesting and multiplies unchecked shapes; this parser accepts only what a numeric array needs.
 
 use std::borrow::Cow;
 
@@ -21,18 +21,18 @@ pub(crate) struct Array<'a> {
     data: Cow<'a, [u8]>,
 }
 
-/// Reads an array. One that was stored column by column is put in order.
+/// Reads an array. Column-major data is reordered to row-major.
 ///
 /// # Errors
-/// `malformed` for a broken header and for data of another length than the shape says; `unsupported`
-/// for objects (which are pickles), records and other types that are not numbers.
+/// `malformed` for a broken header and for data whose length does not match the shape; `unsupported` for objects
+/// (which are pickles), records and other non-numeric types.
 pub(crate) fn read(bytes: &[u8]) -> Result<Array<'_>, Kind> {
     let (header, data) = split(bytes)?;
     let Header { number, column_major, shape } = Header::parse(header)?;
     within("dimensions", shape.len() as u64, MAX_RANK)?;
     let announced = shape.iter().try_fold(number.size(), |all, side| all.checked_mul(*side));
     if announced != Some(data.len()) {
-        return Err(Kind::Corrupt(format!("{} bytes are not those of the shape {shape:?}", data.len())));
+        return Err(Kind::Corrupt(format!("{} bytes do not match the shape {shape:?}", data.len())));
     }
     let data =
         if column_major { Cow::Owned(by_rows(&shape, data, number.size())?) } else { Cow::Borrowed(data) };
@@ -40,13 +40,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Array<'_>, Kind> {
 }
 
 impl Array<'_> {
-    /// The numbers, row by row.
+    /// The numbers in row-major order.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
         self.data.chunks_exact(self.number.size()).filter_map(|bytes| self.number.decode(bytes))
     }
 }
 
-/// The elements of `size` bytes that are stored column by column, as many as the shape has.
+/// Reorders column-major elements of `size` bytes to row-major; as many elements as the shape has.
 fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
     let next = |stride: &mut usize, side: &usize| {
         let here = *stride;
@@ -55,12 +55,12 @@ fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
     };
     let strides = shape.iter().scan(1, next).collect();
     let view = View::new(0, shape.to_vec(), strides, shape.iter().product())?;
-    view.copy(data, size).ok_or_else(|| Kind::Corrupt("the data are not those of the shape".to_owned()))
+    view.copy(data, size).ok_or_else(|| Kind::Corrupt("the data do not match the shape".to_owned()))
 }
 
 /// The text of the header, and the data after it.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
-    let broken = || Kind::Corrupt("it is not an .npy array".to_owned());
+    let broken = || Kind::Corrupt("not an .npy array".to_owned());
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(broken)?;
     let (length, rest) = match *rest {
         [1, _, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
@@ -126,7 +126,7 @@ impl Header {
     }
 }
 
-/// The text in the quotes at the start, and what follows them.
+/// The text inside the leading quotes, and the rest behind them.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
     text.strip_prefix(quote)?.split_once(quote)
@@ -143,7 +143,7 @@ pub(crate) mod sample {
         writer::{ArchiveWriter, Placement},
     };
 
-    /// An array: name, type, shape, and bytes of data, all of them 0.
+    /// An array: name, type, shape, and number of bytes, all of them 0.
     pub(crate) type Part<'a> = (&'a str, &'a str, &'a str, usize);
 
     /// An `.npz` of these arrays.
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_first_in_either_order() {
+    fn both_memory_orders_give_rows() {
         let int = |values: [i128; 4]| values.map(Number::Int).to_vec();
         let rows = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }   \n";
         assert_eq!(numbers(rows, &[1, 2, 3, 4]).unwrap(), int([1, 2, 3, 4]));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_data_are_as_long_as_the_shape_says() {
+    fn data_of_another_length_than_the_shape_is_refused() {
         for shape in ["(3,)", "(5,)", "(18446744073709551615, 18446744073709551615)"] {
             let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n");
             assert!(matches!(numbers(&header, &[0; 4]), Err(Kind::Corrupt(_))), "{shape}");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_three_keys_is_refused() {
+    fn a_header_without_exactly_three_keys_is_refused() {
         for header in [
             "",
             "{}",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_length_is_checked_before_it_is_believed() {
+    fn a_header_length_is_checked_before_anything_is_read() {
         let bytes = b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{";
         assert!(matches!(read(bytes), Err(Kind::Limit { what: "bytes of .npy header", .. })));
         assert!(read(b"\x93NUMPY\x01\x00\x09\x00{").is_err());

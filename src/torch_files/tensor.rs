@@ -1,4 +1,4 @@
-//! Tensors, state dicts, and what a saved model is.
+//! Tensors, state dicts, and the state of a saved model.
 
 use std::{fmt, sync::Arc};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::value::Digest;
 use crate::value::Map;
 
-/// The element types that PyTorch storages have in the wild.
+/// The element types of PyTorch storages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -19,7 +19,7 @@ pub enum Dtype {
     Float32,
     /// IEEE 754 binary16.
     Float16,
-    /// The upper half of a binary32.
+    /// bfloat16: the upper half of a binary32.
     Bfloat16,
     /// Signed, 64 bits.
     Int64,
@@ -56,7 +56,7 @@ impl Dtype {
         Self::Complex128,
     ];
 
-    /// Bytes of one element.
+    /// The size of one element in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::Complex128 => 16,
@@ -94,7 +94,7 @@ impl fmt::Display for Dtype {
 
 /// A dense tensor: `shape` in elements, `data` in contiguous (row-major) little-endian bytes.
 ///
-/// A tensor without dimensions has one element; one with a dimension of 0 has none.
+/// A tensor without dimensions has one element; a tensor with a dimension of 0 has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
     dtype: Dtype,
@@ -103,7 +103,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of these bytes, or `None` when their number is not that of the shape.
+    /// A tensor with these bytes; `None` unless `data` has exactly the bytes that `dtype` and `shape` need.
     pub fn new(dtype: Dtype, shape: Vec<usize>, data: impl Into<Arc<Vec<u8>>>) -> Option<Self> {
         let data = data.into();
         let elements = shape.iter().try_fold(1_usize, |all, side| all.checked_mul(*side))?;
@@ -125,16 +125,16 @@ impl Tensor {
         &self.data
     }
 
-    /// The SHA-256 of the contiguous little-endian bytes: how tensors are compared everywhere.
+    /// The SHA-256 of the contiguous little-endian bytes. All comparisons of tensors use it.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.data)
     }
 }
 
-/// The tensors of one network by name, in the order they were registered.
+/// The tensors of one network by name, in registration order.
 pub type StateDict = IndexMap<String, Tensor>;
 
-/// What `model.pth` holds: a network's state, or a stand-in that tests save in its place.
+/// What `model.pth` holds: the state of a network, or a sentinel that tests save in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelState {
     /// Tensors by name.

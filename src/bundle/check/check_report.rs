@@ -1,4 +1,4 @@
-//! Every requirement of the contract that can be seen in a file.
+//! Checks every requirement of the contract that a file alone can break.
 
 use std::{
     collections::HashSet,
@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     Finding, Findings,
-    diagnose::{Part, refused},
+    diagnose::{Part, diagnose},
     non_finite::{Counting, NonFinite, PerTensor},
-    parallel::side_by_side,
+    parallel::in_parallel,
     rules,
-    tensor_stream::ByTensor,
+    tensor_stream::TensorStream,
 };
 use crate::{
     bundle::{
@@ -26,40 +26,40 @@ use crate::{
     },
 };
 
-/// Told how many more bytes of elements were looked at; from several threads.
+/// Receives the number of bytes of elements that were read since the last call; called from several threads.
 pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
 
-/// A file, and what there is to say of it.
+/// The result of checking one file.
 #[derive(Clone, Debug)]
 pub struct CheckReport {
     /// The archive that was read.
     pub file: PathBuf,
     /// Bytes of the archive.
     pub bytes: u64,
-    /// What the manifest says, when it can be read.
+    /// The manifest, when it can be read.
     pub manifest: Option<Manifest>,
-    /// The first snapshot, when one can be read.
+    /// The first params snapshot that can be read.
     pub params: Option<Params>,
-    /// What was found, in the order manifest, snapshots, weights, other entries.
+    /// The findings, in the order manifest, snapshots, weights, other entries.
     pub findings: Findings,
 }
 
 impl CheckReport {
-    /// Whether the bundle keeps every requirement that can be seen in a file.
+    /// Whether the bundle meets every requirement that a file alone can break.
     pub fn conforms(&self) -> bool {
         self.findings.errors == 0
     }
 }
 
-/// The archive that a path means: itself, or in a directory its `wts.h5.zip` (ORC-001).
+/// The archive at a path: the file itself, or `wts.h5.zip` in the directory (ORC-001).
 pub fn archive_in(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() }
 }
 
-/// Holds a bundle against the contract. Nothing in it is executed, and memory does not grow with it.
+/// Checks a bundle against the contract. Nothing in it is executed, and memory does not grow with it.
 ///
 /// # Errors
-/// When the file is not there or cannot be read; whatever is wrong with its bytes is a finding.
+/// When the file is missing or cannot be read. Everything that is wrong with its bytes is a finding instead.
 pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatError> {
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
@@ -83,7 +83,7 @@ pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatEr
     if !rules::is_tensorflow(&manifest) {
         snapshots(&mut reader, &manifest, &mut checked)?;
         let weights = |reader: &mut BundleReader<_>, model: &str| weights(reader, model, watch);
-        for found in side_by_side(&checked.file, &manifest.models, weights) {
+        for found in in_parallel(&checked.file, &manifest.models, weights) {
             checked.findings.extend(found?);
         }
         others(&mut reader, &manifest, &mut checked.findings)?;
@@ -92,11 +92,11 @@ pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatEr
     Ok(checked)
 }
 
-/// The finding that a refusal is; or the error itself, when the file could not be read at all.
+/// Converts an error to a finding; returns the error itself when the file could not be read at all.
 fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
     match refusal_kind(&error.kind) {
         RefusalKind::NotFound | RefusalKind::Internal => Err(error),
-        _ => Ok(refused(part, &error)),
+        _ => Ok(diagnose(part, &error)),
     }
 }
 
@@ -142,9 +142,9 @@ fn weights(
     let network = match outline {
         Outline::Network(network) => network,
         Outline::Sentinel(_) => {
-            let found = Finding::warning("BUN-010", "a sentinel in the place of a network")
+            let found = Finding::warning("BUN-010", "a sentinel instead of a network")
                 .expected("the state dict of a network")
-                .advice("train and save the network: a loader gives this sentinel back, and nothing can be computed")
+                .advice("train and save the network: loaders return this sentinel, which computes nothing")
                 .in_entry(entry);
             findings.push(found);
             return Ok(findings);
@@ -153,7 +153,7 @@ fn weights(
     if network.tensors.is_empty() {
         let found = Finding::warning("BUN-010", "a network without tensors")
             .expected("the state dict of a network")
-            .advice("look at what was saved: a network with weights has tensors")
+            .advice("check what was saved: a network with weights has tensors")
             .in_entry(entry);
         findings.push(found);
         return Ok(findings);
@@ -161,14 +161,14 @@ fn weights(
     if !(0..network.storages.len()).any(|storage| counting.any_in(storage)) {
         return Ok(findings);
     }
-    // Only now it matters which tensor it is: storages may hold more than tensors show of them.
-    let mut by_tensor = ByTensor::new(PerTensor::default(), |storage| counting.any_in(storage));
-    reader.scan(model, &mut by_tensor)?;
-    findings.extend(non_finite(&network, &by_tensor.to.0, &entry));
+    // Storages may hold more than their tensors show, so the second pass counts by tensor.
+    let mut tensor_stream = TensorStream::new(PerTensor::default(), |storage| counting.any_in(storage));
+    reader.scan(model, &mut tensor_stream)?;
+    findings.extend(non_finite(&network, &tensor_stream.to.0, &entry));
     Ok(findings)
 }
 
-/// The finding about tensors with elements that are no numbers, when there are any.
+/// The finding about tensors with NaN or infinite elements, if any.
 fn non_finite(network: &NetworkOutline, found: &[NonFinite], entry: &str) -> Option<Finding> {
     let counted = network.tensors.keys().zip(found).filter(|(_, found)| found.any());
     let named: Vec<String> = counted
@@ -178,19 +178,17 @@ fn non_finite(network: &NetworkOutline, found: &[NonFinite], entry: &str) -> Opt
         return None;
     }
     let tensors = if named.len() == 1 { "1 tensor has" } else { &format!("{} tensors have", named.len()) };
-    let found = format!(
-        "{tensors} elements that are no numbers: {}",
-        rules::listed(named.iter().map(String::as_str))
-    );
+    let found =
+        format!("{tensors} NaN or infinite elements: {}", rules::listed(named.iter().map(String::as_str)));
     Some(
         Finding::warning("BUN-010", found)
             .expected("finite weights")
-            .advice("train again: whatever this network computes from them is not a number either")
+            .advice("train again: everything that the network computes from them is NaN or infinite as well")
             .in_entry(entry),
     )
 }
 
-/// Entries that no model has: what is known is read, and all of it is verified.
+/// The entries that belong to no model. Known ones are read, and the bytes of all others are verified.
 fn others(
     reader: &mut BundleReader<impl Read + Seek>,
     manifest: &Manifest,
@@ -211,10 +209,10 @@ fn others(
     for name in names {
         match reader.verify(&name) {
             Ok(()) => findings.push(
-                Finding::warning("BUN-002", "an entry that the manifest does not speak of")
+                Finding::warning("BUN-002", "an entry that the manifest does not list")
                     .expected("manifest.dill, and model.pth and params.dill of each model")
                     .advice(
-                        "nothing loads it; ask whoever wrote the bundle what it is, and do not unpickle it",
+                        "no loader reads it; ask the author of the bundle about it, and do not unpickle it",
                     )
                     .in_entry(name),
             ),

@@ -1,4 +1,4 @@
-//! What is inside a bundle.
+//! The content of a bundle, described for a person.
 
 use std::{
     io::{Read, Seek},
@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ProgressFn, Statistics, archive_in,
-    parallel::side_by_side,
+    parallel::in_parallel,
     rules,
     statistics::Tally,
-    tensor_stream::{ByTensor, TensorElements},
+    tensor_stream::{TensorElements, TensorStream},
 };
 use crate::{
     bundle::{
@@ -36,29 +36,29 @@ pub struct Description {
     pub file: PathBuf,
     /// Bytes of the archive.
     pub bytes: u64,
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: EntryCount,
-    /// What the manifest says.
+    /// The manifest.
     pub manifest: Manifest,
-    /// Whether it is a TensorFlow bundle, of which nothing else is read.
+    /// Whether it is a TensorFlow bundle, of which only the manifest is read.
     pub tensorflow: bool,
     /// The models, in the order of the manifest.
     pub models: IndexMap<String, ModelContents>,
 }
 
-/// How many entries an archive has.
+/// The number of entries of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryCount {
-    /// All of them.
+    /// All entries.
     pub all: usize,
-    /// Those that are deflated; the others are stored.
+    /// The deflated entries; the others are stored.
     pub deflated: usize,
 }
 
-/// One model, and what was saved beside it.
+/// One model and its params.
 #[derive(Clone, Debug)]
 pub struct ModelContents {
-    /// Its tensors, or the sentinel in their place.
+    /// The tensors of the model, or the sentinel that was saved in its place.
     pub state: Result<StateDetails, Unread>,
     /// Its params snapshot.
     pub params: Result<Params, Unread>,
@@ -67,12 +67,12 @@ pub struct ModelContents {
 /// A part that could not be read, and why.
 pub type Unread = Refusal;
 
-/// What `model.pth` holds.
+/// The content of `model.pth`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StateDetails {
-    /// Tensors by name, in the order they were registered.
+    /// Tensors by name, in registration order.
     Network(IndexMap<String, TensorDetails>),
-    /// The sentinel dictionary, whole.
+    /// The complete sentinel dictionary.
     Sentinel(Map),
 }
 
@@ -83,11 +83,11 @@ pub struct TensorDetails {
     pub dtype: Dtype,
     /// The length of each dimension, in elements.
     pub shape: Vec<usize>,
-    /// Bytes of all elements in a row.
+    /// Bytes of all elements, without gaps.
     pub bytes: u64,
     /// SHA-256 of those bytes, little-endian.
     pub sha256: Digest,
-    /// What the elements are like.
+    /// Statistics of the elements.
     #[serde(flatten)]
     pub statistics: Statistics,
 }
@@ -108,11 +108,11 @@ impl Description {
     }
 }
 
-/// Reads a bundle and describes it. Nothing in it is executed; a part that cannot be read is told in its
-/// place. Memory grows with tensors that are no rows of their storages, and with nothing else.
+/// Reads and describes a bundle. Nothing in it is executed. The description contains an error in place of every part
+/// that cannot be read. Memory grows only with tensors that are not contiguous in their storage.
 ///
 /// # Errors
-/// When there is no such file, and when its archive or its manifest cannot be read.
+/// When the file is missing, or its archive or its manifest cannot be read.
 pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, FormatError> {
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
@@ -124,7 +124,7 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     let tensorflow = rules::is_tensorflow(&manifest);
     let mut models = IndexMap::new();
     if !tensorflow {
-        let states = side_by_side(&file, &manifest.models, |reader, model| state(reader, model, watch));
+        let states = in_parallel(&file, &manifest.models, |reader, model| state(reader, model, watch));
         for (model, state) in manifest.models.iter().zip(states) {
             let params = reader.params(model).map_err(Refusal::from);
             models.insert(model.clone(), ModelContents { state: state.map_err(Refusal::from), params });
@@ -138,8 +138,8 @@ fn state(
     model: &str,
     watch: ProgressFn<'_>,
 ) -> Result<StateDetails, FormatError> {
-    let mut by_tensor = ByTensor::new(Seen { watch, tensors: Vec::new() }, |_| true);
-    let network = match reader.scan(model, &mut by_tensor)? {
+    let mut tensor_stream = TensorStream::new(Seen { watch, tensors: Vec::new() }, |_| true);
+    let network = match reader.scan(model, &mut tensor_stream)? {
         Outline::Sentinel(values) => return Ok(StateDetails::Sentinel(values)),
         Outline::Network(network) => network,
     };
@@ -150,11 +150,11 @@ fn state(
         sha256: Digest(digest.finalize().into()),
         statistics: tally.statistics(),
     };
-    let seen = network.tensors.values().zip(by_tensor.to.tensors).map(details);
+    let seen = network.tensors.values().zip(tensor_stream.to.tensors).map(details);
     Ok(StateDetails::Network(network.tensors.keys().cloned().zip(seen).collect()))
 }
 
-/// Digest and statistics of every tensor, in the making.
+/// Digests and statistics of the tensors so far.
 struct Seen<'w> {
     watch: ProgressFn<'w>,
     tensors: Vec<(Sha256, Tally)>,

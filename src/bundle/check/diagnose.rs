@@ -1,4 +1,4 @@
-//! From a refusal of the format layer to a finding: which requirement it is about, and what to do.
+//! Converts an error of a file to a finding: the broken requirement, what was expected, and what to do.
 
 use super::Finding;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     torch_files::{FormatError, FormatErrorKind as Kind},
 };
 
-/// The part of a bundle that was being read.
+/// The part of a bundle in which an error occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Archive,
@@ -16,105 +16,125 @@ pub(super) enum Part {
     Scaling,
 }
 
-/// The finding that a refusal is.
-pub(super) fn refused(part: Part, error: &FormatError) -> Finding {
+/// The finding for an error of a file.
+pub(super) fn diagnose(part: Part, error: &FormatError) -> Finding {
     let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
-    let (requirement, expected, advice) = about(part, &error.kind);
+    let Diagnosis(requirement, expected, advice) = by_kind(part, &error.kind);
     let found = Finding::error(requirement, format!("{opcode}{}", error.kind)).at(&error.place);
     Finding { rule: refusal_facts(error).rule, ..found.expected(expected).advice(advice) }
 }
 
-fn about(part: Part, kind: &Kind) -> (&'static str, &'static str, &'static str) {
+/// The id of the requirement, what was expected, and what to do.
+struct Diagnosis(&'static str, &'static str, &'static str);
+
+fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
     match kind {
-        Kind::ForeignGlobal { .. } => (
+        Kind::ForeignGlobal { .. } => Diagnosis(
             "LOD-013",
             "plain values, and in model.pth tensors; a global is code that Python would run",
             "do not load this file with pickle, dill or torch.load; ask for one that save_torch_bundle wrote",
         ),
-        Kind::PickleBeforeArchive | Kind::TorchScript => (
+        Kind::PickleBeforeArchive | Kind::TorchScript => Diagnosis(
             "LOD-013",
             "a file that torch.save wrote and that begins with its first entry",
             "do not load this file with torch.load; ask for one that save_torch_bundle wrote",
         ),
-        Kind::CaseTwin(_) | Kind::ReadInPlaceOf(_) | Kind::OutsideDirectory(_) => (
+        Kind::CaseTwin(_) | Kind::ReadInPlaceOf(_) | Kind::OutsideDirectory(_) => Diagnosis(
             "LOD-014",
-            "entries of which every reader takes the same ones",
+            "entries that every reader finds under the same names",
             "do not extract or load this file; ask for one that save_torch_bundle wrote",
         ),
-        Kind::SecondEnd | Kind::UnlistedBytes { .. } => (
+        Kind::SecondEnd | Kind::UnlistedBytes { .. } => Diagnosis(
             "LOD-015",
             "one archive from the first byte to the last",
             "do not extract or load this file: which archive is read depends on the reader",
         ),
-        Kind::Limit { .. } | Kind::UnsafeName(_) | Kind::DuplicateEntry | Kind::NotAFile(_) => (
+        Kind::Limit { .. } | Kind::UnsafeName(_) | Kind::DuplicateEntry | Kind::NotAFile(_) => Diagnosis(
             "LOD-014",
-            "plain files, each once, below their directory and within the limits",
+            "regular files with unique names, inside their directory and within the limits",
             "do not extract this file; ask for one that save_torch_bundle wrote",
         ),
-        Kind::ModelName(_) => (
+        Kind::ModelName(_) => Diagnosis(
             "BUN-013",
             "a name that is one plain path component",
             "do not extract this file; save it again under other names",
         ),
-        Kind::Encrypted | Kind::Compression(_) => {
-            ("BUN-002", "entries that are stored or deflated", "write the archive again without it")
-        }
-        Kind::MissingEntry(_) => (
+        Kind::Encrypted | Kind::Compression(_) => Diagnosis(
+            "BUN-002",
+            "entries that are stored or deflated",
+            "rewrite the archive with stored or deflated entries",
+        ),
+        Kind::MissingEntry(_) => Diagnosis(
             "BUN-002",
             "manifest.dill, and model.pth and params.dill of each model that it lists",
             "save the bundle again: this one is incomplete",
         ),
-        Kind::MissingField(_) => {
-            ("BUN-003", "a dict with models and version", "save the bundle again with save_torch_bundle")
-        }
-        _ => match part {
-            Part::Archive => (
-                "LOD-015",
-                "an undamaged zip archive",
-                "copy the file again: it may be cut off or changed; `unzip -t` looks at it too",
-            ),
-            _ if is_damage(kind) => (
-                "LOD-015",
-                "the bytes that the archive announces",
-                "copy the file again, or save the bundle again: these bytes were changed or cut off",
-            ),
-            Part::Manifest => (
-                "BUN-003",
-                "a dict with models (a list of text), version (text) and backend (text)",
-                "save the bundle again with save_torch_bundle",
-            ),
-            Part::Params => (
-                "BUN-007",
-                "a dict of plain values under text keys",
-                "save the bundle again: loaders cannot restore this configuration",
-            ),
-            Part::Weights => (
-                "BUN-010",
-                "what torch.save makes of model.state_dict()",
-                "save the weights again with torch.save(model.state_dict(), ...)",
-            ),
-            Part::Scaling => {
-                ("BUN-002", "a dict of plain values", "remove the entry, or write it again with torch.save")
-            }
-        },
+        Kind::MissingField(_) => Diagnosis(
+            "BUN-003",
+            "a dict with models and version",
+            "save the bundle again with save_torch_bundle",
+        ),
+        Kind::Zip(_)
+        | Kind::Corrupt(_)
+        | Kind::UnknownOpcode(_)
+        | Kind::UnsupportedOpcode
+        | Kind::UnsupportedProtocol(_)
+        | Kind::Truncated
+        | Kind::StackUnderflow
+        | Kind::NoMark
+        | Kind::NotUtf8
+        | Kind::BadArgument(_)
+        | Kind::UnknownMemo(_)
+        | Kind::TrailingBytes(_) => by_damage(part),
+        Kind::Io { .. }
+        | Kind::ContainsItself(_)
+        | Kind::Unexpected { .. }
+        | Kind::InvalidValue { .. }
+        | Kind::LegacyTorch
+        | Kind::Unsupported(_)
+        | Kind::Storage(_) => by_part(part),
     }
 }
 
-/// Whether bytes are not what they announce, whatever they are about.
-fn is_damage(kind: &Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Zip(_)
-            | Kind::Corrupt(_)
-            | Kind::UnknownOpcode(_)
-            | Kind::UnsupportedOpcode
-            | Kind::UnsupportedProtocol(_)
-            | Kind::Truncated
-            | Kind::StackUnderflow
-            | Kind::NoMark
-            | Kind::NotUtf8
-            | Kind::BadArgument(_)
-            | Kind::UnknownMemo(_)
-            | Kind::TrailingBytes(_)
-    )
+/// The diagnosis for bytes that were changed or lost, whatever their meaning.
+fn by_damage(part: Part) -> Diagnosis {
+    match part {
+        Part::Archive => by_part(part),
+        Part::Manifest | Part::Params | Part::Weights | Part::Scaling => Diagnosis(
+            "LOD-015",
+            "the bytes that the archive announces",
+            "copy the file again, or save the bundle again: these bytes were changed or cut off",
+        ),
+    }
+}
+
+/// The diagnosis for a part that is intact and has the wrong content.
+fn by_part(part: Part) -> Diagnosis {
+    match part {
+        Part::Archive => Diagnosis(
+            "LOD-015",
+            "an undamaged zip archive",
+            "copy the file again: it may be cut off or changed; `unzip -t` checks it as well",
+        ),
+        Part::Manifest => Diagnosis(
+            "BUN-003",
+            "a dict with models (a list of text), version (text) and backend (text)",
+            "save the bundle again with save_torch_bundle",
+        ),
+        Part::Params => Diagnosis(
+            "BUN-007",
+            "a dict of plain values with text keys",
+            "save the bundle again: loaders cannot restore this configuration",
+        ),
+        Part::Weights => Diagnosis(
+            "BUN-010",
+            "the output of torch.save(model.state_dict(), ...)",
+            "save the weights again with torch.save(model.state_dict(), ...)",
+        ),
+        Part::Scaling => Diagnosis(
+            "BUN-002",
+            "a dict of plain values",
+            "remove the entry, or save it again with torch.save",
+        ),
+    }
 }

@@ -1,4 +1,4 @@
-//! What two bundles have differently.
+//! The differences between two bundles.
 
 use std::path::Path;
 
@@ -12,40 +12,40 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Everything that two bundles have differently; empty when they hold the same.
+/// All differences between two bundles; empty when their content is the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct BundleDifference {
-    /// Manifest fields and params, by model where the snapshots of a bundle differ.
+    /// Differences of the manifest and the params; by model when the snapshots of a bundle differ.
     pub params: Vec<ParamDifference>,
-    /// Tensors and sentinels.
+    /// Differences of tensors and sentinels.
     pub tensors: Vec<TensorDifference>,
 }
 
-/// A value that two bundles have differently.
+/// A value that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ParamDifference {
-    /// The model whose snapshot it is in; None for the manifest.
+    /// The model of the snapshot; `None` for the manifest.
     pub model: Option<String>,
     /// The key.
     pub key: String,
-    /// The first bundle's value, when it has one.
+    /// The value in the first bundle, if any.
     pub left: Option<Value>,
-    /// The second bundle's value, when it has one.
+    /// The value in the second bundle, if any.
     pub right: Option<Value>,
 }
 
-/// A tensor that two bundles have differently.
+/// A tensor that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TensorDifference {
-    /// The model it belongs to.
+    /// The model of the tensor.
     pub model: String,
-    /// Its name; None when the models as a whole cannot be compared.
+    /// The name of the tensor; `None` when the models as a whole cannot be compared.
     pub name: Option<String>,
-    /// What is different.
+    /// The kind of difference.
     pub how: Difference,
 }
 
-/// How two tensors, or two models, are different.
+/// How two tensors, or two models, differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
@@ -55,25 +55,25 @@ pub enum Difference {
     OnlyRight,
     /// A network on one side and a sentinel on the other, or two sentinels that differ.
     Kind {
-        /// What the first bundle has.
+        /// The first bundle's side.
         left: String,
-        /// What the second bundle has.
+        /// The second bundle's side.
         right: String,
     },
     /// Element types or shapes differ.
     Layout {
-        /// Of the first bundle: `float32 [4, 1, 3, 3]`.
+        /// The first bundle's: `float32 [4, 1, 3, 3]`.
         left: String,
-        /// Of the second bundle.
+        /// The second bundle's.
         right: String,
     },
     /// Elements differ.
     Elements {
-        /// How many.
+        /// The number of elements that differ.
         changed: u64,
-        /// Of how many.
+        /// The number of all elements.
         of: u64,
-        /// The largest distance between two elements that are both finite; None when no such pair differs.
+        /// The largest distance between two finite elements; `None` when no finite pair differs.
         largest: Option<f64>,
     },
 }
@@ -129,7 +129,7 @@ fn values(model: Option<&String>, left: &Map, right: &Map) -> Vec<ParamDifferenc
     names(left.keys(), right.keys()).filter(differ).map(difference).collect()
 }
 
-/// Where each bundle has one snapshot for all its models, a difference between them is told once.
+/// When all models of each bundle share one snapshot, a difference between the snapshots is reported once.
 fn merge_agreeing(params: &mut Vec<ParamDifference>, bundles: [&Description; 2]) {
     if bundles.iter().all(|bundle| bundle.agreed_params().is_some()) {
         let first = params.iter().find_map(|difference| difference.model.clone());
@@ -137,7 +137,7 @@ fn merge_agreeing(params: &mut Vec<ParamDifference>, bundles: [&Description; 2])
     }
 }
 
-/// The first names, then those that only the second has.
+/// The first names, followed by those that only the second has.
 fn names<'a>(
     left: impl Iterator<Item = &'a String> + Clone,
     right: impl Iterator<Item = &'a String>,
@@ -191,7 +191,7 @@ fn states(
     Ok(found)
 }
 
-/// How the elements of two tensors of one layout differ. A complex element is compared part by part.
+/// Compares the elements of two tensors with the same layout. A complex element is compared part by part.
 fn elements(dtype: Dtype, left: &[u8], right: &[u8]) -> Difference {
     let [a, b] = [left, right].map(|bytes| {
         let mut all = Vec::new();

@@ -1,9 +1,9 @@
-//! Elements as numbers, whatever their type.
+//! Visits elements as numbers, independent of their type.
 
 use crate::torch_files::Dtype;
 
-/// Shows each number in these little-endian bytes as binary64; a complex element is two numbers. Integers
-/// beyond 53 bits are rounded.
+/// Passes each number in these little-endian bytes to the visitor as binary64. A complex element is two numbers.
+/// Integers beyond 53 bits are rounded.
 pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(f64)) {
     macro_rules! each {
         ($bytes:expr, $number:ty, $convert:expr) => {

@@ -1,24 +1,24 @@
-//! One thing about a bundle that a person should know.
+//! One problem of a bundle.
 
 use serde::Serialize;
 
 use crate::{harness::contract::NamedRule, torch_files::Place};
 
-/// How many findings of one file are kept; the others are counted.
+/// The number of findings that are kept for one file; further ones are only counted.
 pub const MAX_FINDINGS: usize = 500;
 
-/// Whether a finding breaks the contract.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does.
+    /// The bundle breaks the contract.
     Error,
-    /// It does not, and it is odd.
+    /// The bundle is unusual and does not break the contract.
     Warning,
 }
 
 impl Severity {
-    /// The word that is printed.
+    /// The severity as it is printed: `error` or `warning`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -27,26 +27,26 @@ impl Severity {
     }
 }
 
-/// What was found where, what the contract asks for, and what to do.
+/// What was found, where, what the contract requires, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Whether it breaks the contract.
+    /// Error or warning.
     pub severity: Severity,
-    /// The requirement that speaks of it.
+    /// The id of the requirement.
     pub requirement: &'static str,
-    /// The archive entry; an entry of an archive inside an archive follows after `!`.
+    /// The archive entry. An entry of a nested archive follows after `!`.
     pub entry: Option<String>,
-    /// Bytes from the start of the entry, where a pickle was refused.
+    /// Bytes from the start of the entry to the refused opcode of a pickle.
     pub offset: Option<u64>,
-    /// The value inside a pickle, as Python would subscript it.
+    /// The value inside a pickle, in Python's subscript notation.
     pub subscript: Option<String>,
-    /// What is there.
+    /// What was found.
     pub found: String,
-    /// What the contract asks for.
+    /// What the contract requires.
     pub expected: String,
-    /// What to do about it.
+    /// What to do.
     pub advice: String,
-    /// The name of the rule that is broken: for tests, whatever the texts say.
+    /// The name of the broken rule, for tests that do not depend on messages.
     #[serde(skip)]
     pub rule: Option<&'static str>,
 }
@@ -76,13 +76,13 @@ impl Finding {
         }
     }
 
-    /// The same, in this entry.
+    /// Sets the entry.
     pub fn in_entry(mut self, entry: impl Into<String>) -> Self {
         self.entry = Some(entry.into());
         self
     }
 
-    /// The same, where a reader says that it is.
+    /// Sets the place from that of an error.
     pub fn at(mut self, place: &Place) -> Self {
         self.entry.clone_from(&place.entry);
         self.offset = place.offset;
@@ -90,33 +90,33 @@ impl Finding {
         self
     }
 
-    /// The same, about this rule.
+    /// Sets the rule.
     pub fn rule(mut self, rule: impl NamedRule) -> Self {
         self.rule = Some(rule.name());
         self
     }
 
-    /// The same, with what was expected.
+    /// Sets what was expected.
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = expected.into();
         self
     }
 
-    /// The same, with what to do.
+    /// Sets what to do.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = advice.into();
         self
     }
 }
 
-/// The findings of one file, in the order in which they were made.
+/// The findings of one file, in the order of the checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {
-    /// The first [`MAX_FINDINGS`] of them.
+    /// The first [`MAX_FINDINGS`] findings.
     pub shown: Vec<Finding>,
-    /// How many errors there are, shown or not.
+    /// The number of errors, including those that were not kept.
     pub errors: usize,
-    /// How many warnings there are, shown or not.
+    /// The number of warnings, including those that were not kept.
     pub warnings: usize,
 }
 

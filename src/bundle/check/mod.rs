@@ -1,8 +1,8 @@
-//! What a bundle on disk holds, and which requirements of the contract it breaks.
+//! Inspection of a bundle on disk: its content, and the requirements that it breaks.
 //!
-//! Nothing here needs an implementation, and nothing of the bundle is executed. Reading order: [`Finding`],
-//! [`check()`] (every requirement that can be seen in a file), [`describe`] (what is inside, for a person),
-//! [`compare`] (what two bundles have differently). Files of any size are read in little memory.
+//! No implementation is needed, and nothing of the bundle is executed. Reading order: [`Finding`], [`check()`] (every
+//! requirement that a file alone can break), [`describe`] (the content, for a person), [`compare`] (the differences
+//! between two bundles). Files of any size are read in little memory.
 
 pub(crate) mod check_report;
 mod description;

@@ -1,4 +1,4 @@
-//! Counting the elements that are no numbers, at the speed of memory.
+//! Counts NaN and infinite elements at memory bandwidth.
 
 use std::ops::AddAssign;
 
@@ -8,10 +8,10 @@ use crate::torch_files::{
     torch::{ElementVisitor, NetworkOutline},
 };
 
-/// How many elements are counted in 32 bits.
+/// The number of elements that are counted in a 32-bit sum.
 const BLOCK: usize = 1 << 16;
 
-/// How many NaNs and infinities.
+/// The numbers of NaN and infinite elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct NonFinite {
     pub(super) nan: u64,
@@ -19,7 +19,7 @@ pub(super) struct NonFinite {
 }
 
 impl NonFinite {
-    /// Those among these little-endian elements; a complex element counts once for each part.
+    /// Counts these little-endian elements; a complex element counts once for each part.
     pub(super) fn among(dtype: Dtype, bytes: &[u8]) -> Self {
         macro_rules! count {
             ($bits:ty, $exponent:expr, $fraction:expr) => {{
@@ -30,7 +30,7 @@ impl NonFinite {
                 };
                 let mut found = Self::default();
                 for block in bytes.as_chunks().0.chunks(BLOCK) {
-                    // Almost always there are none, and a sum of comparisons is what compilers make wide code of.
+                    // Non-finite elements are rare, and compilers vectorize a sum of comparisons.
                     let special = |sum, bytes: &[u8; size_of::<$bits>()]| {
                         sum + u32::from(all(<$bits>::from_le_bytes(*bytes)))
                     };
@@ -66,11 +66,11 @@ impl AddAssign for NonFinite {
     }
 }
 
-/// Counts in every storage of a network.
+/// Counts by storage.
 pub(super) struct Counting<'w> {
     watch: ProgressFn<'w>,
     storages: Vec<(Dtype, NonFinite)>,
-    /// The entries that torch has no use for.
+    /// The entries that torch does not read.
     pub(super) unread: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl<'w> Counting<'w> {
         Self { watch, storages: Vec::new(), unread: Vec::new() }
     }
 
-    /// Whether a storage has any.
+    /// Whether a storage has any non-finite element.
     pub(super) fn any_in(&self, storage: usize) -> bool {
         self.storages.get(storage).is_some_and(|(_, found)| found.any())
     }
@@ -105,7 +105,7 @@ impl ElementVisitor for Counting<'_> {
     }
 }
 
-/// Counts in every tensor of a network.
+/// Counts by tensor.
 #[derive(Default)]
 pub(super) struct PerTensor(pub(super) Vec<NonFinite>);
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_float_type_is_told_apart() {
+    fn every_float_type_is_counted() {
         let double = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.0].map(f64::to_le_bytes);
         let double: Vec<&[u8]> = double.iter().map(<[u8; 8]>::as_slice).collect();
         assert_eq!(among(Dtype::Float64, &double), (1, 2));

@@ -1,4 +1,4 @@
-//! The models of one bundle, looked at by as many threads as there are processors.
+//! Processes the models of one bundle on as many threads as there are processors.
 
 use std::{
     fs::File,
@@ -13,8 +13,8 @@ use std::{
 
 use crate::{bundle::files::BundleReader, torch_files::FormatError};
 
-/// What `work` answers for each model, in the order of the models.
-pub(super) fn side_by_side<T: Send>(
+/// The result of `work` for each model, in the order of the models.
+pub(super) fn in_parallel<T: Send>(
     file: &Path,
     models: &[String],
     work: impl Fn(&mut BundleReader<BufReader<File>>, &str) -> Result<T, FormatError> + Sync,
@@ -23,7 +23,7 @@ pub(super) fn side_by_side<T: Send>(
         models.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
     let go_on = || {
-        // Each thread reads the file through a place of its own.
+        // Each thread opens the file for itself, because a reader has one position.
         let mut reader = BundleReader::open(file);
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -42,8 +42,8 @@ pub(super) fn side_by_side<T: Send>(
         }
         go_on();
     });
-    // The threads went on until no model was left, so that there is always an answer.
-    let unseen = || Err(io::Error::other("the model was not looked at").into());
+    // The threads stop only when no model is left, so every slot has a result.
+    let unseen = || Err(io::Error::other("the model was not processed").into());
     let result = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.into_iter().map(|of_model| result(of_model).unwrap_or_else(unseen)).collect()
 }

@@ -1,4 +1,4 @@
-//! What the contract asks of a manifest and of a params snapshot, rule by rule.
+//! The rules for a manifest and for params snapshots.
 
 use super::Finding;
 use crate::bundle::files::Snapshot;
@@ -10,14 +10,14 @@ use crate::{
     value::{Map, Value},
 };
 
-/// How many names a finding lists before it counts the rest.
+/// The number of names that a finding lists before it counts the rest.
 const MAX_NAMED: usize = 5;
 
-/// How many entries of one file of `torch.save` have a finding each before the rest is counted.
+/// The number of entries in one file of `torch.save` that get a finding each before the rest is counted.
 const MAX_UNREAD: usize = 20;
 
-/// The model fields that every snapshot has had since the first revision, beside `N` and `gridsize`: a loader
-/// that misses one falls back to a value of its own.
+/// The model fields that every snapshot has had since the first revision, besides `N` and `gridsize`. A loader that does
+/// not find one falls back to its own default.
 const EXPECTED_KEYS: [&str; 9] = [
     "n_filters_scale",
     "model_type",
@@ -30,13 +30,13 @@ const EXPECTED_KEYS: [&str; 9] = [
     "gaussian_smoothing_sigma",
 ];
 
-/// The keys without which no network can be built (LOD-003).
+/// The keys that every network needs (LOD-003).
 const REQUIRED_KEYS: [&str; 2] = ["N", "gridsize"];
 
 /// The snapshot key of the scale between simulated and measured intensity.
 const SCALE_KEY: &str = "intensity_scale";
 
-/// Whether a manifest is one of a TensorFlow bundle.
+/// Whether this is the manifest of a TensorFlow bundle.
 pub(super) fn is_tensorflow(manifest: &Manifest) -> bool {
     match manifest.backend.as_deref() {
         Some(backend) => backend == "tensorflow" && manifest.version != VERSION,
@@ -44,7 +44,7 @@ pub(super) fn is_tensorflow(manifest: &Manifest) -> bool {
     }
 }
 
-/// Version, backend and roles (BUN-004, BUN-005, LOD-009).
+/// Checks version, backend and roles (BUN-004, BUN-005, LOD-009).
 pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Manifest { models, version, backend } = manifest;
@@ -57,7 +57,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
             Finding::error("LOD-009", found)
                 .rule(Rule::OwnArchive)
                 .expected(format!("version {VERSION:?} and backend {PYTORCH_BACKEND:?}, the active backend"))
-                .advice("load it with the TensorFlow backend; of this bundle the manifest alone was read"),
+                .advice("load it with the TensorFlow backend; only the manifest of this bundle was read"),
         );
     } else if *version != VERSION || backend.as_deref().is_some_and(|backend| backend != PYTORCH_BACKEND) {
         findings.push(
@@ -70,7 +70,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
         findings.push(
             Finding::warning("BUN-004", "no backend tag; the version says that PyTorch wrote it")
                 .expected(format!("backend {PYTORCH_BACKEND:?}"))
-                .advice("save it again: revisions that know the tag write it"),
+                .advice("save it again: current revisions write the tag"),
         );
     }
     let missing: Vec<&str> =
@@ -80,21 +80,21 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
             Finding::error("BUN-005", format!("the models lack {}", missing.join(" and ")))
                 .rule(Rule::BothRoles)
                 .expected(format!("both roles: {}", ROLES.join(" and ")))
-                .advice("save both networks: a loader refuses the bundle, or goes on without one"),
+                .advice("save both networks: a loader refuses the bundle, or loads only one of them"),
         );
     }
     let extra: Vec<&str> = models.iter().map(String::as_str).filter(|name| !ROLES.contains(name)).collect();
     if !extra.is_empty() {
         findings.push(
-            Finding::warning("BUN-005", format!("more models than the roles: {}", listed(extra.into_iter())))
+            Finding::warning("BUN-005", format!("models with unknown roles: {}", listed(extra.into_iter())))
                 .expected(format!("{} and nothing else", ROLES.join(" and ")))
-                .advice("nothing, when the writer meant it; loaders that know the roles only pass them over"),
+                .advice("none if intended; loaders ignore models with other roles"),
         );
     }
     findings.into_iter().map(|finding| finding.in_entry(MANIFEST_ENTRY)).collect()
 }
 
-/// What one snapshot must hold (BUN-007, LOD-003, LOD-010).
+/// Checks one snapshot (BUN-007, LOD-003, LOD-010).
 pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     let params = &snapshot.params;
     let mut findings = required(params);
@@ -112,12 +112,12 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         Some((value, Some(_))) => findings.push(
             Finding::warning("BUN-007", format!("{SCALE_KEY} is {value}"))
                 .expected("a positive number")
-                .advice("look at how the scale was computed: images would come out black or undefined"),
+                .advice("check how the scale was computed: images would be black or undefined"),
         ),
         found => findings.push(
             Finding::error("BUN-007", format!("{SCALE_KEY} is {}", or_absent(found.map(|(value, _)| value))))
                 .rule(Rule::ArchivedScale)
-                .expected("the number that measured intensities are multiplied with")
+                .expected("the factor of measured intensities")
                 .advice("save the bundle again: inference takes the scale from here"),
         ),
     }
@@ -126,17 +126,17 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         findings.push(
             Finding::warning("BUN-007", format!("lacks {}", listed(absent.into_iter())))
                 .expected("every field of the model")
-                .advice("save the bundle again: loaders put values of their own in the place of these"),
+                .advice("save the bundle again: loaders use their own defaults instead"),
         );
     }
-    findings.extend(misfits(params));
+    findings.extend(out_of_range(params));
     for (key, what) in &snapshot.converted {
         let (severity, advice): (fn(&'static str, String) -> Finding, _) = match *what {
-            "a path" => (Finding::error, "write str(path): a pickled path loads on one kind of system only"),
-            _ => (Finding::warning, "write float(value) or int(value): this pickle needs NumPy to be read"),
+            "a path" => (Finding::error, "save str(path): a pickled path loads on one kind of system only"),
+            _ => (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy"),
         };
         findings.push(
-            severity("BUN-007", format!("{key} is {what} and not a plain value"))
+            severity("BUN-007", format!("{key} is {what}, not a plain value"))
                 .rule(Rule::PlainValues)
                 .expected("plain values, paths as text")
                 .advice(advice),
@@ -145,7 +145,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     findings.into_iter().map(|finding| finding.in_entry(params_entry(model))).collect()
 }
 
-/// How two snapshots of one bundle differ (LOD-011).
+/// Compares two snapshots of one bundle (LOD-011).
 pub(super) fn disagreement(models: [&str; 2], snapshots: [&Params; 2]) -> Option<Finding> {
     let [first, other] = snapshots;
     let keys = first.keys().chain(other.keys().filter(|key| !first.contains_key(*key)));
@@ -166,17 +166,21 @@ pub(super) fn disagreement(models: [&str; 2], snapshots: [&Params; 2]) -> Option
         Finding::error("LOD-011", found)
             .rule(Rule::AgreeingParams)
             .expected("the same snapshot for every model")
-            .advice("save both models with one configuration: it cannot be told which of these is right")
+            .advice(
+                "save both models with one configuration: there is no way to know which snapshot is right",
+            )
             .in_entry(params_entry(models[1])),
     )
 }
 
-/// The entries of the file of `torch.save` in `file` that torch has no use for (BUN-002).
+/// Findings for the entries of the file of `torch.save` in `file` that torch does not read (BUN-002).
 pub(super) fn unread(file: &str, entries: &[String]) -> Vec<Finding> {
     let warning = |found: String, entry: String| {
         Finding::warning("BUN-002", found)
-            .expected("data.pkl, version, byteorder, data/<key> and what else torch.save writes")
-            .advice("torch.load does not read it; ask who wrote the file what it is, and do not unpickle it")
+            .expected("data.pkl, version, byteorder, data/<key> and other entries of torch.save")
+            .advice(
+                "torch.load does not read it; ask the author of the file about it, and do not unpickle it",
+            )
             .in_entry(entry)
     };
     let named = entries.iter().take(MAX_UNREAD).map(|entry| {
@@ -188,7 +192,7 @@ pub(super) fn unread(file: &str, entries: &[String]) -> Vec<Finding> {
     named.chain(counted).collect()
 }
 
-/// `N` and `gridsize`, without which nothing can be built.
+/// Checks `N` and `gridsize`, which every network needs.
 fn required(params: &Params) -> Vec<Finding> {
     let missing: Vec<&str> = REQUIRED_KEYS.into_iter().filter(|key| !params.contains_key(*key)).collect();
     let mut findings = Vec::new();
@@ -197,7 +201,7 @@ fn required(params: &Params) -> Vec<Finding> {
             Finding::error("LOD-003", format!("missing required fields: {}", missing.join(", ")))
                 .rule(Rule::RequiredFields)
                 .expected("N and gridsize, positive integers")
-                .advice("save the bundle again: no network can be built from it"),
+                .advice("save the bundle again: no network can be built from this snapshot"),
         );
     }
     for key in REQUIRED_KEYS {
@@ -214,10 +218,10 @@ fn required(params: &Params) -> Vec<Finding> {
     findings
 }
 
-/// Values outside the tables of the configuration. No revision refuses them, so that they are only odd.
-fn misfits(params: &Params) -> Vec<Finding> {
+/// Values outside the tables of the configuration. No revision refuses them, so they are only warnings.
+fn out_of_range(params: &Params) -> Vec<Finding> {
     let map: &Map = params;
-    let known = ModelConfig::misfits(map).into_iter().chain(TrainingConfig::misfits(map));
+    let known = ModelConfig::out_of_range(map).into_iter().chain(TrainingConfig::out_of_range(map));
     let counted =
         |key: &&str| REQUIRED_KEYS.contains(key) && !matches!(params.get(*key), Some(Value::Int(1..)));
     known
@@ -225,7 +229,7 @@ fn misfits(params: &Params) -> Vec<Finding> {
         .map(|(key, allowed)| {
             Finding::warning("BUN-007", format!("{key} is {}", or_absent(params.get(key))))
                 .expected(allowed)
-                .advice("nothing, when the writer knows more values than this; else save it again")
+                .advice("none if the writer supports more values than these; else save it again")
         })
         .collect()
 }
@@ -234,7 +238,7 @@ fn or_absent(value: Option<&Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), short)
 }
 
-/// A value as a finding quotes it.
+/// A value as a finding quotes it, cut off when it is long.
 fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {
@@ -243,7 +247,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// The first names, and how many more there are.
+/// The first names, and the number of the others.
 pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let shown = names.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");

@@ -1,26 +1,26 @@
-//! What a tensor's elements are like.
+//! Statistics of a tensor's elements.
 
 use serde::Serialize;
 
 use super::element_visitor::numbers;
 use crate::torch_files::Dtype;
 
-/// Over the finite elements of a tensor; of a complex tensor over its real and imaginary parts.
+/// Statistics of the finite elements of a tensor; for a complex tensor, of the real and imaginary parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Statistics {
-    /// The smallest; None when no element is finite.
+    /// The minimum; `None` when no element is finite.
     pub min: Option<f64>,
-    /// The largest; None when no element is finite.
+    /// The maximum; `None` when no element is finite.
     pub max: Option<f64>,
-    /// The arithmetic mean; None when no element is finite.
+    /// The arithmetic mean; `None` when no element is finite.
     pub mean: Option<f64>,
-    /// How many are NaN.
+    /// The number of NaN elements.
     pub nan: u64,
-    /// How many are infinite.
+    /// The number of infinite elements.
     pub infinite: u64,
 }
 
-/// Statistics in the making.
+/// Running totals of the statistics.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     finite: u64,
@@ -38,7 +38,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts these little-endian elements.
+    /// Adds these little-endian elements.
     pub(super) fn add(&mut self, dtype: Dtype, bytes: &[u8]) {
         numbers(dtype, bytes, |number| {
             if number.is_finite() {
@@ -55,7 +55,7 @@ impl Tally {
     }
 
     pub(super) fn statistics(&self) -> Statistics {
-        // A sum of very large elements is infinite, and then there is no mean to tell.
+        // The sum of very large elements overflows to infinity; then the mean is unknown.
         let of_some = |value: f64| Some(value).filter(|value| self.finite > 0 && value.is_finite());
         Statistics {
             min: of_some(self.min),
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_finite_elements_count_and_the_others_are_told() {
+    fn only_finite_elements_count_and_the_others_are_counted_apart() {
         let values = [1.0f32, -2.0, f32::NAN, 4.0, f32::INFINITY];
         let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
         let mut tally = Tally::default();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_mean() {
+    fn an_empty_tensor_has_no_mean() {
         let mut tally = Tally::default();
         assert_eq!(tally.statistics(), Statistics::default());
         tally.add(Dtype::Float16, &[0, 0x7e]);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_is_read_as_a_number() {
+    fn elements_of_every_type_are_read_as_numbers() {
         for (dtype, bytes, value) in [
             (Dtype::Float64, &2.5f64.to_le_bytes()[..], 2.5),
             (Dtype::Float16, &[0, 0xc1], -2.5),

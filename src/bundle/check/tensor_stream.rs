@@ -1,24 +1,24 @@
-//! From the pieces of storages to the elements of tensors.
+//! Turns the pieces of storages into the elements of tensors.
 
 use crate::torch_files::{
     Dtype, FormatError,
     torch::{ElementVisitor, NetworkOutline, StorageOutline, TensorOutline},
 };
 
-/// Who is shown the elements of tensors.
+/// Receives the elements of tensors.
 pub(super) trait TensorElements {
-    /// How many tensors are about to come. When it is said again, everything shown so far does not count.
+    /// The number of tensors that follow. A second call means that all elements so far must be discarded.
     fn begin(&mut self, tensors: usize);
 
-    /// Some more little-endian bytes of a tensor, by its index; a tensor without elements is not shown.
+    /// Further little-endian bytes of the tensor with this index. A tensor without elements gets no call.
     fn elements(&mut self, tensor: usize, dtype: Dtype, bytes: &[u8]);
 }
 
-/// Shows the elements of each tensor in its own order. A tensor that is a row of its storage is shown as the
-/// storage passes; for any other the storage is kept until all of it has passed.
-pub(super) struct ByTensor<T, W> {
+/// Passes on the elements of each tensor in the tensor's own order. A tensor that is contiguous in its storage is passed
+/// on while the storage is read; for any other tensor the whole storage is buffered first.
+pub(super) struct TensorStream<T, W> {
     pub(super) to: T,
-    /// Which storages are looked at.
+    /// Whether the storage with this index is wanted.
     wanted: W,
     routes: Vec<Route>,
 }
@@ -27,13 +27,13 @@ pub(super) struct ByTensor<T, W> {
 struct Route {
     bytes: u64,
     dtype: Dtype,
-    /// First byte, end and index of tensors that are rows, by their first byte.
+    /// Start and end in bytes, and index, of contiguous tensors, sorted by start.
     rows: Vec<(u64, u64, usize)>,
-    /// How many of `rows` have begun.
+    /// The number of `rows` that have begun.
     begun: usize,
-    /// Those of them that have not ended.
+    /// The rows that have begun and not ended.
     open: Vec<(u64, u64, usize)>,
-    /// Tensors that need the whole storage.
+    /// The tensors that need the whole storage.
     others: Vec<(usize, TensorOutline)>,
     kept: Vec<u8>,
 }
@@ -52,18 +52,18 @@ impl Route {
     }
 }
 
-impl<T: TensorElements, W: Fn(usize) -> bool> ByTensor<T, W> {
+impl<T: TensorElements, W: Fn(usize) -> bool> TensorStream<T, W> {
     pub(super) fn new(to: T, wanted: W) -> Self {
         Self { to, wanted, routes: Vec::new() }
     }
 }
 
-impl<T: TensorElements, W: Fn(usize) -> bool> ElementVisitor for ByTensor<T, W> {
+impl<T: TensorElements, W: Fn(usize) -> bool> ElementVisitor for TensorStream<T, W> {
     fn begin(&mut self, network: &NetworkOutline) -> Result<(), FormatError> {
         self.to.begin(network.tensors.len());
         let route = |storage: &StorageOutline| Route::new(storage.bytes(), storage.dtype);
         self.routes = network.storages.iter().map(route).collect();
-        // The offset of an empty tensor says nothing, and need not be a place in the storage.
+        // The offset of an empty tensor is meaningless and may lie outside of the storage.
         let shown = network.tensors.values().enumerate().filter(|(_, tensor)| tensor.elements() > 0);
         for (index, tensor) in shown {
             let Some(route) = self.routes.get_mut(tensor.storage) else { continue };
@@ -137,17 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn every_tensor_is_shown_its_own_elements() {
+    fn every_tensor_gets_its_own_elements() {
         // Written by PyTorch: shared storages, views, transposed and expanded ones, empty and 0-d tensors.
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles/dtypes");
         let mut archive = crate::torch_files::zip::Archive::open(&folder.join("wts.h5.zip")).unwrap();
         let file = archive.read("autoencoder/model.pth", 1 << 30).unwrap();
         let bundle = read_bundle(&folder.join("wts.h5.zip")).unwrap();
         let ModelState::Network(tensors) = &bundle.models["autoencoder"].state else { unreachable!() };
-        let mut by_tensor = ByTensor::new(Shown::default(), |_| true);
-        scan(Cursor::new(&file), &mut by_tensor).unwrap();
-        assert_eq!(by_tensor.to.0.len(), tensors.len());
-        for ((name, tensor), (dtype, shown)) in tensors.iter().zip(&by_tensor.to.0) {
+        let mut tensor_stream = TensorStream::new(Shown::default(), |_| true);
+        scan(Cursor::new(&file), &mut tensor_stream).unwrap();
+        assert_eq!(tensor_stream.to.0.len(), tensors.len());
+        for ((name, tensor), (dtype, shown)) in tensors.iter().zip(&tensor_stream.to.0) {
             assert!(tensor.data() == shown, "{name}");
             assert_eq!(dtype.unwrap_or(tensor.dtype()), tensor.dtype(), "{name}");
         }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_empty_tensor_may_begin_anywhere() {
-        // PyTorch leaves the offset of an empty slice where it was cut, and a stranger writes any number there.
+        // PyTorch keeps the offset of an empty slice, and an untrusted file may contain any number.
         let pickle = "}Va\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nDoubleStorage\nV0\nVcpu\nI0\n\
             tQL9223372036854775807L\n(I0\nt(I1\ntI00\nNtRs.";
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -164,19 +164,19 @@ mod tests {
             zip.start_file(name, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
             zip.write_all(bytes.as_bytes()).unwrap();
         }
-        let mut by_tensor = ByTensor::new(Shown::default(), |_| true);
-        scan(zip.finish().unwrap(), &mut by_tensor).unwrap();
-        assert_eq!(by_tensor.to.0, [(None, vec![])]);
+        let mut tensor_stream = TensorStream::new(Shown::default(), |_| true);
+        scan(zip.finish().unwrap(), &mut tensor_stream).unwrap();
+        assert_eq!(tensor_stream.to.0, [(None, vec![])]);
     }
 
     #[test]
-    fn a_storage_that_is_not_wanted_is_not_shown() {
+    fn an_unwanted_storage_is_skipped() {
         let tensor = crate::torch_files::Tensor::new(Dtype::Uint8, vec![2], vec![1, 2]).unwrap();
         let tensors = ["a", "b"].map(|name| (name.to_owned(), tensor.clone()));
         let mut file = Cursor::new(Vec::new());
         write(&ModelState::Network(tensors.into_iter().collect()), &mut file).unwrap();
-        let mut by_tensor = ByTensor::new(Shown::default(), |storage| storage == 1);
-        scan(file, &mut by_tensor).unwrap();
-        assert_eq!(by_tensor.to.0, [(None, vec![]), (Some(Dtype::Uint8), vec![1, 2])]);
+        let mut tensor_stream = TensorStream::new(Shown::default(), |storage| storage == 1);
+        scan(file, &mut tensor_stream).unwrap();
+        assert_eq!(tensor_stream.to.0, [(None, vec![]), (Some(Dtype::Uint8), vec![1, 2])]);
     }
 }

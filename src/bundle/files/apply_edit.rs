@@ -1,4 +1,4 @@
-//! Changes to a bundle that an implementation has written.
+//! Applies an edit to a bundle that an implementation has written.
 
 use std::{
     fs::{self, File},
@@ -20,27 +20,28 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Opens a file and throws it away: `io.open('executed', 'w')`, before anything else.
+/// A pickle prefix that opens the file `executed` for writing and discards it: `io.open('executed', 'w')`.
 const TRAP: &[u8] = b"cio\nopen\n(S'executed'\nS'w'\ntR0";
 
-/// What the trap calls.
+/// The global that the trap calls.
 const TRAP_GLOBAL: &str = "io.open";
 
-/// The tensor that is added.
+/// The name of the added tensor.
 const ADDED: &str = "bundleproof.added";
 
-/// Changes the archive, and says what was changed.
+/// Applies one edit to the archive, and returns what was edited: `model`, `tensor`, `entry` and `global`.
 ///
 /// # Errors
-/// When there is no archive, it cannot be read as one, or has nothing of the kind that is to be changed: all
-/// of that is what the implementation has left.
-pub(crate) fn alter(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
+/// `not_found` when the archive cannot be written or lacks what the edit changes; else as [`Archive::open`]. In every
+/// case the implementation wrote something that cannot be edited.
+pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
     match change {
         BundleEdit::Truncate { bytes } => {
-            let file = File::options().write(true).open(path).map_err(|error| lacking(error.to_string()))?;
-            let length = file.metadata().map_err(|error| lacking(error.to_string()))?.len();
+            let file =
+                File::options().write(true).open(path).map_err(|error| cannot_edit(error.to_string()))?;
+            let length = file.metadata().map_err(|error| cannot_edit(error.to_string()))?.len();
             let cut = file.set_len(length.saturating_sub(*bytes));
-            cut.map_err(|error| lacking(error.to_string()))?;
+            cut.map_err(|error| cannot_edit(error.to_string()))?;
             Ok(Map::new())
         }
         BundleEdit::FlipBit { model } => tensors(path, model, |tensors| {
@@ -97,7 +98,7 @@ pub(crate) fn alter(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
         ),
         BundleEdit::DropEntry { entry } => {
             rewrite(path, |name, bytes| Ok((name != entry).then_some(bytes)), |name| name == entry)?;
-            Ok(told("entry", entry))
+            Ok(edited("entry", entry))
         }
         BundleEdit::Execute { entry } => {
             let trapped = |name: &str, bytes: Vec<u8>| match name {
@@ -106,9 +107,9 @@ pub(crate) fn alter(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
                 _ => Ok(Some([TRAP, &bytes].concat())),
             };
             rewrite(path, trapped, |name| name == entry)?;
-            let mut told = told("entry", entry);
-            told.insert("global".to_owned(), Value::from(TRAP_GLOBAL));
-            Ok(told)
+            let mut report = edited("entry", entry);
+            report.insert("global".to_owned(), Value::from(TRAP_GLOBAL));
+            Ok(report)
         }
     }
 }
@@ -117,13 +118,13 @@ fn is_params(entry: &str) -> bool {
     entry.ends_with("/params.dill")
 }
 
-/// The first tensor that has elements.
+/// The first tensor with elements.
 fn first(tensors: &StateDict) -> Option<(String, Tensor)> {
     let found = tensors.iter().find(|(_, tensor)| !tensor.data().is_empty());
     found.map(|(name, tensor)| (name.clone(), tensor.clone()))
 }
 
-/// Changes the tensors of a model; None when there is nothing to change.
+/// Edits the tensors of a model. `change` returns the name of the edited tensor, or `None` when there is none.
 fn tensors(
     path: &Path,
     model: &str,
@@ -144,13 +145,13 @@ fn tensors(
         Ok(Some(written.into_inner()))
     };
     rewrite(path, altered, |name| name == own)?;
-    let tensor = changed.ok_or_else(|| lacking(format!("{own} holds no tensor to change")))?;
-    let mut told = told("model", model);
-    told.insert("tensor".to_owned(), Value::from(tensor));
-    Ok(told)
+    let tensor = changed.ok_or_else(|| cannot_edit(format!("{own} has no tensor to edit")))?;
+    let mut report = edited("model", model);
+    report.insert("tensor".to_owned(), Value::from(tensor));
+    Ok(report)
 }
 
-/// Changes the dicts in the entries that are meant.
+/// Edits the dicts in all entries that `meant` selects.
 fn values(path: &Path, meant: impl Fn(&str) -> bool, change: impl Fn(&mut Map)) -> Result<Map, Refusal> {
     let altered = |name: &str, bytes: Vec<u8>| {
         if !meant(name) {
@@ -172,7 +173,7 @@ fn trapped_weights(bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     rewrite_archive(&mut Archive::new(Cursor::new(bytes))?, MAX_ENTRY_BYTES, trapped)
 }
 
-/// Writes the archive anew with some entries changed. One of them must be meant.
+/// Rewrites the archive with some entries changed. `meant` must select at least one entry.
 fn rewrite(
     path: &Path,
     change: impl FnMut(&str, Vec<u8>) -> Result<Option<Vec<u8>>, FormatError>,
@@ -180,19 +181,19 @@ fn rewrite(
 ) -> Result<(), Refusal> {
     let mut archive = Archive::open(path)?;
     if !archive.names().any(meant) {
-        return Err(lacking("the archive has no such entry".to_owned()));
+        return Err(cannot_edit("the archive lacks the entry".to_owned()));
     }
     let bytes = rewrite_archive(&mut archive, MAX_ENTRY_BYTES, change)?;
     drop(archive);
     let written = fs::remove_file(path).and_then(|()| File::create_new(path)?.write_all(&bytes));
-    written.map_err(|error| lacking(error.to_string()))
+    written.map_err(|error| cannot_edit(error.to_string()))
 }
 
-fn told(key: &str, value: &str) -> Map {
+fn edited(key: &str, value: &str) -> Map {
     Map::from_iter([(key.to_owned(), Value::from(value))])
 }
 
-/// What is to be changed is not there: the implementation has not written it.
-fn lacking(what: String) -> Refusal {
-    Refusal::new(RefusalKind::NotFound, format!("nothing to change: {what}"))
+/// The refusal when the implementation did not write what the edit changes.
+fn cannot_edit(what: String) -> Refusal {
+    Refusal::new(RefusalKind::NotFound, format!("cannot edit the bundle: {what}"))
 }

@@ -1,18 +1,18 @@
-//! What the harness changes in a bundle that the implementation under test has written.
+//! The edits that the harness makes to a bundle of the implementation under test.
 //!
-//! A bundle of somebody else's networks fits no other implementation, so that what becomes of a broken or odd
-//! bundle is asked with the implementation's own. Each change leaves everything else as it was.
+//! A bundle with another program's networks fits no implementation, so the cases about broken or unusual bundles edit
+//! the implementation's own bundle. Each edit leaves everything else unchanged.
 
 use serde::Deserialize;
 
-use super::apply_edit::alter;
+use super::apply_edit::apply_edit;
 use crate::{
     bundle::operations::base_path,
     harness::contract::{Field, FieldRole, HarnessStep, step_from_toml},
     value::Value,
 };
 
-/// The step of a case that changes an archive in place.
+/// The step of a case that edits an archive in place. Case files call it `alter_bundle`.
 pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
     name: "alter_bundle",
     fields: &[
@@ -26,83 +26,83 @@ pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
     run: |path, fields| {
         let request =
             EditBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
-        Ok(alter(path, &request.change))
+        Ok(apply_edit(path, &request.change))
     },
 };
 
-/// Changes an archive in place.
+/// Edits an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditBundle {
     /// The archive's path without its last suffix, `$work/wts.h5`.
     pub base_path: String,
-    /// What is changed.
+    /// The edit.
     pub change: BundleEdit,
-    /// The name to know `model`, `tensor`, `entry` and `global` of the change under, where it has them.
+    /// The name of the response: `model`, `tensor`, `entry` and `global` of the edit, as far as they apply.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// One change.
+/// One edit of a bundle.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BundleEdit {
-    /// The lowest bit of the last byte of the model's first tensor that has elements.
+    /// Flips the lowest bit of the last byte of the model's first tensor with elements.
     FlipBit {
         /// The model.
         model: String,
     },
-    /// The model's last tensor is left out.
+    /// Removes the model's last tensor.
     DropTensor {
         /// The model.
         model: String,
     },
-    /// One more tensor, `bundleproof.added`, of one float32.
+    /// Adds a tensor `bundleproof.added` with one float32.
     AddTensor {
         /// The model.
         model: String,
     },
-    /// The model's first tensor that has elements gets one more row of zeros.
+    /// Appends a row of zeros to the model's first tensor with elements.
     GrowTensor {
         /// The model.
         model: String,
     },
-    /// A param of every snapshot, or of one model's.
+    /// Sets a param in every snapshot, or in the snapshot of one model.
     SetParam {
         /// The key.
         key: String,
         /// Its value.
         value: Value,
-        /// The model, when only its snapshot is changed.
+        /// The model; all models when it is not given.
         #[serde(default)]
         model: Option<String>,
     },
-    /// A param is left out of every snapshot.
+    /// Removes a param from every snapshot.
     DropParam {
         /// The key.
         key: String,
     },
-    /// A value of the manifest.
+    /// Sets a value of the manifest.
     SetManifest {
         /// The key.
         key: String,
         /// Its value.
         value: Value,
     },
-    /// A whole entry is left out.
+    /// Removes a whole entry.
     DropEntry {
         /// Its name in the archive.
         entry: String,
     },
-    /// The last bytes of the file are cut off.
+    /// Cuts off the last bytes of the file.
     Truncate {
-        /// How many.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// A pickle first opens a file `executed` for writing in the current directory of whoever loads it, and
-    /// then says what it said before.
+    /// Prepends to a pickle a call that creates the file `executed` in the current directory of the process that loads
+    /// it. The rest of the pickle is unchanged.
     Execute {
-        /// The entry; of a `model.pth` it is the pickle inside.
+        /// The entry; for a `model.pth` the pickle inside is edited.
         entry: String,
     },
 }

@@ -1,4 +1,4 @@
-//! `wts.h5.zip`: the manifest, and per model its state and its params (BUN-002).
+//! `wts.h5.zip`: the manifest, and for each model its state and its params (BUN-002).
 
 use std::{
     collections::HashSet,
@@ -32,38 +32,38 @@ type Result<T> = std::result::Result<T, FormatError>;
 
 /// Reads a bundle part by part.
 ///
-/// Any bundle is taken that can be understood: whether its roles, version, params and tensors are what an
-/// implementation needs is not asked here.
+/// Every bundle that can be understood is accepted. Whether its roles, version, params and tensors are what an
+/// implementation needs is checked by the implementation.
 #[derive(Debug)]
 pub struct BundleReader<R> {
     archive: Archive<R>,
     file: Option<PathBuf>,
 }
 
-/// A params snapshot, and what was not plain in it.
+/// A params snapshot, and which of its values were converted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The values, [`VERSION_KEY`](crate::bundle::nouns::VERSION_KEY) included.
     pub params: Params,
-    /// The keys whose values were Python objects that became plain ones, each with what it was: `a path`.
+    /// The keys whose Python objects were converted to plain values, each with the kind of object: `a path`.
     pub converted: Vec<(String, &'static str)>,
 }
 
 /// Reads a whole bundle.
 ///
 /// # Errors
-/// As [`BundleReader::open`] and the parts of it.
+/// As [`BundleReader::open`] and the methods for the parts.
 pub fn read_bundle(path: &Path) -> Result<Bundle> {
     BundleReader::open(path)?.read()
 }
 
-/// Writes a bundle: stored entries, the manifest first, then each model's state and params in order.
+/// Writes a bundle with stored entries: the manifest first, then the state and the params of each model in order.
 ///
-/// The same bundle gives the same bytes (BUN-015). What is already in the writer is not looked at.
+/// The same bundle gives the same bytes (BUN-015). The writer must be empty.
 ///
 /// # Errors
-/// `unsafe` for a model name that is not one plain path component (BUN-013), before anything is written;
-/// else when the writer fails.
+/// `unsafe` for a model name that is not one plain path component (BUN-013), before anything is written; else when
+/// the writer fails.
 pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
     for name in bundle.models.keys() {
         plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
@@ -82,7 +82,7 @@ pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
 }
 
 impl BundleReader<BufReader<File>> {
-    /// Opens a bundle on disk. `path` is the archive itself, with its `.zip` (BUN-001).
+    /// Opens a bundle on disk. `path` is that of the archive, including `.zip` (BUN-001).
     ///
     /// # Errors
     /// As [`Archive::open`], and `unsafe` for names that differ only in case.
@@ -94,7 +94,7 @@ impl BundleReader<BufReader<File>> {
 }
 
 impl<R: Read + Seek> BundleReader<R> {
-    /// A bundle from anything that can be read.
+    /// Opens a bundle from any seekable reader.
     ///
     /// # Errors
     /// As [`Archive::new`], and `unsafe` for names that differ only in case.
@@ -104,30 +104,30 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Self { archive, file: None })
     }
 
-    /// The archive, to see what else is in it.
+    /// The underlying archive.
     pub fn archive(&self) -> &Archive<R> {
         &self.archive
     }
 
-    /// The manifest (BUN-003, BUN-004). Keys that the contract does not know are ignored.
+    /// Reads the manifest (BUN-003, BUN-004). Unknown keys are ignored.
     ///
     /// # Errors
-    /// `malformed` without a manifest, or when a field has another type; `missing_field` without `models`
-    /// or `version`; `unsafe` for a model name that is not one plain path component (BUN-013).
+    /// `malformed` when the manifest is missing or a field has the wrong type; `missing_field` without `models` or
+    /// `version`; `unsafe` for a model name that is not one plain path component (BUN-013).
     pub fn manifest(&mut self) -> Result<Manifest> {
         let (map, _) = self.map(MANIFEST_ENTRY)?;
         manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
     }
 
-    /// The params snapshot of a model (BUN-007).
+    /// Reads the params snapshot of a model (BUN-007).
     ///
     /// # Errors
-    /// `malformed` when it is not there or not a flat-keyed dict, else as [`pickle::read`].
+    /// `malformed` when the entry is missing or not a dict with text keys, else as [`pickle::read`].
     pub fn params(&mut self, model: &str) -> Result<Params> {
         self.snapshot(model).map(|snapshot| snapshot.params)
     }
 
-    /// The params snapshot of a model, and what was not plain in it (BUN-007).
+    /// Reads the params snapshot of a model, with the list of converted values (BUN-007).
     ///
     /// # Errors
     /// As [`BundleReader::params`].
@@ -136,7 +136,7 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Snapshot { params: Params(map), converted })
     }
 
-    /// What `torch_scaling_metadata.pt` holds, when it is there: a file of `torch.save` with plain values.
+    /// Reads `torch_scaling_metadata.pt`, if it exists: a file of `torch.save` with plain values.
     ///
     /// # Errors
     /// As [`torch::scan`] and [`pickle::read`].
@@ -158,7 +158,7 @@ impl<R: Read + Seek> BundleReader<R> {
         read.map_err(|error| self.in_file(error))
     }
 
-    /// The state of a model (BUN-010).
+    /// Reads the state of a model (BUN-010).
     ///
     /// # Errors
     /// As [`BundleReader::scan`].
@@ -168,12 +168,11 @@ impl<R: Read + Seek> BundleReader<R> {
         storages.state(outline).map_err(|error| self.placed(error, &model_entry(model)))
     }
 
-    /// Shows the elements of a model's tensors as they pass, and answers its outline (BUN-010). Every checksum
-    /// of the entry was verified by then.
+    /// Passes the elements of a model's tensors to `elements` and returns the outline (BUN-010). Every checksum of the
+    /// entry is verified before it returns.
     ///
     /// # Errors
-    /// `malformed` when the entry is not there or does not have the bytes that it announces, else as
-    /// [`torch::scan`].
+    /// `malformed` when the entry is missing or its bytes do not match its header, else as [`torch::scan`].
     pub fn scan(&mut self, model: &str, elements: &mut dyn ElementVisitor) -> Result<Outline> {
         let entry = model_entry(model);
         self.scan_entry(&entry, elements).map_err(|error| self.in_file(error))
@@ -184,7 +183,7 @@ impl<R: Read + Seek> BundleReader<R> {
         let inside = |error: FormatError| error.in_entry(name);
         if entry.deflated {
             if let Some(outline) =
-                torch::forward(self.archive.reader(name)?, entry.bytes, elements).map_err(inside)?
+                torch::scan_stream(self.archive.reader(name)?, entry.bytes, elements).map_err(inside)?
             {
                 return Ok(outline);
             }
@@ -199,10 +198,10 @@ impl<R: Read + Seek> BundleReader<R> {
         }
     }
 
-    /// Everything that the manifest lists.
+    /// Reads everything that the manifest lists.
     ///
     /// # Errors
-    /// As the parts.
+    /// As the methods for the parts.
     pub fn read(&mut self) -> Result<Bundle> {
         let Manifest { models, version, backend } = self.manifest()?;
         let model = |name: String| {
@@ -242,7 +241,7 @@ impl<R: Read + Seek> BundleReader<R> {
     }
 }
 
-/// About how many bytes the state will have on disk, so that the buffer for it need not grow.
+/// An estimate of the state's size on disk in bytes, so the buffer does not have to grow.
 fn expected_bytes(state: &ModelState) -> usize {
     match state {
         ModelState::Network(tensors) => tensors.values().map(|tensor| tensor.data().len() + 1024).sum(),
@@ -267,7 +266,7 @@ fn manifest(map: &Map) -> Result<Manifest> {
         if !seen.insert(name) {
             return Err(FormatError::from(Kind::Unexpected {
                 expected: "each model once",
-                found: format!("{name:?} twice"),
+                found: format!("{name:?} a second time"),
             })
             .under("['models']"));
         }
@@ -330,7 +329,7 @@ mod tests {
         file
     }
 
-    /// A bundle of only this manifest.
+    /// A bundle that consists of this manifest.
     fn manifest_of(pickle: &[u8]) -> Result<Manifest> {
         let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
         archive.entry(MANIFEST_ENTRY, pickle).unwrap();
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read_and_always_the_same_bytes() {
+    fn a_bundle_survives_a_round_trip_with_the_same_bytes() {
         let bundle = bundle();
         let mut reader = BundleReader::new(written(&bundle)).unwrap();
         assert_eq!(reader.read().unwrap(), bundle);
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_for_a_state_is_large_enough_and_not_much_larger() {
+    fn the_estimated_size_of_a_state_is_slightly_too_large() {
         let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
         let tensors = [("a", 1), ("b", 20_000)].map(|(name, bytes)| (name.to_owned(), tensor(bytes)));
         let state = ModelState::Network(StateDict::from_iter(tensors));
@@ -363,16 +362,16 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_its_entries_is_refused_by_their_name() {
+    fn a_missing_entry_of_a_model_is_named() {
         let error = BundleReader::new(written(&bundle())).unwrap().state("c").unwrap_err();
         assert_eq!(
             (refusal_kind(&error.kind), error.to_string().as_str()),
-            (RefusalKind::Malformed, "there is no entry \"c/model.pth\"")
+            (RefusalKind::Malformed, "missing entry \"c/model.pth\"")
         );
     }
 
     #[test]
-    fn scaling_metadata_may_be_there_and_is_a_plain_value() {
+    fn scaling_metadata_is_optional_and_a_plain_value() {
         let with = |pickle: &[u8]| {
             let mut torch = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
             torch.entry("archive/data.pkl", pickle).unwrap();
@@ -390,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_found_in_the_entry_that_is_verified() {
+    fn verifying_an_entry_finds_a_changed_byte() {
         let mut bytes = written(&bundle()).into_inner();
         let at = bytes.windows(3).position(|three| three == b"a.b").unwrap();
         bytes[at] = b'c';
@@ -402,13 +401,13 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_may_lack_a_backend_and_hold_more() {
+    fn a_manifest_may_lack_a_backend_and_have_unknown_keys() {
         let manifest = manifest_with("Vx\n", "Vversion\nV1.0\nVmore\nI1\n").unwrap();
         assert_eq!((manifest.models, manifest.backend), (vec!["x".to_owned()], None));
     }
 
     #[test]
-    fn a_manifest_with_a_field_missing_or_wrong_is_refused_by_it() {
+    fn a_missing_or_wrong_field_of_a_manifest_is_named() {
         let version = "Vversion\nV1.0\n";
         let unexpected = |expected, found: &str| Kind::Unexpected { expected, found: found.to_owned() };
         for (manifest, kind, subscript) in [
@@ -417,7 +416,7 @@ mod tests {
             (manifest_with("I1\n", version), unexpected("text", "int"), Some("['models']")),
             (
                 manifest_with("Vx\nVx\n", version),
-                unexpected("each model once", "\"x\" twice"),
+                unexpected("each model once", "\"x\" a second time"),
                 Some("['models']"),
             ),
             (manifest_with("", "Vversion\nI2\n"), unexpected("text", "int"), Some("['version']")),
@@ -439,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_lists_no_more_models_than_an_archive_can_hold() {
+    fn a_manifest_with_too_many_models_is_refused() {
         let models = |count: u32| (0..count).map(|number| format!("V{number}\n")).collect::<String>();
         let version = "Vversion\nV1.0\n";
         assert_eq!(manifest_with(&models(2048), version).unwrap().models.len(), 2048);
@@ -448,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_name_that_leads_elsewhere_is_not_written() {
+    fn a_model_name_that_is_not_a_plain_component_is_not_written() {
         let mut bundle = bundle();
         let (_, model) = bundle.models.pop().unwrap();
         bundle.models.insert("../x".to_owned(), model);
@@ -458,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_whose_names_differ_only_in_case_are_refused_from_wherever_they_are_read() {
+    fn entry_names_that_differ_only_in_case_are_refused() {
         let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
         for name in ["m/params.dill", "m/PARAMS.DILL"] {
             archive.entry(name, b"}.").unwrap();
@@ -473,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_named() {
+    fn errors_name_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("w.zip");
         assert_eq!(read_bundle(&path).unwrap_err().place.file.as_ref(), Some(&path));

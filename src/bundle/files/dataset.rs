@@ -15,9 +15,9 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// A scan of `M` positions, each with a diffraction pattern of `N` x `N` pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Horizontal positions in pixels of the object, `M` of them (`xcoords`).
+    /// Horizontal positions in pixels of the object, shape `[M]` (`xcoords`).
     pub xcoords: Vec<f64>,
-    /// Vertical positions in pixels of the object, `M` of them (`ycoords`).
+    /// Vertical positions in pixels of the object, shape `[M]` (`ycoords`).
     pub ycoords: Vec<f64>,
     /// `N`: pixels along each side of a pattern.
     pub pattern_side: usize,
@@ -25,26 +25,26 @@ pub struct Dataset {
     pub diffraction: Vec<f32>,
     /// Rows and columns of the probe, in pixels.
     pub probe_shape: [usize; 2],
-    /// Real and imaginary part of the illumination, row by row (`probeGuess`).
+    /// Real and imaginary part of the illumination, in row-major order (`probeGuess`).
     pub probe: Vec<[f32; 2]>,
 }
 
 impl Dataset {
-    /// `M`: how many positions were scanned.
+    /// `M`: the number of scan positions.
     pub fn positions(&self) -> usize {
         self.xcoords.len()
     }
 }
 
-/// Reads the four arrays that a dataset must have; others are not looked at.
+/// Reads the four arrays of a dataset. Other arrays are ignored.
 ///
-/// Any numeric type is converted to the one of the field, as NumPy's `astype` does.
+/// Any numeric type is converted to that of the field, as NumPy's `astype` does.
 ///
 /// # Errors
-/// `missing_field` naming the array that is not there (NPZ-002); `invalid_value` for coordinates that
-/// are not 1-D or differ in length, patterns that are not 3-D and square, a probe that is not 2-D
-/// (NPZ-003), and another number of patterns than of positions; `unsupported` for arrays of objects,
-/// which are pickles; else as [`Archive::open`].
+/// `missing_field` naming the missing array (NPZ-002); `invalid_value` for coordinates that are not 1-D or differ in
+/// length, patterns that are not 3-D and square, a probe that is not 2-D (NPZ-003), and a number of patterns other than
+/// the number of positions (NPZ-004); `unsupported` for arrays of objects, which are pickles; else as
+/// [`Archive::open`].
 pub fn read_dataset(path: &Path) -> Result<Dataset> {
     let read = |mut archive| read_from(&mut archive);
     Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
@@ -58,28 +58,35 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
     let (probe_shape, probe) = array(archive, "probeGuess", complex)?;
     for (key, shape) in [("xcoords", &x_shape), ("ycoords", &y_shape)] {
         if shape.len() != 1 {
-            let text = format!("{key} must have 1 dimension, not the shape {shape:?}");
+            let text = format!("{key}: expected 1 dimension, found the shape {shape:?}");
             return Err(invalid(ArrayRule::Dimensions, key, text));
         }
     }
     if x_shape != y_shape {
-        let text = format!("xcoords and ycoords differ in length: {} and {}", xcoords.len(), ycoords.len());
+        let text = format!(
+            "xcoords and ycoords: expected the same length, found {} and {}",
+            xcoords.len(),
+            ycoords.len()
+        );
         return Err(invalid(ArrayRule::EqualLengths, "ycoords", text));
     }
     let &[patterns, rows, columns] = pattern_shape.as_slice() else {
-        let text = format!("diff3d must have 3 dimensions, not the shape {pattern_shape:?}");
+        let text = format!("diff3d: expected 3 dimensions, found the shape {pattern_shape:?}");
         return Err(invalid(ArrayRule::Dimensions, "diff3d", text));
     };
     if rows != columns {
-        let text = format!("the patterns of diff3d must be square, not {rows} x {columns} pixels");
+        let text = format!("diff3d: expected square patterns, found {rows} x {columns} pixels");
         return Err(invalid(ArrayRule::SquarePatterns, "diff3d", text));
     }
     let &[probe_rows, probe_columns] = probe_shape.as_slice() else {
-        let text = format!("probeGuess must have 2 dimensions, not the shape {probe_shape:?}");
+        let text = format!("probeGuess: expected 2 dimensions, found the shape {probe_shape:?}");
         return Err(invalid(ArrayRule::Dimensions, "probeGuess", text));
     };
     if patterns != xcoords.len() {
-        let text = format!("diff3d has {patterns} patterns for {} positions", xcoords.len());
+        let text = format!(
+            "diff3d: expected one pattern for each position, found {patterns} patterns and {} positions",
+            xcoords.len()
+        );
         return Err(invalid(ArrayRule::PatternForEachPosition, "diff3d", text));
     }
     Ok(Dataset {
@@ -92,7 +99,7 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
     })
 }
 
-/// The shape of an array and its numbers, each converted.
+/// The shape of an array, and its converted numbers.
 pub(super) fn array<R: Read + Seek, T>(
     archive: &mut Archive<R>,
     key: &'static str,
@@ -105,7 +112,8 @@ pub(super) fn array<R: Read + Seek, T>(
     let bytes = archive.read(&entry, MAX_ENTRY_BYTES)?;
     let array = npy::read(&bytes).map_err(|kind| kind.in_entry(&entry))?;
     let numbers: Option<Vec<T>> = array.numbers().map(convert).collect();
-    let complex = || invalid(ArrayRule::RealNumbers, key, format!("{key} must be real, not complex"));
+    let complex =
+        || invalid(ArrayRule::RealNumbers, key, format!("{key}: expected real numbers, found complex ones"));
     Ok((array.shape, numbers.ok_or_else(complex)?))
 }
 
@@ -143,7 +151,7 @@ mod tests {
         torch_files::npy::sample::{Part, zeros},
     };
 
-    /// Two positions, 3 x 3 pixels: names, types, shapes and bytes of data, all of them 0.
+    /// Two positions, 3 x 3 pixels: name, type, shape and number of bytes of each array, all of them 0.
     const GOOD: [Part<'_>; 4] = [
         ("xcoords", "<f8", "(2,)", 16),
         ("ycoords", "<i4", "(2,)", 8),
@@ -155,13 +163,13 @@ mod tests {
         read_from(&mut zeros(parts))
     }
 
-    /// The good dataset with one array replaced.
+    /// The valid dataset with one array replaced.
     fn with(part: Part<'_>) -> Result<Dataset> {
         dataset(&GOOD.map(|good| if good.0 == part.0 { part } else { good }))
     }
 
     #[test]
-    fn four_arrays_of_any_numeric_type_make_a_dataset_and_others_are_ignored() {
+    fn four_arrays_of_any_numeric_type_are_read_and_others_are_ignored() {
         let others = [("_metadata", "|O", "()", 3)];
         let data = dataset(&[&GOOD[..], &others].concat()).unwrap();
         assert_eq!((data.positions(), data.pattern_side, data.probe_shape), (2, 3, [3, 3]));
@@ -178,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_of_another_shape_is_an_invalid_value_and_named() {
+    fn an_array_of_the_wrong_shape_is_an_invalid_value_and_named() {
         for (part, rule) in [
             (("xcoords", "<f8", "(2, 1)", 16), Rule::Dimensions),
             (("ycoords", "<f8", "(1, 2)", 16), Rule::Dimensions),
@@ -196,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_of_the_same_wrong_shape_are_refused_too() {
+    fn coordinates_with_the_same_wrong_shape_are_refused() {
         let parts = [("xcoords", "<f8", "(2, 1)", 16), ("ycoords", "<f8", "(2, 1)", 16), GOOD[2], GOOD[3]];
         assert_eq!(refusal_kind(&dataset(&parts).unwrap_err().kind), RefusalKind::InvalidValue);
     }
 
     #[test]
-    fn objects_in_a_required_array_are_refused_unread() {
+    fn an_array_of_objects_is_refused_unread() {
         let error = with(("xcoords", "|O", "(2,)", 16)).unwrap_err();
         assert_eq!(
             (refusal_kind(&error.kind), error.place.entry.as_deref()),
@@ -211,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_without_a_phase_is_real() {
+    fn a_real_probe_has_no_imaginary_part() {
         let data = with(("probeGuess", "<f8", "(3, 3)", 72)).unwrap();
         assert_eq!(data.probe, [[0.0; 2]; 9]);
     }
 
     #[test]
-    fn numbers_of_any_type_are_converted_to_that_of_the_field() {
+    fn numbers_are_converted_to_the_type_of_the_field() {
         let numbers = [Number::Int(-3), Number::Bool(true), Number::Float(2.5)];
         assert_eq!(numbers.map(real), [Some(-3.0), Some(1.0), Some(2.5)]);
         assert_eq!(numbers.map(complex), [Some([-3.0, 0.0]), Some([1.0, 0.0]), Some([2.5, 0.0])]);

@@ -1,4 +1,4 @@
-//! `.npz` inputs of a network: what one call of `forward` is given.
+//! `.npz` inputs of a network: the arguments of one call of `forward` (EXE-001).
 
 use std::{
     io::{Read, Seek},
@@ -11,31 +11,31 @@ use crate::torch_files::{FormatError, zip::Archive};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// `B` groups of `C` diffraction patterns of `N` x `N` pixels, with what was known when they were measured.
+/// `B` groups of `C` diffraction patterns of `N` x `N` pixels, with the parameters of their measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inputs {
-    /// `B`.
+    /// `B`: the number of groups.
     pub batch: usize,
-    /// `C`: `gridsize` squared.
+    /// `C`: patterns in a group, `gridsize` squared.
     pub channels: usize,
-    /// `N`: pixels along each side.
+    /// `N`: pixels along each side of a pattern.
     pub side: usize,
-    /// Amplitudes, `[B, C, N, N]`, row by row.
+    /// Amplitudes, `[B, C, N, N]`, in row-major order.
     pub x: Vec<f32>,
-    /// Offsets of the patterns from the middle of their group in pixels, `[B, C, 1, 2]`: horizontal, vertical.
+    /// Offsets of the patterns from the center of their group in pixels, `[B, C, 1, 2]`: horizontal, vertical.
     pub positions: Vec<f32>,
-    /// Real and imaginary part of the illumination, `[N, N]`, row by row.
+    /// Real and imaginary part of the illumination, `[N, N]`, in row-major order.
     pub probe: Vec<[f32; 2]>,
-    /// What amplitudes are multiplied with, `[B]`, dimensionless.
+    /// The factors of the amplitudes, `[B]`, dimensionless.
     pub scale: Vec<f32>,
 }
 
-/// Reads the four arrays `x`, `positions`, `probe` and `scale`; any numeric type is converted, as NumPy's `astype`
-/// does, and other arrays are not looked at.
+/// Reads the four arrays `x`, `positions`, `probe` and `scale`. Any numeric type is converted, as NumPy's `astype`
+/// does; other arrays are ignored.
 ///
 /// # Errors
-/// `missing_field` naming the array that is not there; `invalid_value` for shapes that are not those of [`Inputs`] or
-/// do not fit each other; else as [`Archive::open`].
+/// `missing_field` naming the missing array; `invalid_value` for shapes other than those of [`Inputs`] and for arrays
+/// that do not fit each other; else as [`Archive::open`].
 pub fn read_inputs(path: &Path) -> Result<Inputs> {
     let read = |mut archive| read_from(&mut archive);
     Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
@@ -45,18 +45,19 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {
     let single = |number| real(number).map(|value| value as f32);
     let (shape, x) = array(archive, "x", single)?;
     let &[batch, channels, side, columns] = shape.as_slice() else {
-        let text = format!("x must have 4 dimensions, not the shape {shape:?}");
+        let text = format!("x: expected 4 dimensions, found the shape {shape:?}");
         return Err(invalid(ArrayRule::Dimensions, "x", text));
     };
     if side != columns {
-        let text = format!("the patterns of x must be square, not {side} x {columns} pixels");
+        let text = format!("x: expected square patterns, found {side} x {columns} pixels");
         return Err(invalid(ArrayRule::SquarePatterns, "x", text));
     }
     let fits = |key: &'static str, shape: Vec<usize>, wanted: &[usize]| match shape == wanted {
         true => Ok(()),
         false => {
             let own = [batch, channels, side, side];
-            let text = format!("{key} must have the shape {wanted:?}, as x has {own:?}; it has {shape:?}");
+            let text =
+                format!("{key}: expected the shape {wanted:?} for x of the shape {own:?}, found {shape:?}");
             Err(invalid(ArrayRule::FittingShape, key, text))
         }
     };
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_together_is_read() {
+    fn arrays_that_fit_together_are_read() {
         let read = inputs(&GOOD).unwrap();
         assert_eq!((read.batch, read.channels, read.side), (2, 1, 3));
         assert_eq!((read.x.len(), read.positions.len(), read.probe.len(), read.scale.len()), (18, 4, 9, 2));
@@ -111,7 +112,7 @@ mod tests {
     #[case::positions(1, ("positions", "<f4", "(2, 1, 2)", 16), Rule::FittingShape)]
     #[case::probe(2, ("probe", "<c8", "(3, 2)", 48), Rule::FittingShape)]
     #[case::scale(3, ("scale", "<f4", "(3,)", 12), Rule::FittingShape)]
-    fn what_does_not_fit_is_refused(#[case] at: usize, #[case] part: Part<'_>, #[case] rule: Rule) {
+    fn an_array_that_does_not_fit_is_refused(#[case] at: usize, #[case] part: Part<'_>, #[case] rule: Rule) {
         let mut parts = GOOD;
         parts[at] = part;
         let error = inputs(&parts).unwrap_err();
@@ -124,7 +125,7 @@ mod tests {
     #[case(1, "positions")]
     #[case(2, "probe")]
     #[case(3, "scale")]
-    fn what_is_missing_is_named(#[case] at: usize, #[case] name: &str) {
+    fn a_missing_array_is_named(#[case] at: usize, #[case] name: &str) {
         let mut parts = GOOD.to_vec();
         parts.remove(at);
         let error = inputs(&parts).unwrap_err();

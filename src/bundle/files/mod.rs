@@ -1,4 +1,12 @@
-//! bundle/files.
+//! The files of the contract: bundles, datasets and the inputs of a network.
+//!
+//! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `dataset` and `inputs` (`.npz` files), `refusal`
+//! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
+//! to the bundle of an implementation).
+//!
+//! Invariants: a reader never panics on input and never allocates from an unchecked length: sizes are bounded by
+//! [`limits`](crate::torch_files::limits) and follow the bytes that are there. Readers accept any bundle that can be
+//! understood; whether an implementation may load it is decided in the reference.
 
 pub(crate) mod apply_edit;
 mod bundle_edit;

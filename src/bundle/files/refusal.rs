@@ -1,4 +1,4 @@
-//! What an error of a file is as a refusal of the contract.
+//! Conversion of an error of a file to a refusal of the contract.
 
 use std::io;
 
@@ -17,7 +17,7 @@ impl From<FormatError> for Refusal {
     }
 }
 
-/// What a program is told of an error: the rule and the place. An entry that is missing is the entry it is about.
+/// The machine-readable facts of an error: its rule and place. For a missing entry, the entry is the missing one.
 pub fn refusal_facts(error: &FormatError) -> Facts {
     let facts = facts_of_kind(&error.kind);
     let entry = match (&error.place.entry, facts.entry) {
@@ -27,7 +27,7 @@ pub fn refusal_facts(error: &FormatError) -> Facts {
     Facts { entry, field: facts.field.or_else(|| error.place.subscript.clone()), ..facts }
 }
 
-/// The kind of refusal that an error of a file is.
+/// The kind of refusal for an error of a file.
 pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
     match error {
         FormatErrorKind::Io { kind: io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, .. } => {
@@ -73,7 +73,7 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
     }
 }
 
-/// What a program is told of it, without the place.
+/// The facts of an error without its place.
 fn facts_of_kind(error: &FormatErrorKind) -> Facts {
     let broken = |rule: Rule| Facts { rule: Some(rule.name()), ..Facts::default() };
     match error {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_place_from_the_outside_in() {
+    fn a_refusal_names_the_place_from_outside_to_inside() {
         let kind = FormatErrorKind::ForeignGlobal { module: "os".into(), name: "system".into() };
         let error = FormatError::from(kind).at(12, Some("GLOBAL")).under("['a']").under("['b']");
         let error = error.in_entry("archive/data.pkl").in_entry("m/model.pth").in_file(Path::new("w.zip"));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_what_the_facts_are_about() {
+    fn the_facts_name_the_missing_entry_or_field() {
         let entry = FormatErrorKind::MissingEntry("data.pkl".to_owned());
         assert_eq!(refusal_facts(&entry.clone().into()).entry.as_deref(), Some("data.pkl"));
         assert_eq!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_not_found() {
+    fn a_missing_file_is_not_found() {
         let error = FormatError::from(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(refusal_kind(&error.kind), RefusalKind::NotFound);
     }

@@ -1,4 +1,4 @@
-//! What a reader made of what a writer has written.
+//! The result of one reader for the bundles of one writer.
 
 use std::{io, path::Path};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Participant, WrittenBundle,
-    participant::{ReadFailure, answered, models_name, outputs},
+    participant::{ReadFailure, models_name, outputs, response_of},
     written_bundle::{Contents, Unknown, same},
 };
 use crate::{
@@ -19,102 +19,104 @@ use crate::{
     value::{Map, Value},
 };
 
-/// One writer and one reader.
+/// The results of one writer and one reader.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
-    /// Who wrote.
+    /// The name of the writer.
     pub writer: String,
-    /// Who read.
+    /// The name of the reader.
     pub reader: String,
-    /// Each bundle.
+    /// One reading for each bundle.
     pub readings: Vec<Reading>,
 }
 
-/// One bundle, read once.
+/// The result of reading one bundle.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reading {
-    /// What the bundle is called.
+    /// The name of the bundle.
     pub bundle: String,
-    /// What came of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why, in words: what differs, what was said, or what was compared.
+    /// The reason: what differs, the message of the reader, or what was compared.
     pub reason: String,
 }
 
-/// What can come of a reading, the worst last.
+/// The verdict on one reading, ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything came back.
+    /// The reader returned exactly what the bundle contains.
     Same,
-    /// It could not be looked at.
-    NotLookedAt,
-    /// It was refused.
+    /// The reading was not possible here.
+    #[serde(rename = "not_looked_at")]
+    Skipped,
+    /// The reader refused the bundle.
     Refused,
-    /// There was no answer: the reader ended, hung, or answered something else than an answer.
-    NoAnswer,
-    /// The writer could not write it, or wrote something else than it says.
+    /// The reader crashed, timed out, or sent an invalid response.
+    #[serde(rename = "no_answer")]
+    NoResponse,
+    /// The writer failed, or wrote something else than it reported.
     NotWritten,
-    /// Something else came back.
+    /// The reader returned something else.
     Differs,
 }
 
 impl Verdict {
-    /// The word for it.
+    /// The verdict as it is printed.
     pub fn word(self) -> &'static str {
         match self {
             Self::Same => "same",
-            Self::NotLookedAt => "not looked at",
+            Self::Skipped => "skipped",
             Self::Refused => "refused",
-            Self::NoAnswer => "no answer",
+            Self::NoResponse => "no response",
             Self::NotWritten => "not written",
             Self::Differs => "differs",
         }
     }
 
-    /// Whether something is wrong.
+    /// Whether the verdict is a failure.
     pub fn is_bad(self) -> bool {
-        !matches!(self, Self::Same | Self::NotLookedAt)
+        !matches!(self, Self::Same | Self::Skipped)
     }
 }
 
 impl Cell {
-    /// The worst that came of a bundle. What was not looked at counts only where nothing was.
+    /// The worst verdict of all readings. Skipped readings count only when all were skipped.
     pub fn verdict(&self) -> Verdict {
-        let looked = self.readings.iter().map(|reading| reading.verdict);
-        looked.filter(|verdict| *verdict != Verdict::NotLookedAt).max().unwrap_or(Verdict::NotLookedAt)
+        let verdicts = self.readings.iter().map(|reading| reading.verdict);
+        verdicts.filter(|verdict| *verdict != Verdict::Skipped).max().unwrap_or(Verdict::Skipped)
     }
 
-    /// How many bundles came back the same.
+    /// The number of bundles that were read correctly.
     pub fn same(&self) -> usize {
         self.readings.iter().filter(|reading| reading.verdict == Verdict::Same).count()
     }
 }
 
 impl Reading {
-    /// Has the reader read a copy of the bundle in this directory, so that nobody finds what another has left.
+    /// Lets the reader load a copy of the bundle in its own directory, so readers do not see each other's files.
     pub(super) fn of(
         writer: &Participant,
         reader: &Participant,
         made: &WrittenBundle,
         directory: &Path,
     ) -> io::Result<Self> {
-        let (verdict, reason) = match &made.holds {
+        let (verdict, reason) = match &made.contents {
             Err(Unknown::NotWritten(why)) => (Verdict::NotWritten, why.clone()),
             Err(Unknown::Unreadable(why)) => {
                 made.copy_to(directory)?;
                 match load(reader, directory) {
-                    Err(unanswered) => (unanswered.verdict, unanswered.why),
-                    Ok(_) => (Verdict::Differs, format!("it is loaded, and must not be: {why}")),
+                    Err(failure) => (failure.verdict, failure.why),
+                    Ok(_) => (Verdict::Differs, format!("expected a refusal, but it was loaded: {why}")),
                 }
             }
-            Ok(holds) => {
+            Ok(contents) => {
                 made.copy_to(directory)?;
-                read(writer, reader, made, holds, directory)
-                    .unwrap_or_else(|unanswered| (unanswered.verdict, unanswered.why))
+                read(writer, reader, made, contents, directory)
+                    .unwrap_or_else(|failure| (failure.verdict, failure.why))
             }
         };
-        // Where it was tried says nothing, and is another place the next time.
+        // The directory differs between runs and means nothing to a reader of the report.
         let reason = [directory, &made.directory]
             .iter()
             .fold(reason, |reason, place| reason.replace(&place.display().to_string(), "$work"));
@@ -123,11 +125,11 @@ impl Reading {
 }
 
 fn load(reader: &Participant, directory: &Path) -> Result<(Box<dyn Session>, Loaded), ReadFailure> {
-    let nobody = || ReadFailure { verdict: Verdict::NotLookedAt, why: "a bundle reads nothing".to_owned() };
-    let mut session = reader.start(directory).ok_or_else(nobody)?;
+    let no_reader = || ReadFailure { verdict: Verdict::Skipped, why: "a bundle cannot read".to_owned() };
+    let mut session = reader.start(directory).ok_or_else(no_reader)?;
     let request = LoadTorchBundle { base_path: "wts.h5".to_owned(), name: models_name() };
     let answer = session.load_torch_bundle(&request);
-    let loaded = answered(answer, session.as_ref())?;
+    let loaded = response_of(answer, session.as_ref())?;
     Ok((session, loaded))
 }
 
@@ -135,22 +137,22 @@ fn read(
     writer: &Participant,
     reader: &Participant,
     made: &WrittenBundle,
-    holds: &Contents,
+    contents: &Contents,
     directory: &Path,
 ) -> Result<(Verdict, String), ReadFailure> {
     let own = writer.name() == reader.name();
-    if holds.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
-        let why = "the reader has other networks (no fixture_networks)".to_owned();
-        return Ok((Verdict::NotLookedAt, why));
+    if contents.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
+        let why = "the reader lacks the capability fixture_networks".to_owned();
+        return Ok((Verdict::Skipped, why));
     }
     let (mut session, loaded) = load(reader, directory)?;
     let params = |map: &Map| Value::Map(map.clone());
-    let compared = same("the file", &holds.models, &models_value(&loaded.models))
-        .and_then(|()| same("the file", &params(&holds.params), &params(&loaded.params.0)));
+    let compared = same("the file", &contents.models, &models_value(&loaded.models))
+        .and_then(|()| same("the file", &params(&contents.params), &params(&loaded.params.0)));
     if let Err(differs) = compared {
         return Ok((Verdict::Differs, differs));
     }
-    let mut compared = format!("{} tensors and {} params", holds.tensors, holds.params.len());
+    let mut compared = format!("{} tensors and {} params", contents.tensors, contents.params.len());
     if reader.gives() && !made.outputs.is_empty() {
         let given = outputs(session.as_mut(), directory, &loaded.models)?;
         for (model, output) in &made.outputs {

@@ -1,8 +1,8 @@
-//! Who can read whose bundles: every writer against every reader.
+//! Interoperability: every writer against every reader.
 //!
-//! Reading order: [`Participant`] (who writes, and who reads), [`WrittenBundle`] (what a writer has written), [`Cell`] (what a
-//! reader made of it), [`Matrix`]. What a reader gives back is held against the file itself, as the format layer
-//! finds it: params and tensors exactly, and outputs where both sides execute the networks of the fixtures.
+//! Reading order: [`Participant`] (writers and readers), [`WrittenBundle`] (one bundle of a writer, and its content),
+//! [`Cell`] (the result of one reader), [`Matrix`]. The response of a reader is compared with the file as our own reader
+//! sees it: params and tensors exactly, and outputs where both sides execute the networks of the fixtures.
 
 mod cell;
 mod page;
@@ -24,29 +24,29 @@ use serde::Serialize;
 
 use crate::harness::suite::Suite;
 
-/// Every writer against every reader.
+/// The results of every writer with every reader.
 #[derive(Clone, Debug, Serialize)]
 pub struct Matrix {
-    /// Those who wrote.
+    /// The names of the writers.
     pub writers: Vec<String>,
-    /// Those who read.
+    /// The names of the readers.
     pub readers: Vec<String>,
-    /// Writer by writer, and reader by reader in each.
+    /// The cells, grouped by writer, in the order of the readers.
     pub cells: Vec<Cell>,
 }
 
 impl Matrix {
-    /// Has everyone write, and then everyone read all of it, in directories below `work`. Each cell is told as it comes;
-    /// after an interruption there are no more.
+    /// Lets all participants write, and then all readers read everything, in directories below `work`. `on_cell` receives
+    /// each cell when it is complete. An interruption ends the run after the current cell.
     ///
     /// # Errors
-    /// When a directory cannot be made, or a fixture cannot be put there.
+    /// When a directory or a fixture cannot be written.
     pub fn of(
         participants: &[Participant],
         suite: &Suite,
         work: &Path,
         interrupted: &AtomicBool,
-        tell: &dyn Fn(&Cell),
+        on_cell: &dyn Fn(&Cell),
     ) -> io::Result<Self> {
         let readers: Vec<&Participant> = participants.iter().filter(|one| one.reads()).collect();
         let mut cells = Vec::new();
@@ -59,7 +59,7 @@ impl Matrix {
                     readings.push(Reading::of(writer, reader, made, &directory)?);
                 }
                 let cell = Cell { writer: writer.name(), reader: reader.name(), readings };
-                tell(&cell);
+                on_cell(&cell);
                 cells.push(cell);
             }
         }
@@ -67,7 +67,7 @@ impl Matrix {
         Ok(Self { writers: names(&mut participants.iter()), readers: names(&mut readers.into_iter()), cells })
     }
 
-    /// Whether everything that could be looked at came back the same, and something could.
+    /// Whether at least one reading was possible and all of them were correct.
     pub fn holds(&self) -> bool {
         let mut all = self.cells.iter().map(Cell::verdict);
         !all.clone().any(Verdict::is_bad) && all.any(|verdict| verdict == Verdict::Same)

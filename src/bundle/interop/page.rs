@@ -3,7 +3,7 @@
 use super::{Cell, Matrix};
 use crate::text::{line, markdown as escaped};
 
-/// The matrix, and below it every reading that is not the same.
+/// The matrix, followed by every reading that is not correct.
 pub fn markdown(matrix: &Matrix) -> String {
     let mut text = String::from("# Who reads whose bundles\n\nRows write, columns read.\n\n| |");
     for reader in &matrix.readers {
@@ -15,8 +15,8 @@ pub fn markdown(matrix: &Matrix) -> String {
     for writer in &matrix.writers {
         text.push_str(&format!("| {} |", escaped(writer)));
         for reader in &matrix.readers {
-            let told = matrix.cell(writer, reader).map(in_short).unwrap_or_default();
-            text.push_str(&format!(" {told} |"));
+            let result = matrix.cell(writer, reader).map(in_short).unwrap_or_default();
+            text.push_str(&format!(" {result} |"));
         }
         text.push('\n');
     }
@@ -36,7 +36,7 @@ pub fn markdown(matrix: &Matrix) -> String {
     text
 }
 
-/// One cell, a bundle a line.
+/// The log of one cell, with one line for each bundle.
 pub fn log(cell: &Cell) -> String {
     let mut text = format!("written by {}\nread by    {}\n\n", line(&cell.writer), line(&cell.reader));
     for reading in &cell.readings {
@@ -46,7 +46,7 @@ pub fn log(cell: &Cell) -> String {
     text
 }
 
-/// The result, and of how many bundles.
+/// The verdict, and the number of correct bundles.
 pub(super) fn in_short(cell: &Cell) -> String {
     format!("{} ({} of {})", cell.verdict().word(), cell.same(), cell.readings.len())
 }

@@ -1,4 +1,4 @@
-//! Who writes bundles and who reads them.
+//! The writers and readers of bundles.
 
 use std::{
     collections::BTreeMap,
@@ -32,56 +32,56 @@ use crate::{
 
 use super::{Verdict, WrittenBundle};
 
-/// An implementation, which writes and reads, or a bundle on disk, which was written.
+/// An implementation, which writes and reads, or a bundle on disk, which was written elsewhere.
 #[derive(Clone)]
 pub enum Participant {
     /// An implementation, with or without the execution of its networks.
     Implementation {
-        /// What writes and reads.
+        /// The implementation.
         implementation: Arc<dyn Implementation>,
-        /// Whether its networks are executed. What is not of the suite does as it says.
+        /// Whether its networks are executed. Third-party implementations decide that by their capabilities.
         executes: bool,
     },
-    /// A bundle: the archive.
+    /// The archive of a bundle.
     Bundle(PathBuf),
 }
 
-/// What a writer is asked for: a configuration, and which models.
+/// A bundle that every writer has to write: its configuration, and the kind of models.
 #[derive(Clone, Copy, Debug)]
 struct BundleSpec {
-    /// What it is called in the matrix.
+    /// The name of the bundle in the matrix.
     name: &'static str,
     size: i64,
     gridsize: i64,
-    how: BundleKind,
+    kind: BundleKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BundleKind {
     /// Fresh networks.
     Fresh,
-    /// Sentinels in their place.
+    /// Sentinels instead of networks.
     Sentinels,
-    /// Networks that a workflow trained.
+    /// Networks that were trained by a workflow.
     Trained,
 }
 
-/// What every writer is asked for.
+/// The bundles that every writer has to write.
 const BUNDLE_SPECS: [BundleSpec; 5] = [
-    BundleSpec { name: "gridsize1", size: 64, gridsize: 1, how: BundleKind::Fresh },
-    BundleSpec { name: "gridsize2", size: 64, gridsize: 2, how: BundleKind::Fresh },
-    BundleSpec { name: "n128", size: 128, gridsize: 1, how: BundleKind::Fresh },
-    BundleSpec { name: "trained", size: 64, gridsize: 1, how: BundleKind::Trained },
-    BundleSpec { name: "sentinels", size: 64, gridsize: 1, how: BundleKind::Sentinels },
+    BundleSpec { name: "gridsize1", size: 64, gridsize: 1, kind: BundleKind::Fresh },
+    BundleSpec { name: "gridsize2", size: 64, gridsize: 2, kind: BundleKind::Fresh },
+    BundleSpec { name: "n128", size: 128, gridsize: 1, kind: BundleKind::Fresh },
+    BundleSpec { name: "trained", size: 64, gridsize: 1, kind: BundleKind::Trained },
+    BundleSpec { name: "sentinels", size: 64, gridsize: 1, kind: BundleKind::Sentinels },
 ];
 
-/// The name of models on either side.
+/// The name under which sessions keep models.
 const MODELS: &str = "models";
 
-/// What a workflow is given.
+/// The training data of workflows.
 const DATASET: &str = "datasets/train_data.npz";
 
-/// What models are given, beside the archive.
+/// The file with the inputs of the networks, next to the archive.
 pub(super) const INPUTS: &str = "inputs.npz";
 
 impl Participant {
@@ -96,19 +96,19 @@ impl Participant {
         }
     }
 
-    /// Ends whatever it has running.
+    /// Stops all running processes of the participant.
     pub fn end(&self) {
         if let Self::Implementation { implementation, .. } = self {
             implementation.end();
         }
     }
 
-    /// Whether it can read.
+    /// Whether the participant can read.
     pub fn reads(&self) -> bool {
         matches!(self, Self::Implementation { .. })
     }
 
-    /// Whether it has this operation or ability here.
+    /// Whether this operation or capability is available here.
     pub(super) fn has(&self, need: &str) -> bool {
         match self {
             Self::Implementation { implementation, executes } => {
@@ -118,12 +118,12 @@ impl Participant {
         }
     }
 
-    /// Whether what it gives for inputs can be held against what others give.
+    /// Whether its outputs can be compared with those of other implementations.
     pub(super) fn gives(&self) -> bool {
         self.has(Forward::NAME) && self.has(FIXTURE_NETWORKS)
     }
 
-    /// A session in a directory, unless it is a bundle.
+    /// Starts a session in a directory; `None` for a bundle.
     pub(super) fn start(&self, directory: &Path) -> Option<Box<dyn Session>> {
         let Self::Implementation { implementation, executes } = self else { return None };
         let environment = (&BUNDLE as &dyn Contract).environment_map();
@@ -132,7 +132,7 @@ impl Participant {
         Some(implementation.start(context))
     }
 
-    /// Has it write everything it can, each in a directory of its own; after an interruption nothing more.
+    /// Writes every bundle that the participant can write, each in its own directory. Stops after an interruption.
     pub(super) fn write(
         &self,
         suite: &Suite,
@@ -149,21 +149,21 @@ impl Participant {
                 };
                 fs::copy(archive, directory.join(ARCHIVE_NAME)).map_err(named)?;
                 let sidecar = archive.with_file_name("sidecar.json");
-                all.push(WrittenBundle::found("as it is", directory, &sidecar));
+                all.push(WrittenBundle::found("original", directory, &sidecar));
             }
             Self::Implementation { .. } => {
-                for asked in BUNDLE_SPECS.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
-                    let directory = work.join(asked.name);
+                for spec in BUNDLE_SPECS.iter().filter(|_| !interrupted.load(Ordering::Relaxed)) {
+                    let directory = work.join(spec.name);
                     fs::create_dir_all(&directory)?;
                     fs::write(directory.join("train_data.npz"), suite.fixture(DATASET)?)?;
-                    if asked.how != BundleKind::Sentinels {
-                        let channels = asked.gridsize * asked.gridsize;
+                    if spec.kind != BundleKind::Sentinels {
+                        let channels = spec.gridsize * spec.gridsize;
                         let batch = if channels == 1 { 1 } else { 2 };
-                        let inputs = format!("inputs/n{}_c{channels}_b{batch}.npz", asked.size);
+                        let inputs = format!("inputs/n{}_c{channels}_b{batch}.npz", spec.size);
                         fs::write(directory.join(INPUTS), suite.fixture(&inputs)?)?;
                     }
                     let written = self.start(&directory).map(|mut session| {
-                        let written = asked.write(self, session.as_mut(), &directory);
+                        let written = spec.write(self, session.as_mut(), &directory);
                         match session.finish() {
                             Some(lost) => Err(lost.into()),
                             None => written,
@@ -171,10 +171,10 @@ impl Participant {
                     });
                     all.push(match written {
                         Some(Ok((models, outputs))) => {
-                            WrittenBundle::written(asked.name, directory, models, outputs)
+                            WrittenBundle::written(spec.name, directory, models, outputs)
                         }
                         Some(Err(ReadFailure { why, .. })) => {
-                            WrittenBundle::failed(asked.name, directory, why)
+                            WrittenBundle::failed(spec.name, directory, why)
                         }
                         None => continue,
                     });
@@ -190,7 +190,7 @@ impl Participant {
     }
 }
 
-/// What a session gives for the inputs in its directory, for each network of these.
+/// The outputs of these networks for the inputs in the session's directory, by model.
 pub(super) fn outputs(
     session: &mut dyn Session,
     directory: &Path,
@@ -207,26 +207,26 @@ pub(super) fn outputs(
             inputs: INPUTS.to_owned(),
             name: "output".to_owned(),
         };
-        let output = answered(session.forward(&request), session)?.output;
+        let output = response_of(session.forward(&request), session)?.output;
         all.insert(model.clone(), output);
     }
     Ok(all)
 }
 
-/// The name under which models are left.
+/// The name under which sessions keep models.
 pub(super) fn models_name() -> String {
     MODELS.to_owned()
 }
 
-/// The answer, or why there is none.
-pub(super) fn answered<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, ReadFailure> {
+/// The response, or the reason why there is none.
+pub(super) fn response_of<T>(answer: Result<T, Refusal>, session: &dyn Session) -> Result<T, ReadFailure> {
     match session.lost() {
         Some(lost) => Err(lost.into()),
         None => answer.map_err(|refusal| ReadFailure { verdict: Verdict::Refused, why: refusal.to_string() }),
     }
 }
 
-/// Why there is no answer, and what that makes of a reading. Who stumbles has not refused.
+/// Why a reading has no result, and its verdict: a crash is not a refusal.
 pub(super) struct ReadFailure {
     pub(super) verdict: Verdict,
     pub(super) why: String,
@@ -236,16 +236,16 @@ impl From<SessionError> for ReadFailure {
     fn from(lost: SessionError) -> Self {
         let (verdict, why) = match lost {
             SessionError::Timeout(milliseconds) => {
-                (Verdict::NoAnswer, format!("no answer within {milliseconds} ms"))
+                (Verdict::NoResponse, format!("no response within {milliseconds} ms"))
             }
-            SessionError::Crash(why) | SessionError::Protocol(why) => (Verdict::NoAnswer, why),
-            SessionError::Skipped(why) => (Verdict::NotLookedAt, why),
+            SessionError::Crash(why) | SessionError::Protocol(why) => (Verdict::NoResponse, why),
+            SessionError::Skipped(why) => (Verdict::Skipped, why),
         };
         Self { verdict, why }
     }
 }
 
-type Wrote = (Models, BTreeMap<String, TensorDescription>);
+type WrittenModels = (Models, BTreeMap<String, TensorDescription>);
 
 impl BundleSpec {
     fn write(
@@ -253,19 +253,20 @@ impl BundleSpec {
         writer: &Participant,
         session: &mut dyn Session,
         directory: &Path,
-    ) -> Result<Wrote, ReadFailure> {
-        let models = match self.how {
+    ) -> Result<WrittenModels, ReadFailure> {
+        let models = match self.kind {
             BundleKind::Trained => {
                 let request = RunCdiExampleTorch {
                     train_data: "train_data.npz".to_owned(),
                     config: self.config(Some("persisted")),
                     name: models_name(),
                 };
-                answered(session.run_cdi_example_torch(&request), session)?.models
+                response_of(session.run_cdi_example_torch(&request), session)?.models
             }
             _ => {
                 let sentinel = |role: &str| (role.to_owned(), format!("the {role}"));
-                let sentinels = ROLES.into_iter().filter(|_| self.how == BundleKind::Sentinels).map(sentinel);
+                let sentinels =
+                    ROLES.into_iter().filter(|_| self.kind == BundleKind::Sentinels).map(sentinel);
                 let request = CreateModels {
                     config: self.config(None),
                     seed: 20,
@@ -273,7 +274,7 @@ impl BundleSpec {
                     only: None,
                     name: models_name(),
                 };
-                answered(session.create_models(&request), session)?
+                response_of(session.create_models(&request), session)?
             }
         };
         let request = SaveTorchBundle {
@@ -282,7 +283,7 @@ impl BundleSpec {
             config: self.config(None),
             intensity_scale: Some(812.5),
         };
-        answered(session.save_torch_bundle(&request), session)?;
+        response_of(session.save_torch_bundle(&request), session)?;
         let outputs = match writer.gives() {
             true => outputs(session, directory, &models)?,
             false => BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! What a writer has written, and what is known of it.
+//! A bundle of a writer, and its content.
 
 use std::{
     collections::BTreeMap,
@@ -17,70 +17,70 @@ use crate::{
     value::{Map, Value, differences},
 };
 
-/// The largest sidecar, in bytes.
+/// The largest sidecar in bytes: 16 MiB.
 const MAX_SIDECAR_BYTES: u64 = 16 << 20;
 
-/// A bundle in a directory of its own.
+/// A bundle in its own directory.
 #[derive(Clone, Debug)]
 pub struct WrittenBundle {
-    /// What it is called.
+    /// The name of the bundle.
     pub name: String,
     pub(super) directory: PathBuf,
-    /// What is in it; why that is not known.
-    pub(super) holds: Result<Contents, Unknown>,
-    /// What the writer's own networks give for the inputs, by model.
+    /// The content, or why it is unknown.
+    pub(super) contents: Result<Contents, Unknown>,
+    /// The outputs of the writer's own networks, by model.
     pub(super) outputs: BTreeMap<String, TensorDescription>,
 }
 
-/// Why it is not known what a bundle holds.
+/// Why the content of a bundle is unknown.
 #[derive(Clone, Debug)]
 pub(super) enum Unknown {
-    /// It was not written, or holds something else than was said.
+    /// The writer failed, or wrote something else than it reported.
     NotWritten(String),
-    /// It is there, and our own reader refuses it.
+    /// The file exists, and our own reader refuses it.
     Unreadable(String),
 }
 
-/// What a bundle holds: what every reader has to give back.
+/// The content of a bundle, which every reader has to return.
 #[derive(Clone, Debug)]
 pub(super) struct Contents {
-    /// As a reader answers them.
+    /// The models in the form of a response.
     pub(super) models: Value,
-    /// The snapshot on which all models agree.
+    /// The params snapshot that all models share.
     pub(super) params: Map,
     pub(super) has_networks: bool,
     pub(super) tensors: usize,
 }
 
 impl WrittenBundle {
-    /// What a writer has written, held against what it says that it wrote.
+    /// A bundle of an implementation. Its file must match the response of the writer.
     pub(super) fn written(
         name: &str,
         directory: PathBuf,
         models: Models,
         outputs: BTreeMap<String, TensorDescription>,
     ) -> Self {
-        let holds = in_file(&directory).and_then(|holds| {
-            same("what it says that it wrote", &models_value(&models), &holds.models)?;
-            Ok(holds)
+        let contents = in_file(&directory).and_then(|contents| {
+            same("the response of the writer", &models_value(&models), &contents.models)?;
+            Ok(contents)
         });
-        let holds = holds.map_err(Unknown::NotWritten);
-        Self { name: name.to_owned(), directory, holds, outputs }
+        let contents = contents.map_err(Unknown::NotWritten);
+        Self { name: name.to_owned(), directory, contents, outputs }
     }
 
-    /// A bundle that was there, held against its sidecar where there is one.
+    /// A bundle that already existed. Its file must match the sidecar, if there is one.
     pub(super) fn found(name: &str, directory: PathBuf, sidecar: &Path) -> Self {
-        let holds = in_file(&directory).map_err(Unknown::Unreadable).and_then(|holds| {
-            let said = in_sidecar(sidecar).and_then(|models| match models {
-                Some(models) => same("its sidecar", &models, &holds.models),
+        let contents = in_file(&directory).map_err(Unknown::Unreadable).and_then(|contents| {
+            let matches = in_sidecar(sidecar).and_then(|models| match models {
+                Some(models) => same("its sidecar", &models, &contents.models),
                 None => Ok(()),
             });
-            said.map(|()| holds).map_err(Unknown::NotWritten)
+            matches.map(|()| contents).map_err(Unknown::NotWritten)
         });
-        Self { name: name.to_owned(), directory, holds, outputs: BTreeMap::new() }
+        Self { name: name.to_owned(), directory, contents, outputs: BTreeMap::new() }
     }
 
-    /// Puts the bundle, and the inputs beside it, into a new directory.
+    /// Copies the bundle, and the inputs next to it, to a new directory.
     pub(super) fn copy_to(&self, directory: &Path) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         for name in [ARCHIVE_NAME, INPUTS] {
@@ -92,12 +92,12 @@ impl WrittenBundle {
         Ok(())
     }
 
-    /// Why there is none.
+    /// A bundle that could not be written.
     pub(super) fn failed(name: &str, directory: PathBuf, why: String) -> Self {
         Self {
             name: name.to_owned(),
             directory,
-            holds: Err(Unknown::NotWritten(why)),
+            contents: Err(Unknown::NotWritten(why)),
             outputs: BTreeMap::new(),
         }
     }
@@ -122,29 +122,26 @@ fn in_file(directory: &Path) -> Result<Contents, String> {
     })
 }
 
-/// The models that a sidecar describes; None where there is none.
+/// The models that a sidecar describes; `None` without a sidecar.
 fn in_sidecar(path: &Path) -> Result<Option<Value>, String> {
-    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let at_path = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     match fs::metadata(path) {
         Err(_) => return Ok(None),
         Ok(file) if file.len() > MAX_SIDECAR_BYTES => {
-            return Err(told(&format!(
-                "it has {} bytes, and {MAX_SIDECAR_BYTES} at most are read",
-                file.len()
-            )));
+            return Err(at_path(&format!("{} bytes exceed the limit of {MAX_SIDECAR_BYTES}", file.len())));
         }
         Ok(_) => {}
     }
-    let text = fs::read_to_string(path).map_err(|error| told(&error))?;
-    let described: Value = serde_json::from_str(&text).map_err(|error| told(&error))?;
+    let text = fs::read_to_string(path).map_err(|error| at_path(&error))?;
+    let described: Value = serde_json::from_str(&text).map_err(|error| at_path(&error))?;
     let models = described.as_map().and_then(|described| described.get("models")).cloned();
-    models.map(Some).ok_or_else(|| told(&"it describes no models"))
+    models.map(Some).ok_or_else(|| at_path(&"missing \"models\""))
 }
 
-/// Whether two sides are the same; where not, in words.
+/// Compares two values; the error describes the first difference.
 pub(super) fn same(what: &str, expected: &Value, found: &Value) -> Result<(), String> {
     match differences(expected, found) {
         None => Ok(()),
-        Some((expected, found)) => Err(format!("{what} has {expected}; it has {found}")),
+        Some((expected, found)) => Err(format!("{what}: expected {expected}, found {found}")),
     }
 }

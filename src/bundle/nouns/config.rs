@@ -92,7 +92,7 @@ macro_rules! config {
 
             /// The values of a flat map that are outside what the table allows, by legacy key, and what it
             /// allows there. A field that is absent is not looked at.
-            pub fn misfits(flat: &Map) -> Vec<(&'static str, String)> {
+            pub fn out_of_range(flat: &Map) -> Vec<(&'static str, String)> {
                 let mut found = Vec::new();
                 $({
                     let key = config!(@legacy $field $(, $python)? $(=> $legacy)?);

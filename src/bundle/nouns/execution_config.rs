@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(ExecutionConfig::FIELDS.len(), 40);
         let all = ExecutionConfig::from_values(&Map::new()).unwrap();
         assert_eq!(all.fields().len(), 40);
-        assert!(ExecutionConfig::misfits(&all.fields()).is_empty());
+        assert!(ExecutionConfig::out_of_range(&all.fields()).is_empty());
     }
 
     #[test]

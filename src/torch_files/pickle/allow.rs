@@ -1,12 +1,12 @@
-//! The globals that a pickle may name. Anything else is refused where it is named.
+//! The globals that a pickle may name. Any other global is refused at the opcode that names it.
 
 use crate::torch_files::Dtype;
 
-/// What a pickle of one kind may hold beyond plain values.
+/// The globals and ids that one kind of pickle may contain beyond plain values.
 #[derive(Clone, Copy, Debug)]
 pub struct Allow {
     global: fn(module: &str, name: &str) -> Option<Global>,
-    /// Whether objects may be named by a persistent id, as torch names its storages.
+    /// Whether objects may be referred to by a persistent id, as torch does with its storages.
     pub(super) persistent_ids: bool,
 }
 
@@ -17,7 +17,7 @@ impl Allow {
     /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
     pub const STATE_DICT: Self = Self { global: state_dict_global, persistent_ids: true };
 
-    /// What a global stands for, when it is on the list.
+    /// The meaning of a global, or `None` when it is not allowed.
     pub(super) fn global(&self, module: &str, name: &str) -> Option<Global> {
         (self.global)(module, name)
     }
@@ -32,23 +32,23 @@ pub enum Global {
     Set,
     /// `builtins.bytes`, which protocols before 3 call without arguments.
     Bytes,
-    /// `_codecs.encode`, which protocols before 3 call to make bytes of a text in Latin-1.
+    /// `_codecs.encode`, which protocols before 3 call to make `bytes` from Latin-1 text.
     Encode,
     /// `torch._utils._rebuild_tensor_v2`.
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`.
     RebuildParameter,
-    /// `torch.FloatStorage` and its like.
+    /// `torch.FloatStorage` and the other typed storages.
     Storage(Dtype),
-    /// A class of `pathlib`, by the separator that it joins with.
+    /// A class of `pathlib`, with its path separator.
     Path(char),
     /// `numpy.dtype`.
     NumpyDtype,
-    /// `numpy._core.multiarray.scalar`, `numpy.core.multiarray.scalar` before NumPy 2.
+    /// `numpy._core.multiarray.scalar`; `numpy.core.multiarray.scalar` before NumPy 2.
     NumpyScalar,
 }
 
-/// What makes plain containers and bytes, and nothing else.
+/// The globals of plain containers and `bytes`, which every kind of pickle may use.
 fn plain_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
         ("collections", "OrderedDict") => Some(Global::OrderedDict),
@@ -82,7 +82,7 @@ fn state_dict_global(module: &str, name: &str) -> Option<Global> {
     }
 }
 
-/// The class in module `torch` that stands for storages of these elements.
+/// The name in the module `torch` of the storage class of this element type.
 pub(crate) fn storage_class(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::Float64 => "DoubleStorage",
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_dict_may_name_all_twelve_storages_and_a_manifest_none() {
+    fn a_state_dict_allows_all_twelve_storages_and_a_manifest_allows_none() {
         for dtype in Dtype::ALL {
             let name = storage_class(dtype);
             assert_eq!(Allow::STATE_DICT.global("torch", name), Some(Global::Storage(dtype)));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_allowed_only_with_its_module() {
+    fn a_name_is_allowed_in_its_own_module_only() {
         assert_eq!(Allow::STATE_DICT.global("builtins", "OrderedDict"), None);
         assert_eq!(Allow::STATE_DICT.global("torch", "load"), None);
         assert_eq!(Allow::VALUES.global("posixpath", "join"), None);

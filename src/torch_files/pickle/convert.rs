@@ -1,4 +1,4 @@
-//! From the objects of a pickle to the tree of values that the contract speaks of.
+//! Conversion of pickled objects to a tree of [`Value`]s.
 
 use super::{
     Global, Graph, Id, Node,
@@ -17,22 +17,22 @@ use crate::{
 type Result<T> = std::result::Result<T, FormatError>;
 
 impl Graph {
-    /// The tree under an object: a shared object comes back whole under each place that holds it.
+    /// The tree of values under an object. A shared object is copied to every place that refers to it.
     ///
-    /// Paths become text, NumPy scalars plain numbers, and an ordered dict is a dict.
+    /// Paths become text, NumPy scalars become plain numbers, and an ordered dict becomes a dict.
     ///
     /// # Errors
-    /// Names the place, as Python would subscript it. `malformed` for a container that contains itself,
-    /// a key that is not text and a type that has no value; `unsafe` for a tree of more than
-    /// [`MAX_VALUE_NODES`] objects, [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
+    /// Errors name the place in Python's subscript notation. `malformed` for a container that contains itself, a key
+    /// that is not text and a type without a value; `unsafe` for a tree of more than [`MAX_VALUE_NODES`] objects,
+    /// [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
     pub fn to_value(&self, id: Id) -> Result<Value> {
         Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.value(id)
     }
 }
 
 impl Graph {
-    /// The keys of the root, when it is a dict, under which objects are that [`Graph::to_value`] makes plain
-    /// values of, each with what it is.
+    /// When the root is a dict: the keys whose Python objects [`Graph::to_value`] converts to plain values, each with the
+    /// kind of object.
     pub(crate) fn converted(&self) -> Vec<(String, &'static str)> {
         let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
         let converted = |(key, value): &(Id, Id)| match self.node(*value) {
@@ -50,15 +50,15 @@ struct Tree<'g> {
     graph: &'g Graph,
     /// The containers around the current object.
     open: Vec<Id>,
-    /// How many of them are sets.
+    /// The number of sets among them.
     sets: u64,
     nodes: u64,
     text_bytes: u64,
-    /// Bytes that sets print to sort their items, and at most so many.
+    /// An upper bound of the bytes that sets print in order to sort their items.
     printed_bytes: u64,
 }
 
-/// The most bytes in which an object is printed, without its text, and in which a byte of its text is.
+/// The most bytes that one object prints, without its text, and that one byte of its text prints.
 const PRINTED_OBJECT: u64 = 32;
 const PRINTED_BYTE: u64 = 6;
 
@@ -103,7 +103,7 @@ impl Tree<'_> {
         self.count_printed(PRINTED_OBJECT)
     }
 
-    /// A set sorts its items by how they are printed, and so does every set around it.
+    /// Counts printed bytes: a set sorts its items by their printed form, and so does every set around it.
     fn count_printed(&mut self, bytes: u64) -> Result<()> {
         self.printed_bytes = self.printed_bytes.saturating_add(bytes.saturating_mul(self.sets));
         Ok(within("bytes of printed items of sets", self.printed_bytes, MAX_PRINTED_BYTES)?)
@@ -150,7 +150,7 @@ impl Tree<'_> {
         Ok(map)
     }
 
-    /// The text that `str` gives for a path of these segments.
+    /// The path of these segments, as Python's `str` prints it.
     fn path(&mut self, separator: char, segments: &[Id]) -> Result<Value> {
         let graph = self.graph;
         let mut texts = Vec::new();
@@ -166,7 +166,7 @@ impl Tree<'_> {
         Ok(Value::Text(path::text(separator, &texts)))
     }
 
-    /// A NumPy scalar: its dtype, which may carry a byte order, and its bytes.
+    /// A NumPy scalar from its dtype, which may carry a byte order, and its bytes.
     fn scalar(&self, arguments: &[Id]) -> Result<Value> {
         let wrong = || Kind::Unexpected {
             expected: "a NumPy scalar of a type and bytes",
@@ -192,7 +192,7 @@ impl Tree<'_> {
     }
 }
 
-/// `['key']`, as Python would write it.
+/// `['key']`, in Python's subscript notation.
 pub(crate) fn subscript(key: &str) -> String {
     format!("['{}']", excerpt(key).escape_debug())
 }
@@ -218,21 +218,21 @@ mod tests {
     }
 
     #[test]
-    fn a_list_changed_after_it_was_shared_is_seen_through_each_alias() {
+    fn a_change_of_a_shared_list_shows_through_each_alias() {
         // x = []; [x, x] with 1 appended to x through the second alias.
         let one = || list(vec![Value::Int(1)]);
         assert_eq!(value(b"(]q\0h\0K\x01al.").unwrap(), list(vec![one(), one()]));
     }
 
     #[test]
-    fn a_dict_under_two_keys_comes_back_whole_under_both() {
+    fn a_dict_under_two_keys_is_complete_under_both() {
         let inner = Value::from(Map::from_iter([("k".to_owned(), Value::None)]));
         let outer = Map::from_iter([("a".to_owned(), inner.clone()), ("b".to_owned(), inner)]);
         assert_eq!(value(b"}(\x8c\x01a}\x94\x8c\x01kNs\x8c\x01bh\0u.").unwrap(), Value::from(outer));
     }
 
     #[test]
-    fn of_equal_keys_the_last_value_counts_at_the_first_place() {
+    fn a_repeated_key_keeps_its_first_position_and_its_last_value() {
         let value = value(b"}(\x8c\x01aK\x01\x8c\x01bK\x02\x8c\x01aK\x03u.").unwrap();
         assert_eq!(value.to_string(), "{'a': 3, 'b': 2}");
     }
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_shared_integer_does_not_expand_without_bound() {
-        // Python's `int` has no fixed size, so that it is counted like text.
+        // Python's `int` has no fixed size, so it counts like text.
         let integer = [&b"\x8b\0\x04\0\0"[..], &[0x7f; 1 << 10], b"q\0"].concat();
         let bomb = |times| value(&[b"(", &integer[..], &b"h\0".repeat(times), b"l."].concat());
         assert!(bomb((1 << 16) - 1).is_ok());
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn sets_do_not_print_their_items_without_bound() {
-        // Every set prints all that is in it, text up to six times as long, and so do the sets around it.
+        // Every set prints its whole content, with up to six bytes for a byte of text, and so do the sets around it.
         let text = [&b"X\0\0\x10\0"[..], &[0x7f; 1 << 20], b"q\0"].concat();
         let sets = |depth| value(&[&b"(".repeat(depth), &text[..], &b"\x91".repeat(depth), b"."].concat());
         assert!(sets(2).is_ok());
@@ -304,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_set_is_not_printed() {
+    fn text_outside_of_a_set_is_not_counted_as_printed() {
         let text = [&b"X\0\0\x30\0"[..], &[0x7f; 3 << 20]].concat();
         assert!(value(&[b"(\x8f", &text[..], b"l."].concat()).is_ok());
         assert!(value(&[b"((", &text[..], b"\x91l."].concat()).is_err());
     }
 
     #[test]
-    fn a_key_that_is_not_text_is_refused_at_its_place() {
+    fn a_key_that_is_not_text_is_refused_with_its_place() {
         let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
         assert_eq!(error.to_string(), "['a']: expected a text key, found int");
     }
@@ -323,13 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_plain_in_a_dict_is_told_by_its_key() {
+    fn converted_objects_are_listed_by_key() {
         let converted = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap().converted();
         let path = "cpathlib\nPosixPath\n(Va\ntR";
         let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
         let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
-        let told = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
-        assert_eq!(converted(dict.as_bytes()), told);
+        let expected = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
+        assert_eq!(converted(dict.as_bytes()), expected);
         assert!(converted(format!("{path}.").as_bytes()).is_empty());
     }
 
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), Value::from("/a/b"));
         assert_eq!(path("PosixPath", ""), Value::from("."));
         assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), Value::from(r"C:\a\b"));
-        // Python 3.13 has a module of its own for them, and keeps what was typed.
+        // Python 3.13 defines them in a module of their own, and keeps the segments as they were given.
         assert_eq!(
             value(b"cpathlib._local\nPosixPath\n(Vruns//./gs1/\ntR.").unwrap(),
             Value::from("runs/gs1")
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn numpy_scalars_become_numbers_in_the_byte_order_of_their_dtype() {
+    fn numpy_scalars_are_decoded_in_the_byte_order_of_their_dtype() {
         let scalar = |code: &str, order: &str, bytes: &[u8]| {
             let dtype = format!("cnumpy\ndtype\n(V{code}\nI00\nI01\ntR(K\x03V{order}\nNtb");
             value(

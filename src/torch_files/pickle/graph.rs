@@ -1,21 +1,21 @@
-//! What a pickle describes: objects that point to one another by number.
+//! The objects of a pickle, which refer to one another by number.
 
 use num_bigint::BigInt;
 
 use super::Global;
 
-/// One object of a [`Graph`].
+/// The number of an object in a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(u32);
 
-/// One object, as far as a restricted pickle can describe one.
+/// One object that a restricted pickle can describe.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// `None`.
     None,
     /// `bool`.
     Bool(bool),
-    /// `int` in 64 bits.
+    /// `int` that fits into 64 bits.
     Int(i64),
     /// `int` beyond 64 bits.
     BigInt(BigInt),
@@ -29,22 +29,22 @@ pub enum Node {
     List(Vec<Id>),
     /// `tuple`.
     Tuple(Vec<Id>),
-    /// `set` or `frozenset`, in the order of the pickle.
+    /// `set` or `frozenset`, in pickle order.
     Set(Vec<Id>),
-    /// `dict` or `OrderedDict`: keys and values in the order they were set; of equal keys the last counts.
+    /// `dict` or `OrderedDict`: keys and values in pickle order. The last of equal keys counts.
     Dict(Vec<(Id, Id)>),
-    /// An allowed global itself.
+    /// An allowed global by itself.
     Global(Global),
-    /// What calling an allowed global with these arguments would make.
+    /// The result of a call of an allowed global, which is recorded and never made.
     Call {
-        /// What is called.
+        /// The called global.
         global: Global,
         /// Its arguments.
         arguments: Vec<Id>,
-        /// What BUILD gave the result.
+        /// The argument of BUILD, if any.
         state: Option<Id>,
     },
-    /// The object that this persistent id names.
+    /// The object that a persistent id refers to.
     Persistent(Id),
 }
 
@@ -78,7 +78,7 @@ impl Node {
     }
 }
 
-/// All objects of one pickle. Objects that the pickle shares are one object here too.
+/// All objects of one pickle. An object that the pickle shares appears once.
 #[derive(Clone, Debug)]
 pub struct Graph {
     nodes: Vec<Node>,
@@ -86,12 +86,12 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// The object that the pickle is of.
+    /// The object that the pickle describes.
     pub fn root(&self) -> Id {
         self.root
     }
 
-    /// An object. Ids are made by the graph they belong to, so that there always is one.
+    /// An object. Ids come from the graph that they belong to, so the object always exists.
     pub fn node(&self, id: Id) -> &Node {
         self.nodes.get(id.0 as usize).unwrap_or(&Node::None)
     }
@@ -112,24 +112,24 @@ impl Graph {
         }
     }
 
-    /// A graph without objects, to add to. Its root is the first object that is added.
+    /// A graph without objects. The first object that is added becomes the root.
     pub(super) fn new() -> Self {
         Self { nodes: Vec::new(), root: Id(0) }
     }
 
-    /// Adds an object, or `None` when its number would not fit.
+    /// Adds an object; `None` when its number would not fit.
     pub(super) fn add(&mut self, node: Node) -> Option<Id> {
         let id = Id(u32::try_from(self.nodes.len()).ok()?);
         self.nodes.push(node);
         Some(id)
     }
 
-    /// An object, to change.
+    /// Mutable access to an object.
     pub(super) fn node_mut(&mut self, id: Id) -> Option<&mut Node> {
         self.nodes.get_mut(id.0 as usize)
     }
 
-    /// Says which object the pickle is of.
+    /// Sets the object that the pickle describes.
     pub(super) fn set_root(&mut self, root: Id) {
         self.root = root;
     }

@@ -1,4 +1,4 @@
-//! The bytes of a pickle, and the forms in which arguments stand in them.
+//! The bytes of a pickle, and the encodings of opcode arguments.
 
 use num_bigint::BigInt;
 
@@ -12,7 +12,7 @@ use super::opcode::{BINBYTES8, BINUNICODE8, SHORT_BINBYTES, SHORT_BINSTRING, SHO
 
 pub(super) type Result<T> = std::result::Result<T, Kind>;
 
-/// The bytes of a pickle, and how far they are read.
+/// The bytes of a pickle, and the position of the next one.
 pub(super) struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -27,7 +27,7 @@ impl<'a> Input<'a> {
         self.at as u64
     }
 
-    /// How many bytes are left.
+    /// The number of unread bytes.
     pub(super) fn rest(&self) -> u64 {
         self.bytes.len().saturating_sub(self.at) as u64
     }
@@ -51,12 +51,12 @@ impl<'a> Input<'a> {
         self.take(N as u64)?.try_into().map_err(|_| Kind::Truncated)
     }
 
-    /// An unsigned little-endian number of so many bytes, at most 8.
+    /// A little-endian unsigned integer of at most 8 bytes.
     pub(super) fn length(&mut self, bytes: u64) -> Result<u64> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte)))
     }
 
-    /// The bytes after their own count, which is as wide as the opcode says.
+    /// The bytes after their length prefix, whose width depends on the opcode.
     pub(super) fn counted(&mut self, opcode: u8) -> Result<&'a [u8]> {
         let width = match opcode {
             SHORT_BINBYTES | SHORT_BINUNICODE | SHORT_BINSTRING => 1,
@@ -72,7 +72,7 @@ impl<'a> Input<'a> {
         std::str::from_utf8(self.raw_line()?).map_err(|_| Kind::NotUtf8)
     }
 
-    /// As [`Input::line`], in whatever encoding.
+    /// The bytes up to the next line feed, as [`Input::line`] without decoding.
     pub(super) fn raw_line(&mut self) -> Result<&'a [u8]> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Kind::Truncated)?;
@@ -84,9 +84,9 @@ impl<'a> Input<'a> {
 
 /// An integer in decimal digits.
 pub(super) fn decimal(line: &str) -> Result<BigInt> {
-    // A byte is 2.41 digits. What cannot fit is refused before it is multiplied out.
+    // A byte holds 2.41 digits. Too many digits are refused before the expensive conversion.
     within("digits of an integer", line.len() as u64, MAX_INTEGER_BYTES * 5 / 2)?;
-    // The parser would pass over underscores, wherever they are.
+    // The parser would accept underscores anywhere.
     let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
     let value: Option<BigInt> = digits.and_then(|digits| digits.parse().ok());
     let value = value.ok_or_else(|| Kind::BadArgument(excerpt(line)))?;
@@ -94,7 +94,7 @@ pub(super) fn decimal(line: &str) -> Result<BigInt> {
     Ok(value)
 }
 
-/// A float as Python prints it. One that is too large to hold is refused, as Python does, and not infinite.
+/// A float as Python prints it. A value that overflows is refused, as Python does, instead of becoming infinite.
 pub(super) fn float(line: &str) -> Result<f64> {
     let digits = line.trim();
     let value = digits
@@ -110,7 +110,7 @@ pub(super) fn long(bytes: &[u8]) -> Result<BigInt> {
     Ok(BigInt::from_signed_bytes_le(bytes))
 }
 
-/// Text with Python's backslash escapes, as far as protocol 0 writes them; in raw text those with a code only.
+/// Text with Python's backslash escapes, as protocol 0 writes them; raw text has numeric escapes only.
 pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
     let mut chars = line.chars();
     let mut text = String::with_capacity(line.len());
@@ -150,7 +150,7 @@ mod tests {
     use crate::torch_files::pickle::opcode::BINBYTES;
 
     #[test]
-    fn an_integer_has_any_size_up_to_its_limit() {
+    fn integers_of_every_size_up_to_the_limit_are_read() {
         let cases: [(&[u8], &str); 8] = [
             (&[], "0"),
             (&[0xff], "-1"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_float_is_infinite_only_where_it_says_so() {
+    fn a_float_is_infinite_only_when_it_is_written_as_inf() {
         for (text, value) in [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("1e+16", 1e16)] {
             assert_eq!(float(text), Ok(value));
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_those_of_python() {
+    fn escapes_are_read_as_python_reads_them() {
         assert_eq!(unescape(r"a\n\x41\u00e9", false).unwrap(), "a\nA\u{e9}");
         assert_eq!(unescape(r#"\t\r\\\'\""#, false).unwrap(), "\t\r\\'\"");
         assert_eq!(unescape(r"\a", false), None);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_as_wide_as_the_opcode_says() {
+    fn the_width_of_a_length_prefix_depends_on_the_opcode() {
         for (opcode, bytes) in [
             (SHORT_BINSTRING, &b"\x02ab"[..]),
             (SHORT_BINUNICODE, b"\x02ab"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_past_the_end_is_truncation_and_reserves_nothing() {
+    fn a_length_past_the_end_is_truncation_and_allocates_nothing() {
         let mut input = Input::new(&[0xff; 12]);
         assert_eq!(input.counted(BINBYTES8), Err(Kind::Truncated));
     }

@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is a program for, restricted to data.
+//! The pickle stack machine, restricted to data.
 
 use num_bigint::BigInt;
 
@@ -15,10 +15,10 @@ use crate::torch_files::{
     limits::MAX_PICKLE_BYTES,
 };
 
-/// Reads the one pickle that these bytes are.
+/// Reads bytes that are exactly one pickle.
 ///
 /// # Errors
-/// Names the opcode and its byte offset: `unsafe` for a global that is not allowed and for more than the
+/// Errors name the opcode and its byte offset: `unsafe` for a global that is not allowed and for counts above the
 /// limits, `unsupported` for opcodes that no bundle needs, else `malformed`.
 pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatError> {
     within("bytes of pickle", bytes.len() as u64, MAX_PICKLE_BYTES)?;
@@ -43,7 +43,7 @@ impl Machine<'_> {
                 0..=5 => {}
                 version => return Err(Kind::UnsupportedProtocol(version)),
             },
-            // A frame only says how much to read ahead; all the bytes are here already.
+            // A frame is only a hint for buffered reading; all the bytes are in memory already.
             FRAME => {
                 let length = self.input.length(8)?;
                 self.input.peek(length)?;
@@ -51,7 +51,7 @@ impl Machine<'_> {
             STOP => {
                 let root = self.pop()?;
                 if !self.stack.is_empty() || !self.marks.is_empty() {
-                    return Err(unexpected("one object at the end", "more of them"));
+                    return Err(unexpected("one object at the end", "several objects"));
                 }
                 match self.input.rest() {
                     0 => self.graph.set_root(root),
@@ -111,7 +111,7 @@ impl Machine<'_> {
                 let node = Node::Text(text.to_owned());
                 self.add(node)?;
             }
-            // Python 2 text: what is not ASCII has no certain meaning, and Python 3 refuses it as well.
+            // Python 2 text: the encoding of non-ASCII characters is unknown, and Python 3 refuses them as well.
             SHORT_BINSTRING | BINSTRING => match self.input.counted(opcode)? {
                 ascii if ascii.is_ascii() => {
                     let node = Node::Text(ascii.iter().map(|byte| char::from(*byte)).collect());
@@ -128,7 +128,7 @@ impl Machine<'_> {
                 self.add(node)?;
             }
             UNICODE => {
-                // Python writes Latin-1 here, and escapes the rest.
+                // Python writes Latin-1 here, and escapes all other characters.
                 let line: String = self.input.raw_line()?.iter().map(|byte| char::from(*byte)).collect();
                 let node = Node::Text(unescape(&line, true).ok_or(Kind::BadArgument(excerpt(&line)))?);
                 self.add(node)?;
@@ -219,7 +219,7 @@ impl Machine<'_> {
             }
             STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |id| self.graph.text(id).ok_or_else(|| self.wrong("a global's name", id));
+                let text = |id| self.graph.text(id).ok_or_else(|| self.wrong("the name of a global", id));
                 let global = self.global(text(module)?, text(name)?)?;
                 self.add(Node::Global(global))?;
             }
@@ -229,10 +229,10 @@ impl Machine<'_> {
                     return Err(self.wrong("a tuple of arguments", given));
                 };
                 if opcode == NEWOBJ && !arguments.is_empty() {
-                    // `cls.__new__` does something else with arguments than a call, and nobody needs it.
+                    // `cls.__new__` treats arguments differently from a call, and no supported pickle passes any.
                     return Err(self.wrong("no arguments", given));
                 }
-                // One tuple may be the arguments of many calls, so that copies count like pushes.
+                // Many calls may share one tuple of arguments, so its copies count like pushes.
                 let arguments = arguments.clone();
                 self.count(arguments.len())?;
                 self.call(callee, arguments)?;
@@ -257,7 +257,7 @@ impl Machine<'_> {
                     // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
                     Some(Node::Dict(_)) if self.ordered.contains(&object) => {}
                     Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
-                    _ => return Err(self.wrong("an object that has a state", object)),
+                    _ => return Err(self.wrong("an object with a state", object)),
                 }
             }
             BINPERSID if self.allow.persistent_ids => {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_global_is_refused_by_name_where_it_is_named() {
+    fn a_foreign_global_is_refused_by_name_and_offset() {
         let os = foreign("os", "system");
         assert_eq!(refused(b"\x80\x02cos\nsystem\n(S'id'\ntR."), (2, Some("GLOBAL"), os.clone()));
         assert_eq!(refused(b"\x8c\x02os\x8c\x06system\x93."), (12, Some("STACK_GLOBAL"), os.clone()));
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_something_else_than_a_global_is_refused() {
+    fn only_globals_can_be_called() {
         for bytes in [&b"])R."[..], b"(]No."] {
             assert!(matches!(refused(bytes).2, Kind::Unexpected { expected: "a global to call", .. }));
         }
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stack_does_not_reach_under_its_mark() {
+    fn an_opcode_cannot_pop_below_its_mark() {
         assert!(read(b"N(00N.", Allow::VALUES).is_ok());
         assert_eq!(refused(b"N(\x85."), (2, Some("TUPLE1"), Kind::StackUnderflow));
         assert_eq!(refused(b"Nt."), (1, Some("TUPLE"), Kind::NoMark));
@@ -347,14 +347,14 @@ mod tests {
     }
 
     #[test]
-    fn one_object_and_no_mark_is_left_at_the_end() {
+    fn a_pickle_must_end_with_one_object_and_no_mark() {
         for bytes in [&b"NN."[..], b"N(N.", b"(N."] {
             assert!(matches!(refused(bytes).2, Kind::Unexpected { expected: "one object at the end", .. }));
         }
     }
 
     #[test]
-    fn bytes_that_are_no_opcode_and_opcodes_that_no_bundle_needs_are_told_apart() {
+    fn unknown_opcodes_and_unsupported_opcodes_are_different_errors() {
         assert_eq!(refused(b"N\xff."), (1, None, Kind::UnknownOpcode(0xff)));
         assert_eq!(refused(b"\x82\x01."), (0, Some("EXT1"), Kind::UnsupportedOpcode));
         assert_eq!(refused(b"\x80\x06."), (0, Some("PROTO"), Kind::UnsupportedProtocol(6)));
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memo_key_must_have_been_put() {
+    fn an_unknown_memo_key_is_refused() {
         assert_eq!(refused(b"h\x07."), (0, Some("BINGET"), Kind::UnknownMemo(7)));
     }
 
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_since_the_mark_becomes_one_container() {
+    fn all_objects_since_the_mark_become_one_container() {
         let length = |opcode: u8| match root(&[b"(KaKb", &[opcode][..], b"."].concat()) {
             Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
             Node::Dict(pairs) => 2 * pairs.len(),
@@ -402,23 +402,20 @@ mod tests {
     }
 
     #[test]
-    fn pushes_are_counted_however_short_the_opcode() {
+    fn every_push_is_counted() {
         let mut bytes = b"N".to_vec();
         bytes.resize(usize::try_from(MAX_PICKLE_NODES).unwrap() + 2, b'2');
         assert!(matches!(refused(&bytes).2, Kind::Limit { what: "objects in a pickle", .. }));
     }
 
     #[test]
-    fn an_ordered_dict_has_attributes_and_a_dict_has_none() {
+    fn an_ordered_dict_accepts_a_state_and_a_dict_does_not() {
         assert!(read(b"ccollections\nOrderedDict\n)R}b.", Allow::VALUES).is_ok());
-        assert!(matches!(
-            refused(b"}}b.").2,
-            Kind::Unexpected { expected: "an object that has a state", .. }
-        ));
+        assert!(matches!(refused(b"}}b.").2, Kind::Unexpected { expected: "an object with a state", .. }));
     }
 
     #[test]
-    fn what_older_protocols_call_for_bytes_and_sets_is_made_and_nothing_else_is() {
+    fn the_calls_of_older_protocols_for_bytes_and_sets_are_read() {
         let encode = |text: &str, codec: &str| format!("c_codecs\nencode\n(V{text}\nV{codec}\ntR.");
         assert_eq!(root(encode("a\\u00ff", "latin1").as_bytes()), Node::Bytes(vec![b'a', 0xff]));
         assert_eq!(root(b"c__builtin__\nbytes\n)R."), Node::Bytes(vec![]));
@@ -438,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordered_dict_takes_its_items_from_a_list_of_pairs_too() {
+    fn an_ordered_dict_also_accepts_a_list_of_pairs() {
         let node = root(b"ccollections\nOrderedDict\n](K\x01K\x02\x86e\x85R.");
         assert!(matches!(node, Node::Dict(pairs) if pairs.len() == 1));
     }

@@ -1,9 +1,8 @@
-//! Pickles, read without executing anything and written as Python would.
+//! Pickles, read without executing anything and written as Python writes them.
 //!
-//! [`read`] runs the stack machine of protocols 0 to 5 on plain data: a call is recorded, never made,
-//! and only the globals of an [`Allow`] can be named. What comes out is a [`Graph`], in which shared
-//! objects are shared; [`Graph::to_value`] makes a tree of it under a bound on nodes and depth.
-//! [`write_value`] is the other direction.
+//! [`read`] runs the stack machine of protocols 0 to 5 on plain data: calls are recorded and never made, and only the
+//! globals of an [`Allow`] are accepted. The result is a [`Graph`], which keeps shared objects shared;
+//! [`Graph::to_value`] turns it into a tree with bounded size and depth. [`write_value`] is the inverse.
 
 mod allow;
 mod convert;

@@ -1,12 +1,12 @@
-//! Numbers as NumPy stores them, in scalars of a pickle and in arrays of a dataset.
+//! NumPy's encoding of numbers, in pickled scalars and in the arrays of a dataset.
 
 use crate::torch_files::{FormatErrorKind as Kind, error::excerpt};
 
-/// An element type of NumPy, as far as params and datasets hold numbers.
+/// A numeric element type of NumPy that params and datasets may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumberType {
     kind: NumberKind,
-    /// Bytes of one number; of each half of a complex one.
+    /// Bytes of one number; of each part of a complex number.
     part: usize,
     big_endian: bool,
 }
@@ -27,14 +27,14 @@ pub(crate) enum Number {
     Bool(bool),
     /// Any integer of at most 64 bits.
     Int(i128),
-    /// binary16, binary32 or binary64, which binary64 holds exactly.
+    /// binary16, binary32 or binary64; binary64 represents all of them exactly.
     Float(f64),
     /// Two floats: real, imaginary.
     Complex(f64, f64),
 }
 
 impl NumberType {
-    /// The type that `f8`, `<f8` or `|b1` names, in the byte order given by a prefix or by `order`.
+    /// The type with the name `f8`, `<f8` or `|b1`. The byte order comes from the prefix or from `order`.
     ///
     /// # Errors
     /// `unsupported` for types that are not numbers of a known width.
@@ -66,7 +66,7 @@ impl NumberType {
         if self.kind == NumberKind::Complex { 2 * self.part } else { self.part }
     }
 
-    /// The number in these bytes, or `None` when they are not [`NumberType::size`] many.
+    /// Decodes one number; `None` unless there are exactly [`NumberType::size`] bytes.
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<Number> {
         if bytes.len() != self.size() {
             return None;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_unsupported() {
+    fn a_type_that_is_not_a_number_is_unsupported() {
         for code in ["O", "|O", "<U5", "f16", "", "é8"] {
             assert!(matches!(NumberType::parse(code, None), Err(Kind::Unsupported(_))), "{code}");
         }

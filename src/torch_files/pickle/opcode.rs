@@ -1,10 +1,10 @@
-//! The opcodes of pickle protocols 0 to 5, by the names that Python's `pickletools` prints.
+//! The opcodes of pickle protocols 0 to 5, named as Python's `pickletools` prints them.
 
 macro_rules! opcodes {
     ($($name:ident = $byte:literal),+ $(,)?) => {
         $(pub(super) const $name: u8 = $byte;)+
 
-        /// The name of an opcode, or `None` for a byte that is not one.
+        /// The name of an opcode; `None` for an unknown byte.
         pub(super) fn name(opcode: u8) -> Option<&'static str> {
             match opcode {
                 $($byte => Some(stringify!($name)),)+

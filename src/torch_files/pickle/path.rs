@@ -1,9 +1,9 @@
-//! Paths of `pathlib`, from what their pickles hold.
+//! The text of pickled `pathlib` paths.
 //!
-//! Up to Python 3.12 that is the parts of a path. From 3.13 on it is the segments that it was made of, as they
-//! were given: joining and tidying them is left to whoever reads.
+//! Up to Python 3.12 a pickle holds the parts of a path. From 3.13 on it holds the segments that the path was made of,
+//! which the reader has to join and normalize.
 
-/// The text that `str` gives for a path of these segments; the separator tells POSIX from Windows.
+/// The path of these segments, as Python's `str` prints it. The separator distinguishes POSIX from Windows.
 pub(super) fn text(separator: char, segments: &[&str]) -> String {
     let path = if separator == '/' { posix(segments) } else { windows(segments) };
     if path.is_empty() { ".".to_owned() } else { path }
@@ -20,7 +20,7 @@ fn posix(segments: &[&str]) -> String {
         path.push_str(segment);
     }
     let tail = path.trim_start_matches('/');
-    // POSIX lets two slashes mean something of their own, and three not.
+    // In POSIX exactly two leading slashes have a special meaning; three have none.
     let root = match path.len() - tail.len() {
         0 => "",
         2 => "//",
@@ -33,7 +33,7 @@ fn windows(segments: &[&str]) -> String {
     let path = joined(segments);
     let (drive, root, tail) = split(&path);
     let names: Vec<&str> = drive.split('\\').collect();
-    // The root of a share is there whether it is written or not.
+    // The root of a share is implied when it is not written.
     let is_share = match names.as_slice() {
         _ if drive.ends_with('\\') => false,
         ["", "", server, _] => !["", "?", ".", "?."].contains(server),
@@ -42,13 +42,13 @@ fn windows(segments: &[&str]) -> String {
     let root = if is_share { "\\" } else { root };
     let mut parts = parts(tail, '\\');
     if drive.is_empty() && root.is_empty() && parts.first().is_some_and(|first| !split(first).0.is_empty()) {
-        // What would be a drive at the start is none here.
+        // Without `.`, the first part would be read as a drive.
         parts.insert(0, ".");
     }
     [drive, root, &parts.join("\\")].concat()
 }
 
-/// The segments one after the other, as `ntpath.join` puts them.
+/// Joins the segments as `ntpath.join` does.
 fn joined(segments: &[&str]) -> String {
     let (mut drive, mut root, mut tail) = (String::new(), "", String::new());
     for segment in segments {
@@ -72,7 +72,7 @@ fn joined(segments: &[&str]) -> String {
     [drive.as_str(), root, &tail].concat()
 }
 
-/// Drive, root and the rest of a Windows path, as `ntpath.splitroot` cuts it.
+/// Splits a Windows path into drive, root and rest, as `ntpath.splitroot` does.
 fn split(path: &str) -> (&str, &str, &str) {
     let cut = |drive: usize, root: usize| {
         let (drive, rest) = path.split_at_checked(drive).unwrap_or((path, ""));
@@ -83,7 +83,7 @@ fn split(path: &str) -> (&str, &str, &str) {
     let mut chars = path.chars();
     match (chars.next(), chars.next()) {
         (Some('\\'), Some('\\')) => {
-            // A share, `\\server\name`, or a device, `\\.\name`; the prefix is there for long names.
+            // A share, `\\server\name`, or a device, `\\.\name`. The prefix `\\?\` marks long names.
             let prefix = path.get(..8).filter(|prefix| prefix.eq_ignore_ascii_case("\\\\?\\UNC\\"));
             let name = next(prefix.map_or(2, str::len)).and_then(|server| next(server + 1));
             cut(name.unwrap_or(path.len()), 1)
@@ -97,7 +97,7 @@ fn split(path: &str) -> (&str, &str, &str) {
     }
 }
 
-/// The names between separators, without those that lead nowhere.
+/// The names between separators, without empty ones and `.`.
 fn parts(tail: &str, separator: char) -> Vec<&str> {
     tail.split(separator).filter(|part| !part.is_empty() && *part != ".").collect()
 }
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// What Python 3.11 and 3.13 pickle for the same paths, and what `str` gives in both.
+    /// The pickled forms of the same paths in Python 3.11 and 3.13, and their `str` in both.
     #[rstest]
     #[case(&["a", "b", "c", "..", "d"], &["a//b/./c/../d/"], "a/b/c/../d")]
     #[case(&["/", "b", "c"], &["a", "/b", "c/"], "/b/c")]
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!((text('\\', parts).as_str(), text('\\', segments).as_str()), (path, path));
     }
 
-    /// What Python 3.13 alone gives, which joins and cuts otherwise than Python 3.11.
+    /// Results of Python 3.13 only, which joins and splits differently from Python 3.11.
     #[rstest]
     #[case(&["//h"], "\\\\h")]
     #[case(&["//h/"], "\\\\h\\")]

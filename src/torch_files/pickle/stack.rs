@@ -1,4 +1,4 @@
-//! The state of the pickle machine: a stack with marks, a memo, and the objects made so far.
+//! The state of the pickle machine: the stack with its marks, the memo, and the objects so far.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,20 +12,20 @@ use crate::torch_files::{
     limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES},
 };
 
-/// What a pickle program works on.
+/// The memory of a pickle program.
 pub(super) struct Machine<'a> {
     pub(super) input: Input<'a>,
     pub(super) allow: Allow,
     pub(super) graph: Graph,
     pub(super) stack: Vec<Id>,
-    /// Heights of the stack at each open MARK.
+    /// The stack height at each open MARK.
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u64, Id>,
-    /// The dicts that are ordered dicts: other than a dict, those may have attributes.
+    /// The dicts that are ordered dicts: only these may have attributes.
     pub(super) ordered: HashSet<Id>,
-    /// Everything that was ever pushed, which bounds the stack, the graph and all its containers.
+    /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
     pushes: u64,
-    /// Bytes that calls of `_codecs.encode` made.
+    /// Bytes that calls of `_codecs.encode` produced so far.
     copied: u64,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Machine<'a> {
     pub(super) fn call_global(&mut self, global: Global, arguments: Vec<Id>) -> Result<()> {
         let node = match (global, arguments.as_slice()) {
             (Global::OrderedDict, []) => Node::Dict(Vec::new()),
-            // Python 2 gave the items as a list of pairs.
+            // Python 2 passes the items as a list of pairs.
             (Global::OrderedDict, &[items]) => Node::Dict(self.items_as_pairs(items)?),
             (Global::Set, []) => Node::Set(Vec::new()),
             (Global::Set, &[items]) => {
@@ -140,7 +140,7 @@ impl<'a> Machine<'a> {
             (Global::Bytes, []) => Node::Bytes(Vec::new()),
             (Global::Encode, &[text, codec]) => Node::Bytes(self.latin_1(text, codec)?),
             (Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode, more) => {
-                return Err(unexpected("other arguments", &format!("{} of them", more.len())));
+                return Err(unexpected("supported arguments", &format!("{} arguments", more.len())));
             }
             _ => Node::Call { global, arguments, state: None },
         };
@@ -151,7 +151,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The bytes that a text stands for, one a character. Each call copies, so that bytes are counted.
+    /// Encodes a text as Latin-1. Every call makes a copy, so the bytes are counted.
     fn latin_1(&mut self, text: Id, codec: Id) -> Result<Vec<u8>> {
         match self.graph.text(codec) {
             Some("latin1" | "latin-1" | "iso-8859-1") => {}
@@ -189,7 +189,7 @@ pub(super) fn unexpected(expected: &'static str, found: &str) -> Kind {
 pub(super) fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>> {
     let pair = |pair: &[Id]| match *pair {
         [key, value] => Ok((key, value)),
-        _ => Err(unexpected("a value for each key", "a key without one")),
+        _ => Err(unexpected("a value for each key", "a key without a value")),
     };
     items.chunks(2).map(pair).collect()
 }

@@ -1,22 +1,22 @@
-//! Pickles of plain values, in the two protocols that bundles hold.
+//! Writes plain values as pickles, in the two protocols that bundles contain.
 
 use crate::torch_files::pickle::opcode::*;
 use crate::value::Value;
 
-/// How many items Python sets with one opcode.
+/// The largest number of items that Python sets with one opcode.
 const BATCH: usize = 1000;
 
-/// The protocols that a bundle holds.
+/// The pickle protocols of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// What `torch.save` writes and `torch.load(weights_only=True)` accepts; no integer of more than 255 bytes
-    /// is accepted in any form.
+    /// Written by `torch.save` and accepted by `torch.load(weights_only=True)`, which refuses integers of more than 255
+    /// bytes in every form.
     Two,
-    /// What `dill.dump` writes: one frame, and everything that could be shared is remembered.
+    /// Written by `dill.dump`: one frame, and every object that could be shared is memoized.
     Four,
 }
 
-/// The pickle of a value. The same value gives the same bytes (BUN-015). Floats keep their bits.
+/// Pickles a value. The same value gives the same bytes (BUN-015). Floats keep their bits.
 pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
     let mut writer = Writer::new(protocol);
     writer.value(value);
@@ -74,7 +74,7 @@ impl Writer {
         }
     }
 
-    /// Sets these items of the dict on top of the stack.
+    /// Sets items of the dict on top of the stack.
     pub(crate) fn items<'v, V>(
         &mut self,
         items: impl ExactSizeIterator<Item = (&'v String, V)>,
@@ -100,7 +100,7 @@ impl Writer {
             self.body.push(BININT);
             self.body.extend(value.to_le_bytes());
         } else {
-            // As few bytes as hold the sign, as Python does.
+            // The fewest bytes that hold the sign, as Python writes.
             let bits =
                 if value.is_negative() { 65 - value.leading_ones() } else { 65 - value.leading_zeros() };
             let bytes = value.to_le_bytes();
@@ -121,8 +121,8 @@ impl Writer {
 
     fn bytes(&mut self, bytes: &[u8]) {
         match (self.protocol, u8::try_from(bytes.len()), u32::try_from(bytes.len())) {
-            // Protocol 2 has no bytes: Python makes them of a text with one character for each. It writes none
-            // at all as a call of `bytes`, which `torch.load(weights_only=True)` refuses.
+            // Protocol 2 has no opcode for bytes: Python encodes them from a text with one character for each byte. For empty
+            // bytes it writes a call of `bytes`, which `torch.load(weights_only=True)` refuses, so that is not done here.
             (Protocol::Two, ..) => {
                 self.global("_codecs", "encode");
                 self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
@@ -189,7 +189,7 @@ impl Writer {
                 self.body.push(BINUNICODE);
                 self.body.extend(length.to_le_bytes());
             }
-            // Only protocol 4 knows it, and every Python that is in use reads it in any protocol.
+            // An opcode of protocol 4, which every current Python reads in any protocol.
             (_, _, Err(_)) => {
                 self.body.push(BINUNICODE8);
                 self.body.extend((text.len() as u64).to_le_bytes());
@@ -199,7 +199,7 @@ impl Writer {
         self.memoize();
     }
 
-    /// A tuple of what `write` writes.
+    /// A tuple of the objects that `write` pushes.
     pub(crate) fn tuple(&mut self, write: impl FnOnce(&mut Self)) {
         self.body.push(MARK);
         write(self);
@@ -211,12 +211,12 @@ impl Writer {
         self.body.extend([module, "\n", name, "\n"].concat().into_bytes());
     }
 
-    /// Calls the global under the tuple on top of the stack.
+    /// Calls the global below the tuple on top of the stack.
     pub(crate) fn reduce(&mut self) {
         self.body.push(REDUCE);
     }
 
-    /// Replaces the tuple on top of the stack by the object that it names.
+    /// Replaces the tuple on top of the stack by the object with that persistent id.
     pub(crate) fn persistent(&mut self) {
         self.body.push(BINPERSID);
     }
@@ -244,7 +244,7 @@ impl Writer {
         }
     }
 
-    /// Nothing here is shared, but dill remembers all of it, and numbers it by itself in protocol 4.
+    /// Protocol 4 numbers memo entries implicitly. Nothing is shared here, but dill memoizes every object.
     fn memoize(&mut self) {
         if self.protocol == Protocol::Four {
             self.body.push(MEMOIZE);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn every_width_of_integer_comes_back() {
+    fn integers_of_every_width_survive_a_round_trip() {
         for bits in 0..64 {
             for offset in -1..=1 {
                 returns(&Value::Int((1i64 << bits).wrapping_add(offset)));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_every_length_and_batches_of_items_come_back() {
+    fn texts_and_batches_of_every_length_survive_a_round_trip() {
         for length in [0, 255, 256] {
             returns(&Value::from("é".repeat(length)));
         }
@@ -300,7 +300,7 @@ mod tests {
         }
     }
 
-    /// What Python writes in protocol 4, after its frame.
+    /// The bytes that Python writes in protocol 4, after the frame.
     #[rstest]
     #[case(Value::Int(255), b"K\xff.")]
     #[case(Value::Int(256), b"M\0\x01.")]
@@ -324,14 +324,14 @@ mod tests {
     #[case(Value::set(vec![Value::None]), b"\x8f\x94(N\x90.")]
     #[case(Value::Bytes(b"a".to_vec()), b"C\x01a\x94.")]
     #[case(Value::from("\u{e9}"), b"\x8c\x02\xc3\xa9\x94.")]
-    fn a_value_has_the_bytes_that_python_writes(#[case] value: Value, #[case] body: &[u8]) {
+    fn values_are_written_with_the_bytes_that_python_writes(#[case] value: Value, #[case] body: &[u8]) {
         let frame = [&b"\x80\x04\x95"[..], &(body.len() as u64).to_le_bytes()].concat();
         assert_eq!(write_value(&value, Protocol::Four), [&frame, body].concat());
         returns(&value);
     }
 
     #[test]
-    fn bytes_in_protocol_2_are_the_one_call_that_torch_allows_for_them() {
+    fn bytes_in_protocol_2_use_the_one_call_that_torch_allows() {
         let pickles: [(&[u8], &[u8]); 2] = [(b"", b"X\0\0\0\0"), (b"\xff", b"X\x02\0\0\0\xc3\xbf")];
         for (bytes, text) in pickles {
             let value = Value::Bytes(bytes.to_vec());
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_has_the_very_bytes_that_dill_writes() {
+    fn a_manifest_is_written_with_the_bytes_that_dill_writes() {
         let models = Value::List(vec![Value::from("autoencoder"), Value::from("d")]);
         let map = Map::from_iter([
             ("models".to_owned(), models),

@@ -1,8 +1,8 @@
-//! What torch makes of the entries of a file of `torch.save`, whatever `data.pkl` says.
+//! Checks that torch reads the same entries of a file as this crate, independently of `data.pkl`.
 //!
-//! `torch.load` decides by the first four bytes whether a file is an archive, by the first entry in which
-//! directory everything is, and by `constants.pkl` whether it is TorchScript; it looks entries up without
-//! regard to case. Whatever would make it read something else than what is read here is refused.
+//! `torch.load` decides by the first four bytes whether a file is an archive, takes the directory of the first entry as
+//! the directory of all, treats a file with `constants.pkl` as TorchScript, and ignores case when it looks entries up.
+//! A file that torch would read differently is refused.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -15,39 +15,39 @@ use crate::torch_files::{
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// What torch takes for the beginning of an archive.
+/// The first bytes of a file that torch treats as an archive.
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 
-/// The entries that `torch.save` writes, beside the storages.
+/// The entries that `torch.save` writes, in addition to the storages.
 const KNOWN: [&str; 6] =
     ["data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"];
 
 /// The entry that torch prefers to `version`.
 const PACKAGE_VERSION: &str = ".data/version";
 
-/// Where the storages are.
+/// The directory of the storages.
 const STORAGES: &str = "data/";
 
 /// The entries by which `torch.load` or `torch.jit.load` recognizes TorchScript.
 const TORCH_SCRIPT: [&str; 3] = ["constants.pkl", "bytecode.pkl", "model.json"];
 
-/// Where TorchScript has its code.
+/// The directory of TorchScript code.
 const CODE: &str = "code/";
 
 /// The entries of a file of `torch.save`.
 pub(super) struct Entries {
-    /// The one directory that everything is in: the file's stem, or `archive`.
+    /// The one directory of all entries: the file's stem, or `archive`.
     pub(super) prefix: String,
-    /// The entries that torch has no use for.
+    /// The entries that torch does not read.
     pub(super) unread: Vec<String>,
 }
 
-/// Opens a file of `torch.save` that torch takes for an archive too.
+/// Opens a file of `torch.save` that torch treats as an archive as well.
 pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
     let mut start = Vec::new();
     reader.seek(SeekFrom::Start(0))?;
     reader.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
-    // Without an archive in it, the file is refused for that.
+    // A file without any archive gets the more precise error of `Archive::new` below.
     if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
         return Err(Kind::PickleBeforeArchive.into());
     }
@@ -55,7 +55,7 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
 }
 
 impl Entries {
-    /// Looks through the names of all entries.
+    /// Checks and classifies the names of all entries.
     pub(super) fn of<R: Read + Seek>(archive: &Archive<R>) -> Result<Self> {
         for name in archive.names().chain(archive.directories()) {
             within("bytes of entry name", name.len() as u64, MAX_TORCH_NAME_BYTES)
@@ -75,7 +75,7 @@ impl Entries {
     }
 }
 
-/// Whether `torch.save` writes an entry of this name; refuses one that has another meaning to torch.
+/// Whether `torch.save` writes an entry with this name. Refuses a name that torch reads in a special way.
 fn is_known(inner: &str) -> std::result::Result<bool, Kind> {
     let is_storage = |name: &str| name.strip_prefix(STORAGES).is_some_and(|key| !key.contains('/'));
     if KNOWN.contains(&inner) || is_storage(inner) {
@@ -95,7 +95,7 @@ fn is_known(inner: &str) -> std::result::Result<bool, Kind> {
     }
 }
 
-/// The name of an entry inside the one directory.
+/// The name of an entry relative to the one directory.
 fn inside<'n>(prefix: &str, name: &'n str) -> Result<&'n str> {
     let inner = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
     inner.ok_or_else(|| Kind::OutsideDirectory(excerpt(prefix)).in_entry(name))
@@ -105,7 +105,9 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
     let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
     match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
         (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => Err(Kind::Zip(format!("{other}/data.pkl is a second state dict")).into()),
+        (Some(_), Some(other)) => {
+            Err(Kind::Zip(format!("expected one data.pkl, found a second one in {other}")).into())
+        }
         (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
     }
 }
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_torch_writes_is_known_and_what_it_does_not_read_is_named() {
+    fn entries_of_torch_are_known_and_unread_entries_are_listed() {
         let known: Vec<String> =
             KNOWN.iter().chain(&["data/0", "data/17"]).map(|name| format!("m/{name}")).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -152,10 +154,10 @@ mod tests {
     #[case::alignment("m/.Storage_alignment", Kind::ReadInPlaceOf(".storage_alignment"))]
     #[case::storage("m/Data/0", Kind::ReadInPlaceOf("a storage"))]
     #[case::version_of_a_package("m/.data/version", Kind::ReadInPlaceOf("version"))]
-    #[case::beside("n/notes", Kind::OutsideDirectory("m".into()))]
+    #[case::in_another_directory("n/notes", Kind::OutsideDirectory("m".into()))]
     #[case::above("notes", Kind::OutsideDirectory("m".into()))]
     #[case::of_another_case("M/notes", Kind::OutsideDirectory("m".into()))]
-    fn what_torch_would_read_otherwise_is_refused_by_name(#[case] name: &str, #[case] kind: Kind) {
+    fn an_entry_that_torch_reads_differently_is_refused_by_name(#[case] name: &str, #[case] kind: Kind) {
         for names in [["m/data.pkl", name], [name, "m/data.pkl"]] {
             let error = entries(&names).err().unwrap();
             match (&error.kind, &kind) {
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_behind_something_else_is_not_opened_and_no_archive_is_refused_as_that() {
+    fn an_archive_behind_other_bytes_and_a_file_without_archive_are_different_errors() {
         let open = |bytes: Vec<u8>| open(Cursor::new(bytes)).map(drop).map_err(|error| error.kind);
         assert_eq!(open(file_of(&["m/data.pkl"])), Ok(()));
         assert_eq!(open(file_of(&[])), Err(Kind::PickleBeforeArchive));

@@ -1,10 +1,14 @@
-//! `model.pth`: what `torch.save` makes of a state dict, without torch (BUN-010).
+//! `model.pth`: the file that `torch.save` writes for a state dict, read and written without torch (BUN-010).
 //!
-//! The file is a zip archive: `data.pkl` describes the tensors and `data/<key>` holds the bytes of each
-//! storage. A tensor is a view of a storage by offset, shape and strides.
+//! The file is a zip archive: `data.pkl` describes the tensors, and `data/<key>` holds the bytes of each storage. A
+//! tensor is a view of a storage, given by offset, shape and strides in elements.
 //!
-//! Reading order: [`Outline`] (what `data.pkl` says), [`scan`] (the elements as they pass), [`read`] (all
-//! of it in memory), [`write()`].
+//! Reading order: `entries` (torch must read the same entries), [`Outline`] (the description in `data.pkl`), `view`
+//! (which elements of a storage a tensor has), [`scan`] (all elements in one pass, without holding the file;
+//! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`write()`].
+//!
+//! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
+//! any element is read; tensors much larger than their storages are refused before they are allocated.
 
 pub(crate) mod entries;
 mod outline;
@@ -18,8 +22,8 @@ pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchV
 pub(crate) use read::Storages;
 pub use read::read;
 pub use scan::{ElementVisitor, scan};
-pub(crate) use streaming::forward;
+pub(crate) use streaming::scan_stream;
 pub use write::write;
 
-/// What every file before PyTorch 1.6 starts with, after the two bytes of the pickle protocol.
+/// The first bytes of every file from before PyTorch 1.6, after the two bytes of the pickle protocol.
 const LEGACY_MAGIC: &[u8] = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";

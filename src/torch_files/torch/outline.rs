@@ -1,4 +1,4 @@
-//! What `data.pkl` says of a state dict: which tensors there are, and where their elements lie.
+//! The description of a state dict in `data.pkl`: its tensors, and the location of their elements.
 
 use std::io::{Read, Seek};
 
@@ -22,44 +22,44 @@ use crate::{
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// What a `model.pth` holds, without the elements of its tensors (BUN-010).
+/// The content of a `model.pth` without the elements of its tensors (BUN-010).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outline {
-    /// Tensors, and the storages that they are views of.
+    /// A network: its tensors, and the storages that they view.
     Network(NetworkOutline),
-    /// The sentinel dictionary, whole.
+    /// The complete sentinel dictionary.
     Sentinel(Map),
 }
 
 /// The tensors of a network and their storages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkOutline {
-    /// The tensors by name, in the order they were registered.
+    /// The tensors by name, in registration order.
     pub tensors: IndexMap<String, TensorOutline>,
-    /// The storages, in the order in which tensors first name them.
+    /// The storages, in the order in which tensors first refer to them.
     pub storages: Vec<StorageOutline>,
-    /// Whether the elements on disk begin with their highest byte.
+    /// Whether the elements are stored with the most significant byte first.
     pub(super) big_endian: bool,
 }
 
 /// One tensor: a view of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorOutline {
-    /// The element type, which is that of the storage.
+    /// The element type, which is also that of the storage.
     pub dtype: Dtype,
     /// The index of the storage in [`NetworkOutline::storages`].
     pub storage: usize,
     pub(crate) view: View,
 }
 
-/// One storage: elements in a row, in one entry of the archive.
+/// One storage: consecutive elements in one entry of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageOutline {
-    /// The entry that holds the bytes.
+    /// The entry with the bytes.
     pub entry: String,
     /// The element type.
     pub dtype: Dtype,
-    /// How many elements.
+    /// The number of elements.
     pub elements: usize,
 }
 
@@ -69,26 +69,26 @@ impl TensorOutline {
         self.view.shape()
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     pub fn elements(&self) -> usize {
         self.view.elements()
     }
 
-    /// How many bytes the elements take when they are put in a row.
+    /// Bytes of all elements, without gaps.
     pub fn bytes(&self) -> u64 {
         (self.view.elements() as u64).saturating_mul(self.dtype.size() as u64)
     }
 }
 
 impl StorageOutline {
-    /// How many bytes the storage has. That they can be counted was checked.
+    /// Bytes of the storage. That this number does not overflow was checked.
     pub fn bytes(&self) -> u64 {
         (self.elements as u64).saturating_mul(self.dtype.size() as u64)
     }
 }
 
 impl Outline {
-    /// Reads the outline of an archive, and holds it against the entries that are there.
+    /// Reads the outline of an archive, and compares it with the entries.
     pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Self> {
         let Entries { prefix, .. } = Entries::of(archive)?;
         let entry = format!("{prefix}/data.pkl");
@@ -105,8 +105,8 @@ impl Outline {
         Ok(outline)
     }
 
-    /// Reads the outline from the bytes of `data.pkl` and of `byteorder`. Files from before PyTorch 1.14 have
-    /// no `byteorder`, and are little-endian.
+    /// Parses the outline from the bytes of `data.pkl` and of `byteorder`. Files of older PyTorch releases have no
+    /// `byteorder` and are little-endian.
     pub(super) fn parse(pickle: &[u8], prefix: &str, order: Option<&[u8]>) -> Result<Self> {
         let entry = format!("{prefix}/data.pkl");
         let big_endian = match order.map(<[u8]>::trim_ascii) {
@@ -129,20 +129,20 @@ impl Outline {
     }
 }
 
-/// What a file of `torch.save` without tensors holds.
+/// The content of a file of `torch.save` without tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TorchValue {
     /// The value.
     pub value: Value,
-    /// The entries that torch has no use for.
+    /// The entries that torch does not read.
     pub unread: Vec<String>,
 }
 
 /// Reads a file of `torch.save` that holds no tensors.
 ///
 /// # Errors
-/// As [`Archive::new`] and [`pickle::read`]; `malformed` for what has no value; `unsafe` when torch would read
-/// something else.
+/// As [`Archive::new`] and [`pickle::read`]; `malformed` for types without a value; `unsafe` when torch would read the
+/// file differently.
 pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
     let mut archive = entries::open(reader)?;
     let Entries { prefix, unread } = Entries::of(&archive)?;
@@ -153,21 +153,21 @@ pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
     Ok(TorchValue { value, unread })
 }
 
-/// Bytes of the entry that names the byte order.
+/// Bytes of the entry `byteorder`.
 pub(super) const MAX_ORDER_BYTES: u64 = 16;
 
-/// Whether the entry of a storage is there and has as many bytes as the pickle says.
+/// Checks that the entry of a storage exists and has the size that the pickle announces.
 fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {
     let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(excerpt(&storage.entry)))?;
     if entry.deflated {
-        // torch only ever stores, and a deflated file inside a deflated entry expands a millionfold.
+        // torch never deflates entries, and a deflated file inside a deflated entry expands a millionfold.
         return Err(Kind::Unsupported("a deflated storage".to_owned()).in_entry(&storage.entry));
     }
     if entry.bytes == storage.bytes() {
         return Ok(());
     }
     let StorageOutline { dtype, elements, .. } = storage;
-    let what = format!("the storage has {} bytes, not {elements} elements of {dtype}", entry.bytes);
+    let what = format!("expected {elements} elements of {dtype}, found {} bytes", entry.bytes);
     Err(Kind::Storage(what).in_entry(&storage.entry))
 }
 
@@ -202,11 +202,11 @@ impl Parser<'_> {
         Ok(Outline::Network(self.network))
     }
 
-    /// The tensor that an object is.
+    /// The tensor of an object.
     fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
         let arguments = match self.graph.node(id) {
             Node::Call { global: Global::RebuildTensor, arguments, .. } => arguments,
-            // A parameter is its tensor, whether it requires a gradient, and hooks; never a parameter again.
+            // A parameter holds its tensor, `requires_grad` and hooks. It cannot hold another parameter.
             Node::Call { global: Global::RebuildParameter, arguments, .. } => {
                 let data = arguments.first().ok_or_else(|| self.unexpected("a tensor", id))?;
                 match self.graph.node(*data) {
@@ -229,7 +229,7 @@ impl Parser<'_> {
         Ok(TensorOutline { dtype, storage, view })
     }
 
-    /// Refuses a tensor whose elements are other ones than those on disk: conjugated or negated when read.
+    /// Refuses a lazy view: a tensor that is conjugated or negated when it is read, unlike the elements on disk.
     fn plain_bits(&self, metadata: Id) -> Result<()> {
         let Node::Dict(items) = self.graph.node(metadata) else { return Ok(()) };
         for (key, value) in items {
@@ -242,7 +242,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The index of the storage that a persistent id names: `('storage', class, key, device, elements)`.
+    /// The index of the storage with the persistent id `('storage', class, key, device, elements)`.
     fn storage(&mut self, id: Id) -> Result<usize> {
         let wrong = || self.unexpected("a storage", id);
         let Node::Persistent(name) = self.graph.node(id) else { return Err(wrong()) };
@@ -255,9 +255,10 @@ impl Parser<'_> {
         within("bytes of storage key", key.len() as u64, MAX_ENTRY_NAME_BYTES)?;
         let elements = self.size(elements)?;
         if elements.checked_mul(dtype.size()).is_none() {
-            return Err(
-                Kind::Storage(format!("{elements} elements of {dtype} cannot be counted in bytes")).into()
-            );
+            return Err(Kind::Storage(format!(
+                "the size of {elements} elements of {dtype} in bytes overflows"
+            ))
+            .into());
         }
         let known = self.network.storages.len();
         let index = *self.keys.entry(key.to_owned()).or_insert(known);
@@ -268,7 +269,7 @@ impl Parser<'_> {
             }
             Some(known) if (known.dtype, known.elements) == (dtype, elements) => {}
             Some(_) => {
-                let what = format!("storage {:?} has two types or sizes", excerpt(key));
+                let what = format!("storage {:?} is used with two types or sizes", excerpt(key));
                 return Err(Kind::Storage(what).into());
             }
         }
@@ -299,7 +300,7 @@ impl Parser<'_> {
 }
 
 impl NetworkOutline {
-    /// Refuses tensors that come to far more bytes than the storages that they view, before any is made.
+    /// Refuses tensors with many more bytes than the storages that they view, before any tensor is allocated.
     fn bounded(&self) -> Result<()> {
         let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.fold(0, u64::saturating_add);
         let storages = sum(&mut self.storages.iter().map(StorageOutline::bytes));
@@ -311,7 +312,7 @@ impl NetworkOutline {
         Ok(within("bytes of copied tensors", copies, allowed(MAX_COPY_RATIO))?)
     }
 
-    /// Whether a tensor is all of its storage, in its order.
+    /// Whether a tensor covers its whole storage in storage order.
     pub(crate) fn is_whole(&self, tensor: &TensorOutline) -> bool {
         self.storages.get(tensor.storage).is_some_and(|storage| tensor.view.is_whole(storage.elements))
     }
@@ -324,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_counts_what_it_views_and_a_storage_all_that_it_has() {
+    fn a_tensor_counts_its_view_and_a_storage_counts_all_its_elements() {
         let view = View::new(1, vec![3, 2], vec![2, 1], 100).unwrap();
         let tensor = TensorOutline { dtype: Dtype::Int16, storage: 0, view };
         assert_eq!((tensor.elements(), tensor.bytes()), (6, 12));

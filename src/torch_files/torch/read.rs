@@ -1,4 +1,4 @@
-//! Reading a `model.pth` whole.
+//! Reads a whole `model.pth` into memory.
 
 use std::{
     io::{Read, Seek},
@@ -12,10 +12,10 @@ use crate::torch_files::{
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// Reads what was saved: a dict of tensors, or a sentinel (BUN-010).
+/// Reads a state dict or a sentinel (BUN-010).
 ///
-/// Any names, shapes and element types are taken. Tensors that share a storage come back each with its
-/// own contiguous little-endian bytes; devices, `requires_grad` and `_metadata` are not part of a state.
+/// All names, shapes and element types are accepted. Tensors that share a storage each get their own contiguous
+/// little-endian bytes. Devices, `requires_grad` and `_metadata` are not part of a state.
 ///
 /// # Errors
 /// As [`scan`].
@@ -34,7 +34,7 @@ impl ElementVisitor for Storages {
         self.0.clear();
         for storage in &network.storages {
             let mut bytes = Vec::new();
-            // So many bytes are in the file: the outline was held against its entries.
+            // The file has this many bytes: the outline was compared with the entries.
             let length = usize::try_from(storage.bytes()).unwrap_or(usize::MAX);
             bytes.try_reserve_exact(length).map_err(|error| Kind::Storage(error.to_string()))?;
             self.0.push(bytes);
@@ -51,7 +51,7 @@ impl ElementVisitor for Storages {
 }
 
 impl Storages {
-    /// The state that these storages and an outline make.
+    /// Combines these storages and an outline into a state.
     pub(crate) fn state(self, outline: Outline) -> Result<ModelState> {
         let network = match outline {
             Outline::Sentinel(values) => return Ok(ModelState::Sentinel(values)),
@@ -95,7 +95,7 @@ mod tests {
         value::{Map, Value},
     };
 
-    /// A file with this pickle and this one storage.
+    /// A file with this pickle and one storage.
     fn file(pickle: &str, order: &[u8], storage: &[u8]) -> Cursor<Vec<u8>> {
         let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
         archive.entry("m/data.pkl", pickle.as_bytes()).unwrap();
@@ -104,7 +104,7 @@ mod tests {
         archive.finish().unwrap()
     }
 
-    /// The pickle of a tensor of int16 on a device, with this offset, shape and strides.
+    /// The pickle of an int16 tensor on a device, with this offset, shape and strides.
     fn tensor(elements: usize, offset: i64, shape: &str, strides: &str) -> String {
         let storage = format!("(Vstorage\nctorch\nShortStorage\nV0\nVcuda:0\nI{elements}\ntQ");
         format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n({shape}t({strides}tI01\nNtR")
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_type_comes_back_from_what_we_write() {
+    fn every_element_type_survives_a_round_trip() {
         let shape =
             |dtype: Dtype| Tensor::new(dtype, vec![3, 1], (0..3 * dtype.size() as u8).collect::<Vec<_>>());
         let tensors = Dtype::ALL.into_iter().rev().map(|dtype| (dtype.to_string(), shape(dtype).unwrap()));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn big_endian_storages_are_turned() {
+    fn big_endian_storages_are_converted() {
         let pickle = format!("}}Va\n{}s.", tensor(2, 0, "I2\n", "I1\n"));
         let state = read(file(&pickle, b"big", &[0, 1, 2, 3])).unwrap();
         assert_eq!(network(state), [("a".into(), vec![2], vec![1, 0, 3, 2])]);
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn the_two_parts_of_a_complex_number_are_turned_each_by_itself() {
+    fn the_two_parts_of_a_complex_number_are_converted_separately() {
         let complex = tensor(1, 0, "", "").replace("Short", "ComplexFloat");
         let state = read(file(&format!("}}Va\n{complex}s."), b"big", &[0, 1, 2, 3, 4, 5, 6, 7])).unwrap();
         assert_eq!(network(state), [("a".into(), vec![], vec![3, 2, 1, 0, 7, 6, 5, 4])]);
     }
 
     #[test]
-    fn tensors_that_share_a_storage_come_back_each_with_its_own_bytes() {
+    fn tensors_that_share_a_storage_get_their_own_bytes() {
         let (whole, columns) = (tensor(4, 0, "I2\nI2\n", "I2\nI1\n"), tensor(4, 0, "I2\nI2\n", "I1\nI2\n"));
         let parameter = format!("ctorch._utils\n_rebuild_parameter\n({}I01\nNtR", tensor(4, 3, "", ""));
         let pickle = format!("}}(Va\n{whole}Vb\n{columns}Vc\n{parameter}u.");
@@ -162,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_ordered_dict_is_a_network_without_tensors_whatever_its_metadata() {
+    fn an_empty_ordered_dict_is_a_network_without_tensors() {
         assert_eq!(network(little("ccollections\nOrderedDict\n)R}V_metadata\nNsb.", &[]).unwrap()), []);
     }
 
     #[test]
-    fn a_dict_with_the_mark_is_a_sentinel() {
+    fn a_dict_with_the_sentinel_key_is_a_sentinel() {
         let map = Map::from_iter([("_sentinel".to_owned(), Value::Int(1))]);
         let state = ModelState::Sentinel(map);
         assert_eq!(little("}V_sentinel\nI1\ns.", &[]).unwrap(), state);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_by_what_it_is() {
+    fn other_objects_are_refused_by_type() {
         for (pickle, expected, found, subscript) in [
             ("].", "a state dict", "list", None),
             ("}Va\n}s.", "a tensor", "dict", Some("['a']")),
@@ -203,25 +203,25 @@ mod tests {
     }
 
     #[test]
-    fn a_storage_has_the_size_that_the_pickle_says() {
+    fn a_storage_of_another_size_than_announced_is_refused() {
         let pickle = format!("}}Va\n{}s.", tensor(3, 0, "I2\n", "I1\n"));
         let error = little(&pickle, &[0; 4]).unwrap_err();
         assert!(matches!(error.kind, Kind::Storage(_)) && error.place.entry.as_deref() == Some("m/data/0"));
     }
 
     #[test]
-    fn a_storage_that_two_tensors_name_has_one_type_and_one_size() {
+    fn a_shared_storage_has_one_type_and_one_size() {
         let first = tensor(2, 0, "", "");
         let beside = |second: &str| little(&format!("}}(Va\n{first}Vb\n{second}u."), &[0; 4]);
         assert!(beside(&tensor(2, 1, "", "")).is_ok());
         for second in [tensor(1, 0, "", ""), first.replace("Short", "Half")] {
             let kind = beside(&second).unwrap_err().kind;
-            assert_eq!(kind, Kind::Storage("storage \"0\" has two types or sizes".to_owned()));
+            assert_eq!(kind, Kind::Storage("storage \"0\" is used with two types or sizes".to_owned()));
         }
     }
 
     #[test]
-    fn a_tensor_that_is_conjugated_or_negated_when_it_is_read_is_unsupported() {
+    fn a_lazily_conjugated_or_negated_tensor_is_unsupported() {
         let with = |bit: &str, set: u8| {
             let metadata = format!("N}}V{bit}\nI0{set}\nstR");
             little(&format!("}}Va\n{}s.", tensor(2, 0, "", "").replace("NtR", &metadata)), &[0; 4])
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storage_is_not_named_at_length() {
+    fn a_long_storage_name_is_cut_off_in_messages() {
         let named =
             |elements| tensor(elements, 0, "", "").replace("V0\n", &format!("V{}\n", "x".repeat(1024)));
         for pickle in [format!("}}Va\n{}s.", named(2)), format!("}}(Va\n{}Vb\n{}u.", named(2), named(1))] {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_or_with_two_pickles_is_refused() {
+    fn a_file_must_contain_exactly_one_pickle() {
         let archive = |names: &[&str]| {
             let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
             names.iter().for_each(|name| archive.entry(name, b"}.").unwrap());

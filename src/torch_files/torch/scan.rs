@@ -1,4 +1,4 @@
-//! Looking at the elements of a state dict as they pass, without holding the file.
+//! Visits the elements of a state dict in one pass, without holding the file in memory.
 
 use std::{
     collections::HashMap,
@@ -14,39 +14,39 @@ use crate::torch_files::{
     limits::MAX_DEFLATED_BYTES,
     zip::{
         Archive,
-        single_pass::{Span, sweep},
+        single_pass::{Span, read_spans},
     },
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// Who is shown the elements of a network's storages.
+/// Receives the elements of a network's storages.
 pub trait ElementVisitor {
-    /// What is about to come. When it is said again, everything shown so far does not count.
+    /// The outline of the elements that follow. A second call means that all elements so far must be discarded.
     ///
     /// # Errors
-    /// Whatever ends the reading.
+    /// Any error ends the reading.
     fn begin(&mut self, network: &NetworkOutline) -> Result<()>;
 
-    /// Some little-endian bytes of a storage, `offset` bytes from its start; each byte is shown once and in
-    /// order. No element is cut, and no storage is shown that no tensor views.
+    /// Little-endian bytes of a storage, at `offset` bytes from its start. Each byte comes once and in order. No element
+    /// is split, and storages that no tensor views are skipped.
     ///
     /// # Errors
-    /// Whatever ends the reading.
+    /// Any error ends the reading.
     fn piece(&mut self, storage: usize, offset: u64, bytes: &[u8]) -> Result<()>;
 
-    /// The name of an entry of the file that torch has no use for. It comes after all elements.
+    /// The name of an entry that torch does not read. These calls follow after all elements.
     fn unread(&mut self, _entry: &str) {}
 }
 
-/// Reads a `model.pth` from front to back and shows its elements; the answer is its outline and the CRC-32 of
-/// all its bytes. Memory does not grow with the elements.
+/// Reads a `model.pth` from front to back and passes on its elements. Returns its outline and the CRC-32 of all its
+/// bytes. Memory does not grow with the elements.
 ///
 /// # Errors
 /// As [`Archive::new`] and [`pickle::read`](crate::torch_files::pickle::read); `unsupported` for the legacy format
-/// and for deflated storages; `unsafe` for tensors that come to far more bytes than their storages;
-/// `malformed` for something that is not a state, for a tensor that does not fit its storage, and for bytes
-/// that do not have their checksum; `unsafe` when torch would read something else.
+/// and for deflated storages; `unsafe` for tensors with many more bytes than their storages and for a file that torch
+/// would read differently; `malformed` for other objects than a state, for a tensor outside of its storage, and for
+/// bytes that do not match their checksum.
 pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> Result<(Outline, u32)> {
     if is_legacy(&mut reader)? {
         return Err(Kind::LegacyTorch.into());
@@ -54,7 +54,7 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
     let mut archive = entries::open(reader)?;
     let outline = Outline::of(&mut archive)?;
     let Entries { unread, .. } = Entries::of(&archive)?;
-    // A deflated entry has its checksum over what comes out of it, and none of them is a storage.
+    // The checksum of a deflated entry is that of its uncompressed bytes, and no storage is deflated.
     let deflated =
         |archive: &Archive<_>, name: &&str| archive.entry(name).is_some_and(|entry| entry.deflated);
     let names: Vec<String> =
@@ -64,8 +64,8 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
     let mut reader = archive.into_inner();
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
-    let mut show = Show::of(&outline, elements)?;
-    let crc32 = sweep(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
+    let mut show = ElementSink::of(&outline, elements)?;
+    let crc32 = read_spans(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
         Some(Span { name, .. }) => show.piece(name, offset, piece),
         None => Ok(()),
     })?;
@@ -73,7 +73,7 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
     Ok((outline, crc32))
 }
 
-/// Whether a file begins as every one from before PyTorch 1.6 does.
+/// Whether a file begins like every file from before PyTorch 1.6.
 fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
     let mut start = Vec::new();
     reader.seek(SeekFrom::Start(0))?;
@@ -81,15 +81,15 @@ fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
     Ok(start.get(2..).is_some_and(|magic| magic == LEGACY_MAGIC))
 }
 
-/// Passes on what belongs to a storage, with the lowest byte of each element first.
-pub(super) struct Show<'a> {
+/// Passes on the bytes of storages, as little-endian elements.
+pub(super) struct ElementSink<'a> {
     elements: &'a mut dyn ElementVisitor,
     /// Index, element type and bytes of each storage by its entry.
     storages: HashMap<String, (usize, Dtype, u64)>,
     big_endian: bool,
 }
 
-impl<'a> Show<'a> {
+impl<'a> ElementSink<'a> {
     pub(super) fn of(outline: &Outline, elements: &'a mut dyn ElementVisitor) -> Result<Self> {
         let Outline::Network(network) = outline else {
             return Ok(Self { elements, storages: HashMap::new(), big_endian: false });
@@ -101,12 +101,12 @@ impl<'a> Show<'a> {
         Ok(Self { elements, storages: storages.collect(), big_endian: network.big_endian })
     }
 
-    /// How many bytes an entry has, when it is a storage.
+    /// The size of an entry in bytes, when it is a storage.
     pub(super) fn bytes(&self, entry: &str) -> Option<u64> {
         self.storages.get(entry).map(|(_, _, bytes)| *bytes)
     }
 
-    /// All of an entry was shown: another one of its name is no storage.
+    /// Ends an entry: another entry with the same name is not a storage.
     pub(super) fn end(&mut self, entry: &str) {
         self.storages.remove(entry);
     }

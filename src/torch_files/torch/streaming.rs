@@ -1,43 +1,44 @@
-//! A `model.pth` that comes as a stream: out of a deflated entry, where nothing can be sought.
+//! Reads a `model.pth` from a stream that cannot seek: from a deflated entry.
 //!
-//! The directory of an archive stands at its end, after the elements. Here the headers before the entries
-//! are believed for as long as it takes: everything but the elements is kept, and when the stream has ended
-//! the kept part is read as any archive is. Only when both say the same does the answer count.
+//! The directory of an archive is at its end, behind the elements. So the local headers are trusted provisionally:
+//! everything except the elements is buffered, and at the end of the stream the buffered part is read like any archive.
+//! The result counts only when both agree.
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::{ElementVisitor, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::Show};
+use super::{ElementVisitor, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::ElementSink};
 use crate::torch_files::{
     FormatError,
     limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_PICKLE_BYTES},
-    zip::{Archive, central_directory::number, single_pass::Span, sparse_reader::Sparse},
+    zip::{Archive, central_directory::number, single_pass::Span, sparse_reader::SparseReader},
 };
 
-/// Bytes of the header before an entry after its signature, without name and extra field.
+/// Bytes of a local header after its signature, without name and extra field.
 const HEADER_BYTES: usize = 26;
 
-/// Bytes of the record that may follow the data of an entry: its signature, CRC-32 and two sizes.
+/// Bytes of a data descriptor, the record that may follow the data of an entry: signature, CRC-32 and two sizes.
 const DESCRIPTOR_BYTES: usize = 16;
 
-/// Bit of a header's flags that says that checksum and sizes follow the data.
+/// The flag of a local header for a data descriptor: checksum and sizes follow the data.
 const FOLLOWS: u64 = 8;
 
-/// Bytes of everything but elements.
+/// The largest number of buffered bytes: everything except elements.
 const MAX_KEPT_BYTES: u64 = MAX_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;
 
-/// Shows the elements of a stream that is a whole `model.pth` of `length` bytes, and answers its outline; `None`
-/// when it cannot be read this way, and everything shown so far does not count. Memory does not grow with the elements.
+/// Passes on the elements of a stream that is a whole `model.pth` of `length` bytes, and returns its outline. `None`
+/// when the file cannot be read this way; then all elements so far must be discarded. Memory does not grow with the
+/// elements.
 ///
 /// # Errors
-/// What `elements` refuses.
-pub(crate) fn forward(
+/// The errors of `elements`.
+pub(crate) fn scan_stream(
     reader: impl Read,
     length: u64,
     elements: &mut dyn ElementVisitor,
 ) -> Result<Option<Outline>, FormatError> {
     let mut pass = Pass {
         reader: BufReader::with_capacity(BUFFER_BYTES, reader),
-        kept: Sparse::default(),
+        kept: SparseReader::default(),
         spans: Vec::new(),
         pickle: None,
         order: None,
@@ -63,11 +64,11 @@ pub(crate) fn forward(
     Ok(Some(outline))
 }
 
-/// What has passed. Every step of it answers None when the stream is not one that can be read this way.
+/// The stream so far. Every step returns `None` when the stream cannot be read this way.
 struct Pass<R> {
     reader: BufReader<R>,
-    /// Everything but elements.
-    kept: Sparse,
+    /// Everything except elements.
+    kept: SparseReader,
     /// Every entry so far.
     spans: Vec<Span>,
     /// The directory inside the archive, and the pickle that describes the tensors.
@@ -79,7 +80,7 @@ struct Pass<R> {
 
 impl<R: Read> Pass<R> {
     fn run(&mut self, length: u64, elements: &mut dyn ElementVisitor) -> Option<()> {
-        // Up to the first storage everything is small; from there on each storage is shown.
+        // Everything before the first storage is small; from there on each storage is passed on.
         let first = loop {
             match self.header()? {
                 None => break None,
@@ -88,13 +89,13 @@ impl<R: Read> Pass<R> {
             }
         };
         let outline = self.parse()?;
-        // Storages that the stream cannot hold are not even begun.
+        // Storages larger than the rest of the stream are refused before the first one.
         if let Outline::Network(network) = &outline {
             let bytes =
                 network.storages.iter().fold(0, |all: u64, storage| all.saturating_add(storage.bytes()));
             (bytes <= length).then_some(())?;
         }
-        let mut show = match Show::of(&outline, elements) {
+        let mut show = match ElementSink::of(&outline, elements) {
             Ok(show) => show,
             Err(refusal) => return self.refuse(refusal),
         };
@@ -110,8 +111,11 @@ impl<R: Read> Pass<R> {
         Some(())
     }
 
-    /// The header of the next entry; None inside when the directory begins, which is kept to its end.
-    #[allow(clippy::option_option, reason = "the outer one is the file's: whether there can be a next entry")]
+    /// The header of the next entry; an inner `None` when the directory begins, which is buffered to its end.
+    #[allow(
+        clippy::option_option,
+        reason = "the outer one says whether the stream can be read, the inner one whether an entry follows"
+    )]
     fn header(&mut self) -> Option<Option<Header>> {
         match self.keep(4)?.as_slice() {
             b"PK\x03\x04" => {}
@@ -133,7 +137,7 @@ impl<R: Read> Pass<R> {
         (method == 0).then_some(Some(Header { name, bytes }))
     }
 
-    /// An entry that is no storage: it is kept whole.
+    /// An entry that is not a storage, which is buffered whole.
     fn small(&mut self, header: Header) -> Option<()> {
         let start = self.kept.length();
         let data = match header.bytes {
@@ -157,15 +161,15 @@ impl<R: Read> Pass<R> {
         }
     }
 
-    /// The bytes before the record that has their checksum and their number, which is kept too.
+    /// The bytes before the data descriptor with their checksum and length; the descriptor is buffered as well.
     fn up_to_descriptor(&mut self) -> Option<Vec<u8>> {
         let mut data = Vec::new();
-        // Of the data up to `hashed`: what only looks like a record must not cost all of them again.
+        // The hash of the data up to `hashed`, so that a false descriptor does not cost hashing all of it again.
         let (mut checksum, mut hashed) = (crc32fast::Hasher::new(), 0);
         loop {
             let room = self.room(data.len())?;
             let read = self.reader.by_ref().take(room).read_until(0x08, &mut data).ok()?;
-            // At the end of the stream there is nothing to read, however often it is tried.
+            // At the end of the stream a read returns nothing, and retrying would loop forever.
             (read > 0).then_some(())?;
             if !data.ends_with(b"PK\x07\x08") {
                 continue;
@@ -191,8 +195,8 @@ impl<R: Read> Pass<R> {
         Outline::parse(pickle, prefix, self.order.as_deref()).ok()
     }
 
-    /// An entry of so many bytes of elements: it is shown, and not kept.
-    fn storage(&mut self, header: Header, bytes: u64, show: &mut Show<'_>) -> Option<()> {
+    /// An entry of `bytes` bytes of elements, which are passed on and not buffered.
+    fn storage(&mut self, header: Header, bytes: u64, show: &mut ElementSink<'_>) -> Option<()> {
         if header.bytes.is_some_and(|announced| announced != bytes) {
             return None;
         }
@@ -223,12 +227,12 @@ impl<R: Read> Pass<R> {
         None
     }
 
-    /// How many more bytes may be kept when so many more are.
+    /// The number of bytes that may still be buffered when this many more are.
     fn room(&self, bytes: usize) -> Option<u64> {
         MAX_KEPT_BYTES.checked_sub(self.kept.kept())?.checked_sub(bytes as u64)
     }
 
-    /// The next bytes, which are kept.
+    /// Reads and buffers the next bytes.
     fn keep(&mut self, bytes: usize) -> Option<Vec<u8>> {
         self.room(bytes)?;
         let mut read = Vec::new();
@@ -238,15 +242,15 @@ impl<R: Read> Pass<R> {
     }
 }
 
-/// What stands before the data of an entry.
+/// A local header: what precedes the data of an entry.
 struct Header {
     name: String,
-    /// How many bytes follow, when it is said.
+    /// The size of the data in bytes, when the header has it.
     bytes: Option<u64>,
 }
 
 impl Header {
-    /// Whether the entry may be a storage: `<prefix>/data/<key>`.
+    /// Whether the name is that of a storage: `<prefix>/data/<key>`.
     fn is_data(&self) -> bool {
         self.name.split('/').nth(1) == Some("data")
     }
@@ -270,14 +274,14 @@ mod tests {
         zip::writer::{ArchiveWriter, Placement},
     };
 
-    /// The `model.pth` that PyTorch wrote into a fixture.
+    /// The `model.pth` of a fixture that PyTorch wrote.
     fn of_pytorch(bundle: &str) -> Vec<u8> {
         let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles").join(bundle);
         let mut archive = Archive::open(&folder.join("wts.h5.zip")).unwrap();
         archive.read("autoencoder/model.pth", 1 << 30).unwrap()
     }
 
-    /// A `model.pth` of three tensors, one of which has so many bytes.
+    /// A `model.pth` of three tensors, one of which has `large` bytes.
     fn of_ours(large: usize) -> Vec<u8> {
         let tensor = |bytes: usize| Tensor::new(Dtype::Uint8, vec![bytes], vec![7; bytes]).unwrap();
         let tensors = [("a", 0), ("b", large), ("c", 5)];
@@ -302,7 +306,7 @@ mod tests {
 
     fn streamed(bytes: &[u8]) -> Option<ModelState> {
         let mut storages = Storages::default();
-        let outline = forward(bytes, bytes.len() as u64, &mut storages).unwrap();
+        let outline = scan_stream(bytes, bytes.len() as u64, &mut storages).unwrap();
         outline.map(|outline| storages.state(outline).unwrap())
     }
 
@@ -312,15 +316,15 @@ mod tests {
     #[case::sentinel(of_pytorch("sentinel"))]
     #[case::ours(of_ours(3 * BUFFER_BYTES + 1))]
     #[case::big_endian(of_another_byte_order())]
-    fn a_stream_gives_what_a_file_gives(#[case] file: Vec<u8>) {
+    fn a_stream_gives_the_same_result_as_a_file(#[case] file: Vec<u8>) {
         assert!(streamed(&file) == Some(read(Cursor::new(&file)).unwrap()));
     }
 
     #[test]
-    fn what_headers_and_directory_do_not_both_say_does_not_count() {
+    fn a_stream_counts_only_when_headers_and_directory_agree() {
         let file = of_ours(BUFFER_BYTES + 1);
         for (at, byte) in file.iter().enumerate() {
-            // Elements are compared with their checksum; all else is small enough to try every byte.
+            // Elements are compared by checksum; all other bytes are few enough to change each of them.
             let is_element =
                 file.get(at.saturating_sub(8)..at + 8).is_some_and(|around| around.iter().all(|b| b == byte));
             if is_element {
@@ -338,15 +342,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_ends_early_does_not_count_wherever_it_ends() {
-        // PyTorch writes sizes after the data, so that their end must be looked for.
+    fn a_stream_cut_at_any_byte_does_not_count() {
+        // PyTorch writes sizes after the data, so the end of an entry must be searched for.
         let file = of_pytorch("sentinel");
         for length in 0..file.len() {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }
     }
 
-    /// Takes so many pieces, and refuses the one after them; with none, a network is refused at once.
+    /// Accepts so many pieces and refuses the next one; with 0 a network is refused at once.
     struct Refusing(usize);
 
     impl ElementVisitor for Refusing {
@@ -355,7 +359,7 @@ mod tests {
         }
 
         fn piece(&mut self, _: usize, _: u64, _: &[u8]) -> Result<(), FormatError> {
-            self.0 = self.0.checked_sub(1).ok_or(Kind::Unsupported("what is shown".to_owned()))?;
+            self.0 = self.0.checked_sub(1).ok_or(Kind::Unsupported("an element".to_owned()))?;
             Ok(())
         }
     }
@@ -365,34 +369,34 @@ mod tests {
     #[case::at_the_first_piece(1, true)]
     #[case::at_the_last_piece(3, true)]
     #[case::never(4, false)]
-    fn what_a_reader_of_elements_refuses_is_refused(#[case] pieces: usize, #[case] refused: bool) {
+    fn an_error_of_the_visitor_is_returned(#[case] pieces: usize, #[case] refused: bool) {
         let file = of_ours(BUFFER_BYTES + 1);
-        let outline = forward(file.as_slice(), file.len() as u64, &mut Refusing(pieces));
+        let outline = scan_stream(file.as_slice(), file.len() as u64, &mut Refusing(pieces));
         assert_eq!(outline.is_err_and(|error| matches!(error.kind, Kind::Unsupported(_))), refused);
     }
 
     #[test]
-    fn what_is_deeper_than_the_pickle_is_no_pickle() {
+    fn a_pickle_in_a_deeper_directory_is_ignored() {
         let file = file_of(&[("m/data.pkl", b"}."), ("m/a/data.pkl", b"."), ("m/a/byteorder", b"middle")]);
         assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
     }
 
     #[test]
-    fn an_entry_without_an_end_is_not_kept_without_bound() {
+    fn an_entry_without_an_end_is_not_buffered_without_bound() {
         // The header of an entry whose size follows its data.
         let mut header = b"PK\x03\x04\x14\0\x08\0".to_vec();
         header.resize(4 + HEADER_BYTES, 0);
         header[26] = 3;
         let endless = std::io::repeat(b'x').take(1 << 30);
         let mut stream = header.chain(&b"m/x"[..]).chain(endless);
-        assert!(forward(&mut stream, 1 << 30, &mut Storages::default()).unwrap().is_none());
+        assert!(scan_stream(&mut stream, 1 << 30, &mut Storages::default()).unwrap().is_none());
         let read = (1 << 30) - stream.get_ref().1.limit();
         assert!((72 << 20..73 << 20).contains(&read), "{read}");
     }
 
     #[test]
-    fn a_storage_that_is_in_the_stream_twice_is_shown_once() {
-        /// Stops the test when something is shown again.
+    fn a_duplicate_storage_in_the_stream_is_passed_on_once() {
+        /// Fails the test when elements come a second time.
         struct Once(u64);
         impl ElementVisitor for Once {
             fn begin(&mut self, _: &NetworkOutline) -> Result<(), FormatError> {
@@ -407,16 +411,16 @@ mod tests {
         let mut file = Cursor::new(Vec::new());
         write(&ModelState::Network(StateDict::from_iter([("a".to_owned(), tensor)])), &mut file).unwrap();
         let file = file.into_inner();
-        // The entry with its header, as it stands before the next one.
+        // The entry with its header, up to the next header.
         let header = |name: &[u8]| file.windows(name.len()).position(|at| at == name).unwrap() - 30;
         let (storage, next) = (header(b"archive/data/0"), header(b"archive/version"));
         let twice = [&file[..next], &file[storage..]].concat();
-        assert!(forward(twice.as_slice(), twice.len() as u64, &mut Once(0)).unwrap().is_none());
+        assert!(scan_stream(twice.as_slice(), twice.len() as u64, &mut Once(0)).unwrap().is_none());
     }
 
     #[test]
-    fn what_only_looks_like_the_end_of_an_entry_is_not_read_again_and_again() {
-        // Records that say how many bytes stand before them, as the true one does.
+    fn many_false_ends_of_an_entry_take_linear_time() {
+        // Records that announce the number of bytes before them, as the real one does.
         let mut decoys = Vec::new();
         while decoys.len() < 1 << 20 {
             let before = decoys.len() as u32;
@@ -434,9 +438,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_another_length_does_not_count() {
+    fn a_stream_of_another_length_than_announced_does_not_count() {
         let file = of_ours(BUFFER_BYTES + 1);
-        assert!(forward(file.as_slice(), file.len() as u64 + 1, &mut Storages::default()).unwrap().is_none());
+        assert!(
+            scan_stream(file.as_slice(), file.len() as u64 + 1, &mut Storages::default()).unwrap().is_none()
+        );
         for length in [0, 3, 30, 100, file.len() - 1] {
             assert_eq!(streamed(&file[..length]), None, "{length}");
         }

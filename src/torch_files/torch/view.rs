@@ -1,10 +1,10 @@
-//! An array as a view of a storage, and its contiguous bytes.
+//! A tensor as a view of a storage, and its contiguous bytes.
 
 use std::ops::Range;
 
 use crate::torch_files::{FormatErrorKind as Kind, error::within, limits::MAX_RANK};
 
-/// Which elements of a storage a tensor has. All numbers are in elements.
+/// The elements of a storage that a tensor has. All numbers are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     offset: usize,
@@ -14,10 +14,10 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// A view that stays inside a storage of `storage` elements.
+    /// A view inside a storage of `storage` elements.
     ///
     /// # Errors
-    /// `malformed` when it does not, `unsafe` for too many dimensions.
+    /// `malformed` when the view leaves the storage, `unsafe` for too many dimensions.
     pub(crate) fn new(
         offset: usize,
         shape: Vec<usize>,
@@ -26,13 +26,15 @@ impl View {
     ) -> Result<Self, Kind> {
         within("dimensions", shape.len() as u64, MAX_RANK)?;
         if shape.len() != strides.len() {
-            return Err(Kind::Storage(format!("{} dimensions have {} strides", shape.len(), strides.len())));
+            let what =
+                format!("expected {} strides, one for each dimension, found {}", shape.len(), strides.len());
+            return Err(Kind::Storage(what));
         }
         let outside = || {
             let what = format!("offset {offset}, shape {shape:?} and strides {strides:?}");
             Kind::Storage(format!("{what} reach outside the {storage} elements of the storage"))
         };
-        // In this order, as PyTorch multiplies: a 0 at the end does not help a product that no number holds.
+        // Multiplied in PyTorch's order: a later 0 does not undo an overflow.
         let product = |all: usize, side: &usize| all.checked_mul(*side);
         let elements = shape.iter().try_fold(1, product).ok_or_else(outside)?;
         if elements > 0 {
@@ -55,18 +57,18 @@ impl View {
         self.elements
     }
 
-    /// The elements as one row of the storage, when they are neighbors in their order.
+    /// The range of the storage that holds the elements, when they are consecutive and in order.
     pub(crate) fn row(&self) -> Option<Range<usize>> {
         let end = self.offset.checked_add(self.elements)?;
         (self.elements == 0 || self.run().0 == self.elements).then_some(self.offset..end)
     }
 
-    /// Whether these are all elements of a storage of `storage` elements, in its own order.
+    /// Whether the view covers a storage of `storage` elements completely and in order.
     pub(crate) fn is_whole(&self, storage: usize) -> bool {
         self.row() == Some(0..storage)
     }
 
-    /// The bytes of the elements one after the other. `size` is the bytes of one element.
+    /// Copies the bytes of the elements without gaps. `size` is the bytes of one element.
     pub(crate) fn copy(&self, storage: &[u8], size: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.elements.checked_mul(size)?);
         if self.elements == 0 {
@@ -77,7 +79,7 @@ impl View {
         let mut at = self.offset;
         while bytes.len() < self.elements * size {
             bytes.extend_from_slice(storage.get(at * size..(at + run) * size)?);
-            // Counts up the outer dimensions, the last fastest.
+            // Advances the outer indices, the last one fastest.
             for (place, (side, stride)) in index.iter_mut().zip(self.shape.iter().zip(&self.strides)).rev() {
                 *place += 1;
                 at += stride;
@@ -91,7 +93,7 @@ impl View {
         Some(bytes)
     }
 
-    /// How many elements in a row are neighbors in the storage, and the number of dimensions outside of that.
+    /// The number of elements per consecutive run in the storage, and the number of dimensions outside of a run.
     fn run(&self) -> (usize, usize) {
         let mut run = 1;
         for (outer, (side, stride)) in self.shape.iter().zip(&self.strides).enumerate().rev() {
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_say_where_the_elements_are() {
+    fn strides_locate_the_elements() {
         let storage = [0, 1, 2, 3, 4, 5];
         assert_eq!(copy(0, &[2, 3], &[3, 1], &storage), [0, 1, 2, 3, 4, 5]);
         assert_eq!(copy(0, &[3, 2], &[1, 3], &storage), [0, 3, 1, 4, 2, 5]);
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_keep_their_bytes_together() {
+    fn the_bytes_of_an_element_stay_together() {
         let view = View::new(1, vec![2], vec![1], 3).unwrap();
         assert_eq!(view.copy(&[0, 0, 1, 1, 2, 2], 2).unwrap(), [1, 1, 2, 2]);
     }
@@ -149,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_view_of_everything_in_order_is_whole() {
+    fn a_view_is_whole_only_when_it_covers_the_storage_in_order() {
         let whole = |offset, shape: &[usize], strides: &[usize]| {
             View::new(offset, shape.into(), strides.into(), 6).unwrap().is_whole(6)
         };
         assert!(whole(0, &[2, 3], &[3, 1]));
-        assert!(whole(0, &[2, 1, 3], &[3, 77, 1]), "the stride of one element is not looked at");
+        assert!(whole(0, &[2, 1, 3], &[3, 77, 1]), "the stride of a dimension of length 1 is ignored");
         assert!(!whole(0, &[3, 2], &[1, 3]));
         assert!(!whole(0, &[5], &[1]));
         assert!(!whole(0, &[6], &[0]));

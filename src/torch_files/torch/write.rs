@@ -1,4 +1,4 @@
-//! Writing a `model.pth` that `torch.load(weights_only=True)` accepts.
+//! Writes a `model.pth` that `torch.load(weights_only=True)` accepts.
 
 use std::io::{Seek, Write};
 
@@ -11,12 +11,12 @@ use crate::{
     value::Value,
 };
 
-/// Writes a state: stored entries under `archive/`, aligned as torch aligns them, one storage a tensor.
+/// Writes a state: stored entries under `archive/`, aligned as torch aligns them, with one storage for each tensor.
 ///
-/// The same state gives the same bytes (BUN-015); tensors keep their order.
+/// The same state gives the same bytes (BUN-015). Tensors keep their order.
 ///
 /// # Errors
-/// When the writer fails.
+/// When the underlying writer fails.
 pub fn write(state: &ModelState, writer: impl Write + Seek) -> Result<(), FormatError> {
     let mut archive = ArchiveWriter::new(writer, Placement::Aligned);
     let pickle = match state {
@@ -69,7 +69,7 @@ fn describe(writer: &mut Writer, (key, tensor): (usize, &Tensor)) {
     writer.reduce();
 }
 
-/// The strides of a contiguous tensor; as torch does, a dimension of 0 counts as 1 here.
+/// The strides of a contiguous tensor, in elements. As in torch, a dimension of 0 counts as 1 here.
 fn strides(shape: &[i64]) -> Vec<i64> {
     let mut stride = 1i64;
     let mut strides: Vec<i64> = Vec::with_capacity(shape.len());
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_count_an_empty_dimension_as_one() {
+    fn strides_count_a_dimension_of_zero_as_one() {
         assert_eq!(strides(&[2, 0, 3]), [3, 3, 1]);
         assert!(strides(&[]).is_empty());
     }

@@ -1,4 +1,4 @@
-//! Zip archives from strangers, opened with every check that needs no decompression.
+//! Untrusted zip archives, opened with every check that needs no decompression.
 
 use std::{
     fs::File,
@@ -27,26 +27,26 @@ use crate::torch_files::{
     },
 };
 
-/// The file type in a unix mode, and its value for a regular file.
+/// The bits of a unix mode that hold the file type, and the type of a regular file.
 const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
-/// An archive whose every entry is a plainly named, stored or deflated file, listed once (BUN-002, LOD-014).
+/// An archive whose entries are all stored or deflated regular files with unique plain names (BUN-002, LOD-014).
 #[derive(Debug)]
 pub struct Archive<R> {
     zip: ZipArchive<R>,
     entries: IndexMap<String, Entry>,
-    /// The entries without content whose names end with a slash.
+    /// The names of entries without content that end with a slash.
     directories: Vec<String>,
 }
 
-/// What the directory says of an entry.
+/// The directory's record of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     index: usize,
     /// Uncompressed bytes.
     pub bytes: u64,
-    /// Bytes in the archive; equal to [`Entry::bytes`] for a stored entry.
+    /// Compressed bytes; equal to [`Entry::bytes`] for a stored entry.
     pub compressed_bytes: u64,
     /// Whether the entry is deflated.
     pub deflated: bool,
@@ -58,12 +58,15 @@ impl Archive<BufReader<File>> {
     /// Opens a file on disk.
     ///
     /// # Errors
-    /// `not_found` with the path when there is no such file (LOD-002), else as [`Archive::new`].
+    /// `not_found` with the path when the file does not exist (LOD-002), else as [`Archive::new`].
     pub fn open(path: &Path) -> Result<Self, FormatError> {
         let open = || {
-            // Looked at before it is opened, because opening a pipe waits for its writer.
+            // Checked before the file is opened, because opening a pipe blocks until a writer appears.
             if !path.metadata()?.is_file() {
-                return Err(Kind::Zip("it is not a regular file".to_owned()).into());
+                return Err(Kind::Zip(
+                    "expected a regular file, found a directory or special file".to_owned(),
+                )
+                .into());
             }
             Self::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
         };
@@ -72,19 +75,19 @@ impl Archive<BufReader<File>> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the directory and checks it. Plain directory entries are left out.
+    /// Reads and checks the central directory. Plain directory entries are skipped.
     ///
     /// # Errors
-    /// `malformed` when the directory is broken, or disagrees with the headers at the entries, or entries
-    /// overlap, or bytes belong to no entry; `unsafe` for names that are not relative paths of plain components, for entries that
-    /// repeat or are not regular files, and for more than the limits; `unsupported` for encryption and
-    /// compression other than stored or deflated.
+    /// `malformed` when the directory is broken or disagrees with the local headers, when entries overlap, or when bytes
+    /// belong to no entry; `unsafe` for names that are not relative paths of plain components, for duplicate entries and
+    /// special files, and for counts above the limits; `unsupported` for encryption and for compression other than
+    /// deflate.
     pub fn new(mut reader: R) -> Result<Self, FormatError> {
         let directory = central_directory::read(&mut reader)?;
         for Listed { name, .. } in &directory.entries {
             within("bytes of entry name", name.len() as u64, MAX_ENTRY_NAME_BYTES)?;
         }
-        // Entries that overlap or are not listed leave gaps too, and are refused below for what they are.
+        // Overlapping and unlisted entries leave gaps as well; the checks below report them more precisely.
         let covered = coverage::verify(&mut reader, &directory);
         let config = Config { archive_offset: ArchiveOffset::Known(0) };
         let mut zip = ZipArchive::with_config(config, reader).map_err(broken)?;
@@ -93,7 +96,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(Kind::DuplicateEntry.in_entry(&String::from_utf8_lossy(name)));
         }
         if zip.central_directory_start() != directory.start || zip.len() != directory.entries.len() {
-            return Err(Kind::Zip("it has more than one central directory".to_owned()).into());
+            return Err(Kind::Zip("more than one central directory".to_owned()).into());
         }
         zip.validate_header_consistency().map_err(broken)?;
         covered?;
@@ -115,30 +118,30 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, entries, directories })
     }
 
-    /// The names of the entries, in the order of the directory.
+    /// The names of the entries, in directory order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The names of the plain directory entries, each with a slash at its end.
+    /// The names of the plain directory entries, each with a trailing slash.
     pub(crate) fn directories(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().map(String::as_str)
     }
 
-    /// What the directory says of an entry.
+    /// The directory's record of an entry.
     pub fn entry(&self, name: &str) -> Option<Entry> {
         self.entries.get(name).copied()
     }
 
-    /// All bytes of an entry, to its end, with its CRC-32 verified.
+    /// Reads all bytes of an entry and verifies its CRC-32.
     ///
     /// # Errors
-    /// `malformed` when there is no such entry or its bytes are not the announced ones; `unsafe` when it
-    /// announces more than `limit` bytes. Memory follows what was decompressed, never what was announced.
+    /// `malformed` when the entry is missing or its bytes do not match its header; `unsafe` when it announces more than
+    /// `limit` bytes. Memory follows the bytes that were decompressed, never the announced size.
     pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, FormatError> {
         let known = self.entry(name).map_or(0, |entry| entry.bytes.min(entry.compressed_bytes).min(limit));
         let mut bytes = Vec::new();
-        // The compressed bytes are known to be in the file, so that a stored entry needs one allocation.
+        // The compressed bytes are known to be in the file, so a stored entry can be allocated at once.
         bytes
             .try_reserve_exact(usize::try_from(known).unwrap_or(usize::MAX))
             .map_err(|error| Kind::Corrupt(error.to_string()).in_entry(name))?;
@@ -149,10 +152,10 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
-    /// The bytes of an entry piece by piece, to its end, with its CRC-32 verified after the last one.
+    /// Reads the bytes of an entry piece by piece and verifies its CRC-32 after the last one.
     ///
     /// # Errors
-    /// As [`Archive::read`], and what `take` refuses.
+    /// As [`Archive::read`], and the errors of `take`.
     pub fn stream(
         &mut self,
         name: &str,
@@ -163,37 +166,38 @@ impl<R: Read + Seek> Archive<R> {
         self.stream_entry(entry, limit, take).map_err(|error| error.in_entry(name))
     }
 
-    /// The bytes of an entry as a stream. At its end its CRC-32 is verified; their number is not.
+    /// The bytes of an entry as a stream. The CRC-32 is verified at its end; the number of bytes is not.
     ///
     /// # Errors
-    /// `malformed` when there is no such entry.
+    /// `malformed` when the entry is missing.
     pub(crate) fn reader(&mut self, name: &str) -> Result<impl Read, FormatError> {
         let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
         self.zip.by_index(entry.index).map_err(|error| broken(error).in_entry(name))
     }
 
-    /// A stored entry, to seek in. Its checksum is not verified: whoever reads all of it can.
+    /// A seekable stored entry. Its checksum is not verified: a caller that reads all of it can do that.
     ///
     /// # Errors
-    /// `malformed` when there is no such entry or it is deflated.
+    /// `malformed` when the entry is missing or deflated.
     pub fn section(&mut self, name: &str) -> Result<impl Read + Seek, FormatError> {
         let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
         self.zip.by_index_seek(entry.index).map_err(|error| broken(error).in_entry(name))
     }
 
-    /// Where the stored entries are, from front to back.
+    /// The spans of the stored entries, in file order.
     pub(crate) fn spans(&mut self) -> Result<Vec<Span>, FormatError> {
         let mut spans = Vec::with_capacity(self.entries.len());
         for (name, entry) in self.entries.iter().filter(|(_, entry)| !entry.deflated) {
             let file = self.zip.by_index_raw(entry.index).map_err(|error| broken(error).in_entry(name))?;
-            let start = file.data_start().ok_or_else(|| Kind::Zip("an entry has no place".to_owned()))?;
+            let start =
+                file.data_start().ok_or_else(|| Kind::Zip("an entry has no data offset".to_owned()))?;
             spans.push(Span { name: name.clone(), start, bytes: entry.bytes, crc32: entry.crc32 });
         }
         spans.sort_by_key(|span| (span.start, span.bytes));
         Ok(spans)
     }
 
-    /// What the archive is read from.
+    /// The underlying reader.
     pub(crate) fn into_inner(self) -> R {
         self.zip.into_inner()
     }
@@ -206,7 +210,7 @@ impl<R: Read + Seek> Archive<R> {
     ) -> Result<(), FormatError> {
         within("bytes in the entry", entry.bytes, limit)?;
         let reader = self.zip.by_index(entry.index).map_err(broken)?;
-        // One byte more than announced: it shows a lie, and only reading to the end verifies the CRC.
+        // Reading one byte more than announced detects a wrong size, and reaches the end, where the CRC is verified.
         let mut reader = reader.take(entry.bytes.saturating_add(1));
         let mut buffer =
             vec![0; usize::try_from(entry.bytes.saturating_add(1)).unwrap_or(usize::MAX).min(BUFFER_BYTES)];
@@ -224,12 +228,12 @@ impl<R: Read + Seek> Archive<R> {
         if bytes == entry.bytes {
             Ok(())
         } else {
-            Err(Kind::Corrupt(format!("it does not have the {} bytes that it announces", entry.bytes)).into())
+            Err(Kind::Corrupt(format!("expected {} bytes, as its header announces", entry.bytes)).into())
         }
     }
 }
 
-/// The entry at this place of the directory, or only its name for a directory.
+/// The entry at this index of the directory; only its name for a plain directory.
 fn checked_entry<R>(
     zip: &ZipArchive<R>,
     index: usize,
@@ -242,7 +246,7 @@ where
     let name = data.name().map_err(broken)?.into_owned();
     let found = (data.header_start(), data.size(), data.compressed_size());
     if found != (listed.start, listed.bytes, listed.compressed_bytes) {
-        return Err(Kind::Zip("its sizes or its place can be read in two ways".to_owned()).in_entry(&name));
+        return Err(Kind::Zip("ambiguous sizes or offset".to_owned()).in_entry(&name));
     }
     let check = || {
         let (bytes, compressed_bytes) = (data.size(), data.compressed_size());
@@ -250,7 +254,7 @@ where
         if let Some(reason) = unsafe_name(name.strip_suffix('/').unwrap_or(&name)) {
             return Err(Kind::UnsafeName(reason));
         }
-        // Some writers set permissions only; nothing but a type that is there and wrong is refused.
+        // Some writers set permissions only, so a missing file type is accepted and a wrong one is not.
         let mode = data.unix_mode().unwrap_or(0);
         if !is_directory && ![0, REGULAR].contains(&(mode & TYPE_MASK)) || data.is_symlink() {
             return Err(Kind::NotAFile(mode));
@@ -268,17 +272,14 @@ where
         let deflated = match data.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
-            #[allow(
-                deprecated,
-                reason = "the number is the only name that a method unknown to the crate has"
-            )]
+            #[allow(deprecated, reason = "the crate has no other name for a method that it does not support")]
             CompressionMethod::Unsupported(number) => {
                 return Err(Kind::Compression(format!("method {number}")));
             }
             other => return Err(Kind::Compression(other.to_string())),
         };
         if !deflated && bytes != compressed_bytes {
-            return Err(Kind::Corrupt("it is stored and changes its size".to_owned()));
+            return Err(Kind::Corrupt("a stored entry with two different sizes".to_owned()));
         }
         within("bytes in the entry", bytes, MAX_ENTRY_BYTES)?;
         if deflated {
@@ -291,25 +292,25 @@ where
     Ok((name, entry))
 }
 
-/// Why a name is not a relative path of plain components.
+/// Why a name is not a relative path of plain components, or `None` when it is.
 fn unsafe_name(name: &str) -> Option<&'static str> {
     if name.starts_with('/') {
-        return Some("it is absolute");
+        return Some("absolute path");
     }
     if name.contains('\\') {
-        return Some("it holds a backslash");
+        return Some("contains a backslash");
     }
     if name.contains(char::is_control) {
-        return Some("it holds a control character");
+        return Some("contains a control character");
     }
     if name.chars().nth(1) == Some(':') {
-        return Some("it starts with a drive letter");
+        return Some("starts with a drive letter");
     }
     if name.split('/').any(|part| part == "..") {
-        return Some("it leads out of its directory");
+        return Some("leaves its directory");
     }
     if name.split('/').any(|part| part.is_empty() || part == ".") {
-        return Some("it has an empty component");
+        return Some("contains an empty component");
     }
     None
 }
@@ -354,7 +355,7 @@ mod tests {
         bytes
     }
 
-    /// Changes bytes of the only entry, at these places of its header and of its directory header.
+    /// Overwrites bytes of the only entry, at these offsets of its local header and of its directory header.
     fn patched(mut bytes: Vec<u8>, local: usize, central: usize, change: &[u8]) -> Vec<u8> {
         let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap() + central;
         bytes[local..local + change.len()].copy_from_slice(change);
@@ -382,17 +383,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_elsewhere_is_unsafe() {
+    fn a_name_that_is_not_a_plain_relative_path_is_unsafe() {
         for (name, reason) in [
-            ("../ab", "it leads out of its directory"),
-            ("a/../", "it leads out of its directory"),
-            ("/abcd", "it is absolute"),
-            ("C:abc", "it starts with a drive letter"),
-            ("ab\\cd", "it holds a backslash"),
-            ("a//bc", "it has an empty component"),
-            ("a/./b", "it has an empty component"),
-            ("ab\0cd", "it holds a control character"),
-            ("ab\ncd", "it holds a control character"),
+            ("../ab", "leaves its directory"),
+            ("a/../", "leaves its directory"),
+            ("/abcd", "absolute path"),
+            ("C:abc", "starts with a drive letter"),
+            ("ab\\cd", "contains a backslash"),
+            ("a//bc", "contains an empty component"),
+            ("a/./b", "contains an empty component"),
+            ("ab\0cd", "contains a control character"),
+            ("ab\ncd", "contains a control character"),
         ] {
             let bytes = renamed(stored(&["x/yyz"]), "x/yyz", name);
             assert_eq!(refused(bytes), Kind::UnsafeName(reason), "{name:?}");
@@ -400,13 +401,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_there_twice_is_refused() {
+    fn a_duplicate_entry_is_refused() {
         let error = open(renamed(stored(&["one", "two"]), "two", "one")).unwrap_err();
         assert_eq!((error.place.entry.as_deref(), error.kind), (Some("one"), Kind::DuplicateEntry));
     }
 
     #[test]
-    fn directories_are_left_out_and_links_are_refused() {
+    fn directories_are_skipped_and_links_are_refused() {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         zip.add_directory("d", SimpleFileOptions::default()).unwrap();
         assert_eq!(open(zip.finish().unwrap().into_inner()).unwrap().names().count(), 0);
@@ -416,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_by_its_mode_and_a_link_under_the_name_of_a_directory_too() {
+    fn a_special_file_is_refused_by_its_mode_also_under_the_name_of_a_directory() {
         for (name, mode) in [("ab", 0o010_644_u32), ("ab", 0o060_644), ("a/", 0o120_777)] {
             let mut bytes = renamed(zip(CompressionMethod::Stored, &[("ab", b"")]), "ab", name);
             let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
@@ -432,13 +433,13 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_found_by_its_checksum() {
+    fn a_changed_byte_fails_the_checksum() {
         let mut archive = open(renamed(stored(&["a"]), "content", "Content")).unwrap();
         assert!(matches!(archive.read("a", 7).unwrap_err().kind, Kind::Corrupt(_)));
     }
 
     #[test]
-    fn a_size_that_the_bytes_do_not_have_is_found() {
+    fn a_wrong_size_is_refused() {
         let deflated = || zip(CompressionMethod::Deflated, &[("a", &[7; 3000])]);
         for announced in [2999u32, 3001] {
             let mut archive = open(patched(deflated(), 22, 24, &announced.to_le_bytes())).unwrap();
@@ -471,13 +472,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_file_is_not_opened() {
+    fn a_directory_is_not_opened_as_a_file() {
         let error = Archive::open(&std::env::temp_dir()).unwrap_err();
-        assert!(error.to_string().ends_with("it is not a regular file"));
+        assert!(error.to_string().ends_with("expected a regular file, found a directory or special file"));
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
+    fn a_missing_file_is_named() {
         let error = Archive::open(Path::new("no/such.zip")).unwrap_err();
         assert!(matches!(error.kind, Kind::Io { kind: std::io::ErrorKind::NotFound, .. }), "{error:?}");
         assert!(error.to_string().starts_with("no/such.zip: "));

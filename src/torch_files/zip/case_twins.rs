@@ -1,4 +1,4 @@
-//! Names of entries that are one name to some readers.
+//! Entry names that some readers treat as the same name.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 use super::Archive;
 use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt};
 
-/// Refuses names that differ only in case: torch looks entries up without regard to it, and some file systems
+/// Refuses names that differ only in case: torch ignores case when it looks entries up, and some file systems
 /// extract both into one file.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of an archive of these names; those that end with a slash are directories.
+    /// The check's result for an archive of these names; names that end with a slash are directories.
     fn refused(names: &[&str]) -> Result<(), FormatError> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for name in names {
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_only_in_case_are_refused_also_where_they_are_directories() {
+    fn names_that_differ_only_in_case_are_refused_for_files_and_directories() {
         assert_eq!(refused(&["a/", "a/b", "a/c", "ab"]), Ok(()));
         for [one, other] in [["a/data.pkl", "a/DATA.PKL"], ["d/", "D/"], ["\u{e4}", "\u{c4}"]] {
             let error = refused(&[one, "b", other]).unwrap_err();

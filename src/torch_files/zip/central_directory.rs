@@ -1,8 +1,8 @@
 //! The central directory of a zip archive, read strictly and before the `zip` crate allocates for it.
 //!
-//! The crate keeps one entry of each name and looks for a directory in more than one place. Here the
-//! directory must be where every reader finds it: at the end of the file, with nothing between it and
-//! its end record, so that what was checked is what is read.
+//! The crate keeps one entry for each name and searches for a directory in more than one place. Here the directory must
+//! be where every reader finds it: at the end of the file, directly before its end record. So what was checked is what
+//! is read.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -20,36 +20,36 @@ const COMMENT_BYTES: u64 = 0xffff;
 const LOCATOR_BYTES: u64 = 20;
 /// Bytes of the 64-bit end record.
 const END_64_BYTES: u64 = 56;
-/// Bytes of an entry's header in the directory, without name, extra field and comment.
+/// Bytes of an entry's header in the directory, without its name, extra field and comment.
 const HEADER_BYTES: usize = 46;
-/// A size or place of an entry that did not fit into its four bytes.
+/// The value of a 32-bit size or offset that is stored in the extra field instead.
 const FULL: u64 = 0xffff_ffff;
 
-/// Where the directory is, and the names in it.
+/// The position of the directory, and the entries that it lists.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    /// Bytes from the start of the file.
+    /// Bytes from the start of the file to the directory.
     pub(crate) start: u64,
-    /// The entries in the order of the directory, duplicates included.
+    /// The entries in directory order, duplicates included.
     pub(crate) entries: Vec<Listed>,
 }
 
-/// What the directory says of an entry.
+/// The directory's record of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     /// The undecoded name.
     pub(crate) name: Vec<u8>,
-    /// Where its header is, in bytes from the start of the file.
+    /// The offset of its local header, in bytes from the start of the file.
     pub(crate) start: u64,
     /// Uncompressed bytes.
     pub(crate) bytes: u64,
-    /// Bytes in the archive.
+    /// Compressed bytes.
     pub(crate) compressed_bytes: u64,
     /// CRC-32 of the uncompressed bytes.
     pub(crate) crc32: u64,
 }
 
-/// Reads the directory of the archive that fills the whole reader.
+/// Reads the directory of an archive that fills the whole reader.
 pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     let (start, bytes, entries) = locate(reader)?;
     within("archive entries", entries, MAX_ENTRIES)?;
@@ -59,19 +59,17 @@ pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     let mut listed = Vec::new();
     for _ in 0..entries {
         let (header, after) =
-            rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("an entry is truncated"))?;
+            rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("truncated directory entry"))?;
         if !header.starts_with(b"PK\x01\x02") {
-            return Err(broken("the central directory lists fewer entries than it announces"));
+            return Err(broken("the central directory lists fewer entries than its end record announces"));
         }
         let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
-        let (name, after) =
-            after.split_at_checked(name).ok_or_else(|| broken("an entry name is truncated"))?;
-        let (extra, after) =
-            after.split_at_checked(extra).ok_or_else(|| broken("an extra field is truncated"))?;
+        let (name, after) = after.split_at_checked(name).ok_or_else(|| broken("truncated entry name"))?;
+        let (extra, after) = after.split_at_checked(extra).ok_or_else(|| broken("truncated extra field"))?;
         let [bytes, compressed_bytes, start] = sizes(header, extra)?;
         let (name, crc32) = (name.to_owned(), number(header, 16, 4));
         listed.push(Listed { name, start, bytes, compressed_bytes, crc32 });
-        rest = after.get(comment..).ok_or_else(|| broken("an entry is truncated"))?;
+        rest = after.get(comment..).ok_or_else(|| broken("truncated directory entry"))?;
     }
     if rest.is_empty() {
         Ok(Directory { start, entries: listed })
@@ -80,8 +78,8 @@ pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     }
 }
 
-/// Uncompressed bytes, compressed bytes and the place of an entry. Those that do not fit into their four bytes are
-/// in the extra field 1, in this order.
+/// Uncompressed bytes, compressed bytes and header offset of an entry. Values that do not fit into four bytes are in
+/// the extra field with id 1, in this order.
 fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
     let mut sizes = [24, 20, 42].map(|at| number(header, at, 4));
     if !sizes.contains(&FULL) {
@@ -89,8 +87,7 @@ fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
     }
     while let Some((field, rest)) = extra.split_at_checked(4) {
         let (id, length) = (number(field, 0, 2), number(field, 2, 2) as usize);
-        let (field, rest) =
-            rest.split_at_checked(length).ok_or_else(|| broken("an extra field is truncated"))?;
+        let (field, rest) = rest.split_at_checked(length).ok_or_else(|| broken("truncated extra field"))?;
         if id == 1 {
             let full = sizes.iter_mut().filter(|size| **size == FULL);
             for (size, bytes) in full.zip(field.chunks_exact(8)) {
@@ -103,20 +100,22 @@ fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
     Ok(sizes)
 }
 
-/// The directory's first byte, its length in bytes, and its number of entries.
+/// The offset of the directory, its length in bytes, and its number of entries.
 fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let length = reader.seek(SeekFrom::End(0))?;
     let tail_start = length.saturating_sub(END_BYTES as u64 + COMMENT_BYTES);
     let tail = read_at(reader, tail_start, length - tail_start)?;
-    let last = tail.len().checked_sub(END_BYTES).ok_or_else(|| broken("it is too short"))?;
+    let last = tail.len().checked_sub(END_BYTES).ok_or_else(|| broken("the file is too short"))?;
     let ends_here = |at: &usize| {
         let record = tail.get(*at..).unwrap_or_default();
         record.starts_with(b"PK\x05\x06") && number(record, 20, 2) as usize == record.len() - END_BYTES
     };
-    let at =
-        (0..=last).rev().find(ends_here).ok_or_else(|| broken("it does not end with a central directory"))?;
+    let at = (0..=last)
+        .rev()
+        .find(ends_here)
+        .ok_or_else(|| broken("missing end record of the central directory"))?;
     let record = tail.get(at..).unwrap_or_default();
-    // Readers that look for the last signature, as Python and torch do, take whatever is behind this one.
+    // Readers that search for the last signature, as Python and torch do, would use whatever follows this one.
     if record.get(1..).unwrap_or_default().windows(4).any(|four| four == b"PK\x05\x06") {
         return Err(Kind::SecondEnd);
     }
@@ -124,27 +123,27 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let mut fields =
         [(4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4)].map(|(at, bytes)| number(record, at, bytes));
     if let Some((end_64, fields_64)) = locate_64(reader, end)? {
-        // A field that does not fit into its few bytes is all ones; any other must say the same twice,
-        // because some readers look at the one record and some at the other.
+        // A field that does not fit into its few bytes is all ones; every other field must have the same value in both
+        // records, because readers disagree about which record they use.
         let full = [0xffff, 0xffff, 0xffff, 0xffff, 0xffff_ffff, 0xffff_ffff];
         let agree = |((field, full), field_64)| field == full || field == field_64;
         if !fields.iter().zip(&full).zip(&fields_64).all(agree) {
-            return Err(broken("its two end records disagree"));
+            return Err(broken("the two end records disagree"));
         }
         (end, fields) = (end_64, fields_64);
     }
     let [disk, directory_disk, entries_here, entries, bytes, start] = fields;
     if disk != 0 || directory_disk != 0 || entries_here != entries {
-        return Err(broken("it is one of several volumes"));
+        return Err(broken("multi-volume archives are not supported"));
     }
     if start.checked_add(bytes) != Some(end) {
-        return Err(broken("its central directory is not where it must be"));
+        return Err(broken("expected the central directory directly before its end record"));
     }
     Ok((start, bytes, entries))
 }
 
-/// The 64-bit end record that stands directly before the end record, if any: where it is, and its fields.
-/// torch writes one even where it is not needed.
+/// The offset and the fields of the 64-bit end record directly before the end record, if any. torch writes one even
+/// where it is not needed.
 fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [u64; 6])>, Kind> {
     let Some(locator_at) = end.checked_sub(LOCATOR_BYTES) else { return Ok(None) };
     let locator = read_at(reader, locator_at, LOCATOR_BYTES)?;
@@ -152,7 +151,7 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
         return Ok(None);
     }
     let start = number(&locator, 8, 8);
-    let misplaced = || broken("its 64-bit end record is not where it must be");
+    let misplaced = || broken("expected the 64-bit end record directly before its locator");
     if start.checked_add(END_64_BYTES) != Some(locator_at) {
         return Err(misplaced());
     }
@@ -164,15 +163,15 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
     Ok(Some((start, fields.map(|(at, bytes)| number(&record, at, bytes)))))
 }
 
-/// So many bytes from there. Callers have checked that the number is small.
+/// Reads `bytes` bytes at an offset. Callers have checked that the number is small.
 pub(crate) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
     reader.seek(SeekFrom::Start(start))?;
     let mut read = Vec::new();
     reader.take(bytes).read_to_end(&mut read)?;
-    if read.len() as u64 == bytes { Ok(read) } else { Err(broken("it is too short")) }
+    if read.len() as u64 == bytes { Ok(read) } else { Err(broken("the file is too short")) }
 }
 
-/// An unsigned little-endian number of so many bytes.
+/// A little-endian unsigned integer.
 pub(crate) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
     let bytes = record.get(at..at + bytes).unwrap_or_default();
     bytes.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte))
@@ -206,7 +205,7 @@ mod tests {
         read(&mut Cursor::new(bytes)).unwrap_err().to_string()
     }
 
-    /// The archive with a field of its end record changed.
+    /// The archive with one field of its end record changed.
     fn ended(mut bytes: Vec<u8>, at: usize, field: &[u8]) -> Vec<u8> {
         let start = bytes.len() - END_BYTES + at;
         bytes[start..start + field.len()].copy_from_slice(field);
@@ -220,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_archive_to_its_very_end_is_refused() {
+    fn bytes_before_or_behind_an_archive_are_refused() {
         assert!(refused(b"").contains("too short"));
-        assert!(refused(&[0; 100]).contains("does not end with"));
-        assert!(refused(&[zip(&["a"]), vec![0]].concat()).contains("does not end with"));
-        assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("not where it must be"));
+        assert!(refused(&[0; 100]).contains("missing end record"));
+        assert!(refused(&[zip(&["a"]), vec![0]].concat()).contains("missing end record"));
+        assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("expected the central directory"));
         let whole = zip(&["a"]);
         for length in 0..whole.len() {
             assert!(read(&mut Cursor::new(&whole[..length])).is_err(), "{length} bytes");
@@ -232,26 +231,26 @@ mod tests {
     }
 
     #[test]
-    fn more_entries_than_the_limit_are_refused_before_they_are_read() {
+    fn an_entry_count_above_the_limit_is_refused_before_entries_are_read() {
         let many = ended(zip(&["a"]), 8, &[0xfe, 0xff, 0xfe, 0xff]);
         assert!(refused(&many).contains("65534 archive entries"));
     }
 
     #[test]
-    fn a_count_that_the_directory_does_not_have_is_refused() {
+    fn an_entry_count_that_does_not_match_the_directory_is_refused() {
         assert!(refused(&ended(zip(&["a", "b"]), 8, &[1, 0, 1, 0])).contains("longer than its entries"));
         assert!(refused(&ended(zip(&["a", "b"]), 8, &[3, 0, 3, 0])).contains("truncated"));
     }
 
     #[test]
-    fn one_of_several_volumes_is_refused_by_each_number_that_says_so() {
+    fn a_volume_of_a_multi_volume_archive_is_refused() {
         for (at, field) in [(4, [1, 0]), (6, [1, 0]), (8, [1, 0]), (10, [1, 0])] {
-            assert!(refused(&ended(zip(&["a", "b"]), at, &field)).contains("volumes"), "{at}");
+            assert!(refused(&ended(zip(&["a", "b"]), at, &field)).contains("multi-volume"), "{at}");
         }
     }
 
     #[test]
-    fn what_stands_behind_a_name_is_passed_over() {
+    fn extra_fields_and_comments_are_skipped() {
         let plain = zip(&["a", "b"]);
         let mut changed = plain.clone();
         let start = plain.len() - END_BYTES - 2 * (HEADER_BYTES + 1);
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_may_be_there_and_holds_no_end_record() {
+    fn a_comment_is_accepted_unless_it_contains_an_end_record() {
         let with = |comment: &[u8]| {
             let archive = ended(zip(&["a"]), 20, &(comment.len() as u16).to_le_bytes());
             read(&mut Cursor::new([&archive, comment].concat())).map(|directory| directory.entries.len())

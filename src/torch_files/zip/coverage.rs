@@ -1,7 +1,7 @@
-//! Whether every byte of an archive belongs to an entry or to the directory.
+//! Checks that every byte of an archive belongs to an entry or to a record.
 //!
-//! A file can be more than one thing: what stands before the first entry is what `torch.load` looks at, and
-//! another archive may hide between entries. Only offsets are added up here; the data of entries is not read.
+//! A file can be valid in two formats at once: `torch.load` decides by the bytes before the first entry, and another
+//! archive may hide between entries. Only offsets are compared here; the data of entries is not read.
 
 use std::io::{Read, Seek};
 
@@ -11,10 +11,10 @@ use crate::torch_files::{FormatErrorKind as Kind, error::excerpt};
 /// Bytes of the header before the data of an entry, without name and extra field.
 const HEADER_BYTES: u64 = 30;
 
-/// Bytes of the longest record that may follow the data of an entry.
+/// Bytes of the longest data descriptor, the record that may follow the data of an entry.
 const MAX_DESCRIPTOR_BYTES: u64 = 24;
 
-/// Holds the entries of a directory against the place that each has: the next one begins where one ends.
+/// Checks that each entry begins where the one before it ends.
 pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<(), Kind> {
     let mut entries: Vec<&Listed> = directory.entries.iter().collect();
     entries.sort_by_key(|entry| entry.start);
@@ -25,26 +25,25 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
         let (between, header) = read.split_at_checked(gap as usize).unwrap_or_default();
         covered(between, last, Some(entry))?;
         if !header.starts_with(b"PK\x03\x04") {
-            return Err(Kind::Zip(format!("there is no header at byte {}", entry.start)));
+            return Err(Kind::Zip(format!("missing local header at byte {}", entry.start)));
         }
         let data = HEADER_BYTES + number(header, 26, 2) + number(header, 28, 2);
         let entry_end = entry.start.checked_add(data).and_then(|at| at.checked_add(entry.compressed_bytes));
-        end = entry_end.ok_or_else(|| Kind::Zip("an entry ends past its end".to_owned()))?;
+        end = entry_end.ok_or_else(|| Kind::Zip("an entry ends past the end of the archive".to_owned()))?;
         last = Some(entry);
     }
     let gap = gap(end, directory.start, last, None)?;
     covered(&read_at(reader, end, gap)?, last, None)
 }
 
-/// How many bytes are between the end of an entry and what comes next, of which so many may be a record.
+/// The bytes between the end of an entry and the next part; at most so many may be a data descriptor.
 fn gap(end: u64, next: u64, last: Option<&Listed>, following: Option<&Listed>) -> Result<u64, Kind> {
     let gap = next.checked_sub(end).ok_or_else(|| Kind::Zip("entries overlap".to_owned()))?;
     if gap > MAX_DESCRIPTOR_BYTES { Err(unlisted(gap, last, following)) } else { Ok(gap) }
 }
 
-/// Refuses the bytes between two entries unless there are none, or they repeat the checksum and the sizes of the
-/// first one, as a writer does that knew them only afterwards. Sizes have 4 or 8 bytes, and a signature may
-/// stand before them.
+/// Refuses bytes between two entries, except a data descriptor: the checksum and the sizes of the first entry, written
+/// by a writer that learned them only afterwards. Sizes have 4 or 8 bytes, after an optional signature.
 fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<(), Kind> {
     let is_descriptor = |entry: &Listed| {
         let record =
@@ -111,7 +110,7 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
-    /// These bytes at this place, with all offsets that point behind it moved.
+    /// Inserts bytes at an offset and moves all offsets behind it.
     fn with(mut archive: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
         let end = archive.len() - 22;
         let start = number(&archive, end + 16, 4) as usize;
@@ -139,7 +138,7 @@ mod tests {
     #[case::aligned(written(Placement::Aligned))]
     #[case::streamed(streamed(false))]
     #[case::streamed_large(streamed(true))]
-    fn what_a_writer_writes_is_covered_and_one_more_byte_is_not(#[case] archive: Vec<u8>) {
+    fn a_written_archive_is_covered_and_an_inserted_byte_is_not(#[case] archive: Vec<u8>) {
         assert_eq!(verified(&archive), Ok(()));
         let end = archive.len() - 22;
         let directory = number(&archive, end + 16, 4) as usize;
@@ -164,7 +163,7 @@ mod tests {
     #[case::long(b"".as_slice(), 8, true)]
     #[case::long_and_signed(b"PK\x07\x08".as_slice(), 8, true)]
     #[case::of_another_signature(b"PK\x07\x09".as_slice(), 4, false)]
-    fn a_record_behind_an_entry_repeats_what_the_directory_says(
+    fn a_data_descriptor_must_match_the_directory(
         #[case] signature: &[u8],
         #[case] width: usize,
         #[case] is_record: bool,
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_without_entries_has_nothing_before_its_directory() {
+    fn an_empty_archive_has_no_bytes_before_its_directory() {
         let empty =
             ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed).finish().unwrap().into_inner();
         assert_eq!(verified(&empty), Ok(()));

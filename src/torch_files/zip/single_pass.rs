@@ -1,38 +1,37 @@
-//! A whole archive in one pass from front to back, each byte read once and checked twice.
+//! A whole archive in one pass from front to back, with both of its checksums verified.
 //!
-//! `model.pth` is an archive inside an archive, so that its bytes stand under two checksums: its own entries
-//! have one each, and all of it has the one of the outer entry. CRC-32 of a whole can be computed from those
-//! of its parts, so that one pass over the bytes verifies both.
+//! `model.pth` is an archive inside an archive, so two checksums cover its bytes: those of its own entries, and that of
+//! the outer entry. The CRC-32 of a whole can be combined from those of its parts, so one pass verifies both.
 
 use std::io::Read;
 
 use crate::torch_files::{FormatError, FormatErrorKind as Kind, limits::BUFFER_BYTES};
 
-/// Where in an archive the bytes of a stored entry are.
+/// The position of a stored entry's data in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// The entry's name.
     pub(crate) name: String,
-    /// Bytes from the start of the archive.
+    /// Bytes from the start of the archive to the data.
     pub(crate) start: u64,
-    /// How many bytes.
+    /// Bytes of data.
     pub(crate) bytes: u64,
-    /// The checksum that the directory has of them.
+    /// The CRC-32 of the data, from the directory.
     pub(crate) crc32: u32,
 }
 
-/// Takes some bytes of the span with this index, so many bytes from its start; it may change them.
+/// Receives a piece of the span with this index, and the piece's offset in the span; it may change the bytes.
 pub(crate) type TakeSpan<'t> = dyn FnMut(usize, u64, &mut [u8]) -> Result<(), FormatError> + 't;
 
-/// Takes some bytes, so many bytes from where a pass began; it may change them.
+/// Receives a piece and its offset from the start of the pass; it may change the bytes.
 type TakePiece<'t> = dyn FnMut(u64, &mut [u8]) -> Result<(), FormatError> + 't;
 
-/// Reads `length` bytes and gives those of each span to `take`. A span comes in pieces of [`BUFFER_BYTES`], the last one excepted. Spans must be in
-/// order and apart from one another. The answer is the CRC-32 of everything.
+/// Reads `length` bytes, passes those of each span to `take`, and returns the CRC-32 of everything. A span comes in
+/// pieces of [`BUFFER_BYTES`], except for the last one. Spans must be in order and must not overlap.
 ///
 /// # Errors
-/// `malformed` when bytes are missing or a span's checksum is another one; what `take` refuses.
-pub(crate) fn sweep(
+/// `malformed` when bytes are missing or the checksum of a span does not match; the errors of `take`.
+pub(crate) fn read_spans(
     mut reader: impl Read,
     length: u64,
     spans: &[Span],
@@ -52,12 +51,14 @@ pub(crate) fn sweep(
         whole.combine(&checksum);
         at = span.start.saturating_add(span.bytes);
     }
-    let rest = length.checked_sub(at).ok_or_else(|| Kind::Zip("an entry ends past its end".to_owned()))?;
+    let rest = length
+        .checked_sub(at)
+        .ok_or_else(|| Kind::Zip("an entry ends past the end of the archive".to_owned()))?;
     whole.combine(&pass(&mut reader, rest, &mut buffer, &mut |_, _| Ok(()))?);
     Ok(whole.finalize())
 }
 
-/// The checksum of the next bytes, each piece of which is handed on after it was counted.
+/// The checksum of the next `bytes` bytes. Each piece goes to `take` after it was hashed.
 fn pass(
     reader: &mut impl Read,
     bytes: u64,
@@ -89,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn every_span_comes_whole_and_the_checksum_is_that_of_everything() {
+    fn every_span_is_complete_and_the_checksum_covers_all_bytes() {
         let all: Vec<u8> = (0..3 * BUFFER_BYTES + 5).map(|n| (n % 251) as u8).collect();
         let cuts = [(3, 0), (3, 2 * BUFFER_BYTES + 1), (2 * BUFFER_BYTES + 100, 7)];
         let spans = cuts.map(|(start, bytes)| span(start as u64, &all[start..start + bytes]));
         let mut taken = vec![Vec::new(); spans.len()];
-        let crc = sweep(all.as_slice(), all.len() as u64, &spans, &mut |index, offset, piece| {
+        let crc = read_spans(all.as_slice(), all.len() as u64, &spans, &mut |index, offset, piece| {
             assert_eq!(offset, taken[index].len() as u64);
             taken[index].extend_from_slice(piece);
             piece.fill(0);
@@ -107,12 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_found_in_the_span_that_holds_it() {
+    fn a_changed_byte_is_reported_for_its_span() {
         let spans = [span(0, b"abc"), span(4, b"def")];
-        let sweep = |bytes: &[u8]| sweep(bytes, 8, &spans, &mut |_, _, _| Ok(()));
-        assert!(sweep(b"abc.def.").is_ok());
-        assert_eq!(sweep(b"abc.deF.").unwrap_err().place.entry.as_deref(), Some("it"));
-        assert_ne!(sweep(b"abc.def.").unwrap(), sweep(b"abc,def.").unwrap());
-        assert!(matches!(sweep(b"abc.def").unwrap_err().kind, Kind::Corrupt(_)));
+        let read_spans = |bytes: &[u8]| read_spans(bytes, 8, &spans, &mut |_, _, _| Ok(()));
+        assert!(read_spans(b"abc.def.").is_ok());
+        assert_eq!(read_spans(b"abc.deF.").unwrap_err().place.entry.as_deref(), Some("it"));
+        assert_ne!(read_spans(b"abc.def.").unwrap(), read_spans(b"abc,def.").unwrap());
+        assert!(matches!(read_spans(b"abc.def").unwrap_err().kind, Kind::Corrupt(_)));
     }
 }

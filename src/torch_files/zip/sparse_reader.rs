@@ -1,28 +1,28 @@
-//! A file of which only some stretches are at hand.
+//! A file of which only some ranges are buffered.
 
 use std::{
     collections::VecDeque,
     io::{self, Read, Seek, SeekFrom},
 };
 
-/// How many bytes of the end are at hand in any case: a reader looks for the end of the directory there.
+/// Bytes at the end of the file that are always buffered: a reader searches for the end record there.
 const END_BYTES: usize = 68 << 10;
 
-/// Stretches of a file and its end. Reading anywhere else is an error.
+/// The buffered ranges of a file, and its end. Reading anywhere else is an error.
 #[derive(Debug, Default)]
-pub(crate) struct Sparse {
-    /// Stretches by their first byte, in order and apart from one another.
+pub(crate) struct SparseReader {
+    /// Buffered ranges by the offset of their first byte, in order and not overlapping.
     stretches: Vec<(u64, Vec<u8>)>,
-    /// The last bytes of everything so far, [`END_BYTES`] of them.
+    /// The last [`END_BYTES`] bytes that were added.
     end: VecDeque<u8>,
-    /// How many bytes are at hand.
+    /// Bytes in all buffered ranges.
     kept: u64,
     length: u64,
     at: u64,
 }
 
-impl Sparse {
-    /// Adds bytes that follow everything so far.
+impl SparseReader {
+    /// Appends bytes and buffers them.
     pub(crate) fn keep(&mut self, bytes: &[u8]) {
         match self.stretches.last_mut() {
             Some((start, stretch)) if *start + stretch.len() as u64 == self.length => {
@@ -34,25 +34,25 @@ impl Sparse {
         self.pass(bytes);
     }
 
-    /// Adds bytes that follow everything so far and need not be at hand.
+    /// Appends bytes without buffering them.
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         self.end.extend(bytes.get(bytes.len().saturating_sub(END_BYTES)..).unwrap_or_default());
         self.end.drain(..self.end.len().saturating_sub(END_BYTES));
     }
 
-    /// How many bytes were kept.
+    /// The number of buffered bytes.
     pub(crate) fn kept(&self) -> u64 {
         self.kept
     }
 
-    /// How many bytes there are, at hand or not.
+    /// The length of the file so far, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 }
 
-impl Read for Sparse {
+impl Read for SparseReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at >= self.length || buffer.is_empty() {
             return Ok(0);
@@ -62,7 +62,7 @@ impl Read for Sparse {
         let stretch = stretch.and_then(|(start, bytes)| from(*start, bytes, self.at));
         let end: &[u8] = self.end.make_contiguous();
         let end = || from(self.length - end.len() as u64, end, self.at);
-        let here = stretch.or_else(end).ok_or_else(|| io::Error::other("these bytes are not at hand"));
+        let here = stretch.or_else(end).ok_or_else(|| io::Error::other("read outside the buffered ranges"));
         let mut here = here?;
         let read = here.read(buffer)?;
         self.at += read as u64;
@@ -70,13 +70,13 @@ impl Read for Sparse {
     }
 }
 
-/// What there is of `bytes`, which begin at `start`, from `at` on.
+/// The rest of `bytes`, which begin at offset `start`, from offset `at` on.
 fn from(start: u64, bytes: &[u8], at: u64) -> Option<&[u8]> {
     let offset = usize::try_from(at.checked_sub(start)?).ok()?;
     bytes.get(offset..).filter(|bytes| !bytes.is_empty())
 }
 
-impl Seek for Sparse {
+impl Seek for SparseReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let place = match to {
             SeekFrom::Start(at) => Some(at),
@@ -95,8 +95,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_and_the_end_are_read_and_the_rest_is_an_error() {
-        let mut sparse = Sparse::default();
+    fn buffered_ranges_and_the_end_are_readable_and_the_rest_is_an_error() {
+        let mut sparse = SparseReader::default();
         sparse.keep(b"ab");
         sparse.keep(b"c");
         sparse.pass(&vec![7; 9 * END_BYTES]);

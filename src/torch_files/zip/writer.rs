@@ -1,4 +1,4 @@
-//! Zip archives that have the same bytes whenever their entries have (BUN-015).
+//! Reproducible zip archives: the same entries give the same bytes (BUN-015).
 
 use std::io::{Cursor, Read, Seek, Write};
 
@@ -7,22 +7,22 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter, result::ZipError, writ
 use super::Archive;
 use crate::torch_files::{FormatError, FormatErrorKind as Kind};
 
-/// Entries from this size on need 64-bit sizes, and the writer must know before it starts.
+/// Entries from this size on need 64-bit sizes, which the writer must know in advance.
 const LARGE_FILE_BYTES: u64 = 0xffff_ffff;
 
-/// Bytes that torch aligns its entries to, and the tag of the padding that does it.
+/// The alignment of torch's entries in bytes, and the id of the extra field that pads them.
 const TORCH_ALIGNMENT: (u16, u16) = (64, 0x4246);
 
-/// How the data of entries is placed.
+/// The placement of the data of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// One after the other.
+    /// One entry directly after the other.
     Packed,
-    /// At multiples of 64 bytes, so that torch can map them into memory.
+    /// At multiples of 64 bytes, so torch can map the data into memory.
     Aligned,
 }
 
-/// Writes an archive of stored regular files with unix mode 0644 (BUN-002) and one fixed time.
+/// Writes an archive of stored regular files with unix mode 0644 (BUN-002) and a fixed modification time.
 pub(crate) struct ArchiveWriter<W: Write + Seek> {
     zip: ZipWriter<W>,
     options: SimpleFileOptions,
@@ -50,17 +50,17 @@ impl<W: Write + Seek> ArchiveWriter<W> {
         Ok(self.zip.write_all(bytes)?)
     }
 
-    /// Writes the directory and gives the writer back.
+    /// Writes the central directory and returns the underlying writer.
     pub(crate) fn finish(self) -> Result<W, Kind> {
         self.zip.finish().map_err(failed)
     }
 }
 
-/// The bytes of an archive with the same entries in the same order, each as `change` makes it; an entry of which
-/// it makes nothing is left out. Entries are read one after the other, each of at most `limit` bytes.
+/// Rewrites an archive: every entry is replaced by what `change` returns for it, and removed for `None`. The order
+/// stays the same. Entries are read one at a time, each of at most `limit` bytes.
 ///
 /// # Errors
-/// When an entry cannot be read, and what `change` refuses.
+/// When an entry cannot be read; the errors of `change`.
 pub fn rewrite_archive<R: Read + Seek>(
     archive: &mut Archive<R>,
     limit: u64,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rewritten_archive_has_what_each_entry_became_in_the_same_order() {
+    fn a_rewritten_archive_keeps_the_order_of_its_changed_entries() {
         let mut writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
         for (name, bytes) in [("b", b"one"), ("gone", b"two"), ("a", b"six")] {
             writer.entry(name, bytes).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_not_rewritten_beyond_the_limit_nor_when_the_change_is_refused() {
+    fn rewriting_fails_beyond_the_limit_and_when_the_change_fails() {
         let mut writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
         writer.entry("a", b"six").unwrap();
         let mut archive = Archive::new(writer.finish().unwrap()).unwrap();
