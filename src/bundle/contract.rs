@@ -1,4 +1,4 @@
-//! The contract as the engine sees it.
+//! The bundle contract as the engine uses it.
 
 use std::path::Path;
 
@@ -32,10 +32,10 @@ pub static BUNDLE: BundleContract = BundleContract;
 #[derive(Debug)]
 pub struct BundleContract;
 
-/// A key that no implementation has among its params.
+/// A params key that no implementation uses.
 const PROBE_KEY: &str = "bundleproof_probe";
 
-/// The suite, with what its cases and commands read. The rest of `conformance` is for `cargo test` and fuzzing, and
+/// The suite: everything that its cases and commands read. The rest of `conformance` is for `cargo test` and fuzzing and
 /// would only make the program larger.
 static SUITE: EmbeddedSuite = EmbeddedSuite {
     folders: &[
@@ -85,7 +85,7 @@ impl Contract for BundleContract {
         &CAPABILITIES
     }
 
-    /// No GPU, and no tracking server.
+    /// Disables GPUs and tracking servers.
     fn environment(&self) -> &'static [(&'static str, &'static str)] {
         &[("CUDA_VISIBLE_DEVICES", ""), ("MLFLOW_TRACKING_URI", "memory")]
     }
@@ -109,7 +109,7 @@ impl Contract for BundleContract {
     fn describe_file(&self, path: &Path) -> Result<Value, String> {
         read_bundle(path)
             .map(|bundle| Value::from(&bundle))
-            .map_err(|error| format!("no bundle to read: {error}"))
+            .map_err(|error| format!("cannot read the bundle: {error}"))
     }
 
     fn file_entries(&self, path: &Path) -> Result<Map, String> {
@@ -122,7 +122,7 @@ impl Contract for BundleContract {
         names.into_iter().map(digest).collect()
     }
 
-    /// A configuration that cannot be constructed is refused by every implementation.
+    /// Refuses a case with a configuration that no implementation can construct.
     fn check_request(&self, operation: &Operation, fields: &Map) -> Result<(), String> {
         for field in operation.fields.iter().filter(|field| field.role == FieldRole::Config) {
             let Some(Value::Map(config)) = fields.get(field.name) else { continue };
@@ -148,7 +148,7 @@ impl Contract for BundleContract {
     }
 }
 
-/// `$none` as what it stands for; other references in a configuration are text.
+/// Replaces `$none` by None; other references in a configuration stay text.
 fn none_for_text(values: &mut Map) {
     for value in values.values_mut() {
         match value {

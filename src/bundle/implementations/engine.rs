@@ -1,4 +1,4 @@
-//! What executes networks, for those who have something that can.
+//! The interface to a program that executes networks.
 
 use std::fmt::Debug;
 
@@ -15,15 +15,15 @@ use crate::{
 
 /// Executes the networks of the reference (EXE-001, EXE-002).
 ///
-/// The suite itself has none and is built without torch; the program `bundleproof-torch` is the suite with one.
+/// The suite itself has no engine and is built without torch; the program `bundleproof-torch` is the suite with one.
 pub trait Engine: Debug + Send + Sync {
-    /// What a network of this role and state gives: complex64 `[B, C, N, N]`.
+    /// The output of a network with this role and state: complex64 `[B, C, N, N]`.
     ///
     /// # Errors
     /// `mismatch` when the inputs do not fit the network.
     fn forward(&self, role: &str, state: &StateDict, inputs: &Inputs) -> Result<Tensor, Refusal>;
 
-    /// Trains the networks among these models on a dataset, and gives the loss after each epoch: the mean over both
+    /// Trains the networks among these models on a dataset, and returns the loss after each epoch: the mean over both
     /// networks, dimensionless.
     ///
     /// # Errors

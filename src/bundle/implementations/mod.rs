@@ -1,4 +1,8 @@
-//! The implementations that come with the contract: the reference, the stub and every mutant.
+//! The built-in implementations: the reference, the stub and every mutant.
+//!
+//! Reading order: [`mod@reference`] (the contract as a program), `process` (the state of one process of an implementation),
+//! `mutants` (the reference with one requirement broken), `stub` (the state of the system before phase D4), [`Engine`] and
+//! `torch_backed` (networks that are really executed).
 
 mod engine;
 mod mutants;
@@ -13,7 +17,7 @@ pub use torch_backed::{NoTorch, TorchProgram, with_torch};
 use std::sync::Arc;
 
 use self::{
-    mutants::{Hook, MutantSession, mutants},
+    mutants::{Hook, MutantSession, all_mutants},
     process::Process,
     reference::ReferenceSession,
     stub::StubSession,
@@ -24,7 +28,7 @@ use super::{
 };
 use crate::harness::contract::{BuiltIn, BuiltInRole, Implementation, Session, SessionContext};
 
-/// The reference, the stub and every mutant. With an engine networks are executed, and trained for real.
+/// The reference, the stub and every mutant. With an engine, networks are executed and really trained.
 pub fn built_ins(engine: Option<Arc<dyn Engine>>) -> Vec<BuiltIn> {
     let built_in = |name, how, role| {
         let implementation = Arc::new(OwnImplementation { name, how, engine: engine.clone() });
@@ -32,14 +36,14 @@ pub fn built_ins(engine: Option<Arc<dyn Engine>>) -> Vec<BuiltIn> {
     };
     let reference = built_in("reference", How::Decides(Policy::CONTRACT), BuiltInRole::Reference);
     let stub = built_in("stub", How::Stub, BuiltInRole::Stub);
-    let mutants = mutants().map(|mutant| {
+    let mutants = all_mutants().map(|mutant| {
         let role = BuiltInRole::Mutant { breaks: mutant.breaks, finding: mutant.finding };
         built_in(mutant.name, mutant.how, role)
     });
     [reference, stub].into_iter().chain(mutants).collect()
 }
 
-/// The reference: it keeps the contract, without torch.
+/// The reference, which meets the contract and does not need torch.
 pub fn reference() -> Arc<dyn Implementation> {
     Arc::new(OwnImplementation { name: "reference", how: How::Decides(Policy::CONTRACT), engine: None })
 }
@@ -53,11 +57,11 @@ struct OwnImplementation {
 /// How an implementation differs from the reference.
 #[derive(Clone, Copy)]
 enum How {
-    /// It decides as this policy says.
+    /// It follows this policy.
     Decides(Policy),
-    /// One thing that goes in or comes out is changed.
+    /// This hook changes one of its requests, responses or effects.
     Hooked(Hook),
-    /// It is the system before the phase.
+    /// It behaves like the system before phase D4.
     Stub,
 }
 
@@ -70,7 +74,7 @@ impl Implementation for OwnImplementation {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// Every operation but the one that executes networks, and the networks of the fixtures; with an engine, all.
+    /// Every operation except for `forward`, and the networks of the fixtures; with an engine, everything.
     fn supports(&self, need: &str) -> bool {
         match need {
             Forward::NAME | TORCH => self.engine.is_some(),
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reference_has_a_name_the_version_of_the_suite_and_what_the_suite_asks_for() {
+    fn the_reference_has_a_name_a_version_and_capabilities() {
         let reference = reference();
         assert_eq!((reference.name(), reference.version()), ("reference", env!("CARGO_PKG_VERSION")));
         let needs = ["load_torch_bundle", "fixture_networks", "load_tensorflow_bundle", ""];

@@ -1,4 +1,4 @@
-//! What a real implementation has once in a process.
+//! The state that a real implementation has once in a process.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,17 +15,17 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A new process, in which networks are executed where there is an engine.
+    /// A new process, which executes networks when there is an engine.
     pub(crate) fn new(context: SessionContext, engine: Option<Arc<dyn Engine>>) -> Self {
         Self { context, engine, params: ParamsStore::new() }
     }
 
-    /// What executes networks, where anything does.
+    /// The program that executes networks, if any.
     pub(crate) fn engine(&self) -> Option<&Arc<dyn Engine>> {
         self.engine.as_ref()
     }
 
-    /// Where a path leads: a relative one starts at the session's directory, as at a working directory.
+    /// Resolves a path. A relative path starts at the session's directory, as if that were the working directory.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.context.path(path)
     }

@@ -1,4 +1,4 @@
-//! The system as it stood before phase D4: what a red phase is run on.
+//! The system before phase D4, on which red phases run.
 
 use super::reference::ReferenceSession;
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     value::Map,
 };
 
-/// Configuration and save work. A load restores the params and then refuses as not implemented; workflows train
-/// and return, and persist nothing; the inference loader is not implemented.
+/// Configurations and saves work. A load restores the params and then refuses as not implemented; workflows train
+/// and return without saving; the inference loader is not implemented.
 pub(super) struct StubSession(pub(super) Typed<ReferenceSession>);
 
 impl Session for StubSession {
@@ -26,9 +26,9 @@ impl Session for StubSession {
                 "models cannot be rebuilt from a bundle yet".to_owned()
             }
             LoadInferenceBundleTorch::NAME | LoadInferenceBundleWithBackend::NAME => {
-                format!("nothing reads {BASE_NAME}.zip for inference yet")
+                format!("{BASE_NAME}.zip cannot be read for inference yet")
             }
-            // What works is the reference's own.
+            // All other operations are those of the reference.
             _ => return self.0.call(operation, fields),
         };
         let message = format!("NotImplementedError: {operation}: {detail}");

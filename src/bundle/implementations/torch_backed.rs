@@ -1,4 +1,4 @@
-//! The implementations of the suite on libtorch: the same ones, in a program of their own.
+//! The built-in implementations on libtorch, in a separate program.
 
 use std::{
     path::PathBuf,
@@ -25,10 +25,10 @@ pub struct TorchProgram {
     found: OnceLock<Result<(), NoTorch>>,
 }
 
-/// Why the program cannot be used.
+/// Why the program cannot be used, with the command to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{program} does not start, and cases that need torch are not run: {detail}; libtorch 2.13.0 must be where it was \
+    "cannot start {program}, so cases that need torch are skipped: {detail}; install libtorch 2.13.0 where it was \
      when the program was built, or in a directory of LD_LIBRARY_PATH"
 )]
 pub struct NoTorch {
@@ -37,7 +37,7 @@ pub struct NoTorch {
 }
 
 impl TorchProgram {
-    /// The program at this path. It is not started before it is needed.
+    /// The program at this path. It starts when it is first needed.
     pub fn new(path: PathBuf) -> Self {
         Self { path, found: OnceLock::new() }
     }
@@ -45,7 +45,7 @@ impl TorchProgram {
     /// Whether it starts.
     ///
     /// # Errors
-    /// Why it does not, with what the system says of a library that it does not find.
+    /// Why it does not, with the system's message about missing libraries.
     pub fn check(&self) -> Result<(), NoTorch> {
         self.found.get_or_init(|| self.start()).clone()
     }
@@ -57,13 +57,13 @@ impl TorchProgram {
         if ended.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        let line = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message on stderr");
         Err(no(line.trim().to_owned()))
     }
 }
 
-/// The same implementations, of which the checks that need torch are run by the program.
+/// Wraps the implementations so the program runs the checks that need torch.
 pub fn with_torch(built_ins: Vec<BuiltIn>, program: &Arc<TorchProgram>) -> Vec<BuiltIn> {
     let backed = |own: BuiltIn| {
         let program = Arc::clone(program);
@@ -73,11 +73,11 @@ pub fn with_torch(built_ins: Vec<BuiltIn>, program: &Arc<TorchProgram>) -> Vec<B
     built_ins.into_iter().map(backed).collect()
 }
 
-/// An implementation of this process, and the same in the program.
+/// An implementation in this process, and the same implementation in the program.
 struct TorchBacked {
     own: Arc<dyn Implementation>,
     program: Arc<TorchProgram>,
-    /// Started when it is first needed.
+    /// `None` until it is first needed.
     remote: Mutex<Option<Remote>>,
 }
 
@@ -124,7 +124,7 @@ impl Implementation for TorchBacked {
 
     fn end(&self) {
         self.own.end();
-        // The processes are not needed any more; another case would start them again.
+        // Another case starts the processes again when it needs them.
         self.remote.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -1,25 +1,25 @@
-//! Closed sets of words, and how a configuration field is read from and written to a [`Value`].
+//! Closed sets of values, and the conversion of configuration fields from and to a [`Value`].
 
 use crate::value::Value;
 
-/// A type that a configuration field may have.
+/// A type of configuration fields.
 pub(super) trait FieldValue: Sized {
-    /// Reads the field, or says what would have been right: `int`, `one of 'adam', 'sgd'`.
+    /// Reads the field. The error says what was expected: `an int`, `one of 'adam', 'sgd'`.
     fn from_value(value: &Value) -> Result<Self, String>;
-    /// The value of the flat map. Paths are text.
+    /// The value in the flat map. Paths are text.
     fn to_value(&self) -> Value;
 }
 
-/// Declares an enum whose variants are the words of a Python `Literal`.
+/// Declares an enum whose variants are the values of a Python `Literal`.
 macro_rules! literal {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs, reason = "the variant is its word")]
+        #[allow(missing_docs, reason = "the variant is named after its value")]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// Every member, in the order of the contract's table.
+            /// All variants, in the order of the contract's table.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
         }
 
@@ -65,7 +65,7 @@ impl FieldValue for i64 {
 }
 
 impl FieldValue for f64 {
-    /// A whole number is accepted, as Python code accepts one, and becomes a float.
+    /// An integer is accepted, as in Python code, and becomes a float.
     fn from_value(value: &Value) -> Result<Self, String> {
         value.as_number().ok_or_else(|| "a float".to_owned())
     }

@@ -1,8 +1,8 @@
-//! The configuration types of the contract, one row a field.
+//! The configuration types of the contract, with one row for each field.
 //!
-//! A row is `field: type = default`, and `=> "legacy.key"` where the flat map spells it differently:
-//! the nine renames of CFG-007. Construction is from named values, since that is how a configuration
-//! arrives from a case, from a command line or over a wire.
+//! A row is `field: type = default`, followed by `=> "legacy.key"` when the flat map uses another name: the nine renames
+//! of CFG-007. Configurations are constructed from named values, since they come from cases, from a command line or over
+//! a wire.
 
 use super::closed_set::literal;
 use super::{Rule, closed_set::FieldValue};
@@ -16,35 +16,35 @@ literal! {
     ProbeSide { N64 = 64_i64, N128 = 128_i64, N256 = 256_i64 }
 }
 literal! {
-    /// How the network is trained.
+    /// The training method.
     ModelType { Pinn = "pinn", Supervised = "supervised" }
 }
 literal! {
-    /// Which generator the network has.
+    /// The generator of the network.
     Architecture { Cnn = "cnn", Ffno = "ffno", Fno = "fno", FnoVanilla = "fno_vanilla", NeuralopUno = "neuralop_uno" }
 }
 literal! {
-    /// What is done to the input of an FNO.
+    /// The transform of an FNO's input.
     InputTransform { None = "none", Sqrt = "sqrt", Log1p = "log1p", InstanceNorm = "instancenorm" }
 }
 literal! {
-    /// What the generator answers.
+    /// The output of the generator.
     OutputMode { RealImag = "real_imag", AmpPhaseLogits = "amp_phase_logits", AmpPhase = "amp_phase" }
 }
 literal! {
-    /// The activation behind the amplitude.
+    /// The activation of the amplitude.
     AmpActivation { Sigmoid = "sigmoid", Swish = "swish", Softplus = "softplus", Relu = "relu" }
 }
 literal! {
-    /// Which stack trains and loads.
+    /// The stack that trains and loads.
     Backend { Tensorflow = "tensorflow", Pytorch = "pytorch" }
 }
 literal! {
-    /// The loss of the PyTorch stack.
+    /// The loss function of the PyTorch stack.
     LossMode { Poisson = "poisson", Mae = "mae" }
 }
 literal! {
-    /// How gradients are clipped.
+    /// The method of clipping gradients.
     ClipAlgorithm { Norm = "norm", Value = "value", Agc = "agc" }
 }
 literal! {
@@ -52,7 +52,7 @@ literal! {
     Optimizer { Adam = "adam", Adamw = "adamw", Sgd = "sgd" }
 }
 literal! {
-    /// How the learning rate changes.
+    /// The schedule of the learning rate.
     Scheduler {
         Default = "Default",
         Exponential = "Exponential",
@@ -72,26 +72,26 @@ macro_rules! config {
         pub struct $name { $(pub $field: $type),+ }
 
         impl $name {
-            /// The names a configuration may give, as Python spells them.
+            /// The names of the fields, as Python spells them.
             pub const FIELDS: &[&str] = &[$(config!(@name $field $(, $python)?)),+];
 
-            /// Builds the configuration from named values; a field that is not given has its default.
+            /// Builds the configuration from named values. A missing field gets its default.
             ///
             /// # Errors
-            /// `invalid_value` for an unknown name, a value of the wrong type or a word outside its
-            /// set; `missing_field` for a field without a default that is not given.
+            /// `invalid_value` for an unknown name, a value of the wrong type or outside of its closed set (CFG-002);
+            /// `missing_field` for a missing field without a default.
             pub fn from_values(values: &Map) -> Result<Self, Refusal> {
-                if let Some(odd) = values.keys().find(|key| !Self::FIELDS.contains(&key.as_str())) {
-                    let message = format!("{} has no field {odd:?}", stringify!($name));
+                if let Some(unknown) = values.keys().find(|key| !Self::FIELDS.contains(&key.as_str())) {
+                    let message = format!("unknown field {unknown:?} of {}", stringify!($name));
                     let refusal = Refusal::new(RefusalKind::InvalidValue, message);
-                    return Err(refusal.rule(Rule::KnownField).field(odd));
+                    return Err(refusal.rule(Rule::KnownField).field(unknown));
                 }
                 let read = Self { $($field: read(stringify!($name), values, config!(@name $field $(, $python)?), $default)?),+ };
                 Ok($settle(read))
             }
 
-            /// The values of a flat map that are outside what the table allows, by legacy key, and what it
-            /// allows there. A field that is absent is not looked at.
+            /// The values of a flat map that the table does not allow: legacy key, and what was expected. Missing fields
+            /// are skipped.
             pub fn out_of_range(flat: &Map) -> Vec<(&'static str, String)> {
                 let mut found = Vec::new();
                 $({
@@ -103,7 +103,7 @@ macro_rules! config {
                 found
             }
 
-            /// The fields under their legacy keys, None included.
+            /// The fields under their legacy keys, including those with None.
             pub(super) fn rows(&self) -> impl Iterator<Item = (&'static str, Value)> {
                 [$((config!(@legacy $field $(, $python)? $(=> $legacy)?), self.$field.to_value())),+].into_iter()
             }
@@ -119,7 +119,7 @@ macro_rules! config {
 pub(super) use config;
 
 config! {
-    /// What the network is: 23 fields (CONTRACT A, `ModelConfig`).
+    /// The configuration of a network: 23 fields (CONTRACT A, `ModelConfig`).
     ModelConfig, settled by std::convert::identity, {
         n: ProbeSide = Some(ProbeSide::N64), "N";
         gridsize: i64 = Some(1);
@@ -148,9 +148,9 @@ config! {
 }
 
 config! {
-    /// How the network is trained: 39 fields (CONTRACT A, `TrainingConfig`). Paths are text.
+    /// The configuration of a training: 39 fields (CONTRACT A, `TrainingConfig`). Paths are text.
     ///
-    /// `output_dir` may be None although the table says a path: both revisions then save nothing (ORC-002).
+    /// `output_dir` may be None although the table requires a path: both revisions then save nothing (ORC-002).
     TrainingConfig, settled by settled_training, {
         model: ModelConfig = None;
         train_data_file: Option<String> = Some(None) => "train_data_file_path";
@@ -195,7 +195,7 @@ config! {
 }
 
 config! {
-    /// What is loaded and on what it runs: 13 fields (CONTRACT A, `InferenceConfig`). Paths are text.
+    /// The configuration of an inference: 13 fields (CONTRACT A, `InferenceConfig`). Paths are text.
     InferenceConfig, settled by settled_inference, {
         model: ModelConfig = None;
         model_path: String = None;
@@ -213,20 +213,20 @@ config! {
     }
 }
 
-/// Which of the three types a configuration is, and the configuration.
+/// A configuration of one of the three types.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "one a case; boxing would only add a hop")]
+#[allow(clippy::large_enum_variant, reason = "a case has few of them; boxing would only add indirection")]
 pub enum Configuration {
-    /// A model alone.
+    /// A network only.
     Model(ModelConfig),
-    /// For training, with its model.
+    /// A training, with its network.
     Training(TrainingConfig),
-    /// For inference, with its model.
+    /// An inference, with its network.
     Inference(InferenceConfig),
 }
 
 impl Configuration {
-    /// The model part.
+    /// The configuration of the network.
     pub fn model(&self) -> &ModelConfig {
         match self {
             Self::Model(model) => model,
@@ -236,11 +236,11 @@ impl Configuration {
     }
 }
 
-/// A nested model: a map of its fields. It has no key of its own in the flat map (CFG-007).
+/// A nested network: a map of its fields. It has no key of its own in the flat map (CFG-007).
 impl FieldValue for ModelConfig {
     fn from_value(value: &Value) -> Result<Self, String> {
         let values = value.as_map().ok_or("a map of ModelConfig fields")?;
-        Self::from_values(values).map_err(|refusal| format!("a ModelConfig, and {}", refusal.message))
+        Self::from_values(values).map_err(|refusal| format!("a ModelConfig ({})", refusal.message))
     }
 
     fn to_value(&self) -> Value {
@@ -256,26 +256,26 @@ pub(super) fn read<T: FieldValue>(
 ) -> Result<T, Refusal> {
     match (values.get(name), default) {
         (Some(value), _) => T::from_value(value).map_err(|expected| {
-            let message = format!("{owner}.{name} must be {expected}, not {value}");
+            let message = format!("{owner}.{name}: expected {expected}, found {value}");
             let refusal = Refusal::new(RefusalKind::InvalidValue, message);
             refusal.rule(Rule::FieldType).field(name).found(value.to_string())
         }),
         (None, Some(default)) => Ok(default),
         (None, None) => {
-            let message = format!("{owner} needs {name}, which has no default");
+            let message = format!("missing {name} of {owner}, which has no default");
             Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::GivenField).field(name))
         }
     }
 }
 
-/// `n_images` is the older name of `n_groups`: it counts only where the newer is not given, and
-/// training without either takes 512 groups (CFG-006).
+/// `n_images` is the older name of `n_groups`: it counts only when `n_groups` is not given. Training without either uses
+/// 512 groups (CFG-006).
 fn settled_training(mut config: TrainingConfig) -> TrainingConfig {
     config.n_groups = config.n_groups.or(config.n_images).or(Some(512));
     config
 }
 
-/// As [`settled_training`], but inference without either takes every group there is (CFG-006).
+/// As [`settled_training`], but inference without either uses all groups (CFG-006).
 fn settled_inference(mut config: InferenceConfig) -> InferenceConfig {
     config.n_groups = config.n_groups.or(config.n_images);
     config

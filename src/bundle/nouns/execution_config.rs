@@ -1,4 +1,4 @@
-//! How PyTorch runs: a configuration of its own, which never reaches the params.
+//! The configuration of a PyTorch run, which never reaches the params (CFG-011).
 
 use super::closed_set::literal;
 use super::{
@@ -12,15 +12,15 @@ use crate::{
 };
 
 literal! {
-    /// The number format that is computed in.
+    /// The floating-point format of the computation.
     Precision { Full = "32-true", Half = "16-mixed", Bfloat = "bf16-mixed" }
 }
 literal! {
-    /// What is computed on.
+    /// The hardware of the computation.
     Accelerator { Auto = "auto", Cpu = "cpu", Gpu = "gpu", Cuda = "cuda", Mps = "mps" }
 }
 literal! {
-    /// Which end of a metric is the better one.
+    /// Whether a lower or a higher metric is better.
     CheckpointMode { Min = "min", Max = "max" }
 }
 literal! {
@@ -28,12 +28,12 @@ literal! {
     GateMode { Shared = "shared", PerBlock = "per_block" }
 }
 
-/// How many devices, or all that there are.
+/// The number of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Devices {
-    /// All that there are.
+    /// All available devices.
     Auto,
-    /// So many.
+    /// This many devices.
     Count(i64),
 }
 
@@ -54,12 +54,12 @@ impl FieldValue for Devices {
     }
 }
 
-/// Whether the same run gives the same result.
+/// Whether a repeated run must give the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deterministic {
-    /// It must, or need not.
+    /// Required, or not required.
     Must(bool),
-    /// It should, and a warning says where it does not.
+    /// Preferred: operations without a deterministic algorithm only warn.
     Warn,
 }
 
@@ -93,7 +93,7 @@ impl FieldValue for Vec<i64> {
 }
 
 config! {
-    /// How PyTorch runs: 40 fields (CONTRACT A, `PyTorchExecutionConfig`).
+    /// The configuration of a run: 40 fields (CONTRACT A, `PyTorchExecutionConfig`).
     ExecutionConfig, settled by std::convert::identity, {
         accelerator: Accelerator = Some(Accelerator::Auto);
         devices: Devices = Some(Devices::Count(1));
@@ -139,7 +139,7 @@ config! {
 }
 
 impl ExecutionConfig {
-    /// Every field by its name. Nothing of it belongs into the params (CFG-011).
+    /// All fields by name. None of them belongs in the params (CFG-011).
     pub fn fields(&self) -> Map {
         self.rows().map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_forty_fields_and_each_has_a_default() {
+    fn all_forty_fields_have_a_default() {
         assert_eq!(ExecutionConfig::FIELDS.len(), 40);
         let all = ExecutionConfig::from_values(&Map::new()).unwrap();
         assert_eq!(all.fields().len(), 40);

@@ -1,4 +1,4 @@
-//! What a `wts.h5.zip` holds, by name.
+//! The content of a `wts.h5.zip`: names of entries and keys, the manifest, and a bundle in memory.
 
 use indexmap::IndexMap;
 
@@ -8,31 +8,31 @@ use crate::{
     torch_files::ModelState,
 };
 
-/// The two networks that every bundle must hold (BUN-005).
+/// The two networks of every bundle (BUN-005).
 pub const ROLES: [&str; 2] = ["autoencoder", "diffraction_to_obj"];
 
-/// The archive version a PyTorch save writes, in the manifest and in every snapshot (BUN-003, BUN-007).
+/// The archive version of a PyTorch bundle, in the manifest and in every snapshot (BUN-003, BUN-007).
 pub const VERSION: &str = "2.0-pytorch";
 
-/// The backend tag a PyTorch save writes (BUN-004).
+/// The backend tag of a PyTorch bundle (BUN-004).
 pub const PYTORCH_BACKEND: &str = "pytorch";
 
-/// The snapshot key that holds [`VERSION`]: about the archive, not about the configuration.
+/// The snapshot key of [`VERSION`], which describes the archive and not the configuration.
 pub const VERSION_KEY: &str = "_version";
 
-/// The name that callers append to an output directory, before `.zip` (ORC-001).
+/// The name that callers append to an output directory, without `.zip` (ORC-001).
 pub const BASE_NAME: &str = "wts.h5";
 
-/// The file that a bundle directory holds (ORC-001).
+/// The file name of a bundle in its directory (ORC-001).
 pub const ARCHIVE_NAME: &str = "wts.h5.zip";
 
-/// The longest name of a model, in bytes: what file systems allow for one component.
+/// The longest model name in bytes: the limit of file systems for one path component.
 pub const MAX_MODEL_NAME_BYTES: usize = 255;
 
-/// The archive entry that lists the models (BUN-002).
+/// The archive entry with the list of models (BUN-002).
 pub const MANIFEST_ENTRY: &str = "manifest.dill";
 
-/// The archive entry that some revisions append: how data were scaled, for one kind of model.
+/// The archive entry of some revisions with the scaling of the data, for one kind of model.
 pub const SCALING_ENTRY: &str = "torch_scaling_metadata.pt";
 
 /// The archive entry with a model's weights (BUN-002).
@@ -45,34 +45,34 @@ pub fn params_entry(model: &str) -> String {
     format!("{model}/params.dill")
 }
 
-/// The list of models, and who wrote them.
+/// The content of `manifest.dill`: the list of models, and the version and backend of the writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// Model names, in the order they were given to the save.
+    /// Model names, in the order of the save.
     pub models: Vec<String>,
-    /// [`VERSION`] for a PyTorch bundle, `1.0` for a TensorFlow one.
+    /// [`VERSION`] for a PyTorch bundle, `1.0` for a TensorFlow bundle.
     pub version: String,
-    /// [`PYTORCH_BACKEND`] when tagged; older PyTorch bundles are not.
+    /// The backend tag, such as [`PYTORCH_BACKEND`]; older PyTorch bundles have none.
     pub backend: Option<String>,
 }
 
 /// A bundle in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    /// Version and backend, as the manifest states them; its list of models is the keys of `models`.
+    /// The version of the manifest.
     pub version: String,
-    /// The backend tag, when there is one.
+    /// The backend tag of the manifest, if any.
     pub backend: Option<String>,
     /// The models, in the manifest's order.
     pub models: IndexMap<String, BundledModel>,
 }
 
-/// One model of a bundle: its state and the snapshot saved beside it.
+/// One model of a bundle: its state and its params snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundledModel {
-    /// What `model.pth` holds.
+    /// The content of `model.pth`.
     pub state: ModelState,
-    /// What `params.dill` holds, [`VERSION_KEY`] included.
+    /// The content of `params.dill`, [`VERSION_KEY`] included.
     pub params: Params,
 }
 
@@ -86,7 +86,7 @@ impl Bundle {
         }
     }
 
-    /// The snapshot that all models share; None without models or when two snapshots differ.
+    /// The snapshot that all models share; `None` without models or when two snapshots differ.
     pub fn agreed_params(&self) -> Option<&Params> {
         let mut snapshots = self.models.values().map(|model| &model.params);
         let first = snapshots.next()?;
@@ -97,14 +97,14 @@ impl Bundle {
 /// Refuses a model name that is not one plain path component (BUN-013).
 ///
 /// # Errors
-/// `unsafe` when the name is empty, `.` or `..`, longer than [`MAX_MODEL_NAME_BYTES`], or holds a separator,
-/// a colon or a control character.
+/// `unsafe` when the name is empty, `.` or `..`, longer than [`MAX_MODEL_NAME_BYTES`], or contains a separator, a colon
+/// or a control character.
 pub fn plain_model_name(name: &str) -> Result<(), Refusal> {
-    let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+    let forbidden = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
     let too_long = name.len() > MAX_MODEL_NAME_BYTES;
-    if name.is_empty() || name == "." || name == ".." || too_long || name.contains(odd) {
+    if name.is_empty() || name == "." || name == ".." || too_long || name.contains(forbidden) {
         let shown: String = name.chars().take(40).collect();
-        let message = format!("the model name {shown:?} is not one plain path component");
+        let message = format!("invalid model name {shown:?}; expected one plain path component");
         return Err(Refusal::new(RefusalKind::Unsafe, message).rule(Rule::ModelName).field(name));
     }
     Ok(())

@@ -1,12 +1,12 @@
-//! From the configuration types to the flat map that models are built from.
+//! From the configuration types to the flat map from which networks are built.
 
 use super::{Bridged, Configuration, ModelConfig, Params, ParamsStore};
 use crate::value::Value;
 
-/// The flat map of a configuration: every field under its legacy key, None included, paths as text.
+/// The flat map of a configuration: every field under its legacy key, including those with None. Paths are text.
 ///
-/// A nested model is merged at the top level and wins where names collide; 61 keys for training, 35 for
-/// inference, 23 for a model alone (CFG-007).
+/// A nested network is merged into the top level and wins when names collide: 61 keys for training, 35 for inference, 23
+/// for a network only (CFG-007).
 pub fn flatten(config: &Configuration) -> Params {
     match config {
         Configuration::Model(model) => merged([], model),
@@ -15,10 +15,10 @@ pub fn flatten(config: &Configuration) -> Params {
     }
 }
 
-/// Brings the process's params in line with a configuration.
+/// Updates the params of the process with a configuration.
 ///
-/// None means "not said" here and leaves the old value, unless the policy decides otherwise; keys that
-/// the configuration does not know survive (CFG-010).
+/// None means "not specified" and keeps the old value, unless the policy decides differently. Keys that are not part of
+/// the configuration survive (CFG-010).
 pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, bridged: Bridged) {
     let written = |key: &str, value: &Value| match bridged {
         Bridged::WhatIsSaid => *value != Value::None,
@@ -28,7 +28,7 @@ pub fn update_legacy_dict(store: &mut ParamsStore, config: &Configuration, bridg
     store.update(flatten(config).0.into_iter().filter(|(key, value)| written(key, value)));
 }
 
-/// The legacy keys that are spelled otherwise than their fields (CFG-007).
+/// The legacy keys whose names differ from those of their fields (CFG-007).
 const RENAMED: [&str; 9] = [
     "object.big",
     "probe.big",
@@ -93,12 +93,12 @@ mod tests {
     #[case("model", "N")]
     fn a_renamed_field_appears_under_its_legacy_key_only(#[case] field: &str, #[case] legacy: &str) {
         let flat = flatten(&training(&[]));
-        assert!(flat.contains_key(legacy), "{legacy} is absent");
-        assert!(!flat.contains_key(field), "{field} is there");
+        assert!(flat.contains_key(legacy), "missing {legacy}");
+        assert!(!flat.contains_key(field), "unexpected {field}");
     }
 
     #[test]
-    fn an_update_skips_none_and_a_flat_map_keeps_it() {
+    fn an_update_skips_none_and_a_flat_map_includes_it() {
         let config = training(&[]);
         assert_eq!(flatten(&config)["n_subsample"], Value::None);
         let mut store = ParamsStore::new();

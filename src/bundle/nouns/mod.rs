@@ -1,9 +1,8 @@
-//! The nouns of the bundle contract, and nothing that reads or writes.
+//! The data types of the bundle contract, without any I/O.
 //!
-//! Reading order: [`Value`] and [`Params`] (what a configuration is made of), [`TrainingConfig`] and
-//! [`InferenceConfig`] (what a person writes down), [`bridge`] (how the second becomes the first),
-//! [`Tensor`] and [`ModelState`] (what a network is), [`Bundle`] (what is saved), [`Refusal`] (what
-//! is answered instead), [`operation`] and [`answer`] (what can be asked, and what comes back), and
+//! Reading order: [`Params`] (a flat configuration, and the store that a process shares), [`ModelConfig`],
+//! [`TrainingConfig`], [`InferenceConfig`] and [`ExecutionConfig`] (typed configurations), [`legacy_params`] (from a typed
+//! configuration to the flat one), [`Bundle`] (the content of an archive), [`Rule`] (the rules that a refusal names), and
 //! [`Policy`] (every decision of the contract, as data).
 
 mod closed_set;

@@ -1,4 +1,4 @@
-//! The flat params map, and the store that stands for the one global copy of it.
+//! The flat params map, and the store that models the one global copy of it.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::{Map, Value, json_value};
 
-/// A flat configuration: every key of the bridge and of the defaults, dotted names included.
+/// A flat configuration: the keys of all configuration fields and of the defaults, some with dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -20,10 +20,10 @@ pub struct Params(
 );
 
 impl Params {
-    /// The 40 values a fresh process has before any configuration is bridged (PRM-001).
+    /// The 40 values of a new process before any configuration is bridged (PRM-001).
     ///
-    /// They disagree with the defaults of the configuration types on purpose (`N` is 128 here and 64
-    /// there), so that a bridge that was skipped shows.
+    /// They differ from the defaults of the configuration types on purpose (`N` is 128 here and 64 there), so a missing
+    /// bridge is visible.
     pub fn defaults() -> Self {
         Self(DEFAULTS.iter().map(|(key, value)| ((*key).to_owned(), value.value())).collect())
     }
@@ -49,29 +49,29 @@ impl FromIterator<(String, Value)> for Params {
     }
 }
 
-/// The configuration that everything in one process shares, `params.cfg` in the field's own words.
+/// The configuration that all parts of a process share: `params.cfg` of the original system.
 ///
-/// Upstream has one such map a process. Here each run of a case owns one, so that cases can run side
-/// by side without seeing one another.
+/// The original system has one such map for each process. Here each run of a case owns one, so cases can run in
+/// parallel without seeing each other's values.
 #[derive(Clone, Debug)]
 pub struct ParamsStore {
     params: Params,
-    /// Keys whose value came out of an archive and was not set since.
+    /// The keys whose values came from an archive and were not set since.
     archived: BTreeSet<String>,
 }
 
 impl ParamsStore {
-    /// A store as a fresh process has it.
+    /// The store of a new process.
     pub fn new() -> Self {
         Self { params: Params::defaults(), archived: BTreeSet::new() }
     }
 
-    /// A copy of everything, to look at.
+    /// A copy of all values.
     pub fn snapshot(&self) -> Params {
         self.params.clone()
     }
 
-    /// Writes these values over what is there; other keys survive.
+    /// Overwrites these values. Other keys survive.
     pub fn update(&mut self, values: impl IntoIterator<Item = (String, Value)>) {
         for (key, value) in values {
             self.archived.remove(&key);
@@ -79,7 +79,7 @@ impl ParamsStore {
         }
     }
 
-    /// As [`ParamsStore::update`], with values out of an archive.
+    /// As [`ParamsStore::update`], for values from an archive.
     pub fn update_from_archive(&mut self, values: impl IntoIterator<Item = (String, Value)>) {
         for (key, value) in values {
             self.archived.insert(key.clone());
@@ -87,7 +87,7 @@ impl ParamsStore {
         }
     }
 
-    /// Forgets everything that is not among these keys.
+    /// Keeps only the keys for which the predicate holds.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.params.retain(|key, _| keep(key));
     }
@@ -97,7 +97,7 @@ impl ParamsStore {
         self.params.get(key)
     }
 
-    /// One value, unless it came out of an archive: what this process set itself (BUN-008).
+    /// One value, unless it came from an archive: a value that this process set itself (BUN-008).
     pub fn get_own(&self, key: &str) -> Option<&Value> {
         self.params.get(key).filter(|_| !self.archived.contains(key))
     }
@@ -109,7 +109,7 @@ impl Default for ParamsStore {
     }
 }
 
-/// A [`Value`] that a constant can hold.
+/// A [`Value`] that can be a constant.
 enum Plain {
     None,
     Bool(bool),

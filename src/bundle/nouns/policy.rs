@@ -1,63 +1,63 @@
 //! Every decision of the contract that an implementation can get wrong, as data.
 
-/// What the reference does where it could do otherwise.
+/// The decisions of the reference.
 ///
-/// [`Policy::CONTRACT`] is the contract. A mutant is the reference with one field changed, so each
-/// alternative here is a behavior that some real revision showed, or that a careless one could.
+/// [`Policy::CONTRACT`] follows the contract. Many mutants are the reference with one field changed, so each alternative
+/// here is a behavior of a real revision, or a plausible mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// When a load brings the archived params back.
+    /// When a load restores the archived params.
     pub restore_params: RestoreParams,
-    /// Which archived params a load brings back.
+    /// Which archived params a load restores.
     pub restored_keys: RestoredKeys,
-    /// Which params a load answers.
+    /// Which params a load returns.
     pub returned_params: ReturnedParams,
-    /// What a refused load does to the params.
+    /// What a refused load does to the params of the process.
     pub refused_load: RefusedLoad,
-    /// How a state dict is put into a network.
+    /// How a state dict is loaded into a network.
     pub weights: Weights,
-    /// What a saved sentinel loads as.
+    /// What loading a sentinel returns.
     pub sentinels: Sentinels,
-    /// What the gate before reconstruction asks of `N` and `gridsize`.
+    /// How `N` and `gridsize` are checked before networks are built.
     pub required_fields: RequiredFields,
-    /// Which networks a save must be given.
+    /// Which networks a save requires.
     pub roles_on_save: Roles,
-    /// Which networks a bundle must hold to be loaded.
+    /// Which networks a load requires.
     pub roles_on_load: Roles,
-    /// Whether version and backend of an archive are looked at.
+    /// Whether the version and the backend of an archive are checked.
     pub foreign_archives: ForeignArchives,
     /// What happens when the snapshots of one bundle differ.
     pub disagreeing_params: DisagreeingParams,
-    /// Which models a save takes.
+    /// Which models a save writes.
     pub saved_models: SavedModels,
-    /// What a snapshot holds.
+    /// The content of a params snapshot.
     pub snapshot: Snapshot,
-    /// Whether an archive says who wrote it.
+    /// Whether a save writes the backend tag.
     pub backend_tag: BackendTag,
-    /// How a base path becomes the name of an archive.
+    /// How the name of an archive is made from a base path.
     pub archive_name: ArchiveName,
-    /// When a workflow bridges its configuration.
+    /// When a workflow bridges its configuration to the params.
     pub bridging: Bridging,
     /// What training does.
     pub training: Training,
     /// Which state a workflow saves.
     pub saved_state: SavedState,
-    /// When a workflow saves.
+    /// When and where a workflow saves.
     pub persistence: Persistence,
-    /// Where the saved `intensity_scale` comes from.
+    /// The source of the saved `intensity_scale`.
     pub intensity_scale: IntensityScale,
-    /// Which archive the inference loader reads.
+    /// How the inference loader loads.
     pub inference_loader: InferenceLoader,
     /// How an existing archive is replaced.
     pub overwrite: Overwrite,
-    /// What a save does to the params of the process.
+    /// Whether a save changes the params of the process.
     pub save: SaveParams,
-    /// What the bridge writes.
+    /// Which fields the bridge writes.
     pub bridged: Bridged,
 }
 
 impl Policy {
-    /// What the contract decides.
+    /// The decisions that follow the contract.
     pub const CONTRACT: Self = Self {
         restore_params: RestoreParams::BeforeRebuild,
         restored_keys: RestoredKeys::AllButVersion,
@@ -86,82 +86,82 @@ impl Policy {
     };
 }
 
-/// When a load brings the archived params back (LOD-004, PRM-004).
+/// When a load restores the archived params (LOD-004, PRM-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreParams {
-    /// Before any network is built, so that networks are built from them.
+    /// Before networks are built, so they are built from the archived params.
     BeforeRebuild,
-    /// After the networks were built from whatever was configured before.
+    /// After networks were built from the previous params.
     AfterRebuild,
-    /// Not at all: the caller gets them and the process does not.
+    /// Never: they are returned, and the params of the process stay.
     Never,
 }
 
-/// Which archived params a load brings back (LOD-004 to LOD-006).
+/// Which archived params a load restores (LOD-004 to LOD-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoredKeys {
-    /// Every key, None included; the archive's version is not configuration.
+    /// Every key, including those with None, except for the archive's version.
     AllButVersion,
-    /// The archive's version too, as both revisions do.
+    /// Every key including the archive's version, as both revisions do.
     All,
-    /// Only keys with a value, so that an older value survives where None was archived.
+    /// Only keys with a value, so an archived None does not replace an older value.
     WithoutNone,
-    /// Every key, and nothing else is left.
+    /// Every key; all other params of the process are dropped.
     NothingElse,
 }
 
-/// Which params a load answers (LOD-012).
+/// Which params a load returns (LOD-012).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnedParams {
-    /// The archived ones.
+    /// The archived params.
     Archived,
-    /// A copy of those of the process.
+    /// A copy of the params of the process.
     OfTheProcess,
 }
 
 /// What a refused load does to the params (LOD-007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusedLoad {
-    /// They are exactly as before.
+    /// It keeps them exactly as they were.
     LeavesParams,
-    /// They are overwritten with what the refused archive has, as far as it can be read.
+    /// It overwrites them with the params of the refused archive, as far as these can be read.
     LeavesArchivedParams,
-    /// They are those of a new process.
+    /// It resets them to those of a new process.
     ResetsParams,
 }
 
-/// How a state dict is put into a network (LOD-008).
+/// How a state dict is loaded into a network (LOD-008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
-    /// Every name and shape, both ways; anything else is refused and named.
+    /// Names and shapes must match exactly; a refusal names every mismatch.
     Strict,
-    /// What fits is loaded; what does not keeps its initial value, silently.
+    /// Matching tensors are loaded; all others silently keep their initial values.
     WhatFits,
-    /// Nothing is loaded: the network is a fresh one.
+    /// No tensor is loaded: the network has fresh weights.
     Ignored,
 }
 
-/// What a saved sentinel loads as (RTP-002).
+/// What loading a sentinel returns (RTP-002).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sentinels {
-    /// As that sentinel.
+    /// The same sentinel.
     ComeBack,
-    /// As a freshly initialized network.
+    /// A freshly initialized network.
     BecomeNetworks,
 }
 
-/// What the gate before reconstruction asks of `N` and `gridsize` (LOD-003, LOD-010).
+/// How `N` and `gridsize` are checked before networks are built (LOD-003, LOD-010).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredFields {
-    /// Positive integers.
+    /// They must be positive integers.
     PositiveIntegers,
-    /// That the keys exist; what they hold is made a positive int somehow, as `int()` would.
+    /// The keys must exist; their values are converted to positive integers as `int()` would.
     Present,
-    /// Nothing: what the archive lacks is taken from the params of the process.
+    /// Not at all: missing values come from the params of the process.
     Unchecked,
 }
 
-/// Which networks must be there (BUN-005).
+/// Which networks are required (BUN-005).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roles {
     /// Both roles.
@@ -170,14 +170,14 @@ pub enum Roles {
     Any,
 }
 
-/// Whether version and backend of an archive are looked at (LOD-009, LOD-018).
+/// Whether the version and the backend of an archive are checked (LOD-009, LOD-018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForeignArchives {
-    /// Another version or backend is refused, naming it and the active one.
+    /// Other versions and backends are refused; the message names the archived and the active one.
     Refused,
-    /// Only the version is looked at.
+    /// Only the version is checked.
     OtherBackendsLoaded,
-    /// Only the backend is looked at.
+    /// Only the backend is checked.
     OtherVersionsLoaded,
 }
 
@@ -186,42 +186,42 @@ pub enum ForeignArchives {
 pub enum DisagreeingParams {
     /// The bundle is refused.
     Refused,
-    /// The first model's snapshot counts and the others are not read.
+    /// The first model's snapshot is used; the others are not read.
     FirstWins,
 }
 
-/// Which models a save takes (BUN-013, BUN-014).
+/// Which models a save writes (BUN-013, BUN-014).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedModels {
-    /// The ones it was given.
+    /// The given models.
     Given,
-    /// The ones that were made last, as a module that keeps them in globals does.
+    /// The models that were made last, as a module with global state does.
     Latest,
-    /// Of those it was given the ones with plain names; others are left out silently.
+    /// The given models with plain names; others are silently skipped.
     WithPlainNames,
 }
 
-/// What a snapshot holds (BUN-007).
+/// The content of a params snapshot (BUN-007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
     /// Every field of the configuration.
     Whole,
     /// Only fields with a value.
     WithoutNone,
-    /// The params of the process, whatever the configuration says.
+    /// The params of the process instead of the configuration.
     OfTheProcess,
 }
 
-/// Whether an archive says who wrote it (BUN-004).
+/// Whether a save writes the backend tag (BUN-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendTag {
-    /// It does.
+    /// The tag is written.
     Written,
-    /// It does not, as before the tag was introduced.
+    /// The tag is missing, as before it was introduced.
     Absent,
 }
 
-/// How a base path becomes the name of an archive (BUN-001).
+/// How the name of an archive is made from a base path (BUN-001).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveName {
     /// `wts.h5` becomes `wts.h5.zip`.
@@ -230,106 +230,106 @@ pub enum ArchiveName {
     ReplacesSuffix,
 }
 
-/// When a workflow bridges its configuration (PRM-006).
+/// When a workflow bridges its configuration to the params (PRM-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bridging {
-    /// Before it builds a network.
+    /// Before it builds networks.
     First,
-    /// After it built its networks from whatever was configured before.
+    /// After it built networks from the previous params.
     AfterModels,
 }
 
 /// What training does (ORC-004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Training {
-    /// Changes the networks by the data, and finds their scale.
+    /// Trains on the data and computes the intensity scale.
     OnTheData,
-    /// Returns the networks as they were, without a look at the data.
+    /// Returns the initial networks without reading the data.
     Skipped,
-    /// Changes the networks by the data where there are any, and else returns them as they were.
+    /// Trains on the data, or returns the initial networks when the data cannot be read.
     OnWhatThereIs,
-    /// Changes the networks in one epoch, whatever number was asked for.
+    /// Trains for one epoch, regardless of `nepochs`.
     InOneEpoch,
 }
 
 /// Which state a workflow saves (ORC-003).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedState {
-    /// That of the networks it trained.
+    /// The state after the training.
     Trained,
-    /// That of the networks it begins with: it saves before it trains.
+    /// The state before the training.
     Initial,
 }
 
-/// When a workflow saves (ORC-001, ORC-002).
+/// When and where a workflow saves (ORC-001, ORC-002).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
-    /// When the configuration names an output directory.
+    /// To the configured output directory, if there is one.
     WhenOutputDirIsSet,
     /// Never.
     Never,
-    /// Also without one, into the directory the process stands in.
+    /// To the configured output directory, or else to the current directory.
     Always,
-    /// When the configuration names an output directory, and into the one the process stands in.
+    /// To the current directory, if an output directory is configured.
     Elsewhere,
-    /// When the configuration names an output directory, with a scale of 1.0 whatever training found.
+    /// To the configured output directory, with a scale of 1.0 instead of the trained one (ORC-008).
     WithNominalScale,
 }
 
-/// Where the saved `intensity_scale` comes from (BUN-008).
+/// The source of the saved `intensity_scale` (BUN-008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntensityScale {
-    /// Explicit argument, trained value, a value that the process set itself, 1.0: the first there is.
+    /// The first that exists of: explicit argument, trained value, a value that the process set itself, 1.0.
     InOrder,
-    /// The trained value comes before the explicit argument.
+    /// The trained value takes precedence over the explicit argument.
     TrainedFirst,
     /// The params of the process come before the trained value, whoever put it there: an earlier
     /// bundle's scale leaks into the next save.
     ParamsFirst,
-    /// The params of the process are not looked at.
+    /// The params of the process are ignored.
     NeverParams,
-    /// The trained value is not looked at.
+    /// The trained value is ignored.
     NeverTrained,
-    /// As in order, and 0.0 where there is none.
+    /// In order, with a default of 0.0 instead of 1.0.
     ZeroByDefault,
 }
 
-/// Which way the inference loader takes (ORC-006).
+/// How the inference loader loads (ORC-006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InferenceLoader {
-    /// Through the bundle loader, with all it checks and restores.
+    /// Through the bundle loader, with all its checks and the restored params.
     Delegates,
-    /// Straight to the models, past the params.
+    /// It reads only the models and keeps the params of the process.
     ReadsModelsOnly,
 }
 
 /// How an existing archive is replaced (BUN-011, BUN-012).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
-    /// A complete new archive takes the place of the old one.
+    /// Atomically, by a complete new archive.
     Atomic,
-    /// The old one is emptied first.
+    /// The old archive is emptied first.
     InPlace,
-    /// Not at all: the old one stays, and the save says nothing.
+    /// Never: the old archive stays, without an error.
     Never,
 }
 
-/// What a save does to the params of the process (BUN-009).
+/// Whether a save changes the params of the process (BUN-009).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveParams {
-    /// Nothing.
+    /// It does not.
     LeavesParams,
-    /// Writes the saved snapshot over them.
+    /// It overwrites them with the saved snapshot.
     WritesSnapshot,
 }
 
-/// What the bridge writes (CFG-007, CFG-010).
+/// Which fields the bridge writes (CFG-007, CFG-010).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bridged {
-    /// Fields with a value, under their legacy keys; a None leaves the old value.
+    /// Fields with a value, under their legacy keys; None keeps the old value.
     WhatIsSaid,
-    /// None too.
+    /// All fields, including those with None.
     NoneToo,
-    /// Fields that have another legacy key are left out.
+    /// Only fields whose legacy key is their own name.
     UnrenamedOnly,
 }

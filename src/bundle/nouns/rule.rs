@@ -1,13 +1,13 @@
-//! The rules that a refusal can be about.
+//! The rules that a refusal can name.
 
 use crate::harness::contract::NamedRule;
 
-/// Declares the rules, each with the name that a refusal carries: its variant.
+/// Declares the rules. The name of a rule in a refusal is that of its variant.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident;)+) => {
-        /// Every rule of the contract and of the file formats that a refusal can be about.
+        /// Every rule of the contract and of the file formats that a refusal can name.
         ///
-        /// Mutants and tests tell refusals apart by these, so that a message can be reworded freely.
+        /// Mutants and tests distinguish refusals by their rules, so messages can be reworded freely.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Rule { $($(#[$doc])* $rule),+ }
 
@@ -21,123 +21,123 @@ macro_rules! rules {
 
 rules! {
     // Configurations and params.
-    /// A configuration has no other fields than those of its type.
+    /// A configuration has only the fields of its type.
     KnownField;
-    /// A field without a default must be given.
+    /// A field without a default is given.
     GivenField;
-    /// A value has the type of its field, and is in its closed set of words.
+    /// A value has the type of its field, and is in its closed set.
     FieldType;
-    /// How to run is not a configuration of a model.
+    /// An execution configuration is not the configuration of a network (CFG-013).
     NotExecution;
-    /// A workflow takes the configuration of a training.
+    /// A workflow is called with a training configuration.
     TrainingConfiguration;
-    /// A number is above 0.
+    /// The number is positive.
     Positive;
-    /// A number is 0 or more.
+    /// The number is not negative.
     NotNegative;
-    /// A number is from 0 to 1.
+    /// The number is between 0 and 1, inclusive.
     UpToOne;
-    /// A number is a power of two.
+    /// The number is a power of two.
     PowerOfTwo;
-    /// A number is finite.
+    /// The number is finite.
     Finite;
-    /// A number is above 0 and finite.
+    /// The number is positive and finite.
     PositiveAndFinite;
-    /// There is an archive where `model_path` says.
+    /// An archive exists at `model_path` (CFG-005).
     ModelExists;
-    /// The data source is one of those that are known.
+    /// The data source is one of the known sources (PRM-003).
     KnownDataSource;
-    /// One of the two weights of real space needs the other.
+    /// `realspace_weight` is positive when `realspace_mae_weight` is.
     RealspaceWeights;
     /// The params have a value for the key.
     KnownKey;
 
     // Models and networks.
-    /// There are models under the name.
+    /// The session keeps models under this name.
     KnownModels;
-    /// There is a model of the name.
+    /// The bundle or the session has a model with this name.
     KnownModel;
-    /// There is a model to save or to load.
+    /// There is at least one model to save or to load (BUN-006).
     AnyModel;
-    /// A bundle holds both roles.
+    /// A bundle contains both roles (BUN-005).
     BothRoles;
-    /// A network is known for the role.
+    /// The role is known.
     KnownRole;
-    /// The params have what a network is built from.
+    /// The params have the values that a network is built from.
     NetworkParams;
-    /// A saved state has every tensor of the network.
+    /// A saved state has every tensor of the network (LOD-008).
     NoMissingTensor;
-    /// A saved state has no tensor that the network does not have.
+    /// A saved state has no tensor that the network lacks (LOD-008).
     NoExtraTensor;
-    /// A saved tensor has the shape of the network's.
+    /// A saved tensor has the shape of the network's tensor (LOD-008).
     TensorShape;
-    /// A saved tensor has the element type of the network's.
+    /// A saved tensor has the element type of the network's tensor (LOD-008).
     TensorType;
-    /// Networks are executed only where torch is available.
+    /// Networks are executed only when torch is available.
     TorchAvailable;
-    /// Inputs have the shape that the network takes.
+    /// Inputs have the shape that the network expects (EXE-004).
     InputShape;
 
     // Bundles.
-    /// An archive is of the active backend and of a version that it reads.
+    /// An archive has the active backend and a supported version (LOD-009, LOD-018).
     OwnArchive;
-    /// The archived params have the required fields.
+    /// The archived params have the required fields (LOD-003).
     RequiredFields;
-    /// A required field of the archived params is a positive int.
+    /// A required field of the archived params is a positive int (LOD-010).
     PositiveInt;
     /// The archived params have the version of the archive.
     ArchivedVersion;
-    /// The archived params have a number for the scale of intensities.
+    /// The archived params have a number for the intensity scale.
     ArchivedScale;
-    /// The archived params have plain values.
+    /// The archived params have plain values only.
     PlainValues;
-    /// The params of all models of a bundle agree.
+    /// The params of all models of a bundle agree (LOD-011).
     AgreeingParams;
     /// The destination of a save can be written.
     Writable;
-    /// A model name is one plain path component.
+    /// A model name is one plain path component (BUN-013).
     ModelName;
-    /// The backend is one of those that the contract knows.
+    /// The backend is one that the contract knows (DSP-001).
     KnownBackend;
-    /// The backend is part of this implementation.
+    /// The backend is supported by this implementation.
     OwnBackend;
 
     // Arrays of datasets and of inputs.
-    /// An array has so many dimensions.
+    /// The array has the expected number of dimensions.
     Dimensions;
-    /// An array has the shape that another one needs.
+    /// The array has a shape that fits the other arrays.
     FittingShape;
-    /// The coordinates are equally many.
+    /// `xcoords` and `ycoords` have the same length.
     EqualLengths;
     /// Patterns have as many rows as columns.
     SquarePatterns;
     /// There is one pattern for each position.
     PatternForEachPosition;
-    /// An array is real.
+    /// The array has real numbers.
     RealNumbers;
 
-    // Files, one rule for each way to refuse one.
-    /// The operating system reads and writes.
+    // Files: one rule for each kind of error.
+    /// The operating system reads and writes without an error.
     Io;
-    /// A file keeps to the limits.
+    /// The file stays within the limits.
     Limit;
-    /// A zip archive is well-formed.
+    /// The zip archive is well-formed.
     Zip;
-    /// An entry name is a plain relative path.
+    /// The entry name is a plain relative path.
     UnsafeName;
-    /// Entries have different names.
+    /// Entries have unique names.
     DuplicateEntry;
-    /// An entry is a regular file.
+    /// The entry is a regular file.
     NotAFile;
-    /// An entry is not encrypted.
+    /// The entry is not encrypted.
     Encrypted;
-    /// An entry is stored or deflated.
+    /// The entry is stored or deflated.
     Compression;
-    /// An entry has the bytes that its header announces.
+    /// The bytes of the entry match its header.
     Corrupt;
-    /// An archive has one end record.
+    /// The archive has exactly one end record.
     SecondEnd;
-    /// Every byte of an archive is part of an entry or of a record.
+    /// Every byte of the archive belongs to an entry or a record.
     UnlistedBytes;
     /// Entry names differ in more than case.
     CaseTwin;
@@ -145,44 +145,44 @@ rules! {
     PickleBeforeArchive;
     /// A file of `torch.save` is not a TorchScript archive.
     TorchScript;
-    /// No entry is read in place of another.
+    /// torch does not read an entry instead of another one.
     ReadInPlaceOf;
-    /// Entries of a file of `torch.save` are in the directory of its `data.pkl`.
+    /// All entries of a file of `torch.save` are in the directory of its `data.pkl`.
     OutsideDirectory;
-    /// An entry that must be there is.
+    /// A required entry exists.
     MissingEntry;
-    /// A byte is an opcode.
+    /// The byte is an opcode.
     UnknownOpcode;
-    /// An opcode is one that a bundle needs.
+    /// The opcode is supported.
     UnsupportedOpcode;
-    /// The protocol of a pickle is known.
+    /// The protocol of the pickle is supported.
     UnsupportedProtocol;
-    /// A pickle has an end.
+    /// The pickle is complete.
     Truncated;
-    /// An opcode takes what is on the stack.
+    /// The stack has the objects that an opcode pops.
     StackUnderflow;
-    /// A MARK is on the stack where one is needed.
+    /// The stack has the MARK that an opcode needs.
     NoMark;
-    /// Text is UTF-8.
+    /// Text is valid UTF-8.
     NotUtf8;
-    /// An argument in text form can be read.
+    /// A text argument of an opcode can be parsed.
     BadArgument;
-    /// What is fetched from the memo was put there.
+    /// The memo key was stored before.
     UnknownMemo;
-    /// A pickle names no global but those that are allowed.
+    /// The pickle names only allowed globals (LOD-013).
     ForeignGlobal;
-    /// A pickle ends at STOP.
+    /// Nothing follows after STOP.
     TrailingBytes;
-    /// A container does not hold itself.
+    /// No container contains itself.
     ContainsItself;
-    /// An object has the type that the format asks for.
+    /// The object has the required type.
     Unexpected;
-    /// A key or array that must be there is.
+    /// The required key or array exists.
     MissingField;
-    /// A torch file is a zip archive.
+    /// The torch file is a zip archive.
     LegacyTorch;
-    /// A file uses only features that are read.
+    /// The file uses only supported features.
     Unsupported;
-    /// A tensor stays inside its storage.
+    /// The tensor stays inside its storage.
     Storage;
 }

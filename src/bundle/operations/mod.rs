@@ -1,8 +1,8 @@
-//! The operations of the contract: one table, from which everything that lists operations is made.
+//! The operations of the contract: one table, from which every list of operations is generated.
 //!
-//! Reading order: [`request`] (what each operation is asked), [`response`] (what it returns), the table in this
-//! file (which request goes with which response, and what each field is), [`BundleSession`] (the operations as
-//! methods, for implementations and callers in Rust).
+//! Reading order: [`request`] (the arguments of each operation), [`response`] (the results), the table in this file (the
+//! response of each request, and the role of each field), [`BundleSession`] (the operations as methods, for
+//! implementations and callers in Rust).
 
 pub mod request;
 pub mod response;
@@ -27,21 +27,21 @@ use crate::{
     value::{Map, Value},
 };
 
-/// It builds the networks that the fixtures hold, tensor for tensor, so that their bundles fit.
+/// The capability of building the networks of the fixtures, tensor for tensor, so their bundles fit.
 pub const FIXTURE_NETWORKS: &str = "fixture_networks";
 
-/// It executes its networks.
+/// The capability of executing networks.
 pub const TORCH: &str = "torch";
 
-/// What a case may need of an implementation besides operations.
+/// The capabilities that a case may require in addition to operations.
 pub const CAPABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
 
-/// The configuration that everything in one process shares.
+/// The observable configuration that all parts of a process share.
 pub const PARAMS: &str = "params";
 
-/// Declares the operations, a row each: `name(Request { field: Role, ... }) -> (Response)`, then `keeps models` where
-/// the implementation keeps models under the name of the response, and `about` with how to find the file that a
-/// request is about.
+/// Declares the operations, one for each row: `name(Request { field: Role, ... }) -> (Response)`, followed by `keeps
+/// models` when the implementation keeps models under the name of the response, and by `about` with the function that
+/// finds the file of a request.
 macro_rules! operations {
     ($(
         $name:ident($request:ident { $($field:tt: $role:ident),+ }) -> ($response:ty)
@@ -70,27 +70,27 @@ macro_rules! operations {
 
         /// The operations as methods.
         ///
-        /// An implementation in Rust has this trait and is a [`Session`] as [`Typed`]. A method that is not
-        /// written refuses as `not_implemented`; leave its operation out of what the implementation supports, and
-        /// no check asks for it. A `dyn Session` has it too, so that a caller asks for `session.set_params(...)`.
+        /// An implementation in Rust implements this trait and becomes a [`Session`] as [`Typed`]. The default of a
+        /// method refuses with `not_implemented`; when the implementation does not claim to support the operation, no
+        /// check calls it. `dyn Session` implements the trait as well, so callers can use `session.set_params(...)`.
         pub trait BundleSession {
-            /// Goes back to the params of a new process and forgets every model. Files stay.
+            /// Restores the params of a new process and drops all models. Files stay.
             ///
             /// # Errors
-            /// A refusal.
+            /// The refusal of the implementation.
             fn reset(&mut self) -> Result<(), Refusal>;
 
             /// A copy of the params of the process.
             ///
             /// # Errors
-            /// A refusal.
+            /// The refusal of the implementation.
             fn params(&mut self) -> Result<Params, Refusal>;
 
             $(
                 #[doc = concat!("See [`", stringify!($request), "`].")]
                 ///
                 /// # Errors
-                /// A refusal.
+                /// The refusal of the implementation.
                 fn $name(&mut self, _request: &$request) -> Result<$response, Refusal> {
                     Err(not_implemented(stringify!($name)))
                 }
@@ -149,7 +149,7 @@ operations! {
     forward(Forward { models: Models, model: Plain, inputs: Path, as: ResponseName }) -> (Output);
 }
 
-/// A [`BundleSession`] as a [`Session`].
+/// Turns a [`BundleSession`] into a [`Session`].
 #[derive(Debug)]
 pub struct Typed<S>(pub S);
 
@@ -158,12 +158,12 @@ pub(crate) fn base_path(fields: &Map) -> Option<String> {
     Some(format!("{}.zip", fields.get("base_path")?.as_text()?))
 }
 
-/// The archive in the directory that a request names.
+/// The archive of a request with a bundle directory.
 fn bundle_dir(fields: &Map) -> Option<String> {
     Some(format!("{}/{ARCHIVE_NAME}", fields.get("bundle_dir")?.as_text()?))
 }
 
-/// The archive that a workflow writes: in the output directory of its configuration.
+/// The archive that a workflow writes to the output directory of its configuration.
 fn output_dir(fields: &Map) -> Option<String> {
     let values = fields.get("config")?.as_map()?.get("values")?.as_map()?;
     Some(format!("{}/{ARCHIVE_NAME}", values.get("output_dir")?.as_text()?))
@@ -173,7 +173,7 @@ pub(crate) fn params_response(params: Params) -> Map {
     Map::from_iter([(PARAMS.to_owned(), Value::Map(params.0))])
 }
 
-/// Asks a session for an operation by its typed request.
+/// Calls an operation of a session with its typed request.
 fn ask<R: OperationRequest>(session: &mut (dyn Session + '_), request: &R) -> Result<R::Response, Refusal> {
     let fields = to_fields(request).map_err(|error| unreadable(R::NAME, &error))?;
     let response = session.call(R::NAME, &fields)?;
@@ -205,13 +205,13 @@ mod tests {
     #[derive(Deserialize, schemars::JsonSchema)]
     struct ParamsAnswer {
         /// Every param of the process.
-        #[expect(dead_code, reason = "it is there for its schema")]
+        #[expect(dead_code, reason = "used only for its schema")]
         params: Params,
     }
 
-    /// With `BUNDLEPROOF_BLESS` set the files are written instead.
+    /// With `BUNDLEPROOF_BLESS` set, the files are written instead of compared.
     #[test]
-    fn the_schemas_are_those_of_the_messages() {
+    fn the_schema_files_match_the_messages() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/schema/protocol");
         let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
         let mut all = schemas();
@@ -226,6 +226,6 @@ mod tests {
             assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), text, "{name}");
         }
         let files = fs::read_dir(&folder).unwrap().count();
-        assert_eq!(files, all.len(), "a schema file of no message");
+        assert_eq!(files, all.len(), "a schema file without a message");
     }
 }

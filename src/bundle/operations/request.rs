@@ -1,7 +1,7 @@
-//! The operations of the contract: what each is asked, under the contract's own names.
+//! The requests of the operations, under the contract's own names.
 //!
-//! Paths are text. Models are asked for by the name under which an earlier operation left them: weights
-//! never travel. What an operation answers is in [`crate::bundle::operations::response`].
+//! Paths are text. Weights never travel: a request refers to models by the name under which an earlier operation of the
+//! session kept them. The responses are in [`crate::bundle::operations::response`].
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use crate::{
     value::{Map, Value, json_value},
 };
 
-/// A configuration as it is given: which type it is, and named values that nobody has checked yet.
+/// An unchecked configuration: its type and named values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfigRequest {
     /// The configuration type.
     pub kind: ConfigKind,
-    /// The named fields, `model` among them as a map of its own.
+    /// The fields by name; `model` is a map of its own.
     #[serde(default, deserialize_with = "json_value::map")]
     #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
     pub values: Map,
@@ -36,188 +36,189 @@ pub enum ConfigKind {
     Training,
     /// `InferenceConfig`.
     Inference,
-    /// `PyTorchExecutionConfig`: how to run, and not what.
+    /// `PyTorchExecutionConfig`: the settings of a run.
     Execution,
 }
 
 impl ConfigRequest {
-    /// Constructs the configuration.
+    /// Constructs and checks the configuration.
     ///
     /// # Errors
-    /// As [`ModelConfig::from_values`]; `invalid_value` for an execution configuration, which is none of a model
-    /// (CFG-011).
+    /// As [`ModelConfig::from_values`]; `invalid_value` for an execution configuration, which does not describe a network
+    /// (CFG-013).
     pub fn construct(&self) -> Result<Configuration, Refusal> {
         Ok(match self.kind {
             ConfigKind::Model => Configuration::Model(ModelConfig::from_values(&self.values)?),
             ConfigKind::Training => Configuration::Training(TrainingConfig::from_values(&self.values)?),
             ConfigKind::Inference => Configuration::Inference(InferenceConfig::from_values(&self.values)?),
             ConfigKind::Execution => {
-                let message = "an execution configuration says how to run and nothing of a model";
+                let message =
+                    "expected a model, training or inference configuration, found an execution configuration";
                 return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::NotExecution));
             }
         })
     }
 }
 
-/// Makes both networks of a configuration, or sentinels in their place, without saving anything.
+/// Makes both networks of a configuration, or sentinels in their place, without saving them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateModels {
-    /// What the networks are built from.
+    /// The configuration of the networks.
     pub config: ConfigRequest,
-    /// Where the weights come from: the same seed gives the same weights, another one others.
+    /// The seed of the weights: equal seeds give equal weights, different seeds give different weights.
     #[serde(default)]
     pub seed: u64,
-    /// Models to make as sentinels: the value of `_sentinel` by model name.
+    /// The models to make as sentinels: the value of `_sentinel` by model name.
     #[serde(default)]
     pub sentinels: IndexMap<String, String>,
-    /// Which models to make, when not both roles.
+    /// The models to make; both roles when not given.
     #[serde(default)]
     pub only: Option<Vec<String>>,
-    /// The name to leave the models under.
+    /// The name under which the session keeps the models.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Saves models as `<base_path>.zip`.
+/// Saves models as `<base_path>.zip` (BUN-001).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SaveTorchBundle {
-    /// The name the models were left under.
+    /// The name under which the session keeps the models.
     pub models: String,
-    /// The archive's path without its last suffix, `<dir>/wts.h5`.
+    /// The archive's path without `.zip`: `<dir>/wts.h5`.
     pub base_path: String,
-    /// The configuration to save beside each model.
+    /// The configuration to save with each model.
     pub config: ConfigRequest,
-    /// The scale to save, when the caller states it.
+    /// The intensity scale to save, dimensionless; determined by BUN-008 when not given.
     #[serde(default)]
     pub intensity_scale: Option<f64>,
 }
 
-/// Loads `<base_path>.zip`: the models, their params, and the params of the process.
+/// Loads `<base_path>.zip`: returns the models and their params, and updates the params of the process (LOD-004).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadTorchBundle {
-    /// The archive's path without its last suffix, `<dir>/wts.h5`.
+    /// The archive's path without `.zip`: `<dir>/wts.h5`.
     pub base_path: String,
-    /// The name to leave the models under.
+    /// The name under which the session keeps the models.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Trains on a dataset and persists what it trained, when the configuration names an output directory.
+/// Trains on a dataset and saves the result when the configuration has an output directory (ORC-001, ORC-004).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunCdiExampleTorch {
-    /// The training data, an `.npz` file.
+    /// The path of the training data, an `.npz` file.
     pub train_data: String,
     /// The training configuration.
     pub config: ConfigRequest,
-    /// The name to leave the trained models under.
+    /// The name under which the session keeps the trained models.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Loads the bundle of a directory for inference.
+/// Loads the bundle of a directory for inference (ORC-006).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadInferenceBundleTorch {
-    /// The directory that holds `wts.h5.zip`.
+    /// The directory of `wts.h5.zip`.
     pub bundle_dir: String,
-    /// The name to leave the models under.
+    /// The name under which the session keeps the models.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Bridges a configuration to the params of the process.
+/// Updates the params of the process with a configuration (CFG-007, CFG-010).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateLegacyDict {
-    /// What to bridge.
+    /// The configuration.
     pub config: ConfigRequest,
 }
 
-/// Writes these values over the params of the process, as another part of a program would.
+/// Overwrites params of the process, as another part of a program would (PRM-003).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetParams {
-    /// Values by key.
+    /// The new values by key.
     #[serde(deserialize_with = "json_value::map")]
     #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
     pub values: Map,
 }
 
-/// Holds a configuration against the rules of its type, as a person does before a long run.
+/// Checks a configuration against the rules of its type, as a person does before a long run (CFG-003 to CFG-005).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ValidateConfig {
-    /// What to hold against them. A `model_path` of an inference configuration is looked for on disk.
+    /// The configuration. The `model_path` of an inference configuration is looked up on disk.
     pub config: ConfigRequest,
 }
 
-/// Asks the params of the process for one value.
+/// Reads one value of the params of the process (PRM-002).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GetParam {
     /// The key.
     pub key: String,
-    /// What to answer for a key that is not there; without it such a key is refused.
+    /// The result for a missing key; without a default a missing key is refused.
     #[serde(default, deserialize_with = "json_value::present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub default: Option<Value>,
-    /// The name to know the answer under.
+    /// The name of the result in the case.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Reads a dataset.
+/// Reads a dataset (NPZ-001).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadDataset {
-    /// The dataset, an `.npz` file.
+    /// The path of the dataset, an `.npz` file.
     pub path: String,
-    /// The name to know the answer under.
+    /// The name of the result in the case.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Runs the workflow of the backend that the configuration names.
+/// Runs the workflow of the configured backend (DSP-001).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunCdiExampleWithBackend {
-    /// The training data, an `.npz` file.
+    /// The path of the training data, an `.npz` file.
     pub train_data: String,
-    /// The training configuration; its `backend` decides.
+    /// The training configuration; its `backend` selects the workflow.
     pub config: ConfigRequest,
-    /// The name to leave the trained models under.
+    /// The name under which the session keeps the trained models.
     #[serde(rename = "as")]
     pub name: String,
 }
 
-/// Loads one model of the bundle of a directory through the backend that the configuration names.
+/// Loads one model of the bundle of a directory through the configured backend (DSP-004).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadInferenceBundleWithBackend {
-    /// The directory that holds `wts.h5.zip`.
+    /// The directory of `wts.h5.zip`.
     pub bundle_dir: String,
-    /// The inference configuration; its `backend` decides, and nothing of it reaches the params.
+    /// The inference configuration; its `backend` selects the loader. No part of it reaches the params.
     pub config: ConfigRequest,
-    /// The model to answer; `diffraction_to_obj` when none is named.
+    /// The model to return; `diffraction_to_obj` when not given.
     #[serde(default)]
     pub model: Option<String>,
-    /// The name to leave the model under.
+    /// The name under which the session keeps the model.
     #[serde(rename = "as")]
     pub name: String,
 }
@@ -227,14 +228,14 @@ pub struct LoadInferenceBundleWithBackend {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
-    /// The name the models were left under.
+    /// The name under which the session keeps the models.
     pub models: String,
-    /// Which of them.
+    /// The name of the model among them.
     pub model: String,
-    /// The inputs, an `.npz` file: `x` float32 `[B, C, N, N]`, `positions` float32 `[B, C, 1, 2]`, `probe` complex64
-    /// `[N, N]` and `scale` float32 `[B]`, where `C` is `gridsize` squared.
+    /// The path of the inputs, an `.npz` file: `x` float32 `[B, C, N, N]`, `positions` float32 `[B, C, 1, 2]`, `probe`
+    /// complex64 `[N, N]` and `scale` float32 `[B]`, where `C` is `gridsize` squared.
     pub inputs: String,
-    /// The name to know the answer under.
+    /// The name of the result in the case.
     #[serde(rename = "as")]
     pub name: String,
 }

@@ -1,4 +1,4 @@
-//! What operations answer: descriptions, since weights never travel.
+//! The responses of the operations. They describe models by digests, since weights never travel.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub enum ModelDescription {
     /// Tensors by name.
     #[serde(rename = "tensors")]
     Network(IndexMap<String, TensorDescription>),
-    /// The sentinel dictionary, whole.
+    /// The complete sentinel dictionary.
     #[serde(rename = "sentinel", deserialize_with = "json_value::map")]
     Sentinel(#[cfg_attr(test, schemars(with = "json_value::Spelled"))] Map),
 }
@@ -39,17 +39,17 @@ pub enum ModelDescription {
 /// Models by name.
 pub type Models = IndexMap<String, ModelDescription>;
 
-/// What a load answers.
+/// The result of a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Loaded {
-    /// Every model of the bundle.
+    /// All models of the bundle.
     pub models: Models,
-    /// The archived params; a map of its own and not that of the process (LOD-012).
+    /// The archived params: a copy, not the map of the process (LOD-012).
     pub params: Params,
 }
 
-/// What a workflow answers: `(amplitude, phase, results)` (ORC-007, ORC-009).
+/// The result of a workflow: `(amplitude, phase, results)` (ORC-007, ORC-009).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Workflow {
@@ -59,7 +59,7 @@ pub struct Workflow {
     pub phase: Option<TensorDescription>,
     /// The trained models.
     pub models: Models,
-    /// The scale computed from the data, dimensionless.
+    /// The intensity scale computed from the data, dimensionless.
     #[serde(with = "json_value::float")]
     #[cfg_attr(test, schemars(with = "f64"))]
     pub intensity_scale: f64,
@@ -67,32 +67,32 @@ pub struct Workflow {
     #[serde(with = "json_value::floats")]
     #[cfg_attr(test, schemars(with = "Vec<f64>"))]
     pub train_loss: Vec<f64>,
-    /// The backend that ran it; None when it was not the dispatcher that was asked (DSP-003).
+    /// The backend that ran; None when the workflow was called directly and not through the dispatcher (DSP-003).
     pub backend: Option<String>,
 }
 
-/// What the dispatcher's loader answers: one model, and the archived params (DSP-004).
+/// The result of the dispatcher's loader: one model, and the archived params (DSP-004).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadedModel {
-    /// The model that was asked for.
+    /// The requested model.
     pub model: ModelDescription,
-    /// The archived params; a map of its own.
+    /// The archived params: a copy.
     pub params: Params,
 }
 
-/// What a dataset holds (NPZ-001).
+/// The content of a dataset (NPZ-001).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatasetDescription {
-    /// How many positions were scanned.
+    /// The number of scan positions.
     pub positions: usize,
-    /// The arrays by the names that they have on disk: `xcoords` and `ycoords` as float64, `diff3d` as float32,
-    /// `probeGuess` as complex64.
+    /// The arrays under their names on disk: `xcoords` and `ycoords` as float64, `diff3d` as float32, `probeGuess` as
+    /// complex64.
     pub arrays: IndexMap<String, TensorDescription>,
 }
 
-/// What a network gives for its inputs (EXE-001).
+/// The output of a network (EXE-001).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Output {
@@ -119,7 +119,7 @@ impl From<&ModelState> for ModelDescription {
 
 impl From<&TensorDescription> for Value {
     fn from(tensor: &TensorDescription) -> Self {
-        // A side fits 64 signed bits, since the bytes of the tensor are in memory or were.
+        // A length fits into 64 signed bits, since the bytes of the tensor are or were in memory.
         let sides = tensor.shape.iter().map(|side| Self::Int(i64::try_from(*side).unwrap_or(i64::MAX)));
         Self::Map(Map::from_iter([
             ("dtype".to_owned(), Self::from(tensor.dtype.name())),
@@ -159,7 +159,7 @@ impl OperationResponse for () {
     }
 }
 
-/// The result of what answers nothing.
+/// The result of operations that return nothing.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Nothing {}
@@ -168,7 +168,7 @@ pub struct Nothing {}
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ValueAnswer {
-    /// The value, in the notation.
+    /// The value, in the JSON notation of values.
     #[serde(deserialize_with = "json_value::value")]
     #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     value: Value,
@@ -178,7 +178,7 @@ pub struct ValueAnswer {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelsAnswer {
-    /// What was made.
+    /// The new models.
     models: Models,
 }
 
@@ -299,8 +299,8 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// A bundle as a reader finds it: `version`, `backend`, `model_names` in the manifest's order, `models`, one of
-/// `snapshots` a model, and `params` where the snapshots agree.
+/// The description of a bundle: `version`, `backend`, `model_names` in the manifest's order, `models`, one of `snapshots`
+/// for each model, and `params` when all snapshots agree.
 impl From<&Bundle> for Value {
     fn from(bundle: &Bundle) -> Self {
         let models: Models =

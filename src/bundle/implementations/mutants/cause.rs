@@ -1,10 +1,10 @@
-//! What a mutant may know of a refusal, and what it may say instead.
+//! What a mutant can see of a refusal, and its replacement.
 
 use crate::harness::contract::{Facts, NamedRule, Refusal, RefusalKind};
 
 /// Why the reference refused: everything but the message.
 ///
-/// A mutant never sees the words, so that no rewording of a message can turn it into the reference.
+/// Mutants never see messages, so rewording a message cannot change a mutant.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Cause<'r> {
     pub(super) kind: RefusalKind,
@@ -31,31 +31,31 @@ impl<'r> Cause<'r> {
         self.facts.about(field)
     }
 
-    /// Whether the archive entry on the outside is of this file name.
+    /// Whether the outermost archive entry has this file name.
     pub(super) fn in_file(self, name: &str) -> bool {
         self.facts.outer_entry().and_then(|entry| entry.rsplit('/').next()) == Some(name)
     }
 
-    /// Whether what was found begins so. Values are spelled as Python does.
+    /// Whether the found value starts with this text, in Python's notation.
     pub(super) fn found(self, start: &str) -> bool {
         self.facts.found.as_deref().is_some_and(|found| found.starts_with(start))
     }
 }
 
-/// What a mutant answers in the place of a refusal.
+/// The replacement of a refusal.
 pub(in super::super) enum Instead {
-    /// The refusal as it is.
+    /// The unchanged refusal.
     Same,
-    /// The same message under another kind.
+    /// The same message with another kind.
     Kind(RefusalKind),
-    /// Another message under the same kind.
+    /// Another message with the same kind.
     Message(String),
-    /// An error of its own that was not foreseen, with the message behind it.
+    /// An internal error with this text, followed by the original message.
     Unforeseen(&'static str),
 }
 
 impl Instead {
-    /// This message where the condition holds, and the refusal as it is where not.
+    /// This message if the condition holds, else the unchanged refusal.
     pub(super) fn hidden(when: bool, message: &str) -> Self {
         if when { Self::Message(message.to_owned()) } else { Self::Same }
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_matched_by_rule_field_outer_file_and_the_start_of_what_was_found() {
+    fn a_cause_is_matched_by_rule_field_outer_file_and_found_value() {
         let refusal = refusal();
         let cause = Cause::of(&refusal);
         assert!(cause.broke(Rule::ForeignGlobal) && !cause.broke(Rule::MissingEntry));
@@ -95,20 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_instead_is_the_same_of_another_kind_or_another_message() {
-        let as_it_is = (RefusalKind::Unsafe, "no");
-        let said = |instead: Instead| {
+    fn a_replacement_changes_the_kind_or_the_message() {
+        let unchanged = (RefusalKind::Unsafe, "no");
+        let replaced = |instead: Instead| {
             let refusal = instead.of(refusal());
             (refusal.kind, refusal.message)
         };
         for (instead, (kind, message)) in [
-            (Instead::Same, as_it_is),
-            (Instead::hidden(false, "hidden"), as_it_is),
+            (Instead::Same, unchanged),
+            (Instead::hidden(false, "hidden"), unchanged),
             (Instead::hidden(true, "hidden"), (RefusalKind::Unsafe, "hidden")),
             (Instead::Kind(RefusalKind::Malformed), (RefusalKind::Malformed, "no")),
             (Instead::Unforeseen("IndexError"), (RefusalKind::Internal, "IndexError (no)")),
         ] {
-            assert_eq!(said(instead), (kind, message.to_owned()));
+            assert_eq!(replaced(instead), (kind, message.to_owned()));
         }
     }
 }

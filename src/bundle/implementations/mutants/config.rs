@@ -1,7 +1,7 @@
-//! Mutants of configuration and params: sections A of the contract.
+//! Mutants of configurations and params: section A of the contract.
 
 use super::cause::Instead;
-use super::twisted;
+use super::mutants;
 use crate::{
     bundle::{
         nouns::{
@@ -13,7 +13,7 @@ use crate::{
     value::{Map, Value},
 };
 
-twisted! {
+mutants! {
     takes_any_word breaks "CFG-002" as "main: literals are never enforced": Configured(forget_odd_words);
     takes_any_size breaks "CFG-002" as "main: N=63 constructs": Configured(forget_odd_size);
     passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "gridsize"));
@@ -36,7 +36,7 @@ twisted! {
     passes_any_nll_weight breaks "CFG-004": ValidatedAnyway(|cause| cause.about("nll_weight"));
     passes_no_photons breaks "CFG-004": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "nphotons"));
     passes_a_missing_model breaks "CFG-005": ValidatedAnyway(|cause| cause.broke(Rule::ModelExists));
-    hides_where_it_looked breaks "CFG-005": NotValidated(|_| Instead::hidden(true, "there is no model"));
+    hides_where_it_looked breaks "CFG-005": NotValidated(|_| Instead::hidden(true, "no such model"));
     looks_for_the_very_path_only breaks "CFG-005": Configured(forget_other_paths);
     ignores_n_images breaks "CFG-006": Bridged(|params, before, config| {
         if let Configuration::Training(training) = config && training.n_images.is_some() {
@@ -99,7 +99,7 @@ twisted! {
         params.update([("N".to_owned(), Value::Int(64)), ("gridsize".to_owned(), Value::Int(1))]);
     });
     derives_no_padded_size breaks "PRM-002": Got(|_, request, _| {
-        let refusal = || Err(Refusal::new(RefusalKind::MissingField, "the params have no \"bigN\""));
+        let refusal = || Err(Refusal::new(RefusalKind::MissingField, "missing param \"bigN\""));
         (request.key == "bigN").then(refusal)
     });
     derives_the_padded_size_each_time breaks "PRM-002": Got(|params, _, _| {
@@ -119,7 +119,7 @@ fn keep_old(params: &mut ParamsStore, before: &ParamsStore, key: &str) {
     }
 }
 
-/// Drops the words of the model that are in no closed set, so that their defaults stand in.
+/// Removes texts of the model that are outside of their closed sets, so the defaults apply.
 fn forget_odd_words(request: &mut ConfigRequest) {
     forget(request, |key, value| key != "N" && matches!(value, Value::Text(_)));
 }
@@ -129,16 +129,16 @@ fn forget_odd_size(request: &mut ConfigRequest) {
 }
 
 fn forget(request: &mut ConfigRequest, about: fn(&str, &Value) -> bool) {
-    let odd = |key: &str, value: &Value| {
+    let is_invalid = |key: &str, value: &Value| {
         let alone = Map::from_iter([(key.to_owned(), value.clone())]);
         about(key, value) && ModelConfig::from_values(&alone).is_err()
     };
     if let Some(Value::Map(model)) = request.values.get_mut("model") {
-        model.retain(|key, value| !odd(key, value));
+        model.retain(|key, value| !is_invalid(key, value));
     }
 }
 
-/// Makes a path without `.zip` one that leads nowhere.
+/// Replaces a path without `.zip` by a missing one.
 fn forget_other_paths(request: &mut ConfigRequest) {
     let path = request.values.get("model_path").and_then(Value::as_text).unwrap_or_default();
     if path.ends_with(".h5") {

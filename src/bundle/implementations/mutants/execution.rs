@@ -1,7 +1,7 @@
-//! Mutants of networks that are executed.
+//! Mutants of the execution of networks.
 
 use super::cause::Instead;
-use super::twisted;
+use super::mutants;
 use crate::{
     bundle::operations::response::{Output, TensorDescription},
     harness::contract::RefusalKind,
@@ -9,7 +9,7 @@ use crate::{
     value::{Digest, Value},
 };
 
-twisted! {
+mutants! {
     gives_real_output breaks "EXE-001": Gave(|given| given.output.dtype = Dtype::Float32);
     drops_the_batch breaks "EXE-001": Gave(|given| drop(given.output.shape.drain(..1)));
     gives_the_same_for_any_input breaks "EXE-001": Gave(|given| given.output.digest = Digest::of(b""));

@@ -1,7 +1,7 @@
-//! A change of what goes into the reference, or of what comes out of it.
+//! The changes that a mutant makes to requests, responses and effects of the reference.
 //!
-//! What a hook is given is what an observer could see: a request, a response, the cause of a refusal, the params, the
-//! archive that was written.
+//! A hook gets only what an observer can see: a request, a response, the cause of a refusal, the params, or the
+//! written archive.
 
 use std::path::Path;
 
@@ -21,92 +21,92 @@ use crate::{
     value::{Map, Value},
 };
 
-/// What `get_param` answers for a value that is there or not; None is what the reference answers.
+/// The result of `get_param` for a found or missing value; `None` keeps the result of the reference.
 type Gets = fn(&mut ParamsStore, &GetParam, Option<&Value>) -> Option<Result<Value, Refusal>>;
 
-/// Whether what was refused for this cause is done all the same.
+/// Whether a refusal with this cause is ignored.
 type Passes = fn(Cause<'_>) -> bool;
 
-/// What is said for this cause.
+/// The replacement of a refusal with this cause.
 type Says = fn(Cause<'_>) -> Instead;
 
-/// What is done otherwise, and where.
+/// One change, and the point at which it applies.
 #[derive(Clone, Copy)]
 pub(in super::super) enum Hook {
-    /// The values that a configuration is taken to have, wherever one is given.
+    /// Changes each configuration of a request before it is used.
     Configured(fn(&mut ConfigRequest)),
-    /// Whether a configuration that breaks a rule passes.
+    /// Accepts some invalid configurations.
     ValidatedAnyway(Passes),
-    /// Why a configuration is refused that breaks no rule.
+    /// Refuses some valid configurations.
     RefusedAnyway(fn(&ConfigRequest) -> Option<Refusal>),
-    /// What is said of a configuration that breaks a rule.
+    /// Changes the refusal of an invalid configuration.
     NotValidated(Says),
-    /// The params after a configuration was bridged, from those before and the configuration.
+    /// Changes the params after a bridge. Gets the params before it, and the configuration.
     Bridged(fn(&mut ParamsStore, &ParamsStore, &Configuration)),
-    /// The params after a configuration was refused that is not to be bridged.
+    /// Ignores the refusal of a configuration that must not be bridged, and changes the params.
     BridgedAnyway(fn(&mut ParamsStore, &ConfigRequest)),
-    /// The params that a process begins with.
+    /// Changes the initial params of a process.
     Begun(fn(&mut ParamsStore)),
-    /// What becomes of the params when values are set that cannot be.
+    /// Ignores the refusal of invalid values, and changes the params.
     SetAnyway(fn(&mut ParamsStore, &Map)),
-    /// The same, and the values are refused still.
+    /// Changes the params although the values are refused.
     NotSet(fn(&mut ParamsStore, &Map)),
-    /// What is answered for one value, and what becomes of the params.
+    /// Changes the result of `get_param`, and the params.
     Got(Gets),
-    /// What is in the archive after a save, the how manieth of the process.
+    /// Changes the archive after the n-th save of this process, counted from 1.
     Saved(fn(&mut Bundle, usize)),
-    /// What is done beside the archive after a save.
+    /// Acts on the path of the archive after a save.
     SavedBeside(fn(&Path)),
-    /// Whether a save that was refused writes a bundle without models.
+    /// Ignores some refusals of a save, and writes a bundle without models.
     SavedAnyway(Passes),
-    /// Why an archive is refused that should not be.
+    /// Refuses some valid archives.
     NotOpened(fn(&Path) -> Option<Refusal>),
-    /// Why the dispatcher refuses an archive that it should load.
+    /// Refuses some valid archives in the dispatcher.
     NotDispatchedTo(fn(&Path) -> Option<Refusal>),
-    /// What a load answers.
+    /// Changes the response of a load.
     Loaded(fn(&mut Loaded)),
-    /// What is kept of the models that a load answered.
+    /// Changes the models that the session keeps after a load, but not the response.
     Kept(fn(&mut IndexMap<String, ModelState>)),
-    /// The params after a load, from those before and the archived ones.
+    /// Changes the params after a load. Gets the params before it, and the archived ones.
     Restored(fn(&mut ParamsStore, &ParamsStore, &Params)),
-    /// Whether a load that was refused is answered with fresh networks.
+    /// Ignores some refusals of a load, and returns fresh networks.
     LoadedAnyway(Passes),
-    /// What a load of an archive answers that this process has saved, and the models that it saved then.
+    /// Changes the response of a load of an archive that this process saved. Gets the saved models.
     Remembered(fn(&mut Models, &Models)),
-    /// What a refused load says.
+    /// Changes the refusal of a load.
     Refused(Says),
-    /// What is done in the directory of the process when a load is refused.
+    /// Acts in the directory of the process when a load is refused.
     RefusedBeside(fn(&Path, Cause<'_>)),
-    /// What a network gives.
+    /// Changes the output of a network.
     Gave(fn(&mut Output)),
-    /// What a network gives that refused its inputs, when it gives something.
+    /// Ignores some refusals of inputs, and returns an output.
     GaveAnyway(fn(Cause<'_>) -> Option<Output>),
-    /// What a network says that refused its inputs.
+    /// Changes the refusal of inputs.
     NotGiven(Says),
-    /// What a network gives that was loaded.
+    /// Changes the output of a loaded network.
     GaveLoaded(fn(&mut Output)),
-    /// What every workflow of the process but the first is asked.
+    /// Changes the configuration of every workflow of the process except for the first.
     RanAgain(fn(&mut ConfigRequest)),
-    /// What a workflow answers.
+    /// Changes the response of a workflow.
     Ran(fn(&mut Workflow)),
-    /// The params after a workflow that failed, from those before.
+    /// Changes the params after a failed workflow. Gets the params before it.
     Failed(fn(&mut ParamsStore, &ParamsStore)),
-    /// What is done at the archive's place after a workflow that failed.
+    /// Acts on the path of the archive after a failed workflow.
     FailedBeside(fn(&Path)),
-    /// What the dispatcher is asked to run.
+    /// Changes the configuration of the dispatcher.
     Dispatched(fn(&mut ConfigRequest)),
-    /// The params after the dispatcher refused, from those before.
+    /// Changes the params after the dispatcher refused. Gets the params before it.
     NotDispatched(fn(&mut ParamsStore, &ParamsStore)),
-    /// What the dispatcher's loader is asked for, and what it answers.
+    /// Changes the request to the dispatcher's loader.
     LoadedOne(fn(&mut LoadInferenceBundleWithBackend)),
-    /// The params after the dispatcher's loader, from the configuration.
+    /// Changes the params after the dispatcher's loader. Gets the configuration.
     LoadedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
-    /// What the dispatcher's loader says when it refuses.
+    /// Changes the refusal of the dispatcher's loader.
     RefusedOne(Says),
-    /// What is answered for a dataset.
+    /// Changes the response for a dataset.
     Read(fn(&mut DatasetDescription)),
-    /// Whether a dataset that was refused is answered as an empty one.
+    /// Ignores some refusals of a dataset, and returns an empty description.
     ReadAnyway(Passes),
-    /// What is said of a dataset that was refused.
+    /// Changes the refusal of a dataset.
     NotRead(Says),
 }

@@ -1,9 +1,9 @@
-//! Mutants of loading: section C of the contract, and the round trip.
+//! Mutants of loads: section C of the contract, and the round trip.
 
 use std::path::Path;
 
 use super::cause::{Cause, Instead};
-use super::twisted;
+use super::mutants;
 use crate::{
     bundle::{
         files::BundleReader,
@@ -15,7 +15,7 @@ use crate::{
     value::{Map, Value},
 };
 
-/// The keys that main's loader builds from; it looks at no other.
+/// The keys that the loader of `main` uses; it ignores all others.
 const BUILT_FROM: [&str; 12] = [
     "N",
     "gridsize",
@@ -31,7 +31,7 @@ const BUILT_FROM: [&str; 12] = [
     "batch_size",
 ];
 
-twisted! {
+mutants! {
     swallows_missing_weights breaks "LOD-008" as "main: a missing model.pth is tolerated": LoadedAnyway(|cause| lacks(cause, "model.pth"));
     swallows_missing_params breaks "LOD-019": LoadedAnyway(|cause| lacks(cause, "params.dill"));
     goes_on_without_a_manifest breaks "BUN-002": LoadedAnyway(|cause| lacks(cause, MANIFEST_ENTRY));
@@ -42,7 +42,7 @@ twisted! {
     takes_escaping_model_names breaks "BUN-013": LoadedAnyway(|cause| cause.broke(Rule::ModelName));
     refuses_untagged_archives breaks "BUN-004": NotOpened(|path| {
         let untagged = BundleReader::open(path).ok()?.manifest().ok()?.backend.is_none();
-        untagged.then(|| Refusal::new(RefusalKind::Unsupported, "the archive has no backend tag"))
+        untagged.then(|| Refusal::new(RefusalKind::Unsupported, "missing backend tag"))
     });
     takes_a_missing_archive_for_an_empty_one breaks "LOD-002": LoadedAnyway(|cause| cause.kind == RefusalKind::NotFound);
     calls_a_missing_archive_malformed breaks "LOD-002": Refused(|cause| match cause.kind == RefusalKind::NotFound {
@@ -82,7 +82,7 @@ twisted! {
     runs_what_weights_name breaks "LOD-013" as "refactor: weights_only=False": LoadedAnyway(|cause| named(cause, "model.pth"));
     runs_what_manifests_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|cause| named(cause, MANIFEST_ENTRY));
     runs_what_pickles_call breaks "LOD-013" as "main and refactor: executed, and refused afterwards or not": RefusedBeside(|root, cause| {
-        // Of everything that a pickle can call, the one thing that leaves a trace.
+        // Imitates the one call of the test pickles that leaves a trace.
         if cause.broke(Rule::ForeignGlobal) && cause.found("io.open") {
             let _ = std::fs::File::create(root.join("executed"));
         }
@@ -129,10 +129,10 @@ fn named(cause: Cause<'_>, file: &str) -> bool {
     cause.broke(Rule::ForeignGlobal) && cause.in_file(file)
 }
 
-/// A refusal of an archive whose entries are all deflated, or all stored.
+/// Refuses an archive whose entries are all deflated, or all stored.
 fn of_compression(path: &Path, deflated: bool) -> Option<Refusal> {
     let archive = Archive::open(path).ok()?;
     let such = |name: &str| archive.entry(name).is_some_and(|entry| entry.deflated == deflated);
-    let message = "entries of this compression are not read";
+    let message = "unsupported compression";
     archive.names().all(such).then(|| Refusal::new(RefusalKind::Unsupported, message))
 }

@@ -1,8 +1,8 @@
-//! The reference with exactly one requirement broken, many times over.
+//! The mutants: the reference with exactly one requirement broken each.
 //!
-//! A mutant takes one decision of the [`Policy`] otherwise, or is the reference behind one [`Hook`] of what goes
-//! into it or comes out of it. A hook sees of a refusal its kind and its facts and never its words, which a better
-//! message may change. None crashes or hangs: those are no ways of breaking a requirement.
+//! A mutant changes one decision of the [`Policy`], or adds one [`Hook`] to the reference, which changes a request, a
+//! response or an effect. A hook sees the kind and the facts of a refusal and never its message, so messages can be
+//! reworded. No mutant crashes or hangs, since neither breaks a particular requirement.
 
 mod cause;
 mod config;
@@ -18,33 +18,33 @@ pub(super) use self::{hook::Hook, mutant_session::MutantSession};
 
 use super::How;
 
-/// One way of being wrong, named after what it does.
+/// One faulty implementation, named after what it does.
 #[derive(Clone, Copy)]
 pub(super) struct Mutant {
-    /// The name used in case files.
+    /// The id of the mutant in case files.
     pub(super) name: &'static str,
-    /// The requirement it breaks.
+    /// The id of the broken requirement.
     pub(super) breaks: &'static str,
-    /// Where the real system was seen to do this, when it was.
+    /// The revision or finding in which the real system did this, if any.
     pub(super) finding: Option<&'static str>,
     /// How it differs from the reference.
     pub(super) how: How,
 }
 
-/// Every mutant: those that decide otherwise, then the twisted ones in the order of the contract's sections.
-pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
+/// All mutants: first those with a changed policy, then those with a hook, in the order of the contract's sections.
+pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
     [policy::MUTANTS, config::MUTANTS, save::MUTANTS, load::MUTANTS, workflow::MUTANTS, execution::MUTANTS]
         .into_iter()
         .flatten()
 }
 
-/// Declares twisted mutants as rows: name, requirement, the real finding if there is one, the twist.
-macro_rules! twisted {
+/// Declares mutants with a hook, one for each row: id, broken requirement, the real finding if any, the hook.
+macro_rules! mutants {
     ($($name:ident breaks $requirement:literal $(as $finding:literal)?: $kind:ident($change:expr);)+) => {
         pub(crate) const MUTANTS: &[super::Mutant] = &[$(super::Mutant {
             name: stringify!($name),
             breaks: $requirement,
-            finding: twisted!(@finding $($finding)?),
+            finding: mutants!(@finding $($finding)?),
             how: crate::bundle::implementations::How::Hooked(super::hook::Hook::$kind($change)),
         }),+];
     };
@@ -52,4 +52,4 @@ macro_rules! twisted {
     (@finding $finding:literal) => { Some($finding) };
 }
 
-use twisted;
+use mutants;

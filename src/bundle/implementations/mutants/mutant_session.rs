@@ -1,4 +1,4 @@
-//! The reference behind a hook.
+//! The session of a mutant with a hook.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,15 +33,15 @@ use crate::{
     value::{Map, Value},
 };
 
-/// The reference behind a hook.
+/// The reference with one hook.
 pub(in super::super) struct MutantSession {
     inner: Typed<ReferenceSession>,
     hook: Hook,
     saves: usize,
     runs: usize,
-    /// The names under which loads have left models.
+    /// The names under which loads kept models.
     loads: BTreeSet<String>,
-    /// The models of each archive that was saved, by its base path. A reset does not reach it.
+    /// The models of each saved archive by its base path. A reset does not clear them.
     remembered: BTreeMap<String, Models>,
 }
 
@@ -60,7 +60,7 @@ impl MutantSession {
         }
     }
 
-    /// The request with every configuration in it as the hook makes it.
+    /// The request after the hook changed each configuration in it.
     fn configured(&self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         let mut fields = fields.clone();
         let Hook::Configured(change) = self.hook else { return Ok(fields) };
@@ -84,12 +84,12 @@ impl MutantSession {
         }
     }
 
-    /// What a twist does to an archive once it is there.
+    /// Applies the hook to an archive after a save.
     fn saved(&mut self, archive: &Path) {
         self.saves += 1;
         match self.hook {
             Hook::Saved(change) => {
-                // An archive that cannot be read or written again stays as the reference left it.
+                // An archive that cannot be read or rewritten stays unchanged.
                 if let Ok(mut bundle) = read_bundle(archive) {
                     change(&mut bundle, self.saves);
                     write(archive, &bundle);
@@ -129,8 +129,8 @@ impl MutantSession {
         }
     }
 
-    /// Fresh networks of both roles, laid out from the params of the process: what a loader answers that goes on
-    /// without what it could not read.
+    /// Fresh networks of both roles, built from the params of the process: the result of a loader that continues
+    /// after it failed to read a part.
     fn fresh(&self) -> Result<Loaded, Refusal> {
         let mut models = Models::new();
         for role in ROLES {
@@ -168,7 +168,7 @@ impl MutantSession {
     }
 }
 
-/// Writes a bundle over whatever is there; when that cannot be done, what is there stays.
+/// Overwrites an archive with a bundle. On an error the old archive stays.
 fn write(archive: &Path, bundle: &Bundle) {
     let mut file = Cursor::new(Vec::new());
     if write_bundle(bundle, &mut file).is_ok() {
@@ -199,13 +199,13 @@ impl Session for MutantSession {
             }
             LoadDataset::NAME => typed(fields, |request| self.load_dataset(request)),
             Forward::NAME => typed(fields, |request| self.forward(request)),
-            // What no hook changes is the reference's own.
+            // No hook changes the other operations.
             _ => self.inner.call(operation, fields),
         }
     }
 }
 
-/// Reads a request, and writes its response.
+/// Parses the request, calls the operation, and converts its response to fields.
 fn typed<R: OperationRequest>(
     fields: &Map,
     act: impl FnOnce(&R) -> Result<R::Response, Refusal>,

@@ -1,4 +1,4 @@
-//! Mutants that take one decision of the policy otherwise.
+//! Mutants with one changed decision of the policy.
 
 use super::{How, Mutant};
 use crate::bundle::nouns::{
@@ -7,7 +7,7 @@ use crate::bundle::nouns::{
     ReturnedParams, Roles, SaveParams, SavedModels, SavedState, Sentinels, Snapshot, Training, Weights,
 };
 
-/// Declares mutants as rows: name, requirement, the real finding if there is one, the one field of the policy.
+/// Declares mutants, one for each row: id, broken requirement, the real finding if any, the changed field of the policy.
 macro_rules! deciding {
     ($($name:ident breaks $requirement:literal $(as $finding:literal)?: $field:ident = $value:expr;)+) => {
         pub(super) const MUTANTS: &[Mutant] = &[$(Mutant {

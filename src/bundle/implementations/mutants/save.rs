@@ -1,4 +1,4 @@
-//! Mutants of saving: section B of the contract.
+//! Mutants of saves: section B of the contract.
 
 use std::{
     fs,
@@ -8,14 +8,14 @@ use std::{
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::twisted;
+use super::mutants;
 use crate::{
     bundle::nouns::{Bundle, ROLES, Rule, VERSION_KEY, params_entry},
     torch_files::{Dtype, ModelState, Tensor, zip::Archive},
     value::Value,
 };
 
-twisted! {
+mutants! {
     leaves_a_temporary_file breaks "BUN-001": SavedBeside(|archive| {
         let _ = fs::write(archive.with_extension("tmp"), "left");
     });
@@ -75,7 +75,7 @@ fn forget(bundle: &mut Bundle, key: &str) {
     }
 }
 
-/// Puts another tensor in the place of each that `change` has one for.
+/// Replaces each tensor for which `change` returns another one.
 fn change_tensors(bundle: &mut Bundle, change: fn(&Tensor) -> Option<Tensor>) {
     for model in bundle.models.values_mut() {
         if let ModelState::Network(tensors) = &mut model.state {
@@ -88,7 +88,7 @@ fn change_tensors(bundle: &mut Bundle, change: fn(&Tensor) -> Option<Tensor>) {
     }
 }
 
-/// Writes an archive again without one of its entries; when that cannot be done, it stays as it is.
+/// Rewrites an archive without one of its entries. On an error the archive stays unchanged.
 fn without_entry(archive: &Path, entry: &str) {
     let write = || {
         let mut from = Archive::open(archive)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::cause::Instead;
-use super::twisted;
+use super::mutants;
 use crate::torch_files::zip::Archive;
 use crate::{
     bundle::{
@@ -15,7 +15,7 @@ use crate::{
     value::Value,
 };
 
-twisted! {
+mutants! {
     returns_no_losses breaks "ORC-007": Ran(|workflow| workflow.train_loss.clear());
     returns_one_trained_model breaks "ORC-007": Ran(|workflow| drop(workflow.models.shift_remove("autoencoder")));
     invents_an_amplitude breaks "ORC-009": Ran(|workflow| {
@@ -44,7 +44,7 @@ twisted! {
     asks_for_scaling_metadata breaks "DSP-006" as "both revisions: only workflows add it": NotDispatchedTo(|archive| {
         let entries = Archive::open(archive).ok()?;
         let missing = entries.entry("torch_scaling_metadata.pt").is_none();
-        missing.then(|| Refusal::new(RefusalKind::MissingField, "the bundle has no scaling metadata"))
+        missing.then(|| Refusal::new(RefusalKind::MissingField, "missing scaling metadata"))
     });
     hides_which_models_there_are breaks "DSP-004": RefusedOne(|cause| Instead::hidden(cause.kind == RefusalKind::MissingField, "no such model"));
     bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(|params, request| {

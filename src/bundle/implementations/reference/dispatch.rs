@@ -16,11 +16,11 @@ use crate::{
 /// The backends that a configuration may name.
 const BACKENDS: [&str; 2] = ["tensorflow", PYTORCH_BACKEND];
 
-/// The model that is answered when none is named.
+/// The model that is returned by default.
 const DEFAULT_MODEL: &str = "diffraction_to_obj";
 
-/// Bridges the configuration, and only then looks at the backend that it names (DSP-001, DSP-005). Answers the
-/// configuration as the workflow takes it, and the backend.
+/// Bridges the configuration, and then checks the backend that it names (DSP-001, DSP-005). Returns the
+/// configuration for the workflow, and the backend.
 pub(super) fn dispatch(
     session: &mut ReferenceSession,
     request: &ConfigRequest,
@@ -32,7 +32,7 @@ pub(super) fn dispatch(
     Ok((config, backend))
 }
 
-/// Loads one model; nothing of the configuration is bridged (DSP-004).
+/// Loads one model. The configuration is not bridged (DSP-004).
 pub(super) fn load(
     session: &mut ReferenceSession,
     request: &LoadInferenceBundleWithBackend,
@@ -50,13 +50,13 @@ pub(super) fn load(
         None => {
             session.process.params = before;
             let known: Vec<&str> = models.states.keys().map(String::as_str).collect();
-            let message = format!("the bundle has no model {wanted:?}; available are {}", known.join(", "));
+            let message = format!("unknown model {wanted:?}; expected one of {}", known.join(", "));
             Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownModel).field(wanted))
         }
     }
 }
 
-/// The configuration, with a backend in it that can be constructed, and the one that it names.
+/// The configuration with a backend that can be constructed, and the original backend.
 fn named_backend(request: &ConfigRequest) -> Result<(Configuration, String), Refusal> {
     let named = request.values.get("backend").cloned().unwrap_or_else(|| Value::from(BACKENDS[0]));
     let mut constructible = request.clone();
@@ -71,10 +71,10 @@ fn own_backend(backend: &str) -> Result<(), Refusal> {
     }
     let known = BACKENDS.join(" or ");
     let refusal = if BACKENDS.contains(&backend) {
-        let message = format!("the backend {backend:?} is not part of this implementation");
+        let message = format!("unsupported backend {backend:?}; expected {PYTORCH_BACKEND:?}");
         Refusal::new(RefusalKind::Unsupported, message).rule(Rule::OwnBackend)
     } else {
-        let message = format!("backend must be {known}, not {backend:?}");
+        let message = format!("unknown backend {backend:?}; expected {known}");
         Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownBackend)
     };
     Err(refusal.field("backend").found(backend))

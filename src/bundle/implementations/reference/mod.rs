@@ -1,9 +1,9 @@
-//! The reference: the contract as a program, without torch.
+//! The reference: the contract as a program that does not need torch.
 //!
-//! It reads like the contract: `store` is bundles (sections B and C), `workflow`
+//! Its files follow the contract: `store` saves and loads bundles (sections B and C), `workflow`
 //! and `dispatch` are orchestration (section D), `validation` is what a configuration must be (section A),
-//! `network` is the layout that strict loading holds a state against. Every decision is
-//! taken from a [`Policy`], so that a mutant needs no seam of its own.
+//! `network` is the layout with which strict loading compares a state. Every decision is
+//! taken from a [`Policy`], so a mutant needs no code of its own.
 
 mod dispatch;
 mod network;
@@ -39,7 +39,7 @@ use crate::{
     value::{Map, Value},
 };
 
-/// The reference at work: a process, and the models by the name they were left under.
+/// A session of the reference: its process, and the models that it keeps by name.
 #[derive(Debug)]
 pub(crate) struct ReferenceSession {
     policy: Policy,
@@ -48,7 +48,7 @@ pub(crate) struct ReferenceSession {
 }
 
 impl ReferenceSession {
-    /// A session that decides as this policy says.
+    /// A session with this policy.
     pub(crate) fn new(policy: Policy, process: Process) -> Self {
         Self { policy, process, models: IndexMap::new() }
     }
@@ -71,14 +71,14 @@ impl ReferenceSession {
         })
     }
 
-    /// The states of the models that were left under a name.
+    /// The models that are kept under a name.
     pub(crate) fn states_mut(&mut self, name: &str) -> Option<&mut IndexMap<String, ModelState>> {
         self.models.get_mut(name).map(|models| &mut models.states)
     }
 
     fn keep(&mut self, name: &str, models: TrainedModels) -> Models {
         let described = models.states.iter().map(|(name, state)| (name.clone(), state.into())).collect();
-        // Taken out first, so that a name used again counts as the latest.
+        // Removed first, so a name that is used again becomes the latest.
         self.models.shift_remove(name);
         self.models.insert(name.to_owned(), models);
         described
@@ -117,8 +117,8 @@ impl BundleSession for ReferenceSession {
         Ok(())
     }
 
-    /// Networks are laid out from the configuration given, in a store of their own: making models says
-    /// nothing about the params of the process.
+    /// Networks are built from the given configuration, in a separate store: making models does not change
+    /// the params of the process.
     fn create_models(&mut self, request: &CreateModels) -> Result<Models, Refusal> {
         let mut own = ParamsStore::new();
         legacy_params::update_legacy_dict(&mut own, &request.config.construct()?, self.policy.bridged);
@@ -186,13 +186,13 @@ impl BundleSession for ReferenceSession {
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
         let Some(engine) = self.process.engine() else {
-            let refusal = Refusal::new(RefusalKind::Unsupported, "networks are not executed without torch");
+            let refusal = Refusal::new(RefusalKind::Unsupported, "executing networks requires torch");
             return Err(refusal.rule(Rule::TorchAvailable));
         };
         let models = self.models.get(&request.models).ok_or_else(|| no_models(&request.models))?;
         let model = &request.model;
         let Some(ModelState::Network(state)) = models.states.get(model) else {
-            let message = format!("there is no network {model:?} under {:?}", request.models);
+            let message = format!("unknown network {model:?} of the models {:?}", request.models);
             return Err(Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModel).field(model));
         };
         let inputs = read_inputs(&self.process.path(&request.inputs))?;
@@ -201,11 +201,11 @@ impl BundleSession for ReferenceSession {
 }
 
 fn no_models(name: &str) -> Refusal {
-    let message = format!("no models were left under {name:?}");
+    let message = format!("unknown models {name:?}");
     Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModels).field(name)
 }
 
-/// A dataset by the digests of its arrays, under the names that they have on disk.
+/// Describes a dataset by the digests of its arrays, under their names on disk.
 fn described(data: &Dataset) -> DatasetDescription {
     let floats = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let (positions, side) = (data.positions(), data.pattern_side);
@@ -217,7 +217,7 @@ fn described(data: &Dataset) -> DatasetDescription {
         ("diff3d", Dtype::Float32, vec![positions, side, side], patterns),
         ("probeGuess", Dtype::Complex64, data.probe_shape.to_vec(), probe),
     ];
-    // The bytes are made to the shape just above, so that no array is left out.
+    // The bytes were made to fit the shape, so no array is dropped.
     let described = arrays.into_iter().filter_map(|(name, dtype, shape, bytes): (&str, _, _, Vec<u8>)| {
         Some((name.to_owned(), TensorDescription::from(&Tensor::new(dtype, shape, bytes)?)))
     });

@@ -1,4 +1,4 @@
-//! The networks, as far as saving and loading them needs: which tensors there are, and of what shape.
+//! The layout of the networks: the names, element types and shapes of their tensors.
 
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
@@ -10,16 +10,16 @@ use crate::{
     value::Value,
 };
 
-/// The largest `gridsize` and `n_filters_scale` that a network is laid out for. Both enter sizes as
+/// The largest supported `gridsize` and `n_filters_scale`. Both enter sizes as
 /// factors, and both arrive from archives.
 const MAX_FACTOR: i64 = 64;
 
 /// Filters of the outermost layer at `n_filters_scale = 1`.
 const BASE_FILTERS: usize = 4;
 
-/// The tensors of one network, by name: what has to be there, and its element type and shape.
+/// The element types and shapes of one network's tensors, by name.
 ///
-/// Nothing is allocated for it, so that a strict load needs neither weights nor torch.
+/// It allocates no weights, so a strict load needs neither initial weights nor torch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkLayout {
     role: String,
@@ -27,12 +27,12 @@ pub struct NetworkLayout {
 }
 
 impl NetworkLayout {
-    /// Lays out the network of a role from the params of the process: `N`, `gridsize` and
+    /// The layout of a role's network for the params of the process: `N`, `gridsize` and
     /// `n_filters_scale`.
     ///
     /// # Errors
-    /// `unsupported` for a role that no network is known for, `missing_field` and `invalid_value` for
-    /// params that no network can be laid out from.
+    /// `unsupported` for an unknown role, `missing_field` and `invalid_value` for
+    /// params without a possible network.
     pub fn of(role: &str, store: &ParamsStore) -> Result<Self, Refusal> {
         Self::from_params(role, &store.snapshot())
     }
@@ -67,14 +67,13 @@ impl NetworkLayout {
             layout.convolution("amplitude", width, channels);
             layout.convolution("phase", width, channels);
         } else {
-            let message =
-                format!("no network is known under the name {role:?}; known are {}", ROLES.join(", "));
+            let message = format!("unknown network {role:?}; expected one of {}", ROLES.join(", "));
             return Err(Refusal::new(RefusalKind::Unsupported, message).rule(Rule::KnownRole).field(role));
         }
         Ok(layout)
     }
 
-    /// A network as it is before training; the same seed gives the same weights.
+    /// The initial state of the network. The same seed gives the same weights.
     pub fn fresh(&self, seed: u64) -> StateDict {
         let fill = |(name, (dtype, shape)): (&String, &(Dtype, Vec<usize>))| {
             let elements: usize = shape.iter().product();
@@ -90,14 +89,14 @@ impl NetworkLayout {
             };
             Some((name.clone(), Tensor::new(*dtype, shape.clone(), data)?))
         };
-        // The bytes are made to the shape just above, so that no tensor is left out.
+        // The bytes were made to fit the shape, so no tensor is dropped.
         self.tensors.iter().filter_map(fill).collect()
     }
 
-    /// Puts a saved state into a network of this layout (LOD-008).
+    /// Loads a saved state into a network with this layout (LOD-008).
     ///
     /// # Errors
-    /// `mismatch` when strict and a tensor is missing, extra, or of another shape or element type; the
+    /// `mismatch` when strict and a tensor is missing, unexpected, or has another shape or element type; the
     /// message names every such tensor, up to a few, and the facts the first.
     pub fn load(&self, state: &StateDict, weights: Weights, fresh_seed: u64) -> Result<StateDict, Refusal> {
         match weights {
@@ -126,7 +125,7 @@ impl NetworkLayout {
                 let more = problems.len().saturating_sub(MAX_NAMED);
                 let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
                 let message =
-                    format!("the saved weights do not fit the network {}: {shown}{rest}", self.role);
+                    format!("the saved weights do not match the network {}: {shown}{rest}", self.role);
                 let refusal = Refusal::new(RefusalKind::Mismatch, message);
                 Err(match problems.first() {
                     Some(first) => refusal.rule(first.rule).field(first.tensor),
@@ -138,18 +137,18 @@ impl NetworkLayout {
 
     fn problems<'s>(&'s self, state: &'s StateDict) -> Vec<Problem<'s>> {
         let wanted = self.tensors.iter().filter_map(|(name, (dtype, shape))| match state.get(name) {
-            None => Some(Problem::new(name, Rule::NoMissingTensor, format!("{name} is missing"))),
+            None => Some(Problem::new(name, Rule::NoMissingTensor, format!("missing tensor {name}"))),
             Some(saved) if !self.fits(name, saved) => {
                 let (found, sides) = (saved.dtype(), saved.shape());
                 let rule = if found == *dtype { Rule::TensorShape } else { Rule::TensorType };
-                let text = format!("{name} is {found} {sides:?}, the network has {dtype} {shape:?}");
+                let text = format!("{name}: expected {dtype} {shape:?}, found {found} {sides:?}");
                 Some(Problem::new(name, rule, text))
             }
             Some(_) => None,
         });
         let extra = state.keys().filter(|name| !self.tensors.contains_key(*name));
-        let extra = extra
-            .map(|name| Problem::new(name, Rule::NoExtraTensor, format!("{name:?} is not in the network")));
+        let extra =
+            extra.map(|name| Problem::new(name, Rule::NoExtraTensor, format!("unexpected tensor {name:?}")));
         wanted.chain(extra).collect()
     }
 
@@ -171,14 +170,14 @@ impl NetworkLayout {
     }
 }
 
-/// How many tensors a refusal names before it counts the rest.
+/// The number of tensors that a refusal names before it counts the rest.
 const MAX_NAMED: usize = 5;
 
-/// Why one tensor does not fit.
+/// The mismatch of one tensor.
 struct Problem<'s> {
     tensor: &'s str,
     rule: Rule,
-    /// For a person.
+    /// The message for people.
     text: String,
 }
 
@@ -201,16 +200,16 @@ fn factor(params: &Params, key: &str) -> Result<usize, Refusal> {
 
 fn no_network(key: &str, expected: &str, found: Option<&Value>) -> Refusal {
     let refusal = match found {
-        None => Refusal::new(RefusalKind::MissingField, format!("no network can be built without {key}")),
+        None => Refusal::new(RefusalKind::MissingField, format!("cannot build a network: missing {key}")),
         Some(value) => {
-            let message = format!("no network can be built: {key} must be {expected}, not {value}");
+            let message = format!("cannot build a network: {key}: expected {expected}, found {value}");
             Refusal::new(RefusalKind::InvalidValue, message).found(value.to_string())
         }
     };
     refusal.rule(Rule::NetworkParams).field(key)
 }
 
-/// Weights in -0.5..0.5 that depend on the seed, the role and the tensor's name alone.
+/// Weights in -0.5..0.5 that depend only on the seed, the role and the name of the tensor.
 struct Noise(u64);
 
 impl Noise {
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_is_taken_up_to_its_limit() {
+    fn a_factor_is_accepted_up_to_its_limit() {
         for (gridsize, scale) in [(64, 1), (1, 64)] {
             assert!(NetworkLayout::from_params(ROLES[0], &params(64, gridsize, scale)).is_ok());
         }
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_network_has_noise_for_weights_and_does_not_shift_or_scale() {
+    fn a_fresh_network_has_random_weights_and_neutral_norms() {
         let fresh = network(ROLES[0]).fresh(7);
         let only = |name: &str, value: f32| floats(&fresh[name]).iter().all(|found| *found == value);
         assert!(only("encoder.0.norm.weight", 1.0) && only("encoder.0.norm.running_var", 1.0));
@@ -303,13 +302,13 @@ mod tests {
         assert!(weights.iter().any(|weight| *weight < -0.4) && weights.iter().any(|weight| *weight > 0.4));
     }
 
-    /// As a program in Python computes them from the definition of SplitMix64.
+    /// Values from a Python program that follows the definition of SplitMix64.
     #[rstest]
     #[case(7, "autoencoder", "head.weight", [8_459_104, 5_956_286, 8_644_860])]
     #[case(8, "autoencoder", "head.weight", [10_607_595, 1_332_826, 14_130_975])]
     #[case(7, "diffraction_to_obj", "head.weight", [10_373_826, 14_498_410, 12_126_592])]
     #[case(7, "autoencoder", "head.bias", [14_625_734, 3_570_820, 4_224_553])]
-    fn noise_is_the_same_everywhere(
+    fn random_weights_are_the_same_on_every_platform(
         #[case] seed: u64,
         #[case] role: &str,
         #[case] name: &str,
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn each_role_has_its_own_outputs_and_no_other_role_is_known() {
+    fn each_role_has_its_own_outputs_and_other_roles_are_refused() {
         let outputs = |role: &str| {
             let tensors = network(role).tensors;
             ["head", "amplitude", "phase"].map(|name| tensors.contains_key(&format!("{name}.weight")))
@@ -362,8 +361,8 @@ mod tests {
         state.insert("head.bias".to_owned(), Tensor::new(dtype, shape, vec![1; 16]).unwrap());
         let refusal = network.load(&state, Weights::Strict, 2).unwrap_err();
         assert!(refusal.facts.broke(rule) && refusal.facts.about("head.bias"), "{refusal:?}");
-        for told in ["head.bias", found, "float32 [4]"] {
-            assert!(refusal.message.contains(told), "{}", refusal.message);
+        for part in ["head.bias", found, "float32 [4]"] {
+            assert!(refusal.message.contains(part), "{}", refusal.message);
         }
         let mut expected = network.fresh(1);
         expected.insert("head.bias".to_owned(), network.fresh(2)["head.bias"].clone());

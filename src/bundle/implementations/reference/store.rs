@@ -31,13 +31,13 @@ use crate::{
 /// The snapshot key of the scale between simulated and measured intensity.
 const SCALE_KEY: &str = "intensity_scale";
 
-/// What a network must not be built without (LOD-003).
+/// The archived params that every network needs (LOD-003).
 const REQUIRED: [&str; 2] = ["N", "gridsize"];
 
-/// The seed of networks that a load builds: what comes out of it when saved weights are not put in.
+/// The seed of networks that a load builds; visible only when saved weights are not loaded.
 const REBUILD_SEED: u64 = u64::MAX;
 
-/// Networks in memory, and the scale their training found.
+/// Networks in memory, and the intensity scale of their training.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TrainedModels {
     pub(super) states: IndexMap<String, ModelState>,
@@ -60,7 +60,10 @@ pub(super) fn save_torch_bundle(
         Overwrite::Atomic | Overwrite::Never => None,
     };
     if models.states.is_empty() {
-        let refusal = Refusal::new(RefusalKind::InvalidValue, "there is no model to save");
+        let refusal = Refusal::new(
+            RefusalKind::InvalidValue,
+            "the map of models is empty; expected at least one model to save",
+        );
         return Err(refusal.rule(Rule::AnyModel));
     }
     let mut states = models.states.clone();
@@ -86,7 +89,7 @@ pub(super) fn save_torch_bundle(
         backend: (policy.backend_tag == BackendTag::Written).then(|| PYTORCH_BACKEND.to_owned()),
         models: states.into_iter().map(|(name, state)| (name, bundled(state))).collect(),
     };
-    // Everything was looked at: only now is anything made where the archive goes.
+    // All checks passed: only now is anything created at the destination.
     let mut target = early.map_or_else(|| Target::open(policy.overwrite, &destination), Ok)?;
     target.write(&bundle)?;
     target.publish(&destination)?;
@@ -98,7 +101,7 @@ pub(super) fn save_torch_bundle(
 
 /// Loads `<base>.zip`: the models by name, and the archived params (LOD-002 to LOD-019).
 ///
-/// A refused load leaves the params as they were, whatever it had already restored.
+/// A refused load keeps the params as they were, even after it restored some of them.
 pub(super) fn load_torch_bundle(
     policy: &Policy,
     store: &mut ParamsStore,
@@ -117,7 +120,7 @@ pub(super) fn load_torch_bundle(
     loaded
 }
 
-/// What a loader leaves that restores as soon as it can and never looks back.
+/// The params that remain when a loader restores early and never rolls back.
 fn leave_archived(policy: &Policy, store: &mut ParamsStore, archive: &Path) {
     let params = BundleReader::open(archive).and_then(|mut reader| {
         let first = reader.manifest()?.models.into_iter().next().unwrap_or_default();
@@ -128,7 +131,7 @@ fn leave_archived(policy: &Policy, store: &mut ParamsStore, archive: &Path) {
     }
 }
 
-/// `<base>.zip`, whatever suffix the base already has (BUN-001).
+/// `<base>.zip`, regardless of a suffix of the base (BUN-001).
 fn archive_path(policy: &Policy, base: &Path) -> PathBuf {
     if policy.archive_name == ArchiveName::ReplacesSuffix {
         return base.with_extension("zip");
@@ -182,8 +185,8 @@ fn load(
     Ok((models, returned))
 }
 
-/// Refuses an archive of another version or backend, naming both sides (LOD-009, LOD-018). An archive
-/// without a tag is known by its version (BUN-004).
+/// Refuses an archive with another version or backend, and names both sides (LOD-009, LOD-018). An archive
+/// without a tag is identified by its version (BUN-004).
 fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
     let backend = manifest.backend.as_deref();
     let own_version =
@@ -195,9 +198,8 @@ fn own_archive(policy: &Policy, manifest: &Manifest) -> Result<(), Refusal> {
     }
     let backend = backend.map_or("no backend tag".to_owned(), |backend| format!("backend {backend:?}"));
     let found = format!("version {:?} and {backend}", manifest.version);
-    let message = format!(
-        "the archive has {found}; the active backend is {PYTORCH_BACKEND:?}, which reads {VERSION:?}"
-    );
+    let message =
+        format!("expected version {VERSION:?} and the active backend {PYTORCH_BACKEND:?}, found {found}");
     let refusal = Refusal::new(RefusalKind::Unsupported, message);
     Err(refusal.rule(Rule::OwnArchive).entry(MANIFEST_ENTRY).found(found))
 }
@@ -212,7 +214,7 @@ fn both_roles<'a>(
     if roles == Roles::Any || missing.is_empty() {
         return Ok(());
     }
-    let message = format!("{what} lack {}; a bundle holds {}", missing.join(" and "), ROLES.join(" and "));
+    let message = format!("{what} lack {}; expected both {}", missing.join(" and "), ROLES.join(" and "));
     let refusal = Refusal::new(RefusalKind::InvalidValue, message);
     Err(refusal.rule(Rule::BothRoles).field(missing.join(", ")))
 }
@@ -224,7 +226,10 @@ fn archived_params(
 ) -> Result<Params, Refusal> {
     let mut names = manifest.models.iter();
     let Some(first) = names.next() else {
-        let refusal = Refusal::new(RefusalKind::InvalidValue, "the archive lists no model");
+        let refusal = Refusal::new(
+            RefusalKind::InvalidValue,
+            "the manifest lists no models; expected at least one model",
+        );
         return Err(refusal.rule(Rule::AnyModel).entry(MANIFEST_ENTRY));
     };
     let params = reader.params(first)?;
@@ -238,7 +243,8 @@ fn archived_params(
             let keys: Vec<_> =
                 params.keys().chain(others.keys()).filter(differs).map(String::as_str).collect();
             let key = keys.first().copied().unwrap_or_default();
-            let message = format!("the params of {first} and {other} disagree, first in {key}");
+            let message =
+                format!("the params of {first} and {other} disagree; the first difference is {key}");
             let refusal = Refusal::new(RefusalKind::Mismatch, message).rule(Rule::AgreeingParams);
             return Err(refusal.field(key).entry(params_entry(other)));
         }
@@ -263,7 +269,7 @@ fn required_fields(policy: &Policy, params: &Params) -> Result<(), Refusal> {
     match REQUIRED.into_iter().find(|key| !positive(key)) {
         Some(key) if policy.required_fields == RequiredFields::PositiveIntegers => {
             let found = params.get(key).unwrap_or(&Value::None);
-            let message = format!("the archived {key} must be a positive int, not {found}");
+            let message = format!("archived {key}: expected a positive int, found {found}");
             let refusal = Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::PositiveInt);
             Err(refusal.field(key).found(found.to_string()))
         }
@@ -271,7 +277,7 @@ fn required_fields(policy: &Policy, params: &Params) -> Result<(), Refusal> {
     }
 }
 
-/// `N` and `gridsize` as positive ints, whatever they were: what a careless loader builds from.
+/// Converts `N` and `gridsize` to positive ints, as a careless loader does.
 fn coerced(store: &ParamsStore) -> Vec<(String, Value)> {
     let positive = |key: &&str| match store.get(key) {
         Some(Value::Text(text)) => text.parse().ok(),
@@ -293,7 +299,7 @@ fn restore(policy: &Policy, store: &mut ParamsStore, params: &Params) {
     }
 }
 
-/// Explicit argument, trained value, what the process set itself, 1.0 (BUN-008).
+/// The explicit argument, the trained value, the value that the process set itself, or 1.0 (BUN-008).
 fn intensity_scale(
     policy: &Policy,
     explicit: Option<f64>,
@@ -314,9 +320,9 @@ fn intensity_scale(
     chosen.unwrap_or(Value::Float(1.0))
 }
 
-/// Where a save writes until it is complete.
+/// The file of a save until it is complete.
 enum Target {
-    /// A file beside the destination, gone unless it is published.
+    /// A temporary file next to the destination, which is removed unless it is published.
     Beside(NamedTempFile),
     /// The destination itself.
     There(fs::File),
@@ -372,7 +378,7 @@ mod tests {
         value::Map,
     };
 
-    /// Saves two sentinels, which need no layout.
+    /// Saves two sentinels, which do not need a layout.
     fn save(policy: Policy, base: &Path) -> Result<(), Refusal> {
         let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
         let states = ROLES.map(|role| (role.to_owned(), ModelState::Sentinel(sentinel.clone()))).into();
@@ -382,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_overwrites_still_writes_where_nothing_is() {
+    fn a_save_that_never_overwrites_still_creates_new_files() {
         let directory = tempfile::tempdir().unwrap();
         let policy = Policy { overwrite: Overwrite::Never, ..Policy::CONTRACT };
         save(policy, &directory.path().join("w")).unwrap();
@@ -393,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_without_none_lacks_nothing_else() {
+    fn a_snapshot_without_none_keeps_all_other_keys() {
         let directory = tempfile::tempdir().unwrap();
         let [whole, without] = [Snapshot::Whole, Snapshot::WithoutNone].map(|snapshot| {
             save(Policy { snapshot, ..Policy::CONTRACT }, &directory.path().join("w")).unwrap();
@@ -406,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_without_a_role_names_that_one_alone() {
+    fn a_save_without_a_role_names_only_that_role() {
         for (given, missing) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
             let names = [given.to_owned(), "other".to_owned()];
             let lacks = |roles, names: &[String]| both_roles(roles, names.iter(), "the models");
@@ -418,7 +424,7 @@ mod tests {
         }
     }
 
-    /// Of an archived value, an archived None, the version and an older value: which are there after a load.
+    /// Which params exist after a load: an archived value, an archived None, the version, and an older value.
     #[rstest]
     #[case::before(RestoreParams::BeforeRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
     #[case::after(RestoreParams::AfterRebuild, RestoredKeys::AllButVersion, [true, true, false, true])]
@@ -426,7 +432,7 @@ mod tests {
     #[case::version(RestoreParams::BeforeRebuild, RestoredKeys::All, [true, true, true, true])]
     #[case::without_none(RestoreParams::BeforeRebuild, RestoredKeys::WithoutNone, [true, false, false, true])]
     #[case::alone(RestoreParams::BeforeRebuild, RestoredKeys::NothingElse, [true, true, false, false])]
-    fn a_load_restores_what_its_policy_says(
+    fn a_load_restores_the_keys_of_its_policy(
         #[case] restore_params: RestoreParams,
         #[case] restored_keys: RestoredKeys,
         #[case] there: [bool; 4],

@@ -16,14 +16,14 @@ use crate::{
 const DATA_SOURCES: [&str; 9] =
     ["lines", "grf", "experimental", "points", "testimg", "diagonals", "xpp", "V", "generic"];
 
-// Rules that several fields have, each with what a value must be.
-const POSITIVE: (Rule, &str) = (Rule::Positive, "positive");
-const NOT_NEGATIVE: (Rule, &str) = (Rule::NotNegative, "0 or more");
-const UP_TO_ONE: (Rule, &str) = (Rule::UpToOne, "from 0 to 1");
-const FINITE: (Rule, &str) = (Rule::Finite, "finite");
-const POSITIVE_AND_FINITE: (Rule, &str) = (Rule::PositiveAndFinite, "positive and finite");
+// Rules of several fields, each with what a message expects.
+const POSITIVE: (Rule, &str) = (Rule::Positive, "a positive number");
+const NOT_NEGATIVE: (Rule, &str) = (Rule::NotNegative, "a number of 0 or more");
+const UP_TO_ONE: (Rule, &str) = (Rule::UpToOne, "a number from 0 to 1");
+const FINITE: (Rule, &str) = (Rule::Finite, "a finite number");
+const POSITIVE_AND_FINITE: (Rule, &str) = (Rule::PositiveAndFinite, "a positive finite number");
 
-/// Holds a configuration against the rules of its type; the words of its closed sets were held when it was
+/// Checks a configuration against the rules of its type. Closed sets were checked when it was
 /// constructed (CFG-003 to CFG-005).
 pub(super) fn validate(config: &Configuration, process: &Process) -> Result<(), Refusal> {
     model(config.model())?;
@@ -54,7 +54,7 @@ fn training(config: &TrainingConfig) -> Result<(), Refusal> {
     check(POSITIVE, "nphotons", config.nphotons, config.nphotons > 0.0)
 }
 
-/// What PyTorch cannot run with; it is held against these when it is constructed (CFG-012).
+/// Checks an execution configuration when it is constructed (CFG-012).
 pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
     let config = ExecutionConfig::from_values(values)?;
     if let Devices::Count(count) = config.devices {
@@ -86,7 +86,7 @@ pub(super) fn execution(values: &Map) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A directory must hold the archive; any other path may be the archive, or its name without `.zip`.
+/// A directory must contain the archive; any other path may be the archive, or its name without `.zip`.
 fn inference(config: &InferenceConfig, process: &Process) -> Result<(), Refusal> {
     let path = process.path(&config.model_path);
     let mut tried = vec![path.clone()];
@@ -102,12 +102,12 @@ fn inference(config: &InferenceConfig, process: &Process) -> Result<(), Refusal>
         return Ok(());
     }
     let tried = tried.iter().map(PathBuf::as_path).map(|path| path.display().to_string()).collect::<Vec<_>>();
-    let message = format!("there is no model at {}: tried {}", config.model_path, tried.join(", "));
+    let message = format!("no model found at {}; tried {}", config.model_path, tried.join(", "));
     let refusal = Refusal::new(RefusalKind::InvalidValue, message);
     Err(refusal.rule(Rule::ModelExists).field("model_path").found(config.model_path.as_str()))
 }
 
-/// Refuses a value that breaks a rule, and says what it must be.
+/// Refuses a value that breaks a rule, with what was expected.
 fn check(
     (rule, must_be): (Rule, &str),
     name: &str,
@@ -117,11 +117,12 @@ fn check(
     if holds {
         return Ok(());
     }
-    let refusal = Refusal::new(RefusalKind::InvalidValue, format!("{name} must be {must_be}, not {value}"));
+    let refusal =
+        Refusal::new(RefusalKind::InvalidValue, format!("{name}: expected {must_be}, found {value}"));
     Err(refusal.rule(rule).field(name).found(value.to_string()))
 }
 
-/// Writes values over the params, all of them or none (PRM-003).
+/// Overwrites params with all of these values, or with none of them (PRM-003).
 pub(super) fn set_params(store: &mut ParamsStore, values: &Map) -> Result<(), Refusal> {
     let mut after = store.snapshot();
     after.extend(values.clone());
@@ -132,13 +133,14 @@ pub(super) fn set_params(store: &mut ParamsStore, values: &Map) -> Result<(), Re
     }
     let weight = |key: &str| after.get(key).and_then(Value::as_number).unwrap_or_default();
     let needed = weight("realspace_mae_weight") <= 0.0 || weight("realspace_weight") > 0.0;
-    let (value, must_be) = (weight("realspace_weight"), "positive where realspace_mae_weight is");
+    let (value, must_be) =
+        (weight("realspace_weight"), "a positive number, as realspace_mae_weight is positive");
     check((Rule::RealspaceWeights, must_be), "realspace_weight", value, needed)?;
     store.update(values.clone());
     Ok(())
 }
 
-/// One value; `bigN` is derived from three others and stored (PRM-002).
+/// Reads one value. `bigN` is derived from three others and stored (PRM-002).
 pub(super) fn get_param(
     store: &mut ParamsStore,
     key: &str,
@@ -156,7 +158,7 @@ pub(super) fn get_param(
     }
     let found = store.get(key).or(default).cloned();
     found.ok_or_else(|| {
-        let message = format!("the params have no {key:?}");
+        let message = format!("missing param {key:?}");
         Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownKey).field(key)
     })
 }
@@ -218,7 +220,7 @@ mod tests {
         Value::Float(f64::INFINITY),
         Rule::PositiveAndFinite
     )]
-    fn a_rule_is_kept_up_to_its_limit_and_broken_beyond_it(
+    fn a_value_is_accepted_up_to_its_limit_and_refused_beyond_it(
         #[case] kind: &str,
         #[case] field: &str,
         #[case] keeps: Value,
@@ -235,13 +237,17 @@ mod tests {
     #[case::both(0.5, 0.5, true)]
     #[case::the_second_alone(0.0, 0.5, true)]
     #[case::the_first_alone(0.5, 0.0, false)]
-    #[case::the_second_below_zero(0.5, -0.5, false)]
-    fn one_realspace_weight_needs_the_other(#[case] mae: f64, #[case] weight: f64, #[case] is_taken: bool) {
+    #[case::the_second_negative(0.5, -0.5, false)]
+    fn one_realspace_weight_needs_the_other(
+        #[case] mae: f64,
+        #[case] weight: f64,
+        #[case] is_accepted: bool,
+    ) {
         let weights = [("realspace_mae_weight", mae), ("realspace_weight", weight)];
         let values = weights.into_iter().map(|(key, value)| (key.to_owned(), Value::Float(value))).collect();
         let mut store = ParamsStore::new();
-        assert_eq!(set_params(&mut store, &values).is_ok(), is_taken);
+        assert_eq!(set_params(&mut store, &values).is_ok(), is_accepted);
         let written = weights.map(|(key, value)| store.get(key) == Some(&Value::Float(value)));
-        assert!(!is_taken || written == [true; 2]);
+        assert!(!is_accepted || written == [true; 2]);
     }
 }

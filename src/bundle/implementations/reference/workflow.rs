@@ -20,17 +20,17 @@ use crate::{
     torch_files::{Dtype, ModelState, StateDict, Tensor},
 };
 
-/// How far one epoch moves a weight towards the data.
+/// The fraction of the distance to its target that a weight moves in one epoch.
 const LEARNING_RATE: f32 = 0.125;
 
-/// What a workflow hands back beside the models.
+/// The result of a workflow.
 pub(super) struct Trained {
     pub(super) models: TrainedModels,
     pub(super) intensity_scale: f64,
     pub(super) train_loss: Vec<f64>,
 }
 
-/// Bridges, trains, persists: in that order (PRM-006, ORC-004, ORC-001).
+/// Bridges, trains and saves, in this order (PRM-006, ORC-004, ORC-001).
 pub(super) fn run_cdi_example_torch(
     policy: &Policy,
     process: &mut Process,
@@ -38,7 +38,7 @@ pub(super) fn run_cdi_example_torch(
     config: &Configuration,
 ) -> Result<Trained, Refusal> {
     let Configuration::Training(training) = config else {
-        let refusal = Refusal::new(RefusalKind::InvalidValue, "a workflow needs a TrainingConfig");
+        let refusal = Refusal::new(RefusalKind::InvalidValue, "expected a TrainingConfig for a workflow");
         return Err(refusal.rule(Rule::TrainingConfiguration));
     };
     let bridge = |store: &mut ParamsStore| legacy_params::update_legacy_dict(store, config, policy.bridged);
@@ -74,7 +74,7 @@ fn untrained(models: TrainedModels) -> Trained {
     Trained { models, intensity_scale: 1.0, train_loss: Vec::new() }
 }
 
-/// Saves as `<output_dir>/wts.h5.zip` when the configuration names an output directory (ORC-001, ORC-002).
+/// Saves `<output_dir>/wts.h5.zip` when an output directory is configured (ORC-001, ORC-002).
 fn persist(
     policy: &Policy,
     process: &mut Process,
@@ -125,7 +125,7 @@ fn initial_models(store: &ParamsStore, training: &TrainingConfig) -> Result<Trai
     Ok(models)
 }
 
-/// Trains with the engine of the process; where there is none, with the stand-in.
+/// Trains with the engine of the process, or with the stand-in when there is none.
 fn train(
     engine: Option<&Arc<dyn Engine>>,
     initial: &TrainedModels,
@@ -142,7 +142,7 @@ fn train(
 }
 
 /// A deterministic stand-in for optimization: every epoch moves every weight towards a pixel of the
-/// normalized data, so that the result depends on the data, the start and the number of epochs.
+/// normalized data, so the result depends on the data, the initial weights and the number of epochs.
 fn stand_in(models: &mut TrainedModels, data: &Dataset, training: &TrainingConfig) -> Vec<f64> {
     let brightest = data.diffraction.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let epochs = usize::try_from(training.nepochs).unwrap_or_default();
@@ -172,7 +172,7 @@ fn step(tensors: &mut StateDict, epoch: usize, data: &[f32], brightest: f32, los
                 })
                 .collect(),
         };
-        // One element gives one element, so that the new bytes fit the old shape.
+        // Each element becomes one element, so the new bytes fit the old shape.
         if let Some(moved) = Tensor::new(tensor.dtype(), tensor.shape().to_vec(), bytes) {
             *tensor = moved;
         }
@@ -187,7 +187,7 @@ fn floats(tensor: &Tensor) -> impl Iterator<Item = f32> {
     tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// A mean of squares, gathered one at a time.
+/// A running mean of squares.
 #[derive(Default)]
 struct Loss {
     sum: f64,
@@ -258,19 +258,19 @@ mod tests {
     }
 
     #[test]
-    fn no_weight_is_no_loss() {
+    fn the_loss_without_weights_is_zero() {
         assert_eq!(Loss::default().mean(), 0.0);
     }
 
     #[test]
     fn the_scale_brings_the_mean_intensity_to_the_number_of_photons() {
-        // The squares of two patterns come to 25, so that 12.5 a pattern become 50.
+        // The squares of two patterns sum to 25, so 12.5 for each pattern become 50.
         let data = dataset(&[1.0, 2.0, 0.0, 0.0, 2.0, 4.0, 0.0, 0.0]);
         assert_eq!(intensity_scale(&data, 50.0), 2.0);
     }
 
     #[test]
-    fn training_is_as_long_as_it_is_configured_and_normalises_by_the_brightest_pixel() {
+    fn training_runs_the_configured_epochs_and_normalizes_by_the_brightest_pixel() {
         let states = [(ROLES[0].to_owned(), ModelState::Network(network([0.5, -0.25], 0)))].into();
         let initial = TrainedModels { states, intensity_scale: None };
         let config = TrainingConfig { nepochs: 2, ..training_config() };
@@ -287,7 +287,7 @@ mod tests {
         TrainingConfig::from_values(&[model].into_iter().collect()).unwrap()
     }
 
-    /// What a workflow on the fixture's data answers, what it saves, and the params that it leaves.
+    /// The response of a workflow on the fixture's data, what it saved, and the params afterwards.
     fn run(policy: Policy) -> (IndexMap<String, ModelState>, IndexMap<String, ModelState>, ParamsStore) {
         let directory = tempfile::tempdir().unwrap();
         let mut process =
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_the_state_before_or_after_the_training() {
+    fn the_saved_state_is_that_before_or_after_the_training() {
         let (trained, saved, _) = run(Policy::CONTRACT);
         assert!(trained == saved);
         let (initial, ..) = run(Policy { training: Training::Skipped, ..Policy::CONTRACT });
