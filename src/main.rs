@@ -1,4 +1,4 @@
-//! The program; everything it does is in [`bundleproof::cli`].
+//! The `bundleproof` program, a thin wrapper around [`bundleproof::cli`].
 
 use bundleproof::cli::{self, Exit};
 

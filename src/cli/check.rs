@@ -18,18 +18,18 @@ use crate::{
     value::Value,
 };
 
-/// Check bundles on disk against the contract, executing nothing in them
+/// Check bundles on disk against the contract without executing anything in them
 ///
-/// A FILE is an archive, or a directory that holds wts.h5.zip. Each finding is one line: the requirement, the
-/// place, what was expected and what to do. Errors break the contract; warnings are odd and legal. Files of
-/// any size are read in little memory. Ends with 0 when no file has an error, else with 1.
+/// FILE is an archive, or a directory that contains wts.h5.zip. Each finding is one line: the requirement, the
+/// location, what was found, what was expected and what to do. Errors violate the contract; warnings are unusual but
+/// legal. Memory use does not grow with the size of the file. Exits with 0 if no file has an error, otherwise with 1.
 #[derive(Debug, Parser)]
 pub(super) struct Check {
-    /// Archives, or directories that hold wts.h5.zip
+    /// Archives, or directories that contain wts.h5.zip
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Warnings count as errors
+    /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
 
@@ -38,10 +38,10 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// The version of what `check --json` prints: raised when a field goes or changes its meaning.
+/// Version of the `check --json` output: increases when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// What `check --json` prints.
+/// The `check --json` output.
 #[derive(Serialize)]
 struct Printed<'a> {
     format: u32,
@@ -53,7 +53,7 @@ struct Printed<'a> {
 struct PrintedFile<'a> {
     file: String,
     conforms: bool,
-    /// Why the file could not be read at all; nothing else is there then.
+    /// Why the file could not be read; all other optional fields are then absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,28 +69,28 @@ struct PrintedFile<'a> {
     findings: &'a [Finding],
 }
 
-/// A file that was looked at, or why it could not be.
-type Looked = (PathBuf, Result<CheckReport, String>);
+/// A file with its report, or the reason why it could not be read.
+type CheckedFile = (PathBuf, Result<CheckReport, String>);
 
 impl Check {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let bar = console.progress_bytes();
-        let mut all: Vec<Looked> = Vec::new();
+        let mut all: Vec<CheckedFile> = Vec::new();
         for file in &self.files {
             bar.set_message(line(&file.display().to_string()));
             let checked = check(file, &|bytes| bar.inc(bytes)).map_err(|error| error.to_string());
             if !self.json {
-                bar.suspend(|| self.tell(file, &checked, console));
+                bar.suspend(|| self.print_report(file, &checked, console));
             }
             all.push((file.clone(), checked));
         }
         bar.finish_and_clear();
-        let conforming = all.iter().filter(|looked| self.conforms(looked)).count();
+        let conforming = all.iter().filter(|file| self.conforms(file)).count();
         if self.json {
-            let files = all.iter().map(|looked| self.printed(looked)).collect();
+            let files = all.iter().map(|file| self.printed(file)).collect();
             let printed = Printed { format: FORMAT, conforms: conforming == all.len(), files };
             let json = serde_json::to_string_pretty(&printed).map_err(|error| {
-                console.error(&format!("the findings cannot be written as JSON: {error}"));
+                console.error(&format!("cannot write the findings as JSON: {error}"));
                 Exit::Internal
             })?;
             console.print(&format!("{json}\n"));
@@ -101,7 +101,7 @@ impl Check {
             let errors = counted(count(|checked| checked.findings.errors), "error");
             let warnings = counted(count(|checked| checked.findings.warnings), "warning");
             let files = all.len();
-            console.print(&format!("{files} files, {conforming} of them conform: {errors}, {warnings}\n"));
+            console.print(&format!("{conforming} of {files} files conform: {errors}, {warnings}\n"));
         }
         Ok(if all.iter().any(|(_, checked)| checked.is_err()) {
             Exit::Usage
@@ -112,12 +112,12 @@ impl Check {
         })
     }
 
-    fn conforms(&self, (_, checked): &Looked) -> bool {
+    fn conforms(&self, (_, checked): &CheckedFile) -> bool {
         let strict = |checked: &CheckReport| !self.strict || checked.findings.warnings == 0;
         checked.as_ref().is_ok_and(|checked| checked.conforms() && strict(checked))
     }
 
-    fn tell(&self, file: &std::path::Path, checked: &Result<CheckReport, String>, console: &Console) {
+    fn print_report(&self, file: &std::path::Path, checked: &Result<CheckReport, String>, console: &Console) {
         let checked = match checked {
             Ok(checked) => checked,
             Err(error) => return console.error(&line(error)),
@@ -129,7 +129,7 @@ impl Check {
         }
         let all = checked.findings.errors + checked.findings.warnings;
         if all > MAX_FINDINGS {
-            text.push_str(&format!("{name}: and {} more findings\n", all - MAX_FINDINGS));
+            text.push_str(&format!("{name}: {} more findings are not shown\n", all - MAX_FINDINGS));
         }
         let (errors, warnings) = (checked.findings.errors, checked.findings.warnings);
         let verdict = match (errors, warnings) {
@@ -150,13 +150,13 @@ impl Check {
         console.print(&format!("{text}{name}: {verdict}\n"));
     }
 
-    fn printed<'a>(&self, looked: &'a Looked) -> PrintedFile<'a> {
-        let checked = looked.1.as_ref().ok();
+    fn printed<'a>(&self, file: &'a CheckedFile) -> PrintedFile<'a> {
+        let checked = file.1.as_ref().ok();
         let manifest = checked.and_then(|checked| checked.manifest.as_ref());
         PrintedFile {
-            file: looked.0.display().to_string(),
-            conforms: self.conforms(looked),
-            unreadable: looked.1.as_ref().err().cloned(),
+            file: file.0.display().to_string(),
+            conforms: self.conforms(file),
+            unreadable: file.1.as_ref().err().cloned(),
             bytes: checked.map(|checked| checked.bytes),
             version: manifest.map(|manifest| manifest.version.as_str()),
             backend: manifest.and_then(|manifest| manifest.backend.as_deref()),
@@ -168,7 +168,7 @@ impl Check {
     }
 }
 
-/// Severity, requirement, place, what is there, what was expected, what to do.
+/// Formats severity, requirement, location, what was found, what was expected and what to do.
 fn one_line(finding: &Finding, console: &Console) -> String {
     let severity = match finding.severity {
         Severity::Error => console.bad(finding.severity.word()),
@@ -186,7 +186,7 @@ fn one_line(finding: &Finding, console: &Console) -> String {
     format!("{severity} {requirement}: {place}{}; expected {}; {}", line(found), line(expected), line(advice))
 }
 
-/// What a person wants to see of a bundle that is as it should be.
+/// A short description of a conforming bundle: version, models, `N` and `gridsize`.
 fn facts(checked: &CheckReport) -> String {
     let mut facts = Vec::new();
     if let Some(manifest) = &checked.manifest {

@@ -5,12 +5,12 @@ use clap_complete::{Shell, generate};
 
 use super::{Exit, command, console::Console};
 
-/// Print the completion script of a shell
+/// Print a shell completion script
 ///
 /// For bash: bundleproof completions bash > ~/.local/share/bash-completion/completions/bundleproof
 #[derive(Debug, Parser)]
 pub(super) struct Completions {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 

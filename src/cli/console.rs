@@ -1,4 +1,4 @@
-//! What is printed, and where: results to standard output, everything else to standard error.
+//! Printing: results go to standard output, errors, notes and progress to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -16,11 +16,11 @@ pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Standard output and error, with color where a person looks at them and has not asked for none.
+/// Standard output and error; colored on a terminal unless `NO_COLOR` or `TERM=dumb` is set.
 #[derive(Debug)]
 pub(super) struct Console {
-    colour_out: bool,
-    colour_err: bool,
+    color_out: bool,
+    color_err: bool,
 }
 
 impl Console {
@@ -28,13 +28,13 @@ impl Console {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Self {
-            colour_out: wanted && io::stdout().is_terminal(),
-            colour_err: wanted && io::stderr().is_terminal(),
+            color_out: wanted && io::stdout().is_terminal(),
+            color_err: wanted && io::stderr().is_terminal(),
         }
     }
 
-    /// Prints a result as it is. A reader that is gone, as in `| head`, is no reason to fail: what the
-    /// program found is in its exit code.
+    /// Prints a result unchanged. A closed pipe, as in `| head`, is not an error: the exit code still reports the
+    /// result.
     pub(super) fn print(&self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -42,45 +42,43 @@ impl Console {
 
     /// Text for standard output in the color of a good result.
     pub(super) fn good(&self, text: &str) -> String {
-        painted(text, AnsiColor::Green, self.colour_out)
+        painted(text, AnsiColor::Green, self.color_out)
     }
 
-    /// Text for standard output in the color of an odd result.
+    /// Text for standard output in the color of a warning.
     pub(super) fn odd(&self, text: &str) -> String {
-        painted(text, AnsiColor::Yellow, self.colour_out)
+        painted(text, AnsiColor::Yellow, self.color_out)
     }
 
-    /// Text for standard output in the color of a bad result.
+    /// Text for standard output in the color of a failure.
     pub(super) fn bad(&self, text: &str) -> String {
-        painted(text, AnsiColor::Red, self.colour_out)
+        painted(text, AnsiColor::Red, self.color_out)
     }
 
-    /// Tells what went wrong. A message may quote a stranger: what would move the cursor is spelled, and a further line
-    /// stands further in, so that it is none of ours.
+    /// Prints an error. Messages may contain untrusted text, so control characters are escaped and further lines are
+    /// indented: none of them can pass for a message of this program.
     pub(super) fn error(&self, message: &str) {
-        let head = painted("error:", AnsiColor::Red, self.colour_err);
+        let head = painted("error:", AnsiColor::Red, self.color_err);
         let lines: Vec<String> = message.lines().map(line).collect();
         let _ = writeln!(io::stderr().lock(), "{head} {}", lines.join("\n  "));
     }
 
-    /// Tells something beside the result.
+    /// Prints a note that is not part of the result.
     pub(super) fn note(&self, message: &str) {
         let lines: Vec<String> = message.lines().map(line).collect();
         let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 
-    /// Shows the mistakes of a suite where they stand.
+    /// Prints the errors of a suite with the lines they are in.
     pub(super) fn suite_errors(&self, errors: &[SuiteError]) {
-        let renderer = if self.colour_err { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if self.color_err { Renderer::styled() } else { Renderer::plain() };
         for error in errors {
             let _ = writeln!(io::stderr().lock(), "{}\n", rendered(error, &renderer));
         }
-        let count =
-            if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };
-        self.error(&format!("the suite is invalid: {count}"));
+        self.error(&format!("the suite is invalid: {}", counted(errors.len(), "error")));
     }
 
-    /// A bar on standard error while a person waits; nothing where nobody looks.
+    /// A progress bar on standard error; hidden if that is not a terminal.
     pub(super) fn progress(&self, length: usize) -> ProgressBar {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
@@ -88,14 +86,14 @@ impl Console {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), target);
-        // The template is a constant of ours, so that it parses; the plain bar does as well if it ever does not.
+        // The template is a constant and parses; the default style is good enough if it ever does not.
         if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}") {
             bar.set_style(style);
         }
         bar
     }
 
-    /// The same for work whose length is not known before: how many bytes were looked at.
+    /// Progress for work of unknown length: the number of bytes read.
     pub(super) fn progress_bytes(&self) -> ProgressBar {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
@@ -112,9 +110,9 @@ impl Console {
     }
 }
 
-/// A mistake with the lines it is in, and what to do about it.
+/// Renders an error with the lines it is in and its help text.
 ///
-/// The text is a stranger's. It is escaped in three parts, so that the place is known in the escaped text too.
+/// The text is untrusted. It is escaped in three parts, so that the position in the escaped text is known.
 fn rendered(error: &SuiteError, renderer: &Renderer) -> String {
     let (number, column) = error.position();
     let title = format!("{}:{number}:{column}: {}", error.file, error.message);
@@ -133,11 +131,11 @@ fn rendered(error: &SuiteError, renderer: &Renderer) -> String {
     renderer.render(&[report])
 }
 
-fn painted(text: &str, colour: AnsiColor, coloured: bool) -> String {
-    if !coloured {
+fn painted(text: &str, color: AnsiColor, colored: bool) -> String {
+    if !colored {
         return text.to_owned();
     }
-    let style = Style::new().fg_color(Some(colour.into())).bold();
+    let style = Style::new().fg_color(Some(color.into())).bold();
     format!("{style}{text}{style:#}")
 }
 
@@ -151,9 +149,9 @@ mod tests {
     #[case::marked("a = 1\nbad = 2\n", 6..9, "e: m\n  |\n2 | bad = 2\n  | ^^^\n  |\n  = help: h")]
     #[case::where_more_should_be("a = \n", 4..4, "e: m\n  |\n1 | a = \n  |     ^\n  |\n  = help: h")]
     #[case::the_file_as_a_whole("a = 1\n", 0..0, "e: m\n |\n = help: h")]
-    #[case::outside_of_the_text("a = 1\n", 90..91, "e: m\n |\n = help: h")]
+    #[case::outside_the_text("a = 1\n", 90..91, "e: m\n |\n = help: h")]
     #[case::hidden("\u{1b}\u{9b} = \u{202e}1\r\n", 6..9, "e: m\n  |\n1 | \\u{1b}\\u{9b} = \\u{202e}1\n  |                ^^^^^^^^\n  |\n  = help: h")]
-    fn a_mistake_is_shown_in_its_line_and_hides_nothing(
+    fn an_error_is_shown_in_its_line_with_control_characters_escaped(
         #[case] text: &str,
         #[case] span: std::ops::Range<usize>,
         #[case] shown: &str,
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mistake_says_hides_nothing() {
+    fn the_text_of_an_error_is_escaped() {
         let (file, message, help) =
             ("f\u{7}".to_owned(), "\u{1b}[1m\nm".to_owned(), Some("\u{202e}".to_owned()));
         let error = SuiteError { file, text: "".into(), span: 0..0, message, help };

@@ -1,34 +1,34 @@
-//! How the program ends.
+//! Exit codes.
 
 use std::process::{ExitCode, Termination};
 
-/// The exit codes. When several apply, the first in this order is given.
+/// The exit codes. When several apply, the first in this order wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// 70: the program itself failed, or the harness did in a check.
+    /// 70: internal error in the program, or in the harness during a check.
     Internal,
-    /// 130: it was interrupted.
+    /// 130: interrupted.
     Interrupted,
-    /// 2: the call was wrong, or what it named cannot be read or written.
+    /// 2: invalid arguments, or a file that cannot be read or written.
     Usage,
     /// 3: the suite is invalid.
     InvalidSuite,
-    /// 4: nothing was selected.
+    /// 4: no checks were selected.
     NothingSelected,
-    /// 7: the adapter cannot be used: it does not start, or fails a probe.
+    /// 7: the adapter does not start, or fails a probe.
     AdapterUnusable,
-    /// 8: evidence is damaged.
+    /// 8: a report is damaged.
     EvidenceBroken,
-    /// 1: the implementation or a bundle does not conform, or two compared bundles differ.
+    /// 1: an implementation or bundle does not conform, or two compared bundles differ.
     DoesNotConform,
-    /// 6: a red phase did not come out as stated, or a case or the suite is not proven.
+    /// 6: a red run did not fail as expected, or a case is unproven.
     NotProven,
-    /// 0: as it should be.
+    /// 0: success.
     Success,
 }
 
 impl Exit {
-    /// The number.
+    /// The number returned to the caller's shell.
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -51,16 +51,16 @@ impl Termination for Exit {
     }
 }
 
-/// The table that `--help` ends with.
+/// The table at the end of `--help`.
 pub(super) const HELP: &str = "\
 Exit codes:
-    0  as it should be
-    1  the implementation or a bundle does not conform; two compared bundles differ
-    2  the call was wrong, or what it named cannot be read or written
+    0  success
+    1  an implementation or bundle does not conform, or two compared bundles differ
+    2  invalid arguments, or a file that cannot be read or written
     3  the suite is invalid
-    4  nothing was selected
-    6  a red phase did not come out as stated, or cases are not proven
-    7  the adapter cannot be used: it does not start, or fails a probe
-    8  evidence is damaged
-   70  the program itself failed
+    4  no checks were selected
+    6  a red run did not fail as expected, or a case is unproven
+    7  the adapter does not start, or fails a probe
+    8  a report is damaged
+   70  internal error
   130  interrupted";

@@ -5,10 +5,10 @@ use clap::Parser;
 use super::{Exit, SuiteOption, console::Console};
 use crate::harness::suite::{Case, Check, Requirement, Suite, nearest};
 
-/// Explain a requirement or a case: what it says, whose it is, and what holds it
+/// Explain a requirement or a case: its text, its source, and the cases that test it
 #[derive(Debug, Parser)]
 pub(super) struct Explain {
-    /// The id of a requirement (LOD-003) or a case (loader/missing_fields_are_named)
+    /// ID of a requirement (LOD-003) or a case (loader/missing_fields_are_named)
     id: String,
 
     #[command(flatten)]
@@ -35,7 +35,7 @@ impl Explain {
         let offer = nearest(&self.id, requirements.chain(cases))
             .map(|offer| format!("; {offer}"))
             .unwrap_or_default();
-        console.error(&format!("no requirement or case is called {:?}{offer}", self.id));
+        console.error(&format!("unknown requirement or case {:?}{offer}", self.id));
         Err(Exit::NothingSelected)
     }
 }
@@ -53,7 +53,7 @@ fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
     let mut cases: Vec<&Case> = about.map(|check| check.case.as_ref()).collect();
     cases.dedup_by_key(|case| &case.id);
     for case in cases {
-        text.push_str(&format!("  held by {}: {}\n", case.id, case.title));
+        text.push_str(&format!("  tested by {}: {}\n", case.id, case.title));
     }
     text
 }
@@ -73,7 +73,7 @@ fn about_case(check: &Check, suite: &Suite) -> String {
         }
     }
     for red in &check.red {
-        text.push_str(&format!("  seen red on {}, at {}\n", red.on, red.fails));
+        text.push_str(&format!("  expected to fail on {}, at {}\n", red.on, red.fails));
     }
     text
 }

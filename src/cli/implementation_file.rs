@@ -1,4 +1,4 @@
-//! The file of an implementation: how its program is started, and what is known to fail.
+//! Implementation files: how to start the program, and its known failures.
 
 use std::{fs, path::Path};
 
@@ -7,10 +7,10 @@ use serde::Deserialize;
 use super::{Exit, console::Console};
 use crate::harness::{KnownFailure, adapter::client::Launch, check_all, suite::Suite};
 
-/// The folder of a suite in which such files are.
+/// The folder of a suite that contains implementation files.
 const FOLDER: &str = "implementations";
 
-/// The largest file of an implementation, in bytes.
+/// Largest implementation file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// `implementations/<name>.toml`.
@@ -23,26 +23,26 @@ pub(super) struct ImplementationFile {
 }
 
 impl ImplementationFile {
-    /// The file of the suite under this name, when it has one.
+    /// Reads the file of this name from the suite; `None` if the suite has no such file.
     pub(super) fn in_suite(suite: &Suite, name: &str, console: &Console) -> Result<Option<Self>, Exit> {
         let path = format!("{FOLDER}/{name}.toml");
         suite.file(&path).map(|text| Self::parse(&path, &text, console)).transpose()
     }
 
-    /// A file on disk. Where its program is started is said from where the file is.
+    /// Reads a file on disk. Its `directory` is relative to the folder of the file.
     pub(super) fn on_disk(path: &Path, console: &Console) -> Result<Self, Exit> {
         let shown = path.display().to_string();
-        let told = |what: String| {
-            console.error(&format!("{shown}: {what}"));
+        let fail = |what: String| {
+            console.error(&format!("cannot read {shown}: {what}"));
             Exit::Usage
         };
-        let length = fs::metadata(path).map_err(|error| told(error.to_string()))?.len();
+        let length = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
         if length > MAX_FILE_BYTES {
-            return Err(told(format!(
-                "has {length} bytes; a file of an implementation has at most {MAX_FILE_BYTES}"
+            return Err(fail(format!(
+                "expected an implementation file of at most {MAX_FILE_BYTES} bytes, found {length}"
             )));
         }
-        let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+        let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let mut file = Self::parse(&shown, &text, console)?;
         if let Some(folder) = path.parent() {
             file.launch.directory = file.launch.directory.map(|directory| folder.join(directory));
@@ -50,7 +50,7 @@ impl ImplementationFile {
         Ok(file)
     }
 
-    /// The names of the files of a suite.
+    /// The names of all implementation files of a suite.
     pub(super) fn names(suite: &Suite) -> Vec<String> {
         let name =
             |path: &String| Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -58,13 +58,13 @@ impl ImplementationFile {
     }
 
     fn parse(path: &str, text: &str, console: &Console) -> Result<Self, Exit> {
-        let told = |what: String| {
+        let fail = |what: String| {
             console.error(&what);
             Exit::Usage
         };
         let file: Self = toml::from_str(text)
-            .map_err(|error| told(format!("{path} does not say how to start it: {error}")))?;
-        check_all(&file.known).map_err(|error| told(format!("{path}: {error}")))?;
+            .map_err(|error| fail(format!("invalid implementation file {path}: {error}")))?;
+        check_all(&file.known).map_err(|error| fail(format!("invalid known failure in {path}: {error}")))?;
         Ok(file)
     }
 }

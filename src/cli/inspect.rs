@@ -17,14 +17,14 @@ use crate::{
     value::Map,
 };
 
-/// Show what is inside a bundle, executing nothing in it
+/// Show the contents of a bundle without executing anything in it
 ///
-/// FILE is an archive, or a directory that holds wts.h5.zip. Shows the models, backend, version and params;
-/// with --tensors every tensor with its type, shape, digest and statistics; with --diff what another bundle
-/// has differently. A part that cannot be read is told in its place.
+/// FILE is an archive, or a directory that contains wts.h5.zip. Shows the models, backend, version and params;
+/// --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the differences from another
+/// bundle. Where a part cannot be read, the reason is shown in its place.
 #[derive(Debug, Parser)]
 pub(super) struct Inspect {
-    /// An archive, or a directory that holds wts.h5.zip
+    /// An archive, or a directory that contains wts.h5.zip
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -36,28 +36,27 @@ pub(super) struct Inspect {
     #[arg(long, conflicts_with = "diff")]
     tensors: bool,
 
-    /// Compare with another bundle: params, and tensors with their largest difference [ends with 1 when they
-    /// differ]
+    /// Compare the params and tensors with those of another bundle [exits with 1 if they differ]
     #[arg(long, value_name = "OTHER")]
     diff: Option<PathBuf>,
 
-    /// Print JSON: everything that the options above show
+    /// Print JSON with all params and tensors
     #[arg(long)]
     json: bool,
 }
 
-/// The version of what `inspect --json` prints: raised when a field goes or changes its meaning.
+/// Version of the `inspect --json` output: increases when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
 impl Inspect {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let bar = console.progress_bytes();
-        let watch = |bytes| bar.inc(bytes);
+        let progress = |bytes| bar.inc(bytes);
         bar.set_message(line(&self.file.display().to_string()));
         if let Some(other) = &self.diff {
-            let difference = compare(&self.file, other, &watch);
+            let difference = compare(&self.file, other, &progress);
             bar.finish_and_clear();
-            let difference = difference.map_err(|refusal| not_read(&refusal, console))?;
+            let difference = difference.map_err(|refusal| unreadable(&refusal, console))?;
             let same = difference.params.is_empty() && difference.tensors.is_empty();
             let [left, right] = [&self.file, other].map(|file| archive_in(file).display().to_string());
             let (left, right) = (left.as_str(), right.as_str());
@@ -71,9 +70,9 @@ impl Inspect {
             });
             return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
         }
-        let description = describe(&self.file, &watch);
+        let description = describe(&self.file, &progress);
         bar.finish_and_clear();
-        let description = description.map_err(|error| not_read(&error.into(), console))?;
+        let description = description.map_err(|error| unreadable(&error.into(), console))?;
         console.print(&if self.json {
             json(&Printed::of(&description), console)?
         } else {
@@ -83,7 +82,7 @@ impl Inspect {
     }
 }
 
-fn not_read(refusal: &Refusal, console: &Console) -> Exit {
+fn unreadable(refusal: &Refusal, console: &Console) -> Exit {
     console.error(&line(&refusal.message));
     match refusal.kind {
         RefusalKind::NotFound | RefusalKind::Internal => Exit::Usage,
@@ -91,7 +90,7 @@ fn not_read(refusal: &Refusal, console: &Console) -> Exit {
     }
 }
 
-/// What `inspect --json` prints.
+/// The `inspect --json` output.
 #[derive(Serialize)]
 struct Printed<'a> {
     format: u32,
@@ -105,7 +104,7 @@ struct Printed<'a> {
     models: IndexMap<&'a str, PrintedModel<'a>>,
 }
 
-/// One model: `tensors`, `sentinel` or `weights_unread`, and `params` or `params_unread`.
+/// One model: exactly one of `tensors`, `sentinel` and `weights_unread`, and one of `params` and `params_unread`.
 #[derive(Default, Serialize)]
 struct PrintedModel<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,7 +119,7 @@ struct PrintedModel<'a> {
     params_unread: Option<&'a str>,
 }
 
-/// What `inspect --diff --json` prints.
+/// The `inspect --diff --json` output.
 #[derive(Serialize)]
 struct PrintedDifference<'a> {
     format: u32,
@@ -170,7 +169,7 @@ impl<'a> PrintedModel<'a> {
 
 fn json(printed: &impl Serialize, console: &Console) -> Result<String, Exit> {
     let text = serde_json::to_string_pretty(printed).map_err(|error| {
-        console.error(&format!("the bundle cannot be written as JSON: {error}"));
+        console.error(&format!("cannot write the bundle as JSON: {error}"));
         Exit::Internal
     })?;
     Ok(text + "\n")

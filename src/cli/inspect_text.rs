@@ -1,4 +1,4 @@
-//! A bundle for a person at a terminal of 80 columns.
+//! Text output of `inspect`, for a terminal of 80 columns.
 
 use indicatif::BinaryBytes;
 
@@ -14,13 +14,13 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Columns that everything but a long name keeps to.
+/// Width of the output in columns; only long names exceed it.
 const WIDTH: usize = 80;
 
-/// The params that are shown without being asked for.
+/// The params that are shown without `--params`.
 const SHORT_PARAMS: [&str; 5] = ["N", "gridsize", "model_type", "n_filters_scale", "intensity_scale"];
 
-/// What is inside a bundle.
+/// Describes the contents of a bundle.
 pub(super) fn description(description: &Description, params: bool, tensors: bool) -> String {
     let manifest = &description.manifest;
     let kind = if description.tensorflow { "TensorFlow" } else { "PyTorch" };
@@ -40,7 +40,7 @@ pub(super) fn description(description: &Description, params: bool, tensors: bool
     );
     if description.tensorflow {
         text.push_str(&format!("models {}\n", line(&manifest.models.join(", "))));
-        text.push_str("Nothing but the manifest was read: the rest is for the TensorFlow backend.\n");
+        text.push_str("Only the manifest was read: the other entries belong to the TensorFlow backend.\n");
         return text;
     }
     text.push_str(&format!("\n{}", models(description)));
@@ -122,7 +122,7 @@ fn tensor(name: &str, details: &TensorDetails) -> String {
     text
 }
 
-/// A number in few digits.
+/// Formats a number with about six digits.
 fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 || (1e-3..1e6).contains(&size) {
@@ -134,7 +134,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// The params of all models together, or of each where they differ.
+/// One table of params if all models agree, otherwise one per model.
 fn snapshots(description: &Description, all: bool) -> String {
     let readable: Vec<(&String, &Params)> = description
         .models
@@ -147,7 +147,11 @@ fn snapshots(description: &Description, all: bool) -> String {
         (None, _) => readable
             .into_iter()
             .map(|(name, params)| {
-                table(&format!("params of {}, which differ from another model's", line(name)), params, all)
+                table(
+                    &format!("params of {}, which differ from those of another model", line(name)),
+                    params,
+                    all,
+                )
             })
             .collect(),
     }
@@ -164,16 +168,16 @@ fn table(title: &str, params: &Map, all: bool) -> String {
     text
 }
 
-/// A value as Python prints it, cut where the line ends; `--json` has all of it.
+/// A value as Python prints it, truncated to the line; `--json` has the whole value.
 fn fitted(value: &Value, width: usize) -> String {
     truncated(&line(&value.to_string()), width)
 }
 
-/// What two bundles have differently.
+/// Describes the differences between two bundles.
 pub(super) fn difference(difference: &BundleDifference, [left, right]: [&str; 2]) -> String {
     let mut text = format!("- {}\n+ {}\n", line(left), line(right));
     if difference.params.is_empty() && difference.tensors.is_empty() {
-        text.push_str("\nThe bundles hold the same.\n");
+        text.push_str("\nThe bundles have the same contents.\n");
         return text;
     }
     let mut heading = String::new();
@@ -194,13 +198,13 @@ pub(super) fn difference(difference: &BundleDifference, [left, right]: [&str; 2]
             text.push_str(&format!("\nmodel {}\n", line(model)));
             heading = Some(model);
         }
-        let name = name.as_deref().map_or("all of it".to_owned(), line);
-        text.push_str(&format!("  {name}: {}\n", told(how)));
+        let name = name.as_deref().map_or("the whole model".to_owned(), line);
+        text.push_str(&format!("  {name}: {}\n", change(how)));
     }
     text
 }
 
-fn told(how: &Difference) -> String {
+fn change(how: &Difference) -> String {
     match how {
         Difference::OnlyLeft => "only in the first".to_owned(),
         Difference::OnlyRight => "only in the second".to_owned(),
@@ -208,8 +212,8 @@ fn told(how: &Difference) -> String {
             format!("{} -> {}", line(left), line(right))
         }
         Difference::Elements { changed, of, largest } => {
-            let largest = largest.map_or("none of them finite on both sides".to_owned(), |largest| {
-                format!("the largest difference is {}", number(largest))
+            let largest = largest.map_or("none finite in both bundles".to_owned(), |largest| {
+                format!("largest difference {}", number(largest))
             });
             format!("{changed} of {of} elements changed, {largest}")
         }

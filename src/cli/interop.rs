@@ -25,24 +25,24 @@ use crate::{
     value::Digest,
 };
 
-/// Show who can read whose bundles
+/// Test which implementations can read the bundles of which others
 ///
-/// Every writer saves bundles of each kind: gridsize 1 and 2, N 128, trained, and sentinels. Every reader loads all
-/// of them, and what it gives back is held against the file: params and tensors exactly, and what the networks
-/// give for the same inputs where both sides execute them. A bundle on disk is a writer; its models are held
-/// against a sidecar.json beside it, where there is one. The readers are asked for a bundle that `check` refuses, too.
+/// Every writer saves one bundle of each kind: gridsize 1 and 2, N 128, trained, and sentinels. Every reader loads all
+/// of them, and the result is compared with the file: params and tensors exactly, and the outputs of the networks for
+/// the same inputs where both sides execute them. A bundle on disk counts as a writer; its models are compared with a
+/// sidecar.json next to it, if there is one. Bundles that `check` rejects are given to the readers as well.
 #[derive(Debug, Parser)]
 pub(super) struct Interop {
-    /// Who: an implementation (`bundleproof list implementations`), one with torch as NAME+torch, the .toml file of
-    /// one, or a bundle: the archive, or the directory that holds wts.h5.zip
+    /// An implementation (`bundleproof list implementations`; NAME+torch executes its networks), an implementation
+    /// file (.toml), or a bundle: the archive, or the directory that contains wts.h5.zip
     #[arg(value_name = "NAME", required = true)]
     participants: Vec<String>,
 
-    /// Where the matrix goes, in a directory named by the stamp
+    /// Directory for the results; each run creates a directory named by its timestamp
     #[arg(long, value_name = "DIR", default_value = "interop", help_heading = "Report")]
     out: PathBuf,
 
-    /// The UTC stamp in place of the present time
+    /// UTC timestamp to use instead of the current time
     #[arg(long, value_name = "STAMP", help_heading = "Report")]
     stamp: Option<RunTimestamp>,
 
@@ -54,13 +54,13 @@ pub(super) struct Interop {
     suite: SuiteOption,
 }
 
-/// How many readings that are not the same are shown, before the rest is left to the matrix.
+/// Number of unexpected results that are printed; the others are in matrix.md.
 const MAX_SHOWN: usize = 10;
 
-/// The longest reason that is shown whole, in characters.
+/// Number of characters of a reason that are printed.
 const MAX_REASON: usize = 300;
 
-/// What makes an implementation of the suite execute its networks.
+/// Suffix of a built-in implementation whose networks are executed.
 const EXECUTES: &str = "+torch";
 
 impl Interop {
@@ -69,67 +69,67 @@ impl Interop {
         let mut participants: Vec<Participant> = Vec::new();
         for name in &self.participants {
             let participant = participant(name, &suite, &known, console)?;
-            if participants.iter().any(|there| there.name() == participant.name()) {
-                console.error(&format!("{name} is named twice"));
+            if participants.iter().any(|other| other.name() == participant.name()) {
+                console.error(&format!("duplicate participant {name}"));
                 return Err(Exit::Usage);
             }
             participants.push(participant);
         }
         let readers = participants.iter().filter(|one| one.reads()).count();
         if readers == 0 {
-            console.error("there is nobody to read: name an implementation beside the bundles");
+            console.error("no reader given: add an implementation");
             return Err(Exit::Usage);
         }
-        let told = |what: &dyn std::fmt::Display| {
-            console.error(&format!("{}: {what}", self.out.display()));
+        let fail = |what: &dyn std::fmt::Display| {
+            console.error(&format!("cannot write to {}: {what}", self.out.display()));
             Exit::Usage
         };
-        let place = self.place().map_err(|error| told(&error))?;
-        // Before anything is run: hours of work would be lost afterwards.
-        let out = Out::make(&self.out).map_err(|error| told(&error))?;
+        let place = self.place().map_err(|error| fail(&error))?;
+        // Checked first, because a failure after the run would lose hours of work.
+        let out = Out::make(&self.out).map_err(|error| fail(&error))?;
         let bar = console.progress(participants.len() * readers);
-        let work = tempfile::tempdir().map_err(|error| told(&error))?;
-        let tell = |cell: &Cell| {
-            bar.set_message(format!("{} by {}", cell.writer, cell.reader));
+        let work = tempfile::tempdir().map_err(|error| fail(&error))?;
+        let on_cell = |cell: &Cell| {
+            bar.set_message(format!("{} read by {}", cell.writer, cell.reader));
             bar.inc(1);
         };
         let running = participants.clone();
         let interrupted = interruption::listen(console, move || running.iter().for_each(Participant::end));
-        let matrix = Matrix::of(&participants, &suite, work.path(), &interrupted, &tell);
+        let matrix = Matrix::of(&participants, &suite, work.path(), &interrupted, &on_cell);
         participants.iter().for_each(Participant::end);
         bar.finish_and_clear();
         if interrupted.load(Ordering::Relaxed) {
-            console.error("interrupted: there is no matrix");
+            console.error("interrupted: no results were written");
             return Err(Exit::Interrupted);
         }
-        let matrix = matrix.map_err(|error| told(&error))?;
-        write(&matrix, &self.out, &place).map_err(|error| told(&error))?;
+        let matrix = matrix.map_err(|error| fail(&error))?;
+        write(&matrix, &self.out, &place).map_err(|error| fail(&error))?;
         out.keep();
         let exit = if matrix.holds() { Exit::Success } else { Exit::DoesNotConform };
         console.print(&if self.json { json(&matrix) } else { text(&matrix, &place, console) });
         Ok(exit)
     }
 
-    /// Where the matrix goes; a stamp that nobody asked for is that of the next second that is free.
+    /// The directory of the results. Without `--stamp`, waits for the next second whose name is free.
     fn place(&self) -> io::Result<PathBuf> {
-        let mut patience = 10;
+        let mut retries = 10;
         loop {
             let stamp = self.stamp.unwrap_or_else(RunTimestamp::now);
             let place = self.out.join(stamp.to_string());
             if fs::symlink_metadata(&place).is_err() {
                 return Ok(place);
             }
-            if self.stamp.is_some() || patience == 0 {
-                let what = format!("{stamp} is there already, and nothing is written over");
+            if self.stamp.is_some() || retries == 0 {
+                let what = format!("{stamp} already exists; choose another --stamp");
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
             }
-            patience -= 1;
+            retries -= 1;
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
     }
 }
 
-/// The directory for matrices, which goes again when none comes into it and it was not there before.
+/// The `--out` directory. If this run created it and writes no results, it is removed again.
 struct Out<'o> {
     made: Option<&'o Path>,
 }
@@ -138,7 +138,7 @@ impl<'o> Out<'o> {
     fn make(out: &'o Path) -> io::Result<Self> {
         let made = (!out.exists()).then_some(out);
         fs::create_dir_all(out)?;
-        // Whether it can be written to shows only when it is.
+        // The only reliable test for a writable directory is to write to it.
         tempfile::tempfile_in(out)?;
         Ok(Self { made })
     }
@@ -169,7 +169,7 @@ fn participant(
         return match fs::File::open(&archive) {
             Ok(_) => Ok(Participant::Bundle(archive)),
             Err(error) => {
-                console.error(&format!("no bundle to read: {}: {error}", archive.display()));
+                console.error(&format!("cannot read bundle {}: {error}", archive.display()));
                 Err(Exit::Usage)
             }
         };
@@ -177,7 +177,7 @@ fn participant(
     if let Some(own) = name.strip_suffix(EXECUTES) {
         let implementation = target::named(own, suite, known, None, console)?.implementation;
         if !implementation.supports(crate::bundle::operations::TORCH) {
-            crate::cli::torch::tell_why_not(console);
+            crate::cli::torch::report_unavailable(console);
             return Err(Exit::Usage);
         }
         return Ok(Participant::Implementation { implementation, executes: true });
@@ -187,40 +187,40 @@ fn participant(
     Ok(Participant::Implementation { implementation, executes })
 }
 
-/// Writes the directory as a whole, or nothing.
+/// Writes all files of the results, or none.
 fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert("matrix.md".to_owned(), markdown(matrix));
     files.insert("matrix.json".to_owned(), json(matrix));
     let column = matrix.readers.len().max(1);
     for (index, cell) in matrix.cells.iter().enumerate() {
-        // By their places in the matrix: names may be paths.
+        // Named by row and column, because participant names may be paths.
         files.insert(format!("cell_{}_{}.log", index / column + 1, index % column + 1), log(cell));
     }
     let sums = files.iter().map(|(name, text)| (name.clone(), Digest::of(text.as_bytes()).to_string()));
     let sums = write_sums(&sums.collect());
     files.insert(SUMS.to_owned(), sums);
-    let beside = tempfile::Builder::new().prefix(".interop").tempdir_in(out)?;
+    let temporary = tempfile::Builder::new().prefix(".interop").tempdir_in(out)?;
     for (name, text) in &files {
-        fs::write(beside.path().join(name), text)?;
+        fs::write(temporary.path().join(name), text)?;
     }
-    fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    fs::rename(beside.path(), place)?;
-    // What was beside is in its place, and there is nothing left to remove.
-    let _ = beside.keep();
+    fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    fs::rename(temporary.path(), place)?;
+    // The directory was renamed, so there is nothing left to remove.
+    let _ = temporary.keep();
     Ok(())
 }
 
 fn json(matrix: &Matrix) -> String {
-    // Names and words are text, so that only memory could keep it from being written.
+    // All keys are strings, so serialization cannot fail.
     serde_json::to_string_pretty(matrix).unwrap_or_default() + "\n"
 }
 
-/// A row for each writer, and below it what is not the same.
+/// The matrix with one row per writer, followed by the unexpected results.
 fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
     let shown = |cell: &Cell| format!("{} {}/{}", cell.verdict().word(), cell.same(), cell.readings.len());
     let mut rows: Vec<Vec<String>> = vec![
-        std::iter::once("written by, read by ->".to_owned())
+        std::iter::once("written by \\ read by".to_owned())
             .chain(matrix.readers.iter().map(|name| line(name)))
             .collect(),
     ];
@@ -241,7 +241,7 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
         text.push_str(&format!("  {}\n", truncated(&line(&reading.reason), MAX_REASON)));
     }
     if let Some(more) = others.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!("and {more} more, in matrix.md\n"));
+        text.push_str(&format!("{more} more in matrix.md\n"));
     }
     text.push_str(&format!("Matrix: {}\n", line(&place.display().to_string())));
     text

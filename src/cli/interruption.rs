@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks a command to end, the second ends it.
+//! Ctrl-C: the first one asks the command to stop, the second one stops it at once.
 
 use std::sync::{
     Arc,
@@ -7,19 +7,21 @@ use std::sync::{
 
 use super::{Exit, console::Console};
 
-/// Hears interruptions from here on; the flag is set by the first. The second time, the person does not want to
-/// wait for what is running: `end` ends it, and the program exits.
+/// Handles Ctrl-C from here on. The first sets the returned flag; the second calls `end` to stop what is running, and
+/// exits.
 pub(super) fn listen(console: &Console, end: impl Fn() + Send + 'static) -> Arc<AtomicBool> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&interrupted);
+    let flag = Arc::clone(&interrupted);
     let handler = move || {
-        if heard.swap(true, Ordering::Relaxed) {
+        if flag.swap(true, Ordering::Relaxed) {
             end();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        console.note(&format!("note: an interruption will leave its work directory behind: {error}"));
+        console.note(&format!(
+            "note: cannot handle Ctrl-C, so an interrupted run leaves its work directory behind: {error}"
+        ));
     }
     interrupted
 }

@@ -1,4 +1,4 @@
-//! Proposes what an implementation's file says is known, for a person to look at.
+//! Proposes known failures for an implementation file, to be reviewed by a person.
 
 use std::{fs, path::Path};
 
@@ -14,18 +14,18 @@ use crate::{
     },
 };
 
-/// Only what is written is a table of `[[known]]`.
+/// The TOML document `[[known]]` that is appended to the file.
 #[derive(Serialize)]
 struct Proposed {
     known: Vec<KnownFailure>,
 }
 
-/// Writes entries for what is not known to the end of the file, and shows them as a diff. What is not so any more is
-/// told with the outcome, and taken out by hand: why it was there is nowhere else.
-/// With `aside` what is shown goes to standard error.
-pub(super) fn write(run: &RunRecord, file: &Path, aside: bool, console: &Console) -> Result<(), Exit> {
+/// Appends entries for new failures to the file, and shows them as a diff. Outdated entries are reported with the
+/// outcome and removed by hand, since the reason they give is recorded nowhere else.
+/// With `to_stderr` the diff goes to standard error, because standard output is JSON.
+pub(super) fn write(run: &RunRecord, file: &Path, to_stderr: bool, console: &Console) -> Result<(), Exit> {
     let Some(judged) = &run.judged else { return Ok(()) };
-    let show = |text: &str| if aside { console.note(text) } else { console.print(text) };
+    let show = |text: &str| if to_stderr { console.note(text) } else { console.print(text) };
     let own: Vec<&Outcome> = run
         .outcomes
         .iter()
@@ -33,11 +33,11 @@ pub(super) fn write(run: &RunRecord, file: &Path, aside: bool, console: &Console
         .collect();
     let known = proposed(&judged.known, &own, judged.on);
     if known.is_empty() {
-        show("nothing to propose: every failure is known\n");
+        show("no new failures: every failure is already listed\n");
         return Ok(());
     }
     let failed = |what: String| {
-        console.error(&format!("{}: {what}", file.display()));
+        console.error(&format!("cannot update {}: {what}", file.display()));
         Exit::Usage
     };
     let added = toml::to_string_pretty(&Proposed { known }).map_err(|error| failed(error.to_string()))?;
@@ -49,17 +49,17 @@ pub(super) fn write(run: &RunRecord, file: &Path, aside: bool, console: &Console
         diff.push_str(&format!("+{}\n", crate::text::line(line)));
     }
     show(&diff);
-    console.note("look at each entry, say why it is so and who answers for it, and then keep it");
+    console.note("review each entry: fill in why it fails and who owns it, or remove it");
     Ok(())
 }
 
-/// The file as a whole or as it was.
+/// Replaces the file in one step, so that it is never half written.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    // A link stays one: what it leads to is written.
+    // Write to the target of a symbolic link, and keep the link.
     let file = &file.canonicalize()?;
-    let beside = sibling(file)?;
-    fs::write(beside.path(), text)?;
-    fs::set_permissions(beside.path(), fs::metadata(file)?.permissions())?;
-    beside.persist(file)?;
+    let temporary = sibling(file)?;
+    fs::write(temporary.path(), text)?;
+    fs::set_permissions(temporary.path(), fs::metadata(file)?.permissions())?;
+    temporary.persist(file)?;
     Ok(())
 }

@@ -10,17 +10,17 @@ use crate::harness::{
     store::{Store, StoreError},
 };
 
-/// Show the rows of a plan as the reports prove them
+/// Show the state of each row of a plan, computed from the reports
 ///
-/// States: [ ] no evidence, [P] seen red as stated, [x] seen red and green later with the same case, [!] was
-/// [x] and is not. Nothing is kept between calls: the ledger is computed from the reports each time.
+/// States: [ ] no evidence, [P] failed as expected, [x] failed as expected and later passed with the same cases,
+/// [!] regressed. No state is stored: every call computes the ledger from the reports.
 #[derive(Debug, Parser)]
 pub(super) struct Ledger {
-    /// The plan
+    /// Name of the plan (`bundleproof list plans`)
     #[arg(long, value_name = "NAME")]
     plan: String,
 
-    /// Where reports are kept
+    /// Directory of the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     reports: PathBuf,
 
@@ -42,7 +42,7 @@ impl Ledger {
         let plan = find_plan(&self.plan, &suite, console)?;
         let store = match Store::open(&self.reports) {
             Ok(store) => store,
-            // No evidence is what a plan begins with, and no mistake.
+            // Not an error: a plan starts without reports.
             Err(error @ StoreError::Missing(_)) => {
                 console.note(&format!("note: {error}"));
                 Store::default()
@@ -55,7 +55,7 @@ impl Ledger {
         let ledger = Computed::compute(plan, &store);
         let text = if self.json {
             let json = serde_json::to_string_pretty(&ledger).map_err(|error| {
-                console.error(&format!("the ledger cannot be written as JSON: {error}"));
+                console.error(&format!("cannot write the ledger as JSON: {error}"));
                 Exit::Internal
             })?;
             format!("{json}\n")

@@ -36,7 +36,7 @@ enum What {
     Implementations,
 }
 
-/// One line of a list, and the same as JSON.
+/// One line of a list, as text and as JSON.
 struct Entry {
     columns: [String; 3],
     json: Json,
@@ -50,7 +50,7 @@ impl List {
             What::Requirements => requirements(&suite),
             What::Plans => plans(&suite),
             What::Implementations => {
-                let mut all = known();
+                let mut all = built_ins();
                 all.extend(adapters(&suite, console)?);
                 all
             }
@@ -130,17 +130,20 @@ fn plans(suite: &Suite) -> Vec<Entry> {
     suite.plans().iter().flat_map(rows).collect()
 }
 
-fn known() -> Vec<Entry> {
+fn built_ins() -> Vec<Entry> {
     let entry = |built_in: BuiltIn| {
         let name = built_in.implementation.name();
         let (kind, about, breaks, finding) = match built_in.role {
             BuiltInRole::Reference => ("reference", "obeys the contract".to_owned(), None, None),
-            BuiltInRole::Stub => {
-                ("stub", "the system before phase D4: loads answer NotImplemented".to_owned(), None, None)
-            }
+            BuiltInRole::Stub => (
+                "stub",
+                "the system before phase D4: every load raises NotImplementedError".to_owned(),
+                None,
+                None,
+            ),
             BuiltInRole::Mutant { breaks, finding } => {
-                let seen = finding.map(|finding| format!(" (seen: {finding})")).unwrap_or_default();
-                ("mutant", format!("breaks {breaks}{seen}"), Some(breaks), finding)
+                let origin = finding.map(|finding| format!(" (found in: {finding})")).unwrap_or_default();
+                ("mutant", format!("breaks {breaks}{origin}"), Some(breaks), finding)
             }
         };
         Entry {
@@ -151,7 +154,7 @@ fn known() -> Vec<Entry> {
     BUNDLE.built_ins().into_iter().map(entry).collect()
 }
 
-/// The programs that files of the suite say how to start.
+/// The programs that the implementation files of the suite start.
 fn adapters(suite: &Suite, console: &Console) -> Result<Vec<Entry>, Exit> {
     let mut entries = Vec::new();
     for name in ImplementationFile::names(suite) {

@@ -1,7 +1,7 @@
-//! The command line: one file for each subcommand.
+//! The command line, with one file per subcommand.
 //!
-//! This is the only place that prints, that reads the environment, and that picks an exit code. It is
-//! also where the parts meet: suite, implementations and evidence know nothing of one another's making.
+//! Only this module prints, reads the environment and chooses an exit code. It also connects the parts: the harness
+//! does not know the bundle contract, and gets it from here.
 
 mod check;
 mod completions;
@@ -43,7 +43,7 @@ use crate::{
     },
 };
 
-/// Proves that an implementation keeps the model-bundle contract, and proves its own cases first.
+/// Test implementations of the model bundle contract, after proving that every case can fail.
 #[derive(Debug, Parser)]
 #[command(name = "bundleproof", version, after_help = exit::HELP)]
 #[command(arg_required_else_help = true, max_term_width = 100)]
@@ -67,34 +67,33 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// The option that most subcommands share.
+/// The `--suite` option, shared by most subcommands.
 #[derive(Debug, Args)]
 struct SuiteOption {
-    /// A suite on disk instead of the one in the program
+    /// Use the suite in this directory instead of the embedded one
     #[arg(long, value_name = "DIR", help_heading = "Suite")]
     suite: Option<PathBuf>,
 }
 
 impl SuiteOption {
-    /// The directory, when the suite is not the one in the program.
+    /// The directory given by `--suite`; `None` means the embedded suite.
     fn directory(&self) -> Option<&std::path::Path> {
         self.suite.as_deref()
     }
 
-    /// The directory, as it was named.
+    /// The directory as the user wrote it, for reports and rerun commands.
     fn named(&self) -> Option<String> {
         self.suite.as_ref().map(|directory| directory.display().to_string())
     }
 
-    /// Reads the suite, or shows what is wrong with it.
+    /// Loads the suite, or prints its errors.
     fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
         let implementations = Implementations::of(&torch::built_ins());
         let source = match &self.suite {
             None => Source::Embedded(BUNDLE.suite()),
             Some(directory) if directory.is_dir() => Source::disk(directory),
             Some(directory) => {
-                console
-                    .error(&format!("there is no suite at {}: it is not a directory", directory.display()));
+                console.error(&format!("cannot load the suite {}: not a directory", directory.display()));
                 return Err(Exit::Usage);
             }
         };
@@ -108,12 +107,12 @@ impl SuiteOption {
     }
 }
 
-/// Parses the command line and does what it says.
+/// Parses the command line and runs the subcommand.
 pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A reader that is gone, as in `| head`, is no reason to fail.
+            // A closed pipe, as in `| head`, is not an error.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
@@ -135,7 +134,7 @@ pub fn main() -> Exit {
     ended.unwrap_or_else(|exit| exit)
 }
 
-/// The command line as a parser generator sees it.
+/// The clap definition, which `completions` generates scripts from.
 fn command() -> clap::Command {
     <Arguments as clap::CommandFactory>::command()
 }

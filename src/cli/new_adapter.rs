@@ -15,29 +15,29 @@ use crate::{
     harness::{contract::Contract as _, runner::Implementations},
 };
 
-/// The name that stands in the templates, which run as they are.
+/// The name in the templates, which are working programs themselves.
 const TEMPLATE: &str = "my_adapter";
 const PROGRAM: &str = include_str!("../../conformance/adapters/python/template/my_adapter.py");
 const FILE: &str = include_str!("../../conformance/adapters/python/template/my_adapter.toml");
 
-/// The longest name of an adapter, in bytes.
+/// Maximum length of an adapter name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// Write the skeleton of an adapter, and the file that says how to start it
+/// Create an adapter from a template, with the implementation file that starts it
 ///
-/// NAME.py is a program on the Python package `bundleproof_adapter`, with a class that has a method for each
-/// operation; NAME.toml is for `bundleproof run --impl NAME.toml`. Files that are there are left alone.
+/// NAME.py uses the Python package `bundleproof_adapter`: a class with a method for each operation. Run it with
+/// `bundleproof run --impl NAME.toml`. Existing files are never overwritten.
 #[derive(Debug, Parser)]
 pub(super) struct NewAdapter {
-    /// What reports call it: lower-case letters, digits and _
+    /// Name in reports: lowercase letters, digits and _
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
 
-    /// In Python
+    /// Use the Python template
     #[arg(long, required = true)]
     python: bool,
 
-    /// Where the files go
+    /// Directory for the files
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
 }
@@ -46,22 +46,22 @@ impl NewAdapter {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let name = &self.name;
         let files = [(format!("{name}.py"), PROGRAM), (format!("{name}.toml"), FILE)]
-            .map(|(file, text)| (self.beside(file), filled(text, name)));
-        let told = |path: &Path, error: &io::Error| {
-            console.error(&format!("{}: {error}; nothing was written", path.display()));
+            .map(|(file, text)| (self.path_of(file), filled(text, name)));
+        let fail = |path: &Path, error: &io::Error| {
+            console.error(&format!("cannot create {}: {error}; nothing was written", path.display()));
             Exit::Usage
         };
         if let Some((path, _)) = files.iter().find(|(path, _)| fs::symlink_metadata(path).is_ok()) {
-            return Err(told(path, &io::Error::other("it is there already; choose another name or --out")));
+            return Err(fail(path, &io::Error::other("already exists; choose another name or --out")));
         }
         let mut written: Vec<&Path> = Vec::new();
         for (path, text) in &files {
             if let Err(error) = write_new(path, text) {
-                // Half a skeleton is none.
+                // One file without the other is of no use.
                 for path in written {
                     let _ = fs::remove_file(path);
                 }
-                return Err(told(path, &error));
+                return Err(fail(path, &error));
             }
             written.push(path);
         }
@@ -71,19 +71,19 @@ impl NewAdapter {
         Ok(Exit::Success)
     }
 
-    /// Where a file goes, as a person would write it.
-    fn beside(&self, file: String) -> PathBuf {
+    /// The path of a file, without a leading `./`.
+    fn path_of(&self, file: String) -> PathBuf {
         if self.out.as_os_str() == "." { file.into() } else { self.out.join(file) }
     }
 }
 
-/// The template under another name.
+/// Replaces the name in a template.
 fn filled(text: &str, name: &str) -> String {
-    text.replace(TEMPLATE, name).replace("MyAdapter", &class(name))
+    text.replace(TEMPLATE, name).replace("MyAdapter", &class_name(name))
 }
 
-/// `plain_torch` as `PlainTorch`.
-fn class(name: &str) -> String {
+/// Converts `plain_torch` to `PlainTorch`.
+fn class_name(name: &str) -> String {
     let capital = |word: &str| match word.split_at_checked(1) {
         Some((first, rest)) => first.to_ascii_uppercase() + rest,
         None => String::new(),
@@ -91,11 +91,11 @@ fn class(name: &str) -> String {
     name.split('_').map(capital).collect()
 }
 
-/// The file as a whole, or none; never in the place of another.
+/// Creates the file in one step, and never replaces an existing one.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = sibling(path)?;
-    beside.write_all(text.as_bytes())?;
-    beside.persist_noclobber(path)?;
+    let mut temporary = sibling(path)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.persist_noclobber(path)?;
     Ok(())
 }
 
@@ -106,11 +106,11 @@ fn name(text: &str) -> Result<String, String> {
         || text.len() > MAX_NAME_BYTES
     {
         return Err(format!(
-            "a name begins with a lower-case letter, and has lower-case letters, digits and _, {MAX_NAME_BYTES} at most"
+            "expected a lowercase letter followed by lowercase letters, digits and _, at most {MAX_NAME_BYTES} in all"
         ));
     }
     if Implementations::of(&BUNDLE.built_ins()).get(text).is_some() {
-        return Err("it is the name of an implementation that comes with the suite".to_owned());
+        return Err("name of a built-in implementation; choose another".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -23,18 +23,18 @@ use crate::{
     text::line,
 };
 
-/// Prove the suite: run every check on everything that breaks a requirement
+/// Prove the suite: check that every case fails on implementations that break its requirements
 ///
-/// Every check must pass on the reference, fail on a mutant that breaks a requirement it is about, and each of
-/// its expectations must fail on something; every mutant must be killed by a check about what it breaks. The
-/// kill matrix is part of the report (matrix.md, matrix.json). With --suite DIR what was proven is written to
-/// DIR/proven.toml, once all of it is; without, or with --check, it is held against the one that is there.
+/// Every check must pass on the reference and fail on a mutant that breaks one of its requirements, and each of its
+/// expectations must fail on at least one mutant. Every mutant must be killed by a check of the requirement it breaks.
+/// The report contains the kill matrix (matrix.md, matrix.json). With --suite DIR a complete proof is written to
+/// DIR/proven.toml; without it, or with --check, the result is compared with the existing proven.toml.
 #[derive(Debug, Parser)]
 pub(super) struct Prove {
     #[command(flatten)]
     selection: SelectionOptions,
 
-    /// Do not write proven.toml: fail when it is not what would be written
+    /// Do not write proven.toml; fail if it is out of date
     #[arg(long)]
     check: bool,
 
@@ -49,12 +49,10 @@ pub(super) struct Prove {
     suite: SuiteOption,
 }
 
-/// The implementation that obeys.
+/// The implementation that must pass every check.
 const JUDGED: &str = "reference";
 
-/// The one that breaks many requirements at once.
-
-/// How many problems are shown before the rest is left to the matrix.
+/// Number of problems that are printed; the others are in matrix.md.
 const MAX_SHOWN: usize = 40;
 
 impl Prove {
@@ -62,21 +60,22 @@ impl Prove {
         let began = Instant::now();
         let (suite, implementations) = self.suite.load(console)?;
         let selected = self.selection.select(&suite, console)?;
-        torch::tell(&selected, console);
+        torch::report_if_broken(&selected, console);
         let judged = implementations.get(JUDGED);
-        // What a check needs that nothing of the suite has here cannot be looked at; what was proven of it stands.
-        let can = |check: &Arc<Check>| {
+        // Checks that need PyTorch are skipped without it, and keep their entries in proven.toml.
+        let is_supported = |check: &Arc<Check>| {
             judged.as_ref().is_some_and(|judged| check.needs().all(|need| judged.supports(need)))
         };
-        let (checks, aside): (Vec<Arc<Check>>, Vec<Arc<Check>>) = selected.into_iter().partition(can);
+        let (checks, skipped): (Vec<Arc<Check>>, Vec<Arc<Check>>) =
+            selected.into_iter().partition(is_supported);
         if checks.is_empty() {
-            torch::tell_why_not(console);
+            torch::report_unavailable(console);
             return Err(Exit::NotProven);
         }
         let whole = self.selection.is_empty();
-        let breakers = breakers();
+        let faulty = faulty_implementations();
         let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
-        let cells = cells(&checks, &implementations, &breakers);
+        let cells = cells(&checks, &implementations, &faulty);
         let claims = runner::red(&checks, &implementations, None);
 
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
@@ -84,15 +83,15 @@ impl Prove {
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let matrix = Matrix::of(&suite, &checks, &aside, &breakers, (seen_green, seen), whole);
+        let matrix = Matrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
 
         recording.add("matrix.md", &markdown(&matrix), console)?;
         let text = serde_json::to_string_pretty(&matrix).map_err(|error| {
-            console.error(&format!("the matrix cannot be written as JSON: {error}"));
+            console.error(&format!("cannot write the kill matrix as JSON: {error}"));
             Exit::Internal
         })?;
         recording.add("matrix.json", &(text + "\n"), console)?;
-        let selection = self.selection.words(self.suite.named().as_deref());
+        let selection = self.selection.arguments(self.suite.named().as_deref());
         let about = About {
             suite: &suite,
             suite_named: self.suite.named(),
@@ -103,7 +102,7 @@ impl Prove {
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
-        let changes = self.keep(&matrix, &aside, whole, &suite, console)?;
+        let changes = self.keep(&matrix, &skipped, whole, &suite, console)?;
         let proven = matrix.problems.is_empty() && changes.is_empty();
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
@@ -113,16 +112,16 @@ impl Prove {
             });
             format!("{value:#}\n")
         } else {
-            told(&matrix, &changes, seconds, console) + &format!("Report: {}\n", path.display())
+            proof_text(&matrix, &changes, seconds, console) + &format!("Report: {}\n", path.display())
         });
         Ok(if proven { Exit::Success } else { Exit::NotProven })
     }
 
-    /// Writes what was proven, or says what is otherwise in the file that is there.
+    /// Writes proven.toml, or returns how it differs from this proof.
     fn keep(
         &self,
         matrix: &Matrix,
-        aside: &[Arc<Check>],
+        skipped: &[Arc<Check>],
         whole: bool,
         suite: &Suite,
         console: &Console,
@@ -130,10 +129,10 @@ impl Prove {
         let before = suite.file(PROVEN).map(|text| Proven::from_toml(&text));
         let mut now = Proven::of(matrix);
         if let Some(Ok(before)) = &before {
-            now.keep(before, aside.iter().map(|check| check.case.as_ref()));
+            now.keep(before, skipped.iter().map(|check| check.case.as_ref()));
         }
         let unwritten = |error: &dyn std::fmt::Display| {
-            console.error(&format!("{PROVEN} cannot be written: {error}"));
+            console.error(&format!("cannot write {PROVEN}: {error}"));
             Exit::Usage
         };
         if let (Some(directory), false) = (self.suite.directory(), self.check) {
@@ -144,21 +143,21 @@ impl Prove {
             return Ok(Vec::new());
         }
         match before {
-            None => Ok(vec![format!("there is no {PROVEN}: write it with `bundleproof prove --suite DIR`")]),
+            None => Ok(vec![format!("missing {PROVEN}; write it with `bundleproof prove --suite DIR`")]),
             Some(Err(error)) => Ok(vec![error.to_string()]),
             Some(Ok(mut before)) => {
                 if !whole {
                     before.cases.retain(|id, _| now.cases.contains_key(id));
                 }
-                let unseen: BTreeSet<&str> = aside
+                let unproven: BTreeSet<&str> = skipped
                     .iter()
                     .filter(|check| !before.holds(&check.case))
                     .map(|check| check.case.id.as_str())
                     .collect();
-                before.cases.retain(|id, _| !unseen.contains(id.as_str()));
-                let mut changes: Vec<String> = unseen
+                before.cases.retain(|id, _| !unproven.contains(id.as_str()));
+                let mut changes: Vec<String> = unproven
                     .iter()
-                    .map(|id| format!("the case {id} is new or was changed, and needs torch to be proven"))
+                    .map(|id| format!("case {id} is new or changed; proving it requires PyTorch"))
                     .collect();
                 changes.extend(before.changed_to(&now));
                 Ok(changes)
@@ -167,9 +166,9 @@ impl Prove {
     }
 }
 
-/// Everything that comes with the suite and breaks something.
-fn breakers() -> Vec<FaultyImplementation> {
-    let breaker = |built_in: BuiltIn| {
+/// The stub and all mutants.
+fn faulty_implementations() -> Vec<FaultyImplementation> {
+    let mutant = |built_in: BuiltIn| {
         let name = built_in.implementation.name().to_owned();
         match built_in.role {
             BuiltInRole::Reference => None,
@@ -179,19 +178,19 @@ fn breakers() -> Vec<FaultyImplementation> {
             }
         }
     };
-    BUNDLE.built_ins().into_iter().filter_map(breaker).collect()
+    BUNDLE.built_ins().into_iter().filter_map(mutant).collect()
 }
 
-/// Every check on every breaker.
+/// One job for each check on each faulty implementation.
 fn cells(
     checks: &[Arc<Check>],
     implementations: &Implementations,
-    breakers: &[FaultyImplementation],
+    faulty: &[FaultyImplementation],
 ) -> Vec<Job> {
     let mut jobs = Vec::new();
-    for breaker in breakers {
-        if let Some(implementation) = implementations.get(&breaker.name) {
-            jobs.extend(checks.iter().filter(|check| is_asked(check, breaker)).map(|check| Job {
+    for mutant in faulty {
+        if let Some(implementation) = implementations.get(&mutant.name) {
+            jobs.extend(checks.iter().filter(|check| is_relevant(check, mutant)).map(|check| Job {
                 check: Arc::clone(check),
                 implementation: Arc::clone(&implementation),
                 phase: Phase::Red,
@@ -202,16 +201,16 @@ fn cells(
     jobs
 }
 
-/// Networks that are executed take their time, and each breaker is a process of its own then: such a check is run
-/// where it says that it fails, and where something breaks what it is about.
-fn is_asked(check: &Check, breaker: &FaultyImplementation) -> bool {
+/// Whether to run this check on this faulty implementation. Checks that execute networks are slow and need a process
+/// per implementation, so they run only where they are expected to fail and where one of their requirements is broken.
+fn is_relevant(check: &Check, mutant: &FaultyImplementation) -> bool {
     let is_about = |id: &String| check.case.requires.contains(id);
     !check.needs().any(|need| need == TORCH)
-        || check.red.iter().any(|red| red.on == breaker.name)
-        || breaker.breaks.as_ref().is_some_and(is_about)
+        || check.red.iter().any(|red| red.on == mutant.name)
+        || mutant.breaks.as_ref().is_some_and(is_about)
 }
 
-/// The outcomes that a report holds: one for each red entry, and those on the reference.
+/// The outcomes in the report: one for each red entry, and those of the reference.
 fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> {
     let cells: std::collections::HashMap<(&str, &str), &Outcome> = seen
         .iter()
@@ -224,13 +223,14 @@ fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> 
     claims.iter().filter_map(of_claim).chain(green.iter().cloned()).collect()
 }
 
-fn told(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) -> String {
+/// The summary of a proof, as text.
+fn proof_text(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) -> String {
     let mut text = String::new();
     for problem in matrix.problems.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{}\n", line(&problem.to_string())));
     }
     if let Some(more) = matrix.problems.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!("and {more} more, in matrix.md of the report\n"));
+        text.push_str(&format!("{more} more in matrix.md of the report\n"));
     }
     for change in changes.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{PROVEN} is out of date: {}\n", line(change)));
@@ -244,7 +244,7 @@ fn told(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) ->
     let [checks, cases] = [counted(counts.checks, "check"), counted(counts.cases, "case")];
     let [expectations, kills] = [counted(counts.expectations, "expectation"), counted(counts.kills, "kill")];
     if counts.aside > 0 {
-        text.push_str(&format!("not looked at: {}, for want of torch\n", counted(counts.aside, "check")));
+        text.push_str(&format!("skipped {}: PyTorch is not available\n", counted(counts.aside, "check")));
     }
     text.push_str(&format!(
         "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",

@@ -1,4 +1,4 @@
-//! `bundleproof run`: the main job.
+//! `bundleproof run`.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -24,28 +24,28 @@ use crate::{
     text::shell_argument,
 };
 
-/// Run the suite: red on what breaks each requirement, then green on the reference
+/// Run the suite: red runs on faulty implementations, then green runs on the implementation under test
 ///
-/// Every case is first seen to fail, for the reason it states, on the stub or a mutant that its file names;
-/// then it must pass on the reference, or on the implementation that --impl names. The run leaves a report:
-/// one directory, named by its UTC stamp, that `sha256sum -c SHA256SUMS` checks.
+/// Every case must first fail, for the expected reason, on the stub or mutants listed in its file; then it must pass on
+/// the reference. With --impl, only the green runs on that implementation take place. Each run writes a report: a
+/// directory named by its UTC timestamp, which `sha256sum -c SHA256SUMS` verifies.
 #[derive(Debug, Parser)]
 pub(super) struct Run {
     #[command(flatten)]
     selection: SelectionOptions,
 
-    /// Only the rows of this plan, each on the implementations that the row names
+    /// Only the rows of this plan, on the implementations listed in each row
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     plan: Option<String>,
 
-    /// Only this phase; with neither this nor --impl, both: red first
+    /// Only this phase [default: red then green, or green with --impl]
     #[arg(long, value_enum, help_heading = "Selection")]
     phase: Option<PhaseOption>,
 
     #[command(flatten)]
     adapter: AdapterOptions,
 
-    /// Print the outcome as JSON
+    /// Print JSON
     #[arg(long, help_heading = "Report")]
     json: bool,
 
@@ -62,7 +62,7 @@ enum PhaseOption {
     Green,
 }
 
-/// The implementation that is judged when none is named.
+/// The implementation under test if `--impl` is not given.
 const JUDGED: &str = "reference";
 
 impl Run {
@@ -80,9 +80,9 @@ impl Run {
             suite: &suite,
             suite_named: self.suite.named(),
             plan,
-            selection: self.selection_words(),
+            selection: self.selection_arguments(),
             unproven: unproven(&suite, plan, &jobs, console),
-            judged: named.and_then(|named| self.stranger(named, &suite, &jobs)),
+            judged: named.and_then(|named| self.target_record(named, &suite, &jobs)),
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = self.exit(&record, console);
@@ -131,29 +131,27 @@ impl Run {
                 jobs.extend(runner::green(&checks, &judged));
             }
         }
-        torch::tell(&checks, console);
-        // What a red entry is about cannot be seen where its case cannot be run.
+        torch::report_if_broken(&checks, console);
+        // A red run proves nothing where its case is unsupported.
         let before = jobs.len();
         jobs.retain(|job| {
             job.phase == Phase::Green || job.check.needs().all(|need| job.implementation.supports(need))
         });
         if jobs.len() < before {
-            let aside = counted(before - jobs.len(), "red run");
-            console.note(&format!("not run: {aside}, for want of torch"));
+            let skipped = counted(before - jobs.len(), "red run");
+            console.note(&format!("skipped {skipped}: PyTorch is not available"));
         }
         if jobs.is_empty() {
-            console.error(
-                "nothing is left to run: the selection has no check for this phase and implementation",
-            );
+            console.error("nothing to run: no selected check has a run in this phase on this implementation");
             return Err(Exit::NothingSelected);
         }
         Ok(jobs)
     }
 
-    /// What a report says of an implementation that is none of the suite's own.
-    fn stranger(&self, named: RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
-        let asked: BTreeSet<&String> = jobs.iter().flat_map(|job| &job.check.case.requires).collect();
-        let requirements = suite.requirements().iter().filter(|own| asked.contains(own.id.get_ref()));
+    /// What the report records about a third-party implementation; `None` for a built-in one.
+    fn target_record(&self, named: RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
+        let tested: BTreeSet<&String> = jobs.iter().flat_map(|job| &job.check.case.requires).collect();
+        let requirements = suite.requirements().iter().filter(|own| tested.contains(own.id.get_ref()));
         let requirements = requirements.map(|own| {
             let statement = own.statement.clone();
             (
@@ -163,7 +161,7 @@ impl Run {
         });
         Some(Target {
             name: named.implementation.name().to_owned(),
-            option: self.adapter.words().join(" "),
+            option: self.adapter.arguments().join(" "),
             requirements: requirements.collect(),
             known: named.known?,
             on: RunTimestamp::now().day(),
@@ -176,8 +174,8 @@ impl Run {
             return Exit::Internal;
         }
         let fails = match &record.judged {
-            Some(judged) => self.stranger_fails(record, &judged.standing(&record.outcomes), console),
-            None => self.own_fails(record, console),
+            Some(judged) => self.third_party_fails(record, &judged.standing(&record.outcomes), console),
+            None => self.built_in_fails(record, console),
         };
         if fails {
             Exit::DoesNotConform
@@ -188,28 +186,29 @@ impl Run {
         }
     }
 
-    /// What cannot be looked at here fails nothing, unless it is all there is.
-    fn own_fails(&self, record: &RunRecord, console: &Console) -> bool {
+    /// Unsupported checks do not fail the run, unless there are no others or more than `--max-unsupported`.
+    fn built_in_fails(&self, record: &RunRecord, console: &Console) -> bool {
         let green = || record.outcomes.iter().filter(|outcome| outcome.phase == Phase::Green);
         let unsupported = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
-        if self.adapter.are_too_many(unsupported) || (unsupported > 0 && unsupported == record.outcomes.len())
+        if self.adapter.exceeds_limit(unsupported)
+            || (unsupported > 0 && unsupported == record.outcomes.len())
         {
-            self.too_many(unsupported, console);
+            self.report_unsupported(unsupported, console);
             return true;
         }
         green().any(|outcome| !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported))
     }
 
-    fn too_many(&self, unsupported: usize, console: &Console) {
-        console.error(&if self.adapter.are_too_many(unsupported) {
-            format!("{unsupported} checks ask for what it does not have: more than --max-unsupported")
+    fn report_unsupported(&self, unsupported: usize, console: &Console) {
+        console.error(&if self.adapter.exceeds_limit(unsupported) {
+            format!("{unsupported} checks are unsupported: more than --max-unsupported")
         } else {
-            "it has nothing that any of these checks asks for, so that nothing was looked at".to_owned()
+            "all selected checks are unsupported: nothing was tested".to_owned()
         });
     }
 
-    /// What is known fails nothing; what it does not have fails only beyond the budget, or when it has nothing.
-    fn stranger_fails(
+    /// Known failures do not fail the run; unsupported checks do as in `built_in_fails`.
+    fn third_party_fails(
         &self,
         record: &RunRecord,
         standing: &ConformanceSummary<'_>,
@@ -221,38 +220,38 @@ impl Run {
             !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported)
                 && !standing.knows(&outcome.check)
         });
-        if self.adapter.are_too_many(unsupported) || unsupported == record.outcomes.len() {
-            self.too_many(unsupported, console);
+        if self.adapter.exceeds_limit(unsupported) || unsupported == record.outcomes.len() {
+            self.report_unsupported(unsupported, console);
             return true;
         }
         fails || !standing.known.problems.is_empty()
     }
 
-    /// The selection as it was asked for, so that a report says how to ask for it again.
-    fn selection_words(&self) -> Vec<String> {
-        let mut words = self.selection.words(self.suite.named().as_deref());
-        words.extend(self.plan.iter().map(|plan| format!("--plan {}", shell_argument(plan))));
-        words.extend(self.phase.map(|phase| match phase {
+    /// The selection as command-line arguments, for rerun commands in reports.
+    fn selection_arguments(&self) -> Vec<String> {
+        let mut arguments = self.selection.arguments(self.suite.named().as_deref());
+        arguments.extend(self.plan.iter().map(|plan| format!("--plan {}", shell_argument(plan))));
+        arguments.extend(self.phase.map(|phase| match phase {
             PhaseOption::Red => "--phase red".to_owned(),
             PhaseOption::Green => "--phase green".to_owned(),
         }));
-        words.extend(self.adapter.words());
-        words
+        arguments.extend(self.adapter.arguments());
+        arguments
     }
 }
 
-/// The plan of this name, or a hint at the one that was meant.
+/// Finds a plan by name; the error suggests similar names.
 pub(super) fn find_plan<'s>(name: &str, suite: &'s Suite, console: &Console) -> Result<&'s Plan, Exit> {
     suite.plans().iter().find(|plan| plan.name == name).ok_or_else(|| {
         let known: Vec<&str> = suite.plans().iter().map(|plan| plan.name.as_str()).collect();
-        let offer =
-            nearest(name, known.iter().copied()).unwrap_or_else(|| format!("known are {}", known.join(", ")));
-        console.error(&format!("no plan is called {name:?}; {offer}"));
+        let offer = nearest(name, known.iter().copied())
+            .unwrap_or_else(|| format!("expected one of {}", known.join(", ")));
+        console.error(&format!("unknown plan {name:?}; {offer}"));
         Exit::NothingSelected
     })
 }
 
-/// The jobs of a plan's rows in one phase. A check that two rows select is run once.
+/// Adds the jobs of a plan's rows in one phase. A check that two rows select runs once.
 fn planned(
     plan: &Plan,
     phase: Phase,
@@ -287,8 +286,8 @@ fn planned(
     }
 }
 
-/// The cases of these jobs that are run green and were never seen to fail as they are now: neither in this
-/// run, nor when the suite was proven. Of a plan's rows the ledger knows it.
+/// The cases that only run green and have no current entry in proven.toml. Plans are left out, because the ledger
+/// reports rows that never failed.
 fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console) -> Vec<String> {
     if plan.is_some() || jobs.iter().any(|job| job.phase == Phase::Red) {
         return Vec::new();

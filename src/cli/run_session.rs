@@ -1,4 +1,4 @@
-//! What commands share that run checks and leave a report.
+//! Runs checks and writes a report, for `run` and `prove`.
 
 use std::{
     collections::BTreeMap,
@@ -29,44 +29,44 @@ use crate::{
     value::Digest,
 };
 
-/// Where a report goes, and how checks are run.
+/// Options for the report and for running checks.
 #[derive(Debug, Args)]
 pub(super) struct RecordingOptions {
-    /// Where reports are kept
+    /// Directory for reports
     #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Report")]
     reports: PathBuf,
 
-    /// The report's UTC stamp, such as 2025-10-17T112849Z [default: now]
+    /// UTC timestamp that names the report, such as 2025-10-17T112849Z [default: now]
     #[arg(long, value_name = "STAMP", help_heading = "Report")]
     stamp: Option<RunTimestamp>,
 
-    /// How many checks run at once
+    /// Number of checks that run in parallel
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
 
-    /// How long one check may take, in seconds [default: what its implementation says, else 60]
+    /// Time limit per check in seconds [default: that of the implementation file, or 60]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     deadline: Option<u32>,
 
-    /// Keep the directories in which checks are run, below this one
+    /// Run checks below this empty directory, and keep their files
     #[arg(long, value_name = "DIR")]
     keep_work: Option<PathBuf>,
 }
 
-/// What a report says of its run beside the outcomes.
+/// What a report records about its run besides the outcomes.
 pub(super) struct About<'a> {
     pub(super) suite: &'a Suite,
-    /// The directory of the suite, as it was named.
+    /// The value of `--suite`.
     pub(super) suite_named: Option<String>,
     pub(super) plan: Option<&'a Plan>,
     pub(super) selection: Vec<String>,
-    /// Cases that have not been seen to fail as they are now.
+    /// Cases without a current proof that they can fail.
     pub(super) unproven: Vec<String>,
-    /// What was judged, when it is none of the suite's own.
+    /// The implementation under test, if it is a third-party one.
     pub(super) judged: Option<Target>,
 }
 
-/// A report in the making, from before anything runs until it is published.
+/// A report in progress: created before the first check runs, published at the end.
 pub(super) struct RunSession {
     report: ReportWriter,
     stamp: RunTimestamp,
@@ -75,16 +75,14 @@ pub(super) struct RunSession {
     implementations: Vec<Arc<dyn Implementation>>,
 }
 
-/// How long one check may take when nobody says anything else, in seconds.
+/// Default time limit per check, in seconds.
 const DEADLINE: u32 = 60;
 
-/// The variables of the caller that a report may publish: they can change how a run comes out, and hold
-/// nothing private.
+/// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
 
 impl RunSession {
-    /// Makes the hidden directory and writes down what is going to be reported. From here on an interruption
-    /// is heard.
+    /// Creates the hidden directory, writes the inventory, and starts to handle Ctrl-C.
     pub(super) fn begin(
         options: &RecordingOptions,
         planned: &[Job],
@@ -106,7 +104,7 @@ impl RunSession {
         Ok(Self { report, stamp, started, interrupted, implementations })
     }
 
-    /// Runs these jobs, with a bar while a person waits; an interruption ends with its own exit code.
+    /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C.
     pub(super) fn run(
         self,
         jobs: &[Job],
@@ -116,7 +114,7 @@ impl RunSession {
         console: &Console,
     ) -> Result<(Self, Vec<Outcome>), Exit> {
         let bar = console.progress(jobs.len());
-        let tell = |outcome: &Outcome| {
+        let on_outcome = |outcome: &Outcome| {
             bar.set_message(format!("{} {}", outcome.phase.word(), outcome.check));
             bar.inc(1);
         };
@@ -126,7 +124,7 @@ impl RunSession {
             keep: options.keep_work.is_some(),
         };
         let work = self.work(options, console)?;
-        let outcomes = runner::run(jobs, suite, &work, how, &self.interrupted, &tell);
+        let outcomes = runner::run(jobs, suite, &work, how, &self.interrupted, &on_outcome);
         self.implementations.iter().for_each(|implementation| implementation.end());
         bar.finish_and_clear();
         if !self.interrupted.load(Ordering::Relaxed) {
@@ -134,15 +132,15 @@ impl RunSession {
         }
         let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
         let kept = match self.report.interrupt() {
-            Ok(aside) => format!("what was going to run is in {}", aside.display()),
+            Ok(kept) => format!("the inventory is in {}", kept.display()),
             Err(error) => error.to_string(),
         };
         let all = jobs.len();
-        console.error(&format!("interrupted after {done} of {all} checks; there is no report, and {kept}"));
+        console.error(&format!("interrupted after {done} of {all} checks: no report was written; {kept}"));
         Err(Exit::Interrupted)
     }
 
-    /// Where checks are run. What is kept is not mixed with what was kept before.
+    /// The directory that checks run in. `--keep-work` must be empty, so that runs do not mix.
     fn work(&self, options: &RecordingOptions, console: &Console) -> Result<PathBuf, Exit> {
         let Some(kept) = &options.keep_work else { return Ok(self.report.work_dir()) };
         let made = fs::create_dir_all(kept)
@@ -150,23 +148,23 @@ impl RunSession {
             .and_then(|path| Ok((fs::read_dir(&path)?.next().is_none(), path)));
         let what = match made {
             Ok((true, path)) => return Ok(path),
-            Ok((false, _)) => "is not empty; name a new directory".to_owned(),
+            Ok((false, _)) => "not empty; choose another directory".to_owned(),
             Err(error) => error.to_string(),
         };
         console.error(&format!("--keep-work {}: {what}", kept.display()));
         Err(Exit::Usage)
     }
 
-    /// A file that is to be published with the report.
+    /// Adds a file to the report.
     pub(super) fn add(&self, name: &str, text: &str, console: &Console) -> Result<(), Exit> {
         let path = self.report.path().join(name);
         fs::write(&path, text).map_err(|error| {
-            console.error(&format!("{} cannot be written: {error}", path.display()));
+            console.error(&format!("cannot write {}: {error}", path.display()));
             Exit::Usage
         })
     }
 
-    /// The run of these outcomes, and its report.
+    /// Publishes the report of these outcomes; returns the record and the path of the report.
     pub(super) fn publish(
         self,
         about: About<'_>,
@@ -191,7 +189,7 @@ impl RunSession {
             outcomes,
         };
         let environment = environment(&self.implementations).map_err(|error| {
-            console.error(&format!("the program's own file cannot be read: {error}"));
+            console.error(&format!("cannot read the executable of this program: {error}"));
             Exit::Internal
         })?;
         let (started, ended) = (self.started.rfc3339(), RunTimestamp::now().rfc3339());
@@ -203,17 +201,16 @@ impl RunSession {
     }
 }
 
-/// The report in the making, under the stamp that was given, or under that of the first second that no other
-/// run has taken.
+/// Creates the report directory. Without `--stamp`, waits for the next second whose name is free.
 fn directory(options: &RecordingOptions) -> Result<(RunTimestamp, ReportWriter), ReportError> {
-    let mut patience = 10;
+    let mut retries = 10;
     loop {
         let stamp = options.stamp.unwrap_or_else(RunTimestamp::now);
         match ReportWriter::create(&options.reports, stamp) {
             Err(ReportError::Taken(_) | ReportError::UnderWay(_))
-                if options.stamp.is_none() && patience > 0 =>
+                if options.stamp.is_none() && retries > 0 =>
             {
-                patience -= 1;
+                retries -= 1;
                 thread::sleep(Duration::from_millis(200));
             }
             made => return made.map(|report| (stamp, report)),
@@ -250,10 +247,9 @@ fn digest_of_program(path: &Path) -> std::io::Result<String> {
     Ok(Digest::of(&fs::read(path)?).to_string())
 }
 
-/// Every way in which a report cannot be made is one of the call's: a stamp that is taken, a directory that
-/// cannot be written.
+/// Prints why there is no report, and chooses the exit code.
 fn no_report(error: &ReportError, console: &Console) -> Exit {
-    console.error(&format!("no report: {error}"));
+    console.error(&format!("cannot write the report: {error}"));
     match error {
         ReportError::Lost { .. }
         | ReportError::NoInventory(_)

@@ -1,4 +1,4 @@
-//! The options that select checks, for every command that runs some.
+//! The options that select checks.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::{
     text::shell_argument,
 };
 
-/// Which checks a command is about; without any of these all of them.
+/// Selects the checks to run; without any of these options, all of them.
 #[derive(Debug, Args)]
 pub(super) struct SelectionOptions {
-    /// Only these cases: an id or a glob, such as 'loader/*' (may be repeated)
+    /// Only these cases: an ID or a glob such as 'loader/*' (may be repeated)
     #[arg(long = "case", value_name = "GLOB", help_heading = "Selection")]
     cases: Vec<String>,
 
-    /// Only cases about this requirement (may be repeated)
+    /// Only cases that test this requirement (may be repeated)
     #[arg(long = "requirement", value_name = "ID", help_heading = "Selection")]
     requirements: Vec<String>,
 
@@ -27,7 +27,7 @@ pub(super) struct SelectionOptions {
 }
 
 impl SelectionOptions {
-    /// The checks that were asked for.
+    /// The selected checks.
     pub(super) fn select(&self, suite: &Suite, console: &Console) -> Result<Vec<Arc<Check>>, Exit> {
         let selection = Selection {
             cases: self.cases.clone(),
@@ -40,20 +40,20 @@ impl SelectionOptions {
         })
     }
 
-    /// Whether everything was asked for.
+    /// Whether no option restricts the selection.
     pub(super) fn is_empty(&self) -> bool {
         self.cases.is_empty() && self.requirements.is_empty() && self.areas.is_empty()
     }
 
-    /// The selection as it was asked for, so that a report says how to ask for it again.
-    pub(super) fn words(&self, suite: Option<&str>) -> Vec<String> {
-        let mut words: Vec<String> =
+    /// The selection as command-line arguments, for rerun commands in reports.
+    pub(super) fn arguments(&self, suite: Option<&str>) -> Vec<String> {
+        let mut arguments: Vec<String> =
             suite.into_iter().map(|suite| format!("--suite {}", shell_argument(suite))).collect();
         let repeated =
             [("--case", &self.cases), ("--requirement", &self.requirements), ("--area", &self.areas)];
         for (option, values) in repeated {
-            words.extend(values.iter().map(|value| format!("{option} {}", shell_argument(value))));
+            arguments.extend(values.iter().map(|value| format!("{option} {}", shell_argument(value))));
         }
-        words
+        arguments
     }
 }

@@ -17,14 +17,14 @@ use crate::{
     harness::{adapter, contract::Contract as _, runner::Implementations, suite::nearest},
 };
 
-/// Serve an implementation that comes with the suite behind the adapter protocol
+/// Serve a built-in implementation over the adapter protocol
 ///
-/// Requests are read from standard input, one JSON object a line, and answered on standard output, until
-/// `shutdown` or the end of the input. It is what an adapter must do, to try one's own harness or to look at an
-/// answer; conformance/adapters/PROTOCOL.md says what it is.
+/// Reads requests from standard input, one JSON object per line, and writes responses to standard output, until
+/// `shutdown` or end of input. Use it to test a harness of your own or to see what an adapter should reply; the
+/// protocol is in conformance/adapters/PROTOCOL.md.
 #[derive(Debug, Parser)]
 pub(super) struct Serve {
-    /// The reference, the stub, or a mutant as mutant:NAME
+    /// The reference, the stub or a mutant (NAME or mutant:NAME)
     #[arg(long = "impl", value_name = "NAME", default_value = "reference")]
     implementation: String,
 }
@@ -36,8 +36,7 @@ impl Serve {
     }
 }
 
-/// Serves an implementation of the suite on the standard streams of the process; with an engine its networks are
-/// executed.
+/// Serves a built-in implementation on standard input and output; its networks are executed if there is an engine.
 pub fn serve(name: &str, engine: Option<Arc<dyn Engine>>) -> Exit {
     standard_streams(name, engine, &Console::new()).unwrap_or_else(|exit| exit)
 }
@@ -46,7 +45,7 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
     let all = Implementations::of(&built_ins(engine));
     let Some(served) = all.get(name) else {
         let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
-        console.error(&format!("no implementation is called {name:?}{offer}"));
+        console.error(&format!("unknown implementation {name:?}{offer}"));
         return Err(Exit::Usage);
     };
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
@@ -55,10 +54,10 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
     let input = BufReader::new(io::stdin().lock());
     match adapter::serve(&BUNDLE, served.as_ref(), &environment, input, io::stdout().lock()) {
         Ok(()) => Ok(Exit::Success),
-        // Whoever asked is gone.
+        // The client closed the connection, which is a normal end.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
         Err(error) => {
-            console.error(&format!("the conversation cannot go on: {error}"));
+            console.error(&format!("connection failed: {error}"));
             Err(Exit::Usage)
         }
     }

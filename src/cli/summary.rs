@@ -1,4 +1,4 @@
-//! What `run` prints when it is done.
+//! The summary that `run` prints.
 
 use std::path::Path;
 
@@ -17,28 +17,28 @@ use crate::{
     text::line,
 };
 
-/// How many failures are shown before the rest is left to the report.
+/// Number of failures that are printed; the others are in the report.
 const MAX_SHOWN: usize = 10;
 
-/// For a person: what came out otherwise than stated, what it was for each area, and where the report is.
+/// Text output: unexpected outcomes, counts for each area, and the path of the report.
 pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     let mut text = String::new();
     let standing = run.judged.as_ref().map(|judged| (judged, judged.standing(&run.outcomes)));
-    let told = |outcome: &&Outcome| match &standing {
-        // What was not looked at is told below, and what is known in the report.
+    let is_shown = |outcome: &&Outcome| match &standing {
+        // Unsupported checks are listed below, known failures in the report.
         Some((_, standing)) => outcome.verdict() != Verdict::Unsupported && !standing.knows(&outcome.check),
         None => outcome.verdict() != Verdict::Unsupported,
     };
     let others = || run.outcomes.iter().filter(|outcome| !outcome.is_as_stated());
-    let wrong: Vec<&Outcome> = others().filter(told).collect();
+    let wrong: Vec<&Outcome> = others().filter(is_shown).collect();
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
     }
     if let Some(more) = wrong.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!("and {more} more, in the report\n\n"));
+        text.push_str(&format!("{more} more in the report\n\n"));
     }
     if let Some((judged, standing)) = &standing {
-        text.push_str(&stands(judged, standing, console));
+        text.push_str(&conformance(judged, standing, console));
     } else if others().count() > 1 {
         for group in groups(others()) {
             text.push_str(&format!("{}\n", line(&group.in_words())));
@@ -54,7 +54,7 @@ pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String 
         let more = run.unproven.len().saturating_sub(MAX_SHOWN);
         let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
         text.push_str(&format!(
-            "{head}: not seen to fail as they are now: {}{rest}; `bundleproof prove` looks at that\n\n",
+            "{head}: no current proof that these cases can fail: {}{rest}; run `bundleproof prove`\n\n",
             shown.join(", ")
         ));
     }
@@ -62,7 +62,7 @@ pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String 
     text
 }
 
-/// The same for a program.
+/// JSON output with the same contents.
 pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
@@ -110,12 +110,12 @@ fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
     })
 }
 
-/// Where an implementation stands that is none of the suite's own, in a few lines.
-fn stands(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console) -> String {
+/// Violations, differences, skipped checks and known failures of a third-party implementation.
+fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console) -> String {
     let mut text = String::new();
     let parts = [
-        ("violations of what is specified, or what both revisions do", &standing.violations),
-        ("differences from what was decided here", &standing.differences),
+        ("violations of the specification, or of the behavior of both revisions", &standing.violations),
+        ("differences from decisions of this suite", &standing.differences),
     ];
     for (title, broken) in parts {
         if broken.is_empty() {
@@ -137,14 +137,14 @@ fn stands(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console)
         }
     }
     if !standing.unseen.is_empty() {
-        text.push_str(&format!("{}\n", console.odd("not looked at")));
+        text.push_str(&format!("{}\n", console.odd("skipped")));
         for group in &standing.unseen {
             text.push_str(&format!("  {}\n", line(&group.in_words())));
         }
     }
     if !standing.known.known.is_empty() {
         let known = counted(standing.known.known.len(), "check");
-        text.push_str(&format!("{}\n  {known} with known failures only\n", console.odd("known")));
+        text.push_str(&format!("{}\n  {known} with known failures only\n", console.odd("known failures")));
     }
     for problem in &standing.known.problems {
         text.push_str(&format!("{} {}\n", console.bad("error:"), line(problem)));
@@ -158,15 +158,15 @@ fn stands(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console)
 fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     let counts = run.counts(phase);
     let on = implementations(run, phase);
-    let said = match phase {
-        Phase::Red => format!("{} of {} failed as their case states, on {on}", counts.as_stated, counts.all),
-        Phase::Green => format!("{} of {} passed, on {on}", counts.as_stated, counts.all),
+    let result = match phase {
+        Phase::Red => format!("{}/{} failed as expected on {on}", counts.as_stated, counts.all),
+        Phase::Green => format!("{}/{} passed on {on}", counts.as_stated, counts.all),
     };
     let head =
         if counts.not_as_stated() == 0 { console.good(phase.word()) } else { console.bad(phase.word()) };
-    // The color has no width, so that the word is padded by itself.
+    // Color codes have no width, so the word is padded separately.
     let pad = " ".repeat(7_usize.saturating_sub(phase.word().len()));
-    let mut text = format!("{head}{pad}{said}\n");
+    let mut text = format!("{head}{pad}{result}\n");
     let mut areas: Vec<&str> = run.outcomes_of(phase).map(|outcome| area(&outcome.check)).collect();
     areas.sort_unstable();
     areas.dedup();
@@ -178,7 +178,7 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     text
 }
 
-/// The implementations of a phase: by name when there are few, else how many mutants.
+/// The implementations of a phase: their names if there are few, otherwise the number of mutants.
 fn implementations(run: &RunRecord, phase: Phase) -> String {
     let mut names: Vec<&str> =
         run.outcomes_of(phase).map(|outcome| outcome.implementation.as_str()).collect();
@@ -193,6 +193,6 @@ fn implementations(run: &RunRecord, phase: Phase) -> String {
 }
 
 fn failure(run: &RunRecord, outcome: &Outcome, console: &Console) -> String {
-    let again = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    failed_check(outcome, &console.bad(outcome.word()), &again)
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+    failed_check(outcome, &console.bad(outcome.word()), &rerun)
 }

@@ -1,4 +1,4 @@
-//! The options that name what is judged: an implementation of the suite, or a program behind the protocol.
+//! The options that select the implementation under test: a built-in one, or a program that speaks the protocol.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,44 +20,44 @@ use crate::{
     text::shell_argument,
 };
 
-/// What is judged.
+/// Selects the implementation under test.
 #[derive(Debug, Args)]
 pub(super) struct AdapterOptions {
-    /// The implementation to judge, green; with --phase red, the one to see cases fail on
+    /// Implementation to test; with --phase red, the one that cases must fail on
     ///
-    /// One that comes with the suite (`bundleproof list implementations`), the name of a file in the suite's
-    /// folder `implementations`, or a path of such a file, which ends in .toml.
+    /// A built-in implementation (`bundleproof list implementations`), the name of a file in the suite's folder
+    /// `implementations`, or the path of an implementation file, which ends in .toml.
     #[arg(long = "impl", value_name = "NAME", conflicts_with = "plan", help_heading = "Implementation")]
     implementation: Option<String>,
 
-    /// Judge the program that this command starts, which speaks the adapter protocol
+    /// Test the adapter program that this command starts
     #[arg(long = "impl-cmd", value_name = "COMMAND", conflicts_with_all = ["plan", "implementation"], help_heading = "Implementation")]
     command: Option<String>,
 
-    /// How many checks may ask for what the implementation does not have [default: any number]
+    /// Maximum number of unsupported checks [default: no limit]
     #[arg(long, value_name = "N", help_heading = "Implementation")]
     max_unsupported: Option<usize>,
 
-    /// Add what fails and is not known to the implementation's file, and show the difference; not in CI
+    /// Add new failures to the implementation file and show the diff; not allowed in CI
     #[arg(long, requires = "implementation", help_heading = "Implementation")]
     write_known: bool,
 
-    /// Write what goes over the wire to this file, one JSON object a line
+    /// Record all protocol messages in this file, one JSON object per line
     #[arg(long, value_name = "FILE", help_heading = "Implementation")]
     trace: Option<PathBuf>,
 }
 
-/// What was named, ready to be judged.
+/// The implementation under test.
 pub(super) struct RunTarget {
     pub(super) implementation: Arc<dyn Implementation>,
-    /// How long one of its cases may take, in seconds, when its file says so.
+    /// Time limit per case in seconds, if its file sets one.
     pub(super) case_deadline: Option<u32>,
-    /// The failures that are known of it; None of one that comes with the suite.
+    /// Its known failures; `None` for a built-in implementation.
     pub(super) known: Option<Vec<KnownFailure>>,
 }
 
 impl AdapterOptions {
-    /// The implementation that was named, if one was. A program is started and probed.
+    /// The implementation given by the options, if any. A program is started and probed.
     pub(super) fn judged(
         &self,
         suite: &Suite,
@@ -66,7 +66,7 @@ impl AdapterOptions {
     ) -> Result<Option<RunTarget>, Exit> {
         if let Some(command) = &self.command {
             let words = shell_words::split(command).map_err(|error| {
-                console.error(&format!("--impl-cmd {command:?} cannot be split into words: {error}"));
+                console.error(&format!("invalid --impl-cmd {command:?}: {error}"));
                 Exit::Usage
             })?;
             let trace = self.trace(console)?;
@@ -77,38 +77,39 @@ impl AdapterOptions {
         named(name, suite, known, trace, console).map(Some)
     }
 
-    /// What was asked for, so that a report says how to ask for it again.
-    pub(super) fn words(&self) -> Vec<String> {
+    /// The options as command-line arguments, for rerun commands in reports.
+    pub(super) fn arguments(&self) -> Vec<String> {
         let named = self.implementation.iter().map(|name| format!("--impl {}", shell_argument(name)));
         named
             .chain(self.command.iter().map(|command| format!("--impl-cmd {}", shell_argument(command))))
             .collect()
     }
 
-    /// The file to which what is not known is to be added, if that was asked for.
+    /// The file that `--write-known` adds entries to, if that option was given.
     pub(super) fn file_to_write(&self, console: &Console) -> Result<Option<&Path>, Exit> {
         if !self.write_known {
             return Ok(None);
         }
         if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
-            console.error("--write-known is refused where CI is set: what is known is looked at by a person");
+            console.error("--write-known is not allowed in CI: known failures are reviewed by a person");
             return Err(Exit::Usage);
         }
         match self.implementation.as_deref().filter(|name| name.ends_with(".toml")) {
             Some(name) => Ok(Some(Path::new(name))),
             None => {
-                console.error("--write-known needs --impl with the path of a file, which ends in .toml");
+                console
+                    .error("--write-known requires --impl with the path of an implementation file (.toml)");
                 Err(Exit::Usage)
             }
         }
     }
 
-    /// Whether so many checks that ask for what it does not have are too many.
-    pub(super) fn are_too_many(&self, unsupported: usize) -> bool {
-        self.max_unsupported.is_some_and(|most| unsupported > most)
+    /// Whether this number of unsupported checks exceeds `--max-unsupported`.
+    pub(super) fn exceeds_limit(&self, unsupported: usize) -> bool {
+        self.max_unsupported.is_some_and(|limit| unsupported > limit)
     }
 
-    /// The name under which one of the suite's own implementations was asked for.
+    /// The value of `--impl`.
     pub(super) fn name(&self) -> Option<&str> {
         self.implementation.as_deref()
     }
@@ -116,13 +117,13 @@ impl AdapterOptions {
     fn trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {
         self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
             let path = self.trace.as_deref().unwrap_or(Path::new(""));
-            console.error(&format!("{} cannot be written: {error}", path.display()));
+            console.error(&format!("cannot write trace {}: {error}", path.display()));
             Exit::Usage
         })
     }
 }
 
-/// What has this name: one of the suite's own, a file of the suite's, or the path of a file.
+/// Finds a built-in implementation, an implementation file of the suite, or an implementation file by its path.
 pub(super) fn named(
     name: &str,
     suite: &Suite,
@@ -141,8 +142,7 @@ pub(super) fn named(
         }
     };
     if known.get(&stem).is_some() {
-        console
-            .error(&format!("{name}: {stem} is the name of one that comes with the suite; rename the file"));
+        console.error(&format!("{name}: {stem} is the name of a built-in implementation; rename the file"));
         return Err(Exit::Usage);
     }
     connect(Some(stem), file.launch, file.known, trace, console)
@@ -158,7 +158,7 @@ fn connect(
     let shown = launch.command.join(" ");
     let environment = (&BUNDLE as &dyn Contract).environment_map();
     let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace).map_err(|error| {
-        console.error(&format!("the adapter {shown:?} cannot be used: {error}"));
+        console.error(&format!("cannot use adapter {shown:?}: {error}"));
         Exit::AdapterUnusable
     })?;
     let case_deadline = remote.case_deadline();
@@ -173,7 +173,7 @@ fn unknown(name: &str, suite: &Suite, known: &Implementations, console: &Console
     let files = ImplementationFile::names(suite);
     let names = known.names().into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>();
     let offer = nearest(name, names).map(|offer| format!("; {offer}"));
-    let offer = offer.unwrap_or_else(|| "; `bundleproof list implementations` shows them".to_owned());
-    console.error(&format!("no implementation is called {name:?}{offer}"));
+    let offer = offer.unwrap_or_else(|| "; see `bundleproof list implementations`".to_owned());
+    console.error(&format!("unknown implementation {name:?}{offer}"));
     Exit::Usage
 }

@@ -1,4 +1,4 @@
-//! Where the program with torch is, when this one was built to look for it.
+//! Finds the program that executes networks, `bundleproof-torch`, if this build supports it.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// The name of the program, which is beside this one.
+/// File name of the program, which is in the same directory as this one.
 const PROGRAM: &str = "bundleproof-torch";
 
-/// The implementations of the suite, on torch where there is one.
+/// The built-in implementations, with networks that are executed if libtorch is available.
 pub(super) fn built_ins() -> Vec<BuiltIn> {
     match program() {
         Some(program) => with_torch(BUNDLE.built_ins(), &Arc::new(program)),
@@ -26,19 +26,20 @@ pub(super) fn built_ins() -> Vec<BuiltIn> {
     }
 }
 
-/// Says why nothing is executed, when checks ask for it and it was to be expected.
-pub(super) fn tell(checks: &[Arc<Check>], console: &Console) {
+/// Prints why networks cannot be executed, if a check needs it and this build supports it.
+pub(super) fn report_if_broken(checks: &[Arc<Check>], console: &Console) {
     let needed = checks.iter().any(|check| check.needs().any(|need| need == TORCH));
     if let (true, Some(Err(error))) = (needed, program().map(|program| program.check())) {
         console.error(&error.to_string());
     }
 }
 
-/// Says why networks are not executed.
-pub(super) fn tell_why_not(console: &Console) {
+/// Prints why networks cannot be executed.
+pub(super) fn report_unavailable(console: &Console) {
     match program().map(|program| program.check()) {
         Some(Err(error)) => console.error(&error.to_string()),
-        _ => console.error("networks are not executed: build bundleproof with the feature `torch`"),
+        _ => console
+            .error("PyTorch is not available: build bundleproof with `--features torch` to execute networks"),
     }
 }
 
