@@ -71,8 +71,8 @@ fn the_main_job_goes_red_then_green_and_leaves_one_checkable_report() {
     let place = Place::new();
     let assert = place.run(&["run"]).code(0);
     let text = out(&assert);
-    assert!(text.contains("failed as their case states, on the stub and"), "{text}");
-    assert!(text.contains("passed, on reference"), "{text}");
+    assert!(text.contains("failed as expected on the stub and"), "{text}");
+    assert!(text.contains("passed on reference"), "{text}");
     let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("the report's path");
     let files = place.files();
     assert!(files.keys().all(|name| name.starts_with(report)), "{files:?}");
@@ -201,7 +201,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::unknown_plan(&["run", "--plan", "phase_d5"], 4, "did you mean `phase_d4`?")]
 #[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
 #[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check")]
-#[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing is left to run")]
+#[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing to run")]
 #[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "is not a stamp")]
 #[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "is not a stamp")]
 #[case::no_workers(&["run", "--workers", "0"], 2, "0")]
@@ -242,10 +242,7 @@ fn suite_with(case: &str, copies: usize) -> Place {
     let requirements =
         fs::read_to_string(own.join("conformance/bundle/requirements/loader.toml")).expect("requirements");
     write("suite/requirements/loader.toml", &requirements);
-    write(
-        "suite/configs.toml",
-        &fs::read_to_string(own.join("conformance/bundle/configs.toml")).expect("configs"),
-    );
+    write("suite/configs.toml", &fs::read_to_string(own.join("conformance/bundle/configs.toml")).expect("configs"));
     for number in 0..copies {
         write(&format!("suite/cases/loader/case_{number}.toml"), case);
     }
@@ -280,7 +277,7 @@ fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
         ),
         "{text}"
     );
-    assert!(text.contains("0 of 1 failed as their case states"), "{text}");
+    assert!(text.contains("0/1 failed as expected"), "{text}");
 }
 
 #[rstest]
@@ -358,7 +355,7 @@ fn a_check_past_its_deadline_costs_its_own_verdict_and_nothing_else() {
     let text = out(&place.run(&arguments).code(1));
     assert!(text.contains("no answer within 1000 ms"), "{text}");
     assert!(
-        text.contains("again: bundleproof run --suite suite --case 'loader/case_0' --impl reference"),
+        text.contains("rerun: bundleproof run --suite suite --case 'loader/case_0' --impl reference"),
         "{text}"
     );
     let reports: Vec<_> = fs::read_dir(place.path("reports")).expect("a folder").collect();
@@ -439,9 +436,9 @@ fn lists_are_for_people_and_for_programs(#[case] what: &str, #[case] names: &str
 fn an_explanation_says_what_holds_a_requirement_and_where_a_case_is_seen_red() {
     let place = Place::new();
     let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
-    assert!(requirement.contains("held by loader/missing_fields_are_named"), "{requirement}");
+    assert!(requirement.contains("tested by loader/missing_fields_are_named"), "{requirement}");
     let case = out(&place.run(&["explain", "loader/missing_fields_are_named"]).code(0));
-    assert!(case.contains("seen red on stub, at names_the_fields"), "{case}");
+    assert!(case.contains("expected to fail on stub, at names_the_fields"), "{case}");
 }
 
 #[test]
@@ -468,10 +465,10 @@ fn a_new_adapter_is_a_program_and_the_file_that_starts_it() {
 }
 
 #[rstest]
-#[case::there_already(&["new-adapter", "taken", "--python"], "taken.toml: it is there already")]
-#[case::no_name(&["new-adapter", "Mine", "--python"], "begins with a lower-case letter")]
-#[case::a_path(&["new-adapter", "../mine", "--python"], "begins with a lower-case letter")]
-#[case::one_of_the_suite(&["new-adapter", "stub", "--python"], "comes with the suite")]
+#[case::there_already(&["new-adapter", "taken", "--python"], "taken.toml: already exists")]
+#[case::no_name(&["new-adapter", "Mine", "--python"], "expected a lowercase letter")]
+#[case::a_path(&["new-adapter", "../mine", "--python"], "expected a lowercase letter")]
+#[case::one_of_the_suite(&["new-adapter", "stub", "--python"], "built-in implementation")]
 #[case::no_language(&["new-adapter", "mine"], "--python")]
 #[case::nowhere(&["new-adapter", "mine", "--python", "--out", "none"], "none/mine.py: ")]
 fn a_new_adapter_that_cannot_be_written_leaves_nothing(#[case] arguments: &[&str], #[case] says: &str) {
@@ -497,7 +494,7 @@ fn the_program_needs_nothing_around_it_and_says_what_is_not_executed() {
     assert!(text.contains("roundtrip       13 of 13 as stated"), "{text}");
     // What was not looked at is no success when it is all there is.
     let assert = run(&["--area", "execution"]).code(1);
-    assert!(err(&assert).contains("nothing was looked at"), "{}", err(&assert));
+    assert!(err(&assert).contains("nothing was tested"), "{}", err(&assert));
     let assert = run(&["--area", "execution", "--area", "roundtrip", "--max-unsupported", "13"]).code(1);
     assert!(err(&assert).contains("more than --max-unsupported"), "{}", err(&assert));
 }

@@ -381,7 +381,7 @@ fn two_bundles_are_compared_value_by_value_and_tensor_by_tensor() {
     assert_eq!(found["same"], false);
     assert_eq!(found["tensors"][2]["how"]["elements"]["changed"], 1);
     let same = run_in(place.path(), &["inspect", "left", "--diff", "left"]).code(0);
-    assert!(out(&same).contains("hold the same"), "{}", out(&same));
+    assert!(out(&same).contains("have the same contents"), "{}", out(&same));
     run_in(place.path(), &["inspect", "left", "--diff", "nowhere"]).code(2);
 }
 

@@ -191,7 +191,7 @@ fn bundles_alone_have_nobody_to_read_them() {
     let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1").display().to_string();
     let assert = interop(&place, &[&gs1]).code(2);
     let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(text.contains("nobody to read"), "{text}");
+    assert!(text.contains("no reader given"), "{text}");
 }
 
 #[test]

@@ -257,7 +257,7 @@ fn a_run_marks_the_cases_that_are_not_proven_as_they_are() {
     assert!(!text.contains("unproven"), "{text}");
     copy.edit(case, "seed = 1", "seed = 2");
     let text = out(&run().code(6));
-    assert!(text.contains(&format!("unproven: not seen to fail as they are now: {case}")), "{text}");
+    assert!(text.contains(&format!("unproven: no current proof that these cases can fail: {case}")), "{text}");
     let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
     let results = fs::read_to_string(copy.0.path().join(report).join("results.json")).expect("results");
     let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
@@ -283,11 +283,11 @@ fn what_was_proven_of_a_case_that_needs_torch_stands_until_it_is_changed() {
     copy.edit(executed, "seed = 11", "seed = 12");
     let text = out(&copy.prove(&both).code(6));
     assert!(
-        text.contains(&format!("the case {executed} is new or was changed, and needs torch to be proven")),
+        text.contains(&format!("case {executed} is new or changed; proving it requires PyTorch")),
         "{text}"
     );
     // Nothing to look at proves nothing.
     let assert = copy.prove(&both[..2]).code(6);
     let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(text.contains("build bundleproof with the feature `torch`"), "{text}");
+    assert!(text.contains("build bundleproof with `--features torch`"), "{text}");
 }
