@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 const STAMP: &str = "2025-10-17T112849Z";
 
-/// Time for what must end, however busy the machine is.
+/// A generous time limit, for a busy machine.
 const UNHURRIED: Duration = Duration::from_secs(120);
 
 /// An empty directory, and the program in it.
@@ -87,7 +87,7 @@ fn the_main_job_goes_red_then_green_and_leaves_one_checkable_report() {
 }
 
 #[test]
-fn a_red_phase_of_the_plan_leaves_exactly_the_names_it_was_asked_for() {
+fn a_red_phase_of_a_plan_writes_exactly_the_expected_files() {
     let place = Place::new();
     place.run(&["run", "--plan", "phase_d4", "--phase", "red", "--reports", "OUT", "--stamp", STAMP]).code(0);
     let names: Vec<String> = place.files().into_keys().collect();
@@ -106,11 +106,11 @@ fn a_red_phase_of_the_plan_leaves_exactly_the_names_it_was_asked_for() {
     .map(|name| format!("OUT/{STAMP}/{name}"));
     assert_eq!(names, expected);
     let hidden = fs::read_dir(place.path("OUT")).expect("a folder").count();
-    assert_eq!(hidden, 1, "one directory and nothing beside it");
+    assert_eq!(hidden, 1, "one directory and nothing else");
 
     let log = fs::read_to_string(place.path("OUT").join(STAMP).join("phase_d4_red_persistence.log"))
         .expect("a log");
-    for said in [
+    for expected in [
         "load_torch_bundle should return the saved models",
         "expected:",
         "actual:      load_torch_bundle was refused: not_implemented",
@@ -118,7 +118,7 @@ fn a_red_phase_of_the_plan_leaves_exactly_the_names_it_was_asked_for() {
         "CUDA_VISIBLE_DEVICES=\"\"",
         "MLFLOW_TRACKING_URI=\"memory\"",
     ] {
-        assert!(log.contains(said), "the log does not say {said}:\n{log}");
+        assert!(log.contains(expected), "the log does not say {expected}:\n{log}");
     }
 }
 
@@ -129,7 +129,7 @@ fn a_stamp_that_is_taken_is_refused_and_changes_nothing() {
     place.run(&arguments).code(0);
     let before = place.files();
     let assert = place.run(&arguments).code(2);
-    assert!(err(&assert).contains("never overwritten"), "{}", err(&assert));
+    assert!(err(&assert).contains("already exists"), "{}", err(&assert));
     assert_eq!(place.files(), before);
 }
 
@@ -144,7 +144,7 @@ fn the_ledger_goes_from_nothing_to_red_to_green_by_evidence_alone() {
     };
     assert_eq!(states(), ["[ ]"; 5]);
     place.run(&["run", "--plan", "phase_d4", "--phase", "green", "--reports", "OUT"]).code(0);
-    assert_ne!(states(), ["[x]"; 5], "green that was never seen red proves nothing");
+    assert_ne!(states(), ["[x]"; 5], "green without a red run proves nothing");
     let stamped = |stamp: &str, phase: &str| {
         place
             .run(&["run", "--plan", "phase_d4", "--phase", phase, "--reports", "OUT", "--stamp", stamp])
@@ -159,7 +159,7 @@ fn the_ledger_goes_from_nothing_to_red_to_green_by_evidence_alone() {
 }
 
 #[test]
-fn a_report_that_was_edited_is_no_evidence() {
+fn an_edited_report_is_not_evidence() {
     let place = Place::new();
     place.run(&["run", "--plan", "phase_d4", "--reports", "OUT", "--stamp", STAMP]).code(0);
     let results = place.path("OUT").join(STAMP).join("results.json");
@@ -209,7 +209,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
 #[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]
-fn a_wrong_call_is_told_with_its_exit_code_and_leaves_nothing(
+fn invalid_arguments_are_reported_with_their_exit_code_and_leave_nothing(
     #[case] arguments: &[&str],
     #[case] code: i32,
     #[case] says: &str,
@@ -222,7 +222,7 @@ fn a_wrong_call_is_told_with_its_exit_code_and_leaves_nothing(
 }
 
 #[test]
-fn a_reports_directory_that_cannot_be_made_is_told_and_leaves_nothing() {
+fn a_reports_directory_that_cannot_be_created_is_reported_and_leaves_nothing() {
     let place = Place::new();
     fs::write(place.path("file"), "").expect("a file");
     let assert = place.run(&["run", "--reports", "file/reports"]).code(2);
@@ -242,7 +242,10 @@ fn suite_with(case: &str, copies: usize) -> Place {
     let requirements =
         fs::read_to_string(own.join("conformance/bundle/requirements/loader.toml")).expect("requirements");
     write("suite/requirements/loader.toml", &requirements);
-    write("suite/configs.toml", &fs::read_to_string(own.join("conformance/bundle/configs.toml")).expect("configs"));
+    write(
+        "suite/configs.toml",
+        &fs::read_to_string(own.join("conformance/bundle/configs.toml")).expect("configs"),
+    );
     for number in 0..copies {
         write(&format!("suite/cases/loader/case_{number}.toml"), case);
     }
@@ -273,7 +276,7 @@ fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
     assert!(text.contains("set_up_error loader/case_0 on stub"), "{text}");
     assert!(
         text.contains(
-            "stopped in its set-up: not counted as red; load_torch_bundle (line 6), refused: not_found"
+            "failed during setup; does not count as a red result; load_torch_bundle (line 6), refused: not_found"
         ),
         "{text}"
     );
@@ -284,7 +287,7 @@ fn a_case_that_fails_in_its_set_up_is_not_counted_as_red() {
 #[case::not_toml("title    = ", "title    = =", "case_0.toml:2:")]
 #[case::unknown_key("requires", "requiers", "did you mean `requires`?")]
 #[case::unknown_expectation("equal =", "eqaul =", "did you mean `equal`?")]
-fn a_malformed_case_is_shown_where_it_stands(#[case] right: &str, #[case] wrong: &str, #[case] says: &str) {
+fn a_malformed_case_is_shown_at_its_line(#[case] right: &str, #[case] wrong: &str, #[case] says: &str) {
     assert!(SET_UP_FAILS.contains(right), "the table is out of date: {right}");
     let place = suite_with(&SET_UP_FAILS.replacen(right, wrong, 1), 1);
     let assert = place.run(&["run", "--suite", "suite"]).code(3);
@@ -322,7 +325,7 @@ fails = "resets"
 
 #[test]
 #[cfg(unix)]
-fn an_interrupted_run_ends_soon_and_leaves_no_report() {
+fn an_interrupted_run_stops_soon_and_leaves_no_report() {
     let place = slow_and_writing();
     let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
         .current_dir(place.0.path())
@@ -349,17 +352,17 @@ fn an_interrupted_run_ends_soon_and_leaves_no_report() {
 }
 
 #[test]
-fn a_check_past_its_deadline_costs_its_own_verdict_and_nothing_else() {
+fn a_check_past_its_deadline_affects_no_other_check() {
     let place = slow_and_writing();
     let arguments = ["run", "--suite", "suite", "--impl", "reference", "--deadline", "1", "--stamp", STAMP];
     let text = out(&place.run(&arguments).code(1));
-    assert!(text.contains("no answer within 1000 ms"), "{text}");
+    assert!(text.contains("timed out after 1000 ms"), "{text}");
     assert!(
         text.contains("rerun: bundleproof run --suite suite --case 'loader/case_0' --impl reference"),
         "{text}"
     );
     let reports: Vec<_> = fs::read_dir(place.path("reports")).expect("a folder").collect();
-    assert_eq!(reports.len(), 1, "the report and nothing beside it");
+    assert_eq!(reports.len(), 1, "the report and nothing else");
     assert!(place.path("reports").join(STAMP).join("results.json").exists());
 }
 
@@ -377,15 +380,15 @@ impl Within for std::process::Child {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        let mut told = String::new();
+        let mut text = String::new();
         let mut pipe = self.stderr.take().expect("a pipe");
-        std::io::Read::read_to_string(&mut pipe, &mut told).expect("text");
-        (self.wait().expect("a child").code(), told)
+        std::io::Read::read_to_string(&mut pipe, &mut text).expect("text");
+        (self.wait().expect("a child").code(), text)
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_change_how_it_ends() {
+fn a_closed_pipe_does_not_change_the_exit_code() {
     let place = Place::new();
     let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
         .current_dir(place.0.path())
@@ -422,7 +425,7 @@ fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
 #[case::plans("plans", "phase_d4")]
 #[case::implementations("implementations", "reference")]
 #[case::adapters("implementations", "plain_torch")]
-fn lists_are_for_people_and_for_programs(#[case] what: &str, #[case] names: &str) {
+fn lists_are_printed_as_text_and_as_json(#[case] what: &str, #[case] names: &str) {
     let place = Place::new();
     let text = out(&place.run(&["list", what]).code(0));
     assert!(text.contains(names), "{text}");
@@ -433,7 +436,7 @@ fn lists_are_for_people_and_for_programs(#[case] what: &str, #[case] names: &str
 }
 
 #[test]
-fn an_explanation_says_what_holds_a_requirement_and_where_a_case_is_seen_red() {
+fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     let place = Place::new();
     let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
     assert!(requirement.contains("tested by loader/missing_fields_are_named"), "{requirement}");
@@ -442,13 +445,13 @@ fn an_explanation_says_what_holds_a_requirement_and_where_a_case_is_seen_red() {
 }
 
 #[test]
-fn a_new_adapter_is_a_program_and_the_file_that_starts_it() {
+fn a_new_adapter_is_a_program_and_its_implementation_file() {
     let place = Place::new();
-    let told = place.run(&["new-adapter", "my_saver", "--python"]).success();
-    assert_eq!(out(&told), "wrote my_saver.py and my_saver.toml\n");
+    let assert = place.run(&["new-adapter", "my_saver", "--python"]).success();
+    assert_eq!(out(&assert), "wrote my_saver.py and my_saver.toml\n");
     let program = fs::read_to_string(place.path("my_saver.py")).expect("a program");
     assert!(program.contains("class MySaver(Adapter):") && !program.contains("my_adapter"), "{program}");
-    // The file starts what stands beside it: with a stand-in for Python, this is what it is given.
+    // The file starts the program next to it; a stand-in for Python records its arguments.
     fs::create_dir(place.path("bin")).expect("a folder");
     let stand_in = "#!/bin/sh\ntest -f \"$1\" && echo \"$0 $1\" >> started\n";
     fs::write(place.path("bin/python3"), stand_in).expect("a file");
@@ -475,24 +478,24 @@ fn a_new_adapter_that_cannot_be_written_leaves_nothing(#[case] arguments: &[&str
     let place = Place::new();
     fs::write(place.path("taken.toml"), "mine").expect("a file");
     let before = place.files();
-    let told = place.run(arguments).code(2);
-    assert!(err(&told).contains(says), "{}", err(&told));
+    let assert = place.run(arguments).code(2);
+    assert!(err(&assert).contains(says), "{}", err(&assert));
     assert_eq!(place.files(), before);
 }
 
 #[test]
 #[cfg(not(feature = "torch"))]
-fn the_program_needs_nothing_around_it_and_says_what_is_not_executed() {
+fn the_program_needs_no_other_files_and_reports_skipped_checks() {
     let place = Place::new();
     let run = |arguments: &[&str]| {
         let mut program = Command::cargo_bin("bundleproof").expect("the program");
         program.current_dir(place.0.path()).env_clear().arg("run").args(arguments).assert()
     };
     let text = out(&run(&["--area", "execution", "--area", "roundtrip", "--stamp", STAMP]).code(0));
-    assert!(text.contains("14 checks not run for want of torch"), "{text}");
-    assert!(text.contains("execution       0 of 14 as stated (14 unsupported)"), "{text}");
-    assert!(text.contains("roundtrip       13 of 13 as stated"), "{text}");
-    // What was not looked at is no success when it is all there is.
+    assert!(text.contains("14 checks skipped: requires torch"), "{text}");
+    assert!(text.contains("execution       0/14 passed (14 unsupported)"), "{text}");
+    assert!(text.contains("roundtrip       13/13 passed"), "{text}");
+    // Skipped checks are not a success if there are no others.
     let assert = run(&["--area", "execution"]).code(1);
     assert!(err(&assert).contains("nothing was tested"), "{}", err(&assert));
     let assert = run(&["--area", "execution", "--area", "roundtrip", "--max-unsupported", "13"]).code(1);
@@ -500,19 +503,19 @@ fn the_program_needs_nothing_around_it_and_says_what_is_not_executed() {
 }
 
 #[test]
-fn a_name_with_an_escape_in_it_moves_no_cursor() {
+fn an_escape_sequence_in_a_name_is_escaped() {
     let place = Place::new();
-    let told = err(&place.run(&["run", "--impl", "odd\u{1b}[31m\nerror: faked.toml"]).code(2));
-    assert!(!told.contains('\u{1b}') && told.contains("odd\\u{1b}[31m"), "{told:?}");
-    assert!(!told.lines().any(|line| line.starts_with("error: faked")), "{told:?}");
+    let text = err(&place.run(&["run", "--impl", "odd\u{1b}[31m\nerror: faked.toml"]).code(2));
+    assert!(!text.contains('\u{1b}') && text.contains("odd\\u{1b}[31m"), "{text:?}");
+    assert!(!text.lines().any(|line| line.starts_with("error: faked")), "{text:?}");
 }
 
 #[test]
 fn help_and_completions_are_complete() {
     let place = Place::new();
     let help = out(&place.run(&["--help"]).code(0));
-    for said in ["run", "ledger", "list", "explain", "completions", "Exit codes:", "130  interrupted"] {
-        assert!(help.contains(said), "{said} is not in\n{help}");
+    for expected in ["run", "ledger", "list", "explain", "completions", "Exit codes:", "130  interrupted"] {
+        assert!(help.contains(expected), "{expected} is not in\n{help}");
     }
     let script = out(&place.run(&["completions", "bash"]).code(0));
     assert!(script.contains("_bundleproof"), "{script}");

@@ -257,7 +257,10 @@ fn a_run_marks_the_cases_that_are_not_proven_as_they_are() {
     assert!(!text.contains("unproven"), "{text}");
     copy.edit(case, "seed = 1", "seed = 2");
     let text = out(&run().code(6));
-    assert!(text.contains(&format!("unproven: no current proof that these cases can fail: {case}")), "{text}");
+    assert!(
+        text.contains(&format!("unproven: no current proof that these cases can fail: {case}")),
+        "{text}"
+    );
     let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
     let results = fs::read_to_string(copy.0.path().join(report).join("results.json")).expect("results");
     let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");

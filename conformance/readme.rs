@@ -1,11 +1,10 @@
-//! What the README shows is what the program prints.
+//! The outputs in the README are what the program prints.
 //!
-//! Every line `$ ...` of a block marked `console` is run in one directory, from top to bottom, in which there is
-//! nothing but a link to the fixtures; stamps
-//! and times may differ, and a line `...` stands for any number of lines. Commands that take the whole test
-//! suite or the network are not run: they stand in blocks marked `sh`. Blocks marked `console python` are run where
-//! `BUNDLEPROOF_PYTHON` names a Python. `BUNDLEPROOF_BLESS=1 cargo test --test
-//! readme` writes what is printed into the README, for a person to read in the difference.
+//! Runs every line `$ ...` of the blocks marked `console`, from top to bottom, in one directory that contains only a
+//! link to the fixtures. Timestamps and times may differ, and a line `...` stands for any number of lines. Commands
+//! that need the test suite or the network are in blocks marked `sh`, which are not run. Blocks marked `console python`
+//! run only if `BUNDLEPROOF_PYTHON` is the path of a Python. `BUNDLEPROOF_BLESS=1 cargo test --test readme` writes the
+//! current outputs into the README; review the diff.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
@@ -21,7 +20,7 @@ struct Example {
     needs_python: bool,
 }
 
-/// The Python that has what the kit's adapters need, when there is one.
+/// The variable with the path of a Python that can run the adapters.
 const PYTHON: &str = "BUNDLEPROOF_PYTHON";
 
 fn examples(readme: &str) -> Vec<Example> {
@@ -46,7 +45,7 @@ fn examples(readme: &str) -> Vec<Example> {
     found
 }
 
-/// The command with the program that was built for the tests in the place of the one a reader has.
+/// Runs the command with the program that was built for the tests.
 fn run(command: &str, place: &Path) -> String {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof");
     let command = command.replace("cargo run --release -- ", "bundleproof ");
@@ -66,7 +65,7 @@ fn run(command: &str, place: &Path) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A stamp that is not given is that of the run, and a check takes as long as it takes.
+/// Replaces timestamps and times, which differ between runs.
 fn comparable(line: &str) -> String {
     let word = |word: &str| match word.parse::<RunTimestamp>() {
         Ok(stamp) if stamp > "2026-01-01T000000Z".parse().expect("a stamp") => "STAMP".to_owned(),
@@ -96,14 +95,14 @@ fn matches(shown: &[String], printed: &[&str]) -> bool {
     }
 }
 
-/// The README with `printed` in the place of what it shows below the command of `line`.
+/// The README with `printed` instead of the output below the command of `line`.
 fn shown_instead(readme: &str, line: usize, shown: usize, printed: &[&str]) -> String {
     let lines: Vec<&str> = readme.lines().collect();
     [&lines[..line], printed, &lines[line + shown..], &[""]].concat().join("\n")
 }
 
 #[test]
-fn the_readme_shows_what_is_printed() {
+fn the_readme_shows_the_actual_outputs() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let mut text = fs::read_to_string(&readme).expect("README.md");
     let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
@@ -113,7 +112,7 @@ fn the_readme_shows_what_is_printed() {
     // Some commands read the fixtures of a clone.
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
-    // By how many lines the rest of a README that is rewritten has moved.
+    // The number of lines by which updates have moved the rest of the README.
     let mut moved = 0_isize;
     let has_python = std::env::var_os(PYTHON).is_some();
     for Example { line, command, shown, needs_python } in examples {
