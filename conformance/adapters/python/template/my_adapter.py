@@ -1,7 +1,7 @@
-"""Puts my_adapter under test by bundleproof: `bundleproof run --impl my_adapter.toml`.
+"""An adapter for bundleproof: `bundleproof run --impl my_adapter.toml`.
 
-Each method is one operation of the contract. An operation that the class does not have is not asked for: the cases
-that need it are `unsupported`. So write one method, run, and go on with the next.
+Each method is one operation of the contract. Cases that need a method the class does not define are `unsupported`. Add
+a method, run, and repeat.
 """
 
 from typing import Any
@@ -14,15 +14,15 @@ class MyAdapter(Adapter):
     version = "0.1.0"
 
     def __init__(self) -> None:
-        # The params of the process. Put those of your own package in their place, here and below.
+        # The params of the process. Replace them by those of your package, here and below.
         self._params: dict[str, Any] = {}
 
     def reset(self) -> None:
-        """Everything is again as in a new process. It is called before every case."""
+        """Restores the state of a new process. Called before every case."""
         self._params.clear()
 
     def params(self) -> dict[str, Any]:
-        """Every param of the process, by key."""
+        """Returns all params of the process by key."""
         return self._params
 
     def set_params(self, values: dict[str, Any]) -> None:
@@ -31,22 +31,22 @@ class MyAdapter(Adapter):
     def get_param(self, key: str, default: Any = ABSENT) -> Any:
         return self._params[key] if default is ABSENT else self._params.get(key, default)
 
-    # The next ones to write are these. What a method raises is sent as a refusal: a FileNotFoundError as `not_found`,
-    # a ValueError as `invalid_value`, and so on; override `kind_of` where your package means something else.
+    # Add these next. An exception is sent as a refusal: a FileNotFoundError as `not_found`, a ValueError as
+    # `invalid_value`, and so on; override `kind_of` if the exceptions of your package mean something else.
     #
     # def create_models(self, config, seed, sentinels, only):
-    #     """Both networks of a configuration by name; the same seed gives the same weights."""
+    #     """Creates both networks of a configuration; the same seed gives the same weights."""
     #     return {"autoencoder": ..., "diffraction_to_obj": ...}
     #
     # def save_torch_bundle(self, models, base_path, config, intensity_scale):
-    #     """Writes `<base_path>.zip`. `models` is the very mapping that create_models answered."""
+    #     """Saves `<base_path>.zip`. `models` is the same mapping that create_models returned."""
     #     my_package.save(models, base_path, ...)
     #
     # def load_torch_bundle(self, base_path):
-    #     """Reads `<base_path>.zip`: (models by name, the params in it)."""
+    #     """Loads `<base_path>.zip`; returns (models by name, archived params)."""
     #     return my_package.load(base_path)
     #
-    # `help(bundleproof_adapter.Adapter)` shows all of them.
+    # `help(bundleproof_adapter.Adapter)` shows all methods.
 
 
 if __name__ == "__main__":

@@ -195,7 +195,7 @@ class Forward(Place):
         numpy.savez("inputs.npz", **self.given())
         models = self.adapter.create_models(config(), 1, {"autoencoder": "stand-in"}, None)
         for name in ("autoencoder", "decoder"):
-            with self.assertRaisesRegex(ValueError, f"no network '{name}'"):
+            with self.assertRaisesRegex(ValueError, f"unknown network '{name}'"):
                 self.adapter.forward(models, name, "inputs.npz")
 
 
@@ -347,7 +347,7 @@ class Damage(Place):
         entries = self.entries()
         for name, mode, says in (
             ("autoencoder/link", stat.S_IFLNK, "autoencoder/link' is a link"),
-            ("manifest.dill", stat.S_IFREG, "manifest.dill' is there twice"),
+            ("manifest.dill", stat.S_IFREG, "duplicate entry 'manifest.dill'"),
         ):
             self.write(entries)
             with warnings.catch_warnings(), zipfile.ZipFile("wts.h5.zip", "a") as archive:
@@ -378,7 +378,7 @@ class Damage(Place):
             for name, value in entries.items():
                 archive.writestr(name, value)
             archive.getinfo("manifest.dill").file_size = 1 << 31
-        self.assertEqual(self.refused("manifest.dill.*2147483648 bytes").kind, "unsafe")
+        self.assertEqual(self.refused("manifest.dill.*2147483648").kind, "unsafe")
 
     def test_entries_that_hold_something_else_are_refused(self) -> None:
         entries = self.entries()
@@ -387,13 +387,13 @@ class Damage(Place):
         mixed = io.BytesIO()
         torch.save({"a": torch.zeros(1), "b": 2}, mixed)
         for name, data, says in (
-            ("manifest.dill", b"", "manifest.dill is no pickle"),
+            ("manifest.dill", b"", "manifest.dill is not a pickle"),
             ("manifest.dill", dill.dumps({"models": "ab"}), "no list of models"),
-            ("autoencoder/params.dill", dill.dumps([]), "holds no params"),
-            ("autoencoder/params.dill", dill.dumps({1: 2}), "holds no params"),
-            ("autoencoder/model.pth", b"PK", "autoencoder/model.pth is no state"),
-            ("autoencoder/model.pth", sentinel.getvalue(), "holds a list"),
-            ("autoencoder/model.pth", mixed.getvalue(), "something else than tensors"),
+            ("autoencoder/params.dill", dill.dumps([]), "expected params in"),
+            ("autoencoder/params.dill", dill.dumps({1: 2}), "expected params in"),
+            ("autoencoder/model.pth", b"PK", "autoencoder/model.pth is not a state"),
+            ("autoencoder/model.pth", sentinel.getvalue(), "found list"),
+            ("autoencoder/model.pth", mixed.getvalue(), "expected only tensors"),
         ):
             with self.subTest(name, says=says):
                 self.write({**entries, name: data})
@@ -449,7 +449,7 @@ class Pickles(Place):
         for value in (OrderedDict(a=1), numpy.float64(1.0), torch.zeros(1), print, Refused):
             with self.subTest(value), self.assertRaisesRegex(Refused, "is not allowed"):
                 pickles.load(dill.dumps(value), "e")
-        with self.assertRaisesRegex(Refused, "a storage outside of a state dict"):
+        with self.assertRaisesRegex(Refused, "unexpected storage outside a state dict"):
             pickles.load(b"Pstorage\n.", "e")
 
 

@@ -163,7 +163,7 @@ class Answers(StandIn):
         answer, given, grows = self.adapter.forward(models, "diffraction_to_obj", inputs)
         self.assertEqual((answer.shape, given), ((3, 1, 64, 64), [(3, 1, 1, 2), (64, 64), (3, 1, 1, 1)]))
         self.assertFalse(grows)
-        with self.assertRaisesRegex(ValueError, "autoencoder is no network: {'_sentinel'"):
+        with self.assertRaisesRegex(ValueError, "expected a network as autoencoder, found {'_sentinel'"):
             self.adapter.forward(models, "autoencoder", inputs)
 
     def test_arguments_that_a_revision_does_not_know_are_left_out(self) -> None:

@@ -1,4 +1,4 @@
-"""What the README shows is so: the adapter, the tables of the kit, and what the commands print."""
+"""Tests the README: the adapter, the tables, and the outputs of the commands."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def load(base_path):
         raise FileNotFoundError(f"there is no {base_path}.zip")
     return {}, {}
 """
-"""What the README takes for granted."""
+"""The package that the README assumes."""
 
 
 def blocks(language: str) -> list[str]:
-    """The code of this language that the README shows, from its own left edge."""
+    """The code blocks of this language, without their indentation."""
     return [textwrap.dedent(code) for code in re.findall(rf"^ *```{language}\n(.*?)^ *```$", README, re.M | re.S)]
 
 
 def rows(header: str) -> Iterator[tuple[str, str]]:
-    """The rows of the table of two columns that begins with this one."""
+    """The rows of the two-column table with this first header."""
     lines = README[README.index(f"| {header} |") :].splitlines()[2:]
     for line in lines:
         cells = re.fullmatch(r"\s*\| (.*?) \| (.*) \|", line)
@@ -140,7 +140,7 @@ class Files(unittest.TestCase):
     def test_those_that_start_the_drivers_name_programs_of_the_kit(self) -> None:
         import tomllib
 
-        folder = kit.SOURCE.parents[2] / "implementations"
+        folder = kit.SOURCE.parents[2] / "bundle" / "implementations"
         named = re.findall(r"bundleproof run --impl (\w+)\n", README)
         self.assertEqual(named, ["plain_torch", "ptychopinn"])
         for name in named:
@@ -184,7 +184,7 @@ class Commands(unittest.TestCase):
     def shown(self, block: str) -> None:
         for part in block.split("$ ")[1:]:
             command, output = part.split("\n", 1)
-            # A line of dots stands for any lines, and a stamp for any stamp.
+            # A line of dots matches any lines, and a timestamp matches any timestamp.
             pattern = "(?s:.*)".join(map(re.escape, output.split("...\n")))
             pattern = re.sub(r"\d{4}\\-\d\d\\-\d\dT\d{6}Z", r"[0-9TZ-]+", pattern)
             with self.subTest(command):

@@ -286,8 +286,8 @@ class Operations(Talk):
 
     def test_an_answer_that_cannot_be_described_is_internal_and_keeps_nothing(self) -> None:
         for models, says in (
-            ({"autoencoder": {"w": 1.5}}, "no tensor"),
-            ({"autoencoder": 3}, "int is no model"),
+            ({"autoencoder": {"w": 1.5}}, "expected a tensor"),
+            ({"autoencoder": 3}, "found int"),
             ({"autoencoder": Unreadable()}, "it broke"),
             (None, "items"),
         ):

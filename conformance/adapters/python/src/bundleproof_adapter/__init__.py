@@ -1,7 +1,6 @@
-"""Puts a saver, loader or workflow that is written in Python under test by bundleproof.
+"""Tests a Python saver, loader or workflow with bundleproof.
 
-An adapter is a class with a method for each operation of the contract that the implementation has, and a program
-that serves it:
+An adapter is a class with a method for each supported operation of the contract, and a program that serves it:
 
     from bundleproof_adapter import Adapter, serve
 
@@ -21,8 +20,8 @@ that serves it:
     if __name__ == "__main__":
         serve(Mine())
 
-What the methods are given and answer are Python's own objects. The kit speaks the protocol, keeps models by the
-names that requests call them, describes tensors, and makes a refusal of what is raised.
+The methods take and return Python objects. The kit handles the protocol, keeps models by their names in requests,
+describes tensors, and turns exceptions into refusals.
 """
 
 from .adapter import ABSENT, OPERATIONS, Adapter, Config, Dataset, Loaded, LoadedModel, Models, Workflow, sentinel

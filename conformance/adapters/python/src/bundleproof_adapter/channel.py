@@ -1,4 +1,4 @@
-"""The two streams that the protocol has for itself."""
+"""The standard streams, reserved for the protocol."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from io import FileIO
 from typing import BinaryIO
 
 MAX_LINE = 16 << 20
-"""The longest message, in bytes without its line end."""
+"""Maximum length of a message in bytes, without the line end."""
 
 
 @functools.cache
 def claim() -> tuple[BinaryIO, FileIO]:
-    """Takes stdin and stdout away from everybody else in this process, and answers them as streams of bytes.
+    """Reserves stdin and stdout of this process for the protocol, and returns them as byte streams.
 
-    What anything prints from here on, in Python or below it, goes to stderr, which is captured as a log. Whoever
-    reads from stdin finds it empty. `serve` does this; call it yourself before you import what prints already then.
+    From now on all output to stdout, in Python or in native code, goes to stderr, which is captured as a log, and
+    stdin is empty. `serve` calls this; call it yourself before importing a package that prints during the import.
     """
     sys.stdout.flush()
     requests = os.fdopen(os.dup(0), "rb")
@@ -32,19 +32,19 @@ def claim() -> tuple[BinaryIO, FileIO]:
 
 
 def read(requests: BinaryIO) -> bytes | None:
-    """The next line, without its end; None after the last one. A line that is too long is a `ValueError`."""
+    """Returns the next line without its end, or None after the last one. Raises `ValueError` if it is too long."""
     line = requests.readline(MAX_LINE + 1)
     if not line:
         return None
     if len(line) > MAX_LINE and not line.endswith(b"\n"):
         while line and not line.endswith(b"\n"):
             line = requests.readline(MAX_LINE)
-        raise ValueError(f"the line has more than {MAX_LINE} bytes")
+        raise ValueError(f"expected a line of at most {MAX_LINE} bytes")
     return line.removesuffix(b"\n")
 
 
 def write(answers: FileIO, line: bytes) -> None:
-    """One line, at once. There is no buffer that could still want to be written when nobody reads any more."""
+    """Writes one line immediately. Without a buffer, nothing is left to flush after the reader is gone."""
     rest = memoryview(line + b"\n")
     while rest:
         rest = rest[answers.write(rest) :]

@@ -1,7 +1,7 @@
-"""Python values as JSON can hold them, exactly.
+"""An exact JSON notation of Python values.
 
-JSON knows no NaN, no integer that every reader keeps, no bytes, tuples and sets. Those are objects with one key
-that says what they are: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`,
+JSON has no NaN, bytes, tuples or sets, and many readers round large integers. Such values are objects with one key,
+the type: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`,
 `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like one of these is `{"dict": {...}}`.
 """
 
@@ -17,10 +17,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def encode(value: Any) -> Any:
-    """What spells this value.
+    """Converts a value to the notation.
 
-    A path becomes its text, and a scalar of NumPy the plain number that it is equal to. A value that the notation
-    has no form for, such as an array, is a `TypeError`.
+    A path becomes its text, and a NumPy scalar the equal plain number. Raises `TypeError` for other types, such as
+    arrays.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -37,26 +37,26 @@ def encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return {"tuple": [encode(item) for item in value]}
     if isinstance(value, (set, frozenset)):
-        # Python goes through a set in another order each time.
+        # The order of a set differs between processes.
         return {"set": sorted((encode(item) for item in value), key=json.dumps)}
     if isinstance(value, Mapping):
         spelled = encode_members(value)
         return {"dict": spelled} if _is_tagged(spelled) else spelled
     if _is_numpy_scalar(value):
         return encode(value.item())
-    raise TypeError(f"a {type(value).__qualname__} is no plain value: {_shortened(value)}")
+    raise TypeError(f"expected a plain value, found {type(value).__qualname__}: {_shortened(value)}")
 
 
 def encode_members(values: Mapping[str, Any]) -> dict[str, Any]:
-    """An object whose members are in the notation, as itself is not: params, and the contents of a sentinel."""
+    """Converts the members of an object that is always plain itself: params, and the contents of a sentinel."""
     for key in values:
         if not isinstance(key, str):
-            raise TypeError(f"the key {key!r} of a dict is no text")
+            raise TypeError(f"expected a string as key of a dict, found {key!r}")
     return {str(key): encode(value) for key, value in values.items()}
 
 
 def decode(spelled: Any) -> Any:
-    """The value that this spells. A tag over something that it does not fit is a `ValueError`."""
+    """Converts the notation to a value. Raises `ValueError` if a tag does not match its contents."""
     if isinstance(spelled, list):
         return [decode(item) for item in spelled]
     if not isinstance(spelled, dict):
@@ -69,12 +69,12 @@ def decode(spelled: Any) -> Any:
         if isinstance(inner, expected):
             return read(inner)
     except (KeyError, TypeError, ValueError) as cause:
-        raise ValueError(f"{spelled!r} is no value: what is under {tag!r} does not fit it") from cause
-    raise ValueError(f"{spelled!r} is no value: what is under {tag!r} does not fit it")
+        raise ValueError(f"invalid value {spelled!r}: the contents of {tag!r} do not match the tag") from cause
+    raise ValueError(f"invalid value {spelled!r}: the contents of {tag!r} do not match the tag")
 
 
 def decode_members(spelled: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of an object whose members are in the notation, as itself is not."""
+    """Converts the members of an object that is always plain itself."""
     return {key: decode(value) for key, value in spelled.items()}
 
 
@@ -90,7 +90,7 @@ _TAGS: dict[str, tuple[type, Callable[[Any], Any]]] = {
 
 
 def _is_tagged(members: Mapping[str, Any]) -> bool:
-    """Whether a dict could be taken for something else."""
+    """Whether a dict looks like a tagged value."""
     return len(members) == 1 and members.keys() <= _TAGS.keys()
 
 

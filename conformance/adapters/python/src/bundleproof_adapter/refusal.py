@@ -1,4 +1,4 @@
-"""Why an operation does not do what it was asked: kinds of refusals, and which exception is which."""
+"""Refusals: their kinds, and the mapping from exceptions to kinds."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from enum import Enum
 
 
 class Kind(str, Enum):
-    """The closed set of reasons to refuse."""
+    """The kinds of refusals."""
 
     NOT_FOUND = "not_found"
-    """The archive or a file that the operation needs does not exist."""
+    """The archive or another required file does not exist."""
     MALFORMED = "malformed"
-    """Bytes or structure are not what the format says."""
+    """Bytes or structure violate the format."""
     MISSING_FIELD = "missing_field"
-    """A key that must be there is absent."""
+    """A required key is missing."""
     INVALID_VALUE = "invalid_value"
-    """A value is outside what the contract allows."""
+    """The contract does not allow a value."""
     UNSUPPORTED = "unsupported"
-    """A backend, version or feature of the file that is recognized and not handled."""
+    """A known but unsupported backend, version or feature."""
     MISMATCH = "mismatch"
-    """Weights or params that disagree with what they must fit."""
+    """Weights or params do not match each other or the network."""
     UNSAFE = "unsafe"
-    """Would execute, escape its place, or exceed a stated limit."""
+    """Would execute code, write outside its directory, or exceed a limit."""
     NOT_IMPLEMENTED = "not_implemented"
-    """The operation does not exist yet. Never satisfies an expected refusal."""
+    """The operation does not exist yet. Never an expected refusal."""
     INTERNAL = "internal"
-    """Failed in a way that was not foreseen. Never satisfies an expected refusal."""
+    """Any other failure. Never an expected refusal."""
 
 
 class Refused(Exception):
-    """What an adapter raises to say the kind itself: `raise Refused(Kind.MISMATCH, "gridsize differs")`."""
+    """Raised by an adapter to set the kind: `raise Refused(Kind.MISMATCH, "gridsize differs")`."""
 
     def __init__(self, kind: Kind | str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def kind_of(raised: BaseException) -> Kind:
-    """The kind that an exception of Python stands for."""
+    """Returns the kind for a Python exception."""
     if isinstance(raised, Refused):
         return raised.kind
     for exception, kind in _KINDS:
@@ -50,8 +50,8 @@ def kind_of(raised: BaseException) -> Kind:
     return Kind.INTERNAL
 
 
-# Missing bytes are EOFError to pickle and BadZipFile to zipfile. A NotImplementedError is a RuntimeError, and
-# that says nothing about the input.
+# Truncated input raises EOFError in pickle and BadZipFile in zipfile. A RuntimeError says nothing about the input,
+# so its subclass NotImplementedError has an entry of its own.
 _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
     (FileNotFoundError, Kind.NOT_FOUND),
     (KeyError, Kind.MISSING_FIELD),
@@ -63,11 +63,11 @@ _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
 )
 
 MAX_TRACEBACK = 64 << 10
-"""Characters of a traceback that are sent: its end, where the exception is."""
+"""Maximum number of characters of a traceback; its end is kept, which names the exception."""
 
 
 def refusal(raised: BaseException, kind_of: Callable[[BaseException], Kind | str]) -> dict[str, object]:
-    """The error object of the protocol for an exception."""
+    """Returns the error object of the protocol for an exception."""
     name = type(raised).__qualname__
     if type(raised).__module__ != "builtins":
         name = f"{type(raised).__module__}.{name}"
@@ -84,15 +84,15 @@ def _kind(raised: BaseException, kind_of: Callable[[BaseException], Kind | str])
 
 
 def _message(raised: BaseException) -> str:
-    # The text of a KeyError is the repr of its key: quotes and escapes that nobody wrote.
+    # The text of a KeyError is the repr of its key, with added quotes and escapes.
     if isinstance(raised, KeyError) and len(raised.args) == 1:
         return str(raised.args[0])
     try:
         return str(raised)
     except Exception as second:
-        return f"its message cannot be read: {second!r}"
+        return f"cannot read its message: {second!r}"
 
 
 def sendable(text: str) -> str:
-    """The text without what UTF-8 cannot hold: half of a surrogate pair, as it stands for an odd byte of a path."""
+    """Escapes lone surrogates, which stand for invalid bytes in paths and cannot be encoded as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

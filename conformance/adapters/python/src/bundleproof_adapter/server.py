@@ -1,4 +1,4 @@
-"""The protocol: JSON-RPC 2.0, one message a line, one request at a time."""
+"""The protocol: JSON-RPC 2.0, one message per line, one request at a time."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .request import Malformed, Request
 from .session import Refusal, Session
 
 PROTOCOL = 1
-"""The version of the protocol that this kit speaks."""
+"""The supported version of the protocol."""
 
 PARSE, REQUEST, METHOD, PARAMS = -32700, -32600, -32601, -32602
-"""What JSON-RPC calls these errors: no JSON, no request, no such method, and not the params of the method."""
+"""Error codes of JSON-RPC: invalid JSON, invalid request, unknown method, invalid params."""
 
 
 def serve(adapter: Adapter) -> None:
-    """Answers requests on stdin until `shutdown`, or until there are no more.
+    """Handles requests on stdin until `shutdown` or end of input.
 
-    From here on stdout belongs to the protocol alone, and what is printed goes to stderr.
+    From now on stdout is reserved for the protocol, and printed text goes to stderr.
     """
     requests, answers = channel.claim()
     if hasattr(sys, "set_int_max_str_digits"):
-        # An archive may hold an integer of any length, and its digits are how it travels.
+        # Archives may contain integers of any length, which are sent as digits.
         sys.set_int_max_str_digits(0)
     server = Server(adapter)
     try:
@@ -42,33 +42,33 @@ def serve(adapter: Adapter) -> None:
                 return
             channel.write(answers, server.answer(line))
     except BrokenPipeError:
-        # Whoever asked is gone.
+        # The client closed the connection.
         return
 
 
 class Server:
-    """Answers one line at a time."""
+    """Handles one line at a time."""
 
     def __init__(self, adapter: Adapter) -> None:
         self.done = False
-        """Whether `shutdown` was asked for."""
+        """Whether `shutdown` was received."""
         self._adapter = adapter
         self._session: Session | None = None
 
     def answer(self, line: bytes) -> bytes:
-        """The line that answers this one."""
+        """Returns the response to a line."""
         try:
             message = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as cause:
-            return _written(None, {"error": _error(PARSE, f"the line is no JSON: {cause}")})
+            return _written(None, {"error": _error(PARSE, f"invalid JSON: {cause}")})
         if not _is_request(message):
-            return _written(None, {"error": _error(REQUEST, "the line is no request of JSON-RPC 2.0")})
+            return _written(None, {"error": _error(REQUEST, "expected a JSON-RPC 2.0 request")})
         outcome = self._outcome(message["method"], message.get("params"))
         try:
             line = _written(message["id"], outcome)
             if len(line) <= channel.MAX_LINE:
                 return line
-            error = ValueError(f"the answer has {len(line)} bytes, and a line at most {channel.MAX_LINE}")
+            error = ValueError(f"expected a response of at most {channel.MAX_LINE} bytes, found {len(line)}")
         except ValueError as raised:
             error = raised
         return _written(message["id"], {"error": refusal.refusal(error, _internal)})
@@ -85,8 +85,8 @@ class Server:
         except _Unknown as cause:
             return {"error": cause.error}
         except BaseException as raised:
-            # It wanted to end the process, or answered what cannot be described. Neither was foreseen, whatever kind
-            # an adapter would make of it.
+            # An exit, or a result that cannot be described. Both are internal errors, whatever `kind_of` of the
+            # adapter would return.
             return {"error": refusal.refusal(raised, _internal)}
 
     def _method(self, method: str) -> Callable[[Request], dict[str, Any]]:
@@ -94,9 +94,9 @@ class Server:
         if method in own:
             return own[method]
         if method != "params" and (method not in OPERATIONS or method not in self._adapter.operations):
-            raise _Unknown(METHOD, f"there is no method {method!r}")
+            raise _Unknown(METHOD, f"unknown method {method!r}")
         if self._session is None:
-            raise _Unknown(REQUEST, f"{method} before the first reset")
+            raise _Unknown(REQUEST, f"received {method} before the first reset")
         operation: Callable[[Request], dict[str, Any]] = getattr(self._session, method)
         return operation
 
@@ -114,7 +114,7 @@ class Server:
     def _reset(self, request: Request) -> dict[str, Any]:
         directory = request.text("directory")
         if not os.path.isabs(directory) or not os.path.isdir(directory):
-            raise Malformed(f"directory must be the absolute path of one that is there, not {directory!r}")
+            raise Malformed(f"expected the absolute path of an existing directory, found {directory!r}")
         os.chdir(directory)
         session, self._session = self._session or Session(self._adapter), None
         session.reset()
@@ -127,7 +127,7 @@ class Server:
 
 
 class _Unknown(Exception):
-    """There is no such method, or not yet."""
+    """The method is unknown, or not available yet."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -145,7 +145,7 @@ def _is_request(message: Any) -> bool:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not valid JSON")
 
 
 def _internal(raised: BaseException) -> Kind:
@@ -157,6 +157,6 @@ def _error(code: int, message: str) -> dict[str, Any]:
 
 
 def _written(number: int | str | None, outcome: dict[str, Any]) -> bytes:
-    """A response as a line. One that UTF-8 or JSON cannot hold is a `ValueError`."""
+    """Returns a response as a line. Raises `ValueError` if UTF-8 or JSON cannot represent it."""
     response = {"jsonrpc": "2.0", "id": number, **outcome}
     return json.dumps(response, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")

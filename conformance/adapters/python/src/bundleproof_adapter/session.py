@@ -1,4 +1,4 @@
-"""From a request to a method of the adapter, and from what it answers to what is sent."""
+"""Calls the methods of the adapter for requests, and describes their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = dict[str, Any]
 
 
 class Refusal(Exception):
-    """The adapter raised something while it did what it was asked."""
+    """The adapter raised an exception during an operation."""
 
     def __init__(self, error: dict[str, object]) -> None:
         super().__init__(error["message"])
@@ -21,11 +21,10 @@ class Refusal(Exception):
 
 
 class Session:
-    """An adapter at work: the models that it left, by name, and a method for each operation.
+    """An adapter in use: its models by name, and a method for each operation.
 
-    The methods read the request before they call the adapter, and describe what it answered afterwards. Only what
-    is raised in between is a refusal of the adapter's own. An answer that cannot be described is no answer, and an
-    exit in the middle of an operation is none either.
+    Each method reads the request, calls the adapter and describes the result. Only exceptions of the call itself are
+    refusals by the adapter; a result that cannot be described and an exit during the call are internal errors.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -33,7 +32,7 @@ class Session:
         self._models: dict[str, Models] = {}
 
     def reset(self) -> None:
-        """Back to a new process: no models, and the params that one has."""
+        """Restores the state of a new process: no models, and the initial params."""
         self._models.clear()
         self._ask("reset")
 
@@ -125,7 +124,7 @@ class Session:
 
     def _kept(self, name: str) -> Models:
         if name not in self._models:
-            raise Malformed(f"no models were left under {name!r}")
+            raise Malformed(f"unknown models {name!r}")
         return self._models[name]
 
     def _described(self, model: Any) -> Answer:

@@ -1,8 +1,7 @@
-"""Tensors by their description: element type, shape, and SHA-256 of the contiguous little-endian bytes.
+"""Descriptions of tensors: element type, shape, and SHA-256 of the contiguous little-endian bytes.
 
-The elements themselves never travel. What is described here is anything that has elements in memory: tensors of
-PyTorch, arrays of NumPy and whatever looks like one, tensors of TensorFlow, `memoryview` and its kin, and `Raw`
-for bytes that an adapter has from elsewhere. No library is imported for it.
+The elements themselves are never sent. Supported are PyTorch and TensorFlow tensors, NumPy arrays and similar types,
+objects with a buffer such as `memoryview`, and `Raw` for other bytes. No library is imported for this.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SIZES = {
     "complex64": 8,
     "complex128": 16,
 }
-"""Bytes of one element, by the name of its type: the types that PyTorch has storages of."""
+"""Bytes per element, for the types that PyTorch can store."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,18 @@ class Raw:
     dtype: str
     shape: tuple[int, ...]
     data: Any
-    """Whatever has a buffer."""
+    """An object with a buffer."""
 
 
 def describe(tensor: Any) -> dict[str, Any]:
-    """The description of a tensor. What is none, or has elements of another type, is a `TypeError`."""
+    """Describes a tensor. Raises `TypeError` for other objects and unsupported element types."""
     raw = _raw(tensor)
     if raw.dtype not in SIZES:
-        raise TypeError(f"no tensor has elements of type {raw.dtype}")
+        raise TypeError(f"unsupported element type {raw.dtype}")
     data = memoryview(raw.data)
     expected = math.prod(raw.shape) * SIZES[raw.dtype]
     if data.nbytes != expected:
-        raise TypeError(f"{raw.dtype} {list(raw.shape)} takes {expected} bytes, and these are {data.nbytes}")
+        raise TypeError(f"expected {expected} bytes for {raw.dtype} {list(raw.shape)}, found {data.nbytes}")
     return {"dtype": raw.dtype, "shape": list(raw.shape), "sha256": hashlib.sha256(data).hexdigest()}
 
 
@@ -67,12 +66,12 @@ def _raw(tensor: Any) -> Raw:
     try:
         view = memoryview(tensor)
     except TypeError:
-        raise TypeError(f"a {type(tensor).__qualname__} is no tensor: it has no elements in memory") from None
+        raise TypeError(f"expected a tensor, found {type(tensor).__qualname__}") from None
     return _of_view(view)
 
 
 def _of_torch(tensor: Any) -> Raw:
-    """By the address of its elements: that needs no NumPy, which knows no bfloat16 anyway."""
+    """Reads the elements at their address, because NumPy does not support bfloat16."""
     dense = tensor.cpu().resolve_conj().resolve_neg().contiguous()
     dtype = str(dense.dtype).removeprefix("torch.")
     length = dense.numel() * dense.element_size()
@@ -81,7 +80,7 @@ def _of_torch(tensor: Any) -> Raw:
 
 
 def _of_array(array: Any) -> Raw:
-    """An array of NumPy, or a scalar of it; `tobytes` is row-major however the array lies in memory."""
+    """A NumPy array or scalar; `tobytes` is row-major for any memory layout."""
     dtype = getattr(array.dtype, "name", None) or str(array.dtype)
     order = getattr(array.dtype, "byteorder", "=")
     return Raw(dtype, tuple(array.shape), _little(array.tobytes(), dtype, _ORDERS[order]))
@@ -91,15 +90,15 @@ def _of_view(view: memoryview) -> Raw:
     order = view.format[0] if view.format[0] in _ORDERS else "@"
     code = view.format.lstrip("".join(_ORDERS))
     if code not in _KINDS:
-        raise TypeError(f"no tensor has elements of the format {view.format!r}")
-    # A letter such as `l` is as wide as the platform has it, so that only its kind is taken from it.
+        raise TypeError(f"unsupported buffer format {view.format!r}")
+    # The width of a letter such as `l` depends on the platform, so only its kind is used.
     dtype = "bool" if code == "?" else f"{_KINDS[code]}{view.itemsize * 8}"
     return Raw(dtype, tuple(view.shape or ()), _little(view.tobytes(), dtype, _ORDERS[order]))
 
 
 def _little(data: bytes, dtype: str, order: str) -> bytes:
-    """The bytes with each number in them turned around, if they are big-endian."""
-    # A complex number is two numbers, each in its own order.
+    """Converts big-endian bytes to little-endian."""
+    # A complex number is two numbers, which are reversed separately.
     size = SIZES.get(dtype, 1) // (2 if dtype.startswith("complex") else 1)
     if order == "little" or size == 1:
         return data
@@ -110,8 +109,8 @@ def _little(data: bytes, dtype: str, order: str) -> bytes:
 
 
 _ORDERS = {"@": sys.byteorder, "=": sys.byteorder, "|": "little", "<": "little", ">": "big", "!": "big"}
-"""What stands before the letter of a format, or is the byte order of a NumPy type."""
+"""Byte orders of buffer formats and NumPy types."""
 
 _KINDS = {"?": "bool", "Zf": "complex", "Zd": "complex"}
 _KINDS |= dict.fromkeys("efd", "float") | dict.fromkeys("bhilqn", "int") | dict.fromkeys("BHILQN", "uint")
-"""The letters of buffer formats."""
+"""Type letters of buffer formats."""

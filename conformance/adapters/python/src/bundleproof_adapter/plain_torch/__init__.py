@@ -1,4 +1,4 @@
-"""The contract a second time: bundles and workflows with PyTorch, dill and NumPy, under test by bundleproof.
+"""An independent implementation of the contract with PyTorch, dill and NumPy.
 
     python -m bundleproof_adapter.plain_torch
 

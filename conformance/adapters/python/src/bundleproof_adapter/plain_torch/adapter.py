@@ -1,4 +1,4 @@
-"""The operations, one after the other."""
+"""The operations of the adapter."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ BACKENDS = ("tensorflow", BACKEND)
 
 
 class PlainTorch(Adapter):
-    """Bundles and workflows with PyTorch, and nothing else of the field's own packages."""
+    """Bundles and workflows with plain PyTorch."""
 
     name = "plain_torch"
     version = "0.1.0"
     supports = ("fixture_networks", "torch")
 
     def __init__(self) -> None:
-        # The same training gives the same weights, however many processors there are.
+        # One thread, so that training gives the same weights on any number of processors.
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         self._params = Params()
@@ -65,7 +65,7 @@ class PlainTorch(Adapter):
         self._params.bridge(flatten(construct(config)))
 
     def create_models(self, config: Config, seed: int, sentinels: dict[str, str], only: list[str] | None) -> Models:
-        # Params of its own: making networks says nothing about what the process is configured for.
+        # A copy of the params, because creating networks must not change those of the process.
         own = Params()
         own.bridge(flatten(construct(config)))
         return bundle.Trained(
@@ -82,7 +82,7 @@ class PlainTorch(Adapter):
     def run_cdi_example_torch(self, train_data: str, config: Config) -> Workflow:
         constructed = construct(config)
         if not isinstance(constructed, TrainingConfig):
-            raise ValueError(f"a workflow needs a training configuration, not one for {config.kind}")
+            raise ValueError(f"expected a training configuration, found {config.kind}")
         flat = flatten(constructed)
         self._params.bridge(flat)
         scan = dataset.read(train_data)
@@ -108,7 +108,7 @@ class PlainTorch(Adapter):
         with self._params.unchanged_on_error():
             models, params = self.load_inference_bundle_torch(bundle_dir)
             if wanted not in models:
-                raise KeyError(f"the bundle has no model {wanted!r}; available are {', '.join(models)}")
+                raise KeyError(f"the bundle has no model {wanted!r}; expected one of {', '.join(models)}")
         return LoadedModel(models[wanted], params)
 
     def load_dataset(self, path: str) -> Dataset:
@@ -118,7 +118,7 @@ class PlainTorch(Adapter):
     def forward(self, models: Models, model: str, inputs: str) -> torch.Tensor:
         network = models.get(model)
         if not isinstance(network, Network):
-            raise ValueError(f"there is no network {model!r}; available are {', '.join(models)}")
+            raise ValueError(f"unknown network {model!r}; expected one of {', '.join(models)}")
         given = {name: torch.from_numpy(array) for name, array in dataset.inputs(inputs).items()}
         network.eval()
         with torch.no_grad():
@@ -127,7 +127,7 @@ class PlainTorch(Adapter):
 
 
 def _named_backend(config: Config) -> tuple[Any, Config]:
-    """The backend that a configuration names, whatever that is, and the configuration as this backend takes it."""
+    """Returns the backend in a configuration, valid or not, and the configuration for this backend."""
     named = config.values.get("backend", BACKENDS[0])
     return named, Config(config.kind, {**config.values, "backend": BACKEND})
 
@@ -136,4 +136,4 @@ def _own_backend(backend: Any) -> None:
     if backend not in BACKENDS:
         raise ValueError(f"backend must be {' or '.join(BACKENDS)}, not {backend!r}")
     if backend != BACKEND:
-        raise Refused(Kind.UNSUPPORTED, f"the backend {backend} is not part of this implementation")
+        raise Refused(Kind.UNSUPPORTED, f"this implementation does not support the backend {backend}")

@@ -1,4 +1,4 @@
-"""The `wts.h5.zip` as a file: entries in, entries out."""
+"""Reads and writes the entries of `wts.h5.zip`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from bundleproof_adapter import Kind, Refused
 
 OLDEST = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry, so that equal contents are equal archives."""
+"""The time of every entry, so that equal contents give equal archives."""
 
 MAX_PICKLE = 64 << 20
 MAX_WEIGHTS = 16 << 30
-"""The largest entries that are read, in bytes."""
+"""Maximum sizes of the entries that are read, in bytes."""
 
 
 def write(path: Path, entries: Mapping[str, bytes]) -> None:
-    """Puts a complete archive where the path says, in one step: until then nothing is there, or the older one."""
+    """Writes a complete archive in one step: until then the path has the previous archive, or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".wts-", delete=False) as file:
         try:
@@ -33,7 +33,7 @@ def write(path: Path, entries: Mapping[str, bytes]) -> None:
                     archive.writestr(info, data)
             file.flush()
             os.fsync(file.fileno())
-            # A temporary file is for its owner only; the archive is for whom every other file is.
+            # Temporary files are private; the archive gets the usual permissions.
             mask = os.umask(0)
             os.umask(mask)
             os.chmod(file.name, 0o666 & ~mask)
@@ -44,15 +44,15 @@ def write(path: Path, entries: Mapping[str, bytes]) -> None:
 
 
 class Archive:
-    """An archive that is read: every entry is looked at before the first is opened."""
+    """An archive for reading: all entries are checked before the first one is opened."""
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise FileNotFoundError(f"there is no bundle at {path}")
+            raise FileNotFoundError(f"no bundle at {path}")
         try:
             self._zip = zipfile.ZipFile(path)
         except Exception as cause:
-            raise Refused(Kind.MALFORMED, f"{path} is no zip archive: {cause}") from cause
+            raise Refused(Kind.MALFORMED, f"{path} is not a zip archive: {cause}") from cause
         self._names: set[str] = set()
         try:
             _whole(path, self._zip)
@@ -70,17 +70,17 @@ class Archive:
         self._zip.close()
 
     def read(self, name: str) -> bytes:
-        """The bytes of an entry, whose checksum is right."""
+        """Returns the bytes of an entry after checking its CRC."""
         if name not in self._names:
             raise Refused(Kind.MALFORMED, f"the archive has no {name}")
         try:
             return self._zip.read(name)
         except Exception as cause:
-            raise Refused(Kind.MALFORMED, f"{name} cannot be read: {cause}") from cause
+            raise Refused(Kind.MALFORMED, f"cannot read {name}: {cause}") from cause
 
 
 def plain_name(name: str) -> bool:
-    """Whether a name is one component of a path and leads nowhere."""
+    """Whether a name is one plain path component."""
     return (
         name not in ("", ".", "..")
         and not any(character in "/\\:" or not character.isprintable() for character in name)
@@ -89,7 +89,7 @@ def plain_name(name: str) -> bool:
 
 
 def _whole(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuses what begins or ends with something else than the archive.
+    """Refuses files with bytes before or after the archive.
 
     Where the end is cut off, `zipfile` looks for an older one, and finds that of a `model.pth`, which is an archive
     too and stands in the file as it is.
@@ -98,20 +98,20 @@ def _whole(path: Path, archive: zipfile.ZipFile) -> None:
         file.seek(-22, os.SEEK_END)
         ends = file.read(4) == b"PK\5\6"
     if not ends or min((info.header_offset for info in archive.infolist()), default=0) != 0:
-        raise Refused(Kind.MALFORMED, f"{path} is not one whole archive: it was cut off, or something was added")
+        raise Refused(Kind.MALFORMED, f"{path} is truncated, or has extra bytes")
 
 
 def _harmless(info: zipfile.ZipInfo, seen: set[str]) -> None:
-    # What `zipfile` makes of a name, such as leaving out what follows a NUL, is not what another reader does.
+    # `zipfile` changes some names, such as those with a NUL, and other readers do not.
     name = info.orig_filename
     limit = MAX_WEIGHTS if name.endswith((".pth", ".pt")) else MAX_PICKLE
     if not all(map(plain_name, name.removesuffix("/").split("/"))):
-        raise Refused(Kind.UNSAFE, f"the entry {name!r} does not stay inside")
+        raise Refused(Kind.UNSAFE, f"the entry {name!r} escapes the directory")
     if info.filename in seen:
-        raise Refused(Kind.UNSAFE, f"the entry {name!r} is there twice")
+        raise Refused(Kind.UNSAFE, f"duplicate entry {name!r}")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise Refused(Kind.UNSAFE, f"the entry {name!r} is a link")
     if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(Kind.UNSUPPORTED, f"the entry {name!r} is neither stored nor deflated")
     if info.file_size > limit:
-        raise Refused(Kind.UNSAFE, f"the entry {name!r} has {info.file_size} bytes, more than {limit}")
+        raise Refused(Kind.UNSAFE, f"expected at most {limit} bytes in the entry {name!r}, found {info.file_size}")

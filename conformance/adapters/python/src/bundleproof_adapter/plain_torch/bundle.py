@@ -21,7 +21,7 @@ VERSION, BACKEND = "2.0-pytorch", "pytorch"
 
 
 class Trained(dict[str, Any]):
-    """Models by name, and the scale that their training found or their bundle had."""
+    """Models by name, with the scale of their training or of their bundle."""
 
     intensity_scale: float | None = None
 
@@ -29,9 +29,9 @@ class Trained(dict[str, Any]):
 def save(
     params: Params, models: Mapping[str, Any], base_path: str, flat: Mapping[str, Any], scale: float | None
 ) -> None:
-    """Saves as `<base_path>.zip`. Nothing is written before everything that goes into it is there."""
+    """Saves `<base_path>.zip`. All contents are prepared before anything is written."""
     if not models:
-        raise ValueError("there is no model to save")
+        raise ValueError("no model to save")
     _plain(models)
     _both_roles(models, "the models to save")
     trained = getattr(models, "intensity_scale", None)
@@ -48,7 +48,7 @@ def save(
 
 
 def load(params: Params, base_path: str) -> tuple[Trained, dict[str, Any]]:
-    """Loads `<base_path>.zip`. The params are restored before any network is built, and put back if one cannot be."""
+    """Loads `<base_path>.zip`. Restores the params before building networks, and undoes that if one cannot be built."""
     with Archive(Path(base_path + ".zip")) as file, params.unchanged_on_error():
         names = _manifest(file)
         archived = _snapshot(file, names)
@@ -62,11 +62,11 @@ def load(params: Params, base_path: str) -> tuple[Trained, dict[str, Any]]:
 def _manifest(file: Archive) -> list[str]:
     manifest = pickles.load(file.read("manifest.dill"), "manifest.dill")
     if not isinstance(manifest, dict):
-        raise Refused(Kind.MALFORMED, f"manifest.dill holds a {type(manifest).__name__}, not a dict")
+        raise Refused(Kind.MALFORMED, f"expected a dict in manifest.dill, found {type(manifest).__name__}")
     names, version, backend = (manifest.get(key) for key in ("models", "version", "backend"))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refused(Kind.MALFORMED, "manifest.dill has no list of models")
-    # Archives from before the tag are known by their version.
+    # Archives from before the tag was introduced are identified by their version.
     if version != VERSION or backend not in (None, BACKEND):
         wrote = f"version {version!r} and backend {backend!r}"
         reads = f"the active backend is {BACKEND!r} and reads version {VERSION!r}"
@@ -77,12 +77,12 @@ def _manifest(file: Archive) -> list[str]:
 
 
 def _snapshot(file: Archive, names: list[str]) -> dict[str, Any]:
-    """The params that all models were saved with."""
+    """Returns the params, which all models must share."""
     snapshots = {name: _params(file, f"{name}/params.dill") for name in names}
     first = snapshots[names[0]]
     for name, other in snapshots.items():
         for key in first.keys() | other.keys():
-            # The repr tells what `==` does not: 1 from True, and one NaN from none.
+            # Unlike `==`, the repr distinguishes 1 from True, and a NaN equals itself.
             if repr(first.get(key)) != repr(other.get(key)) or (key in first) != (key in other):
                 raise Refused(Kind.MISMATCH, f"the params of {names[0]} and {name} disagree about {key}")
     missing = [key for key in ("N", "gridsize") if key not in first]
@@ -99,7 +99,7 @@ def _snapshot(file: Archive, names: list[str]) -> dict[str, Any]:
 def _params(file: Archive, entry: str) -> dict[str, Any]:
     params = pickles.load(file.read(entry), entry)
     if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
-        raise Refused(Kind.MALFORMED, f"{entry} holds no params")
+        raise Refused(Kind.MALFORMED, f"expected params in {entry}")
     return params
 
 
@@ -116,7 +116,7 @@ def _model(file: Archive, name: str, params: Params) -> Any:
 def _plain(names: Any) -> None:
     for name in names:
         if not archive.plain_name(name):
-            raise Refused(Kind.UNSAFE, f"the model name {name!r} is not one plain component of a path")
+            raise Refused(Kind.UNSAFE, f"the model name {name!r} is not a plain path component")
 
 
 def _both_roles(names: Any, what: str) -> None:

@@ -84,7 +84,7 @@ class TrainingConfig:
     plateau_threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        # `n_images` is the older name, and training without either takes 512 groups.
+        # `n_images` is the deprecated name, and training without either uses 512 groups.
         if self.n_groups is None:
             self.n_groups = 512 if self.n_images is None else self.n_images
 
@@ -165,7 +165,7 @@ Constructed = ModelConfig | TrainingConfig | InferenceConfig | ExecutionConfig
 
 
 def construct(config: Config) -> Any:
-    """The configuration that was given, if every value fits its field."""
+    """Builds the configuration if every value is valid for its field."""
     return _construct(KINDS[config.kind], config.values)
 
 
@@ -173,16 +173,16 @@ def _construct(kind: type, values: Mapping[str, Any]) -> Any:
     annotations = get_type_hints(kind)
     for name in values:
         if name not in annotations:
-            raise ValueError(f"{kind.__name__} has no field {name!r}")
+            raise ValueError(f"unknown field {name!r} of {kind.__name__}")
     for field in dataclasses.fields(kind):
         if field.default is dataclasses.MISSING and field.name not in values:
-            raise KeyError(f"{kind.__name__} needs {field.name}, which has no default")
+            raise KeyError(f"missing required field {field.name} of {kind.__name__}")
     fitted = {name: _fitted(annotations[name], value, f"{kind.__name__}.{name}") for name, value in values.items()}
     return kind(**fitted)
 
 
 def _fitted(annotation: Any, value: Any, name: str) -> Any:
-    """The value as the field holds it: a whole number becomes a float where one is wanted."""
+    """Converts a value for its field: an int becomes a float if the field is a float."""
     options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     for option in options:
         if option is ModelConfig and isinstance(value, Mapping):
@@ -191,7 +191,7 @@ def _fitted(annotation: Any, value: Any, name: str) -> Any:
             return float(value)
         if get_origin(option) is list and type(value) is list:
             return [_fitted(get_args(option)[0], item, name) for item in value]
-        # True is an int to Python, and 1 is equal to it.
+        # In Python True is an int and equals 1.
         words = get_args(option) if get_origin(option) is Literal else ()
         if type(value) is option or any(type(value) is type(word) and value == word for word in words):
             return value
@@ -215,13 +215,13 @@ RENAMED = {
     "train_data_file": "train_data_file_path",
     "test_data_file": "test_data_file_path",
 }
-"""The fields that the flat map calls otherwise."""
+"""The fields with another key in the flat map."""
 
 
 def flatten(config: Constructed) -> dict[str, Any]:
-    """Every field under its key in the flat map, None included; the model's fields stand among the others."""
+    """Returns all fields under their keys in the flat map, including None and the fields of the model."""
     if isinstance(config, ExecutionConfig):
-        raise ValueError("an execution configuration says how to run, and nothing of it belongs into the params")
+        raise ValueError("an execution configuration must not be bridged to the params")
     flat = {RENAMED.get(field.name, field.name): getattr(config, field.name) for field in dataclasses.fields(config)}
     model = flat.pop("model", None)
     return flat if model is None else flat | flatten(model)

@@ -1,4 +1,4 @@
-"""Scans and inputs of a network on disk, and what can be computed from a scan without a network."""
+"""Reads scans and network inputs from disk, and computes the intensity scale of a scan."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.lib.npyio import NpzFile
 Array = numpy.ndarray[Any, Any]
 
 TYPES = {"xcoords": "float64", "ycoords": "float64", "diff3d": "float32", "probeGuess": "complex64"}
-"""The arrays that a scan must have, and what they are read as."""
+"""The required arrays of a scan, with the types they are converted to."""
 
 INPUTS = {"x": "float32", "positions": "float32", "probe": "complex64", "scale": "float32"}
-"""The same of the inputs of a network."""
+"""The same for the inputs of a network."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One pattern of diffracted amplitude for each position."""
+    """A scan: one pattern of diffraction amplitudes for each position."""
 
     arrays: dict[str, Array]
 
@@ -35,32 +35,32 @@ class Scan:
 
     @property
     def places(self) -> Array:
-        """The positions in pixels, horizontal and vertical."""
+        """Positions in pixels, horizontal and vertical."""
         return numpy.stack([self.arrays["xcoords"], self.arrays["ycoords"]], axis=1).astype("float32")
 
     def intensity_scale(self, nphotons: float) -> float:
-        """What brings the mean intensity of a pattern to `nphotons`. Patterns are amplitudes: it comes of squares."""
+        """The factor that scales the mean intensity of a pattern, its squared amplitudes, to `nphotons`."""
         intensity = numpy.sum(self.patterns.astype("float64") ** 2, axis=(1, 2))
         return math.sqrt(nphotons / float(numpy.mean(intensity)))
 
 
 def read(path: str) -> Scan:
-    """Reads an `.npz` file. No pickle in it is opened."""
+    """Reads an `.npz` file without unpickling anything."""
     arrays = _arrays(path, TYPES)
     x, y, patterns, probe = (arrays[name] for name in TYPES)
     if x.ndim != 1 or y.ndim != 1 or len(x) != len(y):
-        raise ValueError(f"xcoords {x.shape} and ycoords {y.shape} must be two lists of one length")
+        raise ValueError(f"expected xcoords and ycoords as lists of one length, found shapes {x.shape} and {y.shape}")
     if patterns.ndim != 3 or patterns.shape[1] != patterns.shape[2]:
-        raise ValueError(f"diff3d must be square patterns, and has the shape {patterns.shape}")
+        raise ValueError(f"expected square patterns in diff3d, found shape {patterns.shape}")
     if probe.ndim != 2:
-        raise ValueError(f"probeGuess must be one image, and has the shape {probe.shape}")
+        raise ValueError(f"expected one image in probeGuess, found shape {probe.shape}")
     if len(patterns) != len(x):
-        raise ValueError(f"diff3d holds {len(patterns)} patterns for {len(x)} positions")
+        raise ValueError(f"expected {len(x)} patterns in diff3d, one per position, found {len(patterns)}")
     return Scan(arrays)
 
 
 def inputs(path: str) -> dict[str, Array]:
-    """Reads what a network is given, from an `.npz` file: arrays that fit each other."""
+    """Reads the inputs of a network from an `.npz` file, with consistent shapes."""
     arrays = _arrays(path, INPUTS)
     x = arrays["x"].shape
     if len(x) != 4 or x[2] != x[3]:
@@ -74,7 +74,7 @@ def inputs(path: str) -> dict[str, Array]:
 def _arrays(path: str, types: Mapping[str, str]) -> dict[str, Array]:
     loaded = numpy.load(path, allow_pickle=False)
     if not isinstance(loaded, NpzFile):
-        raise ValueError(f"{path} is one array, not several by their names")
+        raise ValueError(f"expected named arrays in {path}, found a single array")
     with loaded as file:
         for name in types:
             if name not in file:

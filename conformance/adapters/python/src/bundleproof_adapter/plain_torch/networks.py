@@ -1,4 +1,4 @@
-"""The two networks. Their tensors are those of the fixtures, name for name."""
+"""The two networks, with the same tensor names as the fixtures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bundleproof_adapter import Kind, Refused
 AUTOENCODER, TO_OBJECT = ROLES = ("autoencoder", "diffraction_to_obj")
 
 LEVELS = {64: 3, 128: 4, 256: 5}
-"""How often the size is halved on the way in, by the size."""
+"""Number of levels that halve the size, by `N`."""
 
 MAX_FACTOR = 64
-"""The largest `gridsize` and `n_filters_scale`. Both are factors of sizes, and both arrive from archives."""
+"""Maximum `gridsize` and `n_filters_scale`, which multiply sizes and come from untrusted archives."""
 
 
 class Encoding(nn.Module):
-    """Half the size, more channels."""
+    """An encoder level: halves the size, adds channels."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Encoding(nn.Module):
 
 
 class Decoding(nn.Module):
-    """Twice the size, fewer channels."""
+    """A decoder level: doubles the size, removes channels."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -46,16 +46,16 @@ class Decoding(nn.Module):
 
 
 class Network(nn.Module):
-    """An encoder, a decoder, and one convolution for each part of the object."""
+    """An encoder, a decoder, and a convolution for each part of the object."""
 
     def __init__(self, params: Mapping[str, Any], outputs: tuple[str, ...]) -> None:
         super().__init__()
         self.channels = channels = _factor(params, "gridsize") ** 2
         first = 4 * _factor(params, "n_filters_scale")
         if "N" not in params:
-            raise KeyError("no network can be built without N")
+            raise KeyError("missing N: cannot build a network")
         if type(params["N"]) is not int or params["N"] not in LEVELS:
-            raise ValueError(f"no network can be built: N must be 64, 128 or 256, not {params['N']!r}")
+            raise ValueError(f"cannot build a network: N must be 64, 128 or 256, not {params['N']!r}")
         self.size: int = params["N"]
         widths = [first << level for level in range(LEVELS[self.size])]
         inward, outward = [channels, *widths], [*reversed(widths), first]
@@ -88,7 +88,7 @@ class Network(nn.Module):
 
 
 def moved(images: Tensor, offsets: Tensor) -> Tensor:
-    """Each image moved by its offset, which need not be a whole number of pixels: a ramp over its spectrum."""
+    """Shifts each image by its offset, also by fractions of a pixel, with a phase ramp on its spectrum."""
     size = images.shape[-1]
     frequencies = torch.fft.fftfreq(size, dtype=torch.float32)
     across, down = offsets[..., 0, None], offsets[..., 1, None]
@@ -103,10 +103,10 @@ OUTPUTS = {AUTOENCODER: ("head",), TO_OBJECT: ("amplitude", "phase")}
 
 
 def build(role: str, params: Mapping[str, Any], seed: int = 0) -> Network:
-    """The network of a role, from the params of the process. A seed gives the same weights again."""
+    """Builds the network of a role from the params; the same seed gives the same weights."""
     if role not in OUTPUTS:
-        raise Refused(Kind.UNSUPPORTED, f"no network is known as {role!r}; there are {' and '.join(ROLES)}")
-    # Each role has its own start, so that what one of them draws does not depend on whether the other is made.
+        raise Refused(Kind.UNSUPPORTED, f"unknown network {role!r}; expected one of {', '.join(ROLES)}")
+    # Each role has its own seed, so its weights do not depend on whether the other network is built.
     start = int.from_bytes(hashlib.sha256(f"{seed} {role}".encode()).digest()[:8], "little")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(start)
@@ -114,9 +114,9 @@ def build(role: str, params: Mapping[str, Any], seed: int = 0) -> Network:
 
 
 def fill(network: Network, role: str, state: Mapping[str, Tensor]) -> None:
-    """Puts saved weights into a network, if every name, type and shape is that of the network, both ways."""
+    """Loads saved weights into a network if all names, types and shapes match exactly."""
     own = network.state_dict()
-    # `load_state_dict` would cast another type in silence.
+    # `load_state_dict` would silently convert types.
     odd = [f"{name} is missing" for name in own if name not in state]
     odd += [f"{name} is not in the network" for name in state if name not in own]
     odd += [
@@ -132,10 +132,10 @@ def fill(network: Network, role: str, state: Mapping[str, Tensor]) -> None:
 
 def _factor(params: Mapping[str, Any], key: str) -> int:
     if key not in params:
-        raise KeyError(f"no network can be built without {key}")
+        raise KeyError(f"missing {key}: cannot build a network")
     value = params[key]
     if type(value) is not int or not 1 <= value <= MAX_FACTOR:
-        raise ValueError(f"no network can be built: {key} must be from 1 to {MAX_FACTOR}, not {value!r}")
+        raise ValueError(f"cannot build a network: {key} must be from 1 to {MAX_FACTOR}, not {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The one flat configuration that everything in a process shares."""
+"""The params: one flat configuration per process."""
 
 from __future__ import annotations
 
@@ -50,53 +50,53 @@ DEFAULTS: Mapping[str, Any] = {
     "gaussian_smoothing_sigma": 0.0,
     "use_xla_translate": True,
 }
-"""What a process has that nobody has configured."""
+"""The params of an unconfigured process."""
 
 DATA_SOURCES = ("lines", "grf", "experimental", "points", "testimg", "diagonals", "xpp", "V", "generic")
 
 
 class Params:
-    """The params of a process, and which of them came out of an archive."""
+    """The params of a process, with the keys that came from an archive."""
 
     def __init__(self) -> None:
         self.cfg: dict[str, Any] = dict(DEFAULTS)
         self._archived: set[str] = set()
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Writes these values; all of them, or none where one is odd."""
+        """Writes all of these values, or none if one is invalid."""
         after = {**self.cfg, **values}
         if after.get("data_source", "generic") not in DATA_SOURCES:
             raise ValueError(f"data_source must be one of {', '.join(DATA_SOURCES)}, not {after['data_source']!r}")
         if after.get("realspace_mae_weight", 0) > 0 and not after.get("realspace_weight", 0) > 0:
-            raise ValueError("realspace_weight must be positive where realspace_mae_weight is")
+            raise ValueError("realspace_weight must be positive if realspace_mae_weight is")
         self._write(values)
 
     def get(self, key: str, default: Any = ABSENT) -> Any:
-        """One value; `bigN` is derived from three others whenever it is asked for."""
+        """Returns one value; `bigN` is derived from three others on every read."""
         if key == "bigN":
             self.cfg[key] = self.cfg["N"] + (self.cfg["gridsize"] - 1) * self.cfg["offset"]
         if key in self.cfg:
             return self.cfg[key]
         if default is ABSENT:
-            raise KeyError(f"the params have no {key!r}")
+            raise KeyError(f"unknown param {key!r}")
         return default
 
     def own(self, key: str) -> Any:
-        """A value that did not come out of an archive, or None."""
+        """Returns a value that did not come from an archive, or None."""
         return None if key in self._archived else self.cfg.get(key)
 
     def bridge(self, flat: Mapping[str, Any]) -> None:
-        """Takes over what a configuration says. None says nothing."""
+        """Writes the values of a configuration, except None."""
         self._write({key: value for key, value in flat.items() if value is not None})
 
     def restore(self, archived: Mapping[str, Any]) -> None:
-        """Takes over every archived value, None included."""
+        """Writes all archived values, including None."""
         self._write(archived)
         self._archived.update(archived)
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:
-        """Whatever is written inside is undone when what is done inside fails."""
+        """Restores the params if the block raises an exception."""
         before = dict(self.cfg), set(self._archived)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Reading pickles of strangers: what they name is looked at, and nothing is called that is not on a list."""
+"""Reads untrusted pickles: globals outside an allowlist are refused and never called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from bundleproof_adapter import Kind, Refused
 
 Allowed = Mapping[tuple[str, str], Callable[..., Any]]
-"""What a pickle may name, and what stands for it here."""
+"""Allowed globals, with their replacements."""
 
 PLAIN: Allowed = {
     ("pathlib", "PosixPath"): lambda *parts: str(PurePosixPath(*parts)),
@@ -24,7 +24,7 @@ PLAIN: Allowed = {
     ("pathlib", "WindowsPath"): lambda *parts: str(PureWindowsPath(*parts)),
     ("pathlib", "PureWindowsPath"): lambda *parts: str(PureWindowsPath(*parts)),
 }
-"""Older writers leave paths in the params. They are read as their text."""
+"""Older writers left path objects in the params, which are read as text."""
 
 
 def _nothing(*_: Any) -> None:
@@ -43,20 +43,20 @@ TENSORS: Allowed = {
         )
     },
 }
-"""What the pickle of a state dict names. Nothing is built from it here: that is for `torch.load`."""
+"""Globals of a pickled state dict. This only checks them; `torch.load` builds the tensors."""
 
 OPCODES = ("GLOBAL", "STACK_GLOBAL", "INST")
-"""What makes an unpickler look something up."""
+"""The opcodes that look up a global."""
 
 
 class Unpickler(pickle.Unpickler):
-    """Looks nothing up that is not on the list, and says where in the bytes the rest was named."""
+    """Refuses globals that are not on the list, with their byte offset."""
 
     def __init__(self, data: bytes, entry: str, allowed: Allowed) -> None:
         super().__init__(io.BytesIO(data))
         self._entry = entry
         self._allowed = allowed
-        # Every such opcode is one call of `find_class`, in their order: a pickle has no loops.
+        # Each of these opcodes calls `find_class` once, in order, because a pickle has no loops.
         self._places = (place for opcode, _, place in pickletools.genops(data) if opcode.name in OPCODES)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -69,22 +69,22 @@ class Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         if self._allowed is TENSORS:
             return None
-        raise pickle.UnpicklingError("a storage outside of a state dict")
+        raise pickle.UnpicklingError("unexpected storage outside a state dict")
 
 
 def load(data: bytes, entry: str, allowed: Allowed = PLAIN) -> Any:
-    """The plain value that a pickle holds."""
+    """Returns the plain value in a pickle."""
     try:
         return Unpickler(data, entry, allowed).load()
     except Refused:
         raise
     except Exception as cause:
-        # Bytes that are no pickle make it stumble over anything: an index, an attribute, a missing memo.
-        raise Refused(Kind.MALFORMED, f"{entry} is no pickle of plain values: {cause}") from cause
+        # Invalid pickles raise many exceptions: IndexError, AttributeError, KeyError and others.
+        raise Refused(Kind.MALFORMED, f"{entry} is not a pickle of plain values: {cause}") from cause
 
 
 def load_state(data: bytes, entry: str) -> Mapping[str, Any]:
-    """What a `model.pth` holds: tensors by name, or a sentinel."""
+    """Returns the contents of a `model.pth`: tensors by name, or a sentinel."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -94,9 +94,9 @@ def load_state(data: bytes, entry: str) -> Mapping[str, Any]:
     except Refused:
         raise
     except Exception as cause:
-        raise Refused(Kind.MALFORMED, f"{entry} is no state that PyTorch saved: {cause}") from cause
+        raise Refused(Kind.MALFORMED, f"{entry} is not a state saved by PyTorch: {cause}") from cause
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise Refused(Kind.MALFORMED, f"{entry} holds a {type(state).__name__}, not a state dict")
+        raise Refused(Kind.MALFORMED, f"expected a state dict in {entry}, found {type(state).__name__}")
     if "_sentinel" not in state and not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise Refused(Kind.MALFORMED, f"{entry} holds something else than tensors")
+        raise Refused(Kind.MALFORMED, f"expected only tensors in {entry}")
     return state

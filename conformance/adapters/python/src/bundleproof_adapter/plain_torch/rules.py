@@ -1,4 +1,4 @@
-"""What must hold of a configuration beside the types of its fields."""
+"""The rules for the values of a configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARCHIVE = "wts.h5.zip"
 
 
 def validate(config: Any) -> None:
-    """A `ValueError` names the first field that breaks a rule."""
+    """Raises a `ValueError` with the first field that breaks a rule."""
     if isinstance(config, ExecutionConfig):
         _execution(config)
         return
@@ -59,7 +59,7 @@ def _model_path(model_path: str) -> None:
         if path.name == "wts.h5":
             tried.append(path.with_name(ARCHIVE))
     if not any(place.is_file() for place in tried):
-        raise ValueError(f"there is no model at {model_path}; tried " + ", ".join(map(str, tried)))
+        raise ValueError(f"no model at {model_path}; tried " + ", ".join(map(str, tried)))
 
 
 def _positive(config: Any, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""Training: a few steps of gradient descent on what was measured."""
+"""Training: a few steps of gradient descent on the measured patterns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .networks import ROLES, Network, build
 from .params import Params
 
 RATE = 0.05
-"""How far a step goes along the gradient."""
+"""The learning rate."""
 
 
 def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, list[float]]:
-    """Both networks as training left them, and the mean loss of every epoch.
+    """Trains both networks; returns them with the mean loss of every epoch.
 
     Each learns an object that, lit by the probe, diffracts to the patterns: a real one, and one with a phase.
     """
@@ -27,7 +27,7 @@ def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, 
     models = Trained((role, build(role, params.cfg, seed)) for role in ROLES)
     size, channels = params.cfg["N"], params.cfg["gridsize"] ** 2
     if scan.patterns.shape[1] != size:
-        raise ValueError(f"diff3d holds patterns of {scan.patterns.shape[1]} pixels a side, and N is {size}")
+        raise ValueError(f"found diff3d patterns of {scan.patterns.shape[1]} pixels a side, but N is {size}")
     patterns, probe = torch.from_numpy(scan.patterns), torch.from_numpy(scan.arrays["probeGuess"])
     places = torch.from_numpy(scan.places)
     probe = probe / _strength(probe)
@@ -51,7 +51,7 @@ def train(params: Params, config: TrainingConfig, scan: Scan) -> tuple[Trained, 
 
 
 def batches(count: int, channels: int, size: int, shuffled: torch.Generator) -> Iterator[Tensor]:
-    """Groups of patterns that follow one another in the scan, each group once, in an order that is drawn."""
+    """Yields groups of consecutive patterns, each group once, in random order."""
     starts = torch.randperm(count, generator=shuffled)
     for part in torch.split(starts, size):
         yield (part[:, None] + torch.arange(channels)) % count
@@ -59,11 +59,11 @@ def batches(count: int, channels: int, size: int, shuffled: torch.Generator) -> 
 
 def _loss(network: Network, x: Tensor, positions: Tensor, probe: Tensor, scale: Tensor) -> Tensor:
     waves = network(x, positions, probe, scale)
-    # Patterns have their middle in the middle of the image.
+    # The zero frequency is in the middle of a pattern.
     diffracted: Tensor = torch.fft.fftshift(torch.fft.fft2(waves, norm="ortho"), dim=(-2, -1))
     return functional.mse_loss(diffracted.abs(), x * scale.reshape(-1, 1, 1, 1))
 
 
 def _strength(images: Tensor) -> Tensor:
-    """The root of the mean square, which of nothing but zeros is not zero."""
+    """The root mean square, which is positive even if all values are zero."""
     return images.abs().square().mean().sqrt().clamp(min=1e-12)

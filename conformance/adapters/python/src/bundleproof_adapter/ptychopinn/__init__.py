@@ -1,4 +1,4 @@
-"""The real system under test: the packages `ptycho` and `ptycho_torch`, whichever revision is importable.
+"""The real system: the installed revision of the packages `ptycho` and `ptycho_torch`.
 
     PYTHONPATH=path/to/its/checkout python -m bundleproof_adapter.ptychopinn
 

@@ -1,4 +1,4 @@
-"""Serves the adapter, if there is a system to serve."""
+"""Serves the adapter if the system is installed."""
 
 import sys
 
@@ -8,10 +8,10 @@ from .adapter import PtychoPinn
 from .system import System
 
 if __name__ == "__main__":
-    # The system prints while it is imported.
+    # The system prints during its import.
     claim()
     try:
         system = System()
     except ImportError as missing:
-        sys.exit(f"ptycho and ptycho_torch cannot be imported: {missing}")
+        sys.exit(f"cannot import ptycho and ptycho_torch: {missing}")
     serve(PtychoPinn(system))

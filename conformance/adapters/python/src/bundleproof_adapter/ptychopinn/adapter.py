@@ -1,4 +1,4 @@
-"""The operations, each a call of the system's own function."""
+"""The operations, each of which calls the function of the system."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from .system import System, call
 ROLES = ("autoencoder", "diffraction_to_obj")
 
 SCALING_ENTRY = "torch_scaling_metadata.pt"
-"""What newer workflows append to a bundle. A bundle without it is one of the older kind."""
+"""The entry that newer workflows append to a bundle. Older bundles do not have it."""
 
 LEGACY_PROFILE = {"scale_contract_version": "legacy_v1", "measurement_domain": "normalized_amplitude"}
-"""What the inference loader asks its caller to state for a bundle of the older kind, in the words of its refusal."""
+"""The profile that the inference loader requires for older bundles, as named in its refusal."""
 
 
 class PtychoPinn(Adapter):
-    """Drives `ptycho` and `ptycho_torch`."""
+    """Calls `ptycho` and `ptycho_torch`."""
 
     name = "ptychopinn"
     supports = ("torch",)
@@ -60,7 +60,7 @@ class PtychoPinn(Adapter):
 
     def validate_config(self, config: Config) -> None:
         constructed = self._construct(config)
-        # One that says how to run is validated when it is constructed.
+        # Execution configurations are validated when they are constructed.
         if config.kind != "execution":
             getattr(self._system.config, f"validate_{config.kind}_config")(constructed)
 
@@ -121,22 +121,22 @@ class PtychoPinn(Adapter):
 
         network: Any = models[model]
         if not hasattr(network, "forward_predict"):
-            raise ValueError(f"{model} is no network: {network!r}")
+            raise ValueError(f"expected a network as {model}, found {network!r}")
         with numpy.load(inputs, allow_pickle=False) as file:
             names = ("x", "positions", "probe", "scale")
             x, positions, probe, scale = (torch.from_numpy(file[name]) for name in names)
         network.eval()
         with torch.no_grad():
-            # The way of a network in inference; its `forward` is for training, and answers diffraction. It takes one
-            # scale for each group, in the shape of the patterns.
+            # The inference path; `forward` is for training and returns diffraction. It takes one scale per group, in
+            # the shape of the patterns.
             return network.forward_predict(x, positions, probe, scale.reshape(-1, 1, 1, 1))
 
     def kind_of(self, raised: BaseException) -> Kind | str:
-        # The params and the reader of datasets refuse values by assertions.
+        # The params and the dataset reader use assertions for invalid values.
         if isinstance(raised, AssertionError):
             return Kind.INVALID_VALUE
-        # The loader says by a RuntimeError what does not fit. One of PyTorch that it lets through is no refusal, and
-        # neither is the one that stands for whatever went wrong inside of Lightning.
+        # The loader raises RuntimeError for mismatches. A RuntimeError from PyTorch itself is not a refusal, nor is one
+        # that wraps any failure inside Lightning.
         if type(raised) is RuntimeError and _modules(raised)[-1].startswith("ptycho"):
             within = [] if raised.__cause__ is None else _modules(raised.__cause__)
             if not any(module.startswith("lightning") for module in within):
@@ -147,8 +147,7 @@ class PtychoPinn(Adapter):
         return construct(self._system.config, config)
 
     def _run(self, workflow: Any, train_data: str, config: Config) -> Workflow:
-        # The workflow reads the size of the probe from the file that the configuration names, which in a program
-        # is the one that the data came from.
+        # The workflow reads the size of the probe from the configured file, which usually is the file of the data.
         if config.kind == "training" and config.values.get("train_data_file") is None:
             config = Config(config.kind, {**config.values, "train_data_file": train_data})
         data = self._system.raw_data.RawData.from_file(train_data)
@@ -164,17 +163,17 @@ class PtychoPinn(Adapter):
 
 
 def _profile(bundle_dir: str) -> dict[str, Any]:
-    """What a caller has to state about the bundle of a directory."""
+    """The profile that a caller must pass for the bundle in a directory."""
     try:
         with zipfile.ZipFile(Path(bundle_dir, "wts.h5.zip")) as archive:
             return {} if SCALING_ENTRY in archive.namelist() else LEGACY_PROFILE
     except (OSError, zipfile.BadZipFile):
-        # There is none, or it cannot be read: that is for the loader to say.
+        # The bundle is missing or unreadable, which the loader will report.
         return LEGACY_PROFILE
 
 
 def _spelled(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The params with arrays and tensors, such as a probe, as their descriptions: they are no values."""
+    """Returns the params with descriptions instead of arrays and tensors, such as a probe."""
     spelled = {}
     for key, value in params.items():
         try:
@@ -186,6 +185,6 @@ def _spelled(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _modules(raised: BaseException) -> list[str]:
-    """The modules that it came through, the one that raised it last."""
+    """The modules of the traceback; the last one raised the exception."""
     frames = [frame for frame, _ in traceback.walk_tb(raised.__traceback__)]
     return [str(frame.f_globals.get("__name__", "")) for frame in frames] or [""]

@@ -1,4 +1,4 @@
-"""Configurations of the system, from the values of a case."""
+"""Builds configurations of the system from the values of a case."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ KINDS = {
 
 
 def construct(module: ModuleType, config: Config) -> Any:
-    """The system's own dataclass with these values, right or wrong."""
+    """Returns the dataclass of the system with these values, valid or not."""
     values = dict(config.values)
     if isinstance(values.get("model"), Mapping):
         values["model"] = module.ModelConfig(**values["model"])
     kind = getattr(module, KINDS[config.kind])
     for field in dataclasses.fields(kind):
-        # Paths travel as text. An empty one is no path yet: `Path("")` would be the current directory.
+        # Paths are sent as text. An empty text stays text, because `Path("")` is the current directory.
         if "Path" in str(field.type) and isinstance(values.get(field.name), str) and values[field.name]:
             values[field.name] = Path(values[field.name])
     return kind(**values)

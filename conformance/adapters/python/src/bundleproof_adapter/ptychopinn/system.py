@@ -1,4 +1,4 @@
-"""The modules of the system, and what its process is like before anything was done in it."""
+"""The modules of the system, and the initial state of its process."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from typing import Any
 
 
 class System:
-    """The imported system. An `ImportError` says what is missing."""
+    """The imported system. Raises `ImportError` if a package is missing."""
 
     def __init__(self) -> None:
         import torch
 
-        # Else the system makes a directory for its cache wherever it is imported, and finds in it what was simulated
-        # before.
+        # Otherwise the system creates a cache in the current directory, and reuses earlier simulations.
         os.environ["PTYCHO_DISABLE_MEMOIZE"] = "1"
         self._torch = torch
-        # PyTorch begins every process with the same numbers. What is drawn while modules are imported counts not.
+        # PyTorch starts every process with the same random state, before the imports draw from it.
         self._random = torch.get_rng_state()
         self._deterministic = torch.are_deterministic_algorithms_enabled()
         self.params = importlib.import_module("ptycho.params")
@@ -32,18 +31,18 @@ class System:
         self.model_manager = importlib.import_module("ptycho_torch.model_manager")
         self.components = importlib.import_module("ptycho_torch.workflows.components")
         self.backend_selector = importlib.import_module("ptycho.workflows.backend_selector")
-        # The workflow imports it when it trains, and says that PyTorch is missing when anything is.
+        # Imported here, because the workflow imports it late and reports any failure as a missing PyTorch.
         importlib.import_module("ptycho_torch.model")
         self._environment = dict(os.environ)
 
     def reset(self) -> None:
-        """Puts back what a process has once: the params, random numbers, and what training sets for good."""
+        """Restores the global state: params, random state, and settings that training changes permanently."""
         self.params.cfg.clear()
         self.params.cfg.update(copy.deepcopy(self._defaults))
         if hasattr(self.params, "unseal"):
             self.params.unseal()
         self._torch.set_rng_state(self._random)
-        # To say it makes PyTorch load its compiler, which takes seconds.
+        # Setting this loads the compiler of PyTorch, which takes seconds.
         if self._torch.are_deterministic_algorithms_enabled() != self._deterministic:
             self._torch.use_deterministic_algorithms(self._deterministic)
         os.environ.clear()
@@ -51,7 +50,7 @@ class System:
 
     @property
     def revision(self) -> str:
-        """A digest of the modules that are under test, since a checkout does not say which revision it is."""
+        """A digest of the tested modules, because a checkout does not contain its revision."""
         digest = hashlib.sha256()
         for module in (
             self.params,
@@ -66,7 +65,7 @@ class System:
 
 
 def call(function: Callable[..., Any], /, *, where_known: dict[str, Any] | None = None, **arguments: Any) -> Any:
-    """Calls a function by the names of its parameters. `where_known` are for revisions that have those parameters."""
+    """Calls a function by keywords. `where_known` are passed only if this revision has those parameters."""
     known = inspect.signature(function).parameters
     later = {name: value for name, value in (where_known or {}).items() if name in known}
     return function(**arguments, **later)
