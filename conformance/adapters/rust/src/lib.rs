@@ -1,7 +1,7 @@
-//! A small backend: two networks of a few tensors, saved as a bundle and loaded again.
+//! An example backend: saves and loads two networks of a few tensors.
 //!
-//! It stands for a crate with its own saver and loader. What matters here is `tests/conformance.rs`, which puts it
-//! under the suite. For the bytes it uses the format layer of `bundleproof`; a real backend has its own.
+//! It stands for a crate with its own saver and loader. `tests/conformance.rs` shows how to run the suite on it. For the
+//! file formats it uses `bundleproof`; a real backend has its own code.
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
@@ -15,13 +15,13 @@ use bundleproof::{
     value::Value,
 };
 
-/// Networks by role, or sentinels in their place.
+/// Networks or sentinels, by role.
 pub type Networks = BTreeMap<String, ModelState>;
 
-/// A new network: one layer of `N` rows and as many columns as `gridsize` has channels, and its bias.
+/// Builds a network: one layer with `N` rows and `gridsize` squared columns, and its bias.
 ///
 /// # Errors
-/// When `N` or `gridsize` is not there or no positive integer.
+/// If `N` or `gridsize` is missing or not a positive integer.
 pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusal> {
     let [n, gridsize] = [size(params, "N")?, size(params, "gridsize")?];
     let seed = seed.wrapping_add(role.len() as u64);
@@ -36,13 +36,13 @@ pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusa
     Ok(tensors.into_iter().filter_map(|(name, tensor)| Some((name.to_owned(), tensor?))).collect())
 }
 
-/// Saves both networks as `<base>.zip`, whole or not at all.
+/// Saves both networks as `<base>.zip` in one step.
 ///
 /// # Errors
-/// When a role is missing, or the archive cannot be written.
+/// If a role is missing, or the archive cannot be written.
 pub fn save(networks: &Networks, base: &Path, config: &Params) -> Result<(), Refusal> {
     if let Some(missing) = ROLES.into_iter().find(|role| !networks.contains_key(*role)) {
-        return Err(Refusal::new(RefusalKind::InvalidValue, format!("there is no {missing} to save")));
+        return Err(Refusal::new(RefusalKind::InvalidValue, format!("missing model {missing}")));
     }
     let mut params = config.clone();
     params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
@@ -54,26 +54,26 @@ pub fn save(networks: &Networks, base: &Path, config: &Params) -> Result<(), Ref
     let path = base.with_added_extension("zip");
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    let beside = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-    write_bundle(&bundle, File::create(beside.path()).map_err(unwritable)?)?;
-    beside.persist(&path).map_err(|error| unwritable(error.error))?;
+    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    write_bundle(&bundle, File::create(temporary.path()).map_err(unwritable)?)?;
+    temporary.persist(&path).map_err(|error| unwritable(error.error))?;
     Ok(())
 }
 
-/// Loads `<base>.zip`: both networks, and the archived params. Nothing else is changed by it.
+/// Loads both networks and the archived params from `<base>.zip`. Has no other effects.
 ///
 /// # Errors
-/// When it is not there, is of another backend, or holds what does not fit the networks that its params describe.
+/// If the archive is missing or of another backend, or does not match the networks that its params describe.
 pub fn load(base: &Path) -> Result<(Networks, Params), Refusal> {
     let bundle = read_bundle(&base.with_added_extension("zip"))?;
     if bundle.version != VERSION || bundle.backend.as_deref().is_some_and(|own| own != PYTORCH_BACKEND) {
         let (version, backend) = (&bundle.version, bundle.backend.unwrap_or_default());
         let message =
-            format!("version {version:?} of {backend:?}, and {PYTORCH_BACKEND:?} reads {VERSION:?}");
+            format!("unsupported version {version:?} of backend {backend:?}; the active backend {PYTORCH_BACKEND:?} reads {VERSION:?}");
         return Err(Refusal::new(RefusalKind::Unsupported, message));
     }
     if let Some(missing) = ROLES.into_iter().find(|role| !bundle.models.contains_key(*role)) {
-        return Err(Refusal::new(RefusalKind::InvalidValue, format!("the archive has no {missing}")));
+        return Err(Refusal::new(RefusalKind::InvalidValue, format!("missing model {missing} in the archive")));
     }
     let params = agreed(&bundle)?;
     let mut networks = Networks::new();
@@ -92,20 +92,20 @@ fn agreed(bundle: &Bundle) -> Result<Params, Refusal> {
     let first = snapshots.next().cloned().unwrap_or_default();
     for other in snapshots {
         if let Some(key) = first.keys().chain(other.keys()).find(|key| first.get(*key) != other.get(*key)) {
-            return Err(Refusal::new(RefusalKind::Mismatch, format!("the models disagree about {key}")));
+            return Err(Refusal::new(RefusalKind::Mismatch, format!("the params of the models disagree about {key}")));
         }
     }
     Ok(first)
 }
 
-/// Every tensor, by name, type and shape, both ways.
+/// Checks that both have the same tensors by name, type and shape.
 fn fits(saved: &StateDict, built: &StateDict) -> Result<(), Refusal> {
     let layout = |tensors: &StateDict, name: &str| {
         tensors.get(name).map(|tensor| (tensor.dtype(), tensor.shape().to_vec()))
     };
     match saved.keys().chain(built.keys()).find(|name| layout(saved, name) != layout(built, name)) {
         None => Ok(()),
-        Some(name) => Err(Refusal::new(RefusalKind::Mismatch, format!("the tensor {name} does not fit"))),
+        Some(name) => Err(Refusal::new(RefusalKind::Mismatch, format!("tensor {name} does not match the network"))),
     }
 }
 
@@ -125,5 +125,5 @@ fn odd(key: &str) -> Refusal {
 }
 
 fn unwritable(error: std::io::Error) -> Refusal {
-    Refusal::new(RefusalKind::Internal, format!("the archive cannot be written: {error}"))
+    Refusal::new(RefusalKind::Internal, format!("cannot write the archive: {error}"))
 }
