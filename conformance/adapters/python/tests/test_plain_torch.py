@@ -322,7 +322,7 @@ class Damage(Place):
         whole = self.saved().read_bytes()
         for changed in (b"#!/bin/sh\n" + whole, whole + b"\n", whole[:-2] + b"\1\0c"):
             Path("wts.h5.zip").write_bytes(changed)
-            self.refused("is not one whole archive")
+            self.refused("is truncated, or has extra bytes")
 
     def test_any_byte_of_an_entry_that_was_changed_is_found(self) -> None:
         whole = self.saved().read_bytes()
