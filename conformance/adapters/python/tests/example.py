@@ -1,4 +1,4 @@
-"""An adapter of a few lines, and what goes wrong in one: what the tests of the server talk to.
+"""A small adapter for the tests of the server, with some that fail.
 
 It has five operations. Its models are plain dicts of arrays.
 """
@@ -72,7 +72,7 @@ class Example(Adapter):
 
 
 class Whole(Example):
-    """The operations that `Example` lacks."""
+    """Adds the operations that `Example` does not have."""
 
     name = ""
 
@@ -102,7 +102,7 @@ class Whole(Example):
     def forward(self, models: Any, model: str, inputs: str) -> Any:
         self.asked.append((models, model, inputs))
         if model not in models:
-            raise Refused("mismatch", f"there is no {model}")
+            raise Refused("mismatch", f"unknown model {model}")
         return b"\7"
 
     def kind_of(self, raised: BaseException) -> Any:
@@ -110,7 +110,7 @@ class Whole(Example):
 
 
 class Unreadable:
-    """A model that fails while it is looked at."""
+    """A model that raises an exception when it is read."""
 
     def state_dict(self) -> Any:
         raise RuntimeError("it broke")

@@ -1,4 +1,4 @@
-"""Where the tests find the kit: the installed one, or the source beside them."""
+"""Makes the kit importable: the installed one, or the source next to the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values come back from what spells them, as the very same."""
+"""Tests that values survive a round trip through the notation."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ NO_VALUES = [
 
 
 class Notation(unittest.TestCase):
-    def test_a_value_comes_back_from_what_spells_it(self) -> None:
+    def test_a_value_survives_a_round_trip(self) -> None:
         for value, spelled in SPELLED:
             with self.subTest(spelled):
                 self.assertEqual(json.dumps(encode(value), ensure_ascii=False), spelled)
                 back = decode(json.loads(spelled))
-                # The repr tells 1, 1.0 and True apart, and 0.0 from -0.0.
+                # The repr distinguishes 1, 1.0 and True, and 0.0 and -0.0.
                 self.assertEqual(repr(back), repr(value))
 
-    def test_nan_comes_back(self) -> None:
+    def test_nan_survives_a_round_trip(self) -> None:
         self.assertEqual(encode(math.nan), {"float": "nan"})
         self.assertTrue(math.isnan(decode({"float": "nan"})))
 
-    def test_a_tag_over_something_else_is_no_value(self) -> None:
+    def test_a_tag_with_other_contents_is_invalid(self) -> None:
         for spelled in NO_VALUES:
             with self.subTest(spelled), self.assertRaisesRegex(ValueError, "invalid value"):
                 decode(spelled)
@@ -78,18 +78,18 @@ class Notation(unittest.TestCase):
         self.assertEqual(encode_members(values), {"int": {"tuple": [1]}})
         self.assertEqual(decode_members({"int": {"tuple": [1]}}), values)
 
-    def test_what_is_nearly_a_plain_value_becomes_one(self) -> None:
+    def test_similar_types_become_plain_values(self) -> None:
         self.assertEqual(encode(PurePosixPath("runs/one")), "runs/one")
         self.assertEqual(encode(OrderedDict(N=64)), {"N": 64})
         self.assertEqual(encode(frozenset((1,))), {"set": [1]})
 
-    def test_what_has_no_form_is_refused_by_its_type(self) -> None:
+    def test_unsupported_types_are_refused(self) -> None:
         for value in (object(), 1j, [print], {1: 2}):
             with self.subTest(value), self.assertRaisesRegex(TypeError, "expected a plain value|expected a string"):
                 encode(value)
 
     @unittest.skipIf(numpy is None, "NumPy is not installed")
-    def test_a_scalar_of_numpy_is_the_plain_number(self) -> None:
+    def test_a_numpy_scalar_becomes_a_plain_number(self) -> None:
         for value, plain in ((numpy.int64(3), 3), (numpy.float32(0.5), 0.5), (numpy.bool_(True), True)):
             self.assertEqual(repr(encode(value)), repr(plain))
         self.assertEqual(encode(numpy.float64("nan")), {"float": "nan"})

@@ -1,5 +1,5 @@
-"""What the suite does not ask of `plain_torch`: that its networks are those of the fixtures, that it really trains,
-and what its readers do with bytes that nobody wrote for them."""
+"""Tests what the suite does not test of `plain_torch`: networks equal to those of the fixtures, training, and reading
+of damaged and hostile archives."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def digests(models: Any) -> dict[str, Any]:
 
 
 class Place(unittest.TestCase):
-    """A directory to work in."""
+    """A test in a temporary directory."""
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
@@ -184,14 +184,14 @@ class Forward(Place):
             with self.subTest(name), self.assertRaisesRegex(ValueError, f"{name} must"):
                 self.answer(self.given(**{name: numpy.ones(shape, "float32")}))
 
-    def test_an_array_that_is_missing_is_named(self) -> None:
+    def test_a_missing_array_is_named(self) -> None:
         for name in self.given():
             given = self.given()
             del given[name]
             with self.assertRaisesRegex(KeyError, f"has no {name}"):
                 self.answer(given)
 
-    def test_what_is_no_network_is_not_executed(self) -> None:
+    def test_a_sentinel_or_an_unknown_model_is_not_executed(self) -> None:
         numpy.savez("inputs.npz", **self.given())
         models = self.adapter.create_models(config(), 1, {"autoencoder": "stand-in"}, None)
         for name in ("autoencoder", "decoder"):
@@ -220,7 +220,7 @@ class Training(Place):
         self.assertEqual(begun.train_loss, [])
         self.assertEqual(digests(begun.models), digests(self.adapter.create_models(config(), 5, {}, None)))
 
-    def test_each_group_of_neighbors_is_shown_once_in_an_order_that_is_drawn(self) -> None:
+    def test_each_group_of_neighbors_is_used_once_in_random_order(self) -> None:
         def shown(seed: int) -> list[list[int]]:
             parts = list(batches(10, 4, 4, torch.Generator().manual_seed(seed)))
             self.assertEqual([len(part) for part in parts], [4, 4, 2])
@@ -256,7 +256,7 @@ class Params(Place):
         self.adapter.update_legacy_dict(config(model={"probe_scale": 3}))
         self.assertEqual(repr(self.adapter.params()["probe_scale"]), "3.0")
 
-    def test_a_model_that_is_not_there_changes_nothing(self) -> None:
+    def test_a_missing_model_changes_nothing(self) -> None:
         self.saved()
         before = dict(self.adapter.params())
         with self.assertRaisesRegex(KeyError, "no model 'decoder'"):
@@ -278,7 +278,7 @@ class Saving(Place):
         self.adapter.set_params({"intensity_scale": 2})
         self.assertEqual(repr(self.saved_scale()), "2.0")
 
-    def test_what_was_loaded_is_nobody_elses_scale_until_the_process_says_so(self) -> None:
+    def test_a_loaded_scale_is_not_used_for_other_models_unless_the_process_sets_it(self) -> None:
         models = self.adapter.create_models(config(), 7, {}, None)
         self.adapter.save_torch_bundle(models, "wts.h5", config(), 2.5)
         loaded = self.adapter.load_torch_bundle("wts.h5").models
@@ -294,7 +294,7 @@ class Saving(Place):
             self.assertEqual(Path("wts.h5.zip").read_bytes(), older)
             self.assertEqual(os.listdir(), ["wts.h5.zip"])
 
-    def test_everybody_may_read_it_who_may_read_other_files(self) -> None:
+    def test_the_archive_has_the_usual_file_permissions(self) -> None:
         Path("other").touch()
         self.assertEqual(self.saved().stat().st_mode, Path("other").stat().st_mode)
 
@@ -309,22 +309,22 @@ class Saving(Place):
 
 
 class Damage(Place):
-    def test_an_archive_that_was_cut_off_anywhere_is_refused(self) -> None:
+    def test_an_archive_truncated_anywhere_is_refused(self) -> None:
         whole = self.saved().read_bytes()
-        # Behind the end of an archive inside, where an end is found that is not that of the whole.
+        # Cuts after the end record of an inner archive, which could be mistaken for that of the outer one.
         inner = [place + 22 for place in range(len(whole)) if whole.startswith(b"PK\5\6", place)]
         self.assertEqual(len(inner), 3)
         for length in {*range(0, len(whole), 997), *inner[:-1], *range(len(whole) - 30, len(whole))}:
             Path("wts.h5.zip").write_bytes(whole[:length])
             self.refused("wts.h5.zip")
 
-    def test_an_archive_with_something_around_it_is_refused(self) -> None:
+    def test_an_archive_with_bytes_before_or_after_it_is_refused(self) -> None:
         whole = self.saved().read_bytes()
         for changed in (b"#!/bin/sh\n" + whole, whole + b"\n", whole[:-2] + b"\1\0c"):
             Path("wts.h5.zip").write_bytes(changed)
             self.refused("is truncated, or has extra bytes")
 
-    def test_any_byte_of_an_entry_that_was_changed_is_found(self) -> None:
+    def test_any_changed_byte_of_an_entry_is_detected(self) -> None:
         whole = self.saved().read_bytes()
         with zipfile.ZipFile("wts.h5.zip") as archive:
             entry = archive.getinfo("diffraction_to_obj/model.pth")
@@ -332,7 +332,7 @@ class Damage(Place):
             Path("wts.h5.zip").write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
             self.refused("cannot read diffraction_to_obj/model.pth: Bad CRC-32")
 
-    def test_names_that_lead_out_are_refused_however_they_are_written(self) -> None:
+    def test_escaping_names_are_refused_in_any_spelling(self) -> None:
         entries = self.entries()
         for name in ("../x", "/x", "a/../../x", "a\\..\\x", "C:x", "a//x", "nul\0x", "a/./x"):
             with zipfile.ZipFile("wts.h5.zip", "w") as archive:
@@ -343,7 +343,7 @@ class Damage(Place):
                 archive.writestr(odd, b"")
             self.refused("escapes the directory")
 
-    def test_links_and_names_that_are_there_twice_are_refused(self) -> None:
+    def test_links_and_duplicate_names_are_refused(self) -> None:
         entries = self.entries()
         for name, mode, says in (
             ("autoencoder/link", stat.S_IFLNK, "autoencoder/link' is a link"),
@@ -357,7 +357,7 @@ class Damage(Place):
                 archive.writestr(info, b"x")
             self.assertEqual(self.refused(says).kind, "unsafe")
 
-    def test_snapshots_that_only_look_the_same_disagree(self) -> None:
+    def test_equal_looking_snapshots_of_other_types_disagree(self) -> None:
         entries = self.entries()
         params = dill.loads(entries["autoencoder/params.dill"])
         del params["n_subsample"]
@@ -365,14 +365,14 @@ class Damage(Place):
             self.write({**entries, "diffraction_to_obj/params.dill": dill.dumps(changed)})
             self.assertEqual(self.refused("autoencoder and diffraction_to_obj disagree about").kind, "mismatch")
 
-    def test_methods_that_no_bundle_uses_are_refused(self) -> None:
+    def test_unsupported_compression_is_refused(self) -> None:
         entries = self.entries()
         with zipfile.ZipFile("wts.h5.zip", "w", zipfile.ZIP_BZIP2) as archive:
             for name, value in entries.items():
                 archive.writestr(name, value)
         self.assertEqual(self.refused("neither stored nor deflated").kind, "unsupported")
 
-    def test_an_entry_that_says_it_is_enormous_is_refused_before_it_is_read(self) -> None:
+    def test_an_entry_with_an_enormous_size_is_refused_before_it_is_read(self) -> None:
         entries = self.entries()
         with zipfile.ZipFile("wts.h5.zip", "w") as archive:
             for name, value in entries.items():
@@ -380,7 +380,7 @@ class Damage(Place):
             archive.getinfo("manifest.dill").file_size = 1 << 31
         self.assertEqual(self.refused("manifest.dill.*2147483648").kind, "unsafe")
 
-    def test_entries_that_hold_something_else_are_refused(self) -> None:
+    def test_entries_with_unexpected_contents_are_refused(self) -> None:
         entries = self.entries()
         sentinel = io.BytesIO()
         torch.save([1], sentinel)
@@ -401,14 +401,14 @@ class Damage(Place):
 
 
 class Call:
-    """What calls a function when it is unpickled."""
+    """Calls a function when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("executed",)
 
 
 class Pickles(Place):
-    def test_what_is_named_is_refused_and_not_looked_up(self) -> None:
+    def test_a_forbidden_global_is_refused_and_not_looked_up(self) -> None:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             data = pickle.dumps({"a": [1, "x"], "b": pathlib.PurePosixPath("p"), "c": Call()}, protocol)
             with (
@@ -417,12 +417,12 @@ class Pickles(Place):
             ):
                 pickles.load(data, "e")
             place = int(str(caught.exception).split()[2].rstrip(":"))
-            # The opcodes are GLOBAL and STACK_GLOBAL. The path before it, which is allowed, is not what was meant.
+            # The opcodes are GLOBAL and STACK_GLOBAL. The offset must not be that of the allowed path before it.
             self.assertIn(data[place : place + 1], (b"c", b"\x93"))
             self.assertGreater(place, data.index(b"PosixPath"))
         self.assertEqual(os.listdir(), [])
 
-    def test_the_older_way_to_name_something_is_refused_too(self) -> None:
+    def test_the_older_opcode_for_globals_is_refused_too(self) -> None:
         with self.assertRaisesRegex(Refused, "e byte 6: the global os.mkdir"):
             pickles.load(b"(S'x'\nios\nmkdir\n.", "e")
 

@@ -1,4 +1,4 @@
-"""An adapter as a process: its streams and its end."""
+"""Tests an adapter as a process: its streams and its exit."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Process(unittest.TestCase):
         self.assertEqual(answers.pop(0)["result"], {})
         return answers, done.stderr, done.returncode
 
-    def test_what_is_printed_goes_to_the_log(self) -> None:
+    def test_printed_text_goes_to_the_log(self) -> None:
         answers, log, code = self.run_on(request("set_params", values={"print": 1}), request("shutdown"))
         self.assertEqual([answer["result"] for answer in answers], [{}, {}])
         self.assertEqual(sorted(log.splitlines()), [b"from Python", b"from a child", b"from below Python"])
         self.assertEqual(code, 0)
 
-    def test_so_does_what_is_printed_before_it_serves(self) -> None:
+    def test_text_printed_before_serving_goes_to_the_log(self) -> None:
         answers, log, _ = self.run_on(request("params"), arguments=("early",))
         self.assertEqual((len(answers), log), (1, b"before it serves\n"))
 
-    def test_nothing_is_answered_after_a_shutdown(self) -> None:
+    def test_there_is_no_response_after_a_shutdown(self) -> None:
         answers, _, code = self.run_on(request("shutdown"), request("params"))
         self.assertEqual((len(answers), code), (1, 0))
 
@@ -51,12 +51,12 @@ class Process(unittest.TestCase):
         answers, log, code = self.run_on(request("params"), request("params").rstrip())
         self.assertEqual((len(answers), log, code), (2, b"", 0))
 
-    def test_an_exit_in_an_operation_is_an_answer(self) -> None:
+    def test_an_exit_in_an_operation_is_an_error_response(self) -> None:
         answers, _, code = self.run_on(request("set_params", values={"exit": 1}), request("params"))
         self.assertEqual(answers[0]["error"]["data"]["kind"], "internal")
         self.assertEqual((answers[1]["result"], code), ({"params": {"N": 128}}, 0))
 
-    def test_a_line_that_is_too_long_is_refused_and_passed_over(self) -> None:
+    def test_a_line_that_is_too_long_is_refused_and_skipped(self) -> None:
         answers, _, code = self.run_on(b"x" * (40 << 20) + b"\n", request("params"))
         self.assertEqual((answers[0]["error"]["code"], answers[0]["id"]), (-32700, None))
         self.assertEqual((answers[1]["result"], code), ({"params": {"N": 128}}, 0))
@@ -66,7 +66,7 @@ class Process(unittest.TestCase):
         answers, _, _ = self.run_on(request("set_params", values={"big": {"int": digits}}), request("params"))
         self.assertEqual(answers[1]["result"]["params"]["big"], {"int": digits})
 
-    def test_it_ends_quietly_when_nobody_listens(self) -> None:
+    def test_it_exits_quietly_when_the_client_is_gone(self) -> None:
         process = subprocess.Popen(
             [sys.executable, str(EXAMPLE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -1,5 +1,5 @@
-"""What the driver of the real system does by itself, beside a stand-in for that system; and, where the system is
-importable, that it is driven."""
+"""Tests the adapter of the real system with a stand-in for that system, and with the system itself if it is
+installed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TrainingConfig:
 
 
 def raised(module: str, exception: str) -> BaseException:
-    """The exception as a module of this name raises it."""
+    """Returns the exception as if a module of this name had raised it."""
     names: dict[str, Any] = {"__name__": module}
     exec(f"def refuse(): raise {exception}", names)
     try:
@@ -178,7 +178,7 @@ class Answers(StandIn):
 
 @unittest.skipIf(find_spec("torch") is None, "PyTorch is not installed")
 class Reset(unittest.TestCase):
-    def test_everything_that_a_process_has_once_is_put_back(self) -> None:
+    def test_all_global_state_is_restored(self) -> None:
         import torch
 
         modules = {}
@@ -228,7 +228,7 @@ class Reset(unittest.TestCase):
 
 @unittest.skipIf(find_spec("ptycho_torch") is None, "ptycho and ptycho_torch are not installed")
 class TheRealSystem(unittest.TestCase):
-    def test_it_is_driven(self) -> None:
+    def test_the_real_system_runs(self) -> None:
         self.addCleanup(os.chdir, os.getcwd())
         with tempfile.TemporaryDirectory() as place:
             os.chdir(place)

@@ -90,7 +90,7 @@ class TheAdapter(unittest.TestCase):
         loaded = self.ask("load_torch_bundle", base_path="wts.h5", **{"as": "loaded"})
         self.assertEqual(loaded["models"], {"autoencoder": {"sentinel": {"_sentinel": "wts.h5"}}})
 
-    def test_with_two_more_methods_it_saves_what_it_made(self) -> None:
+    def test_with_two_more_methods_it_saves_created_models(self) -> None:
         self.server = Server(self.names["Whole"]())
         self.ask("reset", directory=tempfile.gettempdir())
         config = {"kind": "training", "values": {"model": {"N": 64}}}
@@ -175,7 +175,7 @@ class Commands(unittest.TestCase):
         )
         return done.stdout
 
-    def test_they_print_what_is_shown(self) -> None:
+    def test_the_commands_print_the_shown_output(self) -> None:
         first, rest = blocks("console")
         self.shown(first)
         (self.place / "mine.py").write_text(blocks("python")[0], encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is raised becomes a refusal of the right kind, with everything a person needs to find it."""
+"""Tests that an exception becomes a refusal with kind, type and traceback."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual(len(error["data"]["traceback"]), MAX_TRACEBACK)
         self.assertTrue(error["data"]["traceback"].endswith("the end\n"))
 
-    def test_an_odd_byte_of_a_path_can_be_sent(self) -> None:
+    def test_an_invalid_byte_in_a_path_can_be_sent(self) -> None:
         error = refusal(raised(ValueError("no file caf\udce9")), kind_of)
         self.assertEqual(error["message"].encode(), b"no file caf\\udce9")
 

@@ -1,4 +1,4 @@
-"""Every line is answered by one line, as the protocol says."""
+"""Tests that each request gets one response, as the protocol requires."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Talk(unittest.TestCase):
 
 
 class Protocol(Talk):
-    def test_it_says_who_it_is_and_offers_what_its_class_has_written(self) -> None:
+    def test_initialize_returns_its_name_and_the_defined_operations(self) -> None:
         self.server = Server(Example())
         about = self.result("initialize", protocol=1, client={"name": "bundleproof", "version": "0.1.0"}, more=[])
         written = ["set_params", "get_param", "create_models", "save_torch_bundle", "load_torch_bundle"]
@@ -85,7 +85,7 @@ class Protocol(Talk):
         self.assertEqual(self.result("initialize", protocol=1)["operations"], list(OPERATIONS))
         self.assertEqual(self.result("initialize", protocol=1)["name"], "Whole")
 
-    def test_what_is_not_offered_is_no_method(self) -> None:
+    def test_an_undefined_operation_is_an_unknown_method(self) -> None:
         self.server = Server(Example())
         self.reset()
         for method in ("no_such_operation", "validate_config", "state_of", "answer", "_keep", ""):
@@ -96,7 +96,7 @@ class Protocol(Talk):
         for method in ("params", "set_params"):
             self.assertIn("before the first reset", self.refused(-32600, method, values={})["message"])
 
-    def test_lines_that_are_no_requests(self) -> None:
+    def test_invalid_requests(self) -> None:
         for line, code in (
             (b"{", -32700),
             (b"", -32700),
@@ -127,7 +127,7 @@ class Protocol(Talk):
             if not fits:
                 self.assertEqual(answer["error"]["code"], -32602)
 
-    def test_params_that_do_not_fit_are_named(self) -> None:
+    def test_invalid_params_are_named(self) -> None:
         self.reset()
         for method, field, params in (
             ("reset", "directory", {}),
@@ -176,7 +176,7 @@ class Operations(Talk):
         self.assertEqual(self.refused(-32000, "reset", directory=self.directory)["data"]["kind"], "internal")
         self.refused(-32600, "params")
 
-    def test_values_travel_in_the_notation(self) -> None:
+    def test_values_are_sent_in_the_notation(self) -> None:
         self.result("set_params", values={"t": {"tuple": [1]}, "int": {"int": "18446744073709551616"}})
         self.assertEqual(self.adapter.params()["t"], (1,))
         self.assertEqual(self.adapter.params()["int"], 2**64)
@@ -216,7 +216,7 @@ class Operations(Talk):
         self.result("save_torch_bundle", models="saved", base_path="b", config=TRAINING, intensity_scale=None)
         self.assertIsNone(self.adapter.asked[-1][3])
 
-    def test_a_load_answers_models_and_params(self) -> None:
+    def test_a_load_returns_models_and_params(self) -> None:
         with open("wts.h5.zip", "wb"):
             pass
         answer = self.result("load_torch_bundle", base_path="wts.h5", **{"as": "loaded"})
@@ -226,7 +226,7 @@ class Operations(Talk):
         answer = self.result("load_inference_bundle_torch", bundle_dir="d", **{"as": "again"})
         self.assertEqual(answer, {"models": {"autoencoder": {"tensors": {"w": one_byte(4)}}}, "params": {"dir": "d"}})
 
-    def test_a_workflow_answers_all_of_its_fields(self) -> None:
+    def test_a_workflow_returns_all_of_its_fields(self) -> None:
         answer = self.result("run_cdi_example_torch", train_data="train.npz", config=TRAINING, **{"as": "run"})
         self.assertEqual(
             answer,
@@ -243,7 +243,7 @@ class Operations(Talk):
         self.assertEqual((answer["backend"], answer["intensity_scale"]), ("pytorch", 2.0))
         self.assertIsInstance(answer["intensity_scale"], float)
 
-    def test_the_loader_of_the_dispatcher_answers_one_model(self) -> None:
+    def test_the_loader_of_the_dispatcher_returns_one_model(self) -> None:
         for named, params in (({}, {"model": None}), ({"model": "a"}, {"model": "a"})):
             answer = self.result(
                 "load_inference_bundle_with_backend", bundle_dir="d", config=TRAINING, **named, **{"as": "one"}
@@ -284,7 +284,7 @@ class Operations(Talk):
             self.assertEqual((error["data"]["kind"], error["data"]["type"]), ("internal", name))
         self.assertEqual(self.result("params"), {"params": {"N": 128}})
 
-    def test_an_answer_that_cannot_be_described_is_internal_and_keeps_nothing(self) -> None:
+    def test_a_result_that_cannot_be_described_is_internal_and_keeps_nothing(self) -> None:
         for models, says in (
             ({"autoencoder": {"w": 1.5}}, "expected a tensor"),
             ({"autoencoder": 3}, "found int"),
@@ -297,7 +297,7 @@ class Operations(Talk):
             self.assertIn(says, error["message"])
             self.refused(-32602, "save_torch_bundle", models="odd", base_path="b", config=TRAINING)
 
-    def test_an_answer_that_no_line_holds_is_internal(self) -> None:
+    def test_a_result_that_is_too_long_is_internal(self) -> None:
         for value in ("\udce9", "x" * MAX_LINE):
             self.adapter.get_param = lambda _, answer=value: answer  # type: ignore[method-assign]
             error = self.refused(-32000, "get_param", key="k", **{"as": "a"})

@@ -1,4 +1,4 @@
-"""Tensors are described by what is in them, however they lie in memory."""
+"""Tests that descriptions of tensors do not depend on their memory layout."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class OfBytes(unittest.TestCase):
 
         self.assertEqual(describe(Eager()), described("int8", [1], b"\x07"))
 
-    def test_what_is_no_tensor_is_refused(self) -> None:
+    def test_other_objects_are_refused(self) -> None:
         for odd, says in (
             (1.5, "expected a tensor, found float"),
             (Raw("float32", (2,), b"\0" * 7), r"expected 8 bytes for float32 \[2\], found 7"),
@@ -80,7 +80,7 @@ class OfNumPy(unittest.TestCase):
                 whole = numpy.arange(6).reshape(2, 3).astype(dtype)
                 self.assertEqual(describe(whole), described(dtype, [2, 3], whole.tobytes()))
 
-    def test_big_endian_arrays_are_turned_around(self) -> None:
+    def test_big_endian_arrays_are_converted(self) -> None:
         for code in "i2", "i8", "f4", "c8", "c16":
             with self.subTest(code):
                 little = (numpy.arange(6).reshape(2, 3) * (1 + 2.5 * ("c" in code))).astype("<" + code)
@@ -102,7 +102,7 @@ class OfNumPy(unittest.TestCase):
         self.assertEqual(describe(numpy.array(7)), described("int64", [], struct.pack("<q", 7)))
         self.assertEqual(describe(numpy.zeros((3, 0), "complex128")), described("complex128", [3, 0], b""))
 
-    def test_types_that_no_storage_has_are_refused(self) -> None:
+    def test_unsupported_element_types_are_refused(self) -> None:
         for dtype in ("uint16", "<U3", "datetime64[s]", "O"):
             with self.subTest(dtype), self.assertRaisesRegex(TypeError, "unsupported element type"):
                 describe(numpy.zeros(2, dtype))
@@ -128,7 +128,7 @@ class OfTorch(unittest.TestCase):
             dense = b"".join(struct.pack("<f", value) for value in view.flatten().tolist())
             self.assertEqual(describe(view), described("float32", list(view.shape), dense))
 
-    def test_what_is_only_noted_of_a_view_is_done(self) -> None:
+    def test_lazy_conjugation_and_negation_are_applied(self) -> None:
         numbers = torch.tensor([1 + 2j, 3 - 4j], dtype=torch.complex64)
         self.assertEqual(describe(numbers.conj()), described("complex64", [2], struct.pack("<4f", 1, -2, 3, 4)))
         self.assertEqual(
