@@ -398,7 +398,7 @@ fn write_known() -> Result<(), Failed> {
     let file = place.path().join("mine.toml");
     let before = fs::read_to_string(&file)?;
     let asked: Vec<&str> = ONE.into_iter().chain(["--write-known"]).collect();
-    expect(run_in(&place, &asked, true), 2, &["refused where CI is set"])?;
+    expect(run_in(&place, &asked, true), 2, &["not allowed in CI"])?;
     if fs::read_to_string(&file)? != before || place.path().join("reports").exists() {
         return Err("it did something all the same".into());
     }
@@ -414,27 +414,27 @@ fn standing() -> Result<(), Failed> {
     expect(
         run_in(&place, &ONE, true),
         1,
-        &["violations of what is specified", "RTP-001 (spec): roundtrip/networks"],
+        &["violations of the specification", "RTP-001 (spec): roundtrip/networks"],
     )?;
     let place = served("leaves_params_of_a_refused_load", "");
     let cases = ["--case", "loader/lost_entries_are_refused"];
-    expect(run_in(&place, &cases, true), 1, &["differences from what was decided here", "LOD-007 (ours)"])?;
+    expect(run_in(&place, &cases, true), 1, &["differences from decisions of this suite", "LOD-007 (ours)"])?;
     let command = run_in(&place, &cases, true).1;
     expect(
         (Some(1), command),
         1,
-        &["again: bundleproof run --case 'loader/lost_entries_are_refused[weights]' --impl mine.toml"],
+        &["rerun: bundleproof run --case 'loader/lost_entries_are_refused[weights]' --impl mine.toml"],
     )
 }
 
 fn unsupported() -> Result<(), Failed> {
     let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
     let fixtures = ["roundtrip/pytorch_sentinels_load", "bundle/save_tags_the_backend"];
-    expect(ended(&adapter.run(&fixtures, &[])), 0, &["1 check not run for want of fixture_networks"])?;
+    expect(ended(&adapter.run(&fixtures, &[])), 0, &["1 check skipped: requires fixture_networks"])?;
     let none = ["--max-unsupported", "0", "--reports", "others"];
     expect(ended(&adapter.run(&fixtures, &none)), 1, &["more than --max-unsupported"])?;
     let only = adapter.run(&fixtures[..1], &["--reports", "more"]);
-    expect(ended(&only), 1, &["nothing was looked at"])
+    expect(ended(&only), 1, &["nothing was tested"])
 }
 
 fn ended(output: &Output) -> (Option<i32>, String) {

@@ -127,7 +127,7 @@ fn many_files_are_each_looked_at_and_counted() {
     assert!(text.contains("gs1: conforms: version 2.0-pytorch"), "{text}");
     assert!(text.contains("gs1/wts.h5.zip: conforms"), "{text}");
     assert!(text.contains("gs2: conforms with 1 warning"), "{text}");
-    assert!(text.ends_with("5 files, 3 of them conform: 1 error, 1 warning\n"), "{text}");
+    assert!(text.ends_with("3 of 5 files conform: 1 error, 1 warning\n"), "{text}");
     assert!(err(&assert).contains("nowhere: No such file"), "{}", err(&assert));
 }
 
@@ -372,7 +372,7 @@ fn two_bundles_are_compared_value_by_value_and_tensor_by_tensor() {
         "model autoencoder",
         "  encoder.1.norm.running_var: only in the first",
         "  more: only in the second",
-        "  encoder.0.conv.bias: 1 of 4 elements changed, the largest difference is 0.25",
+        "  encoder.0.conv.bias: 1 of 4 elements changed, largest difference 0.25",
     ];
     let epochs = left.models["autoencoder"].params["nepochs"].to_string();
     let expected = expected.map(|line| line.replace("nepochs: 3", &format!("nepochs: {epochs}")));

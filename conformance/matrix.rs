@@ -162,9 +162,9 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
 
 #[rstest]
 #[case::unknown(&["referense"], "did you mean `reference`?")]
-#[case::no_bundle(&["reference", "nowhere/wts.h5.zip"], "no bundle to read: nowhere/wts.h5.zip")]
-#[case::twice(&["reference", "reference"], "named twice")]
-#[cfg_attr(not(feature = "torch"), case::no_torch(&["reference+torch"], "build bundleproof with the feature `torch`"))]
+#[case::no_bundle(&["reference", "nowhere/wts.h5.zip"], "cannot read bundle nowhere/wts.h5.zip")]
+#[case::twice(&["reference", "reference"], "duplicate participant")]
+#[cfg_attr(not(feature = "torch"), case::no_torch(&["reference+torch"], "build bundleproof with `--features torch`"))]
 #[case::nobody(&[], "required")]
 fn who_cannot_take_part_is_told(#[case] participants: &[&str], #[case] says: &str) {
     let place = place();
@@ -186,7 +186,7 @@ fn what_is_no_bundle_is_told_without_the_place_where_it_was_tried() {
 }
 
 #[test]
-fn bundles_alone_have_nobody_to_read_them() {
+fn bundles_without_an_implementation_have_no_reader() {
     let place = place();
     let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1").display().to_string();
     let assert = interop(&place, &[&gs1]).code(2);

@@ -280,7 +280,7 @@ fn what_was_proven_of_a_case_that_needs_torch_stands_until_it_is_changed() {
 
     let text = out(&copy.prove(&both).code(0));
     assert!(
-        text.starts_with("not looked at: 2 checks, for want of torch\nproven: 1 check of 1 case"),
+        text.starts_with("skipped 2 checks: PyTorch is not available\nproven: 1 check of 1 case"),
         "{text}"
     );
     copy.edit(executed, "seed = 11", "seed = 12");
