@@ -68,12 +68,16 @@ pub fn load(base: &Path) -> Result<(Networks, Params), Refusal> {
     let bundle = read_bundle(&base.with_added_extension("zip"))?;
     if bundle.version != VERSION || bundle.backend.as_deref().is_some_and(|own| own != PYTORCH_BACKEND) {
         let (version, backend) = (&bundle.version, bundle.backend.unwrap_or_default());
-        let message =
-            format!("unsupported version {version:?} of backend {backend:?}; the active backend {PYTORCH_BACKEND:?} reads {VERSION:?}");
+        let message = format!(
+            "unsupported version {version:?} of backend {backend:?}; the active backend {PYTORCH_BACKEND:?} reads {VERSION:?}"
+        );
         return Err(Refusal::new(RefusalKind::Unsupported, message));
     }
     if let Some(missing) = ROLES.into_iter().find(|role| !bundle.models.contains_key(*role)) {
-        return Err(Refusal::new(RefusalKind::InvalidValue, format!("missing model {missing} in the archive")));
+        return Err(Refusal::new(
+            RefusalKind::InvalidValue,
+            format!("missing model {missing} in the archive"),
+        ));
     }
     let params = agreed(&bundle)?;
     let mut networks = Networks::new();
@@ -92,7 +96,10 @@ fn agreed(bundle: &Bundle) -> Result<Params, Refusal> {
     let first = snapshots.next().cloned().unwrap_or_default();
     for other in snapshots {
         if let Some(key) = first.keys().chain(other.keys()).find(|key| first.get(*key) != other.get(*key)) {
-            return Err(Refusal::new(RefusalKind::Mismatch, format!("the params of the models disagree about {key}")));
+            return Err(Refusal::new(
+                RefusalKind::Mismatch,
+                format!("the params of the models disagree about {key}"),
+            ));
         }
     }
     Ok(first)
@@ -105,7 +112,9 @@ fn fits(saved: &StateDict, built: &StateDict) -> Result<(), Refusal> {
     };
     match saved.keys().chain(built.keys()).find(|name| layout(saved, name) != layout(built, name)) {
         None => Ok(()),
-        Some(name) => Err(Refusal::new(RefusalKind::Mismatch, format!("tensor {name} does not match the network"))),
+        Some(name) => {
+            Err(Refusal::new(RefusalKind::Mismatch, format!("tensor {name} does not match the network")))
+        }
     }
 }
 
