@@ -82,7 +82,7 @@ fn red_and_green(checks: &[Arc<Check>], suite: &Arc<Suite>, known: &Implementati
     let root: PathBuf = work.path().to_owned();
     let options = Options { workers: 1, ..Options::default() };
     let outcomes = runner::run(&jobs, suite, &root, options, &AtomicBool::new(false), &|_| ());
-    let wrong: Vec<String> = outcomes.iter().filter(|outcome| !outcome.is_as_stated()).map(told).collect();
+    let wrong: Vec<String> = outcomes.iter().filter(|outcome| !outcome.met_expectation()).map(told).collect();
     if wrong.is_empty() && outcomes.len() == jobs.len() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
@@ -95,7 +95,7 @@ fn told(outcome: &Outcome) -> String {
         "{} on {} ({phase}): {}, {:?}",
         outcome.check,
         outcome.implementation,
-        outcome.word(),
+        outcome.result_name(),
         outcome.ended
     );
     if let Some(step) = outcome.stopped_at() {

@@ -313,7 +313,7 @@ do.save_torch_bundle = { models = "$saved", base_path = "$work/NUMBER/wts.h5", c
     let tail = r#"
 [[steps]]
 do.reset = {}
-expect.resets = { lacks = ["$params", ["n_groups"]], because = "a new process has no groups" }
+expect.resets = { missing_keys = ["$params", ["n_groups"]], because = "a new process has no groups" }
 
 [[red]]
 on = "stub"

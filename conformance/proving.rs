@@ -83,7 +83,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 #[case(
     "bundle/save_tags_the_backend",
     r#"equal = ["$archive.backend", "pytorch"]"#,
-    r#"differ = ["$archive.backend", "jax"]"#,
+    r#"not_equal = ["$archive.backend", "jax"]"#,
     "tagged fails on writes_no_backend_tag, and there it is unexpected_pass"
 )]
 #[case(
@@ -107,7 +107,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 #[case(
     "loader/missing_archive_is_named",
     r#"unchanged = "$params""#,
-    r#"lacks = ["$params", ["my_key"]]"#,
+    r#"missing_keys = ["$params", ["my_key"]]"#,
     "the expectation params_unchanged of loader/missing_archive_is_named fails on nothing"
 )]
 #[case(
@@ -119,13 +119,13 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 #[case(
     "loader/params_are_restored",
     r#"equal = ["$params.my_key", "kept"]"#,
-    r#"differ = ["$params.gridsize", 99]"#,
+    r#"not_equal = ["$params.gridsize", 99]"#,
     "unrelated_keys_survive"
 )]
 #[case(
     "roundtrip/networks_come_back",
     r#"equal = ["$loaded.models", "$saved"]"#,
-    r#"differ = ["$loaded.models", {}]"#,
+    r#"not_equal = ["$loaded.models", {}]"#,
     "returns_saved_models fails on loads_a_fresh_network, and there it is unexpected_pass"
 )]
 #[case(
@@ -137,7 +137,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 #[case(
     "params/odd_values_are_refused",
     r#"unchanged = "$params""#,
-    r#"differ = ["$params", {}]"#,
+    r#"not_equal = ["$params", {}]"#,
     "keeps_nothing"
 )]
 #[case(
@@ -149,7 +149,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 #[case(
     "dataset/arrays_are_read_as_numpy_wrote_them",
     r#"subset = ["$data.arrays", "$sidecar.arrays"]"#,
-    r#"differ = ["$data.arrays", {}]"#,
+    r#"not_equal = ["$data.arrays", {}]"#,
     "reads_every_array"
 )]
 fn a_weakened_expectation_is_named(

@@ -86,7 +86,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::unknown_operation("do.set_params", "do.set_parms", (5, 4), "did you mean `set_params`?")]
 #[case::unknown_field("{ values", "{ valus", (5, 19), "did you mean `values`?")]
 #[case::unknown_expectation_kind("{ subset", "{ subst", (6, 18), "did you mean `subset`?")]
-#[case::no_kind("subset = [{ N = 64 }, \"$params\"], ", "", (6, 16), "exactly one of equal, differ")]
+#[case::no_kind("subset = [{ N = 64 }, \"$params\"], ", "", (6, 16), "exactly one of equal, not_equal")]
 #[case::two_kinds("because = \"64", "exists = \"$work/a\", because = \"64", (7, 16), "exactly one of")]
 #[case::no_reason(", because = \"64 is not 65\"", "", (7, 16), "missing field `because`")]
 #[case::unknown_name("\"$params.N\"", "\"$parms.N\"", (7, 16), "did you mean `params`?")]
@@ -103,7 +103,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::same_sides("[\"$params.N\", 65]", "[\"$params.N\", \"$params.N\"]", (7, 16), "it would say nothing")]
 #[case::looks_at_nothing("[\"$params.N\", 65]", "[64, 65]", (7, 16), "looks at nothing")]
 #[case::empty_part("[{ N = 64 }, \"$params\"]", "[{}, \"$params\"]", (6, 16), "first side is empty")]
-#[case::no_keys("equal = [\"$params.N\", 65]", "lacks = [\"$params\", []]", (7, 16), "names no key")]
+#[case::no_keys("equal = [\"$params.N\", 65]", "missing_keys = [\"$params\", []]", (7, 16), "names no key")]
 #[case::part_of_a_text("65", "\"x${side}\"", (7, 40), "fills in whole values")]
 #[case::unused_example_field("[[red]]", "[examples.one]\nside = 1\n\n[[red]]", (10, 1), "does not fill it in")]
 #[case::unknown_name_in_a_value("N = 64 } }", "N = \"$nosuch\" } }", (5, 1), "name after $ in a value")]
@@ -238,7 +238,7 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
         | Misbehaviour::AnswersTwice
         | Misbehaviour::IsNotAsked => UNHURRIED,
     };
-    let options = Options { workers: 1, deadline, keep: false };
+    let options = Options { workers: 1, deadline, keep_work_dirs: false };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
@@ -247,7 +247,7 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 #[rstest]
 #[case::stated_expectation_fails(GOOD, Misbehaviour::None, "proven")]
 #[case::another_expectation_fails(&GOOD.replace("65]", "64]"), Misbehaviour::ForgetsParams, "proven")]
-#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "differ = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_expectation")]
+#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "not_equal = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_expectation")]
 #[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehaviour::None, "unexpected_pass")]
 #[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "set_up_error")]
 #[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
@@ -259,8 +259,8 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 #[case::is_not_asked(GOOD, Misbehaviour::IsNotAsked, "not_run")]
 fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
     let outcome = outcome_of(case, how, Phase::Red);
-    assert_eq!(outcome.word(), word, "{outcome:#?}");
-    assert_eq!(outcome.is_as_stated(), word == "proven");
+    assert_eq!(outcome.result_name(), word, "{outcome:#?}");
+    assert_eq!(outcome.met_expectation(), word == "proven");
 }
 
 #[rstest]
@@ -277,8 +277,8 @@ fn only_a_check_whose_every_expectation_held_is_green(
     #[case] word: &str,
 ) {
     let outcome = outcome_of(case, how, Phase::Green);
-    assert_eq!(outcome.word(), word, "{outcome:#?}");
-    assert_eq!(outcome.is_as_stated(), word == "pass");
+    assert_eq!(outcome.result_name(), word, "{outcome:#?}");
+    assert_eq!(outcome.met_expectation(), word == "pass");
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn every_case_is_proven_as_it_is_now_and_no_other_is() {
     let cases: BTreeSet<&str> = suite.checks().iter().map(|check| check.case.id.as_str()).collect();
     for check in suite.checks() {
         assert!(
-            proven.holds(&check.case),
+            proven.is_current(&check.case),
             "{} was changed: run `bundleproof prove --suite conformance`",
             check.case.id
         );

@@ -1,4 +1,4 @@
-//! What several parts of the crate do with files. It depends on nothing else of the crate.
+//! File helpers that several modules share. Depends on nothing else in the crate.
 
 use std::{
     fs, io,
@@ -7,8 +7,8 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// The files below a directory, by their paths from there with `/`, in no order; none when there is no such
-/// directory. Links are not followed.
+/// The files below a directory: relative paths with `/`, in no order. Empty if the directory does not exist.
+/// Symbolic links are listed and not followed.
 pub(crate) fn files_below(directory: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     walk(directory, "", &mut found)?;
@@ -32,8 +32,8 @@ fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
-/// A temporary file in the directory of a path, to be written and then renamed to it, so that a reader sees all of
-/// it or nothing. Whoever may read any new file there may read it; it is gone unless it is renamed.
+/// A temporary file next to `path`, to be written and then renamed to it, so that readers see all of it or nothing.
+/// It has the permissions of an ordinary new file, and is deleted unless it is renamed.
 pub(crate) fn sibling(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sibling_takes_the_place_of_a_path_or_is_gone() {
+    fn a_sibling_replaces_the_path_or_is_deleted() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("kept");
         fs::write(&path, "old").unwrap();

@@ -16,7 +16,7 @@ use crate::{
     bundle::{BUNDLE, operations::TORCH},
     harness::contract::{BuiltIn, BuiltInRole, Contract as _},
     harness::{
-        proof::{FaultyImplementation, Matrix, PROVEN, Proven, markdown},
+        proof::{FaultyImplementation, KillMatrix, PROVEN, Proven, markdown},
         runner::{self, Implementations, Job, Outcome, Phase},
         suite::{Check, Suite},
     },
@@ -83,7 +83,7 @@ impl Prove {
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let matrix = Matrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
+        let matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
 
         recording.add("matrix.md", &markdown(&matrix), console)?;
         let text = serde_json::to_string_pretty(&matrix).map_err(|error| {
@@ -120,7 +120,7 @@ impl Prove {
     /// Writes proven.toml, or returns how it differs from this proof.
     fn keep(
         &self,
-        matrix: &Matrix,
+        matrix: &KillMatrix,
         skipped: &[Arc<Check>],
         whole: bool,
         suite: &Suite,
@@ -151,7 +151,7 @@ impl Prove {
                 }
                 let unproven: BTreeSet<&str> = skipped
                     .iter()
-                    .filter(|check| !before.holds(&check.case))
+                    .filter(|check| !before.is_current(&check.case))
                     .map(|check| check.case.id.as_str())
                     .collect();
                 before.cases.retain(|id, _| !unproven.contains(id.as_str()));
@@ -224,7 +224,7 @@ fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> 
 }
 
 /// The summary of a proof, as text.
-fn proof_text(matrix: &Matrix, changes: &[String], seconds: f64, console: &Console) -> String {
+fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &Console) -> String {
     let mut text = String::new();
     for problem in matrix.problems.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{}\n", line(&problem.to_string())));
@@ -243,8 +243,8 @@ fn proof_text(matrix: &Matrix, changes: &[String], seconds: f64, console: &Conso
     };
     let [checks, cases] = [counted(counts.checks, "check"), counted(counts.cases, "case")];
     let [expectations, kills] = [counted(counts.expectations, "expectation"), counted(counts.kills, "kill")];
-    if counts.aside > 0 {
-        text.push_str(&format!("skipped {}: PyTorch is not available\n", counted(counts.aside, "check")));
+    if counts.skipped > 0 {
+        text.push_str(&format!("skipped {}: PyTorch is not available\n", counted(counts.skipped, "check")));
     }
     text.push_str(&format!(
         "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",

@@ -174,12 +174,12 @@ impl Run {
             return Exit::Internal;
         }
         let fails = match &record.judged {
-            Some(judged) => self.third_party_fails(record, &judged.standing(&record.outcomes), console),
+            Some(judged) => self.third_party_fails(record, &judged.conformance(&record.outcomes), console),
             None => self.built_in_fails(record, console),
         };
         if fails {
             Exit::DoesNotConform
-        } else if record.counts(Phase::Red).not_as_stated() > 0 || !record.unproven.is_empty() {
+        } else if record.counts(Phase::Red).unexpected() > 0 || !record.unproven.is_empty() {
             Exit::NotProven
         } else {
             Exit::Success
@@ -300,7 +300,7 @@ fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console)
         }
         None => Proven::default(),
     };
-    let cases = jobs.iter().map(|job| &job.check.case).filter(|case| !proven.holds(case));
+    let cases = jobs.iter().map(|job| &job.check.case).filter(|case| !proven.is_current(case));
     let mut ids: Vec<String> = cases.map(|case| case.id.clone()).collect();
     ids.sort();
     ids.dedup();

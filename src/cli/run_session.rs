@@ -115,13 +115,13 @@ impl RunSession {
     ) -> Result<(Self, Vec<Outcome>), Exit> {
         let bar = console.progress(jobs.len());
         let on_outcome = |outcome: &Outcome| {
-            bar.set_message(format!("{} {}", outcome.phase.word(), outcome.check));
+            bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
             bar.inc(1);
         };
         let how = Options {
             workers: usize::from(options.workers),
             deadline: Duration::from_secs(options.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
-            keep: options.keep_work.is_some(),
+            keep_work_dirs: options.keep_work.is_some(),
         };
         let work = self.work(options, console)?;
         let outcomes = runner::run(jobs, suite, &work, how, &self.interrupted, &on_outcome);

@@ -23,13 +23,13 @@ const MAX_SHOWN: usize = 10;
 /// Text output: unexpected outcomes, counts for each area, and the path of the report.
 pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     let mut text = String::new();
-    let standing = run.judged.as_ref().map(|judged| (judged, judged.standing(&run.outcomes)));
+    let standing = run.judged.as_ref().map(|judged| (judged, judged.conformance(&run.outcomes)));
     let is_shown = |outcome: &&Outcome| match &standing {
         // Unsupported checks are listed below, known failures in the report.
         Some((_, standing)) => outcome.verdict() != Verdict::Unsupported && !standing.knows(&outcome.check),
         None => outcome.verdict() != Verdict::Unsupported,
     };
-    let others = || run.outcomes.iter().filter(|outcome| !outcome.is_as_stated());
+    let others = || run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
     let wrong: Vec<&Outcome> = others().filter(is_shown).collect();
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
@@ -41,7 +41,7 @@ pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String 
         text.push_str(&conformance(judged, standing, console));
     } else if others().count() > 1 {
         for group in groups(others()) {
-            text.push_str(&format!("{}\n", line(&group.in_words())));
+            text.push_str(&format!("{}\n", line(&group.to_string())));
         }
         text.push('\n');
     }
@@ -67,15 +67,15 @@ pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
         (
-            phase.word().to_owned(),
-            json!({ "all": counts.all, "as_stated": counts.as_stated, "words": counts.words }),
+            phase.as_str().to_owned(),
+            json!({ "all": counts.all, "as_stated": counts.as_expected, "words": counts.words }),
         )
     };
-    let wrong = run.outcomes.iter().filter(|outcome| !outcome.is_as_stated()).map(|outcome| {
+    let wrong = run.outcomes.iter().filter(|outcome| !outcome.met_expectation()).map(|outcome| {
         let failed: Vec<&str> = outcome.failed().map(|(_, expectation)| expectation.name.as_str()).collect();
         json!({
             "check": outcome.check, "implementation": outcome.implementation, "phase": outcome.phase,
-            "word": outcome.word(), "failed": failed,
+            "word": outcome.result_name(), "failed": failed,
         })
     });
     let value = json!({
@@ -83,7 +83,7 @@ pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
-        "standing": run.judged.as_ref().map(|judged| standing_json(judged, &judged.standing(&run.outcomes))),
+        "standing": run.judged.as_ref().map(|judged| standing_json(judged, &judged.conformance(&run.outcomes))),
         "not_as_stated": wrong.collect::<Vec<_>>(),
         "exit": exit.code(),
     });
@@ -139,7 +139,7 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
     if !standing.unseen.is_empty() {
         text.push_str(&format!("{}\n", console.odd("skipped")));
         for group in &standing.unseen {
-            text.push_str(&format!("  {}\n", line(&group.in_words())));
+            text.push_str(&format!("  {}\n", line(&group.to_string())));
         }
     }
     if !standing.known.known.is_empty() {
@@ -159,20 +159,20 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     let counts = run.counts(phase);
     let on = implementations(run, phase);
     let result = match phase {
-        Phase::Red => format!("{}/{} failed as expected on {on}", counts.as_stated, counts.all),
-        Phase::Green => format!("{}/{} passed on {on}", counts.as_stated, counts.all),
+        Phase::Red => format!("{}/{} failed as expected on {on}", counts.as_expected, counts.all),
+        Phase::Green => format!("{}/{} passed on {on}", counts.as_expected, counts.all),
     };
     let head =
-        if counts.not_as_stated() == 0 { console.good(phase.word()) } else { console.bad(phase.word()) };
+        if counts.unexpected() == 0 { console.good(phase.as_str()) } else { console.bad(phase.as_str()) };
     // Color codes have no width, so the word is padded separately.
-    let pad = " ".repeat(7_usize.saturating_sub(phase.word().len()));
+    let pad = " ".repeat(7_usize.saturating_sub(phase.as_str().len()));
     let mut text = format!("{head}{pad}{result}\n");
     let mut areas: Vec<&str> = run.outcomes_of(phase).map(|outcome| area(&outcome.check)).collect();
     areas.sort_unstable();
     areas.dedup();
     for name in areas {
         let of_area = Counts::of(run.outcomes_of(phase).filter(|outcome| area(&outcome.check) == name));
-        text.push_str(&format!("       {name:15} {}\n", of_area.in_words()));
+        text.push_str(&format!("       {name:15} {}\n", of_area.to_string()));
     }
     text.push('\n');
     text
@@ -194,5 +194,5 @@ fn implementations(run: &RunRecord, phase: Phase) -> String {
 
 fn failure(run: &RunRecord, outcome: &Outcome, console: &Console) -> String {
     let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    failed_check(outcome, &console.bad(outcome.word()), &rerun)
+    failed_check(outcome, &console.bad(outcome.result_name()), &rerun)
 }

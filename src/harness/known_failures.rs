@@ -1,7 +1,7 @@
-//! Failures that are known: the one reason why a failing check does not fail a run.
+//! Known failures: the only reason why a failing check does not fail a run.
 //!
-//! An entry says which failures it means, how they show, why they are there, who answers for them, and until when.
-//! It says nothing any more, and fails the run itself, as soon as one of that is not so.
+//! An entry names the failures it covers, the expected message, a reason, an owner and an expiry date. An entry that no
+//! longer applies fails the run.
 
 use globset::Glob;
 use jiff::{ToSpan as _, civil::Date};
@@ -10,77 +10,77 @@ use serde::{Deserialize, Serialize};
 use super::runner::{ExpectationOutcome, Outcome, Verdict};
 use crate::text::line;
 
-/// The most cases that one entry may mean.
+/// The most cases that one entry may cover.
 pub const MAX_CASES: usize = 20;
 
-/// How much of a failure a proposed entry has as its reason, in characters.
-const MAX_REASON: usize = 80;
+/// The longest proposed message, in characters.
+const MAX_REASON_CHARS: usize = 80;
 
-/// Failures that are known: `[[known]]` in the file of an implementation.
+/// A known failure: `[[known]]` in the file of an implementation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownFailure {
-    /// The checks that fail: an id or a glob. Each of them must fail.
+    /// The failing checks: an id or a glob. Each of them must fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// The requirement that is broken, in place of checks: some expectation about it must fail.
+    /// The violated requirement, instead of checks: an expectation about it must fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
-    /// A text that each of the failures shows: in what was expected, found, or said.
+    /// A text that each failure contains: in its expected value, its actual value or the refusal.
     pub reason: String,
-    /// Why it is so, in a sentence.
+    /// Why it fails, in one sentence.
     pub why: String,
-    /// Who answers for it, or where it is followed.
+    /// The owner, or a link to an issue.
     pub owner: String,
-    /// The last day on which it is known, such as `2027-01-31`.
+    /// The last day on which the entry is valid, such as `2027-01-31`.
     pub expires: Date,
 }
 
-/// What the entries come to in one run.
+/// How the failures of a run match the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownFailureReport {
-    /// The checks of which every failure is known, each with the numbers of the entries, from 0.
+    /// The checks whose failures are all known, each with the indices of the entries, from 0.
     pub known: Vec<(String, Vec<usize>)>,
-    /// What is wrong with the entries: a sentence each, with how to mend it.
+    /// Problems with the entries, one sentence each.
     pub problems: Vec<String>,
 }
 
 impl KnownFailure {
-    /// What is wrong with the entry itself.
+    /// Validates the entry itself.
     ///
     /// # Errors
-    /// A sentence: it means neither checks nor a requirement, or both; a text is missing; the glob is none.
+    /// When it has neither or both of `case` and `requirement`, an empty text, or an invalid glob.
     pub fn check(&self) -> Result<(), String> {
         let glob = match (&self.case, &self.requirement) {
             (Some(case), None) => Some(case),
             (None, Some(_)) => None,
-            _ => return Err("a known failure names either a `case` or a `requirement`".to_owned()),
+            _ => return Err("expected either `case` or `requirement` in a known failure".to_owned()),
         };
         for (field, text) in [("reason", &self.reason), ("why", &self.why), ("owner", &self.owner)] {
             if text.trim().is_empty() {
-                return Err(format!("a known failure without `{field}` is not known: {}", self.meant()));
+                return Err(format!("missing `{field}` in the known failure {}", self.pattern()));
             }
         }
         match glob.map(|glob| Glob::new(&escaped(glob))) {
-            Some(Err(error)) => Err(format!("{} is no glob: {error}", self.meant())),
+            Some(Err(error)) => Err(format!("invalid glob {}: {error}", self.pattern())),
             _ => Ok(()),
         }
     }
 
-    fn meant(&self) -> String {
+    fn pattern(&self) -> String {
         match (&self.case, &self.requirement) {
             (Some(case), _) => format!("case = {}", line(&format!("{case:?}"))),
             (None, Some(requirement)) => format!("requirement = {}", line(&format!("{requirement:?}"))),
-            (None, None) => "an entry without case".to_owned(),
+            (None, None) => "without `case`".to_owned(),
         }
     }
 
-    /// Whether it is about this check.
-    fn means(&self, outcome: &Outcome) -> bool {
+    /// Whether it applies to this check.
+    fn applies_to(&self, outcome: &Outcome) -> bool {
         self.is_about(&outcome.check, &outcome.requires)
     }
 
-    /// Whether it is about a check of this id, whose case is about these requirements.
+    /// Whether it applies to a check of this id, whose case is about these requirements.
     pub(super) fn is_about(&self, check: &str, requires: &[String]) -> bool {
         match (&self.case, &self.requirement) {
             (Some(case), _) => {
@@ -92,28 +92,27 @@ impl KnownFailure {
         }
     }
 
-    /// Whether it is about this failure of a check that it means, and the reason shows.
-    fn covers(&self, outcome: &Outcome, failure: &Shown<'_>) -> bool {
+    /// Whether it covers this failure of a check: the check matches and the failure contains the message.
+    fn covers(&self, outcome: &Outcome, failure: &FailureTexts<'_>) -> bool {
         let about = match (&self.requirement, failure.expectation) {
             (Some(requirement), Some(expectation)) => expectation.about.contains(requirement),
-            // A check that came to no judgment broke no requirement that could be named.
+            // A check without a verdict violated no particular requirement.
             (Some(_), None) => false,
             (None, _) => true,
         };
-        about && self.means(outcome) && failure.texts.iter().any(|text| text.contains(&self.reason))
+        about && self.applies_to(outcome) && failure.texts.iter().any(|text| text.contains(&self.reason))
     }
 }
 
-/// What is wrong with the first of these entries that is not valid.
+/// Checks that these entries are valid.
 ///
 /// # Errors
-/// As [`KnownFailure::check`].
+/// As [`KnownFailure::check`], for the first that is not.
 pub(crate) fn check_all(entries: &[KnownFailure]) -> Result<(), String> {
     entries.iter().try_for_each(KnownFailure::check)
 }
 
-/// Entries for the failures that no entry covers, to be looked at by a person: they say what fails and how it shows,
-/// and are known for 90 days.
+/// Proposes entries, valid for 90 days, for the failures that no entry covers. A person completes them.
 pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Vec<KnownFailure> {
     let mut proposed: Vec<KnownFailure> = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| failed(outcome)) {
@@ -123,9 +122,9 @@ pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Ve
             if known(entries) || known(&proposed) {
                 continue;
             }
-            // What was found says more of a failure than what was expected.
-            let texts = || failure.texts.iter().rev().map(|text| beginning(text));
-            let says_something = |text: &String| text.chars().count() >= MIN_REASON;
+            // The actual value says more about a failure than the expected one.
+            let texts = || failure.texts.iter().rev().map(|text| stable_prefix(text));
+            let says_something = |text: &String| text.chars().count() >= MIN_REASON_CHARS;
             let Some(reason) = texts().find(says_something).or_else(|| texts().find(|text| !text.is_empty()))
             else {
                 continue;
@@ -134,8 +133,8 @@ pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Ve
                 case: Some(outcome.check.clone()),
                 requirement: None,
                 reason,
-                why: "not looked into yet".to_owned(),
-                owner: "nobody yet".to_owned(),
+                why: "not investigated yet".to_owned(),
+                owner: "unassigned".to_owned(),
                 expires: on.saturating_add(90.days()),
             });
         }
@@ -143,59 +142,58 @@ pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Ve
     proposed
 }
 
-/// The shortest reason that is proposed where there is a longer one, in characters: `9` is in much.
-const MIN_REASON: usize = 4;
+/// The shortest proposed message if a longer one exists, in characters: `9` would match too much.
+const MIN_REASON_CHARS: usize = 4;
 
-/// The beginning of a text, as far as it is likely to be the same the next time: without the place of an object.
-fn beginning(text: &str) -> String {
+/// The stable_prefix of a text that is likely to stay the same in the next run: without the address of an object.
+fn stable_prefix(text: &str) -> String {
     let text = text.split(" at 0x").next().unwrap_or_default();
-    let text: String = text.chars().take_while(|c| !c.is_control()).take(MAX_REASON).collect();
+    let text: String = text.chars().take_while(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
     text.trim().to_owned()
 }
 
-/// The names of examples stand in brackets, which a glob would take for a set of characters.
+/// Escapes brackets, which enclose the names of examples but would be a set of characters in a glob.
 fn escaped(glob: &str) -> String {
     glob.replace('[', "[[]")
 }
 
-/// One failure, and the texts in which its reason may show.
-struct Shown<'a> {
+/// One failure, and the texts that may contain its message.
+struct FailureTexts<'a> {
     expectation: Option<&'a ExpectationOutcome>,
     texts: Vec<String>,
 }
 
-fn failures(outcome: &Outcome) -> Vec<Shown<'_>> {
-    let mut shown: Vec<Shown<'_>> = outcome
+fn failures(outcome: &Outcome) -> Vec<FailureTexts<'_>> {
+    let mut shown: Vec<FailureTexts<'_>> = outcome
         .failed()
         .map(|(step, expectation)| {
             let refused = step.refused.as_ref().map(ToString::to_string);
             let failure = expectation.failure.iter();
             let texts = failure.flat_map(|failure| [failure.expected.clone(), failure.actual.clone()]);
-            Shown { expectation: Some(expectation), texts: texts.chain(refused).collect() }
+            FailureTexts { expectation: Some(expectation), texts: texts.chain(refused).collect() }
         })
         .collect();
     if shown.is_empty() {
         let refused = outcome.stopped_at().and_then(|step| step.refused.as_ref()).map(ToString::to_string);
         let ended = crate::harness::report::ending(outcome);
-        shown.push(Shown { expectation: None, texts: ended.into_iter().chain(refused).collect() });
+        shown.push(FailureTexts { expectation: None, texts: ended.into_iter().chain(refused).collect() });
     }
     shown
 }
 
-/// Whether a check failed: it was looked at, and is not as it should be.
+/// Whether a check ran and failed.
 fn failed(outcome: &Outcome) -> bool {
     !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported | Verdict::NotRun)
 }
 
-/// Holds the entries against what was seen. `whole` says that all of the suite was run, so that an entry that
-/// means nothing in it is stale.
+/// Matches the entries against the outcomes. If the `whole` suite was run, an entry that matches no check is stale.
 pub(super) fn judge(
     entries: &[KnownFailure],
     outcomes: &[&Outcome],
     on: Date,
     whole: bool,
 ) -> KnownFailureReport {
-    let mut judgement = KnownFailureReport::default();
+    let mut report = KnownFailureReport::default();
     let mut used = vec![false; entries.len()];
     for outcome in outcomes.iter().filter(|outcome| failed(outcome)) {
         let mut numbers = Vec::new();
@@ -214,67 +212,63 @@ pub(super) fn judge(
             }
         }
         if all {
-            judgement.known.push((outcome.check.clone(), numbers));
+            report.known.push((outcome.check.clone(), numbers));
         }
     }
     for (entry, used) in entries.iter().zip(used) {
-        judgement.problems.extend(problems(entry, used, outcomes, on, whole));
+        report.problems.extend(problems(entry, used, outcomes, on, whole));
     }
-    judgement
+    report
 }
 
 fn problems(entry: &KnownFailure, used: bool, outcomes: &[&Outcome], on: Date, whole: bool) -> Vec<String> {
-    let meant = entry.meant();
-    let told = |what: String| format!("known failure {meant}: {what}");
+    let pattern = entry.pattern();
+    let problem = |what: String| format!("known failure {pattern}: {what}");
     let mut problems = Vec::new();
     if entry.expires < on {
-        let what = format!(
-            "it has expired on {}; mend the failure, or look at it anew and give it another day",
-            entry.expires
-        );
-        problems.push(told(what));
+        let what = format!("expired on {}: fix the failure or renew the entry", entry.expires);
+        problems.push(problem(what));
     }
-    let own: Vec<&&Outcome> = outcomes.iter().filter(|outcome| entry.means(outcome)).collect();
+    let own: Vec<&&Outcome> = outcomes.iter().filter(|outcome| entry.applies_to(outcome)).collect();
     if own.is_empty() {
         if whole {
-            problems.push(told(
-                "it matches no check; take it out, or name the check as it is called now".to_owned(),
-            ));
+            problems.push(problem("it matches no check; remove it or update its `case`".to_owned()));
         }
         return problems;
     }
     let mut cases: Vec<&str> = own.iter().map(|outcome| case(&outcome.check)).collect();
     cases.dedup();
     if cases.len() > MAX_CASES {
-        let what = format!("it means {} cases, and may mean {MAX_CASES}; say which", cases.len());
-        problems.push(told(what));
+        let what = format!("it matches {} cases; at most {MAX_CASES} are allowed", cases.len());
+        problems.push(problem(what));
     }
-    let looked_at: Vec<&&&Outcome> =
+    let ran: Vec<&&&Outcome> =
         own.iter().filter(|outcome| failed(outcome) || outcome.verdict() == Verdict::Pass).collect();
-    if looked_at.is_empty() {
+    if ran.is_empty() {
         return problems;
     }
     if entry.case.is_some() {
-        let passing: Vec<String> = looked_at
+        let passing: Vec<String> = ran
             .iter()
             .filter(|outcome| outcome.verdict() == Verdict::Pass)
             .map(|outcome| line(&outcome.check))
             .collect();
         if !passing.is_empty() {
-            let what = format!("{} passes now; take it out of the entry", passing.join(", "));
-            problems.push(told(what));
+            let verb = if passing.len() == 1 { "passes" } else { "pass" };
+            let what = format!("{} now {verb}; remove from this entry", passing.join(", "));
+            problems.push(problem(what));
         }
-        if passing.len() == looked_at.len() {
+        if passing.len() == ran.len() {
             return problems;
         }
-    } else if !looked_at.iter().any(|outcome| breaks(outcome, entry.requirement.as_deref())) {
-        problems.push(told("nothing breaks it now; take the entry out".to_owned()));
+    } else if !ran.iter().any(|outcome| breaks(outcome, entry.requirement.as_deref())) {
+        problems.push(problem("no expectation about it fails now; remove this entry".to_owned()));
         return problems;
     }
     if !used {
         let reason = line(&format!("{:?}", entry.reason));
-        let what = format!("it fails, and not for the reason {reason}; look at what it says now");
-        problems.push(told(what));
+        let what = format!("no failure contains {reason}; update the reason");
+        problems.push(problem(what));
     }
     problems
 }
@@ -303,8 +297,8 @@ mod tests {
     #[rstest]
     #[case("no plain value: <object at 0x7fb5e066ca70>", "no plain value: <object")]
     #[case("mismatch: 3 tensors\nand more", "mismatch: 3 tensors")]
-    fn a_proposed_reason_is_what_is_the_same_the_next_time(#[case] text: &str, #[case] reason: &str) {
-        assert_eq!(beginning(text), reason);
+    fn a_proposed_reason_omits_what_changes_between_runs(#[case] text: &str, #[case] reason: &str) {
+        assert_eq!(stable_prefix(text), reason);
     }
 
     fn entry(what: &str) -> KnownFailure {
@@ -334,81 +328,92 @@ mod tests {
     #[case::by_id("case = \"persistence/params\"\nreason = \"N\"")]
     #[case::by_glob("case = \"persistence/p*\"\nreason = \"N\"")]
     #[case::by_requirement("requirement = \"LOD-004\"\nreason = \"N\"")]
-    fn a_failure_that_is_known_is_told_apart(#[case] what: &str) {
-        let judgement = judged(entry(what), "2026-12-31", true);
-        assert_eq!(judgement.known, [("persistence/params".to_owned(), vec![0])], "{judgement:?}");
-        assert_eq!(judgement.problems, [""; 0]);
+    fn known_failures_are_matched(#[case] what: &str) {
+        let report = judged(entry(what), "2026-12-31", true);
+        assert_eq!(report.known, [("persistence/params".to_owned(), vec![0])], "{report:?}");
+        assert_eq!(report.problems, [""; 0]);
     }
 
     #[rstest]
-    #[case::it_passes("case = \"workflows/load\"\nreason = \"N\"", "2026-12-31", "workflows/load passes now")]
+    #[case::it_passes("case = \"workflows/load\"\nreason = \"N\"", "2026-12-31", "workflows/load now passes")]
     #[case::one_passes(
         "case = \"*/*\"\nreason = \"N\"",
         "2026-12-31",
-        "persistence/round_trip, workflows/load passes now"
+        "persistence/round_trip, workflows/load now pass"
     )]
-    #[case::not_broken("requirement = \"RTP-001\"\nreason = \"N\"", "2026-12-31", "nothing breaks it now")]
+    #[case::not_broken(
+        "requirement = \"RTP-001\"\nreason = \"N\"",
+        "2026-12-31",
+        "fails now; remove this entry"
+    )]
     #[case::another_reason(
         "case = \"persistence/params\"\nreason = \"a bus error\"",
         "2026-12-31",
-        "not for the reason \"a bus error\""
+        "no failure contains \"a bus error\""
     )]
     #[case::stale("case = \"persistence/gone\"\nreason = \"N\"", "2026-12-31", "it matches no check")]
     #[case::expired("case = \"persistence/params\"\nreason = \"N\"", "2027-01-01", "expired on 2026-12-31")]
-    fn an_entry_that_is_not_so_is_told(#[case] what: &str, #[case] day: &str, #[case] says: &str) {
-        let judgement = judged(entry(what), day, true);
-        assert_eq!(judgement.problems.len(), 1, "{judgement:?}");
-        assert!(judgement.problems[0].contains(says), "{judgement:?}");
+    fn an_entry_that_no_longer_applies_is_reported(
+        #[case] what: &str,
+        #[case] day: &str,
+        #[case] says: &str,
+    ) {
+        let report = judged(entry(what), day, true);
+        assert_eq!(report.problems.len(), 1, "{report:?}");
+        assert!(report.problems[0].contains(says), "{report:?}");
     }
 
     #[test]
-    fn an_entry_that_means_much_is_told() {
+    fn an_entry_that_matches_too_many_cases_is_reported() {
         let outcomes: Vec<Outcome> = (0..=MAX_CASES)
             .map(|number| test_helpers::stopped(&format!("a/{number}"), Phase::Green))
             .collect();
         let known = entry("case = \"a/*\"\nreason = \"no loader yet\"");
-        let judgement = judge(&[known], &outcomes.iter().collect::<Vec<_>>(), on("2026-12-31"), true);
-        assert!(judgement.problems[0].contains("it means 21 cases"), "{judgement:?}");
+        let report = judge(&[known], &outcomes.iter().collect::<Vec<_>>(), on("2026-12-31"), true);
+        assert!(report.problems[0].contains("it matches 21 cases"), "{report:?}");
     }
 
     #[test]
-    fn what_is_proposed_covers_what_was_not_known() {
+    fn proposed_entries_cover_unknown_failures() {
         let outcomes = outcomes();
         let outcomes: Vec<&Outcome> = outcomes.iter().collect();
         let today = on("2026-12-31");
         let proposed = proposed(&[], &outcomes, today);
         assert_eq!(proposed.len(), 1);
-        let judgement = judge(&proposed, &outcomes, today, true);
-        assert_eq!(judgement.problems, [""; 0]);
-        assert_eq!(judgement.known.len(), 1);
+        let report = judge(&proposed, &outcomes, today, true);
+        assert_eq!(report.problems, [""; 0]);
+        assert_eq!(report.known.len(), 1);
         assert_eq!(super::proposed(&proposed, &outcomes, today), []);
     }
 
     #[test]
-    fn a_part_of_the_suite_makes_no_entry_stale() {
-        let judgement = judged(entry("case = \"persistence/gone\"\nreason = \"N\""), "2026-12-31", false);
-        assert_eq!(judgement, KnownFailureReport::default());
+    fn a_partial_run_makes_no_entry_stale() {
+        let report = judged(entry("case = \"persistence/gone\"\nreason = \"N\""), "2026-12-31", false);
+        assert_eq!(report, KnownFailureReport::default());
     }
 
     #[rstest]
-    #[case::neither("reason = \"x\"", "either a `case` or a `requirement`")]
-    #[case::both("case = \"a\"\nrequirement = \"b\"\nreason = \"x\"", "either a `case` or a `requirement`")]
-    #[case::no_reason("case = \"a\"\nreason = \" \"", "without `reason`")]
-    fn an_entry_that_says_too_little_is_refused(#[case] what: &str, #[case] says: &str) {
+    #[case::neither("reason = \"x\"", "expected either `case` or `requirement`")]
+    #[case::both(
+        "case = \"a\"\nrequirement = \"b\"\nreason = \"x\"",
+        "expected either `case` or `requirement`"
+    )]
+    #[case::no_reason("case = \"a\"\nreason = \" \"", "missing `reason`")]
+    fn an_incomplete_entry_is_rejected(#[case] what: &str, #[case] says: &str) {
         let text = format!("{what}\nwhy = \"w\"\nowner = \"o\"\nexpires = \"2026-12-31\"");
         let error = toml::from_str::<KnownFailure>(&text).unwrap().check().unwrap_err();
         assert!(error.contains(says), "{error}");
     }
 
     #[test]
-    fn the_name_of_an_example_is_no_set_of_characters() {
+    fn brackets_of_an_example_are_not_a_set_of_characters() {
         let mut known = entry("case = \"a/b[gs1]\"\nreason = \"N\"");
         let mut outcome = test_helpers::stopped("a/b[gs1]", Phase::Green);
-        assert!(known.means(&outcome));
+        assert!(known.applies_to(&outcome));
         outcome.check = "a/bg".to_owned();
-        assert!(!known.means(&outcome));
+        assert!(!known.applies_to(&outcome));
         known.case = Some("a/b[*".to_owned());
         outcome.check = "a/b[gs2]".to_owned();
-        assert!(known.means(&outcome));
+        assert!(known.applies_to(&outcome));
     }
 }

@@ -1,4 +1,4 @@
-//! A small run made by hand, for the tests of this module.
+//! A small hand-made run for the tests of the harness.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,8 +19,8 @@ pub(super) fn stamp(text: &str) -> RunTimestamp {
     text.parse().unwrap()
 }
 
-/// A check that came out as its phase wants it.
-pub(super) fn as_stated(check: &str, phase: Phase) -> Outcome {
+/// An outcome that meets the expectation of its phase.
+pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
     let failure = Failure { expected: "the saved models".into(), actual: "refused: not_implemented".into() };
     let refused = Refusal::new(RefusalKind::NotImplemented, "no loader yet");
     let red = phase == Phase::Red;
@@ -61,9 +61,9 @@ pub(super) fn as_stated(check: &str, phase: Phase) -> Outcome {
     }
 }
 
-/// A check that was stopped where nothing was expected.
+/// A check that stopped at a refused step without expectations.
 pub(super) fn stopped(check: &str, phase: Phase) -> Outcome {
-    let mut outcome = as_stated(check, phase);
+    let mut outcome = as_expected(check, phase);
     let step = outcome.steps.last_mut().unwrap();
     step.refused = Some(Refusal::new(RefusalKind::NotImplemented, "no loader yet"));
     step.expectations.clear();
@@ -71,15 +71,15 @@ pub(super) fn stopped(check: &str, phase: Phase) -> Outcome {
     outcome
 }
 
-/// A check whose only expectation did the opposite of what its phase wants.
-pub(super) fn otherwise(check: &str, phase: Phase) -> Outcome {
+/// A check whose only expectation did the opposite of what its phase expects.
+pub(super) fn unexpected(check: &str, phase: Phase) -> Outcome {
     let other = if phase == Phase::Red { Phase::Green } else { Phase::Red };
-    let steps = as_stated(check, other).steps;
-    Outcome { steps, ..as_stated(check, phase) }
+    let steps = as_expected(check, other).steps;
+    Outcome { steps, ..as_expected(check, phase) }
 }
 
 fn failed_with_hostile_text(check: &str) -> Outcome {
-    let mut outcome = as_stated(check, Phase::Green);
+    let mut outcome = as_expected(check, Phase::Green);
     let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}".into();
     outcome.requires.push("LOD-004".into());
     let step = outcome.steps.last_mut().unwrap();
@@ -94,7 +94,7 @@ fn failed_with_hostile_text(check: &str) -> Outcome {
     outcome
 }
 
-/// Three checks in both phases: one that is right, one that proves nothing, one stopped in its set-up.
+/// Three checks in both phases: one as expected, one with an unexpected result, one that fails during setup.
 pub(super) fn run() -> RunRecord {
     RunRecord {
         format: FORMAT,
@@ -111,11 +111,11 @@ pub(super) fn run() -> RunRecord {
         unproven: vec!["persistence/params".into()],
         judged: None,
         outcomes: vec![
-            as_stated("persistence/round_trip", Phase::Red),
-            otherwise("persistence/params", Phase::Red),
+            as_expected("persistence/round_trip", Phase::Red),
+            unexpected("persistence/params", Phase::Red),
             stopped("workflows/load", Phase::Red),
-            as_stated("persistence/round_trip", Phase::Green),
-            as_stated("workflows/load", Phase::Green),
+            as_expected("persistence/round_trip", Phase::Green),
+            as_expected("workflows/load", Phase::Green),
             failed_with_hostile_text("persistence/params"),
         ],
     }
@@ -138,7 +138,7 @@ pub(super) fn row(id: &str, log: &str, checks: &[&str]) -> Row {
     }
 }
 
-/// Two rows that share a check and a log, one with its own, one that asks for a file, one blocked.
+/// Two rows that share a check and a log, one with a log of its own, one with an artifact, one blocked.
 pub(super) fn plan() -> Plan {
     let artifact = Decision::Artifact { artifact: "summary".into() };
     let blocked = Some("no | fixture yet".into());
@@ -172,7 +172,7 @@ pub(super) fn environment() -> Environment {
     }
 }
 
-/// The reference, as if it were somebody else's.
+/// The reference as a third-party implementation.
 pub(super) fn judged() -> Target {
     let asked = |authority| RequirementRecord {
         level: Level::Must,

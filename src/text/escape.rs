@@ -1,10 +1,10 @@
-//! Text from elsewhere, made safe for where it is shown: one value stays one line, and shows all it holds.
+//! Escapes untrusted text for terminals, logs, Markdown and shells.
 
-/// The most characters of one value that are shown; the rest is counted and cut. `results.json` has it all.
+/// The longest value that is shown, in characters; the rest is counted and cut. `results.json` keeps all of it.
 const MAX_VALUE_CHARS: usize = 2000;
 
-/// A value on one line, for a terminal or a log: characters that move the cursor, change the direction of
-/// the text or cannot be seen are spelled `\n` or `\u{1b}`.
+/// A value on one line for a terminal or log. Characters that move the cursor, change the text direction or are
+/// invisible are escaped: `\n`, `\u{1b}`.
 pub(crate) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MAX_VALUE_CHARS));
     let mut characters = text.chars();
@@ -21,14 +21,14 @@ pub(crate) fn line(text: &str) -> String {
     }
 }
 
-/// Lines of a source file as a terminal may show them. What [`line`] escapes is escaped here, except that lines
-/// stay lines, and that nothing is cut. Parts of a text can be escaped each on its own.
+/// Source text for a terminal: escaped like [`line`], but line breaks and tabs stay and nothing is cut. Safe to apply
+/// to the parts of a text separately.
 pub(crate) fn source(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\t' => shown.push(character),
-            // The end of a line in some editors.
+            // Part of a Windows line ending.
             '\r' => {}
             hidden if is_hidden(hidden) => shown.extend(hidden.escape_unicode()),
             plain => shown.push(plain),
@@ -37,8 +37,8 @@ pub(crate) fn source(text: &str) -> String {
     shown
 }
 
-/// A value inside a line or a table cell of Markdown, where it stays text: no emphasis, link, HTML or new
-/// cell comes of it. It must not stand first on a line.
+/// A value inside a line or table cell of Markdown, escaped so that it adds no emphasis, link, HTML or cell. Not for
+/// the start of a line, where more characters have a meaning.
 pub(crate) fn markdown(text: &str) -> String {
     let text = line(text);
     let mut shown = String::with_capacity(text.len());
@@ -49,7 +49,7 @@ pub(crate) fn markdown(text: &str) -> String {
             '<' => shown.push_str("&lt;"),
             '>' => shown.push_str("&gt;"),
             '&' => shown.push_str("&amp;"),
-            // An underscore inside a word means nothing in Markdown, and names are full of them.
+            // Markdown ignores an underscore inside a word, and names are full of them.
             '_' if before.is_alphanumeric() && rest.peek().is_some_and(|next| next.is_alphanumeric()) => {
                 shown.push('_');
             }
@@ -61,24 +61,24 @@ pub(crate) fn markdown(text: &str) -> String {
     shown
 }
 
-/// A value as a code span, or as plain text where a code span could not hold it.
+/// A value as a code span, or as escaped text if a code span cannot hold it.
 pub(crate) fn markdown_code(text: &str) -> String {
     let shown = line(text);
     if shown.is_empty() || shown.contains(['`', '|']) { markdown(text) } else { format!("`{shown}`") }
 }
 
-/// One word of a POSIX shell command, quoted.
+/// One word of a POSIX shell command, always quoted.
 pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", line(text).replace('\'', r"'\''"))
 }
 
-/// A word for a shell, quoted where a shell would not take it as it is.
+/// One word of a POSIX shell command, quoted only if needed.
 pub(crate) fn shell_argument(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_word(word) }
 }
 
-/// Control characters, marks of direction, spaces without width, and what XML 1.0 cannot hold.
+/// Control characters, direction marks, zero-width characters, and what XML 1.0 cannot represent.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(u32::from(character) & 0xFFFF, 0xFFFE | 0xFFFF)
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_source_file_stay_lines_and_hide_nothing() {
+    fn source_keeps_line_breaks_and_escapes_the_rest() {
         assert_eq!(
             source("a = \"\u{1b}[31m\"\r\n\tb\u{202e}\u{9b}"),
             "a = \"\\u{1b}[31m\"\n\tb\\u{202e}\\u{9b}"
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_cut_and_says_so() {
+    fn long_values_are_cut_and_counted() {
         let whole = "é".repeat(MAX_VALUE_CHARS);
         assert_eq!(line(&whole), whole);
         assert_eq!(line(&format!("{whole}abc")), format!("{whole}… (3 more characters)"));
@@ -137,7 +137,7 @@ mod tests {
     #[case("[text](to) `code` *x* ~~y~~ $z$ #1", r"\[text\](to) \`code\` \*x\* \~\~y\~\~ \$z\$ \#1")]
     #[case(r"a\|b", r"a\\\|b")]
     #[case("# h\n- x", r"\# h\\n- x")]
-    fn markdown_of_a_value_is_only_text(#[case] text: &str, #[case] shown: &str) {
+    fn markdown_is_escaped(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(markdown(text), shown);
     }
 
@@ -147,12 +147,12 @@ mod tests {
     #[case("a|b", r"a\|b")]
     #[case("a\nb", r"`a\nb`")]
     #[case("", "")]
-    fn a_code_span_cannot_be_left(#[case] text: &str, #[case] shown: &str) {
+    fn a_code_span_cannot_be_closed_early(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(markdown_code(text), shown);
     }
 
     #[test]
-    fn a_shell_word_cannot_be_left() {
+    fn a_shell_word_cannot_be_closed_early() {
         assert_eq!(shell_word("a/b[c d]"), "'a/b[c d]'");
         assert_eq!(shell_word("it's; rm\n"), r"'it'\''s; rm\n'");
     }

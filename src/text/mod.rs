@@ -1,4 +1,4 @@
-//! Text for people: escaped, cut and set in columns. It depends on nothing else of the crate.
+//! Text for people: escaping, truncation and columns. Depends on nothing else in the crate.
 
 mod escape;
 mod table;

@@ -1,7 +1,7 @@
-//! Rows of text in columns.
+//! Rows of text in aligned columns.
 
-/// The rows in columns that are as wide as their widest cell, two spaces apart; the columns from `numbers` on are
-/// aligned to the right. The last column of a row is not padded when it is text.
+/// Pads each column to its widest cell, with two spaces between columns. Columns from index `numbers` on are
+/// right-aligned. Trailing spaces are removed.
 pub(crate) fn columns<R: AsRef<[String]>>(rows: &[R], numbers: usize) -> String {
     let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or_default();
     let width = |column: usize| {
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell_and_numbers_end_together() {
+    fn columns_fit_their_widest_cell_and_numbers_align_right() {
         let rows = [["é", "a", "10"], ["name", "", "9"]].map(|row| row.map(str::to_owned));
         assert_eq!(columns(&rows, 2), "é     a  10\nname      9\n");
         assert_eq!(columns(&rows, 3), "é     a  10\nname     9\n");

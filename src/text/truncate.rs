@@ -1,6 +1,6 @@
-//! Long texts, cut.
+//! Truncation of long texts.
 
-/// A text of at most so many characters: where there are more, the last of them is an ellipsis.
+/// At most `chars` characters; a longer text ends with an ellipsis.
 pub(crate) fn truncated(text: &str, chars: usize) -> String {
     if text.chars().nth(chars).is_none() {
         return text.to_owned();
@@ -8,7 +8,7 @@ pub(crate) fn truncated(text: &str, chars: usize) -> String {
     text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The beginning of a text that is longer than so many bytes, marked as cut.
+/// The first `bytes` bytes of a longer text, marked as cut. Never splits a character.
 pub(crate) fn beginning(mut text: String, bytes: usize) -> String {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));
@@ -17,7 +17,7 @@ pub(crate) fn beginning(mut text: String, bytes: usize) -> String {
     text
 }
 
-/// The end of a text that is longer than so many bytes, marked as cut.
+/// The last `bytes` bytes of a longer text, marked as cut. Never splits a character.
 pub(crate) fn ending(text: String, bytes: usize) -> String {
     match text.len().checked_sub(bytes) {
         Some(more @ 1..) => {
@@ -38,7 +38,11 @@ mod tests {
     #[case("äbc", 3, "äbc")]
     #[case("äbcd", 3, "äb…")]
     #[case("ab", 1, "…")]
-    fn a_text_has_at_most_so_many_characters(#[case] text: &str, #[case] chars: usize, #[case] shown: &str) {
+    fn truncated_text_is_not_longer_than_asked(
+        #[case] text: &str,
+        #[case] chars: usize,
+        #[case] shown: &str,
+    ) {
         assert_eq!(truncated(text, chars), shown);
     }
 

@@ -1,4 +1,4 @@
-//! Reads a typed struct from a [`Value`] as it stands, without the JSON notation.
+//! Deserializes a typed struct from a plain [`Value`], without the JSON notation.
 
 use serde::{
     Deserializer,
@@ -27,9 +27,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::None => visitor.visit_unit(),
             Self::Bool(value) => visitor.visit_bool(value),
             Self::Int(value) => visitor.visit_i64(value),
-            Self::BigInt(value) => {
-                Err(Error::custom(format!("expected an integer of 64 bits, found {value}")))
-            }
+            Self::BigInt(value) => Err(Error::custom(format!("expected a 64-bit integer, found {value}"))),
             Self::Float(value) => visitor.visit_f64(value),
             Self::Bytes(bytes) => visitor.visit_byte_buf(bytes),
             Self::Text(text) => visitor.visit_string(text),
@@ -47,7 +45,7 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
-    /// A map with one key: the variant and what is in it.
+    /// A map with one key: the name of the variant, and its content.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,

@@ -1,23 +1,23 @@
-//! Where two values differ, in words short enough to read.
+//! Short descriptions of how two values differ.
 
 use super::Value;
 
-/// How many places are shown before the rest is counted.
+/// The number of differences shown; the rest is counted.
 const MAX_SHOWN: usize = 4;
 
-/// The longest map that is shown whole, in bytes.
+/// The longest map that is shown in full, in bytes.
 const MAX_WHOLE_BYTES: usize = 240;
 
-/// Expected and actual at the first places where two values differ; None when they are the same.
+/// Expected and actual at the first places where two values differ; None if they are equal.
 pub(crate) fn differences(expected: &Value, actual: &Value) -> Option<(String, String)> {
     let mut places = Vec::new();
     compare("", Some(expected), Some(actual), true, &mut places);
     shown(places)
 }
 
-/// Expected and actual at the first keys of `part` that `whole` lacks or holds another value for; None
-/// when it has them all.
-pub(crate) fn lacking(part: &Value, whole: &Value) -> Option<(String, String)> {
+/// Expected and actual at the first keys of `part` that are missing from `whole` or have another value there; None if
+/// `whole` contains all of `part`.
+pub(crate) fn missing_entries(part: &Value, whole: &Value) -> Option<(String, String)> {
     let mut places = Vec::new();
     compare("", Some(part), Some(whole), false, &mut places);
     shown(places)
@@ -29,8 +29,8 @@ struct Place {
     actual: String,
 }
 
-/// Walks maps key by key; anything else differs as a whole. With `both_ways` a key that only the actual
-/// side has is a difference too.
+/// Compares maps key by key and other values as a whole. With `both_ways`, a key that only the actual side has is a
+/// difference too.
 fn compare(
     path: &str,
     expected: Option<&Value>,
@@ -55,7 +55,7 @@ fn side(value: Option<&Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), outline)
 }
 
-/// A value in a few words. A large map goes by its keys: a whole network is no help in a message.
+/// A short form of a value: a large map is reduced to its keys, because a whole network does not help in a message.
 pub(crate) fn outline(value: &Value) -> String {
     let whole = value.to_string();
     let Value::Map(map) = value else { return whole };
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn a_part_may_lack_what_the_whole_has_but_not_the_other_way() {
-        assert_eq!(lacking(&value(r#"{"a": 1}"#), &value(r#"{"a": 1, "b": 2}"#)), None);
-        assert!(lacking(&value(r#"{"a": 1, "b": 2}"#), &value(r#"{"a": 1}"#)).is_some());
-        assert!(lacking(&value(r#"{"a": 1}"#), &value(r#"{"a": 2}"#)).is_some());
+        assert_eq!(missing_entries(&value(r#"{"a": 1}"#), &value(r#"{"a": 1, "b": 2}"#)), None);
+        assert!(missing_entries(&value(r#"{"a": 1, "b": 2}"#), &value(r#"{"a": 1}"#)).is_some());
+        assert!(missing_entries(&value(r#"{"a": 1}"#), &value(r#"{"a": 2}"#)).is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! SHA-256: how bytes and streams are compared everywhere.
+//! SHA-256 of bytes and streams.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256, printed as 64 lower-case hexadecimal digits.
+/// A SHA-256, printed as 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
@@ -29,7 +29,9 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let bytes = hex::decode(&text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        bytes.map(Self).ok_or_else(|| D::Error::custom("a SHA-256 is 64 hexadecimal digits"))
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format!("expected 64 hexadecimal digits, found {text:?}")))
     }
 }
 
@@ -39,10 +41,10 @@ impl fmt::Display for Digest {
     }
 }
 
-/// How much is read at once, in bytes: enough that hashing is what takes the time.
+/// The read buffer, in bytes: large enough that hashing dominates.
 pub(crate) const READ_BYTES: usize = 256 << 10;
 
-/// The length of what a stream holds, in bytes, and its SHA-256.
+/// The length of a stream in bytes, and its SHA-256.
 ///
 /// # Errors
 /// When it cannot be read.

@@ -1,8 +1,8 @@
-//! Values as JSON can hold them, exactly.
+//! An exact JSON notation for values.
 //!
-//! JSON knows no NaN, no integer that every reader keeps, no bytes, tuples and sets. Those are objects with
-//! one key that says what they are: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes":
-//! "00ff"}`, `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like one of these is `{"dict": {…}}`.
+//! JSON has no NaN, bytes, tuples or sets, and not every reader keeps large integers. Those values are objects with
+//! one tag: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`, `{"tuple": [1, 2]}`,
+//! `{"set": [1, 2]}`. A dict that looks like a tagged value is written as `{"dict": {…}}`.
 
 use num_bigint::BigInt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
@@ -25,7 +25,7 @@ impl Serialize for Value {
             Self::Int(value) => serializer.serialize_i64(*value),
             Self::BigInt(value) => tagged(serializer, INT, &value.to_string()),
             Self::Float(value) if value.is_finite() => serializer.serialize_f64(*value),
-            Self::Float(value) => tagged(serializer, FLOAT, word(*value)),
+            Self::Float(value) => tagged(serializer, FLOAT, non_finite(*value)),
             Self::Bytes(bytes) => tagged(serializer, BYTES, &hex::encode(bytes)),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
@@ -38,10 +38,10 @@ impl Serialize for Value {
 }
 
 impl Value {
-    /// The value that another one spells in this notation. NaNs come back as the one NaN that Python writes.
+    /// Decodes the notation. Every NaN becomes the one NaN that Python writes.
     ///
     /// # Errors
-    /// A sentence, when an object has one of the six keys and something else under it than the notation has.
+    /// When a tagged object holds a value that does not fit its tag.
     pub fn from_json(spelled: Self) -> Result<Self, String> {
         let items = |items: Vec<Self>| items.into_iter().map(Self::from_json).collect::<Result<_, _>>();
         let entries = |map: Map| {
@@ -54,25 +54,26 @@ impl Value {
             plain => return Ok(plain),
         };
         let Some((tag, value)) = map.into_iter().next() else { return Ok(Self::Map(Map::new())) };
-        let odd =
-            |value: &Self| format!("{{{tag:?}: {value}}} is no value: what is under {tag:?} does not fit it");
+        let invalid = |value: &Self| format!("invalid {tag} value: {value}");
         match (tag.as_str(), value) {
-            (FLOAT, Self::Text(text)) => float(&text).map(Self::Float).ok_or_else(|| odd(&Self::Text(text))),
+            (FLOAT, Self::Text(text)) => {
+                float(&text).map(Self::Float).ok_or_else(|| invalid(&Self::Text(text)))
+            }
             (INT, Self::Text(text)) => {
-                text.parse::<BigInt>().map(Self::integer).map_err(|_| odd(&Self::Text(text)))
+                text.parse::<BigInt>().map(Self::integer).map_err(|_| invalid(&Self::Text(text)))
             }
             (BYTES, Self::Text(text)) => {
-                hex::decode(&text).map(Self::Bytes).map_err(|_| odd(&Self::Text(text)))
+                hex::decode(&text).map(Self::Bytes).map_err(|_| invalid(&Self::Text(text)))
             }
             (TUPLE, Self::List(list)) => items(list).map(Self::Tuple),
             (SET, Self::List(list)) => items(list).map(Self::set),
             (DICT, Self::Map(map)) => entries(map).map(Self::Map),
-            (_, value) => Err(odd(&value)),
+            (_, value) => Err(invalid(&value)),
         }
     }
 }
 
-/// Reads an object whose members are in the notation, as itself is not.
+/// Deserializes a plain object whose members are in the notation.
 pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
     let spelled = Map::deserialize(deserializer)?;
     spelled
@@ -81,12 +82,12 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::
         .collect()
 }
 
-/// Reads a value in the notation.
+/// Deserializes a value in the notation.
 pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Value::from_json(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Floats that JSON has no numbers for, too.
+/// Floats as JSON numbers, or as tagged objects where JSON has no number for them.
 pub(crate) mod floats {
     use super::*;
 
@@ -99,7 +100,7 @@ pub(crate) mod floats {
     }
 }
 
-/// One such float.
+/// A single float, encoded as in [`floats`].
 pub(crate) mod float {
     use super::*;
 
@@ -112,22 +113,22 @@ pub(crate) mod float {
     }
 }
 
-/// Other languages print a whole float as an integer.
+/// Accepts integers too, because other languages print a whole float as an integer.
 fn number<'de, D: Deserializer<'de>>(spelled: Value) -> Result<f64, D::Error> {
     match Value::from_json(spelled).map_err(D::Error::custom)? {
         Value::Float(value) => Ok(value),
         #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number")]
         Value::Int(value) => Ok(value as f64),
-        other => Err(D::Error::custom(format!("{other} is no number"))),
+        other => Err(D::Error::custom(format!("expected a number, found {other}"))),
     }
 }
 
-/// Reads a value in the notation that is there; for a field that may be absent, which is not None.
+/// Deserializes a field that may be absent, which is different from being None.
 pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     value(deserializer).map(Some)
 }
 
-/// Whether a dict could be taken for something else.
+/// Whether a dict must be wrapped because it looks like a tagged value.
 fn is_tagged(map: &Map) -> bool {
     map.len() == 1 && map.keys().all(|key| TAGS.contains(&key.as_str()))
 }
@@ -142,7 +143,7 @@ fn tagged<S: Serializer>(
     map.end()
 }
 
-fn word(value: f64) -> &'static str {
+fn non_finite(value: f64) -> &'static str {
     if value.is_nan() {
         "nan"
     } else if value > 0.0 {
@@ -152,8 +153,8 @@ fn word(value: f64) -> &'static str {
     }
 }
 
-fn float(word: &str) -> Option<f64> {
-    match word {
+fn float(name: &str) -> Option<f64> {
+    match name {
         "nan" => Some(f64::NAN),
         "inf" => Some(f64::INFINITY),
         "-inf" => Some(f64::NEG_INFINITY),
@@ -161,7 +162,7 @@ fn float(word: &str) -> Option<f64> {
     }
 }
 
-/// An object whose members are in the notation, as a schema has it.
+/// The schema type of an object whose members are in the notation.
 #[cfg(test)]
 pub(crate) type Spelled = indexmap::IndexMap<String, serde_json::Value>;
 
@@ -192,7 +193,7 @@ mod tests {
         one("dict", one("int", Value::None)),
         r#"{"dict":{"dict":{"dict":{"int":null}}}}"#
     )]
-    fn a_value_comes_back_from_its_notation(#[case] value: Value, #[case] spelled: &str) {
+    fn values_round_trip_through_the_notation(#[case] value: Value, #[case] spelled: &str) {
         assert_eq!(serde_json::to_string(&value).unwrap(), spelled);
         assert_eq!(Value::from_json(serde_json::from_str(spelled).unwrap()).unwrap(), value);
     }
@@ -205,9 +206,9 @@ mod tests {
     #[case(r#"{"bytes": "é0"}"#)]
     #[case(r#"{"tuple": {}}"#)]
     #[case(r#"[{"set": 1}]"#)]
-    fn a_tag_over_something_else_is_refused(#[case] spelled: &str) {
+    fn invalid_tagged_values_are_rejected(#[case] spelled: &str) {
         assert!(
-            Value::from_json(serde_json::from_str(spelled).unwrap()).unwrap_err().contains("is no value")
+            Value::from_json(serde_json::from_str(spelled).unwrap()).unwrap_err().starts_with("invalid ")
         );
     }
 }

@@ -49,8 +49,8 @@ impl Value {
         i64::try_from(&value).map_or_else(|_| Self::BigInt(value), Self::Int)
     }
 
-    /// A `set` of these items. Python keeps them in an order of its own, so that they are sorted here by
-    /// how they are printed, and an item that is there again is left out.
+    /// A `set` of these items: sorted by their printed form and without duplicates, because Python's own order is not
+    /// reproducible.
     pub fn set(mut items: Vec<Self>) -> Self {
         items.sort_by_cached_key(ToString::to_string);
         items.dedup();
@@ -193,8 +193,8 @@ impl From<Map> for Value {
     }
 }
 
-/// Reads what TOML and JSON can say, as it stands: [`Value::from_json`] makes of it what it spells. TOML has no None: there the text `$none` stands for it, and is
-/// resolved where a case is run.
+/// Reads plain TOML or JSON; [`Value::from_json`] then decodes tagged objects such as `{"float": "nan"}`. TOML has no
+/// None: cases write the text `$none`, which is replaced when the case runs.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
@@ -207,7 +207,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a boolean, whole number within 64 bits, float, text, list or table")
+        f.write_str("a boolean, a 64-bit integer, a float, a string, a list or a table")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {

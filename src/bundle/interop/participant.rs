@@ -128,7 +128,7 @@ impl Participant {
         let Self::Implementation { implementation, executes } = self else { return None };
         let environment = (&BUNDLE as &dyn Contract).environment_map();
         let needs = executes.then(|| TORCH.to_owned()).into_iter().collect();
-        let context = SessionContext::new(directory.to_owned(), environment).needing(needs);
+        let context = SessionContext::new(directory.to_owned(), environment).with_needs(needs);
         Some(implementation.start(context))
     }
 

@@ -1,7 +1,7 @@
-//! The adapter protocol: JSON-RPC 2.0, one message a line, under the contract's own names.
+//! The adapter protocol: JSON-RPC 2.0, one message per line, with the contract's own method names.
 //!
-//! `conformance/adapters/PROTOCOL.md` is the same for whoever writes the other side. The messages of the
-//! operations are the types of [`crate::bundle::operations::request`] and [`crate::bundle::operations::response`] themselves.
+//! `conformance/adapters/PROTOCOL.md` describes it for authors of adapters. The messages of operations are the request
+//! and response types of the contract.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::harness::contract::{Native, RefusalKind};
 
-/// The version that both sides must speak. It rises with every change that an adapter could notice.
+/// The version that both sides must speak. It increases with every change that an adapter could notice.
 pub const PROTOCOL: u32 = 1;
 
-/// The longest message, in bytes without its line end. One of a model with 100,000 tensors fits.
+/// The longest message in bytes, without the line break. A model with 100,000 tensors fits.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// A question.
@@ -26,65 +26,65 @@ pub(super) struct Request {
     pub(super) params: Box<RawValue>,
 }
 
-/// What comes back: a result or an error, for the question of this id.
+/// A result or an error for the request with this id.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Response {
     pub(super) jsonrpc: Version,
-    /// None when the question could not be read.
+    /// None if the request could not be parsed.
     pub(super) id: Option<u64>,
-    /// With a result.
+    /// Present on success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<Box<RawValue>>,
-    /// Without one.
+    /// Present on failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Error>,
 }
 
-/// Why there is no result.
+/// Why a request failed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Error {
-    /// -32000 for a refusal of the contract, else one of JSON-RPC's own.
+    /// -32000 for a refusal of the contract, else a code of JSON-RPC.
     pub(super) code: i64,
-    /// For a person.
+    /// A message for people.
     pub(super) message: String,
-    /// With a refusal: what kind it is, and what was raised.
+    /// The kind and exception of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<ErrorData>,
 }
 
-/// What a refusal says beside its message.
+/// The details of a refusal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ErrorData {
-    /// One of the contract's kinds.
+    /// The kind of refusal.
     pub(super) kind: RefusalKind,
-    /// What was raised, if it was an exception.
+    /// The exception, if there was one.
     #[serde(flatten)]
     pub(super) native: Option<Native>,
 }
 
 impl Error {
-    /// A refusal of the contract.
+    /// Refused by the contract.
     pub(super) const REFUSED: i64 = -32000;
-    /// The line is no JSON.
+    /// Invalid JSON.
     pub(super) const PARSE: i64 = -32700;
-    /// The line is JSON and no request.
+    /// Valid JSON, but not a request.
     pub(super) const REQUEST: i64 = -32600;
-    /// There is no such method.
+    /// Unknown method.
     pub(super) const METHOD: i64 = -32601;
-    /// The params are not those of the method.
+    /// Invalid params.
     pub(super) const PARAMS: i64 = -32602;
-    /// It failed in a way that it did not foresee.
+    /// Unexpected failure.
     pub(super) const INTERNAL: i64 = -32603;
 
-    /// An error without data.
+    /// An error without details.
     pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 }
 
-/// The word "2.0".
+/// The string "2.0".
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum Version {
     #[serde(rename = "2.0")]
@@ -95,17 +95,17 @@ fn no_params() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }
 
-/// `initialize`: who asks.
+/// The params of `initialize`.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Initialize {
     /// The version that the harness speaks.
     pub(super) protocol: u32,
-    /// The program that asks.
+    /// The program that sends the request.
     pub(super) client: Client,
 }
 
-/// The program that asks.
+/// The program that sends the request.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Client {
@@ -113,7 +113,7 @@ pub(super) struct Client {
     pub(super) version: String,
 }
 
-/// Who answers, and what it can do.
+/// The adapter and what it supports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Initialized {
@@ -121,34 +121,34 @@ pub struct Initialized {
     pub protocol: u32,
     /// The implementation's name.
     pub name: String,
-    /// Its version: a release, or a revision.
+    /// Its version: a release or a revision.
     pub version: String,
     /// The backend that it saves as, such as `pytorch`.
     pub backend: String,
-    /// The operations it has, by their names. What is not among them must be refused as an unknown method.
+    /// The supported operations. Any other operation must fail as an unknown method.
     pub operations: Vec<String>,
-    /// What else it can do, such as `fixture_networks`.
+    /// Other capabilities, such as `fixture_networks`.
     #[serde(default)]
     pub supports: Vec<String>,
 }
 
-/// `reset`: as in a new process, in this directory.
+/// The params of `reset`: restore the state of a new process in this directory.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Reset {
-    /// The absolute path of the directory that relative paths start at from here on.
+    /// The absolute path that relative paths are resolved against from now on.
     pub(super) directory: String,
 }
 
-/// The result of what answers nothing.
+/// An empty result.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Nothing {}
 
-/// Reads one line into the buffer, without its end; false at the end of the stream.
+/// Reads one line into the buffer, without its line break; false at the end of the stream.
 ///
 /// # Errors
-/// `InvalidData` for a line that is too long or no UTF-8, and for a stream that ends inside a line.
+/// `InvalidData` for a line that is too long or not UTF-8, and for a stream that ends within a line.
 pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Result<bool> {
     line.clear();
     let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
@@ -161,7 +161,7 @@ pub(super) fn read_line(stream: &mut impl BufRead, line: &mut String) -> io::Res
         return Err(invalid(if bytes.len() >= MAX_LINE_BYTES {
             format!("a line of more than {MAX_LINE_BYTES} bytes")
         } else {
-            "the stream ends inside a line".to_owned()
+            "the stream ends within a line".to_owned()
         }));
     }
     *line = String::from_utf8(bytes).map_err(|_| invalid("a line that is not UTF-8".to_owned()))?;
@@ -180,7 +180,7 @@ mod tests {
 
     #[rstest]
     #[case::two_lines("a\nb\n", &["a", "b"], None)]
-    #[case::no_end("a\nb", &["a"], Some("inside a line"))]
+    #[case::no_end("a\nb", &["a"], Some("within a line"))]
     #[case::nothing("", &[], None)]
     #[case::empty_line("\n", &[""], None)]
     fn lines_are_read_whole(#[case] text: &str, #[case] lines: &[&str], #[case] error: Option<&str>) {

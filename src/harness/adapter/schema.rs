@@ -1,10 +1,10 @@
-//! Schemas of messages, for the files that describe the protocol to the other side.
+//! JSON schemas of the protocol messages, for authors of adapters.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 use super::protocol::{Error, Initialize, Initialized, Nothing, Reset};
 
-/// The schemas of the messages that every contract has.
+/// The schemas of the messages that are independent of the contract.
 pub(crate) fn schemas() -> Vec<(String, serde_json::Value)> {
     vec![
         schema::<Initialize, Initialized>("initialize"),
@@ -14,12 +14,12 @@ pub(crate) fn schemas() -> Vec<(String, serde_json::Value)> {
     ]
 }
 
-/// The schema of a method's params and result, by the name of its file.
+/// The schema of a method's params and result, with its file name.
 pub(crate) fn schema<P: JsonSchema, R: JsonSchema>(method: &str) -> (String, serde_json::Value) {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let (params, result) = (generator.subschema_for::<P>(), generator.subschema_for::<R>());
     let mut definitions = serde_json::Value::Object(generator.take_definitions(true));
-    // Case files are read strictly; of a message what is not known is passed over.
+    // Case files reject unknown fields; messages allow them.
     open(&mut definitions);
     let both = serde_json::json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,5 @@
-//! An implementation behind the adapter protocol: what [`crate::harness::adapter::client::Remote`] talks to, spoken from the other side.
+//! The server side of the adapter protocol: makes an implementation available to
+//! [`Remote`](crate::harness::adapter::client::Remote).
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +19,10 @@ use crate::{
     value::Map,
 };
 
-/// Answers requests until `shutdown` or the end of the input.
+/// Responds to requests until `shutdown` or the end of the input.
 ///
 /// # Errors
-/// When the input cannot be read, is no text or has an endless line, and when the output cannot be written.
+/// When the input cannot be read, is not UTF-8 or has a line that is too long, and when the output cannot be written.
 pub fn serve(
     contract: &'static dyn Contract,
     implementation: &dyn Implementation,
@@ -32,7 +33,7 @@ pub fn serve(
     let mut server = Server { contract, implementation, environment, session: None };
     let mut line = String::new();
     while read_line(&mut input, &mut line)? {
-        let (response, last) = server.answer(&line);
+        let (response, last) = server.respond(&line);
         let mut text = serde_json::to_string(&response)?;
         text.push('\n');
         output.write_all(text.as_bytes())?;
@@ -51,11 +52,11 @@ struct Server<'a> {
     session: Option<Box<dyn Session>>,
 }
 
-type Answer = Result<Box<RawValue>, Error>;
+type RpcResult = Result<Box<RawValue>, Error>;
 
 impl Server<'_> {
-    /// The answer to a line, and whether it is the last.
-    fn answer(&mut self, line: &str) -> (Response, bool) {
+    /// The response to a line, and whether it is the last one.
+    fn respond(&mut self, line: &str) -> (Response, bool) {
         let request: Request = match serde_json::from_str(line) {
             Ok(request) => request,
             Err(error) => {
@@ -63,29 +64,29 @@ impl Server<'_> {
                 return (response(None, Err(Error::new(code, error.to_string()))), false);
             }
         };
-        let answer = self.call(&request.method, &request.params);
-        (response(Some(request.id), answer), request.method == "shutdown")
+        let result = self.call(&request.method, &request.params);
+        (response(Some(request.id), result), request.method == "shutdown")
     }
 
-    fn call(&mut self, method: &str, params: &RawValue) -> Answer {
+    fn call(&mut self, method: &str, params: &RawValue) -> RpcResult {
         match method {
             "initialize" => {
                 let _: Initialize = read(params)?;
-                written(&self.introduction())
+                to_json(&self.introduction())
             }
             "reset" => {
                 let Reset { directory } = read(params)?;
                 let context = SessionContext::new(PathBuf::from(directory), self.environment.clone());
                 self.session = Some(self.implementation.start(context));
-                written(&Nothing {})
+                to_json(&Nothing {})
             }
-            "shutdown" => written(&Nothing {}),
+            "shutdown" => to_json(&Nothing {}),
             _ => self.operate(method, params),
         }
     }
 
-    /// Reads an observable, or performs an operation that the implementation has.
-    fn operate(&mut self, method: &str, params: &RawValue) -> Answer {
+    /// Reads an observable, or performs a supported operation.
+    fn operate(&mut self, method: &str, params: &RawValue) -> RpcResult {
         let operation = self.contract.operation(method).filter(|own| self.implementation.supports(own.name));
         let read = match operation {
             Some(operation) => operation.codec.request_from_json,
@@ -93,10 +94,10 @@ impl Server<'_> {
             None => return Err(Error::new(Error::METHOD, format!("unknown method {method:?}"))),
         };
         let Some(session) = &mut self.session else {
-            return Err(Error::new(Error::REQUEST, format!("{method} before the first reset")));
+            return Err(Error::new(Error::REQUEST, format!("received {method} before the first reset")));
         };
         let fields = read(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))?;
-        answered(session.call(method, &fields))
+        session_result(session.call(method, &fields))
     }
 
     fn introduction(&self) -> Initialized {
@@ -118,9 +119,9 @@ fn read<'p, T: Deserialize<'p>>(params: &'p RawValue) -> Result<T, Error> {
     serde_json::from_str(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))
 }
 
-fn answered(answer: Result<impl Serialize, Refusal>) -> Answer {
+fn session_result(answer: Result<impl Serialize, Refusal>) -> RpcResult {
     match answer {
-        Ok(answer) => written(&answer),
+        Ok(answer) => to_json(&answer),
         Err(refusal) => {
             let data = ErrorData { kind: refusal.kind, native: refusal.native.map(|native| *native) };
             Err(Error { code: Error::REFUSED, message: refusal.message, data: Some(data) })
@@ -128,13 +129,13 @@ fn answered(answer: Result<impl Serialize, Refusal>) -> Answer {
     }
 }
 
-/// An answer holds text keys and numbers alone, so that only memory could keep it from being written.
-fn written(answer: &impl Serialize) -> Answer {
+/// Results have only text keys and numbers, so serialization is not expected to fail.
+fn to_json(answer: &impl Serialize) -> RpcResult {
     serde_json::value::to_raw_value(answer).map_err(|error| Error::new(Error::INTERNAL, error.to_string()))
 }
 
-fn response(id: Option<u64>, answer: Answer) -> Response {
-    let (result, error) = match answer {
+fn response(id: Option<u64>, result: RpcResult) -> Response {
+    let (result, error) = match result {
         Ok(result) => (Some(result), None),
         Err(error) => (None, Some(error)),
     };

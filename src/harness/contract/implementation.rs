@@ -1,17 +1,17 @@
-//! What can be put under test.
+//! Implementations under test, and their sessions.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
-/// The method that starts an implementation afresh.
+/// The method that restores the state of a new process.
 pub(crate) const RESET: &str = "reset";
 
 /// An implementation that a suite can be run on.
 ///
-/// It is started once for each check and answers as a [`Session`]. Nothing is global, so that checks run in
-/// parallel. One in another language is a [`Remote`](crate::harness::adapter::client::Remote): a program that
+/// It is started once per check and responds as a [`Session`]. There is no global state, so checks run in parallel.
+/// An implementation in another language is a [`Remote`](crate::harness::adapter::client::Remote): a program that
 /// speaks the adapter protocol.
 pub trait Implementation: Send + Sync {
     /// The name used in case files, on the command line and in reports.
@@ -20,14 +20,14 @@ pub trait Implementation: Send + Sync {
     /// Its version: a release or a revision.
     fn version(&self) -> &str;
 
-    /// Whether it has this operation or capability of the contract. A check that needs one that is not supported
-    /// is `unsupported`, and is not run.
+    /// Whether it supports this operation or capability. A check that needs an unsupported one is not run and is
+    /// reported as `unsupported`.
     fn supports(&self, need: &str) -> bool;
 
-    /// Starts it as a new process would: with default state, and without any model.
+    /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
-    /// Ends whatever it has running. Nothing is asked of it afterwards.
+    /// Stops everything it has running. No session is started afterwards.
     fn end(&self) {}
 }
 
@@ -53,34 +53,33 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
     }
 }
 
-/// An implementation at work on one check.
+/// An implementation while it runs one check.
 ///
-/// A call returns fields or a refusal. It may panic and it may hang; either costs that check its verdict and
-/// nothing else.
+/// A call returns fields or a refusal. It may panic or hang; that fails this check and no other.
 pub trait Session {
     /// Performs `reset`, reads an observable, or performs an operation of the contract.
     ///
-    /// `reset` goes back to the state of a new process and forgets every model; files stay. An observable is read
-    /// without fields and returns an object whose one key is its name.
+    /// `reset` restores the state of a new process and drops every model; files stay. An observable takes no fields and
+    /// returns an object whose only key is its name.
     ///
     /// # Errors
-    /// A refusal: `not_implemented` for an operation that does not exist.
+    /// A refusal; `not_implemented` for an unknown operation.
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal>;
 
-    /// Why the session stopped responding, after a call without a response; what that call returned is meaningless
-    /// then. Only a session of another process can be lost.
+    /// Why the session stopped responding; the result of the latest call is then meaningless. Only the session of
+    /// another process can be lost.
     fn lost(&self) -> Option<SessionError> {
         None
     }
 
-    /// Called after the last step: whether every request got one response and nothing else was sent.
+    /// Called after the last step: checks that every request got exactly one response and nothing else was sent.
     fn finish(&mut self) -> Option<SessionError> {
         None
     }
 }
 
 impl dyn Session + '_ {
-    /// Goes back to the state of a new process.
+    /// Restores the state of a new process.
     ///
     /// # Errors
     /// As [`Session::call`].
@@ -91,11 +90,11 @@ impl dyn Session + '_ {
     /// Reads an observable.
     ///
     /// # Errors
-    /// As [`Session::call`]; `internal` when the response does not hold it.
+    /// As [`Session::call`]; `internal` if the response does not contain it.
     pub fn observe(&mut self, observable: &str) -> Result<Value, Refusal> {
         let mut response = self.call(observable, &Map::new())?;
         response.shift_remove(observable).ok_or_else(|| {
-            Refusal::new(RefusalKind::Internal, format!("the response of {observable} has no {observable}"))
+            Refusal::new(RefusalKind::Internal, format!("missing field {observable:?} in the response"))
         })
     }
 }
@@ -113,27 +112,36 @@ pub enum SessionError {
     Skipped(String),
 }
 
-/// An implementation that comes with a contract.
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(milliseconds) => write!(f, "timed out after {milliseconds} ms"),
+            Self::Crash(detail) | Self::Protocol(detail) | Self::Skipped(detail) => f.write_str(detail),
+        }
+    }
+}
+
+/// A built-in implementation of a contract.
 #[derive(Clone)]
 pub struct BuiltIn {
     /// The implementation.
     pub implementation: Arc<dyn Implementation>,
-    /// What it is there for.
+    /// Its purpose.
     pub role: BuiltInRole,
 }
 
-/// What a built-in implementation is there for.
+/// The purpose of a built-in implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInRole {
-    /// It keeps the contract.
+    /// Conforms to the contract.
     Reference,
-    /// The system before the phase.
+    /// The unfinished system that red phases run on.
     Stub,
-    /// The reference with one requirement broken.
+    /// The reference with one requirement broken on purpose.
     Mutant {
         /// The requirement that it breaks.
         breaks: &'static str,
-        /// Where the real system was seen to do this, when it was.
+        /// Where the real system was observed to have the same bug, if it was.
         finding: Option<&'static str>,
     },
 }

@@ -1,9 +1,8 @@
-//! The seam between the engine and what it tests.
+//! The seam between the engine and the contract under test.
 //!
-//! A [`Contract`] is about one kind of file: which [`Operation`]s there are, what of an implementation's state a
-//! case can look at, and which suite says what must hold. An [`Implementation`] is what a suite is run on; it is
-//! started once for each check and answers as a [`Session`]. Nothing in the engine names a contract: everything
-//! it needs to know of one is in this folder.
+//! A [`Contract`] describes one kind of file: its [`Operation`]s, the observable state of an implementation, and the
+//! suite of requirements. An [`Implementation`] is started once per check and responds as a [`Session`]. The engine
+//! names no contract: everything it needs to know about one is in this module.
 
 mod implementation;
 mod operation;
@@ -24,7 +23,7 @@ use std::{fmt::Debug, path::Path};
 use super::suite::EmbeddedSuite;
 use crate::value::{Map, Value};
 
-/// One kind of file, and what can be asked of an implementation that saves and loads it.
+/// One kind of file and the operations that save and load it.
 pub trait Contract: Debug + Send + Sync {
     /// The contract's name: `bundle`.
     fn name(&self) -> &'static str;
@@ -32,71 +31,71 @@ pub trait Contract: Debug + Send + Sync {
     /// Every operation, in the order in which adapters list them.
     fn operations(&self) -> &'static [Operation];
 
-    /// The state that a case can look at before and after a step, such as `params`: `$params` in a case, and a
-    /// method without fields on the wire that returns an object with this one key.
+    /// State that a case can observe before and after a step, such as `params`: `$params` in a case. On the wire it is a
+    /// method without fields that returns an object with this one key.
     fn observables(&self) -> &'static [&'static str];
 
-    /// What a case may need of an implementation besides operations.
+    /// Capabilities that a case may need in addition to operations.
     fn capabilities(&self) -> &'static [&'static str];
 
-    /// The environment variables that every check runs with, by name.
+    /// The environment variables of every check, as name and value.
     fn environment(&self) -> &'static [(&'static str, &'static str)];
 
-    /// The backend that the built-in implementations save as, for an adapter's introduction.
+    /// The backend of the built-in implementations, as reported by `initialize`.
     fn backend(&self) -> &'static str;
 
-    /// Steps of a case that the harness performs itself and that no implementation sees.
+    /// Steps that the harness performs itself, without the implementation.
     fn harness_steps(&self) -> &'static [HarnessStep] {
         &[]
     }
 
-    /// The kinds of configuration that a request may hold.
+    /// The kinds of configuration that a request may contain.
     fn config_kinds(&self) -> &'static [ConfigKind] {
         &[]
     }
 
-    /// The name under which a case refers to the file that the latest operation was about: `archive` for `$archive`.
+    /// The name by which a case refers to the file of the latest operation: `archive` for `$archive`.
     fn file_name(&self) -> &'static str;
 
-    /// What is in that file, as this contract's own reader finds it.
+    /// The contents of that file, as the contract's own reader sees them.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// When the file cannot be read.
     fn describe_file(&self, path: &Path) -> Result<Value, String>;
 
-    /// The SHA-256 of each entry of a file that has entries, by name.
+    /// The SHA-256 of each entry of an archive, by entry name.
     ///
     /// # Errors
-    /// Why they cannot be read.
+    /// When the file cannot be read.
     fn file_entries(&self, path: &Path) -> Result<Map, String>;
 
-    /// Checks a request of a case that no implementation is expected to refuse.
+    /// Validates a request of a step that does not expect a refusal.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the request is invalid.
     fn check_request(&self, _operation: &Operation, _fields: &Map) -> Result<(), String> {
         Ok(())
     }
 
-    /// How to see that an adapter's `reset` resets; None when nothing can be written that a reset must undo.
+    /// A write that shows whether an adapter's `reset` works; None if the contract has no resettable state.
     fn reset_probe(&self) -> Option<ResetProbe> {
         None
     }
 
-    /// The implementations that come with the contract: the reference first, then the stub, then every mutant.
+    /// The built-in implementations: the reference first, then the stub, then every mutant.
     fn built_ins(&self) -> Vec<BuiltIn>;
 
-    /// The suite that the program was built with.
+    /// The suite embedded in the program.
     fn suite(&self) -> &'static EmbeddedSuite;
 }
 
 impl dyn Contract {
-    /// The operation of this name.
+    /// The operation with this name.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations().iter().find(|operation| operation.name == name)
     }
 
-    /// The environment variables that every check runs with, as a map.
+    /// The environment variables of every check, as a map.
     pub fn environment_map(&self) -> std::collections::BTreeMap<String, String> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.environment().iter().map(owned).collect()
@@ -106,11 +105,11 @@ impl dyn Contract {
 /// A kind of configuration: `{ kind = "training", ... }` in a case.
 #[derive(Debug)]
 pub struct ConfigKind {
-    /// The word after `kind`.
+    /// The value of `kind`.
     pub name: &'static str,
     /// The names of its fields.
     pub fields: &'static [&'static str],
-    /// Which field holds a configuration of another kind, and the fields of that one.
+    /// The field that holds a configuration of another kind, and the field names of that kind.
     pub nested: Option<(&'static str, &'static [&'static str])>,
 }
 
@@ -123,6 +122,6 @@ pub struct ResetProbe {
     pub fields: Map,
     /// The observable that shows the write.
     pub observable: &'static str,
-    /// The key that is in that observable after the write, and not after a reset.
+    /// The key that the observable has after the write and not after a reset.
     pub key: &'static str,
 }

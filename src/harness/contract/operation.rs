@@ -1,8 +1,7 @@
-//! Operations as data: what each is asked, what each field is, and what comes back.
+//! Operations as data: request, field roles and response.
 //!
-//! A contract declares each operation once, as a request type with a table of field roles. Everything that lists
-//! operations is made from these descriptions: parsing of cases, execution, server and client of the adapter
-//! protocol, probes and schemas.
+//! A contract declares each operation once, as a request type with a table of field roles. Case parsing, execution,
+//! the server and client of the adapter protocol, probes and schemas are all derived from these descriptions.
 
 use std::{any::type_name, path::Path};
 
@@ -19,13 +18,13 @@ pub struct Operation {
     pub name: &'static str,
     /// The fields of its request.
     pub fields: &'static [Field],
-    /// What it returns.
+    /// The shape of its response.
     pub response: Response,
-    /// Whether the implementation keeps models under the name of the response.
+    /// Whether the implementation stores models under the name of the response.
     pub keeps_models: bool,
-    /// The file that a request is about, as a path of the case such as `$work/out/wts.h5.zip`.
+    /// The file of a request, as a path in the case such as `$work/out/wts.h5.zip`.
     pub file: fn(&Map) -> Option<String>,
-    /// How requests and responses are read.
+    /// Parses requests and responses.
     pub codec: Codec,
 }
 
@@ -36,34 +35,34 @@ pub struct HarnessStep {
     pub name: &'static str,
     /// The fields of its request.
     pub fields: &'static [Field],
-    /// The fields of what it returns.
+    /// The fields of its response.
     pub response: &'static [&'static str],
-    /// The file that a request is about, as a path of the case.
+    /// The file of a request, as a path in the case.
     pub file: fn(&Map) -> Option<String>,
-    /// Reads a request from a case file, as it stands there.
+    /// Parses a request in a case file; references in it are not resolved.
     pub from_toml: fn(Spanned<DeTable<'_>>) -> Result<Map, toml::de::Error>,
-    /// Performs it on the file at this path. A refusal says that the file is not as the step needs it; an error
-    /// is the harness's own.
+    /// Performs the step on the file at this path. A refusal means that the file does not fit the step; an error is a
+    /// failure of the harness.
     pub run: fn(&Path, &Map) -> Result<Result<Map, Refusal>, String>,
 }
 
 /// One field of a request.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name, on the wire and in case files.
+    /// The name on the wire and in case files.
     pub name: &'static str,
-    /// What it is.
+    /// How its value is interpreted.
     pub role: FieldRole,
 }
 
-/// What a field of a request is.
+/// How the value of a request field is interpreted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldRole {
-    /// Goes to the implementation as it stands.
+    /// Passed to the implementation unchanged.
     Plain,
-    /// A path: `$work/...` in a case, relative to the session's directory for the implementation.
+    /// A path: `$work/...` in a case, relative to the session's directory on the wire.
     Path,
-    /// Models that an earlier operation left: `$name` in a case, the bare name for the implementation.
+    /// Models of an earlier operation: `$name` in a case, `name` on the wire.
     Models,
     /// A configuration: `{ kind, values }`, or the name of one in `configs.toml`.
     Config,
@@ -73,48 +72,48 @@ pub enum FieldRole {
     ResponseName,
 }
 
-/// What an operation returns, and what a case sees of it.
+/// The shape of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// Nothing: an empty object.
+    /// An empty object.
     Nothing,
     /// An object with these fields.
     Fields(&'static [&'static str]),
-    /// An object with this one field; a case sees what is in it, whose keys are not known beforehand.
+    /// An object with this one field; a case refers to the keys inside it, which are not known in advance.
     Inner(&'static str),
 }
 
-/// How requests and responses of one operation are read, each checked against its type.
+/// Parses requests and responses of one operation, each checked against its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec {
-    /// A request in a case file.
+    /// Parses a request in a case file.
     pub request_from_toml: fn(Spanned<DeTable<'_>>) -> Result<Map, toml::de::Error>,
-    /// A request on the wire.
+    /// Parses a request on the wire.
     pub request_from_json: fn(&str) -> Result<Map, serde_json::Error>,
-    /// A response on the wire.
+    /// Parses a response on the wire.
     pub response_from_json: fn(&str) -> Result<Map, serde_json::Error>,
 }
 
-/// The type of a request, with the operation that takes it and the type of the response.
+/// The request type of an operation.
 pub trait OperationRequest: Serialize + DeserializeOwned {
     /// The operation's name.
     const NAME: &'static str;
-    /// What it returns.
+    /// The response type.
     type Response: OperationResponse;
 }
 
 /// The type of a response.
 pub trait OperationResponse: Sized {
-    /// What a case sees of it.
+    /// Its shape.
     const SHAPE: Response;
 
-    /// The object on the wire.
+    /// The type on the wire.
     type Wire: DeserializeOwned;
 
-    /// The response that was on the wire.
+    /// Converts from the type on the wire.
     fn from_wire(wire: Self::Wire) -> Self;
 
-    /// Its fields, as a session returns them.
+    /// The fields that a session returns.
     fn into_fields(self) -> Map;
 }
 
@@ -137,16 +136,16 @@ impl Codec {
     }
 }
 
-/// Reads the request of a [`HarnessStep`] of this type from a case file, and keeps it as it stands.
+/// Parses the request of a [`HarnessStep`] in a case file: checked against its type, and kept as written.
 ///
 /// # Errors
-/// What does not fit the type, with the place in the file.
+/// When it does not fit the type, with the position in the file.
 pub fn step_from_toml<R: DeserializeOwned>(table: Spanned<DeTable<'_>>) -> Result<Map, toml::de::Error> {
     R::deserialize(toml::Deserializer::from(table.clone()))?;
     Map::deserialize(toml::Deserializer::from(table))
 }
 
-/// The fields of a typed request or response, as a session is given them.
+/// The fields of a typed request or response.
 ///
 /// # Errors
 /// For a type that is not an object, and for an unsigned integer above `i64::MAX`.
@@ -158,7 +157,7 @@ pub fn to_fields(typed: &impl Serialize) -> Result<Map, String> {
     }
 }
 
-/// The typed request or response that these fields are.
+/// The typed request or response with these fields.
 ///
 /// # Errors
 /// `internal` when they do not fit the type.

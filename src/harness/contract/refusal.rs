@@ -1,85 +1,85 @@
-//! The answer of an operation that does not do what it was asked.
+//! Refusals: the response of an operation that rejects its request.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why an operation was refused: its kind, and a message that names what was wrong and where.
+/// Why an operation was refused: a kind, and a message that names what is wrong and where.
 ///
-/// Two refusals are equal when an observer outside the process cannot tell them apart. The facts take no part:
-/// they never leave the process, so that a refusal that was written and read back is equal to what it was.
+/// Equality ignores the facts: they never leave the process, so a refusal that was written and read back equals the
+/// original.
 #[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("{kind}: {message}")]
 pub struct Refusal {
-    /// One of a closed set.
+    /// The kind of refusal.
     pub kind: RefusalKind,
-    /// For a person. Names the entry, field, tensor or global that was refused.
+    /// A message for people. It names the entry, field, tensor or global that was refused.
     pub message: String,
-    /// What an implementation in another language raised.
+    /// The exception of an implementation in another language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native: Option<Box<Native>>,
-    /// For a program: what the message says in words. Boxed, so that results stay small; never written, because
-    /// an implementation in another language has none.
+    /// The same information for programs. Boxed to keep results small; never serialized, because implementations in
+    /// other languages have none.
     #[serde(skip)]
     pub facts: Box<Facts>,
 }
 
-/// What was refused, as far as it is known: what mutants and tests match on, whatever the message says.
+/// What was refused, as far as it is known. Mutants and tests match on these instead of the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The name of the rule that was broken.
+    /// The name of the violated rule.
     pub rule: Option<&'static str>,
-    /// The field, key, array, tensor or model that breaks it; of a value inside a pickle, its subscript.
+    /// The field, key, array, tensor or model that violates it; for a value inside a pickle, its subscript.
     pub field: Option<String>,
-    /// The archive entry that breaks it; an entry of an archive inside an archive follows after `!`.
+    /// The archive entry that violates it; entries of a nested archive follow after `!`.
     pub entry: Option<String>,
-    /// What was found there, as the contract or the file spells it.
+    /// The value found there, as the contract or the file spells it.
     pub found: Option<String>,
 }
 
-/// A rule with a name. Rules are a closed set, so that none is a text that is typed twice.
+/// A rule with a name. An enum implements this, so that no name is typed twice.
 pub trait NamedRule: Copy {
-    /// The name that [`Facts`] carry.
+    /// The name used in [`Facts`].
     fn name(self) -> &'static str;
 }
 
-/// An exception as its own language has it.
+/// An exception of another language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Native {
     /// Its type, such as `ValueError`.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// Where it was raised, over as many lines as the language takes.
+    /// Where it was raised; may have many lines.
     #[serde(default)]
     pub traceback: String,
 }
 
 impl Refusal {
-    /// A refusal of this kind with this message.
+    /// A refusal with this kind and message.
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), native: None, facts: Box::default() }
     }
 
-    /// The same, with the rule that was broken.
+    /// Adds the violated rule.
     pub fn rule(mut self, rule: impl NamedRule) -> Self {
         self.facts.rule = Some(rule.name());
         self
     }
 
-    /// The same, with the field, key, array, tensor or model that breaks the rule.
+    /// Adds the field, key, array, tensor or model that violates the rule.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.facts.field = Some(field.into());
         self
     }
 
-    /// The same, with the archive entry that breaks the rule.
+    /// Adds the archive entry that violates the rule.
     pub fn entry(mut self, entry: impl Into<String>) -> Self {
         self.facts.entry = Some(entry.into());
         self
     }
 
-    /// The same, with what was found there.
+    /// Adds the value found there.
     pub fn found(mut self, found: impl Into<String>) -> Self {
         self.facts.found = Some(found.into());
         self
@@ -95,55 +95,55 @@ impl PartialEq for Refusal {
 impl Eq for Refusal {}
 
 impl Facts {
-    /// Whether this rule was broken.
+    /// Whether this rule was violated.
     pub fn broke(&self, rule: impl NamedRule) -> bool {
         self.rule == Some(rule.name())
     }
 
-    /// Whether it is about this field.
+    /// Whether it concerns this field.
     pub fn about(&self, field: &str) -> bool {
         self.field.as_deref() == Some(field)
     }
 
-    /// The archive entry on the outside, whatever is inside it.
+    /// The outermost archive entry.
     pub fn outer_entry(&self) -> Option<&str> {
         self.entry.as_deref().and_then(|entry| entry.split('!').next())
     }
 }
 
-/// The closed set of reasons to refuse.
+/// The kinds of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
-    /// The archive or a file that the operation needs does not exist.
+    /// The archive or another required file does not exist.
     NotFound,
-    /// Bytes or structure are not what the format says.
+    /// Bytes or structure violate the format.
     Malformed,
-    /// A key that must be there is absent.
+    /// A required key is missing.
     MissingField,
-    /// A value is outside what the contract allows.
+    /// A value is outside the range that the contract allows.
     InvalidValue,
-    /// A backend, version or feature of the file that is recognized and not handled.
+    /// A backend, version or feature of the file that is recognized but not supported.
     Unsupported,
-    /// Weights or params that disagree with what they must fit.
+    /// Weights or params do not fit what they belong to.
     Mismatch,
-    /// Would execute, escape its place, or exceed a stated limit.
+    /// The input would execute code, escape its directory, or exceed a limit.
     Unsafe,
-    /// The operation does not exist yet. Never satisfies an expected refusal.
+    /// The operation does not exist yet. Never counts as an expected refusal.
     NotImplemented,
-    /// The implementation failed in a way it did not foresee. Never satisfies an expected refusal.
+    /// The implementation failed unexpectedly. Never counts as an expected refusal.
     Internal,
 }
 
 impl RefusalKind {
-    /// Whether this is an answer about the input: the only kind that an expected refusal accepts.
+    /// Whether the kind is about the input. Only these count as an expected refusal.
     pub fn is_about_the_input(self) -> bool {
         !matches!(self, Self::NotImplemented | Self::Internal)
     }
 
-    /// The word used in case files, reports and on the wire.
-    pub fn word(self) -> &'static str {
+    /// The name in case files, reports and on the wire.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::Malformed => "malformed",
@@ -160,7 +160,7 @@ impl RefusalKind {
 
 impl fmt::Display for RefusalKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a session is given to work in.
+//! The context of a session.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use crate::harness::adapter::client::Deadline;
 
 /// The directory, environment and deadline given to a session.
 ///
-/// It stands for what a process has once: a session reads this and never the real working directory, environment
+/// It replaces the global state of a process: a session reads this and never the real working directory, environment
 /// or globals.
 #[derive(Clone, Debug)]
 pub struct SessionContext {
@@ -25,13 +25,13 @@ impl SessionContext {
         Self { root, environment, deadline: None, needs: Vec::new() }
     }
 
-    /// The same, of which nothing is left after this deadline.
-    pub fn until(self, deadline: Deadline) -> Self {
+    /// Sets the deadline.
+    pub fn with_deadline(self, deadline: Deadline) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// The same, for a check that needs these operations and capabilities.
-    pub fn needing(self, needs: Vec<String>) -> Self {
+    /// Sets the operations and capabilities that the check needs.
+    pub fn with_needs(self, needs: Vec<String>) -> Self {
         Self { needs, ..self }
     }
 
@@ -45,17 +45,17 @@ impl SessionContext {
         &self.environment
     }
 
-    /// When the session must have ended, if there is such a time.
+    /// When the session must have ended, if there is a limit.
     pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 
-    /// The directory that relative paths start at.
+    /// The directory that relative paths are resolved against.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where a path leads: a relative one starts at the root, as at a working directory.
+    /// Resolves a path against the root directory.
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }

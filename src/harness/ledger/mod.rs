@@ -1,4 +1,4 @@
-//! harness/ledger.
+//! The ledger: the state of each row of a plan, computed from the reports of a store.
 
 mod render;
 pub(crate) mod row_result;

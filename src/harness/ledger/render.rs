@@ -1,17 +1,19 @@
-//! The ledger for a person: as plain text, and as Markdown.
+//! Renders the ledger as plain text and as Markdown.
+
+use std::fmt;
 
 use crate::text::{line, markdown, markdown_code};
 
 use super::{Ledger, LedgerRow, RowAttempt};
 
-/// The widest line of plain text, in characters; a single word may be longer.
+/// The longest line of plain text in characters, except for a single long word.
 const WIDTH: usize = 96;
 
 const LEGEND: &str =
-    "[ ] nothing that counts   [P] red proven   [x] red proven, then green   [!] was [x], and is not";
+    "[ ] open   [P] failed as expected   [x] failed as expected, then passed   [!] regressed";
 
 impl Ledger<'_> {
-    /// The ledger as plain text: a table of the rows, then each with its attempts.
+    /// The ledger as plain text: a table of the rows, then the attempts of each row.
     pub fn to_text(&self) -> String {
         let ids = self.rows.iter().map(|row| line(row.id).chars().count());
         let id_width = ids.max().unwrap_or(0).max(2) + 2;
@@ -36,7 +38,7 @@ impl Ledger<'_> {
                 text += &indented(&format!("  {name:9}"), &line(value));
             }
             for attempt in &row.attempts {
-                text += &indented(&format!("  #{:<4}", attempt.number), &in_words(attempt));
+                text += &indented(&format!("  #{:<4}", attempt.number), &attempt.to_string());
                 attempt.files.iter().for_each(|file| text += &format!("        {}\n", line(file)));
             }
         }
@@ -48,14 +50,14 @@ impl Ledger<'_> {
         text
     }
 
-    /// The ledger as Markdown: a table of the rows with how they came to their states, then the attempts.
+    /// The ledger as Markdown: a table of the rows with their latest attempt, then all attempts.
     pub fn to_markdown(&self) -> String {
         let mut page = format!("# {}: {}\n\n", markdown(self.plan), markdown(self.title));
-        page += "`[ ]` nothing that counts, `[P]` red proven, `[x]` red proven, then green, ";
-        page += "`[!]` was `[x]`, and is not.\n\n";
+        page += "`[ ]` open, `[P]` failed as expected, `[x]` failed as expected, then passed, ";
+        page += "`[!]` regressed.\n\n";
         page += "| ID | Task | State | How and why |\n|---|---|---|---|\n";
         for row in &self.rows {
-            let last = row.attempts.last().map(|last| format!("#{} {}", last.number, in_words(last)));
+            let last = row.attempts.last().map(|last| format!("#{} {last}", last.number));
             let remarks = remarks(row).into_iter().map(|(name, value)| format!("{name} {value}"));
             let how: Vec<String> = last.into_iter().chain(remarks).map(|remark| markdown(&remark)).collect();
             let (id, task) = (markdown(row.id), markdown(row.task));
@@ -67,7 +69,7 @@ impl Ledger<'_> {
             for RowAttempt { number, stamp, phase, result, files } in &row.attempts {
                 let files: Vec<String> =
                     files.iter().map(|file| format!(", {}", markdown_code(file))).collect();
-                let (phase, result) = (phase.word(), markdown(result));
+                let (phase, result) = (phase.as_str(), markdown(result));
                 page += &format!("- [{stamp}] Attempt #{number} - {phase} {result}{}\n", files.concat());
             }
         }
@@ -79,21 +81,23 @@ impl Ledger<'_> {
         page
     }
 
-    /// What is in the store and is no evidence.
+    /// Entries of the store that do not count as evidence.
     fn ends(&self) -> Vec<String> {
         let damaged = self.damaged.iter();
         let damaged =
-            damaged.map(|damaged| line(&format!("the report {} is damaged: {}", damaged.stamp, damaged.why)));
+            damaged.map(|damaged| line(&format!("report {} is corrupt: {}", damaged.stamp, damaged.why)));
         let unfinished = self.unfinished.iter().map(|run| {
-            let how = if run.interrupted { "was interrupted" } else { "is under way, or was killed" };
-            line(&format!("the run {} {how}: {}", run.stamp, run.directory))
+            let how = if run.interrupted { "was interrupted" } else { "is still running, or was killed" };
+            line(&format!("run {} {how}: {}", run.stamp, run.directory))
         });
         damaged.chain(unfinished).collect()
     }
 }
 
-fn in_words(attempt: &RowAttempt) -> String {
-    format!("{} {} {}", attempt.stamp, attempt.phase.word(), attempt.result)
+impl fmt::Display for RowAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.stamp, self.phase.as_str(), self.result)
+    }
 }
 
 fn remarks<'a>(row: &'a LedgerRow<'_>) -> Vec<(&'static str, &'a str)> {
@@ -103,7 +107,7 @@ fn remarks<'a>(row: &'a LedgerRow<'_>) -> Vec<(&'static str, &'a str)> {
     blocked.into_iter().chain(stale).chain(next).collect()
 }
 
-/// Lines of at most `width` characters, broken between words.
+/// Wraps a text at words into lines of at most `width` characters.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -118,7 +122,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A text behind a label, with its further lines under the first.
+/// A labeled text with a hanging indent.
 fn indented(label: &str, text: &str) -> String {
     let indent = label.chars().count() + 1;
     let lines = wrapped(text, WIDTH.saturating_sub(indent)).into_iter().enumerate();
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_too_wide_and_nothing_from_elsewhere_is_raw() {
+    fn lines_fit_and_untrusted_text_is_escaped() {
         let (plan, store) = (plan(), store());
         let ledger = Ledger::compute(&plan, &store);
         let text = ledger.to_text();
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_wrapped_and_a_long_one_stays_whole() {
+    fn text_is_wrapped_at_words_and_long_words_stay_whole() {
         assert_eq!(wrapped("aa bb cccccc d", 5), ["aa bb", "cccccc", "d"]);
         assert_eq!(wrapped("", 5), Vec::<String>::new());
         assert_eq!(indented("next:", "a"), "next: a\n");

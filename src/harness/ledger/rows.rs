@@ -1,4 +1,4 @@
-//! The ledger: what the reports of a store say about the rows of a plan. It is computed and never typed.
+//! The ledger: the state of each row of a plan, computed from the reports of a store.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,76 +20,75 @@ use crate::harness::{
     store::{CorruptReport, Report, Store, Unfinished},
 };
 
-/// A plan's rows with their states, as the reports of one store have them.
+/// The rows of a plan with their states, from the reports of one store.
 #[derive(Debug, Serialize)]
 pub struct Ledger<'a> {
     /// The plan's name.
     pub plan: &'a str,
-    /// What the plan is.
+    /// The title of the plan.
     pub title: &'a str,
     /// The rows, in the order of the plan.
     pub rows: Vec<LedgerRow<'a>>,
-    /// The reports that are no evidence because they are not as they were written.
+    /// The reports that do not count as evidence because they have changed.
     pub damaged: &'a [CorruptReport],
-    /// The runs that came to no report.
+    /// The runs without a published report.
     pub unfinished: &'a [Unfinished],
 }
 
-/// One row with its state and how it came to it.
+/// A row with its state and history.
 #[derive(Debug, Serialize)]
 pub struct LedgerRow<'a> {
     /// The row's id.
     pub id: &'a str,
-    /// What is to be done.
+    /// The task.
     pub task: &'a str,
     /// The state.
     pub state: State,
-    /// The implementation it must be seen red on.
+    /// The implementation on which its checks must fail in the red phase.
     pub red: &'a str,
-    /// The implementation it must turn green on.
+    /// The implementation on which its checks must pass in the green phase.
     pub green: &'a str,
-    /// Every attempt on it, in the order of the reports, red before green.
+    /// All attempts, in the order of the reports, red before green.
     pub attempts: Vec<RowAttempt>,
-    /// What evidence does not count, and why, where none of the cases as they are now has followed it.
+    /// Evidence for earlier versions of cases that no newer evidence replaces, and why it does not count.
     pub stale: Vec<String>,
-    /// What to do next, while the row is not done.
+    /// The next step, unless the row is done.
     pub guidance: Option<&'a str>,
-    /// Why the row cannot be worked on.
+    /// Why the row is blocked, if it is.
     pub blocked: Option<&'a str>,
 }
 
-/// What is known of a row.
+/// The state of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// `[ ]`: nothing that counts, or the row is blocked.
+    /// `[ ]`: no evidence, or the row is blocked.
     Open,
-    /// `[P]`: red is proven.
+    /// `[P]`: failed as expected in the red phase.
     Proven,
-    /// `[x]`: red is proven, and in the same report or a later one green passed.
+    /// `[x]`: failed as expected, and passed in the same report or a later one.
     Done,
-    /// `[!]`: it was done, and the newest evidence says otherwise.
+    /// `[!]`: it was done, and the newest evidence contradicts that.
     Regressed,
 }
 
-/// What one report holds about a row in one phase.
+/// The result of a row in one phase of one report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowAttempt {
-    /// The attempt's number among those on the plan, from 1: the same for all that one report holds.
+    /// The number of the attempt on the plan, from 1; the same for all results of one report.
     pub number: usize,
     /// The report.
     pub stamp: RunTimestamp,
     /// The phase.
     pub phase: Phase,
-    /// What it came to, in words.
+    /// A description of the result.
     pub result: String,
-    /// Where to read about it, from the directory of the reports.
+    /// The files with details, relative to the directory of the reports.
     pub files: Vec<String>,
 }
 
 impl<'a> Ledger<'a> {
-    /// Walks over the reports by their numbers. A report of whatever selection is an attempt on each row whose
-    /// checks it holds on the implementation that the row names; what counts of it is only what was seen of
-    /// the cases as the plan has them now.
+    /// Goes through the reports by number. Any report counts as an attempt on each row whose checks it contains on the
+    /// implementation of the row, regardless of its selection. Only outcomes of the current versions of the cases count.
     pub fn compute(plan: &'a Plan, store: &'a Store) -> Self {
         let mut rows: Vec<Walk<'a>> = plan.rows.iter().map(Walk::new).collect();
         let mut number = 0;
@@ -125,15 +124,15 @@ impl Serialize for State {
     }
 }
 
-/// What the walk over the reports has learned of a row so far.
+/// The state of a row after the reports so far.
 struct Walk<'a> {
     row: &'a Row,
     attempts: Vec<RowAttempt>,
     stale: BTreeMap<Phase, String>,
-    /// Whether the newest red attempt that decides anything is a proof.
+    /// Whether the newest decisive red attempt is a proof.
     red: bool,
     ever_red: bool,
-    /// Whether the newest green attempt that decides anything passed, with a proof of red before or beside it.
+    /// Whether the newest decisive green attempt passed, with a red proof before it or in the same report.
     green: bool,
     ever_done: bool,
 }
@@ -144,36 +143,36 @@ impl<'a> Walk<'a> {
         Self { row, attempts, stale, red: false, ever_red: false, green: false, ever_done: false }
     }
 
-    /// Takes what a report holds about the row in a phase; false when that is nothing.
+    /// Adds what a report contains about the row in a phase; false if that is nothing.
     fn take(&mut self, plan: &Plan, phase: Phase, report: &Report, number: usize) -> bool {
         let stamp = report.stamp();
-        let (meaning, result) = match &self.row.decided_by {
+        let (status, result) = match &self.row.decided_by {
             Decision::Artifact { artifact } => {
                 let name = plan_file(&plan.name, phase, artifact, "md");
                 let held = is_of_plan(report, plan) && report.run.phases.contains(&phase);
                 if !held || !report.files.contains_key(&name) {
                     return false;
                 }
-                (RowStatus::Proves, format!("{name} is there"))
+                (RowStatus::Proves, format!("{name} exists"))
             }
             Decision::Checks { .. } => {
                 let Some(attempt) = RowResult::of(self.row, phase, &report.run) else { return false };
                 match attempt.staleness() {
                     Some(why) => _ = self.stale.insert(phase, format!("evidence of {stamp} {why}")),
-                    None if attempt.meaning() == RowStatus::Neither => {}
+                    None if attempt.status() == RowStatus::Neither => {}
                     None => _ = self.stale.remove(&phase),
                 }
-                (attempt.meaning(), attempt.in_words())
+                (attempt.status(), attempt.to_string())
             }
         };
-        self.learn(phase, meaning);
+        self.learn(phase, status);
         let files = self.files(plan, phase, report);
         self.attempts.push(RowAttempt { number, stamp, phase, result, files });
         true
     }
 
-    fn learn(&mut self, phase: Phase, meaning: RowStatus) {
-        match (phase, meaning) {
+    fn learn(&mut self, phase: Phase, status: RowStatus) {
+        match (phase, status) {
             (_, RowStatus::Neither) => {}
             (Phase::Red, RowStatus::Proves) => (self.red, self.ever_red) = (true, true),
             (Phase::Red, RowStatus::Contradicts) => self.red = false,
@@ -247,7 +246,7 @@ mod tests {
 
     const CHECK: &str = "persistence/round_trip";
 
-    /// A store of reports with these outcomes, in this order; the stamps go the other way.
+    /// A store of reports with these outcomes, in this order; the timestamps are in reverse order.
     fn store(runs: Vec<Vec<Outcome>>) -> Store {
         let reports = runs.into_iter().enumerate().map(|(index, outcomes)| {
             let stamp = test_helpers::stamp(&format!("2025-10-17T1128{:02}Z", 59 - index));
@@ -267,7 +266,7 @@ mod tests {
         Store { reports: reports.collect(), ..Store::default() }
     }
 
-    /// The states of the row of one check after each of these reports.
+    /// The states of a row with one check, after each of these reports.
     fn states(runs: &[&[Outcome]]) -> Vec<State> {
         let plan =
             Plan { rows: vec![test_helpers::row("R", "persistence", &[CHECK])], ..test_helpers::plan() };
@@ -279,74 +278,75 @@ mod tests {
     }
 
     fn red() -> Outcome {
-        test_helpers::as_stated(CHECK, Phase::Red)
+        test_helpers::as_expected(CHECK, Phase::Red)
     }
 
     fn green() -> Outcome {
-        test_helpers::as_stated(CHECK, Phase::Green)
+        test_helpers::as_expected(CHECK, Phase::Green)
     }
 
     fn not_red() -> Outcome {
-        test_helpers::otherwise(CHECK, Phase::Red)
+        test_helpers::unexpected(CHECK, Phase::Red)
     }
 
     fn not_green() -> Outcome {
-        test_helpers::otherwise(CHECK, Phase::Green)
+        test_helpers::unexpected(CHECK, Phase::Green)
     }
 
     #[test]
     fn a_row_is_open_then_proven_then_done() {
         assert_eq!(states(&[&[], &[red()], &[green()]]), [Open, Proven, Done]);
         assert_eq!(states(&[&[red(), green()]]), [Done]);
-        assert_eq!(states(&[&[green(), red()]]), [Done], "the order within a report means nothing");
+        assert_eq!(states(&[&[green(), red()]]), [Done], "the order within a report does not matter");
     }
 
     #[test]
-    fn green_before_red_is_proven_is_nothing() {
+    fn green_before_red_does_not_count() {
         assert_eq!(states(&[&[green()], &[red()], &[green()]]), [Open, Proven, Done]);
         assert_eq!(states(&[&[not_red(), green()], &[red()]]), [Open, Proven]);
     }
 
     #[test]
-    fn a_row_that_was_done_regresses_and_comes_back() {
+    fn a_done_row_can_regress_and_recover() {
         assert_eq!(states(&[&[red(), green()], &[not_green()], &[green()]]), [Done, Regressed, Done]);
         assert_eq!(states(&[&[red(), green()], &[not_red()], &[red()]]), [Done, Regressed, Done]);
     }
 
     #[test]
-    fn green_does_not_bring_back_a_row_whose_red_is_no_longer_proven() {
+    fn green_does_not_recover_a_row_whose_red_is_no_longer_proven() {
         let again = [not_red(), green()];
         assert_eq!(states(&[&[red(), green()], &again, &[red(), green()]]), [Done, Regressed, Done]);
     }
 
     #[test]
-    fn a_failure_before_a_row_was_done_is_no_regression() {
+    fn a_failure_before_a_row_is_done_is_not_a_regression() {
         assert_eq!(states(&[&[red()], &[not_green()], &[green()]]), [Proven, Proven, Done]);
         assert_eq!(states(&[&[red()], &[not_red()], &[red()]]), [Proven, Open, Proven]);
     }
 
     #[test]
-    fn a_stop_in_the_set_up_is_not_red() {
+    fn a_failed_setup_is_not_red() {
         assert_eq!(states(&[&[test_helpers::stopped(CHECK, Phase::Red)], &[green()]]), [Open, Open]);
     }
 
     #[test]
-    fn a_part_of_a_row_proves_nothing_and_breaks_nothing_unless_it_failed() {
+    fn an_incomplete_row_decides_nothing_unless_a_check_failed() {
         let plan = Plan { rows: vec![test_helpers::row("R", "l", &["a/1", "a/2"])], ..test_helpers::plan() };
-        let all = |phase| vec![test_helpers::as_stated("a/1", phase), test_helpers::as_stated("a/2", phase)];
+        let all =
+            |phase| vec![test_helpers::as_expected("a/1", phase), test_helpers::as_expected("a/2", phase)];
         let state = |runs: Vec<Vec<Outcome>>| Ledger::compute(&plan, &store(runs)).rows[0].state;
-        let part = |phase| vec![test_helpers::as_stated("a/1", phase)];
+        let part = |phase| vec![test_helpers::as_expected("a/1", phase)];
         assert_eq!(state(vec![part(Phase::Red)]), Open);
         assert_eq!(state(vec![all(Phase::Red), part(Phase::Green)]), Proven);
         assert_eq!(state(vec![all(Phase::Red), all(Phase::Green), part(Phase::Green)]), Done);
-        let failed = vec![test_helpers::otherwise("a/2", Phase::Green)];
+        let failed = vec![test_helpers::unexpected("a/2", Phase::Green)];
         assert_eq!(state(vec![all(Phase::Red), all(Phase::Green), failed]), Regressed);
-        let halves = vec![part(Phase::Red), vec![test_helpers::as_stated("a/2", Phase::Red)]];
-        assert_eq!(state(halves), Open, "two halves of two runs are not one proof");
+        let halves = vec![part(Phase::Red), vec![test_helpers::as_expected("a/2", Phase::Red)]];
+        assert_eq!(state(halves), Open, "two incomplete runs are not one proof");
     }
 
     #[test]
-    fn evidence_for_an_earlier_version_of_a_case_does_not_count_and_says_so() {
+    fn evidence_for_an_earlier_version_of_a_case_does_not_count() {
         let mut plan =
             Plan { rows: vec![test_helpers::row("R", "persistence", &[CHECK])], ..test_helpers::plan() };
         let Decision::Checks { checks, .. } = &mut plan.rows[0].decided_by else { return };
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_asked_for_counts_by_phase_in_reports_of_this_plan() {
+    fn an_artifact_counts_by_phase_in_reports_of_this_plan() {
         let plan = test_helpers::plan();
         let state = |store: &Store| Ledger::compute(&plan, store).rows[3].state;
         let mut reports = store(vec![vec![], vec![]]);
@@ -377,21 +377,21 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_row_stays_open_whatever_was_run() {
+    fn a_blocked_row_stays_open() {
         let plan = test_helpers::plan();
         let outcomes =
-            [Phase::Red, Phase::Green].map(|phase| test_helpers::as_stated("interop/python", phase));
+            [Phase::Red, Phase::Green].map(|phase| test_helpers::as_expected("interop/python", phase));
         let store = store(vec![outcomes.to_vec()]);
         let row = Ledger::compute(&plan, &store).rows.remove(4);
         assert_eq!((row.state, row.blocked, row.attempts.len()), (Open, Some("no | fixture yet"), 2));
     }
 
     #[test]
-    fn attempts_are_numbered_by_the_order_of_the_reports_and_say_where_to_read() {
+    fn attempts_are_numbered_by_the_order_of_the_reports() {
         let mut store = store(vec![
             vec![red()],
             vec![],
-            vec![test_helpers::as_stated("other/x", Phase::Red)],
+            vec![test_helpers::as_expected("other/x", Phase::Red)],
             vec![green()],
         ]);
         for report in store.reports.iter_mut().skip(2) {

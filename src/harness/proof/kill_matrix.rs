@@ -1,4 +1,4 @@
-//! The kill matrix: each check on each thing that breaks something.
+//! The kill matrix: each check on each faulty implementation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,71 +13,72 @@ use crate::harness::{
     suite::{Check, Suite},
 };
 
-/// Something that a check is run on to see it fail.
+/// An implementation on which checks must fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultyImplementation {
     /// Its name.
     pub name: String,
-    /// The one requirement that it breaks; none for the stub, which breaks many.
+    /// The requirement that it breaks; None for the stub, which breaks many.
     pub breaks: Option<String>,
 }
 
-/// What every check makes of every breaker, and what is wrong with that.
+/// The results of every check on every faulty implementation, and the problems found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Matrix {
-    /// How many there are of everything.
+pub struct KillMatrix {
+    /// Totals.
     pub counts: Counts,
-    /// What is wrong; a suite without problems is proven.
+    /// The problems; a suite without problems is proven.
     pub problems: Vec<Problem>,
-    /// Each check: what it kills, and at which expectation.
+    /// Per check: what it kills, and at which expectation.
     pub checks: Vec<CheckProof>,
-    /// Each mutant: what kills it.
+    /// Per mutant: what kills it.
     pub mutants: Vec<MutantProof>,
-    /// Each requirement in force: what breaks it, and which cases hold it.
+    /// Per requirement in force: which mutants break it, and which cases test it.
     pub requirements: Vec<RequirementProof>,
 }
 
-/// How many there are of everything in a matrix.
+/// Totals of a matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Cases.
     pub cases: usize,
     /// Checks: a case, or each example of a case.
     pub checks: usize,
-    /// Checks that could not be looked at, and are in none of the other numbers.
-    pub aside: usize,
+    /// Skipped checks, which are not included in any other total.
+    #[serde(rename = "aside")]
+    pub skipped: usize,
     /// Expectations of all checks.
     pub expectations: usize,
     /// Mutants.
     pub mutants: usize,
     /// Mutants that some check about the requirement kills.
     pub killed: usize,
-    /// Pairs of a check and a breaker on which it fails at an expectation.
+    /// Pairs of a check and a faulty implementation on which one of its expectations fails.
     pub kills: usize,
-    /// Runs of a check, on the judged implementation and on each breaker.
+    /// Runs of a check, on the reference and on each faulty implementation.
     pub runs: usize,
 }
 
-/// What one check was seen to do.
+/// The results of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckProof {
     /// The check's id.
     pub check: String,
     /// The id of its case.
     pub case: String,
-    /// The case's file, from the suite's root.
+    /// The case's file, relative to the suite.
     pub file: String,
     /// The case's digest.
     pub digest: String,
-    /// The requirements it is about.
+    /// The requirements that it tests.
     pub requires: Vec<String>,
-    /// How many steps it has.
+    /// The number of its steps.
     pub steps: usize,
-    /// What it came to on the implementation that obeys.
+    /// Its result on the reference.
     pub green: &'static str,
     /// Each expectation, in order.
     pub expectations: Vec<ExpectationProof>,
-    /// Breakers on which it came to something else than a pass or a failed expectation, with the word.
+    /// Faulty implementations on which the result is neither a pass nor a failed expectation, with the result.
     pub no_kills: BTreeMap<String, &'static str>,
 }
 
@@ -88,9 +89,9 @@ pub struct ExpectationProof {
     pub name: String,
     /// Its line in the case's file.
     pub line: usize,
-    /// The requirements it is about.
+    /// The requirements that it tests.
     pub about: Vec<String>,
-    /// The breakers on which it failed.
+    /// The faulty implementations on which it failed.
     pub fails_on: Vec<String>,
 }
 
@@ -101,9 +102,9 @@ pub struct MutantProof {
     pub name: String,
     /// The requirement that it breaks.
     pub breaks: String,
-    /// The checks about that requirement that kill it, the smallest first.
+    /// The checks about that requirement that kill it, shortest first.
     pub killers: Vec<String>,
-    /// Checks about other requirements that fail on it too.
+    /// Checks about other requirements that fail on it.
     pub others: Vec<String>,
 }
 
@@ -112,23 +113,22 @@ pub struct MutantProof {
 pub struct RequirementProof {
     /// Its id.
     pub id: String,
-    /// The cases about it.
+    /// The cases that test it.
     pub cases: Vec<String>,
-    /// The mutants that break it and are killed.
+    /// The killed mutants that break it.
     pub killed: Vec<String>,
-    /// The mutants that break it and survive.
+    /// The surviving mutants that break it.
     pub surviving: Vec<String>,
 }
 
-impl Matrix {
-    /// Folds the outcomes of these checks: first those on the implementation that obeys, then those on the breakers.
-    /// `aside` are checks that could not be looked at. `whole` says that the checks are all of the suite, so that what
-    /// survives can be told.
+impl KillMatrix {
+    /// Combines the outcomes of these checks on the reference and on the faulty implementations. `skipped` are skipped
+    /// checks. Survivors are reported only if the checks are the `whole` suite.
     pub fn of(
         suite: &Suite,
         checks: &[Arc<Check>],
-        aside: &[Arc<Check>],
-        breakers: &[FaultyImplementation],
+        skipped: &[Arc<Check>],
+        faulty: &[FaultyImplementation],
         (green, red): (&[Outcome], &[Outcome]),
         whole: bool,
     ) -> Self {
@@ -140,28 +140,29 @@ impl Matrix {
         let mut problems = Vec::new();
         let mut proofs = Vec::new();
         for check in checks {
-            let on = |breaker: &str| cells.get(&(check.id.clone(), breaker.to_owned())).copied();
+            let on =
+                |implementation: &str| cells.get(&(check.id.clone(), implementation.to_owned())).copied();
             let outcome = judged.get(check.id.as_str()).copied();
-            let proof = CheckProof::of(check, outcome, breakers, &on);
-            problems.extend(of_check(check, &proof, breakers, outcome, &on));
+            let proof = CheckProof::of(check, outcome, faulty, &on);
+            problems.extend(of_check(check, &proof, faulty, outcome, &on));
             proofs.push(proof);
         }
         let mutants: Vec<MutantProof> =
-            breakers.iter().filter_map(|breaker| MutantProof::of(breaker, &proofs)).collect();
+            faulty.iter().filter_map(|implementation| MutantProof::of(implementation, &proofs)).collect();
         let requirements = requirements(suite, &proofs, &mutants);
         if whole {
-            // What is aside may be what kills them.
-            let is_aside = |id: &String| aside.iter().any(|check| check.case.requires.contains(id));
-            let seen = |mutant: &&MutantProof| !is_aside(&mutant.breaks);
+            // Skipped checks might kill the mutants of their requirements.
+            let is_skipped = |id: &String| skipped.iter().any(|check| check.case.requires.contains(id));
+            let seen = |mutant: &&MutantProof| !is_skipped(&mutant.breaks);
             problems.extend(mutants.iter().filter(seen).filter_map(MutantProof::problem));
-            let seen = |requirement: &&RequirementProof| !is_aside(&requirement.id);
+            let seen = |requirement: &&RequirementProof| !is_skipped(&requirement.id);
             problems.extend(requirements.iter().filter(seen).filter_map(RequirementProof::problem));
         }
         let cases: BTreeSet<&str> = proofs.iter().map(|proof| proof.case.as_str()).collect();
         let counts = Counts {
             cases: cases.len(),
             checks: proofs.len(),
-            aside: aside.len(),
+            skipped: skipped.len(),
             expectations: proofs.iter().map(|proof| proof.expectations.len()).sum(),
             mutants: mutants.len(),
             killed: mutants.iter().filter(|mutant| !mutant.killers.is_empty()).count(),
@@ -176,15 +177,15 @@ impl CheckProof {
     fn of<'o>(
         check: &Check,
         green: Option<&Outcome>,
-        breakers: &[FaultyImplementation],
+        faulty: &[FaultyImplementation],
         on: &dyn Fn(&str) -> Option<&'o Outcome>,
     ) -> Self {
         let named = check.steps.iter().flat_map(|step| &step.expectations);
         let fails_on = |name: &str| {
-            let fails = |breaker: &&FaultyImplementation| {
-                on(&breaker.name).map(|seen| seen.failure_of(name)) == Some(RedResult::Proven)
+            let fails = |implementation: &&FaultyImplementation| {
+                on(&implementation.name).map(|seen| seen.failure_of(name)) == Some(RedResult::Proven)
             };
-            breakers.iter().filter(fails).map(|breaker| breaker.name.clone()).collect()
+            faulty.iter().filter(fails).map(|implementation| implementation.name.clone()).collect()
         };
         let expectations: Vec<ExpectationProof> = named
             .map(|named| ExpectationProof {
@@ -194,16 +195,17 @@ impl CheckProof {
                 fails_on: fails_on(&named.name),
             })
             .collect();
-        let other = |breaker: &FaultyImplementation| {
-            let seen = on(&breaker.name)?;
-            let killed = expectations.iter().any(|expectation| expectation.fails_on.contains(&breaker.name));
+        let other = |implementation: &FaultyImplementation| {
+            let seen = on(&implementation.name)?;
+            let killed =
+                expectations.iter().any(|expectation| expectation.fails_on.contains(&implementation.name));
             let word = match seen.verdict() {
                 Verdict::Pass => return None,
-                // Which expectation was to fail does not matter where the case did not get to any.
-                Verdict::Fail => seen.failure_of("").word(),
-                verdict => verdict.word(),
+                // The expected failure does not matter if no expectation was reached.
+                Verdict::Fail => seen.failure_of("").as_str(),
+                verdict => verdict.as_str(),
             };
-            (!killed).then(|| (breaker.name.clone(), word))
+            (!killed).then(|| (implementation.name.clone(), word))
         };
         Self {
             check: check.id.clone(),
@@ -212,13 +214,13 @@ impl CheckProof {
             digest: check.case.digest.clone(),
             requires: check.case.requires.clone(),
             steps: check.steps.len(),
-            green: green.map_or(Verdict::NotRun, Outcome::verdict).word(),
-            no_kills: breakers.iter().filter_map(other).collect(),
+            green: green.map_or(Verdict::NotRun, Outcome::verdict).as_str(),
+            no_kills: faulty.iter().filter_map(other).collect(),
             expectations,
         }
     }
 
-    /// The breakers on which the check fails at an expectation.
+    /// The faulty implementations on which one of its expectations fails.
     pub fn kills(&self) -> BTreeSet<&str> {
         self.expectations
             .iter()
@@ -226,20 +228,20 @@ impl CheckProof {
             .collect()
     }
 
-    /// Whether it fails on the breaker at an expectation about this requirement.
-    fn kills_for(&self, breaker: &str, requirement: &str) -> bool {
+    /// Whether an expectation about this requirement fails on the faulty implementation.
+    fn kills_for(&self, implementation: &str, requirement: &str) -> bool {
         self.expectations.iter().any(|expectation| {
             expectation.about.iter().any(|id| id == requirement)
-                && expectation.fails_on.iter().any(|name| name == breaker)
+                && expectation.fails_on.iter().any(|name| name == implementation)
         })
     }
 }
 
-/// What is wrong with one check.
+/// The problems of one check.
 fn of_check<'o>(
     check: &Check,
     proof: &CheckProof,
-    breakers: &[FaultyImplementation],
+    faulty: &[FaultyImplementation],
     green: Option<&Outcome>,
     on: &dyn Fn(&str) -> Option<&'o Outcome>,
 ) -> Vec<Problem> {
@@ -256,14 +258,14 @@ fn of_check<'o>(
                 file: file.clone(),
                 on: claim.on.clone(),
                 fails: claim.fails.clone(),
-                word: seen.word(),
+                word: seen.as_str(),
             });
         }
     }
-    let kills_own = |breaker: &FaultyImplementation| {
-        breaker.breaks.as_ref().is_some_and(|id| proof.kills_for(&breaker.name, id))
+    let kills_own = |implementation: &FaultyImplementation| {
+        implementation.breaks.as_ref().is_some_and(|id| proof.kills_for(&implementation.name, id))
     };
-    if !breakers.iter().any(kills_own) {
+    if !faulty.iter().any(kills_own) {
         problems.push(Problem::KillsNothing {
             check: id.clone(),
             file: file.clone(),
@@ -282,15 +284,15 @@ fn of_check<'o>(
 }
 
 impl MutantProof {
-    fn of(breaker: &FaultyImplementation, proofs: &[CheckProof]) -> Option<Self> {
-        let breaks = breaker.breaks.clone()?;
+    fn of(implementation: &FaultyImplementation, proofs: &[CheckProof]) -> Option<Self> {
+        let breaks = implementation.breaks.clone()?;
         let mut killers: Vec<&CheckProof> =
-            proofs.iter().filter(|proof| proof.kills().contains(breaker.name.as_str())).collect();
+            proofs.iter().filter(|proof| proof.kills().contains(implementation.name.as_str())).collect();
         killers.sort_by(|a, b| (a.steps, &a.check).cmp(&(b.steps, &b.check)));
         let (own, others): (Vec<_>, Vec<_>) =
-            killers.into_iter().partition(|proof| proof.kills_for(&breaker.name, &breaks));
+            killers.into_iter().partition(|proof| proof.kills_for(&implementation.name, &breaks));
         let ids = |proofs: Vec<&CheckProof>| proofs.into_iter().map(|proof| proof.check.clone()).collect();
-        Some(Self { name: breaker.name.clone(), breaks, killers: ids(own), others: ids(others) })
+        Some(Self { name: implementation.name.clone(), breaks, killers: ids(own), others: ids(others) })
     }
 
     fn problem(&self) -> Option<Problem> {
@@ -321,7 +323,7 @@ fn requirements(suite: &Suite, proofs: &[CheckProof], mutants: &[MutantProof]) -
 
 impl RequirementProof {
     fn problem(&self) -> Option<Problem> {
-        // A mutant that survives is told as such.
+        // A surviving mutant is reported separately.
         (self.killed.is_empty() && self.surviving.is_empty() || self.cases.is_empty())
             .then(|| Problem::Unproven { requirement: self.id.clone(), cases: self.cases.clone() })
     }

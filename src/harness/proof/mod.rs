@@ -1,9 +1,9 @@
-//! Proves the suite itself: what every check makes of everything that breaks a requirement.
+//! Proves that the suite can fail: runs every check on every faulty implementation.
 //!
-//! A [`Matrix`] is folded from the outcomes of each check on the stub and on every mutant, and names each
-//! [`Problem`]: a check that kills nothing, an expectation that never fails, a mutant that survives. What was
-//! proven is kept in a [`Proven`], by the digest of each case, so that a run can say which cases are not.
-//! Which implementations there are, and what they break, is handed in.
+//! A [`KillMatrix`] combines the outcomes of each check on the stub and on every mutant, and lists each [`Problem`]: a
+//! check that kills nothing, an expectation that never fails, a mutant that survives. A [`Proven`] file records the
+//! results by the digest of each case, so that a run can report cases without a current proof. The implementations, and
+//! what they break, are passed in.
 
 mod kill_matrix;
 mod page;
@@ -11,7 +11,7 @@ mod problem;
 mod proven;
 
 pub use kill_matrix::{
-    CheckProof, Counts, ExpectationProof, FaultyImplementation, Matrix, MutantProof, RequirementProof,
+    CheckProof, Counts, ExpectationProof, FaultyImplementation, KillMatrix, MutantProof, RequirementProof,
 };
 pub use page::markdown;
 pub use problem::Problem;

@@ -1,10 +1,10 @@
 //! The kill matrix as a page of Markdown.
 
-use super::{CheckProof, Matrix, MutantProof, RequirementProof};
+use super::{CheckProof, KillMatrix, MutantProof, RequirementProof};
 use crate::text::{markdown as escaped, markdown_code as code};
 
-/// The matrix: what is wrong with it first, then mutants, requirements and checks.
-pub fn markdown(matrix: &Matrix) -> String {
+/// The matrix as Markdown: problems first, then mutants, requirements and checks.
+pub fn markdown(matrix: &KillMatrix) -> String {
     let counts = matrix.counts;
     let mut page = format!(
         "# Kill matrix\n\n- {} checks of {} cases, with {} expectations\n- {} of {} mutants killed by a check about \
@@ -50,8 +50,8 @@ fn check(proof: &CheckProof) -> String {
         format!("| {check} | {} | {} |\n", code(&expectation.name), codes(&expectation.fails_on))
     };
     let mut rows: String = proof.expectations.iter().enumerate().map(row).collect();
-    for (breaker, word) in &proof.no_kills {
-        rows.push_str(&format!("| | {word} | {} |\n", code(breaker)));
+    for (implementation, word) in &proof.no_kills {
+        rows.push_str(&format!("| | {word} | {} |\n", code(implementation)));
     }
     rows
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a suite that was run on everything that breaks something.
+//! Problems of a suite, as found by the kill matrix.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "problem")]
 pub enum Problem {
-    /// A check does not pass on the implementation that obeys.
+    /// A check does not pass on the reference.
     NotGreen {
         /// The check.
         check: String,
         /// Its file.
         file: String,
-        /// What it came to.
+        /// The result.
         word: &'static str,
     },
-    /// A red entry of a case is not what is seen.
+    /// A red entry of a case is wrong.
     ClaimFails {
         /// The check.
         check: String,
         /// Its file.
         file: String,
-        /// The breaker that the entry names.
+        /// The faulty implementation of the entry.
         on: String,
-        /// The expectation that was to fail.
+        /// The expectation of the entry.
         fails: String,
-        /// What was seen instead.
+        /// The actual result.
         word: &'static str,
     },
-    /// A check fails on no mutant of a requirement that it is about.
+    /// A check kills no mutant of its requirements.
     KillsNothing {
         /// The check.
         check: String,
@@ -39,7 +39,7 @@ pub enum Problem {
         /// The requirements.
         requires: Vec<String>,
     },
-    /// An expectation fails on nothing.
+    /// An expectation never fails.
     Vacuous {
         /// The check.
         check: String,
@@ -50,14 +50,14 @@ pub enum Problem {
         /// The expectation.
         expectation: String,
     },
-    /// No check fails on a mutant.
+    /// No check kills a mutant.
     Survives {
         /// The mutant.
         mutant: String,
         /// The requirement that it breaks.
         breaks: String,
     },
-    /// A mutant is killed, and by no check about the requirement that it breaks.
+    /// A mutant is killed only by checks about other requirements.
     KilledByOthers {
         /// The mutant.
         mutant: String,
@@ -66,11 +66,11 @@ pub enum Problem {
         /// The checks that kill it.
         killers: Vec<String>,
     },
-    /// A requirement in force has no case, or nothing that breaks it.
+    /// A requirement in force has no case, or no mutant that breaks it.
     Unproven {
         /// The requirement.
         requirement: String,
-        /// The cases about it.
+        /// The cases that test it.
         cases: Vec<String>,
     },
 }
@@ -79,34 +79,34 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotGreen { check, file, word } => {
-                write!(f, "{file}: {check} is not green on the reference: {word}")
+                write!(f, "{file}: {check} does not pass on the reference: {word}")
             }
             Self::ClaimFails { check, file, on, fails, word } => {
-                write!(f, "{file}: {check} says that {fails} fails on {on}, and there it is {word}")
+                write!(f, "{file}: {check}: expected {fails} to fail on {on}, found {word}")
             }
             Self::KillsNothing { check, file, requires } => {
                 let requires = requires.join(", ");
-                write!(f, "{file}: {check} fails on no mutant that breaks {requires}")
+                write!(f, "{file}: {check} kills no mutant that breaks {requires}")
             }
             Self::Vacuous { check, file, line, expectation } => {
-                write!(f, "{file}:{line}: the expectation {expectation} of {check} fails on nothing")
+                write!(f, "{file}:{line}: expectation {expectation} of {check} never failed on any mutant")
             }
             Self::Survives { mutant, breaks } => {
-                write!(f, "the mutant {mutant} survives, which breaks {breaks}")
+                write!(f, "mutant {mutant}, which breaks {breaks}, survives")
             }
             Self::KilledByOthers { mutant, breaks, killers } => {
                 let first = killers.first().map_or("", String::as_str);
                 let count = killers.len();
                 write!(
                     f,
-                    "the mutant {mutant} breaks {breaks}, and only checks of other requirements fail on it ({count}, first {first})"
+                    "mutant {mutant}, which breaks {breaks}, is killed only by checks about other requirements ({count}, first {first})"
                 )
             }
             Self::Unproven { requirement, cases } if cases.is_empty() => {
-                write!(f, "the requirement {requirement} has no case")
+                write!(f, "requirement {requirement} has no case")
             }
             Self::Unproven { requirement, .. } => {
-                write!(f, "the requirement {requirement} has no mutant that breaks it")
+                write!(f, "requirement {requirement} has no mutant that breaks it")
             }
         }
     }

@@ -1,24 +1,24 @@
-//! What was proven of each case, kept beside the suite.
+//! The proof of each case, stored with the suite.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Matrix;
+use super::KillMatrix;
 use crate::harness::suite::Case;
 
-/// The file, from the suite's root.
+/// The file, relative to the suite.
 pub const PROVEN: &str = "proven.toml";
 
 /// The version of the file.
 const FORMAT: u32 = 1;
 
-/// What stands above the file's contents.
+/// The header of the file.
 const HEAD: &str = "\
 # Written by `bundleproof prove`; not to be edited. Per case: its digest, and for each expectation the stub and\n\
 # mutants on which it was seen to fail. Per mutant: the requirement that it breaks.\n\n";
 
-/// What `prove` has seen, by case and by mutant.
+/// The results of `prove`, by case and by mutant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proven {
@@ -29,32 +29,30 @@ pub struct Proven {
     pub cases: BTreeMap<String, ProvenCase>,
 }
 
-/// One case, as it was when it was proven.
+/// The proof of one version of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenCase {
     /// Its digest.
     pub digest: String,
-    /// For each expectation what it was seen to fail on, over all examples.
+    /// Per expectation, the faulty implementations on which it failed in any example.
     pub fails_on: BTreeMap<String, Vec<String>>,
 }
 
-/// A file that is not one of these.
+/// Why the file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProvenError {
-    /// It is of another version.
-    #[error(
-        "{PROVEN} is of format {0}, and this bundleproof reads format {FORMAT}: write it again with `prove`"
-    )]
+    /// It has another format version.
+    #[error("{PROVEN} has format {0}; expected format {FORMAT}: run `prove` to write it again")]
     Format(u32),
-    /// It cannot be read.
-    #[error("{PROVEN} cannot be read: {0}")]
+    /// It is not valid.
+    #[error("failed to read {PROVEN}: {0}")]
     Toml(String),
 }
 
 impl Proven {
-    /// What a matrix without problems proves.
-    pub fn of(matrix: &Matrix) -> Self {
+    /// The proof of a matrix without problems.
+    pub fn of(matrix: &KillMatrix) -> Self {
         let mut cases: BTreeMap<String, ProvenCase> = BTreeMap::new();
         for check in &matrix.checks {
             let case = cases
@@ -72,9 +70,9 @@ impl Proven {
         Self { format: FORMAT, mutants: matrix.mutants.iter().map(breaks).collect(), cases }
     }
 
-    /// Takes over what was proven of cases that could not be looked at, as long as they are as they were.
-    pub fn keep<'c>(&mut self, before: &Self, aside: impl Iterator<Item = &'c Case>) {
-        for case in aside.filter(|case| before.holds(case)) {
+    /// Keeps the proofs of skipped cases that have not changed.
+    pub fn keep<'c>(&mut self, before: &Self, skipped: impl Iterator<Item = &'c Case>) {
+        for case in skipped.filter(|case| before.is_current(case)) {
             if let Some(proven) = before.cases.get(&case.id) {
                 self.cases.insert(case.id.clone(), proven.clone());
             }
@@ -84,7 +82,7 @@ impl Proven {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is of another version or not of this format.
+    /// When it has another format version, or is invalid.
     pub fn from_toml(text: &str) -> Result<Self, ProvenError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -97,49 +95,49 @@ impl Proven {
         toml::from_str(text).map_err(|error| ProvenError::Toml(error.message().to_owned()))
     }
 
-    /// The file's text. The same proof gives the same text.
+    /// The file's text. Equal proofs have equal texts.
     ///
     /// # Errors
-    /// When it cannot be written as TOML.
+    /// When it cannot be serialized as TOML.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         Ok(HEAD.to_owned() + &toml::to_string(self)?)
     }
 
-    /// Whether a case is proven as it is now.
-    pub fn holds(&self, case: &Case) -> bool {
+    /// Whether the current version of a case is proven.
+    pub fn is_current(&self, case: &Case) -> bool {
         self.cases.get(&case.id).is_some_and(|proven| proven.digest == case.digest)
     }
 
-    /// What is otherwise than it was when this was written, a sentence for each case or mutant.
+    /// The differences from this proof to a newer one, a sentence for each.
     pub fn changed_to(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         for (name, breaks) in &now.mutants {
             match self.mutants.get(name) {
-                None => changes.push(format!("the mutant {name} is new")),
+                None => changes.push(format!("mutant {name} is new")),
                 Some(before) if before != breaks => {
-                    changes.push(format!("the mutant {name} breaks {breaks}, and broke {before}"));
+                    changes.push(format!("mutant {name} now breaks {breaks} instead of {before}"));
                 }
                 Some(_) => {}
             }
         }
-        changes.extend(gone(&self.mutants, &now.mutants).map(|name| format!("the mutant {name} is gone")));
+        changes.extend(removed(&self.mutants, &now.mutants).map(|name| format!("mutant {name} was removed")));
         for (id, case) in &now.cases {
             match self.cases.get(id) {
-                None => changes.push(format!("the case {id} is new")),
+                None => changes.push(format!("case {id} is new")),
                 Some(before) if before.digest != case.digest => {
-                    changes.push(format!("the case {id} was changed"))
+                    changes.push(format!("case {id} has changed"))
                 }
-                Some(before) => changes.extend(before.kills_otherwise(id, case)),
+                Some(before) => changes.extend(before.kill_changes(id, case)),
             }
         }
-        changes.extend(gone(&self.cases, &now.cases).map(|id| format!("the case {id} is gone")));
+        changes.extend(removed(&self.cases, &now.cases).map(|id| format!("case {id} was removed")));
         changes
     }
 }
 
 impl ProvenCase {
-    /// The mutants on which a case of the same digest fails otherwise than it did.
-    fn kills_otherwise(&self, id: &str, now: &Self) -> Vec<String> {
+    /// How the kills differ between two proofs of one version of a case.
+    fn kill_changes(&self, id: &str, now: &Self) -> Vec<String> {
         let pairs = |case: &Self| -> std::collections::BTreeSet<(String, String)> {
             let of = |(name, on): (&String, &Vec<String>)| {
                 on.iter().map(|on| (name.clone(), on.clone())).collect::<Vec<_>>()
@@ -147,17 +145,17 @@ impl ProvenCase {
             case.fails_on.iter().flat_map(of).collect()
         };
         let (before, now) = (pairs(self), pairs(now));
-        let lost = before.difference(&now).map(|(name, on)| {
-            format!("the mutant {on} changed: {name} of {id} does not fail on it any more")
-        });
+        let lost = before
+            .difference(&now)
+            .map(|(name, on)| format!("mutant {on} changed: {name} of {id} no longer fails on it"));
         let won = now
             .difference(&before)
-            .map(|(name, on)| format!("the mutant {on} changed: {name} of {id} fails on it now"));
+            .map(|(name, on)| format!("mutant {on} changed: {name} of {id} now fails on it"));
         lost.chain(won).collect()
     }
 }
 
-fn gone<'a, A, B>(
+fn removed<'a, A, B>(
     before: &'a BTreeMap<String, A>,
     now: &'a BTreeMap<String, B>,
 ) -> impl Iterator<Item = &'a String> {
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_from_its_text_and_another_version_is_refused_by_its_number() {
+    fn the_file_round_trips_and_another_version_is_rejected_by_its_number() {
         let written = proven("d", &["stub", "loads_nothing"]);
         let text = written.to_toml().unwrap();
         assert!(text.starts_with("# Written by `bundleproof prove`"), "{text}");
@@ -191,25 +189,22 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_named() {
+    fn changes_are_listed() {
         let before = proven("d", &["stub"]);
         assert!(before.changed_to(&before).is_empty());
-        assert_eq!(before.changed_to(&proven("e", &["stub"])), ["the case loader/a was changed"]);
+        assert_eq!(before.changed_to(&proven("e", &["stub"])), ["case loader/a has changed"]);
         assert_eq!(
             before.changed_to(&proven("d", &["loads_nothing"])),
             [
-                "the mutant stub changed: holds of loader/a does not fail on it any more",
-                "the mutant loads_nothing changed: holds of loader/a fails on it now",
+                "mutant stub changed: holds of loader/a no longer fails on it",
+                "mutant loads_nothing changed: holds of loader/a now fails on it",
             ]
         );
         let empty = Proven { format: FORMAT, ..Proven::default() };
         assert_eq!(
             before.changed_to(&empty),
-            ["the mutant loads_nothing is gone", "the case loader/a is gone"]
+            ["mutant loads_nothing was removed", "case loader/a was removed"]
         );
-        assert_eq!(
-            empty.changed_to(&before),
-            ["the mutant loads_nothing is new", "the case loader/a is new"]
-        );
+        assert_eq!(empty.changed_to(&before), ["mutant loads_nothing is new", "case loader/a is new"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A report's place among the others: `chain.json`.
+//! The position of a report in its store: `chain.json`.
 
 use std::{fs, path::Path};
 
@@ -15,25 +15,25 @@ use crate::harness::store::{
 /// The longest `chain.json` that is read: 64 KiB.
 pub(crate) const MAX_CHAIN_BYTES: u64 = 64 * 1024;
 
-/// What a report says about the store it was written to, and about when it ran.
+/// The position of a report in its store, and when it ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
     /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
     pub format: u32,
-    /// The report's number in its store, from 1: the only order of reports.
+    /// The number of the report in its store, from 1. Reports are ordered by it.
     pub sequence: u64,
-    /// The report's name. Stamps name reports and do not order them.
+    /// The name of the report. Timestamps do not order reports.
     pub stamp: RunTimestamp,
-    /// The report before it, unless it is the first.
+    /// The previous report, except for the first.
     pub predecessor: Option<Predecessor>,
-    /// When the run began, as RFC 3339 writes it.
+    /// When the run started, as RFC 3339.
     pub started: String,
-    /// When the run ended, as RFC 3339 writes it.
+    /// When the run ended, as RFC 3339.
     pub ended: String,
 }
 
-/// The report that was the newest when another was written.
+/// The report that was the newest when this one was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
@@ -41,7 +41,7 @@ pub struct Predecessor {
     pub stamp: RunTimestamp,
     /// Its number.
     pub sequence: u64,
-    /// The SHA-256 of its `SHA256SUMS`, and by that of everything in it.
+    /// The SHA-256 of its `SHA256SUMS`, which covers all of its files.
     pub digest: String,
 }
 
@@ -49,14 +49,14 @@ impl Chain {
     /// Reads `chain.json`.
     ///
     /// # Errors
-    /// When it is of another format, said by its number, or of none.
+    /// When it has another format version, or is invalid.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
         run_record::read(bytes, |chain: &Self| chain.format)
     }
 }
 
-/// The next number of a store, and the report before it. A report whose place cannot be read is passed over:
-/// it is the store's reader who names the damage.
+/// The next number of a store, and the previous report. Unreadable reports are ignored here; the reader of the store
+/// reports them.
 pub(crate) fn next_place(reports: &Path) -> Result<(u64, Option<Predecessor>), IoError> {
     let mut last: Option<Predecessor> = None;
     let mut highest = 0;
@@ -89,7 +89,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn the_first_report_says_that_nothing_was_before_it() {
+    fn the_first_report_has_no_predecessor() {
         let stamp = test_helpers::stamp("2025-10-17T112849Z");
         let (started, ended) = (stamp.rfc3339(), stamp.rfc3339());
         let chain = Chain { format: 1, sequence: 1, stamp, predecessor: None, started, ended };

@@ -1,7 +1,7 @@
-//! Where an implementation that is not one of the suite's own stands.
+//! How far a third-party implementation conforms.
 //!
-//! Three things are kept apart: what it breaks of the specification and of what both revisions of the real system
-//! do, where it differs from what this suite decides, and what could not be looked at.
+//! The summary separates violations of the specification or of behavior that both revisions of the real system share,
+//! differences from what this suite decided, and checks without a result.
 
 use std::collections::BTreeMap;
 
@@ -18,62 +18,62 @@ use crate::harness::{
     suite::{Authority, Level},
 };
 
-/// An implementation that was judged and is not one of the suite's own.
+/// A third-party implementation under test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Its name in the outcomes.
     pub name: String,
-    /// The option that names it on the command line.
+    /// The command line option that selects it.
     pub option: String,
-    /// The requirements that the checks are about, by id.
+    /// The requirements of the checks, by id.
     pub requirements: BTreeMap<String, RequirementRecord>,
-    /// The failures that its file says are known.
+    /// The known failures listed in its file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownFailure>,
-    /// The day of the run, on which what is known has expired or not.
+    /// The day of the run, which decides whether known failures have expired.
     pub on: Date,
-    /// Whether all of the suite was run.
+    /// Whether the whole suite was run.
     pub whole: bool,
 }
 
-/// What is asked by a requirement, and who asks it.
+/// A requirement, as recorded in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequirementRecord {
-    /// How much it binds.
+    /// How binding it is.
     pub level: Level,
-    /// Whose it is.
+    /// Who decides it.
     pub authority: Authority,
     /// The sentence.
     pub statement: String,
 }
 
-/// Where it stands.
+/// How far a target conforms.
 #[derive(Debug)]
 pub struct ConformanceSummary<'a> {
-    /// What it breaks that the specification says or both revisions do.
+    /// Violations of the specification, or of behavior that both revisions share.
     pub violations: Vec<BrokenRequirement<'a>>,
-    /// Where it differs from what was decided here.
+    /// Differences from what this suite decided.
     pub differences: Vec<BrokenRequirement<'a>>,
-    /// What could not be looked at, by why not.
+    /// Checks without a result, grouped by reason.
     pub unseen: Vec<Group<'a>>,
-    /// What is known of it.
+    /// How the failures match the list of known failures.
     pub known: KnownFailureReport,
 }
 
-/// Requirements that expectations failed of.
+/// A set of requirements with failed expectations.
 #[derive(Debug)]
 pub struct BrokenRequirement<'a> {
-    /// The requirements, as the expectations name them together.
+    /// The requirements that the expectations name together.
     pub ids: &'a [String],
     /// The failed expectations, each with its check, in the order of the run.
     pub failures: Vec<(&'a Outcome, &'a ExpectationOutcome)>,
 }
 
 impl Target {
-    /// Where it stands by these outcomes, of which only its own count.
-    pub fn standing<'a>(&'a self, outcomes: &'a [Outcome]) -> ConformanceSummary<'a> {
+    /// Summarizes the outcomes of this target; other outcomes are ignored.
+    pub fn conformance<'a>(&'a self, outcomes: &'a [Outcome]) -> ConformanceSummary<'a> {
         let own: Vec<&Outcome> = outcomes
             .iter()
             .filter(|outcome| outcome.phase == Phase::Green && outcome.implementation == self.name)
@@ -102,15 +102,15 @@ impl Target {
         }
     }
 
-    /// An expectation about several requirements is as much as the least of them: a violation that is none would
-    /// be worse than a difference that is more.
+    /// An expectation about several requirements counts as the weakest of them: a false violation would be worse than a
+    /// violation reported as a difference.
     fn is_ours(&self, about: &[String]) -> bool {
         let ours =
             |id: &String| self.requirements.get(id).is_none_or(|asked| asked.authority == Authority::Ours);
         about.is_empty() || about.iter().any(ours)
     }
 
-    /// Whose the requirements are, in a word for each.
+    /// The distinct authorities of these requirements.
     pub fn authorities(&self, ids: &[String]) -> String {
         let mut words: Vec<String> = ids
             .iter()
@@ -122,14 +122,14 @@ impl Target {
         words.join(", ")
     }
 
-    /// What the requirements say.
+    /// The sentences of these requirements.
     pub fn statements(&self, ids: &[String]) -> String {
-        let said: Vec<&str> = ids
+        let statements: Vec<&str> = ids
             .iter()
             .filter_map(|id| self.requirements.get(id))
             .map(|asked| asked.statement.as_str())
             .collect();
-        said.join(" ")
+        statements.join(" ")
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn violations_differences_and_what_was_not_seen_are_kept_apart() {
+    fn violations_differences_and_checks_without_a_result_are_separate() {
         let mut run = test_helpers::run();
         let mut unsupported = test_helpers::stopped("loader/x", Phase::Green);
         unsupported.ended = crate::harness::runner::Ended::Unsupported { need: "torch".to_owned() };
@@ -155,16 +155,16 @@ mod tests {
         let ids = |broken: &[BrokenRequirement<'_>]| -> Vec<String> {
             broken.iter().map(|broken| broken.ids.join(" ")).collect()
         };
-        let standing = ours.standing(&run.outcomes);
+        let standing = ours.conformance(&run.outcomes);
         assert_eq!(ids(&standing.violations), ["LOD-004"]);
         assert_eq!(ids(&standing.differences), [""; 0]);
         assert_eq!(standing.unseen.len(), 1);
-        assert_eq!(standing.unseen[0].in_words(), "1 check not run for want of torch");
+        assert_eq!(standing.unseen[0].to_string(), "1 check skipped: requires torch");
 
         if let Some(asked) = ours.requirements.get_mut("LOD-004") {
             asked.authority = Authority::Ours;
         }
-        let standing = ours.standing(&run.outcomes);
+        let standing = ours.conformance(&run.outcomes);
         assert_eq!(ids(&standing.violations), [""; 0]);
         assert_eq!(ids(&standing.differences), ["LOD-004"]);
     }

@@ -1,19 +1,18 @@
-//! What a run was made with: `environment.json`.
+//! The environment of a run: `environment.json`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run was made and with what. All of it is handed in; the digest of the suite and the variables of
-/// the cases are in `results.json`.
+/// Where and with what a run was made. The digest of the suite and the variables of the cases are in `results.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
-    /// The machine's kind.
+    /// The kind of machine.
     pub platform: Platform,
     /// The program that ran the suite.
     pub binary: Binary,
-    /// The version of each implementation that was run, by name.
+    /// The version of each implementation, by name.
     pub implementations: BTreeMap<String, String>,
     /// The variables of the calling process that may be published, with their values; no others.
     pub variables: BTreeMap<String, String>,
@@ -29,7 +28,7 @@ pub struct Platform {
     pub arch: String,
 }
 
-/// The program.
+/// The program that ran the suite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binary {

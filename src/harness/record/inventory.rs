@@ -1,4 +1,4 @@
-//! What was going to run: `inventory.json`, written before anything ran.
+//! The planned checks of a run: `inventory.json`, written before the first check.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,17 @@ use crate::harness::runner::{Outcome, Phase};
 
 use super::{ReadError, RunRecord, run_record};
 
-/// Everything that was going to run. What has no outcome in the end was lost, and a report that lost
-/// something is none.
+/// The planned checks. A report in which one has no outcome is incomplete and invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
     pub format: u32,
-    /// Each check on each implementation, in the order in which it was going to run.
+    /// Each check on each implementation, in the planned order.
     pub checks: Vec<InventoryEntry>,
 }
 
-/// One check that was going to run.
+/// A planned check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryEntry {
@@ -27,9 +26,9 @@ pub struct InventoryEntry {
     pub check: String,
     /// The digest of its case.
     pub digest: String,
-    /// The implementation it was going to run on.
+    /// The implementation.
     pub implementation: String,
-    /// Why it was going to run.
+    /// The phase.
     pub phase: Phase,
     /// In a red phase, the expectation that must fail.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,12 +39,12 @@ impl Inventory {
     /// Reads `inventory.json`.
     ///
     /// # Errors
-    /// When it is of another format, said by its number, or of none.
+    /// When it has another format version, or is invalid.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
         run_record::read(bytes, |inventory: &Self| inventory.format)
     }
 
-    /// What was going to run and has no outcome in this run.
+    /// The planned checks that have no outcome in this run.
     pub fn lost_in(&self, run: &RunRecord) -> Vec<&InventoryEntry> {
         let seen: BTreeSet<InventoryEntry> = run.outcomes.iter().map(InventoryEntry::from).collect();
         self.checks.iter().filter(|planned| !seen.contains(planned)).collect()
@@ -70,7 +69,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn what_was_going_to_run_and_did_not_is_named() {
+    fn planned_checks_without_an_outcome_are_listed() {
         let mut run = test_helpers::run();
         let inventory = test_helpers::inventory(&run);
         assert_eq!(inventory.lost_in(&run), Vec::<&InventoryEntry>::new());

@@ -1,33 +1,33 @@
-//! The names of a report's files.
+//! File names of a report.
 
 use crate::harness::runner::Phase;
 
-/// What was run and seen; everything rendered follows from it.
+/// The outcomes of a run; all rendered files are derived from it.
 pub const RESULTS: &str = "results.json";
-/// The same for programs that read JUnit.
+/// The results for programs that read JUnit.
 pub const JUNIT: &str = "junit.xml";
-/// The overview for a person.
+/// The overview for people.
 pub const SUMMARY: &str = "summary.md";
-/// What the run was made with.
+/// The environment of the run.
 pub const ENVIRONMENT: &str = "environment.json";
-/// What was going to run.
+/// The planned checks.
 pub const INVENTORY: &str = "inventory.json";
-/// The report's place among the others.
+/// The position of the report in its store.
 pub const CHAIN: &str = "chain.json";
-/// The digest of every other file, as `sha256sum` writes it.
+/// The digest of every other file, in the format of `sha256sum`.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// The file that a plan names: `phase_d4_red_persistence.log`.
+/// A file of a plan: `phase_d4_red_persistence.log`.
 pub fn plan_file(plan: &str, phase: Phase, word: &str, extension: &str) -> String {
-    format!("{}_{}_{}.{extension}", file_word(plan), phase.word(), file_word(word))
+    format!("{}_{}_{}.{extension}", file_word(plan), phase.as_str(), file_word(word))
 }
 
-/// The log of an area that no plan names a log for: `red_persistence.log`.
+/// The log of an area, for outcomes outside of the plan: `red_persistence.log`.
 pub(crate) fn area_log(phase: Phase, area: &str) -> String {
-    format!("{}_{}.log", phase.word(), file_word(area))
+    format!("{}_{}.log", phase.as_str(), file_word(area))
 }
 
-/// A word that cannot lead out of its directory, whatever it was.
+/// Replaces every character that is not safe in a file name.
 fn file_word(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     text.chars()
@@ -36,7 +36,7 @@ fn file_word(text: &str) -> String {
         .collect()
 }
 
-/// Two words and what stands between them fit into the 255 bytes of a file name.
+/// Two parts and the text between them fit into the 255 bytes of a file name.
 const MAX_FILE_WORD_CHARS: usize = 100;
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leads_out_of_the_report() {
+    fn file_names_cannot_leave_the_report() {
         assert_eq!(plan_file("../..", Phase::Red, "/etc/x\0", "md"), "______red__etc_x_.md");
         assert_eq!(area_log(Phase::Red, &"a".repeat(300)).len(), "red_.log".len() + MAX_FILE_WORD_CHARS);
     }

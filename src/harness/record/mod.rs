@@ -1,4 +1,4 @@
-//! harness/record.
+//! The contents of reports: runs, planned checks, environments, and the chain of a store.
 
 pub(crate) mod chain;
 mod conformance;

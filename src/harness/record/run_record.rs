@@ -1,6 +1,6 @@
-//! A run: what `results.json` holds, and what is counted in it.
+//! Runs: the contents of `results.json`, and counts of results.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,11 @@ use crate::{
     text::shell_argument,
 };
 
-/// The version of `results.json`, `inventory.json` and `chain.json`. It goes up with any change that a
-/// reader could misread, and a reader refuses every version that it does not know.
+/// The version of `results.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
+/// misread; readers reject unknown versions.
 pub const FORMAT: u32 = 1;
 
-/// One run of the suite: everything that a report is rendered from.
+/// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
@@ -28,35 +28,37 @@ pub struct RunRecord {
     pub stamp: RunTimestamp,
     /// The phases that were run, in their order.
     pub phases: Vec<Phase>,
-    /// The plan that selected the checks, as it was then.
+    /// The plan that selected the checks, in its version at that time.
     pub plan: Option<Plan>,
-    /// The options that selected the checks, as given on the command line.
+    /// The command line options that selected the checks.
     pub selection: Vec<String>,
-    /// The variables that each case was run with.
+    /// The environment variables of every case.
     pub environment: BTreeMap<String, String>,
     /// The digest of the suite: SHA-256 in hexadecimal.
     pub suite_digest: String,
-    /// The directory of the suite as it was named; none for the one in the program.
+    /// The directory of the suite as given; None for the embedded suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suite: Option<String>,
-    /// The cases that passed or failed without having been seen to fail as they are now: their green says little.
+    /// The cases that ran without a current proof that they can fail, so a pass says little.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<String>,
-    /// What was judged, when it is none of the suite's own implementations.
+    /// The target, if it is a third-party implementation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Target>,
-    /// What was seen, in the order in which it was to run.
+    /// The outcomes, in the planned order.
     pub outcomes: Vec<Outcome>,
 }
 
-/// How the outcomes of a phase came out.
+/// Counts of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All of them.
+    /// The phase of the outcomes; None if there are none, or several phases.
+    pub phase: Option<Phase>,
+    /// The number of outcomes.
     pub all: usize,
-    /// Those that came out as their phase wants it.
-    pub as_stated: usize,
-    /// How many came to each word: `proven`, `wrong_step`, `pass`, ...
+    /// The number of outcomes that meet the expectation of their phase.
+    pub as_expected: usize,
+    /// The number of outcomes by result: `proven`, `wrong_step`, `pass`, ...
     pub words: BTreeMap<&'static str, usize>,
 }
 
@@ -64,15 +66,13 @@ pub struct Counts {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It was written by another version of this program.
-    #[error(
-        "is of format {found}, and this bundleproof reads format {FORMAT}: read it with the one that wrote it"
-    )]
+    #[error("has format {found}; expected format {FORMAT}: use the version of bundleproof that wrote it")]
     Format {
-        /// The version it states.
+        /// The version in the file.
         found: u32,
     },
-    /// It is not what this program writes.
-    #[error("is not of its format: {0}")]
+    /// It is not valid.
+    #[error("is invalid: {0}")]
     Json(#[from] serde_json::Error),
 }
 
@@ -80,7 +80,7 @@ impl RunRecord {
     /// Reads `results.json`.
     ///
     /// # Errors
-    /// When it is of another format, said by its number, or of none.
+    /// When it has another format version, or is invalid.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
         read(bytes, |run: &Self| run.format)
     }
@@ -90,7 +90,7 @@ impl RunRecord {
         self.outcomes.iter().filter(move |outcome| outcome.phase == phase)
     }
 
-    /// The option that names an implementation of this run on the command line.
+    /// The command line option that selects an implementation of this run.
     pub fn option(&self, implementation: &str) -> String {
         match &self.judged {
             Some(judged) if judged.name == implementation => judged.option.clone(),
@@ -98,7 +98,7 @@ impl RunRecord {
         }
     }
 
-    /// What the outcomes of a phase came to.
+    /// Counts the outcomes of a phase.
     pub fn counts(&self, phase: Phase) -> Counts {
         Counts::of(self.outcomes_of(phase))
     }
@@ -109,31 +109,41 @@ impl Counts {
     pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
         let mut counts = Self::default();
         for outcome in outcomes {
+            // Mixed phases have no common word for an expected result.
+            let is_first = counts.all == 0;
+            counts.phase = Some(outcome.phase).filter(|phase| is_first || counts.phase == Some(*phase));
             counts.all += 1;
-            counts.as_stated += usize::from(outcome.is_as_stated());
-            *counts.words.entry(outcome.word()).or_default() += 1;
+            counts.as_expected += usize::from(outcome.met_expectation());
+            *counts.words.entry(outcome.result_name()).or_default() += 1;
         }
         counts
     }
 
-    /// Those that did not come out as their phase wants it.
-    pub fn not_as_stated(&self) -> usize {
-        self.all.saturating_sub(self.as_stated)
-    }
-
-    /// In words: `29 of 31 as stated (1 timeout, 1 wrong_step)`.
-    pub fn in_words(&self) -> String {
-        let stated = format!("{} of {} as stated", self.as_stated, self.all);
-        if self.not_as_stated() == 0 {
-            return stated;
-        }
-        let others = self.words.iter().filter(|(word, _)| !matches!(**word, "proven" | "pass"));
-        let others: Vec<String> = others.map(|(word, count)| format!("{count} {word}")).collect();
-        format!("{stated} ({})", others.join(", "))
+    /// The number of outcomes that do not meet the expectation of their phase.
+    pub fn unexpected(&self) -> usize {
+        self.all.saturating_sub(self.as_expected)
     }
 }
 
-/// Reads a versioned JSON file; a version that is not known is named even where nothing else fits.
+/// `29/31 failed as expected (1 timeout, 1 wrong_step)`, or `29/31 passed (2 fail)`.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = match self.phase {
+            Some(Phase::Red) => "failed as expected",
+            Some(Phase::Green) => "passed",
+            None => "as expected",
+        };
+        write!(f, "{}/{} {expected}", self.as_expected, self.all)?;
+        if self.unexpected() == 0 {
+            return Ok(());
+        }
+        let others = self.words.iter().filter(|(word, _)| !matches!(**word, "proven" | "pass"));
+        let others: Vec<String> = others.map(|(word, count)| format!("{count} {word}")).collect();
+        write!(f, " ({})", others.join(", "))
+    }
+}
+
+/// Reads a versioned JSON file. An unknown version is reported even if the rest cannot be parsed.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(
     bytes: &[u8],
     format: impl Fn(&T) -> u32,
@@ -158,15 +168,18 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn counts_are_of_one_phase_and_say_what_is_not_as_stated() {
+    fn counts_list_unexpected_results() {
         let run = test_helpers::run();
-        assert_eq!(run.counts(Phase::Red).in_words(), "1 of 3 as stated (1 set_up_error, 1 unexpected_pass)");
-        assert_eq!(run.counts(Phase::Green).in_words(), "2 of 3 as stated (1 fail)");
-        assert_eq!(Counts::of(run.outcomes_of(Phase::Green).take(2)).in_words(), "2 of 2 as stated");
+        assert_eq!(
+            run.counts(Phase::Red).to_string(),
+            "1/3 failed as expected (1 set_up_error, 1 unexpected_pass)"
+        );
+        assert_eq!(run.counts(Phase::Green).to_string(), "2/3 passed (1 fail)");
+        assert_eq!(Counts::of(run.outcomes_of(Phase::Green).take(2)).to_string(), "2/2 passed");
     }
 
     #[test]
-    fn a_newer_format_is_refused_by_name_whatever_else_it_holds() {
+    fn a_newer_format_is_rejected_by_its_number() {
         let newer = RunRecord::from_json(br#"{"format": 2, "runs": []}"#).unwrap_err();
         assert!(matches!(newer, ReadError::Format { found: 2 }), "{newer}");
         let none = RunRecord::from_json(b"{").unwrap_err();
@@ -174,14 +187,11 @@ mod tests {
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
         let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
-        assert!(
-            newer.to_string().starts_with("is of format 7, and this bundleproof reads format 1"),
-            "{newer}"
-        );
+        assert!(newer.to_string().starts_with("has format 7; expected format 1"), "{newer}");
     }
 
     #[test]
-    fn a_field_that_would_be_lost_is_refused() {
+    fn unknown_fields_are_rejected() {
         let mut value = serde_json::to_value(test_helpers::run()).unwrap();
         value.as_object_mut().unwrap().insert("note".into(), "x".into());
         let error = RunRecord::from_json(&serde_json::to_vec(&value).unwrap()).unwrap_err();

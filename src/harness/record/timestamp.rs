@@ -1,4 +1,4 @@
-//! The time of day, and the stamps that name reports.
+//! UTC timestamps that name reports.
 
 use std::{fmt, str::FromStr};
 
@@ -12,29 +12,29 @@ use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 
-/// A UTC time to the second, spelled so that it can name a directory: `2025-10-17T112849Z`.
+/// A UTC time with second precision, in a form that can name a directory: `2025-10-17T112849Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunTimestamp(DateTime);
 
-/// A text that is not a stamp.
+/// A text that is not a timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a stamp; one looks like 2025-10-17T112849Z (UTC)")]
+#[error("invalid timestamp {0:?}: expected a UTC time such as 2025-10-17T112849Z")]
 pub struct InvalidTimestamp(String);
 
 impl RunTimestamp {
-    /// The present second.
+    /// The current time.
     pub fn now() -> Self {
         let now = TimeZone::UTC.to_datetime(Timestamp::now());
         Self(now.with().subsec_nanosecond(0).build().unwrap_or(now))
     }
 
-    /// The day, in UTC.
+    /// The date, in UTC.
     pub fn day(self) -> Date {
         self.0.date()
     }
 
-    /// The stamp as RFC 3339 writes it, for files that other tools read: `2025-10-17T11:28:49Z`.
+    /// The time as RFC 3339, for other tools: `2025-10-17T11:28:49Z`.
     pub fn rfc3339(self) -> String {
         format!("{}Z", self.0)
     }
@@ -49,7 +49,7 @@ impl fmt::Display for RunTimestamp {
 impl FromStr for RunTimestamp {
     type Err = InvalidTimestamp;
 
-    /// Exactly the one spelling: what is parsed prints as it was.
+    /// Accepts only the exact form that is printed.
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let parsed = strtime::parse(FORMAT, text).and_then(|parsed| parsed.to_datetime()).map(Self);
         parsed.ok().filter(|stamp| stamp.to_string() == text).ok_or_else(|| InvalidTimestamp(text.to_owned()))
@@ -85,7 +85,7 @@ mod tests {
     #[case("2025-02-30T112849Z", false)]
     #[case("../2025-10-17T112849Z", false)]
     #[case("", false)]
-    fn only_the_one_spelling_is_a_stamp(#[case] text: &str, #[case] is_stamp: bool) {
+    fn only_the_printed_form_is_accepted(#[case] text: &str, #[case] is_stamp: bool) {
         let parsed = text.parse::<RunTimestamp>();
         assert_eq!(parsed.is_ok(), is_stamp, "{parsed:?}");
         assert!(parsed.is_err() || parsed.is_ok_and(|stamp| stamp.to_string() == text));

@@ -1,4 +1,4 @@
-//! Where an implementation stands, as a part of `summary.md`.
+//! The conformance of a third-party implementation, as sections of `summary.md`.
 
 use crate::text::{markdown, markdown_code};
 
@@ -6,24 +6,24 @@ use super::page::Page;
 use crate::harness::record::{BrokenRequirement, ConformanceSummary, Target};
 
 impl Page {
-    /// Violations, differences, what was not looked at, and what is known: a section each, when there is any.
-    pub(super) fn standing(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
+    /// Adds a section each for violations, differences, checks without a result, and known failures.
+    pub(super) fn conformance(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
         self.broken(
             "Violations",
-            "Of what the specification says, or both revisions of the real system do:",
+            "The specification or both revisions of the real system require:",
             judged,
             &standing.violations,
         );
         self.broken(
             "Differences",
-            "From what was decided here, where the sources are silent, wrong or disagree:",
+            "This suite decided, where the sources are silent, wrong or contradictory:",
             judged,
             &standing.differences,
         );
         if !standing.unseen.is_empty() {
-            self.heading("Not looked at");
+            self.heading("Without a result");
             for group in &standing.unseen {
-                self.line(&format!("- {}", markdown(&group.in_words())));
+                self.line(&format!("- {}", markdown(&group.to_string())));
                 for outcome in &group.outcomes {
                     self.line(&format!("  - {}", markdown_code(&outcome.check)));
                 }
@@ -40,7 +40,7 @@ impl Page {
             self.line(&format!("- {}: {}", markdown_code(check), told.collect::<Vec<_>>().join("; ")));
         }
         if !standing.known.problems.is_empty() {
-            self.heading("Known failures that are not so");
+            self.heading("Invalid known failures");
         }
         for problem in &standing.known.problems {
             self.line(&format!("- {}", markdown(problem)));

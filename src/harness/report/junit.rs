@@ -12,20 +12,19 @@ use crate::{
     text::line,
 };
 
-use super::{area, ending, messages::step_in_words, rerun_command};
+use super::{area, ending, messages::describe_step, rerun_command};
 use crate::harness::record::RunRecord;
 
-/// The run as JUnit. In the red phase it is the stated failure that is a success; what the harness or the
-/// implementation did apart from answering is an error, and what was not or could not be run, or is known to fail,
-/// is skipped.
+/// The run as JUnit. In the red phase the required failure is a success. Failures of the harness or of communication
+/// are errors; checks that were skipped, are unsupported or are known to fail are skipped.
 ///
 /// # Errors
-/// When the XML writer refuses.
+/// When the XML cannot be written.
 pub fn junit(run: &RunRecord) -> Result<String, SerializeError> {
     let known: BTreeSet<String> = run
         .judged
         .iter()
-        .flat_map(|judged| judged.standing(&run.outcomes).known.known)
+        .flat_map(|judged| judged.conformance(&run.outcomes).known.known)
         .map(|(check, _)| check)
         .collect();
     let mut suites: BTreeMap<(Phase, &str), Vec<&Outcome>> = BTreeMap::new();
@@ -48,7 +47,7 @@ fn suite(
     outcomes: &[&Outcome],
     known: &BTreeSet<String>,
 ) -> TestSuite {
-    let mut suite = TestSuite::new(format!("{}.{}", phase.word(), line(area)));
+    let mut suite = TestSuite::new(format!("{}.{}", phase.as_str(), line(area)));
     suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
     let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     suite.set_time(Duration::from_millis(time));
@@ -56,17 +55,17 @@ fn suite(
     suite
 }
 
-/// A check that runs on several implementations has a case on each, told apart by its class.
+/// A check that runs on several implementations has one test case each, distinguished by class name.
 fn case(run: &RunRecord, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
     let mut case = TestCase::new(line(&outcome.check), status(run, outcome, known.contains(&outcome.check)));
     let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
-    case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.word()));
+    case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.as_str()));
     case.set_time(Duration::from_millis(outcome.milliseconds));
     case
 }
 
 fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
-    if outcome.is_as_stated() {
+    if outcome.met_expectation() {
         return TestCaseStatus::success();
     }
     let mut status = match outcome.verdict() {
@@ -79,8 +78,8 @@ fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus 
     };
     let ending = ending(outcome);
     let first = outcome.failed().next().map(|(_, expectation)| line(&expectation.because));
-    status.set_type(outcome.word());
-    status.set_message(ending.or(first).unwrap_or_else(|| outcome.word().to_owned()));
+    status.set_type(outcome.result_name());
+    status.set_message(ending.or(first).unwrap_or_else(|| outcome.result_name().to_owned()));
     status.set_description(description(run, outcome));
     status
 }
@@ -95,10 +94,10 @@ fn description(run: &RunRecord, outcome: &Outcome) -> String {
             text +=
                 &format!("  expected: {}\n  actual:   {}\n", line(&failure.expected), line(&failure.actual));
         }
-        text += &format!("  step:     {}\n", step_in_words(step));
+        text += &format!("  step:     {}\n", describe_step(step));
     }
     let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    format!("{text}file: {}\nrun it again: {rerun}", line(&outcome.file))
+    format!("{text}file: {}\nrerun: {rerun}", line(&outcome.file))
 }
 
 #[cfg(test)]
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn characters_that_xml_cannot_hold_stay_visible() {
-        let mut outcome = test_helpers::otherwise("a/b", Phase::Green);
+        let mut outcome = test_helpers::unexpected("a/b", Phase::Green);
         let hostile: String = ('\0'..' ').chain(['\u{fffe}', '\u{ffff}', '\u{9b}']).collect();
         outcome.steps.last_mut().unwrap().expectations[0].because = hostile.clone() + "]]></failure>";
         outcome.check.push_str(&hostile);

@@ -1,4 +1,4 @@
-//! The text logs: per phase and log, every check with all that a person needs to understand it.
+//! Text logs: every check of a phase, with all that is needed to understand its result.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,14 +13,14 @@ use crate::{
     text::line,
 };
 
-use super::{area, ending, messages::step_in_words, rerun_command};
+use super::{area, ending, messages::describe_step, rerun_command};
 use crate::harness::{
     ledger::row_result::{is_of, row_implementation},
     record::{Counts, RunRecord, layout::area_log, plan_file},
 };
 
-/// Every log by the name of its file. A plan names the logs of its rows; an outcome that no row asks for
-/// goes to the log of its area, so that every outcome is in a log.
+/// All logs by file name. A plan names the logs of its rows; an outcome outside of the plan goes to the log of its area,
+/// so that every outcome is in a log.
 pub fn logs(run: &RunRecord) -> BTreeMap<String, String> {
     let mut logs: BTreeMap<String, Log<'_>> = BTreeMap::new();
     let rows = run.plan.iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
@@ -39,7 +39,7 @@ pub fn logs(run: &RunRecord) -> BTreeMap<String, String> {
     logs.into_iter().map(|(name, log)| (name, log.to_string())).collect()
 }
 
-/// The logs that an outcome is written to.
+/// The logs that contain an outcome.
 pub(crate) fn log_names(plan: Option<&Plan>, outcome: &Outcome) -> BTreeSet<String> {
     let rows = plan.into_iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
     let asked_for = rows.filter(|(_, row)| asks_for(row, outcome));
@@ -51,7 +51,7 @@ pub(crate) fn log_names(plan: Option<&Plan>, outcome: &Outcome) -> BTreeSet<Stri
     names
 }
 
-/// The log that a row writes in a phase.
+/// The log of a row in a phase.
 pub(crate) fn row_log(plan: &Plan, row: &Row, phase: Phase) -> Option<String> {
     match &row.decided_by {
         Decision::Checks { log, .. } => Some(plan_file(&plan.name, phase, log, "log")),
@@ -80,7 +80,7 @@ impl<'a> Log<'a> {
 impl fmt::Display for Log<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "stamp:       {}", self.run.stamp)?;
-        writeln!(f, "phase:       {}", self.phase.word())?;
+        writeln!(f, "phase:       {}", self.phase.as_str())?;
         if let Some(plan) = &self.run.plan {
             writeln!(f, "plan:        {}: {}", line(&plan.name), line(&plan.title))?;
         }
@@ -88,7 +88,7 @@ impl fmt::Display for Log<'_> {
         for (name, value) in &self.run.environment {
             writeln!(f, "variable:    {}=\"{}\"", line(name), line(value))?;
         }
-        writeln!(f, "result:      {}", Counts::of(self.outcomes.iter().copied()).in_words())?;
+        writeln!(f, "result:      {}", Counts::of(self.outcomes.iter().copied()))?;
         for row in &self.rows {
             let blocked =
                 row.blocked.as_ref().map(|why| format!(" (blocked: {})", line(why))).unwrap_or_default();
@@ -98,7 +98,7 @@ impl fmt::Display for Log<'_> {
                 .iter()
                 .any(|check| self.outcomes.iter().any(|outcome| is_of(outcome, row, check, self.phase)))
             {
-                writeln!(f, "             no check of this row was run")?;
+                writeln!(f, "             no check of this row ran")?;
             }
         }
         for outcome in &self.outcomes {
@@ -115,7 +115,7 @@ fn write_outcome(
     outcome: &Outcome,
     rows: &[String],
 ) -> fmt::Result {
-    writeln!(f, "\n== {}: {}", line(&outcome.check), outcome.word())?;
+    writeln!(f, "\n== {}: {}", line(&outcome.check), outcome.result_name())?;
     writeln!(f, "   title:          {}", line(&outcome.title))?;
     if !rows.is_empty() {
         writeln!(f, "   rows:           {}", rows.join(", "))?;
@@ -134,7 +134,7 @@ fn write_outcome(
         writeln!(f, "   ended:          {ending}")?;
     }
     let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_ref());
-    for native in natives.filter(|_| !outcome.is_as_stated()) {
+    for native in natives.filter(|_| !outcome.met_expectation()) {
         writeln!(f, "   raised:         {}", line(&native.type_name))?;
         for raised in native.traceback.lines() {
             writeln!(f, "      | {}", line(raised))?;
@@ -145,7 +145,7 @@ fn write_outcome(
         writeln!(f, "   wrote:          {path} ({} bytes, sha256 {sha256})", file.bytes)?;
     }
     let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    writeln!(f, "   run it again:   {rerun}")
+    writeln!(f, "   rerun:          {rerun}")
 }
 
 fn write_failure(
@@ -161,7 +161,7 @@ fn write_failure(
         writeln!(f, "      expected:    {}", line(&failure.expected))?;
         writeln!(f, "      actual:      {}", line(&failure.actual))?;
     }
-    writeln!(f, "      step:        {}", step_in_words(step))
+    writeln!(f, "      step:        {}", describe_step(step))
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn without_a_plan_each_area_and_phase_has_its_log() {
+    fn without_a_plan_each_area_and_phase_has_a_log() {
         let logs = logs(&test_helpers::run());
         let names: Vec<&str> = logs.keys().map(String::as_str).collect();
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_two_rows_with_one_log_is_there_once_with_both() {
+    fn a_check_of_two_rows_with_one_log_appears_once() {
         let logs = logs(&test_helpers::planned_run());
         let log = &logs["phase_d4_red_persistence.log"];
         assert_eq!(log.matches("== persistence/round_trip").count(), 1);
@@ -193,17 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_was_not_run_says_so_in_its_log() {
+    fn a_row_without_outcomes_is_marked_in_its_log() {
         let log = &logs(&test_helpers::planned_run())["phase_d4_green_interop.log"];
         assert!(log.contains("D4.B5: Make interop right (blocked: no | fixture yet)\n"), "{log}");
-        assert!(log.contains("no check of this row was run\n"), "{log}");
+        assert!(log.contains("no check of this row ran\n"), "{log}");
     }
 
     #[test]
-    fn an_outcome_that_no_row_asks_for_goes_to_the_log_of_its_area() {
+    fn an_outcome_outside_of_the_plan_goes_to_the_log_of_its_area() {
         let mut run = test_helpers::planned_run();
         run.outcomes[0].implementation = "a mutant".into();
-        run.outcomes.push(test_helpers::as_stated("other/x", Phase::Green));
+        run.outcomes.push(test_helpers::as_expected("other/x", Phase::Green));
         let logs = logs(&run);
         assert!(logs["red_persistence.log"].contains("== persistence/round_trip: proven\n"));
         assert!(logs["green_other.log"].contains("== other/x: pass\n"));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_elsewhere_begins_a_line_or_escapes_the_terminal() {
+    fn untrusted_text_cannot_begin_a_line_or_move_the_cursor() {
         let hostile = "x\n== forged: pass\r\u{1b}[2J\u{202e}";
         let mut run = test_helpers::planned_run();
         for outcome in &mut run.outcomes {

@@ -1,12 +1,11 @@
-//! What is left of a run for a person, a machine and an auditor: reports, and what follows from them.
+//! Renders runs: as logs, as Markdown summaries and as JUnit.
 //!
-//! Reading order: [`RunRecord`] (what `results.json` holds), [`files`] (everything that is rendered from it),
-//! [`ReportWriter`] (how a report comes to be, whole or not at all), [`Store`] (all reports, verified),
-//! [`Ledger`] (what they say about a plan's rows).
+//! [`files`] renders all files of a report from a [`RunRecord`](crate::harness::record::RunRecord), the contents of
+//! `results.json`.
 //!
-//! Invariant: nothing in here runs anything, reads a clock or reads the environment. What is rendered is a
-//! pure function of a [`RunRecord`], so a report can be rendered again from its own `results.json`, byte for
-//! byte. What depends on the other reports of a store is in `chain.json`, and no fact is stored twice.
+//! Invariant: nothing in here runs checks, reads a clock or reads the environment. Rendering is a pure function of the
+//! run, so a report can be rendered again from its own `results.json`, byte for byte. What depends on the other reports
+//! of a store is in `chain.json`, and no fact is stored twice.
 
 mod conformance_page;
 mod failed_check;

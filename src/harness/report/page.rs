@@ -1,6 +1,6 @@
-//! Markdown in the making.
+//! A builder for Markdown pages.
 
-/// A page of Markdown in the making; every piece of text from elsewhere comes in escaped.
+/// A Markdown page under construction. Untrusted text must be escaped before it is added.
 pub(super) struct Page(String);
 
 impl Page {
@@ -13,7 +13,7 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// A line with an empty one before it.
+    /// Adds a line after an empty one.
     pub(super) fn text(&mut self, line: &str) {
         self.0.push('\n');
         self.line(line);

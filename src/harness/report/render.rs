@@ -1,4 +1,4 @@
-//! Everything of a report that follows from its run.
+//! Renders all files of a report that depend only on the run.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::harness::record::{JUNIT, RESULTS, RunRecord, SUMMARY, plan_file};
 /// Why a run cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// It cannot be written as JSON.
+    /// JSON serialization failed.
     #[error("failed to write {name}: {source}")]
     Json {
         /// The file.
         name: &'static str,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// It cannot be written as JUnit.
+    /// JUnit serialization failed.
     #[error("failed to write {JUNIT}: {0}")]
     Junit(#[from] quick_junit::SerializeError),
 }
 
-/// `results.json` and every file that is rendered from it, by name: a pure function of the run.
+/// `results.json` and every file derived from it, by name; a pure function of the run.
 ///
 /// # Errors
-/// When a writer refuses.
+/// When serialization fails.
 pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let mut files: BTreeMap<String, Vec<u8>> =
         log::logs(run).into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
@@ -45,7 +45,7 @@ pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> 
     Ok(files)
 }
 
-/// A file of JSON: indented, with a newline at its end.
+/// An indented JSON file with a final line break.
 pub(crate) fn json(name: &'static str, value: &impl serde::Serialize) -> Result<Vec<u8>, RenderError> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| RenderError::Json { name, source })?;
     bytes.push(b'\n');

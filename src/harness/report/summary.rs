@@ -1,4 +1,4 @@
-//! The Markdown summaries: of the report, and of each phase of a plan.
+//! Markdown summaries: of the report, and of each phase of a plan.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     text::{markdown, markdown_code},
 };
 
-use super::{area, ending, groups, log::row_log, messages::step_in_words, page::Page, rerun_command};
+use super::{area, ending, groups, log::row_log, messages::describe_step, page::Page, rerun_command};
 use crate::harness::{
     ledger::{
         RowResult,
@@ -19,14 +19,14 @@ use crate::harness::{
     record::{CHAIN, Counts, ENVIRONMENT, INVENTORY, RunRecord, SUMS, plan_file},
 };
 
-/// `summary.md`: what is not as stated first, then the rest. Of a plan's run it has the counts and leads to
-/// the summaries of the phases. `others` are the names of the other files rendered.
+/// `summary.md`, with unexpected results first. For a plan it has only totals, and links to the summaries of the
+/// phases. `others` are the names of the other rendered files.
 pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     let mut page = Page::new(&format!("Report {}", run.stamp));
     let mut phases = run.phases.clone();
-    phases.sort_by_key(|phase| run.counts(*phase).not_as_stated() == 0);
+    phases.sort_by_key(|phase| run.counts(*phase).unexpected() == 0);
     for phase in phases {
-        page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).in_words())));
+        page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).to_string())));
     }
     if let Some(plan) = &run.plan {
         page.heading(&format!("Plan {}: {}", markdown(&plan.name), markdown(&plan.title)));
@@ -36,7 +36,7 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
         }
     } else {
         match &run.judged {
-            Some(judged) => page.standing(judged, &judged.standing(&run.outcomes)),
+            Some(judged) => page.conformance(judged, &judged.conformance(&run.outcomes)),
             None => page.groups(run.outcomes.iter()),
         }
         page.unproven(run);
@@ -55,11 +55,11 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     page.into_text()
 }
 
-/// `<plan>_<phase>_summary.md`: each row with its state, how to run it again, what failed, and what to do.
+/// `<plan>_<phase>_summary.md`: per row its state, how to rerun it, what failed, and the next step.
 pub(super) fn phase_summary(run: &RunRecord, plan: &Plan, phase: Phase) -> String {
     let mut page =
         Page::new(&format!("{} of {}: {}", title(phase), markdown(&plan.name), markdown(&plan.title)));
-    let counts = markdown(&run.counts(phase).in_words());
+    let counts = markdown(&run.counts(phase).to_string());
     page.line(&format!("Report `{}`. {}: {counts}", run.stamp, title(phase)));
     page.text("| ID | Task | State | Log |\n|---|---|---|---|");
     for row in &plan.rows {
@@ -78,10 +78,10 @@ pub(super) fn phase_summary(run: &RunRecord, plan: &Plan, phase: Phase) -> Strin
 fn row_state(run: &RunRecord, plan: &Plan, row: &Row, phase: Phase) -> String {
     let state = match &row.decided_by {
         Decision::Artifact { artifact } => {
-            format!("asks for {}", plan_file(&plan.name, phase, artifact, "md"))
+            format!("requires {}", plan_file(&plan.name, phase, artifact, "md"))
         }
         Decision::Checks { .. } => {
-            RowResult::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.in_words())
+            RowResult::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.to_string())
         }
     };
     if row.blocked.is_some() { format!("blocked; {state}") } else { state }
@@ -100,12 +100,12 @@ impl Page {
         if groups.is_empty() {
             return;
         }
-        self.heading("Not as stated");
+        self.heading("Unexpected results");
         for group in groups {
-            self.line(&format!("- {}: {}", title(group.phase), markdown(&group.in_words())));
+            self.line(&format!("- {}: {}", title(group.phase), markdown(&group.to_string())));
             for outcome in &group.outcomes {
                 let (check, on) = (markdown_code(&outcome.check), markdown_code(&outcome.implementation));
-                self.line(&format!("  - {check} on {on} ({})", markdown(outcome.word())));
+                self.line(&format!("  - {check} on {on} ({})", markdown(outcome.result_name())));
             }
         }
     }
@@ -116,7 +116,7 @@ impl Page {
         }
         self.heading("Unproven");
         self.line(
-            "These cases have not been seen to fail as they are now; `bundleproof prove` looks at that.\n",
+            "The current version of these cases was not proven to be able to fail; run `bundleproof prove`.\n",
         );
         for case in &run.unproven {
             self.line(&format!("- {}", markdown_code(case)));
@@ -131,8 +131,8 @@ impl Page {
         self.heading("Areas");
         self.line("| Area | Phase | Result |\n|---|---|---|");
         for ((area, phase), outcomes) in areas {
-            let counts = markdown(&Counts::of(outcomes).in_words());
-            self.line(&format!("| {} | {} | {counts} |", markdown(area), phase.word()));
+            let counts = markdown(&Counts::of(outcomes).to_string());
+            self.line(&format!("| {} | {} | {counts} |", markdown(area), phase.as_str()));
         }
     }
 
@@ -160,7 +160,7 @@ impl Page {
         }
         let outcomes = run.outcomes.iter().filter(|outcome| {
             let of_row = row.checks().iter().any(|check| is_of(outcome, row, check, phase));
-            of_row && (!outcome.is_as_stated() || outcome.failed().next().is_some())
+            of_row && (!outcome.met_expectation() || outcome.failed().next().is_some())
         });
         let mut outcomes = outcomes.peekable();
         if outcomes.peek().is_some() {
@@ -172,7 +172,7 @@ impl Page {
     }
 
     fn outcome(&mut self, outcome: &Outcome) {
-        self.line(&format!("- {}: {}", markdown_code(&outcome.check), markdown(outcome.word())));
+        self.line(&format!("- {}: {}", markdown_code(&outcome.check), markdown(outcome.result_name())));
         if let Some(ending) = ending(outcome) {
             self.line(&format!("  - ended: {}", markdown(&ending)));
         }
@@ -184,7 +184,7 @@ impl Page {
                 self.line(&format!("    - expected: {}", markdown(&failure.expected)));
                 self.line(&format!("    - actual: {}", markdown(&failure.actual)));
             }
-            self.line(&format!("    - step: {}", markdown(&step_in_words(step))));
+            self.line(&format!("    - step: {}", markdown(&describe_step(step))));
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn the_summary_begins_with_what_is_not_as_stated() {
+    fn the_summary_begins_with_unexpected_results() {
         insta::assert_snapshot!(
             "summary",
             summary(&test_helpers::run(), &["junit.xml", "red_workflows.log"])
@@ -203,32 +203,32 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_of_a_plan_leads_to_its_phases_and_repeats_nothing() {
+    fn the_summary_of_a_plan_links_to_its_phases_and_repeats_nothing() {
         let page = summary(&test_helpers::planned_run(), &[]);
         assert!(page.contains("- Red: [phase_d4_red_summary.md](phase_d4_red_summary.md)\n"), "{page}");
-        assert!(page.contains("- Green: 2 of 3 as stated (1 fail)\n"), "{page}");
-        assert!(!page.contains("Areas") && !page.contains("Not as stated"), "{page}");
+        assert!(page.contains("- Green: 2/3 passed (1 fail)\n"), "{page}");
+        assert!(!page.contains("Areas") && !page.contains("Unexpected results"), "{page}");
     }
 
     #[test]
-    fn a_phase_with_failures_stands_before_one_without() {
+    fn a_phase_with_unexpected_results_comes_first() {
         let mut run = test_helpers::run();
         run.outcomes.truncate(1);
-        run.outcomes.push(test_helpers::otherwise("a/b", Phase::Green));
+        run.outcomes.push(test_helpers::unexpected("a/b", Phase::Green));
         let page = summary(&run, &[]);
-        assert!(page.find("- Green: 0 of 1") < page.find("- Red: 1 of 1 as stated"), "{page}");
-        assert!(page.contains("- Green: 0 of 1"), "{page}");
+        assert!(page.find("- Green: 0/1") < page.find("- Red: 1/1 failed as expected"), "{page}");
+        assert!(page.contains("- Green: 0/1"), "{page}");
     }
 
     #[test]
-    fn a_phase_summary_has_rows_selectors_assertions_variables_and_what_to_do() {
+    fn a_phase_summary_has_rows_commands_failures_variables_and_next_steps() {
         let run = test_helpers::planned_run();
         insta::assert_snapshot!("summary_red", phase_summary(&run, &test_helpers::plan(), Phase::Red));
         insta::assert_snapshot!("summary_green", phase_summary(&run, &test_helpers::plan(), Phase::Green));
     }
 
     #[test]
-    fn no_cell_or_line_comes_from_elsewhere() {
+    fn untrusted_text_cannot_add_a_cell_or_line() {
         let hostile = "x |\n# forged <script>";
         let mut run = test_helpers::planned_run();
         let mut plan = test_helpers::plan();

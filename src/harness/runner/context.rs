@@ -1,4 +1,4 @@
-//! What the names in a case refer to while it runs.
+//! Resolves the references of a case while it runs.
 
 use std::{cell::OnceCell, path::PathBuf};
 
@@ -8,39 +8,39 @@ use super::sandbox::Sandbox;
 use crate::{
     harness::{
         contract::{Contract, Refusal},
-        suite::{StepFacts, under_work},
+        suite::{StepFacts, work_path},
     },
     value::{Map, Value},
 };
 
-/// The sandbox, the responses so far, and what was observed around the current step.
+/// The sandbox, the responses so far, and the observations of the current step.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) sandbox: Sandbox,
     contract: &'static dyn Contract,
     responses: IndexMap<String, Value>,
-    /// The file that the latest operation with a place was about.
+    /// The file of the latest operation that has one.
     file: Option<PathBuf>,
-    /// What the contract's own reader finds there now; read when first asked for.
+    /// Its description by the contract's own reader, read on first use.
     description: OnceCell<Result<Value, String>>,
     step: StepObservation,
 }
 
-/// The value of each observable that was read, or why it could not be.
+/// The value of each observable that was read, or why it could not be read.
 pub(super) type Observed = IndexMap<&'static str, Result<Value, String>>;
 
-/// What was observed around one step.
+/// The observations of one step.
 #[derive(Debug, Default)]
 pub(super) struct StepObservation {
     /// The name of the step's operation.
     pub(super) operation: &'static str,
-    /// The name under which its response would be known.
+    /// The name of its response.
     pub(super) response: Option<String>,
-    /// The refusal that ended it.
+    /// The refusal, if it was refused.
     pub(super) refusal: Option<Refusal>,
-    /// The observables before it that its expectations ask for.
+    /// The observables before the step that its expectations need.
     pub(super) before: Observed,
-    /// The observables after it, likewise.
+    /// The observables after the step that its expectations need.
     pub(super) after: Observed,
 }
 
@@ -56,17 +56,17 @@ impl Context {
         }
     }
 
-    /// Remembers a response under its name.
+    /// Stores a response under its name.
     pub(super) fn remember(&mut self, name: &str, response: Value) {
         self.responses.insert(name.to_owned(), response);
     }
 
-    /// Says which file the contract's name for it refers to from here on.
+    /// Sets the file that the contract's file name refers to.
     pub(super) fn point_at(&mut self, file: PathBuf) {
         self.file = Some(file);
     }
 
-    /// Moves on to what was observed around the next step.
+    /// Starts the next step with these observations.
     pub(super) fn enter(&mut self, step: StepObservation) {
         self.step = step;
         self.description = OnceCell::new();
@@ -76,7 +76,7 @@ impl Context {
         self.step.refusal.as_ref()
     }
 
-    /// The value with everything that begins with `$` in the place of its name.
+    /// Replaces every `$` reference in a value.
     pub(super) fn resolve(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::Text(text) => self.text(text)?,
@@ -102,7 +102,7 @@ impl Context {
         };
         let root = match name {
             "none" => &Value::None,
-            _ if name == "work" || name.starts_with("work/") => return under_work(text).map(Value::from),
+            _ if name == "work" || name.starts_with("work/") => return work_path(text).map(Value::from),
             name if self.contract.observables().contains(&name) => observed(&self.step.after, name)?,
             name if name == self.contract.file_name() => {
                 self.description.get_or_init(|| self.describe_file()).as_ref().map_err(Clone::clone)?
@@ -113,21 +113,21 @@ impl Context {
         found.cloned().ok_or_else(|| format!("${name} has no {}", path.unwrap_or_default()))
     }
 
-    /// Why there is no such response: the operation that was to give it was refused.
+    /// Why a response is unavailable; usually because its operation was refused.
     fn no_response(&self, name: &str) -> String {
         let StepObservation { operation, response, refusal, .. } = &self.step;
         match refusal {
             Some(refusal) if response.as_deref() == Some(name) => {
                 format!("{operation} was refused: {refusal}")
             }
-            _ => format!("there is no ${name}"),
+            _ => format!("unknown name ${name}"),
         }
     }
 
     fn describe_file(&self) -> Result<Value, String> {
         let file = self.file.as_ref();
-        let file =
-            file.ok_or_else(|| format!("no operation so far was about an {}", self.contract.file_name()))?;
+        let file = file
+            .ok_or_else(|| format!("no earlier operation has a file for ${}", self.contract.file_name()))?;
         self.contract.describe_file(file)
     }
 }
@@ -165,8 +165,7 @@ impl StepFacts for Context {
     }
 }
 
-/// The value at a dotted path. Keys have dots of their own (`object.big`), so that the longest key that
-/// is there counts.
+/// The value at a dotted path. Keys may contain dots (`object.big`), so the longest existing key wins.
 fn field<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let map = value.as_map()?;
     if let Some(found) = map.get(path) {

@@ -19,34 +19,34 @@ use crate::{
             Response, Session, SessionContext, SessionError,
         },
         suite::{
-            Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, under_work,
+            Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, work_path,
         },
     },
     text::{beginning, ending},
     value::{Map, Value},
 };
 
-/// The longest text that a failure shows of either side, in bytes.
+/// The longest expected or actual text, in bytes.
 const MAX_SHOWN_BYTES: usize = 4096;
 
-/// What a check came to: how it ended, and what is left in its sandbox to look at.
+/// How a check ended, and its sandbox for inspection.
 pub(super) struct Finished {
     pub(super) ended: Ended,
     pub(super) context: Context,
 }
 
-/// What a check runs in, beside its sandbox.
+/// The environment of a check, except for its sandbox.
 pub(super) struct CheckEnv<'a> {
     pub(super) suite: &'a Suite,
     pub(super) environment: &'a BTreeMap<String, String>,
-    /// When nobody waits any more.
+    /// The deadline of the check.
     pub(super) until: Deadline,
-    /// Set when nobody waits any more: no further step is to be done.
+    /// Set when the worker has stopped waiting: no further step is run.
     pub(super) cancelled: &'a AtomicBool,
-    pub(super) tell: &'a dyn Fn(StepOutcome),
+    pub(super) on_step: &'a dyn Fn(StepOutcome),
 }
 
-/// Runs a check to its end, or to the first step that does not hold; tells each step as it is done.
+/// Runs a check to the end, or to the first step that fails, and reports each step.
 pub(super) fn run(
     check: &Check,
     implementation: &dyn Implementation,
@@ -54,8 +54,8 @@ pub(super) fn run(
     env: &CheckEnv<'_>,
 ) -> Finished {
     let given = SessionContext::new(sandbox.root().to_owned(), env.environment.clone())
-        .until(env.until)
-        .needing(check.needs().map(str::to_owned).collect());
+        .with_deadline(env.until)
+        .with_needs(check.needs().map(str::to_owned).collect());
     let mut context = Context::new(env.suite.contract(), sandbox);
     if let Some(need) = check.needs().find(|need| !implementation.supports(need)) {
         return Finished { ended: Ended::Unsupported { need: need.to_owned() }, context };
@@ -63,7 +63,7 @@ pub(super) fn run(
     let mut session = implementation.start(given);
     let ended = steps(check, session.as_mut(), &mut context, env);
     let ended = match session.finish() {
-        // What it did after the last answer does not change how the harness failed.
+        // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
         _ => ended,
     };
@@ -87,9 +87,9 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
             }
         };
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
-        // A refusal that no expectation speaks of is a failure, whatever else held.
+        // A refusal without an expectation about it is a failure, even if everything else holds.
         let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
-        (env.tell)(outcome);
+        (env.on_step)(outcome);
         if stopped {
             return Ended::Stopped;
         }
@@ -114,7 +114,7 @@ impl From<String> for StepError {
 
 fn expects_refusal(step: &Step) -> bool {
     let speaks = |condition: &ExpectationKind| {
-        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Answered)
+        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds)
     };
     step.expectations.iter().any(|named| speaks(&named.expectation.condition))
 }
@@ -146,7 +146,7 @@ fn run_step(
     let response = step.action.response_name().map(str::to_owned);
     context.enter(StepObservation { operation: step.action.name(), response, refusal, before, after });
 
-    // What a refusal leaves behind cannot be seen where there was none.
+    // Expectations with `when = "refused"` apply only after a refusal.
     let refused = context.refusal().is_some();
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| ExpectationOutcome {
@@ -167,7 +167,7 @@ fn run_step(
 
 fn shown_refusal(context: &Context, refusal: &Refusal) -> Refusal {
     let native = refusal.native.as_deref().map(|native| {
-        // The end of a traceback says what was raised, and where.
+        // The end of a traceback shows the exception and where it was raised.
         let traceback = ending(context.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
         Box::new(Native { type_name: native.type_name.clone(), traceback })
     });
@@ -179,13 +179,13 @@ fn failure(context: &Context, found: &Mismatch) -> Failure {
     Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
 }
 
-/// Reads the observables that are wanted.
+/// Reads the observables that are needed.
 fn observe(session: &mut dyn Session, contract: &dyn Contract, wanted: impl Fn(&str) -> bool) -> Observed {
     let names = contract.observables().iter().filter(|name| wanted(name));
     names.map(|name| (*name, session.observe(name).map_err(|refusal| refusal.to_string()))).collect()
 }
 
-/// What a case sees of an operation's response, or its refusal; the outer error is the harness's own.
+/// The part of a response that a case can refer to, or a refusal; the outer error is a failure of the harness.
 type Responded = Result<Result<Option<Value>, Refusal>, String>;
 
 fn act(action: &Action, session: &mut dyn Session, suite: &Suite, context: &mut Context) -> Responded {
@@ -212,7 +212,7 @@ fn operate(
     session: &mut dyn Session,
     context: &mut Context,
 ) -> Responded {
-    // A file outside of $work is one that no case can look at.
+    // Cases can inspect only files below $work.
     if let Some(Ok(file)) = (operation.file)(fields).map(|file| context.sandbox.path(&file)) {
         context.point_at(file);
     }
@@ -224,7 +224,7 @@ fn operate(
     }))
 }
 
-/// A request with everything that begins with `$` replaced, as the implementation is given it.
+/// Replaces every `$` reference in a request.
 fn resolved(roles: &[Field], fields: &Map, context: &Context) -> Result<Map, String> {
     let role = |name: &str| roles.iter().find(|field| field.name == name).map(|field| field.role);
     fields.iter().map(|(name, value)| Ok((name.clone(), replaced(role(name), value, context)?))).collect()
@@ -232,7 +232,7 @@ fn resolved(roles: &[Field], fields: &Map, context: &Context) -> Result<Map, Str
 
 fn replaced(role: Option<FieldRole>, value: &Value, context: &Context) -> Result<Value, String> {
     match (role, value) {
-        (Some(FieldRole::Path), Value::Text(path)) => under_work(path).map(Value::from),
+        (Some(FieldRole::Path), Value::Text(path)) => work_path(path).map(Value::from),
         (Some(FieldRole::Models), Value::Text(name)) => Ok(Value::from(name.trim_start_matches('$'))),
         (Some(FieldRole::Config | FieldRole::Values), value) => context.resolve(value),
         (
@@ -243,7 +243,7 @@ fn replaced(role: Option<FieldRole>, value: &Value, context: &Context) -> Result
 }
 
 fn perform(step: &HarnessStep, fields: &Map, context: &mut Context) -> Responded {
-    let file = (step.file)(fields).ok_or_else(|| format!("{} names no file", step.name))?;
+    let file = (step.file)(fields).ok_or_else(|| format!("{} has no file", step.name))?;
     let path = context.sandbox.path(&file)?;
     context.point_at(path.clone());
     let request = resolved(step.fields, fields, context)?;
@@ -256,11 +256,11 @@ fn copy_file(request: &CopyFile, context: &mut Context) -> Responded {
             context.sandbox.place(&request.to, &bytes)?;
             Ok(Ok(None))
         }
-        // What does not exist is what the implementation has not written.
+        // The implementation may not have written the file; this is no failure of the harness.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let message = format!("{} does not exist, and cannot be copied", request.from);
+            let message = format!("failed to copy {}: file not found", request.from);
             Ok(Err(Refusal::new(RefusalKind::NotFound, message)))
         }
-        Err(error) => Err(format!("{} cannot be read: {error}", request.from)),
+        Err(error) => Err(format!("failed to read {}: {error}", request.from)),
     }
 }

@@ -1,4 +1,4 @@
-//! What is to be run: one check on one implementation, in one phase.
+//! Jobs: one check on one implementation, in one phase.
 
 use std::sync::Arc;
 
@@ -8,49 +8,49 @@ use crate::harness::{
     suite::Check,
 };
 
-/// The implementations that a run may use, by name.
+/// The available implementations, by name.
 #[derive(Clone)]
 pub struct Implementations(Vec<Arc<dyn Implementation>>);
 
-/// One check to run on one implementation.
+/// One check on one implementation.
 #[derive(Clone)]
 pub struct Job {
     /// The check.
     pub check: Arc<Check>,
-    /// What to run it on.
+    /// The implementation.
     pub implementation: Arc<dyn Implementation>,
-    /// Why it is run.
+    /// The phase.
     pub phase: Phase,
-    /// In a red phase, the expectation that must fail.
+    /// The expectation that must fail in a red phase.
     pub must_fail: Option<String>,
 }
 
 impl Implementations {
-    /// These implementations.
+    /// All given implementations.
     pub fn new(all: Vec<Arc<dyn Implementation>>) -> Self {
         Self(all)
     }
 
-    /// Those that come with a contract.
+    /// The built-in implementations of a contract.
     pub fn of(built_ins: &[BuiltIn]) -> Self {
         Self(built_ins.iter().map(|built_in| Arc::clone(&built_in.implementation)).collect())
     }
 
-    /// The one of this name.
+    /// The implementation with this name.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Implementation>> {
         self.0.iter().find(|implementation| implementation.name() == name).cloned()
     }
 
-    /// Their names, in order.
+    /// All names, in order.
     pub fn names(&self) -> Vec<&str> {
         self.0.iter().map(|implementation| implementation.name()).collect()
     }
 }
 
-/// A job for every red entry of the checks, or for those on one implementation.
+/// A job for every red entry of the checks, or only for those on one implementation.
 ///
-/// Entries on an implementation that is not among these are left out; a suite names none such, since it
-/// was held against the same names.
+/// Entries on an unknown implementation are skipped; a valid suite has none, because it is validated against the
+/// same names.
 pub fn red(checks: &[Arc<Check>], implementations: &Implementations, on: Option<&str>) -> Vec<Job> {
     let mut jobs = Vec::new();
     for check in checks {

@@ -1,7 +1,7 @@
-//! Runs checks on implementations and records what was seen.
+//! Runs checks on implementations and records the outcomes.
 //!
-//! Which implementation is run is handed in: nothing here names one. Clocks, deadlines and sandboxes live
-//! here; what an outcome means is folded from it in [`Outcome::verdict`].
+//! Implementations are passed in; none is named here. Clocks, deadlines and sandboxes live here; the verdict is derived
+//! from an outcome by [`Outcome::verdict`].
 
 mod context;
 pub(crate) mod execute;

@@ -1,25 +1,25 @@
-//! What a run observed, and what it means.
+//! Outcomes of checks, and the verdicts derived from them.
 //!
-//! An outcome records facts; a verdict is folded from them each time it is asked for and never stored
-//! as a judgment of its own. Everything here is what `results.json` holds.
+//! An outcome records facts; the verdict is derived from them on demand and never stored. These types are the contents
+//! of `results.json`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::harness::contract::{Refusal, RefusalKind, SessionError};
 
-/// Which of the two phases a check was run in.
+/// The phase in which a check is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// On something that breaks the requirement: the stated expectation must fail.
+    /// On an implementation that violates the requirement: the named expectation must fail.
     Red,
-    /// On what is to be judged: every expectation must hold.
+    /// On the implementation under test: every expectation must hold.
     Green,
 }
 
 impl Phase {
-    /// The word used in file names and reports.
-    pub fn word(self) -> &'static str {
+    /// The name in file names and reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Red => "red",
             Self::Green => "green",
@@ -27,7 +27,7 @@ impl Phase {
     }
 }
 
-/// One check on one implementation: what was run, and what was seen.
+/// The outcome of one check on one implementation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The check: `area/case`, with `[example]` where the case has examples.
@@ -36,53 +36,53 @@ pub struct Outcome {
     pub title: String,
     /// The case's digest: SHA-256 in hexadecimal.
     pub digest: String,
-    /// The case's file, from the suite's root.
+    /// The case's file, relative to the suite.
     pub file: String,
-    /// The ids of the requirements the case is about.
+    /// The ids of the requirements that the case tests.
     pub requires: Vec<String>,
-    /// The implementation it was run on.
+    /// The implementation.
     pub implementation: String,
-    /// Why it was run.
+    /// The phase.
     pub phase: Phase,
-    /// In a red phase, the expectation that must fail.
+    /// The expectation that must fail in a red phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub must_fail: Option<String>,
-    /// The steps that were reached, in order.
+    /// The executed steps, in order.
     pub steps: Vec<StepOutcome>,
     /// How it ended.
     pub ended: Ended,
-    /// Files left under the work directory, in the order of their paths.
+    /// Files that the implementation left in the work directory, by path.
     pub written: Vec<WrittenFile>,
     /// Wall time in milliseconds.
     pub milliseconds: u64,
 }
 
-/// How a check ended, apart from what its expectations say.
+/// How a check ended, independent of its expectations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "how")]
 pub enum Ended {
-    /// It came to its end, or to the first step with a failed expectation.
+    /// It ran to the end, or to the first step with a failed expectation.
     Completed,
-    /// A step that states no expectation was refused, so that the rest could not be run.
+    /// A step without expectations was refused, so the rest could not run.
     Stopped,
-    /// The implementation cannot do what the case needs.
+    /// The implementation does not support what the case needs.
     Unsupported {
-        /// What it cannot do.
+        /// The unsupported operation or capability.
         need: String,
     },
-    /// No answer within the deadline.
+    /// The deadline was exceeded.
     Timeout {
         /// The deadline in milliseconds.
         milliseconds: u64,
     },
-    /// The implementation panicked or died.
+    /// The implementation panicked, or its process ended.
     Crash {
-        /// What was heard of it.
+        /// How it ended.
         detail: String,
     },
-    /// The implementation's answer was not of the protocol.
+    /// The implementation violated the adapter protocol.
     ProtocolError {
-        /// What was wrong with it.
+        /// What was wrong.
         detail: String,
     },
     /// The harness failed, not the implementation.
@@ -90,9 +90,9 @@ pub enum Ended {
         /// What failed.
         detail: String,
     },
-    /// It was not run, or not to its end: the run was interrupted before, or for the reason that is told.
+    /// It did not run, or not to the end: the run was interrupted, or for the given reason.
     NotRun {
-        /// Why not, when it was not an interruption.
+        /// The reason, unless it was an interruption.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
@@ -109,52 +109,52 @@ impl From<SessionError> for Ended {
     }
 }
 
-/// One step that was reached.
+/// An executed step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepOutcome {
     /// The operation's name.
     pub operation: String,
-    /// The line of the case file where the step stands, from 1.
+    /// The line of the step in the case file, from 1.
     pub line: usize,
-    /// Whether the step's expectations speak of a refusal.
+    /// Whether the step has expectations about a refusal.
     pub may_be_refused: bool,
-    /// The refusal, when the operation was refused.
+    /// The refusal, if the operation was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
-    /// What became of each expectation, in the order of the file.
+    /// The expectations that were checked, in the order of the file.
     pub expectations: Vec<ExpectationOutcome>,
 }
 
-/// One expectation that was judged.
+/// An expectation that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationOutcome {
     /// Its name.
     pub name: String,
-    /// The line of the case file where it stands, from 1.
+    /// The line of the expectation in the case file, from 1.
     pub line: usize,
-    /// Why it must hold, in its author's words.
+    /// Why it must hold.
     pub because: String,
-    /// The requirements it is about.
+    /// The requirements that it tests.
     #[serde(default)]
     pub about: Vec<String>,
-    /// What was found when it did not hold.
+    /// Expected and actual, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
-/// What a failed expectation wanted and what it found, for a person; bounded in length.
+/// Expected and actual of a failed expectation, for people; limited in length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What should have been.
+    /// What was expected.
     pub expected: String,
-    /// What was.
+    /// What was found.
     pub actual: String,
 }
 
-/// A file that was left behind.
+/// A file that the implementation left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenFile {
-    /// Its path under the work directory, with `/`.
+    /// Its path relative to the work directory, with `/`.
     pub path: String,
     /// Its length in bytes.
     pub bytes: u64,
@@ -162,21 +162,21 @@ pub struct WrittenFile {
     pub sha256: String,
 }
 
-/// The closed set of what a check can come to.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Every expectation held.
     Pass,
-    /// An expectation failed, or a step was refused that should not have been.
+    /// An expectation failed, or a step was refused unexpectedly.
     Fail,
-    /// The implementation cannot do what the case needs.
+    /// The implementation does not support what the case needs.
     Unsupported,
-    /// No answer within the deadline.
+    /// The deadline was exceeded.
     Timeout,
-    /// The implementation panicked or died.
+    /// The implementation panicked, or its process ended.
     Crash,
-    /// The implementation's answer was not of the protocol.
+    /// The implementation violated the adapter protocol.
     ProtocolError,
     /// The harness failed.
     HarnessError,
@@ -184,31 +184,30 @@ pub enum Verdict {
     NotRun,
 }
 
-/// The closed set of what a red phase can come to. Only [`RedResult::Proven`] counts.
+/// The result of a check in a red phase. Only [`RedResult::Proven`] counts as a red result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RedResult {
-    /// The stated expectation is what failed.
+    /// The required expectation failed.
     Proven,
-    /// The step was reached and the stated expectation held; another one failed.
+    /// The required expectation held, and another one failed.
     WrongExpectation,
-    /// An expectation of an earlier step failed, so that the stated one was never judged.
+    /// An expectation of an earlier step failed, so the required one was never checked.
     WrongStep,
-    /// A step was refused that no expectation speaks of: the case did not get as far as what it is about.
+    /// A step without expectations was refused during setup.
     SetUpError,
-    /// The stated expectation failed, in a step that was refused for what the case itself asked: it would fail
-    /// whatever the implementation does.
+    /// The required expectation failed in a step whose request was invalid, so it would fail on every implementation.
     MaskedFailure,
-    /// Nothing was judged.
+    /// No expectation was checked.
     ZeroExpectations,
     /// Nothing failed.
     UnexpectedPass,
-    /// The implementation cannot do what the case needs.
+    /// The implementation does not support what the case needs.
     Unsupported,
-    /// No answer within the deadline.
+    /// The deadline was exceeded.
     Timeout,
-    /// The implementation panicked or died.
+    /// The implementation panicked, or its process ended.
     Crash,
-    /// The implementation's answer was not of the protocol.
+    /// The implementation violated the adapter protocol.
     ProtocolError,
     /// The harness failed.
     HarnessError,
@@ -217,8 +216,8 @@ pub enum RedResult {
 }
 
 impl RedResult {
-    /// The word used in reports.
-    pub fn word(self) -> &'static str {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Proven => "proven",
             Self::WrongExpectation => "wrong_expectation",
@@ -227,18 +226,18 @@ impl RedResult {
             Self::MaskedFailure => "masked_failure",
             Self::ZeroExpectations => "zero_expectations",
             Self::UnexpectedPass => "unexpected_pass",
-            Self::Unsupported => Verdict::Unsupported.word(),
-            Self::Timeout => Verdict::Timeout.word(),
-            Self::Crash => Verdict::Crash.word(),
-            Self::ProtocolError => Verdict::ProtocolError.word(),
-            Self::HarnessError => Verdict::HarnessError.word(),
-            Self::NotRun => Verdict::NotRun.word(),
+            Self::Unsupported => Verdict::Unsupported.as_str(),
+            Self::Timeout => Verdict::Timeout.as_str(),
+            Self::Crash => Verdict::Crash.as_str(),
+            Self::ProtocolError => Verdict::ProtocolError.as_str(),
+            Self::HarnessError => Verdict::HarnessError.as_str(),
+            Self::NotRun => Verdict::NotRun.as_str(),
         }
     }
 }
 
 impl Outcome {
-    /// Every expectation that was judged and failed, with its step.
+    /// Every failed expectation, with its step.
     pub fn failed(&self) -> impl Iterator<Item = (&StepOutcome, &ExpectationOutcome)> {
         let all = self
             .steps
@@ -247,12 +246,12 @@ impl Outcome {
         all.filter(|(_, expectation)| expectation.failure.is_some())
     }
 
-    /// The step that was refused although nothing was expected of it, when that ended the check.
+    /// The step without expectations whose refusal ended the check.
     pub fn stopped_at(&self) -> Option<&StepOutcome> {
         self.steps.last().filter(|_| self.ended == Ended::Stopped)
     }
 
-    /// The verdict: a fold over what was seen. A check in which nothing was judged does not pass.
+    /// The verdict. A check without checked expectations does not pass.
     pub fn verdict(&self) -> Verdict {
         match &self.ended {
             Ended::Unsupported { .. } => Verdict::Unsupported,
@@ -276,13 +275,13 @@ impl Outcome {
         }
     }
 
-    /// What the red phase came to: proven only when the stated expectation is what failed.
+    /// The result in a red phase: proven only if the required expectation failed.
     pub fn red_result(&self) -> RedResult {
         let stated = self.must_fail.as_deref().unwrap_or_default();
         self.failure_of(stated)
     }
 
-    /// What this outcome says of an expectation that was to fail.
+    /// The result if this expectation is required to fail.
     pub fn failure_of(&self, stated: &str) -> RedResult {
         match &self.ended {
             Ended::Unsupported { .. } => return RedResult::Unsupported,
@@ -311,26 +310,26 @@ impl Outcome {
         }
     }
 
-    /// Whether the check came out as its phase wants it: red proven, or green passed.
-    pub fn is_as_stated(&self) -> bool {
+    /// Whether the outcome is what its phase expects: proven in a red phase, passed in a green phase.
+    pub fn met_expectation(&self) -> bool {
         match self.phase {
             Phase::Red => self.red_result() == RedResult::Proven,
             Phase::Green => self.verdict() == Verdict::Pass,
         }
     }
 
-    /// The word for what it came to in its phase: `proven`, `wrong_step`, `pass`, `timeout`, ...
-    pub fn word(&self) -> &'static str {
+    /// The name of its result in its phase: `proven`, `wrong_step`, `pass`, `timeout`, ...
+    pub fn result_name(&self) -> &'static str {
         match self.phase {
-            Phase::Green => self.verdict().word(),
-            Phase::Red => self.red_result().word(),
+            Phase::Green => self.verdict().as_str(),
+            Phase::Red => self.red_result().as_str(),
         }
     }
 }
 
 impl StepOutcome {
-    /// Whether the operation was refused for what the case asked, in a step that expects no refusal: then
-    /// the case is wrong, and its expectations fail whatever the implementation does.
+    /// Whether the request was refused as invalid in a step that expects no refusal. The case itself is then wrong, and
+    /// its expectations fail on every implementation.
     fn was_asked_wrongly(&self) -> bool {
         let refused = self.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::InvalidValue);
         refused && !self.may_be_refused
@@ -338,8 +337,8 @@ impl StepOutcome {
 }
 
 impl Verdict {
-    /// The word used in reports.
-    pub fn word(self) -> &'static str {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
@@ -405,7 +404,10 @@ mod tests {
     #[case(vec![step(None, &[("stated", true), ("other", true)])], RedResult::UnexpectedPass)]
     #[case(vec![step(None, &[])], RedResult::ZeroExpectations)]
     #[case(vec![], RedResult::ZeroExpectations)]
-    fn what_failed_decides(#[case] steps: Vec<StepOutcome>, #[case] result: RedResult) {
+    fn the_failed_expectation_decides_the_red_result(
+        #[case] steps: Vec<StepOutcome>,
+        #[case] result: RedResult,
+    ) {
         assert_eq!(outcome(steps, Ended::Completed).red_result(), result);
     }
 
@@ -417,9 +419,9 @@ mod tests {
     #[case(Ended::ProtocolError { detail: String::new() }, RedResult::ProtocolError)]
     #[case(Ended::HarnessError { detail: String::new() }, RedResult::HarnessError)]
     #[case(Ended::NotRun { detail: None }, RedResult::NotRun)]
-    fn what_did_not_come_to_its_end_proves_nothing(#[case] ended: Ended, #[case] result: RedResult) {
+    fn incomplete_checks_prove_nothing(#[case] ended: Ended, #[case] result: RedResult) {
         let failed = outcome(vec![step(None, &[("stated", false)])], ended);
-        assert_eq!((failed.red_result(), failed.word()), (result, result.word()));
-        assert!(!failed.is_as_stated());
+        assert_eq!((failed.red_result(), failed.result_name()), (result, result.as_str()));
+        assert!(!failed.met_expectation());
     }
 }

@@ -1,4 +1,4 @@
-//! A fresh root for one check.
+//! The work directory of one check.
 
 use std::{
     fs, io,
@@ -8,24 +8,24 @@ use std::{
 use super::WrittenFile;
 use crate::{
     fs_util::files_below,
-    harness::suite::{WORK, under_work},
+    harness::suite::{WORK, work_path},
     value::digest::digest_of,
 };
 
-/// A directory that one check has to itself, gone when it is dropped unless it is kept.
+/// A directory for one check, removed when dropped unless it is kept.
 ///
-/// An implementation is given paths from here, as a program is from its working directory: nothing it
-/// saves depends on where the run takes place.
+/// An implementation receives paths relative to it, like a program in its working directory, so nothing that it saves
+/// depends on where the run takes place.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     root: PathBuf,
     keep: bool,
-    /// Files that the harness put here: they are not the implementation's work.
+    /// Files that the harness put here; they do not count as written by the implementation.
     placed: Vec<String>,
 }
 
 impl Sandbox {
-    /// Makes the directory, which must not exist.
+    /// Creates the directory, which must not exist.
     pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
         fs::create_dir(&root)?;
         Ok(Self { root: root.canonicalize()?, keep, placed: Vec::new() })
@@ -35,40 +35,40 @@ impl Sandbox {
         &self.root
     }
 
-    /// Where `$work/out` is.
+    /// The path of `$work/...`.
     pub(super) fn path(&self, text: &str) -> Result<PathBuf, String> {
-        under_work(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
+        work_path(text).map(|given| if given == "." { self.root.clone() } else { self.root.join(given) })
     }
 
-    /// Writes a file of the harness's own at `$work/...`.
+    /// Writes a file of the harness at `$work/...`.
     pub(super) fn place(&mut self, at: &str, bytes: &[u8]) -> Result<(), String> {
         let path = self.path(at)?;
         let directory = path.parent().unwrap_or(&self.root);
         let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
-        written.map_err(|error| format!("{at} cannot be written: {error}"))?;
-        self.placed.push(under_work(at)?);
+        written.map_err(|error| format!("failed to write {at}: {error}"))?;
+        self.placed.push(work_path(at)?);
         Ok(())
     }
 
-    /// The files below a directory, by their paths from there, sorted; none when it is absent. A link is
-    /// a file and is not followed.
+    /// The files below a directory: relative paths, sorted; empty if it does not exist. Symbolic links are listed and not
+    /// followed.
     pub(super) fn files(&self, text: &str) -> Result<Vec<String>, String> {
         let mut found =
-            files_below(&self.path(text)?).map_err(|error| format!("{text} cannot be listed: {error}"))?;
+            files_below(&self.path(text)?).map_err(|error| format!("failed to list {text}: {error}"))?;
         found.sort();
         Ok(found)
     }
 
-    /// The digest of a file's bytes, when there is one.
+    /// The digest of a file; None if it does not exist.
     pub(super) fn digest(&self, text: &str) -> Result<Option<String>, String> {
         match describe(&self.path(text)?) {
             Ok((_, digest)) => Ok(Some(digest)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{text} cannot be read: {error}")),
+            Err(error) => Err(format!("failed to read {text}: {error}")),
         }
     }
 
-    /// What is here and was not put here by the harness.
+    /// The files written by the implementation.
     pub(super) fn written(&self) -> Vec<WrittenFile> {
         let all = self.files(WORK).unwrap_or_default();
         let own = all.into_iter().filter(|path| !self.placed.contains(path));
@@ -79,7 +79,7 @@ impl Sandbox {
         described.collect()
     }
 
-    /// A text in which the directory goes by the name that case files use.
+    /// Replaces the path of the directory with `$work` in a text.
     pub(super) fn shown(&self, text: &str) -> String {
         match self.root.to_str() {
             Some(root) => text.replace(root, WORK),
@@ -89,7 +89,7 @@ impl Sandbox {
 }
 
 impl Drop for Sandbox {
-    /// What cannot be removed stays below the report's own hidden directory, which removes it again.
+    /// What cannot be removed here is removed later, with the hidden directory of the report.
     fn drop(&mut self) {
         if !self.keep {
             let _ = fs::remove_dir_all(&self.root);
@@ -97,15 +97,15 @@ impl Drop for Sandbox {
     }
 }
 
-/// The length of a file and the digest of its bytes. What is no file has none: whoever wrote it may have made a
-/// pipe or a link to something endless, and nothing is read from those.
+/// The length and digest of a file. Anything else has no digest: the implementation may have created a pipe or a link
+/// to something endless, so it is not opened.
 fn describe(path: &Path) -> io::Result<(u64, String)> {
     let kind = fs::symlink_metadata(path)?;
     if kind.is_dir() {
-        return Ok((0, "of a directory".to_owned()));
+        return Ok((0, "directory".to_owned()));
     }
     if !kind.is_file() {
-        return Ok((0, "of no regular file".to_owned()));
+        return Ok((0, "special file".to_owned()));
     }
     let (length, digest) = digest_of(fs::File::open(path)?)?;
     Ok((length, digest.to_string()))

@@ -1,4 +1,4 @@
-//! Runs many checks side by side, each within its deadline.
+//! Runs checks in parallel, each with a deadline.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,41 +15,41 @@ use std::{
 use super::{Ended, Job, Outcome, StepOutcome, WrittenFile, execute, sandbox::Sandbox};
 use crate::harness::{adapter::client::Deadline, suite::Suite};
 
-/// How long a worker waits before it looks whether the run was interrupted.
+/// How often a worker checks whether the run was interrupted.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long a worker waits for a check that it has given up to come to the end of its step.
+/// How long a worker waits for a cancelled check to finish its current step.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How to run.
+/// How checks are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many checks run at once.
+    /// The number of checks that run in parallel.
     pub workers: usize,
-    /// How long one check may take.
+    /// The time limit of one check.
     pub deadline: Duration,
-    /// Whether the directories are kept, each under a name that says what was run in it.
-    pub keep: bool,
+    /// Whether to keep the work directories, each with a descriptive name.
+    pub keep_work_dirs: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 2, deadline: Duration::from_secs(60), keep: false }
+        Self { workers: 2, deadline: Duration::from_secs(60), keep_work_dirs: false }
     }
 }
 
-/// Runs the jobs, each in a fresh directory below `work`, and tells each outcome as it comes.
+/// Runs the jobs, each in a new directory below `work`, and reports each outcome as it becomes available.
 ///
-/// The outcomes are in the order of the jobs. When `interrupted` is set, what has not ended is `NotRun`.
-/// A check that exceeds its deadline does no further step. A step that never ends is left behind: its
-/// thread cannot be ended from outside, and ends with the process.
+/// The outcomes are in the order of the jobs. When `interrupted` is set, unfinished checks are `NotRun`. A check that
+/// exceeds its deadline runs no further step. A step that never returns is abandoned: its thread cannot be stopped
+/// and lasts until the process ends.
 pub fn run(
     jobs: &[Job],
     suite: &Arc<Suite>,
     work: &Path,
     options: Options,
     interrupted: &AtomicBool,
-    tell: &(dyn Fn(&Outcome) + Sync),
+    on_outcome: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(jobs.len()));
@@ -62,9 +62,15 @@ pub fn run(
                     let outcome = if interrupted.load(Ordering::Relaxed) {
                         PartialOutcome::default().outcome(job, Ended::NotRun { detail: None })
                     } else {
-                        watch(job, suite, work.join(directory(index, job, options)), options, interrupted)
+                        run_watched(
+                            job,
+                            suite,
+                            work.join(directory(index, job, options)),
+                            options,
+                            interrupted,
+                        )
                     };
-                    tell(&outcome);
+                    on_outcome(&outcome);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
                 }
             });
@@ -75,13 +81,13 @@ pub fn run(
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// What the thread of a check tells the worker that watches it.
+/// What the thread of a check reports to its worker.
 enum WorkerEvent {
     Step(StepOutcome),
     Ended(Ended, Vec<WrittenFile>),
 }
 
-/// What a worker has heard of a check.
+/// What a worker has received from a check so far.
 #[derive(Default)]
 struct PartialOutcome {
     steps: Vec<StepOutcome>,
@@ -109,70 +115,70 @@ impl PartialOutcome {
     }
 }
 
-/// The name of a directory: short, unless a person will look for it.
+/// The name of a work directory: a number, with a description if it is kept.
 fn directory(index: usize, job: &Job, options: Options) -> String {
-    if !options.keep {
+    if !options.keep_work_dirs {
         return format!("{index:05}");
     }
-    let name = format!("{index:05}.{}.{}.{}", job.phase.word(), job.implementation.name(), job.check.id);
+    let name = format!("{index:05}.{}.{}.{}", job.phase.as_str(), job.implementation.name(), job.check.id);
     name.replace(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)), ".")
 }
 
-fn watch(
+fn run_watched(
     job: &Job,
     suite: &Arc<Suite>,
     root: PathBuf,
     options: Options,
     interrupted: &AtomicBool,
 ) -> Outcome {
-    let mut watched = PartialOutcome::default();
+    let mut partial = PartialOutcome::default();
     let started = Instant::now();
     let deadline = options.deadline;
-    let sandbox = match Sandbox::create(root, options.keep) {
+    let sandbox = match Sandbox::create(root, options.keep_work_dirs) {
         Ok(sandbox) => sandbox,
         Err(error) => {
-            let detail = format!("no directory to run in: {error}");
-            return watched.outcome(job, Ended::HarnessError { detail });
+            let detail = format!("failed to create the work directory: {error}");
+            return partial.outcome(job, Ended::HarnessError { detail });
         }
     };
-    let (tell, news) = channel();
+    let (sender, events) = channel();
     let (own, suite) = (job.clone(), Arc::clone(suite));
     let until = Deadline::after(deadline);
     let cancelled = Arc::new(AtomicBool::new(false));
-    let heeded = Arc::clone(&cancelled);
+    let stop = Arc::clone(&cancelled);
     let spawned =
-        thread::Builder::new().spawn(move || attempt(&own, &suite, sandbox, (&heeded, until), &tell));
+        thread::Builder::new().spawn(move || run_in_thread(&own, &suite, sandbox, (&stop, until), &sender));
     let ended = match spawned {
-        Err(error) => Ended::HarnessError { detail: format!("no thread to run in: {error}") },
-        Ok(_) => listen(&news, &mut watched, started, deadline, interrupted),
+        Err(error) => Ended::HarnessError { detail: format!("failed to start a thread: {error}") },
+        Ok(_) => listen(&events, &mut partial, started, deadline, interrupted),
     };
     if matches!(ended, Ended::Timeout { .. } | Ended::NotRun { .. }) {
-        // What it still writes goes where the report is being made, so it is given time to stop.
+        // It may still write to the directory of the report, so it gets time to stop.
         cancelled.store(true, Ordering::Relaxed);
         let until = Instant::now() + GRACE;
-        while news.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        while events.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
     }
-    watched.took = started.elapsed();
-    watched.outcome(job, ended)
+    partial.took = started.elapsed();
+    partial.outcome(job, ended)
 }
 
 fn listen(
-    news: &Receiver<WorkerEvent>,
-    watched: &mut PartialOutcome,
+    events: &Receiver<WorkerEvent>,
+    partial: &mut PartialOutcome,
     started: Instant,
     deadline: Duration,
     interrupted: &AtomicBool,
 ) -> Ended {
     loop {
-        match news.recv_timeout(POLL_INTERVAL) {
-            Ok(WorkerEvent::Step(step)) => watched.steps.push(step),
+        match events.recv_timeout(POLL_INTERVAL) {
+            Ok(WorkerEvent::Step(step)) => partial.steps.push(step),
             Ok(WorkerEvent::Ended(ended, written)) => {
-                watched.written = written;
+                partial.written = written;
                 return ended;
             }
-            // Only a panic that could not be caught ends the thread without a word.
+            // The thread ended without an event: only a panic that cannot be caught does this.
             Err(RecvTimeoutError::Disconnected) => {
-                return Ended::Crash { detail: "it ended without a word".to_owned() };
+                return Ended::Crash { detail: "the check ended without a result".to_owned() };
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -185,30 +191,30 @@ fn listen(
     }
 }
 
-/// Runs the check in this thread. A send fails only when nobody listens any more, and then nobody misses it.
-fn attempt(
+/// Runs the check in this thread. Sending fails only if the worker no longer listens, and is then ignored.
+fn run_in_thread(
     job: &Job,
     suite: &Suite,
     sandbox: Sandbox,
     (cancelled, until): (&AtomicBool, Deadline),
-    news: &Sender<WorkerEvent>,
+    events: &Sender<WorkerEvent>,
 ) {
     let environment = suite.contract().environment_map();
-    let tell = |step| {
-        let _ = news.send(WorkerEvent::Step(step));
+    let on_step = |step| {
+        let _ = events.send(WorkerEvent::Step(step));
     };
     let run = || {
-        let env = execute::CheckEnv { suite, environment: &environment, until, cancelled, tell: &tell };
+        let env = execute::CheckEnv { suite, environment: &environment, until, cancelled, on_step: &on_step };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
     };
     let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(finished) => (finished.ended, finished.context.sandbox.written()),
         Err(panic) => {
-            let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-            let detail = format!("panicked: {}", said.unwrap_or_else(|| "without a text".to_owned()));
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+            let detail = format!("panicked: {}", message.unwrap_or_else(|| "no message".to_owned()));
             (Ended::Crash { detail }, Vec::new())
         }
     };
-    let _ = news.send(WorkerEvent::Ended(ended, written));
+    let _ = events.send(WorkerEvent::Ended(ended, written));
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a report that was written once.
+//! Integrity errors of published reports.
 
 use serde::{Serialize, Serializer};
 
@@ -7,38 +7,38 @@ use crate::harness::record::RunTimestamp;
 use super::IoError;
 use crate::harness::record::{ReadError, SUMS};
 
-/// A report that is not as it was written.
+/// A report that has changed since it was written.
 #[derive(Debug, Serialize)]
 pub struct CorruptReport {
     /// Its name.
     pub stamp: RunTimestamp,
-    /// What was found first.
-    #[serde(serialize_with = "in_words")]
+    /// The first error that was found.
+    #[serde(serialize_with = "as_text")]
     pub why: IntegrityError,
 }
 
-/// What can be wrong with a report.
+/// Why a report is corrupt.
 #[derive(Debug, thiserror::Error)]
 pub enum IntegrityError {
     /// It cannot be read.
     #[error(transparent)]
     Disk(#[from] IoError),
-    /// It is a link or a file.
-    #[error("it is not a directory")]
+    /// It is a symbolic link or a file.
+    #[error("not a directory")]
     NotADirectory,
-    /// `SHA256SUMS` is not as this program writes it.
+    /// `SHA256SUMS` is not in the exact format of this program.
     #[error("{SUMS} is not a sorted list of digests and files")]
     Sums,
-    /// A file is gone, or a report is not one without it.
+    /// A required or listed file is missing.
     #[error("{0} is missing")]
     Missing(String),
     /// A file was added.
     #[error("{0} is not listed in {SUMS}")]
     Unlisted(String),
-    /// A file was altered.
-    #[error("{0} is not as it was written: its digest differs from that in {SUMS}")]
+    /// A file has changed.
+    #[error("{0} has changed since the report was written: its digest differs from {SUMS}")]
     Altered(String),
-    /// A file cannot be understood.
+    /// A file cannot be parsed.
     #[error("{name} {source}")]
     Unreadable {
         /// The file.
@@ -46,16 +46,16 @@ pub enum IntegrityError {
         /// Why.
         source: ReadError,
     },
-    /// A file says that it belongs to another report.
-    #[error("{name} is of {found}")]
+    /// A file belongs to another report.
+    #[error("{name} belongs to report {found}")]
     OtherStamp {
         /// The file.
         name: &'static str,
         /// The stamp in it.
         found: RunTimestamp,
     },
-    /// Something was going to run and has no outcome.
-    #[error("{check} was going to run on {implementation} and has no outcome")]
+    /// A planned check has no outcome.
+    #[error("planned check {check} on {implementation} has no outcome")]
     Lost {
         /// The check.
         check: String,
@@ -63,30 +63,30 @@ pub enum IntegrityError {
         implementation: String,
     },
     /// Another report has the same number.
-    #[error("it is number {sequence}, and so is {other}")]
+    #[error("duplicate number {sequence}: report {other} has it too")]
     SameSequence {
         /// The number.
         sequence: u64,
         /// The other report.
         other: RunTimestamp,
     },
-    /// Its number and its predecessor do not fit together.
-    #[error("it is number {sequence}, which does not follow from what it says was before it")]
+    /// Its number does not follow that of its predecessor.
+    #[error("number {sequence} does not follow the number of its predecessor")]
     Sequence {
         /// The number.
         sequence: u64,
     },
-    /// The report before it is gone.
-    #[error("{0}, which it says was before it, is not there")]
+    /// Its predecessor is missing.
+    #[error("predecessor {0} is missing")]
     NoPredecessor(RunTimestamp),
-    /// The report before it is not what it was.
-    #[error("{0}, which it says was before it, is not as it was then")]
+    /// Its predecessor has changed.
+    #[error("predecessor {0} has changed since this report was written")]
     AlteredPredecessor(RunTimestamp),
-    /// The report after it saw something else.
-    #[error("{0}, which came after it, saw it otherwise")]
+    /// The next report recorded another digest for it.
+    #[error("report {0} records a different digest for it")]
     OtherThanSuccessorSaw(RunTimestamp),
 }
 
-fn in_words<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(why)
 }

@@ -1,4 +1,4 @@
-//! harness/store.
+//! Report directories: written once, and verified on every read.
 
 mod integrity;
 mod reader;

@@ -1,4 +1,4 @@
-//! All reports of a directory, each verified before it counts.
+//! Reads and verifies all reports of a directory.
 
 use std::{
     collections::BTreeMap,
@@ -20,48 +20,48 @@ use crate::harness::record::{
     chain::MAX_CHAIN_BYTES,
 };
 
-/// The longest `results.json` and `inventory.json` that are read: 256 MiB.
+/// The longest `results.json` or `inventory.json`: 256 MiB.
 pub const MAX_RESULTS_BYTES: u64 = 256 * 1024 * 1024;
-/// The reports of a directory. What is not named by a stamp is none of its business.
+/// The reports of a directory. Entries that are not named by a timestamp are ignored.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// The reports that are as they were written, by their numbers and never by their stamps.
+    /// The verified reports, ordered by number and not by timestamp.
     pub reports: Vec<Report>,
-    /// The reports that are not, and are no evidence.
+    /// The reports that failed verification; they do not count as evidence.
     pub damaged: Vec<CorruptReport>,
-    /// The runs that came to no report.
+    /// The runs without a published report.
     pub unfinished: Vec<Unfinished>,
 }
 
-/// A report whose every byte is as it was written.
+/// A verified report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What was run and seen.
+    /// The run.
     pub run: RunRecord,
-    /// Its place in the store.
+    /// Its position in the store.
     pub chain: Chain,
-    /// The SHA-256 of its `SHA256SUMS`: the digest that stands for all of it.
+    /// The SHA-256 of its `SHA256SUMS`, which covers all of its files.
     pub head: String,
     /// The SHA-256 of each of its files but `SHA256SUMS`, by path.
     pub files: BTreeMap<String, String>,
 }
 
-/// A run that came to no report.
+/// A run without a published report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unfinished {
-    /// The stamp it was going to have.
+    /// The timestamp of the run.
     pub stamp: RunTimestamp,
     /// The hidden directory.
     pub directory: String,
-    /// Whether it was interrupted; else it is under way, or was killed.
+    /// Whether it was interrupted; otherwise it is still running, or was killed.
     pub interrupted: bool,
 }
 
-/// Why there is no store to read.
+/// Why a store cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no such directory.
-    #[error("{} is not there: no run has left a report yet, or they are elsewhere", .0.display())]
+    /// The directory does not exist.
+    #[error("no reports in {}: no run has written one yet, or --reports names another directory", .0.display())]
     Missing(PathBuf),
     /// It cannot be listed.
     #[error(transparent)]
@@ -72,7 +72,7 @@ impl Store {
     /// Reads and verifies every report in a directory.
     ///
     /// # Errors
-    /// When the directory is not there or cannot be listed. What is wrong with a report is no error but in
+    /// When the directory does not exist or cannot be listed. Corrupt reports are no error; they are in
     /// [`Store::damaged`].
     pub fn open(reports: &Path) -> Result<Self, StoreError> {
         let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
@@ -80,7 +80,7 @@ impl Store {
             _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
         })?;
         let mut store = Self::default();
-        // The head of every report that can be placed, be it damaged otherwise: successors refer to it.
+        // The digests of all reports with readable sums, even of corrupt ones: their successors refer to them.
         let mut heads = BTreeMap::new();
         for entry in entries {
             let entry = entry.map_err(IoError::when("list", reports))?;
@@ -104,7 +104,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The newest report: what to keep elsewhere to notice that the end was cut off.
+    /// The newest report. Recording its digest elsewhere makes a truncated store detectable.
     pub fn head(&self) -> Option<&Report> {
         self.reports.last()
     }
@@ -147,7 +147,7 @@ impl Store {
             broken.entry(report.stamp()).or_insert(damage);
         }
         self.reports.retain(|report| !broken.contains_key(&report.stamp()));
-        // A report that was damaged before keeps its first reason.
+        // A report that was already corrupt keeps its first error.
         broken.retain(|stamp, _| self.damaged.iter().all(|damaged| damaged.stamp != *stamp));
         self.damaged.extend(broken.into_iter().map(|(stamp, why)| CorruptReport { stamp, why }));
     }
@@ -165,7 +165,7 @@ impl Report {
     }
 }
 
-/// The stamp of a hidden directory's name, and whether it says that the run was interrupted.
+/// The timestamp in the name of a hidden directory, and whether the run was interrupted.
 fn unfinished(name: &str) -> Option<(RunTimestamp, bool)> {
     let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
     let interrupted = rest.starts_with("interrupted");
@@ -195,7 +195,7 @@ fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
             return Err(IntegrityError::Altered(name.clone()));
         }
     }
-    // Read again, so held against the digest again: what is parsed is what was listed.
+    // The file is read again, so its digest is checked again: what is parsed is what was listed.
     let read = |name: &'static str, limit| -> Result<Vec<u8>, IntegrityError> {
         let bytes = read_bounded(&path.join(name), limit)?;
         let listed = files.get(name).is_some_and(|listed| *listed == sha256(&bytes));
@@ -247,14 +247,14 @@ mod tests {
         root
     }
 
-    /// The stamps that are left, and what is said of the others.
+    /// The timestamps of verified reports, and the errors of the others.
     fn opened(root: &TempDir) -> (Vec<String>, Vec<String>) {
         let store = Store::open(root.path()).unwrap();
         let damaged = store.damaged.iter().map(|damaged| format!("{}: {}", damaged.stamp, damaged.why));
         (store.reports.iter().map(|report| report.stamp().to_string()).collect(), damaged.collect())
     }
 
-    /// Makes `SHA256SUMS` fit to what is there.
+    /// Updates `SHA256SUMS` to the current files.
     fn sum_again(report: &Path) {
         let mut files = files_below(report).unwrap();
         files.remove(SUMS);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_in_the_order_of_their_numbers_and_what_else_is_there_does_not_matter() {
+    fn reports_are_ordered_by_number_and_other_entries_are_ignored() {
         let root = three();
         fs::create_dir(root.path().join("baseline")).unwrap();
         fs::write(root.path().join("README.md"), "").unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::altered("summary.md is not as it was written", |report: &Path| {
+    #[case::altered("summary.md has changed", |report: &Path| {
         fs::write(report.join("summary.md"), "").unwrap();
     })]
     #[case::gone("junit.xml is missing", |report: &Path| fs::remove_file(report.join("junit.xml")).unwrap())]
@@ -296,29 +296,29 @@ mod tests {
         fs::remove_file(report.join(RESULTS)).unwrap();
         sum_again(report);
     })]
-    #[case::newer("results.json is of format 2", |report: &Path| {
+    #[case::newer("results.json has format 2", |report: &Path| {
         edit(&report.join(RESULTS), "\"format\": 1", "\"format\": 2");
         sum_again(report);
     })]
-    #[case::run_of_another("results.json is of 2020-01-01T000000Z", |report: &Path| {
+    #[case::run_of_another("results.json belongs to report 2020-01-01T000000Z", |report: &Path| {
         edit(&report.join(RESULTS), STAMPS[2], "2020-01-01T000000Z");
         sum_again(report);
     })]
-    #[case::chain_of_another("chain.json is of 2020-01-01T000000Z", |report: &Path| {
+    #[case::chain_of_another("chain.json belongs to report 2020-01-01T000000Z", |report: &Path| {
         edit(&report.join(CHAIN), STAMPS[2], "2020-01-01T000000Z");
         sum_again(report);
     })]
-    #[case::lost("persistence/round_trip was going to run on nothing", |report: &Path| {
+    #[case::lost("planned check persistence/round_trip on nothing", |report: &Path| {
         edit(&report.join(INVENTORY), "\"reference\"", "\"nothing\"");
         sum_again(report);
     })]
-    #[case::no_longer_first("it is number 3, which does not follow", |report: &Path| {
+    #[case::no_longer_first("number 3 does not follow", |report: &Path| {
         let mut chain = Chain::from_json(&fs::read(report.join(CHAIN)).unwrap()).unwrap();
         chain.predecessor = None;
         fs::write(report.join(CHAIN), serde_json::to_vec(&chain).unwrap()).unwrap();
         sum_again(report);
     })]
-    #[case::out_of_order("it is number 2, which does not follow", |report: &Path| {
+    #[case::out_of_order("number 2 does not follow", |report: &Path| {
         edit(&report.join(CHAIN), "\"sequence\": 3", "\"sequence\": 2");
         edit(&report.join(CHAIN), STAMPS[1], STAMPS[0]);
         let first = fs::read(report.with_file_name(STAMPS[0]).join(SUMS)).unwrap();
@@ -327,11 +327,11 @@ mod tests {
         fs::remove_dir_all(report.with_file_name(STAMPS[1])).unwrap();
         sum_again(report);
     })]
-    #[case::a_file("it is not a directory", |report: &Path| {
+    #[case::a_file("not a directory", |report: &Path| {
         fs::remove_dir_all(report).unwrap();
         fs::write(report, "").unwrap();
     })]
-    fn what_is_not_as_it_was_written_is_damage_and_named(#[case] said: &str, #[case] damage: fn(&Path)) {
+    fn corrupt_reports_are_reported_with_their_error(#[case] said: &str, #[case] damage: fn(&Path)) {
         let root = three();
         damage(&root.path().join(STAMPS[2]));
         let (left, damaged) = opened(&root);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_with_new_sums_is_noticed_by_the_report_after_it() {
+    fn an_edit_with_new_sums_is_detected_by_the_next_report() {
         let root = three();
         fs::write(root.path().join(STAMPS[1]).join("summary.md"), "all fine").unwrap();
         sum_again(&root.path().join(STAMPS[1]));
@@ -350,14 +350,14 @@ mod tests {
         assert_eq!(
             damaged,
             [
-                format!("{}: {}, which came after it, saw it otherwise", STAMPS[1], STAMPS[2]),
-                format!("{}: {}, which it says was before it, is not as it was then", STAMPS[2], STAMPS[1]),
+                format!("{}: report {} records a different digest for it", STAMPS[1], STAMPS[2]),
+                format!("{}: predecessor {} has changed since this report was written", STAMPS[2], STAMPS[1]),
             ]
         );
     }
 
     #[test]
-    fn an_edit_without_new_sums_damages_only_the_report_that_was_edited() {
+    fn an_edit_without_new_sums_corrupts_only_the_edited_report() {
         let root = three();
         fs::write(root.path().join(STAMPS[1]).join("summary.md"), "all fine").unwrap();
         let (left, damaged) = opened(&root);
@@ -365,15 +365,15 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_was_removed_is_missed_by_the_one_after_it() {
+    fn a_removed_report_is_detected_by_the_next_report() {
         let root = three();
         fs::remove_dir_all(root.path().join(STAMPS[0])).unwrap();
-        let said = format!("{}: {}, which it says was before it, is not there", STAMPS[1], STAMPS[0]);
+        let said = format!("{}: predecessor {} is missing", STAMPS[1], STAMPS[0]);
         assert_eq!(opened(&root), (vec![STAMPS[2].to_owned()], vec![said]));
     }
 
     #[test]
-    fn two_reports_of_one_number_are_both_damaged() {
+    fn two_reports_with_one_number_are_both_corrupt() {
         let (root, other) = (three(), three());
         let stamp = "2025-10-19T000000Z";
         fs::remove_dir_all(other.path().join(STAMPS[2])).unwrap();
@@ -382,14 +382,14 @@ mod tests {
         let (left, damaged) = opened(&root);
         assert_eq!(left, &STAMPS[..2]);
         let said = [
-            format!("{}: it is number 3, and so is {stamp}", STAMPS[2]),
-            format!("{stamp}: it is number 3, and so is {}", STAMPS[2]),
+            format!("{}: duplicate number 3: report {stamp} has it too", STAMPS[2]),
+            format!("{stamp}: duplicate number 3: report {} has it too", STAMPS[2]),
         ];
         assert_eq!(damaged, said);
     }
 
     #[test]
-    fn a_run_that_came_to_no_report_is_listed_as_such() {
+    fn a_run_without_a_report_is_listed_as_unfinished() {
         let root = tempfile::tempdir().unwrap();
         for name in [
             ".2025-10-17T112849Z.partial",
@@ -407,13 +407,13 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_not_there_is_not_an_empty_one() {
+    fn a_missing_store_is_not_an_empty_one() {
         let root = tempfile::tempdir().unwrap();
         assert!(matches!(Store::open(&root.path().join("x")), Err(StoreError::Missing(_))));
     }
 
     #[test]
-    fn the_next_report_follows_the_newest_one_that_can_be_placed() {
+    fn the_next_report_follows_the_newest_readable_one() {
         let root = three();
         fs::write(root.path().join(STAMPS[2]).join(CHAIN), "{").unwrap();
         publish(root.path(), "2025-10-19T000000Z");

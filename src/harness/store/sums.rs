@@ -1,4 +1,4 @@
-//! What writing and reading reports share: listing a directory, digests, bounded reading, `SHA256SUMS`.
+//! Shared by the reader and the writer: directory listings, digests, bounded reads, `SHA256SUMS`.
 
 use std::{
     collections::BTreeMap,
@@ -9,20 +9,20 @@ use std::{
 
 use crate::value::{Digest, digest::digest_of};
 
-/// Something that could not be done to a file or directory.
+/// A failed operation on a file or directory.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} {}: {source}", path.display())]
 pub struct IoError {
-    /// What was to be done: `read`.
+    /// The operation, as a verb: `read`.
     pub doing: &'static str,
-    /// To what.
+    /// The file or directory.
     pub path: PathBuf,
-    /// Why not.
+    /// The cause.
     pub source: io::Error,
 }
 
 impl IoError {
-    /// Adds what was to be done, and to what, to an error.
+    /// Adds the operation and the path to an error.
     pub(crate) fn when(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, path: path.to_owned(), source }
     }
@@ -32,14 +32,14 @@ impl IoError {
     }
 }
 
-/// The longest `SHA256SUMS` that is read: 16 MiB.
+/// The longest `SHA256SUMS`: 16 MiB.
 pub(crate) const MAX_SUMS_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Directories in directories are followed this far, which is further than reports go.
+/// The deepest nesting of directories; reports need less.
 const MAX_DEPTH: usize = 16;
 
-/// The files below a directory, by their paths from it with `/`. A link, a device, or a name that a line of
-/// `SHA256SUMS` cannot hold is an error: none belongs in a report.
+/// The files below a directory, by relative path with `/`. A symbolic link, a device, or a name that a line of
+/// `SHA256SUMS` cannot represent is an error: reports contain none.
 pub(crate) fn files_below(directory: &Path) -> Result<BTreeMap<String, PathBuf>, IoError> {
     let mut files = BTreeMap::new();
     collect(directory, "", MAX_DEPTH, &mut files)?;
@@ -63,7 +63,7 @@ fn collect(
         let name = entry.file_name().into_string().ok();
         let plain = name.filter(|name| !name.contains(|c: char| c.is_control() || c == '\\'));
         let Some(name) = plain.map(|name| format!("{prefix}{name}")) else {
-            return Err(IoError::invalid(list, &path, "the name is not of plain characters"));
+            return Err(IoError::invalid(list, &path, "unsupported characters in the file name"));
         };
         if kind.is_dir() {
             collect(&path, &format!("{name}/"), depth - 1, files)?;
@@ -76,38 +76,38 @@ fn collect(
     Ok(())
 }
 
-/// Reads a whole file of at most `limit` bytes. What is no file is not opened: a pipe would never end.
+/// Reads a file of at most `limit` bytes. Only regular files are opened: a pipe would never end.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
     if !path.symlink_metadata().map_err(IoError::when("look at", path))?.is_file() {
-        return Err(IoError::invalid("read", path, "it is not a file"));
+        return Err(IoError::invalid("read", path, "not a regular file"));
     }
     let file = File::open(path).map_err(IoError::when("open", path))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(IoError::when("read", path))?;
     if bytes.len() as u64 > limit {
-        return Err(IoError::invalid("read", path, format!("it is longer than the limit of {limit} bytes")));
+        return Err(IoError::invalid("read", path, format!("longer than the limit of {limit} bytes")));
     }
     Ok(bytes)
 }
 
-/// The SHA-256 of bytes in hexadecimal.
+/// The SHA-256 of bytes, in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Digest::of(bytes).to_string()
 }
 
-/// The SHA-256 of a file of any length in hexadecimal.
+/// The SHA-256 of a file of any length, in hexadecimal.
 pub(crate) fn sha256_of_file(path: &Path) -> Result<String, IoError> {
     let file = File::open(path).map_err(IoError::when("open", path))?;
     let (_, digest) = digest_of(file).map_err(IoError::when("read", path))?;
     Ok(digest.to_string())
 }
 
-/// `SHA256SUMS` for these files: path to digest.
+/// The contents of `SHA256SUMS` for these files, from path to digest.
 pub fn write_sums(sums: &BTreeMap<String, String>) -> String {
     sums.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect()
 }
 
-/// Reads `SHA256SUMS`, in exactly the form that [`write_sums`] gives it.
+/// Parses `SHA256SUMS`; accepts only the exact format of [`write_sums`].
 pub(crate) fn read_sums(text: &str) -> Option<BTreeMap<String, String>> {
     let entry = |line: &str| line.split_once("  ").map(|(digest, path)| (path.to_owned(), digest.to_owned()));
     let sums: BTreeMap<String, String> = text.lines().map(entry).collect::<Option<_>>()?;
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_the_same_from_memory_and_in_pieces() {
+    fn digests_of_bytes_and_streams_are_equal() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let bytes = vec![7; 3 * crate::value::digest::READ_BYTES + 1];
@@ -139,11 +139,11 @@ mod tests {
         let error = read_bounded(&path, 4).unwrap_err().to_string();
         assert!(error.ends_with("longer than the limit of 4 bytes"), "{error}");
         let error = read_bounded(directory.path(), 4).unwrap_err().to_string();
-        assert!(error.ends_with("it is not a file"), "{error}");
+        assert!(error.ends_with("not a regular file"), "{error}");
     }
 
     #[test]
-    fn sums_are_read_in_one_form_only() {
+    fn sums_are_accepted_in_one_format_only() {
         let sums = BTreeMap::from([("a b".to_owned(), sha256(b"1")), ("c/d".to_owned(), sha256(b"2"))]);
         let text = write_sums(&sums);
         assert_eq!(read_sums(&text), Some(sums));
@@ -157,7 +157,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_or_an_unprintable_name_is_not_listed() {
+    fn links_and_unprintable_names_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("failed")).unwrap();
         fs::write(directory.path().join("failed/x"), "").unwrap();

@@ -1,4 +1,4 @@
-//! How a report comes to be: beside the others, under a hidden name, and then whole under its own.
+//! Writes reports: first under a hidden name, then renamed when complete.
 
 use std::{
     fs::{self, File},
@@ -26,46 +26,46 @@ use crate::harness::{
     },
 };
 
-/// Why there is no report.
+/// Why no report was published.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// There is a report of that stamp.
-    #[error("{} is there already, and a report is never overwritten: run again for a new stamp", .0.display())]
+    /// A report with this timestamp exists.
+    #[error("report {} already exists; rerun to get a new timestamp", .0.display())]
     Taken(PathBuf),
-    /// There is the hidden directory of a run of that stamp.
+    /// The hidden directory of a run with this timestamp exists.
     #[error(
-        "{} is there: a run of that stamp is under way, or was killed; if none is under way, look at its \
-         {INVENTORY} and remove the directory",
+        "{} is in use by another run, or was left behind by one that was killed; if no run is active, check \
+         its {INVENTORY} and remove the directory",
         .0.display()
     )]
     UnderWay(PathBuf),
-    /// The run is not the one that the directory is for.
-    #[error("the run is of {found}, and the report of {stamp}")]
+    /// The run and the directory have different timestamps.
+    #[error("run {found} does not belong to report {stamp}")]
     OtherStamp {
-        /// The report's.
+        /// The timestamp of the report.
         stamp: RunTimestamp,
-        /// The run's.
+        /// The timestamp of the run.
         found: RunTimestamp,
     },
-    /// Nothing says what was going to run.
-    #[error("the report of {0} has no {INVENTORY}: write it before anything runs")]
+    /// The planned checks were not written.
+    #[error("report {0} has no {INVENTORY}; write it before the first check runs")]
     NoInventory(RunTimestamp),
-    /// Something was going to run and has no outcome.
+    /// Planned checks have no outcome.
     #[error(
-        "the report of {stamp} would not be whole: {missing} of what was to run without an outcome, \
-         first {check} on {implementation}"
+        "report {stamp} is incomplete: {missing} planned {} no outcome, the first is {check} on {implementation}",
+        if *missing == 1 { "check has" } else { "checks have" }
     )]
     Lost {
-        /// The report's.
+        /// The timestamp of the report.
         stamp: RunTimestamp,
-        /// The first check that is missing.
+        /// The first check without an outcome.
         check: String,
-        /// The implementation it was going to run on.
+        /// Its implementation.
         implementation: String,
-        /// How many are missing.
+        /// The number of checks without an outcome.
         missing: usize,
     },
-    /// A file or directory refused.
+    /// A file operation failed.
     #[error(transparent)]
     Disk(#[from] IoError),
     /// A file could not be rendered.
@@ -73,12 +73,12 @@ pub enum ReportError {
     Render(#[from] RenderError),
 }
 
-/// A report in the making: the hidden directory `.<stamp>.partial` beside the reports.
+/// An unpublished report: the hidden directory `.<stamp>.partial` next to the reports.
 ///
-/// It ends in one of three ways. [`publish`](Self::publish) makes it a report. [`interrupt`](Self::interrupt)
-/// keeps it, hidden, as `.<stamp>.interrupted`, with its `inventory.json`. Dropping it does the same as far
-/// as the disk allows, except that nothing is kept of a run that wrote no inventory; so only a process that
-/// was killed leaves a `.partial`. Whatever happens, nothing half-written has the name of a report.
+/// It ends in one of three ways. [`publish`](Self::publish) makes it a report. [`interrupt`](Self::interrupt) keeps it
+/// hidden, as `.<stamp>.interrupted` with its `inventory.json`. Dropping it does the same as far as possible, or
+/// removes it if no inventory was written. Only a killed process leaves a `.partial`; an incomplete directory never
+/// has the name of a report.
 #[derive(Debug)]
 pub struct ReportWriter {
     reports: PathBuf,
@@ -90,10 +90,10 @@ pub struct ReportWriter {
 }
 
 impl ReportWriter {
-    /// Makes the hidden directory for the report of this stamp, and `reports` where it is not there yet.
+    /// Creates the hidden directory for the report with this timestamp, and `reports` if it does not exist.
     ///
     /// # Errors
-    /// [`ReportError::Taken`], [`ReportError::UnderWay`], or what the disk refused.
+    /// [`ReportError::Taken`], [`ReportError::UnderWay`], or a failed file operation.
     pub fn create(reports: &Path, stamp: RunTimestamp) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
         fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
@@ -118,32 +118,32 @@ impl ReportWriter {
         Ok(directory)
     }
 
-    /// Where cases may work; it is removed with everything in it when the run is over.
+    /// The work directory of the checks, removed at the end of the run.
     pub fn work_dir(&self) -> PathBuf {
         self.partial.join("work")
     }
 
-    /// The directory that becomes the report: what else is put here is published with it.
+    /// The hidden directory; additional files written here are published too.
     pub fn path(&self) -> &Path {
         &self.partial
     }
 
-    /// Writes down what is going to run; to be called before anything runs.
+    /// Writes the planned checks; must be called before the first check runs.
     ///
     /// # Errors
-    /// What the disk refused.
+    /// When a file operation fails.
     pub fn write_inventory(&mut self, inventory: Inventory) -> Result<(), ReportError> {
         self.write(INVENTORY, &json(INVENTORY, &inventory)?)?;
         self.inventory = Some(inventory);
         Ok(())
     }
 
-    /// Renders everything, takes the next number of the store, and gives the report its name, which is
-    /// returned. `started` and `ended` are times as RFC 3339 writes them.
+    /// Renders all files, takes the next number of the store, renames the directory and returns its new path. `started`
+    /// and `ended` are RFC 3339 times.
     ///
     /// # Errors
-    /// When the run is not the one that was to be reported or not whole, or what the disk refused; there is
-    /// no report then, and what was written is kept as that of an interrupted run.
+    /// When the run belongs to another report or is incomplete, or a file operation fails. The directory is then kept as
+    /// that of an interrupted run.
     pub fn publish(
         mut self,
         run: &RunRecord,
@@ -158,7 +158,7 @@ impl ReportWriter {
         }
         self.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
 
-        // Held until this function returns. The lock is on the directory itself, so no file stays behind.
+        // Held until this function returns. The lock is on the directory itself, so no lock file is left behind.
         let store = File::open(&self.reports).map_err(IoError::when("open", &self.reports))?;
         store.lock().map_err(IoError::when("lock", &self.reports))?;
         let report = self.reports.join(self.stamp.to_string());
@@ -170,7 +170,7 @@ impl ReportWriter {
         let chain = Chain { format: FORMAT, sequence, stamp: self.stamp, predecessor, started, ended };
         self.write(CHAIN, &json(CHAIN, &chain)?)?;
         let mut sums = files_below(&self.partial)?;
-        // A list cannot list itself.
+        // The list cannot contain its own digest.
         sums.remove(SUMS);
         let sums = sums.into_iter().map(|(name, path)| Ok((name, sha256_of_file(&path)?)));
         self.write(SUMS, write_sums(&sums.collect::<Result<_, IoError>>()?).as_bytes())?;
@@ -179,10 +179,10 @@ impl ReportWriter {
         Ok(report)
     }
 
-    /// Keeps what there is as the hidden directory of an interrupted run, whose path is returned.
+    /// Keeps the hidden directory as that of an interrupted run, and returns its path.
     ///
     /// # Errors
-    /// What the disk refused.
+    /// When a file operation fails.
     pub fn interrupt(mut self) -> Result<PathBuf, ReportError> {
         self.set_aside()
     }
@@ -216,8 +216,7 @@ impl ReportWriter {
         Ok(aside)
     }
 
-    /// A check that was given up may be writing still, so that what was just emptied is not empty: a few
-    /// attempts outlast it.
+    /// A cancelled check may still be writing, so removing the directory can fail a few times.
     fn remove_work(&self) -> Result<(), IoError> {
         let work = self.work_dir();
         let mut attempts = 50;
@@ -247,7 +246,7 @@ impl Drop for ReportWriter {
         if self.over {
             return;
         }
-        // An error cannot be told from here; the directory then stays as that of a killed run would.
+        // Errors cannot be returned here; the directory then stays like that of a killed run.
         if self.inventory.is_some() {
             _ = self.set_aside();
             return;
@@ -259,7 +258,7 @@ impl Drop for ReportWriter {
     }
 }
 
-/// Whether anything has this name, be it a link that leads nowhere.
+/// Whether the path exists, even as a broken symbolic link.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_whole_and_sha256sum_agrees() {
+    fn a_report_is_complete_and_sha256sum_agrees() {
         let root = tempfile::tempdir().unwrap();
         let reports = root.path().join("deep/reports");
         let directory = begun(&reports);
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_taken_once() {
+    fn an_existing_report_is_not_overwritten() {
         let root = tempfile::tempdir().unwrap();
         let report = publish(begun(root.path()), &test_helpers::run()).unwrap();
         let before = fs::read(report.join(SUMS)).unwrap();
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_that_was_taken_meanwhile_is_not_overwritten() {
+    fn a_report_created_in_the_meantime_is_not_overwritten() {
         let root = tempfile::tempdir().unwrap();
         let directory = begun(root.path());
         fs::create_dir(root.path().join(STAMP)).unwrap();
@@ -335,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_of_one_stamp_do_not_share_a_directory() {
+    fn two_runs_with_one_timestamp_do_not_share_a_directory() {
         let root = tempfile::tempdir().unwrap();
         let first = begun(root.path());
         let error = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
@@ -344,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_run_is_visible_and_is_no_report() {
+    fn an_interrupted_run_is_kept_and_is_not_a_report() {
         let root = tempfile::tempdir().unwrap();
         for name in [format!(".{STAMP}.interrupted"), format!(".{STAMP}.interrupted-2")] {
             let aside = begun(root.path()).interrupt().unwrap();
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stays_of_a_run_that_never_began() {
+    fn a_run_that_never_began_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         let reports = root.path().join("reports");
         drop(ReportWriter::create(&reports, test_helpers::stamp(STAMP)).unwrap());
@@ -368,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_lost_a_check_is_not_published() {
+    fn an_incomplete_run_is_not_published() {
         let root = tempfile::tempdir().unwrap();
         let mut run = test_helpers::run();
         run.outcomes.remove(2);
@@ -376,7 +375,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("1 of what was to run without an outcome, first workflows/load on stub"),
+                .contains("incomplete: 1 planned check has no outcome, the first is workflows/load on stub"),
             "{error}"
         );
         run.stamp = test_helpers::stamp("2025-10-17T112850Z");
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_published_at_once_have_numbers_of_their_own() {
+    fn concurrent_reports_get_different_numbers() {
         let root = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for second in 10..18 {

@@ -1,4 +1,4 @@
-//! What a step does: an operation of the contract, or a step that the harness performs itself.
+//! Actions: operations of the contract, and steps that the harness performs itself.
 
 use serde::Deserialize;
 use toml::{
@@ -12,34 +12,34 @@ use crate::{
     value::{Map, Value},
 };
 
-/// One step's operation and its request.
+/// The operation of a step and its request.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Back to the state of a new process.
+    /// Restores the state of a new process.
     Reset,
     /// An operation of the contract, performed by the implementation under test.
     Operation(&'static Operation, Map),
-    /// A step of the contract that the harness performs. No implementation sees it.
+    /// A step of the contract that the harness performs, without the implementation.
     HarnessStep(&'static HarnessStep, Map),
-    /// Puts a fixture where the implementation finds it.
+    /// Copies a fixture into the work directory.
     PlaceFixture(PlaceFixture),
-    /// Reads what a fixture's sidecar says is in it. No implementation sees it.
+    /// Reads the expected values of a fixture from its sidecar, without the implementation.
     ReadSidecar(ReadSidecar),
-    /// Copies a file, to compare with later.
+    /// Copies a file, for a later comparison.
     CopyFile(CopyFile),
 }
 
-/// Puts a fixture where the implementation finds it.
+/// Copies a fixture into the work directory.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceFixture {
     /// The fixture's path, such as `bundles/gs1/wts.h5.zip`.
     pub fixture: String,
-    /// Where to put it: `$work/...`.
+    /// The destination: `$work/...`.
     pub at: String,
 }
 
-/// Reads what a sidecar says.
+/// Reads the expected values of a fixture.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadSidecar {
@@ -54,9 +54,9 @@ pub struct ReadSidecar {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CopyFile {
-    /// The file: `$work/...`.
+    /// The source: `$work/...`.
     pub from: String,
-    /// The copy: `$work/...`.
+    /// The destination: `$work/...`.
     pub to: String,
 }
 
@@ -65,11 +65,11 @@ const PLACE_FIXTURE: &str = "place_fixture";
 const READ_SIDECAR: &str = "read_sidecar";
 const COPY_FILE: &str = "copy_file";
 
-/// The steps that every suite has, whatever its contract.
+/// The steps of every suite, independent of the contract.
 const OWN_STEPS: [&str; 4] = [RESET, PLACE_FIXTURE, READ_SIDECAR, COPY_FILE];
 
 impl Action {
-    /// Reads the table after `do`: one key, which names the operation, and its request.
+    /// Reads the table after `do`: one key with the name of the operation, and its request.
     pub(super) fn read(
         document: &Document,
         contract: &'static dyn Contract,
@@ -79,7 +79,7 @@ impl Action {
         let entries = match table.into_inner() {
             DeValue::Table(table) => table,
             other => {
-                let message = format!("expected an operation with its request, found {}", other.type_str());
+                let message = format!("expected an operation with a request, found {}", other.type_str());
                 return Err(document.error(span, message));
             }
         };
@@ -89,7 +89,8 @@ impl Action {
         };
         let request_span = request.span();
         let DeValue::Table(request) = request.into_inner() else {
-            return Err(document.error(request_span, format!("expected the request of {}", name.get_ref())));
+            let message = format!("expected a table with the request of {}", name.get_ref());
+            return Err(document.error(request_span, message));
         };
         let request = Spanned::new(request_span, request);
         Self::of(document, contract, &name, request)
@@ -123,7 +124,7 @@ impl Action {
         }
     }
 
-    /// The name as case files spell it.
+    /// The name in case files.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Reset => RESET,
@@ -135,7 +136,7 @@ impl Action {
         }
     }
 
-    /// The operation that the implementation under test performs, if it is one of those.
+    /// The operation of the implementation under test, if this is one.
     pub fn operation(&self) -> Option<&'static Operation> {
         match self {
             Self::Operation(operation, _) => Some(operation),
@@ -156,7 +157,7 @@ impl Action {
         }
     }
 
-    /// The fields that a response under that name has; None when they are not known beforehand.
+    /// The fields of that response; None if they are not known in advance.
     pub fn response_fields(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::Operation(operation, _) => match operation.response {
@@ -168,7 +169,7 @@ impl Action {
         }
     }
 
-    /// The fixture it names.
+    /// The fixture it reads.
     pub fn fixture(&self) -> Option<&str> {
         match self {
             Self::PlaceFixture(request) => Some(&request.fixture),
@@ -177,7 +178,7 @@ impl Action {
         }
     }
 
-    /// The paths in it: each must be below `$work`.
+    /// Its paths, which must be below `$work`.
     pub fn paths(&self) -> Vec<&str> {
         match self {
             Self::PlaceFixture(request) => vec![&request.at],
@@ -188,17 +189,17 @@ impl Action {
         }
     }
 
-    /// The models it is given: `$` and the name under which an earlier operation left them.
+    /// Its models: `$` and the name of the earlier operation's response.
     pub fn models(&self) -> impl Iterator<Item = &str> {
         self.texts(FieldRole::Models)
     }
 
-    /// Whether the implementation keeps models under the name of its response.
+    /// Whether the implementation stores models under the name of the response.
     pub fn keeps_models(&self) -> bool {
         self.operation().is_some_and(|operation| operation.keeps_models)
     }
 
-    /// The values that are written or handed on, in which only `$none` and `$work` may stand.
+    /// Values passed to the implementation, which may refer only to `$none` and `$work`.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
         let is_value = |role| matches!(role, FieldRole::Values | FieldRole::Config);
         self.fields().filter(move |(role, _)| is_value(*role)).map(|(_, value)| value)
@@ -208,7 +209,7 @@ impl Action {
         self.fields().filter(move |(role, _)| *role == wanted).filter_map(|(_, value)| value.as_text())
     }
 
-    /// The fields that the request has, each with its role.
+    /// The present fields of the request, each with its role.
     fn fields(&self) -> impl Iterator<Item = (FieldRole, &Value)> {
         let (roles, fields): (&'static [Field], Option<&Map>) = match self {
             Self::Operation(operation, fields) => (operation.fields, Some(fields)),

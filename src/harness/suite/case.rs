@@ -1,4 +1,4 @@
-//! Cases: what a case file says, checked against itself and against the suite before anything runs.
+//! Case files: parsing, and validation before anything runs.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -18,28 +18,27 @@ use crate::{
     value::{Digest, Value},
 };
 
-/// One case file: a statement about requirements. What is run of it are its [`Check`]s: one, or one for
-/// each of its examples.
+/// One case file: a claim about requirements. Each of its examples, or the case itself, becomes a [`Check`].
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// `area/name`, from the file's place.
+    /// `area/name`, from the file's path.
     pub id: String,
-    /// The folder it stands in.
+    /// The name of its folder.
     pub area: String,
-    /// The file, from the suite's root.
+    /// The file, relative to the suite.
     pub file: String,
-    /// What it states, in a line.
+    /// What it claims, in one line.
     pub title: String,
-    /// The requirements it is about.
+    /// The ids of the requirements that it tests.
     pub requires: Vec<String>,
-    /// What an implementation must be able to do for it, beyond the operations.
+    /// Capabilities that it needs in addition to operations.
     pub needs: Vec<String>,
-    /// SHA-256 of steps, expectations, red entries, needs and the fixtures they name, in hexadecimal. The
-    /// title, the list of requirements, the reasons and comments are outside it.
+    /// SHA-256 in hexadecimal of steps, expectations, red entries, needs and named fixtures. Title, requirements, reasons
+    /// and comments are not included.
     pub digest: String,
 }
 
-/// A stub or mutant on which one expectation of the case fails.
+/// A stub or mutant on which an expectation of the case must fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Red {
     /// The implementation.
@@ -53,17 +52,16 @@ pub struct Red {
 pub struct Check {
     /// The case's id, with `[example]` where it has examples.
     pub id: String,
-    /// The case it is a check of.
+    /// Its case.
     pub case: Arc<Case>,
-    /// What is done, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// Where it has been seen to fail, and at what.
+    /// Where it must fail, and at which expectation.
     pub red: Vec<Red>,
 }
 
 impl Check {
-    /// What an implementation must support for it: the capabilities that the case names, and the operations of its
-    /// steps.
+    /// Everything an implementation must support: the capabilities of the case and the operations of its steps.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let operations = self.steps.iter().filter_map(|step| step.action.operation());
         self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
@@ -77,11 +75,11 @@ pub struct Step {
     pub action: Action,
     /// The line of the operation, from 1.
     pub line: usize,
-    /// What must hold; an operation without expectations must not be refused.
+    /// What must hold; a step without expectations must not be refused.
     pub expectations: Vec<NamedExpectation>,
 }
 
-/// An expectation, by the name that red entries use.
+/// An expectation with the name that red entries use.
 #[derive(Clone, Debug)]
 pub struct NamedExpectation {
     /// The name.
@@ -92,7 +90,7 @@ pub struct NamedExpectation {
     pub expectation: Expectation,
 }
 
-/// What a case is checked against while it is read.
+/// What cases are validated against.
 pub(super) struct SuiteContext<'a> {
     pub(super) contract: &'static dyn Contract,
     pub(super) requirements: &'a [&'a str],
@@ -126,28 +124,26 @@ struct RedTable {
     fails: Spanned<String>,
 }
 
-/// Where a step and its expectations stand.
+/// The positions of a step and its expectations in the file.
 pub(super) struct Spans {
     pub(super) action: Range<usize>,
     pub(super) expectations: Vec<Range<usize>>,
 }
 
 impl Case {
-    /// Reads the case file `cases/<area>/<name>.toml`: its checks, each with the case.
+    /// Reads the case file `cases/<area>/<name>.toml` into its checks.
     pub(super) fn read<'i>(
         document: &'i Document,
         configs: &NamedConfigs<'i>,
-        around: &SuiteContext<'_>,
+        context: &SuiteContext<'_>,
     ) -> Result<Vec<Check>, SuiteError> {
         let whole = 0..0;
-        let place = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
-        let parts = place.and_then(|place| place.split_once('/')).filter(|(_, name)| !name.contains('/'));
+        let path = document.file.strip_prefix("cases/").and_then(|rest| rest.strip_suffix(".toml"));
+        let parts = path.and_then(|path| path.split_once('/')).filter(|(_, name)| !name.contains('/'));
         let Some((area, _)) = parts else {
-            return Err(
-                document.error(whole, "a case stands in a folder of its area: cases/<area>/<name>.toml")
-            );
+            return Err(document.error(whole, "expected a path such as cases/<area>/<name>.toml"));
         };
-        let id = place.unwrap_or_default();
+        let id = path.unwrap_or_default();
 
         let mut tree = document.parse()?;
         let examples = take_examples(document, tree.get_mut())?;
@@ -161,36 +157,34 @@ impl Case {
             document.all_used(&tree, fields)?;
             configs.expand(document, filled.get_mut())?;
             canonical.push_str(&canonical_text(document, filled.clone())?);
-            let actions = take_actions(document, around.contract, filled.get_mut())?;
+            let actions = take_actions(document, context.contract, filled.get_mut())?;
             let table: CaseTable = document.typed(filled)?;
             let steps = actions.into_iter().zip(table.steps);
             let steps = steps.map(|(action, step)| Step::read(document, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
             for (step, spans) in &steps {
-                acceptable(document, around.contract, step, spans)?;
+                check_request(document, context.contract, step, spans)?;
                 fixtures
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
-            resolve::check(document, around.contract, &steps)?;
+            resolve::check(document, context.contract, &steps)?;
             let steps: Vec<Step> = steps
                 .into_iter()
-                .map(|(step, spans)| about_its_case(document, step, &spans, &table.requires))
+                .map(|(step, spans)| resolve_about(document, step, &spans, &table.requires))
                 .collect::<Result<_, _>>()?;
-            let red = red_entries(document, table.red, &steps, around)?;
+            let red = red_entries(document, table.red, &steps, context)?;
             checks.push((check, steps, red));
             head = Some((table.title, table.requires, table.needs));
         }
         let Some((title, requires, needs)) = head else {
-            return Err(
-                document.error(whole, "the case has an empty table of examples, so that nothing is run")
-            );
+            return Err(document.error(whole, "empty table `examples`: no check would run"));
         };
-        requirements(document, &requires, around)?;
-        known_needs(document, &needs, around.contract.capabilities())?;
+        requirements(document, &requires, context)?;
+        known_needs(document, &needs, context.contract.capabilities())?;
         for (fixture, span) in fixtures {
             let bytes =
-                (around.fixture)(&fixture).map_err(|error| document.error(span, error.to_string()))?;
+                (context.fixture)(&fixture).map_err(|error| document.error(span, error.to_string()))?;
             canonical.push_str(&format!("\n{fixture} {}", Digest::of(&bytes)));
         }
         let case = Arc::new(Self {
@@ -229,8 +223,8 @@ impl Step {
     }
 }
 
-/// An expectation is about requirements of its case: those that it names, or all.
-fn about_its_case(
+/// Resolves the requirements of each expectation: those that it names, or all of the case.
+fn resolve_about(
     document: &Document,
     mut step: Step,
     spans: &Spans,
@@ -250,7 +244,7 @@ fn about_its_case(
     Ok(step)
 }
 
-/// What a case needs must be something that an implementation can be asked for.
+/// Every need must be a known capability.
 fn known_needs(
     document: &Document,
     needs: &[Spanned<String>],
@@ -262,8 +256,8 @@ fn known_needs(
     }
 }
 
-/// A request that every implementation must refuse is a slip, unless the step expects a refusal.
-fn acceptable(
+/// A request that every implementation must refuse is a mistake, unless the step expects a refusal.
+fn check_request(
     document: &Document,
     contract: &dyn Contract,
     step: &Step,
@@ -284,13 +278,13 @@ fn acceptable(
     }
 }
 
-/// The action of each step, taken out of the tree: `do` holds one operation, whose request is read by its own type.
+/// Takes the action of each step out of the tree: `do` contains one operation, which its own request type parses.
 fn take_actions(
     document: &Document,
     contract: &'static dyn Contract,
     case: &mut DeTable<'_>,
 ) -> Result<Vec<Spanned<Action>>, SuiteError> {
-    // What is not a list of tables is reported when the whole case is read.
+    // Anything but a list of tables is reported when the whole case is deserialized.
     let Some(DeValue::Array(steps)) = case.get_mut("steps").map(Spanned::get_mut) else {
         return Ok(Vec::new());
     };
@@ -299,7 +293,7 @@ fn take_actions(
         let span = step.span();
         let DeValue::Table(step) = step.get_mut() else { continue };
         let Some(action) = step.remove("do") else {
-            return Err(document.error(span, "missing field `do`: what the step does"));
+            return Err(document.error(span, "missing field `do`"));
         };
         let span = action.span();
         actions.push(Spanned::new(span, Action::read(document, contract, action)?));
@@ -307,7 +301,7 @@ fn take_actions(
     Ok(actions)
 }
 
-/// The examples by name, taken out of the tree; one without name and fields when there are none.
+/// Takes the examples out of the tree, by name; a case without examples has one unnamed example.
 fn take_examples<'i>(
     document: &Document,
     tree: &mut DeTable<'i>,
@@ -317,20 +311,20 @@ fn take_examples<'i>(
     };
     let span = examples.span();
     let DeValue::Table(examples) = examples.into_inner() else {
-        return Err(document.error(span, "examples are tables by name: [examples.<name>]"));
+        return Err(document.error(span, "expected `examples` to contain tables: [examples.<name>]"));
     };
     let mut named = Vec::new();
     for (name, fields) in examples {
         let DeValue::Table(fields) = fields.into_inner() else {
-            return Err(document.error(name.span(), "an example is a table of fields"));
+            return Err(document.error(name.span(), "expected the example to be a table"));
         };
         named.push((Some(name.get_ref().to_string()), fields));
     }
     Ok(named)
 }
 
-/// The part of a case that its digest covers, in one spelling: the order of keys does not count, nor do
-/// the title, the list of requirements and the reasons.
+/// The part of a case that its digest covers, in a canonical form: without title, requirements and reasons, and
+/// independent of the order of keys.
 fn canonical_text(document: &Document, tree: Spanned<DeTable<'_>>) -> Result<String, SuiteError> {
     let mut value: Value = document.typed(tree)?;
     if let Value::Map(case) = &mut value {
@@ -356,48 +350,57 @@ fn without_reasons(value: &mut Value) {
             map.sort_unstable_keys();
         }
         Value::List(items) => items.iter_mut().for_each(without_reasons),
-        _ => {}
+        Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::Text(_)
+        | Value::Tuple(_)
+        | Value::Set(_) => {}
     }
 }
 
 fn requirements(
     document: &Document,
     requires: &[Spanned<String>],
-    around: &SuiteContext<'_>,
+    context: &SuiteContext<'_>,
 ) -> Result<(), SuiteError> {
     if requires.is_empty() {
-        return Err(document.error(0..0, "the case is about no requirement"));
+        return Err(document.error(0..0, "the case lists no requirements"));
     }
-    match requires.iter().find(|id| !around.requirements.contains(&id.get_ref().as_str())) {
-        Some(id) => Err(document.unknown(id, "requirement", around.requirements)),
+    match requires.iter().find(|id| !context.requirements.contains(&id.get_ref().as_str())) {
+        Some(id) => Err(document.unknown(id, "requirement", context.requirements)),
         None => Ok(()),
     }
 }
 
-/// Red entries must name what exists; expectations must be there, and each under one name only.
+/// Validates red entries: at least one, known implementations and expectations, no duplicates.
 fn red_entries(
     document: &Document,
     red: Vec<RedTable>,
     steps: &[Step],
-    around: &SuiteContext<'_>,
+    context: &SuiteContext<'_>,
 ) -> Result<Vec<Red>, SuiteError> {
     let expectations = steps.iter().flat_map(|step| &step.expectations);
     let names: Vec<&str> = expectations.map(|expectation| expectation.name.as_str()).collect();
     if names.is_empty() {
-        return Err(document.error(0..0, "the case expects nothing, so that it could not fail"));
+        return Err(document.error(0..0, "the case has no expectations, so it can never fail"));
     }
     if let Some(twice) =
         names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|n| n == *name))
     {
-        return Err(document.error(0..0, format!("two expectations are called {:?}", twice.1)));
+        return Err(document.error(0..0, format!("duplicate expectation {:?}", twice.1)));
     }
     if red.is_empty() {
-        return Err(document.error(0..0, "the case has no red entry: say on what it fails, and at what"));
+        let message = "missing [[red]] entry: name an implementation and the expectation that fails on it";
+        return Err(document.error(0..0, message));
     }
     let mut entries = Vec::new();
     for RedTable { on, fails } in red {
-        if !around.implementations.contains(&on.get_ref().as_str()) {
-            return Err(document.unknown(&on, "implementation", around.implementations));
+        if !context.implementations.contains(&on.get_ref().as_str()) {
+            return Err(document.unknown(&on, "implementation", context.implementations));
         }
         if !names.contains(&fails.get_ref().as_str()) {
             return Err(document.unknown(&fails, "expectation", &names));
@@ -405,7 +408,7 @@ fn red_entries(
         let span = on.span();
         let entry = Red { on: on.into_inner(), fails: fails.into_inner() };
         if entries.contains(&entry) {
-            return Err(document.error(span, "this red entry is there twice"));
+            return Err(document.error(span, "duplicate red entry"));
         }
         entries.push(entry);
     }

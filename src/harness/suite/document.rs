@@ -1,7 +1,7 @@
-//! One TOML file of a suite: parsed, filled in, and turned into types, with the place of every mistake.
+//! One TOML file of a suite: parsed, filled in and deserialized, with the position of every error.
 //!
-//! Filling in happens on the parsed tree and before any type is looked for, so that `"${field}"` can
-//! stand where a number must be, and so that a mistake in what was filled in is shown where it stands.
+//! Placeholders are replaced in the parsed tree before deserialization, so that `"${field}"` can stand for a number,
+//! and an error in an inserted value points to where that value is defined.
 
 use std::{ops::Range, sync::Arc};
 
@@ -13,7 +13,7 @@ use toml::{
 
 use super::{SuiteError, nearest};
 
-/// A file's table, with the place of every key and value.
+/// A table with the position of every key and value.
 pub(super) type Table<'a> = Spanned<DeTable<'a>>;
 
 /// A file and its text.
@@ -24,31 +24,31 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A mistake at these bytes of the text.
+    /// An error at this byte range.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteError {
         let (file, text, message) = (self.file.clone(), Arc::clone(&self.text), message.into());
         SuiteError { file, text, span, message, help: None }
     }
 
-    /// A word that is not among those known.
+    /// An error for an unknown word, which suggests the nearest known one or lists them all.
     pub(super) fn unknown(&self, word: &Spanned<String>, what: &str, known: &[&str]) -> SuiteError {
         let mut error = self.error(word.span(), format!("unknown {what} {:?}", word.get_ref()));
-        let all = || format!("known are {}", known.join(", "));
+        let all = || format!("expected one of {}", known.join(", "));
         error.help = nearest(word.get_ref(), known.iter().copied()).or_else(|| (known.len() <= 24).then(all));
         error
     }
 
-    /// The file as a tree.
+    /// Parses the file into a tree.
     pub(super) fn parse(&self) -> Result<Table<'_>, SuiteError> {
         DeTable::parse(&self.text).map_err(|error| self.located(&error, &(0..0)))
     }
 
-    /// A tree as a type.
+    /// Deserializes a tree.
     pub(super) fn typed<T: DeserializeOwned>(&self, tree: Table<'_>) -> Result<T, SuiteError> {
         self.typed_with(tree, |tree| T::deserialize(toml::Deserializer::from(tree)))
     }
 
-    /// A tree as what this function reads from it.
+    /// Reads a tree with this function, and adds positions to its errors.
     pub(super) fn typed_with<T>(
         &self,
         tree: Table<'_>,
@@ -58,7 +58,7 @@ impl Document {
         read(tree).map_err(|error| self.located(&error, &whole))
     }
 
-    /// Puts the fields of an example in the place of every `"${field}"`.
+    /// Replaces every `"${field}"` with the value of that field.
     pub(super) fn fill_in<'i>(&self, tree: &mut DeTable<'i>, fields: &DeTable<'i>) -> Result<(), SuiteError> {
         tree.iter_mut().try_for_each(|(_, value)| self.fill_in_value(value, fields))
     }
@@ -75,7 +75,7 @@ impl Document {
             DeValue::String(text) => {
                 let Some(field) = placeholder(text) else {
                     if text.contains("${") {
-                        let message = "an example fills in whole values: \"${field}\" and nothing beside it";
+                        let message = "a placeholder must be the whole value: \"${field}\"";
                         return Err(self.error(span, message));
                     }
                     return Ok(());
@@ -83,7 +83,7 @@ impl Document {
                 let Some(given) = fields.get(field) else {
                     let known: Vec<&str> = fields.keys().map(|key| key.get_ref().as_ref()).collect();
                     let word = Spanned::new(span, field.to_owned());
-                    return Err(self.unknown(&word, "field of an example", &known));
+                    return Err(self.unknown(&word, "example field", &known));
                 };
                 *value = given.clone();
                 Ok(())
@@ -92,15 +92,14 @@ impl Document {
         }
     }
 
-    /// Every field of an example must be filled in somewhere.
+    /// Every field of an example must be used.
     pub(super) fn all_used(&self, tree: &Table<'_>, fields: &DeTable<'_>) -> Result<(), SuiteError> {
         let mut used = Vec::new();
         tree.get_ref().iter().for_each(|(_, value)| placeholders(value, &mut used));
         match fields.keys().find(|field| !used.contains(&field.get_ref().as_ref())) {
             None => Ok(()),
             Some(field) => {
-                let word = Spanned::new(field.span(), field.get_ref().to_string());
-                Err(self.unknown(&word, "field: the case does not fill it in:", &used))
+                Err(self.error(field.span(), format!("unused example field {:?}", field.get_ref())))
             }
         }
     }
@@ -112,7 +111,7 @@ impl Document {
     }
 }
 
-/// The field that a text is filled in with, when it is nothing else.
+/// The field name, if the text is exactly one placeholder.
 fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|field| !field.contains("${"))
 }
@@ -126,7 +125,7 @@ fn placeholders<'t>(value: &'t Spanned<DeValue<'_>>, used: &mut Vec<&'t str>) {
     }
 }
 
-/// The nearest word of those that the parser says it expected, in its own spelling:
+/// The nearest of the words that the parser expected, in its own message:
 /// ``unknown field `x`, expected one of `a`, `b` ``.
 fn offered(message: &str) -> Option<String> {
     let mut words = message.split('`').skip(1).step_by(2);

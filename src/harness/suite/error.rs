@@ -1,24 +1,24 @@
-//! What is wrong with a suite, and where.
+//! Errors in suite files, with their position.
 
 use std::{fmt, ops::Range, sync::Arc};
 
-/// A mistake in one file of a suite, with the place it stands at.
+/// An error in a suite file, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuiteError {
-    /// The file, from the suite's root.
+    /// The file, relative to the suite.
     pub file: String,
-    /// The file's text, to show the place in.
+    /// The file's text, from which an excerpt is shown.
     pub text: Arc<str>,
-    /// The bytes of the text that are wrong; empty at 0 when the file as a whole is.
+    /// The byte range of the error; empty at 0 for the whole file.
     pub span: Range<usize>,
-    /// What is wrong, as a fragment.
+    /// What is wrong, as a lowercase fragment.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl SuiteError {
-    /// Line and column of the place, both from 1; the column counts characters.
+    /// Line and column, both from 1; the column counts characters.
     pub fn position(&self) -> (usize, usize) {
         position(&self.text, self.span.start)
     }
@@ -34,7 +34,7 @@ impl fmt::Display for SuiteError {
 
 impl std::error::Error for SuiteError {}
 
-/// Line and column, from 1, of a byte of a text.
+/// Line and column, both from 1, of a byte offset.
 pub fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -42,10 +42,10 @@ pub fn position(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, column + 1)
 }
 
-/// The word of a closed set that a mistyped one was probably meant to be.
+/// Suggests the known word that is closest to a mistyped one.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let close = known.into_iter().map(|known| (strsim::damerau_levenshtein(word, known), known));
-    // A third of the letters may be wrong; more is another word.
+    // At most a third of the characters may be wrong; more is a different word.
     let allowed = (word.chars().count() / 3).max(1);
     let best = close.min().filter(|(distance, _)| *distance <= allowed);
     best.map(|(_, known)| format!("did you mean `{known}`?"))
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_close_word_is_offered() {
+    fn only_a_close_word_is_suggested() {
         assert_eq!(nearest("eqal", ["equal", "subset"]).as_deref(), Some("did you mean `equal`?"));
         assert_eq!(nearest("banana", ["equal", "subset"]), None);
     }

@@ -1,11 +1,11 @@
-//! Expectations: what a case says must hold after a step, and whether it does.
+//! Expectations: what must hold after a step, and the check whether it does.
 //!
-//! Judging is pure: it sees values, a refusal and files through [`StepFacts`] and nothing else.
+//! Evaluation is pure: it sees only what [`StepFacts`] provides.
 
 use serde::Deserialize;
 
 use crate::value::{
-    difference::{lacking, outline},
+    difference::{missing_entries, outline},
     differences,
 };
 use crate::{
@@ -18,74 +18,73 @@ use crate::{
 pub struct Expectation {
     /// What must hold.
     pub condition: ExpectationKind,
-    /// Why, in its author's words: the message of a failure.
+    /// Why; the message of a failure.
     pub because: String,
-    /// Which requirements of the case it is about; all of them when it says nothing.
+    /// The requirements that it tests; all requirements of the case if empty.
     pub about: Vec<String>,
-    /// Whether it is judged only where the operation was refused: it is about what a refusal leaves behind.
+    /// Whether it is checked only after a refusal: it is about the state that a refusal leaves.
     pub when_refused: bool,
 }
 
-/// When an expectation is judged, where that is not always.
+/// When an expectation is checked; always if absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum When {
-    /// Where the operation was refused.
+    /// Only if the operation was refused.
     Refused,
 }
 
-/// The closed set of what can be expected.
+/// The kinds of expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExpectationKind {
-    /// The first is the second, exactly.
+    /// Both values are identical, including type and bits.
     Equal(Value, Value),
-    /// The first is not the second.
-    Differ(Value, Value),
-    /// Every key of the first is in the second, with the same value.
+    /// The values are not identical.
+    NotEqual(Value, Value),
+    /// The second map contains every entry of the first.
     Subset(Value, Value),
-    /// The map has none of these keys.
-    Lacks(Value, Vec<String>),
-    /// A list of two numbers or more, of which the last is less than the first.
-    Falls(Value),
-    /// The operation was refused, and said why.
+    /// The map contains none of these keys.
+    MissingKeys(Value, Vec<String>),
+    /// A list of two or more numbers whose last is less than its first.
+    Decreases(Value),
+    /// The operation was refused, and its message matches.
     Refused(RefusedAs),
     /// The operation was not refused.
-    Answered,
-    /// The file is there.
+    Succeeds,
+    /// A file exists at this path.
     Exists(String),
-    /// Nothing is there.
+    /// No file exists at this path.
     Absent(String),
-    /// The observable of this name is what it was before the step.
+    /// The observable is the same as before the step.
     Unchanged(String),
-    /// Both files hold the same bytes.
+    /// Both files contain the same bytes.
     Bytes(String, String),
-    /// Both archives hold the same entries, byte for byte, in whatever order and of whatever time.
+    /// Both archives contain the same entries, regardless of their order and times.
     Entries(String, String),
-    /// These files, and no others, are below the directory.
+    /// The directory contains exactly these files.
     Files(FilesUnder),
 }
 
-/// What a refusal must be. `not_implemented` and `internal` are never one.
+/// What an expected refusal must look like. `not_implemented` and `internal` never match.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefusedAs {
-    /// Texts that its message must hold, whatever the case of their letters; `$altered.tensor` is a text that an
-    /// earlier step left.
+    /// Texts that the message must contain, ignoring case; `$altered.tensor` is a text from an earlier step.
     pub mentions: Vec<String>,
-    /// The kind it must have, where the contract names one.
+    /// The required kind, if the contract names one.
     #[serde(default)]
     pub kind: Option<RefusalKind>,
 }
 
-/// The files that must be below a directory.
+/// The expected files of a directory.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilesUnder {
     /// The directory: `$work/...`.
     pub under: String,
-    /// Paths from there, with `/`, in any order.
+    /// Relative paths with `/`, in any order.
     pub are: Vec<String>,
-    /// The name of the files that count; every file when it is not said.
+    /// Only files with this name count; all files if absent.
     #[serde(default)]
     pub named: Option<String>,
 }
@@ -95,12 +94,12 @@ pub struct FilesUnder {
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectationTable {
     equal: Option<[Value; 2]>,
-    differ: Option<[Value; 2]>,
+    not_equal: Option<[Value; 2]>,
     subset: Option<[Value; 2]>,
-    lacks: Option<(Value, Vec<String>)>,
-    falls: Option<Value>,
+    missing_keys: Option<(Value, Vec<String>)>,
+    decreases: Option<Value>,
     refused: Option<RefusedAs>,
-    answered: Option<bool>,
+    succeeds: Option<bool>,
     exists: Option<String>,
     absent: Option<String>,
     unchanged: Option<String>,
@@ -116,17 +115,17 @@ impl TryFrom<ExpectationTable> for Expectation {
     type Error = String;
 
     fn try_from(table: ExpectationTable) -> Result<Self, String> {
-        if table.answered == Some(false) {
-            return Err("`answered = false` is `refused = { mentions = [...] }`".to_owned());
+        if table.succeeds == Some(false) {
+            return Err("unsupported `succeeds = false`; use `refused = { mentions = [...] }`".to_owned());
         }
         let kinds = [
             table.equal.map(|[actual, expected]| ExpectationKind::Equal(actual, expected)),
-            table.differ.map(|[actual, other]| ExpectationKind::Differ(actual, other)),
+            table.not_equal.map(|[actual, other]| ExpectationKind::NotEqual(actual, other)),
             table.subset.map(|[part, whole]| ExpectationKind::Subset(part, whole)),
-            table.lacks.map(|(map, keys)| ExpectationKind::Lacks(map, keys)),
-            table.falls.map(ExpectationKind::Falls),
+            table.missing_keys.map(|(map, keys)| ExpectationKind::MissingKeys(map, keys)),
+            table.decreases.map(ExpectationKind::Decreases),
             table.refused.map(ExpectationKind::Refused),
-            table.answered.map(|_| ExpectationKind::Answered),
+            table.succeeds.map(|_| ExpectationKind::Succeeds),
             table.exists.map(ExpectationKind::Exists),
             table.absent.map(ExpectationKind::Absent),
             table
@@ -141,12 +140,9 @@ impl TryFrom<ExpectationTable> for Expectation {
             table.entries.map(|[actual, expected]| ExpectationKind::Entries(actual, expected)),
             table.files.map(ExpectationKind::Files),
         ];
-        let mut stated = kinds.into_iter().flatten();
-        let (Some(condition), None) = (stated.next(), stated.next()) else {
-            return Err(format!(
-                "an expectation states exactly one of {}",
-                ExpectationKind::KINDS.join(", ")
-            ));
+        let mut given = kinds.into_iter().flatten();
+        let (Some(condition), None) = (given.next(), given.next()) else {
+            return Err(format!("expected exactly one of {}", ExpectationKind::KINDS.join(", ")));
         };
         condition.can_fail()?;
         let when_refused = table.when == Some(When::Refused);
@@ -154,46 +150,46 @@ impl TryFrom<ExpectationTable> for Expectation {
     }
 }
 
-/// What can be seen after a step.
+/// What an expectation can observe after a step.
 pub trait StepFacts {
-    /// The value behind a text that begins with `$`, or anything else as it is; or why there is none.
+    /// The value of a `$` reference, or any other value unchanged; an error if it is unavailable.
     fn value(&self, reference: &Value) -> Result<Value, String>;
 
-    /// An observable before the step, or why it could not be read.
+    /// An observable before the step; an error if it could not be read.
     fn before(&self, observable: &str) -> Result<Value, String>;
 
-    /// The refusal that ended the step's operation.
+    /// The refusal of the step's operation.
     fn refusal(&self) -> Option<&Refusal>;
 
-    /// The digest of the file's bytes; None when nothing is there; or why it cannot be said.
+    /// The digest of a file; None if it does not exist; an error if it cannot be read.
     fn file(&self, path: &str) -> Result<Option<String>, String>;
 
-    /// The digest of each entry of an archive, by name; or why it cannot be said.
+    /// The digest of each archive entry by name; an error if the archive cannot be read.
     fn entries(&self, path: &str) -> Result<Map, String>;
 
-    /// The paths of all files below a directory, sorted; none when it is absent.
+    /// All files below a directory, sorted; empty if it does not exist.
     fn files(&self, directory: &str) -> Result<Vec<String>, String>;
 }
 
-/// What an expectation that did not hold wanted, and what it found.
+/// Expected and actual of a failed expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// What should have been.
+    /// What was expected.
     pub expected: String,
-    /// What was.
+    /// What was found.
     pub actual: String,
 }
 
 impl ExpectationKind {
-    /// The kinds of expectation, as case files spell them.
+    /// The keys of case files.
     pub const KINDS: [&str; 13] = [
         "equal",
-        "differ",
+        "not_equal",
         "subset",
-        "lacks",
-        "falls",
+        "missing_keys",
+        "decreases",
         "refused",
-        "answered",
+        "succeeds",
         "exists",
         "absent",
         "unchanged",
@@ -202,47 +198,65 @@ impl ExpectationKind {
         "files",
     ];
 
-    /// The texts in it that may refer to places or to earlier answers.
+    /// Texts that may contain paths or references to earlier responses.
     pub fn references(&self) -> Vec<&str> {
         let texts: Vec<&Value> = match self {
-            Self::Equal(a, b) | Self::Differ(a, b) | Self::Subset(a, b) => vec![a, b],
-            Self::Lacks(map, _) => vec![map],
-            Self::Falls(list) => vec![list],
+            Self::Equal(a, b) | Self::NotEqual(a, b) | Self::Subset(a, b) => vec![a, b],
+            Self::MissingKeys(map, _) => vec![map],
+            Self::Decreases(list) => vec![list],
             Self::Exists(path) | Self::Absent(path) => return vec![path],
             Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
             Self::Files(files) => return vec![&files.under],
             Self::Refused(refused) => return refused.mentions.iter().map(String::as_str).collect(),
-            Self::Answered | Self::Unchanged(_) => return Vec::new(),
+            Self::Succeeds | Self::Unchanged(_) => return Vec::new(),
         };
         let mut found = Vec::new();
         texts.into_iter().for_each(|value| texts_in(value, &mut found));
         found
     }
 
-    /// The paths in it: each must be a place under `$work`.
+    /// Its paths, which must be below `$work`.
     pub fn paths(&self) -> Vec<&str> {
         match self {
             Self::Exists(path) | Self::Absent(path) => vec![path],
             Self::Bytes(a, b) | Self::Entries(a, b) => vec![a, b],
             Self::Files(files) => vec![&files.under],
-            _ => Vec::new(),
+            Self::Equal(..)
+            | Self::NotEqual(..)
+            | Self::Subset(..)
+            | Self::MissingKeys(..)
+            | Self::Decreases(_)
+            | Self::Refused(_)
+            | Self::Succeeds
+            | Self::Unchanged(_) => Vec::new(),
         }
     }
 
-    /// The observable that it compares with what was before the step.
+    /// The observable that is compared with its value before the step.
     pub(super) fn unchanged(&self) -> Option<&str> {
         match self {
             Self::Unchanged(observable) => Some(observable),
-            _ => None,
+            Self::Equal(..)
+            | Self::NotEqual(..)
+            | Self::Subset(..)
+            | Self::MissingKeys(..)
+            | Self::Decreases(_)
+            | Self::Refused(_)
+            | Self::Succeeds
+            | Self::Exists(_)
+            | Self::Absent(_)
+            | Self::Bytes(..)
+            | Self::Entries(..)
+            | Self::Files(_) => None,
         }
     }
 
-    /// Whether it needs this observable as it was before the step.
+    /// Whether it needs the value of this observable before the step.
     pub fn needs_before(&self, observable: &str) -> bool {
         self.unchanged() == Some(observable)
     }
 
-    /// Whether it needs this observable as it is after the step.
+    /// Whether it needs the value of this observable after the step.
     pub fn needs_after(&self, observable: &str) -> bool {
         let refers = |text: &&str| {
             text.strip_prefix('$')
@@ -252,69 +266,82 @@ impl ExpectationKind {
         self.needs_before(observable) || self.references().iter().any(refers)
     }
 
-    /// Refuses what holds, or fails, whatever an implementation does.
+    /// Rejects expectations whose result does not depend on the implementation.
     fn can_fail(&self) -> Result<(), String> {
-        let nothing_seen = || !self.references().iter().any(|text| text.starts_with('$'));
+        let refers = || self.references().iter().any(|text| text.starts_with('$'));
         match self {
-            Self::Equal(a, b) | Self::Differ(a, b) | Self::Subset(a, b) if a == b => {
-                Err(format!("both sides are {a}: it would say nothing"))
+            Self::Equal(a, b) | Self::Subset(a, b) if a == b => {
+                Err(format!("both sides are {a}, so this always holds"))
             }
+            Self::NotEqual(a, b) if a == b => Err(format!("both sides are {a}, so this never holds")),
             Self::Subset(Value::Map(part), _) if part.is_empty() => {
-                Err("every map has no key: the first side is empty".to_owned())
+                Err("the first side is empty, so this always holds".to_owned())
             }
-            Self::Lacks(_, keys) if keys.is_empty() => {
-                Err("it names no key that must not be there".to_owned())
+            Self::MissingKeys(_, keys) if keys.is_empty() => {
+                Err("the list of keys is empty, so this always holds".to_owned())
             }
             Self::Bytes(a, b) | Self::Entries(a, b) if a == b => {
-                Err("a file holds its own bytes: both paths are the same".to_owned())
+                Err("both paths are the same, so this always holds".to_owned())
             }
-            Self::Refused(_) | Self::Answered | Self::Unchanged(_) => Ok(()),
-            _ if nothing_seen() => Err("it looks at nothing: no side begins with $".to_owned()),
-            _ => Ok(()),
+            Self::Refused(_) | Self::Succeeds | Self::Unchanged(_) => Ok(()),
+            Self::Equal(..)
+            | Self::NotEqual(..)
+            | Self::Subset(..)
+            | Self::MissingKeys(..)
+            | Self::Decreases(_)
+            | Self::Exists(_)
+            | Self::Absent(_)
+            | Self::Bytes(..)
+            | Self::Entries(..)
+            | Self::Files(_) => {
+                let error = "neither side refers to a $name, so the implementation cannot change the result";
+                if refers() { Ok(()) } else { Err(error.to_owned()) }
+            }
         }
     }
 
-    /// Whether it holds; if not, what contradicts it.
+    /// Checks whether it holds.
     ///
     /// # Errors
-    /// The contradiction. A value that cannot be had contradicts every expectation about it.
+    /// Expected and actual, if it does not hold. An unavailable value fails every expectation about it.
     pub fn judge(&self, facts: &dyn StepFacts) -> Result<(), Mismatch> {
         if let Self::Refused(wanted) = self {
             return refused(wanted, facts);
         }
         match self {
             Self::Equal(actual, expected) => {
-                let (actual, expected) = (had(facts, actual, expected)?, had(facts, expected, actual)?);
-                contradicted_by(differences(&expected, &actual))
+                let (actual, expected) =
+                    (resolve(facts, actual, expected)?, resolve(facts, expected, actual)?);
+                check_difference(differences(&expected, &actual))
             }
             Self::Subset(part, whole) => {
-                let (part, whole) = (had(facts, part, whole)?, had(facts, whole, part)?);
-                contradicted_by(lacking(&part, &whole))
+                let (part, whole) = (resolve(facts, part, whole)?, resolve(facts, whole, part)?);
+                check_difference(missing_entries(&part, &whole))
             }
-            Self::Differ(actual, other) => {
-                let (first, second) = (had(facts, actual, other)?, had(facts, other, actual)?);
+            Self::NotEqual(actual, other) => {
+                let (first, second) = (resolve(facts, actual, other)?, resolve(facts, other, actual)?);
                 if first != second {
                     return Ok(());
                 }
-                Err(contradiction(format!("{actual} differs from {other}"), format!("both are {first}")))
+                Err(mismatch(format!("{actual} not equal to {other}"), format!("both are {first}")))
             }
-            Self::Lacks(map, keys) => lacks(facts, map, keys),
-            Self::Falls(list) => falls(facts, list),
+            Self::MissingKeys(map, keys) => missing_keys(facts, map, keys),
+            Self::Decreases(list) => decreases(facts, list),
             Self::Unchanged(observable) => {
                 let reference = Value::from(format!("${observable}"));
                 let before = facts.before(observable);
-                let before = before.map_err(|why| contradiction(format!("the {observable} before"), why))?;
-                let after = had(facts, &reference, &reference)?;
-                contradicted_by(differences(&before, &after))
+                let before = before.map_err(|why| mismatch(format!("{observable} before the step"), why))?;
+                let after = resolve(facts, &reference, &reference)?;
+                check_difference(differences(&before, &after))
             }
             Self::Exists(path) => match digest(facts, path)? {
                 Some(_) => Ok(()),
-                None => Err(contradiction(format!("a file at {path}"), format!("nothing{}", after(facts)))),
+                None => Err(mismatch(format!("a file at {path}"), format!("no file{}", after(facts)))),
             },
             Self::Absent(path) => match digest(facts, path)? {
                 None => Ok(()),
                 Some(digest) => {
-                    Err(contradiction(format!("nothing at {path}"), format!("a file with SHA-256 {digest}")))
+                    Err(mismatch(format!("no file at {path}"), format!("a file with SHA-256 {digest}")))
                 }
             },
             Self::Bytes(actual, expected) => {
@@ -323,27 +350,27 @@ impl ExpectationKind {
                     return Ok(());
                 }
                 let shown = |digest: Option<String>| {
-                    digest.map_or("nothing".to_owned(), |digest| format!("SHA-256 {digest}"))
+                    digest.map_or("no file".to_owned(), |digest| format!("SHA-256 {digest}"))
                 };
-                Err(contradiction(
+                Err(mismatch(
                     format!("the bytes of {expected}: {}", shown(wanted)),
                     format!("{actual}: {}", shown(found)),
                 ))
             }
             Self::Entries(actual, expected) => {
-                let had = |path: &str| {
+                let resolve = |path: &str| {
                     let entries = facts.entries(path).map(Value::Map);
-                    entries.map_err(|why| contradiction(format!("the entries of {path}"), why))
+                    entries.map_err(|why| mismatch(format!("the entries of {path}"), why))
                 };
-                contradicted_by(differences(&had(expected)?, &had(actual)?))
+                check_difference(differences(&resolve(expected)?, &resolve(actual)?))
             }
-            Self::Answered => match facts.refusal() {
+            Self::Succeeds => match facts.refusal() {
                 None => Ok(()),
-                Some(refusal) => Err(contradiction("an answer", format!("a refusal: {refusal}"))),
+                Some(refusal) => Err(mismatch("no refusal", format!("refused: {refusal}"))),
             },
             Self::Files(FilesUnder { under, are, named }) => {
                 let mut found =
-                    facts.files(under).map_err(|why| contradiction(format!("files under {under}"), why))?;
+                    facts.files(under).map_err(|why| mismatch(format!("files under {under}"), why))?;
                 let counts = |path: &String| match named {
                     Some(named) => path.rsplit('/').next() == Some(named),
                     None => true,
@@ -354,9 +381,10 @@ impl ExpectationKind {
                 if found == wanted {
                     return Ok(());
                 }
-                let shown =
-                    |files: &[String]| if files.is_empty() { "no file".to_owned() } else { files.join(", ") };
-                Err(contradiction(
+                let shown = |files: &[String]| {
+                    if files.is_empty() { "no files".to_owned() } else { files.join(", ") }
+                };
+                Err(mismatch(
                     format!("under {under}: {}", shown(&wanted)),
                     format!("{}{}", shown(&found), after(facts)),
                 ))
@@ -366,17 +394,17 @@ impl ExpectationKind {
     }
 }
 
-fn falls(facts: &dyn StepFacts, list: &Value) -> Result<(), Mismatch> {
-    let found = had(facts, list, list)?;
+fn decreases(facts: &dyn StepFacts, list: &Value) -> Result<(), Mismatch> {
+    let found = resolve(facts, list, list)?;
     match ends_lower(&found) {
         true => Ok(()),
         false => {
-            Err(contradiction(format!("{list} to end with less than it begins with"), found.to_string()))
+            Err(mismatch(format!("the last number of {list} to be less than the first"), found.to_string()))
         }
     }
 }
 
-/// Whether it is a list of two numbers or more, of which the last is less than the first.
+/// Whether it is a list of two or more numbers whose last is less than its first.
 fn ends_lower(list: &Value) -> bool {
     let Value::List(items) = list else { return false };
     let numbers: Option<Vec<f64>> = items.iter().map(Value::as_number).collect();
@@ -385,76 +413,76 @@ fn ends_lower(list: &Value) -> bool {
 
 fn refused(wanted: &RefusedAs, facts: &dyn StepFacts) -> Result<(), Mismatch> {
     let kind = wanted.kind.map_or("a refusal".to_owned(), |kind| format!("a refusal of kind {kind}"));
-    let had = |text: &String| match facts.value(&Value::from(text.as_str())) {
+    let resolve = |text: &String| match facts.value(&Value::from(text.as_str())) {
         Ok(Value::Text(text)) => Ok(text),
-        Ok(other) => Err(contradiction("a text to be mentioned", format!("{text} is {other}"))),
-        Err(why) => Err(contradiction("a text to be mentioned", why)),
+        Ok(other) => Err(mismatch(format!("{text} to be a text"), other.to_string())),
+        Err(why) => Err(mismatch(format!("{text} to be a text"), why)),
     };
-    let mentions: Vec<String> = wanted.mentions.iter().map(had).collect::<Result<_, _>>()?;
+    let mentions: Vec<String> = wanted.mentions.iter().map(resolve).collect::<Result<_, _>>()?;
     let expected = match mentions.as_slice() {
         [] => kind,
         mentions => format!("{kind} that mentions {}", quoted(mentions)),
     };
     let Some(refusal) = facts.refusal() else {
-        return Err(contradiction(expected, "the operation was not refused"));
+        return Err(mismatch(expected, "the operation was not refused"));
     };
     if !refusal.kind.is_about_the_input() {
-        return Err(contradiction(expected, format!("{refusal}; this kind says nothing about the input")));
+        return Err(mismatch(expected, format!("{refusal}; this kind never counts as an expected refusal")));
     }
     if wanted.kind.is_some_and(|kind| kind != refusal.kind) {
-        return Err(contradiction(expected, refusal.to_string()));
+        return Err(mismatch(expected, refusal.to_string()));
     }
     let message = refusal.message.to_lowercase();
-    let unsaid: Vec<&String> =
+    let missing: Vec<&String> =
         mentions.iter().filter(|mention| !message.contains(&mention.to_lowercase())).collect();
-    if unsaid.is_empty() {
+    if missing.is_empty() {
         return Ok(());
     }
-    Err(contradiction(expected, format!("{refusal}; it does not mention {}", quoted(&unsaid))))
+    Err(mismatch(expected, format!("{refusal}; it does not mention {}", quoted(&missing))))
 }
 
-fn lacks(facts: &dyn StepFacts, map: &Value, keys: &[String]) -> Result<(), Mismatch> {
-    let value = had(facts, map, &Value::from(format!("a map without {}", quoted(keys))))?;
+fn missing_keys(facts: &dyn StepFacts, map: &Value, keys: &[String]) -> Result<(), Mismatch> {
+    let value = resolve(facts, map, &Value::from(format!("a map without {}", quoted(keys))))?;
     let Value::Map(found) = &value else {
-        return Err(contradiction("a map", value.to_string()));
+        return Err(mismatch("a map", value.to_string()));
     };
     let there: Map =
         keys.iter().filter_map(|key| found.get_key_value(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     if there.is_empty() {
         return Ok(());
     }
-    Err(contradiction(format!("{map} without {}", quoted(keys)), format!("it has {}", Value::Map(there))))
+    Err(mismatch(format!("{map} without {}", quoted(keys)), format!("found {}", Value::Map(there))))
 }
 
-/// The value of one side; when there is none, the other side says what was wanted.
-fn had(facts: &dyn StepFacts, side: &Value, other: &Value) -> Result<Value, Mismatch> {
+/// The value of one side; if it is unavailable, the message shows what it would be compared with.
+fn resolve(facts: &dyn StepFacts, side: &Value, other: &Value) -> Result<Value, Mismatch> {
     facts.value(side).map_err(|why| {
         let name = |value: &Value| value.as_text().map_or_else(|| value.to_string(), str::to_owned);
         let wanted = match facts.value(other) {
             Ok(value) if side != other && name(other).starts_with('$') => {
-                format!("{} to hold against {}, which is {}", name(side), name(other), outline(&value))
+                format!("{} to compare with {}, which is {}", name(side), name(other), outline(&value))
             }
-            Ok(value) if side != other => format!("{} to hold against {}", name(side), outline(&value)),
+            Ok(value) if side != other => format!("{} to compare with {}", name(side), outline(&value)),
             _ => name(side),
         };
-        contradiction(wanted, why)
+        mismatch(wanted, why)
     })
 }
 
 fn digest(facts: &dyn StepFacts, path: &str) -> Result<Option<String>, Mismatch> {
-    facts.file(path).map_err(|why| contradiction(format!("a look at {path}"), why))
+    facts.file(path).map_err(|why| mismatch(format!("{path} to be readable"), why))
 }
 
-/// Says of a refused step that it was refused, since what is missing after it is missing for that.
+/// Appends the refusal of the step to a message, because it explains what is missing.
 fn after(facts: &dyn StepFacts) -> String {
     facts.refusal().map_or_else(String::new, |refusal| format!(", after {refusal}"))
 }
 
-fn contradicted_by(difference: Option<(String, String)>) -> Result<(), Mismatch> {
-    difference.map_or(Ok(()), |(expected, actual)| Err(contradiction(expected, actual)))
+fn check_difference(difference: Option<(String, String)>) -> Result<(), Mismatch> {
+    difference.map_or(Ok(()), |(expected, actual)| Err(mismatch(expected, actual)))
 }
 
-fn contradiction(expected: impl Into<String>, actual: impl Into<String>) -> Mismatch {
+fn mismatch(expected: impl Into<String>, actual: impl Into<String>) -> Mismatch {
     Mismatch { expected: expected.into(), actual: actual.into() }
 }
 
@@ -470,7 +498,12 @@ pub(super) fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
             items.iter().for_each(|item| texts_in(item, found));
         }
         Value::Map(map) => map.values().for_each(|value| texts_in(value, found)),
-        _ => {}
+        Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Bytes(_) => {}
     }
 }
 
@@ -491,7 +524,7 @@ mod tests {
     #[case("[2.0, \"1.0\"]", false)]
     #[case("[2.0, {\"float\": \"nan\"}]", false)]
     #[case("1.0", false)]
-    fn a_list_falls_by_its_first_and_last_number(#[case] list: &str, #[case] falls: bool) {
-        assert_eq!(ends_lower(&serde_json::from_str(list).unwrap()), falls);
+    fn first_and_last_number_decide_whether_a_list_decreases(#[case] list: &str, #[case] decreases: bool) {
+        assert_eq!(ends_lower(&serde_json::from_str(list).unwrap()), decreases);
     }
 }

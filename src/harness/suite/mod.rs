@@ -1,9 +1,8 @@
 //! The suite: requirements, cases and plans, as data.
 //!
 //! Reading order: [`Requirement`], [`Case`] with its [`Action`]s and [`Expectation`]s, [`Plan`],
-//! [`Selection`]. A suite is read whole and held against itself before anything runs: a name that leads
-//! nowhere is an error with a line and a column, not a test that never fails. No implementation is
-//! named in here; who may appear in a red entry is handed in.
+//! [`Selection`]. A suite is read and validated as a whole before anything runs: an unknown name is an error with a
+//! line and a column, not a test that never fails. Implementations are not listed here; their names are passed in.
 
 mod action;
 mod case;
@@ -27,7 +26,7 @@ pub use plan::{Decision, Plan, PlannedCheck, Row};
 pub use requirement::{Authority, Level, Requirement};
 pub use selection::{NothingSelected, Selection};
 pub use source::{EmbeddedSuite, Source};
-pub use work_path::{WORK, under_work};
+pub use work_path::{WORK, work_path};
 
 use std::{io, sync::Arc};
 
@@ -36,7 +35,7 @@ use self::{
 };
 use crate::{harness::contract::Contract, value::Digest};
 
-/// Requirements, cases and plans that fit together.
+/// Validated requirements, cases and plans.
 #[derive(Debug)]
 pub struct Suite {
     contract: &'static dyn Contract,
@@ -48,11 +47,10 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Reads a suite and holds it against itself. `implementations` are the names that red entries and
-    /// plan rows may use.
+    /// Reads and validates a suite. `implementations` are the names that red entries and plan rows may use.
     ///
     /// # Errors
-    /// Every mistake that was found, at most one a file.
+    /// Every error that was found, at most one per file.
     pub fn load(
         contract: &'static dyn Contract,
         source: Source,
@@ -65,7 +63,7 @@ impl Suite {
                 Ok(file) => {
                     for requirement in file.requirements {
                         if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
-                            let message = format!("{} is there twice", requirement.id.get_ref());
+                            let message = format!("duplicate requirement {}", requirement.id.get_ref());
                             errors.push(document.error(requirement.id.span(), message));
                         }
                         requirements.push(requirement);
@@ -89,17 +87,17 @@ impl Suite {
         });
         let configs = configs.unwrap_or_else(|| NamedConfigs::none(contract));
         let fixture = |path: &str| source.fixture(path);
-        let around = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
+        let context = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
         let mut checks = Vec::new();
         let case_files = documents(&source, "cases", &mut errors);
         for document in &case_files {
-            match case::Case::read(document, &configs, &around) {
+            match case::Case::read(document, &configs, &context) {
                 Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
                 Err(error) => errors.push(error),
             }
         }
 
-        // A plan is held against the cases: without them its mistakes would be theirs.
+        // Plans refer to cases: without valid cases, every error would be reported twice.
         let mut plans = Vec::new();
         if errors.is_empty() {
             for document in documents(&source, "plans", &mut errors) {
@@ -117,7 +115,7 @@ impl Suite {
         Ok(Self { contract, source, requirements, checks, plans, digest })
     }
 
-    /// The contract that it is about.
+    /// The contract under test.
     pub fn contract(&self) -> &'static dyn Contract {
         self.contract
     }
@@ -137,18 +135,17 @@ impl Suite {
         &self.plans
     }
 
-    /// SHA-256 over requirements and cases, in hexadecimal: what two runs must share to be comparable.
+    /// SHA-256 over requirements and cases, in hexadecimal. Two runs are comparable only if it is the same.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The text of a file beside the suite's folders, when it is there and can be read.
+    /// The text of another file of the suite, if it exists and can be read.
     pub fn file(&self, name: &str) -> Option<String> {
         self.source.text(name).ok()
     }
 
-    /// The paths of the `.toml` files in a folder beside requirements, cases and plans; none when it is not there
-    /// or cannot be listed.
+    /// The `.toml` files of another folder of the suite; empty if it does not exist or cannot be listed.
     pub fn files(&self, folder: &str) -> Vec<String> {
         self.source.list(folder).unwrap_or_default()
     }
@@ -156,7 +153,7 @@ impl Suite {
     /// The bytes of a fixture that a case names.
     ///
     /// # Errors
-    /// When it is absent or cannot be read.
+    /// When it is missing or cannot be read.
     pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
         self.source.fixture(path)
     }
@@ -178,7 +175,7 @@ fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec
 }
 
 fn unreadable(file: &str, error: &io::Error) -> SuiteError {
-    Document { file: file.to_owned(), text: Arc::from("") }.error(0..0, format!("cannot be read: {error}"))
+    Document { file: file.to_owned(), text: Arc::from("") }.error(0..0, format!("failed to read: {error}"))
 }
 
 fn digest(requirements: &[Requirement], checks: &[Arc<Check>]) -> String {

@@ -1,4 +1,4 @@
-//! Named configurations that cases start from, and how a case's own fields are laid over one.
+//! Named configurations, which cases can extend.
 
 use toml::{
     Spanned,
@@ -28,20 +28,20 @@ impl<'i> NamedConfigs<'i> {
         let configs = Self { named: document.parse()?.into_inner(), contract };
         for (name, config) in configs.named.iter() {
             let Some(table) = config.get_ref().as_table() else {
-                return Err(document.error(name.span(), "a named configuration is a table"));
+                return Err(document.error(name.span(), "expected the named configuration to be a table"));
             };
             if let Some(from) = table.keys().find(|key| key.get_ref() == "from") {
-                let message = "a named configuration is not built on another one: write its fields out";
+                let message = "unsupported `from` in a named configuration; list all of its fields";
                 return Err(document.error(from.span(), message));
             }
-            // It is complete on its own, so that what is missing shows here and not in a case.
+            // Expanded on its own, so that an error is reported here and not in a case.
             configs.request(document, table.clone(), config.span())?;
         }
         Ok(configs)
     }
 
-    /// Turns every `config` of a case's steps into `{ kind, values }`: the one named by the text or by
-    /// `from`, with the case's own fields laid over it.
+    /// Expands every `config` of a case into `{ kind, values }`: the configuration named by the text or by `from`,
+    /// overridden by the case's own fields.
     pub(super) fn expand(&self, document: &Document, case: &mut DeTable<'i>) -> Result<(), SuiteError> {
         let Some(steps) = case.get_mut("steps") else { return Ok(()) };
         let DeValue::Array(steps) = steps.get_mut() else { return Ok(()) };
@@ -63,7 +63,10 @@ impl<'i> NamedConfigs<'i> {
                         }
                         DeValue::Table(own) => std::mem::take(own),
                         other => {
-                            let message = format!("a config is a name or a table, not {}", other.type_str());
+                            let message = format!(
+                                "expected the config to be a name or a table, found {}",
+                                other.type_str()
+                            );
                             return Err(document.error(span, message));
                         }
                     };
@@ -97,8 +100,8 @@ impl<'i> NamedConfigs<'i> {
         };
         let kinds: Vec<&str> = self.contract.config_kinds().iter().map(|kind| kind.name).collect();
         let Some(kind) = kind.take() else {
-            let mut error = document.error(span, "a config needs `kind`, or `from` a named one");
-            error.help = Some(format!("`kind` is one of {}", kinds.join(", ")));
+            let mut error = document.error(span, "missing field `kind` or `from`");
+            error.help = Some(format!("expected `kind` to be one of {}", kinds.join(", ")));
             return Err(error);
         };
         let word = kind.get_ref().as_str().unwrap_or_default();
@@ -118,8 +121,7 @@ impl<'i> NamedConfigs<'i> {
     }
 }
 
-/// A name that no configuration has is a slip of the case, and is told now instead of as a refusal of
-/// whatever it is run on.
+/// Reports an unknown field when the case is read, instead of as a refusal at run time.
 fn known_fields(document: &Document, own: &DeTable<'_>, fields: &[&str]) -> Result<(), SuiteError> {
     match own.keys().find(|key| !fields.contains(&key.get_ref().as_ref())) {
         None => Ok(()),
@@ -130,7 +132,7 @@ fn known_fields(document: &Document, own: &DeTable<'_>, fields: &[&str]) -> Resu
     }
 }
 
-/// Own fields replace those of the named configuration; a nested model is laid over field by field.
+/// Own fields replace those of the named configuration; nested tables are merged field by field.
 fn lay_over<'i>(values: &mut DeTable<'i>, own: DeTable<'i>) {
     for (key, value) in own {
         match (values.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value) {

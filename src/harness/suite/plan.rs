@@ -1,13 +1,13 @@
-//! Plans: named rows, each with the checks that decide it and the log it writes.
+//! Plans: named rows, each with a log and the checks that decide it.
 
 use serde::{Deserialize, Serialize};
 
-/// A phase plan, with the checks that its rows select already looked up.
+/// A phase plan with resolved checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The name used on the command line and as the prefix of its files: `phase_d4`.
     pub name: String,
-    /// What it is, in a line.
+    /// A one-line description.
     pub title: String,
     /// The rows, in the order of the file.
     pub rows: Vec<Row>,
@@ -18,52 +18,52 @@ pub struct Plan {
 pub struct Row {
     /// A stable id: `D4.B1`.
     pub id: String,
-    /// What is to be done.
+    /// The task.
     pub task: String,
-    /// What the row is decided by.
+    /// What decides the row.
     pub decided_by: Decision,
-    /// The implementation it must be seen red on.
+    /// The implementation on which its checks must fail in the red phase.
     pub red: String,
-    /// The implementation it must turn green on.
+    /// The implementation on which its checks must pass in the green phase.
     pub green: String,
-    /// What to do next, for the person who reads the ledger.
+    /// The next step, for the reader of the ledger.
     pub guidance: String,
-    /// Why the row cannot be worked on, when it cannot.
+    /// Why the row is blocked, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,
 }
 
-/// What a row is decided by.
+/// What decides a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Checks that must be red first and green later.
+    /// Checks that must fail in the red phase and later pass in the green phase.
     Checks {
         /// The part of the log's name between phase and suffix: `persistence`.
         log: String,
         /// The checks, in the suite's order.
         checks: Vec<PlannedCheck>,
     },
-    /// A file that the report of each phase must hold: `summary` for `<plan>_<phase>_summary.md`.
+    /// A file that the report of each phase must contain: `summary` for `<plan>_<phase>_summary.md`.
     Artifact {
         /// The part of its name between phase and suffix.
         artifact: String,
     },
 }
 
-/// A check that a row selects, as the suite has it now.
+/// A selected check in its current version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCheck {
     /// The check's id.
     pub id: String,
     /// The digest of its case.
     pub digest: String,
-    /// The case's file, from the suite's root.
+    /// The case's file, relative to the suite.
     pub file: String,
 }
 
 impl Row {
-    /// The checks that decide the row; none for a row that asks for an artifact.
+    /// The checks that decide the row; empty for a row with an artifact.
     pub fn checks(&self) -> &[PlannedCheck] {
         match &self.decided_by {
             Decision::Checks { checks, .. } => checks,

@@ -1,4 +1,4 @@
-//! Reads a plan and looks up the checks that its rows select.
+//! Reads plans and resolves the checks of their rows.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct RowTable {
     blocked: Option<String>,
 }
 
-/// What a phase of a plan leaves beside its logs, by the part of the name between phase and suffix.
+/// Files that each phase of a plan writes in addition to logs, by the part of the name between phase and suffix.
 const ARTIFACTS: [&str; 1] = ["summary"];
 
 /// Reads `plans/<name>.toml`.
@@ -43,19 +43,17 @@ pub(super) fn read(
     let table: PlanTable = document.typed(document.parse()?)?;
     let name = document.file.trim_start_matches("plans/").trim_end_matches(".toml").to_owned();
     if !plain(&name) {
-        return Err(
-            document.error(0..0, "a plan's name becomes part of file names: letters, digits, `_` and `-`")
-        );
+        return Err(document.error(0..0, "invalid plan name: expected letters, digits, `_` and `-`"));
     }
     if table.rows.is_empty() {
-        return Err(document.error(0..0, "a plan without rows proves nothing"));
+        return Err(document.error(0..0, "the plan has no rows"));
     }
     let mut rows: Vec<Row> = Vec::new();
     for row in table.rows {
         let span = row.span();
         let row = row.into_inner();
         if rows.iter().any(|known| known.id == *row.id.get_ref()) {
-            return Err(document.error(row.id.span(), format!("two rows are called {}", row.id.get_ref())));
+            return Err(document.error(row.id.span(), format!("duplicate row {}", row.id.get_ref())));
         }
         for implementation in [&row.red, &row.green] {
             if !implementations.contains(&implementation.get_ref().as_str()) {
@@ -73,7 +71,7 @@ pub(super) fn read(
                 Decision::Checks { log, checks: select(document, &row.cases, &row.red, checks)? }
             }
             _ => {
-                let message = "a row has `cases` and the `log` they go to, or an `artifact`; both become part of file names";
+                let message = "expected `cases` with a `log`, or an `artifact`; names may have letters, digits, `_` and `-`";
                 return Err(document.error(span, message));
             }
         };
@@ -90,7 +88,7 @@ pub(super) fn read(
     Ok(Plan { name, title: table.title, rows })
 }
 
-/// Every pattern must select something, and everything selected must be able to go red there.
+/// Every pattern must match a check, and every match must have a red entry on this implementation.
 fn select(
     document: &Document,
     patterns: &[Spanned<String>],
@@ -108,7 +106,7 @@ fn select(
         for check in selected {
             if !check.red.iter().any(|entry| entry.on == *red.get_ref()) {
                 let message = format!(
-                    "{} has no red entry on {}, where this row must see it fail",
+                    "{} has no red entry on {}, the red implementation of this row",
                     check.id,
                     red.get_ref()
                 );

@@ -1,4 +1,4 @@
-//! One sentence of the contract, with an id that stays.
+//! Requirements: single sentences of the contract, with stable ids.
 
 use std::fmt;
 
@@ -11,28 +11,28 @@ use toml::Spanned;
 pub struct Requirement {
     /// A stable id: `LOD-003`.
     pub id: Spanned<String>,
-    /// How much it binds.
+    /// How binding it is.
     pub level: Level,
     /// The sentence.
     pub statement: String,
-    /// Where the sentence comes from.
+    /// Where it comes from.
     pub source: String,
-    /// Who says so.
+    /// Who decides it.
     pub authority: Authority,
-    /// Why it is no longer in force, when it is not; such a requirement has no case.
+    /// Why it is no longer in force, if so; such a requirement has no cases.
     #[serde(default)]
     pub superseded: Option<String>,
 }
 
-/// How much a requirement binds.
+/// How binding a requirement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
-    /// Without exception.
+    /// Required without exception.
     Must,
-    /// Unless there is a reason.
+    /// Required unless there is a reason against it.
     Should,
-    /// At will.
+    /// Optional.
     May,
 }
 
@@ -46,15 +46,15 @@ impl fmt::Display for Level {
     }
 }
 
-/// Whose a requirement is. A report on a foreign implementation keeps the first two apart from the third.
+/// Who decides a requirement. Reports on third-party implementations separate `Ours` from the other two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Authority {
-    /// The public specification says so.
+    /// The public specification.
     Spec,
-    /// Both revisions of the real system do so.
+    /// Both revisions of the real system behave like this.
     Observed,
-    /// Decided here, where the sources are silent, wrong or disagree.
+    /// This suite, where the sources are silent, wrong or contradictory.
     Ours,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Authority {
     }
 }
 
-/// A file of requirements: one area, which is the file's name.
+/// A file of requirements for one area, which is the name of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RequirementFile {

@@ -1,23 +1,23 @@
-//! Every name, place and model that a case refers to must be there when it is referred to.
+//! Checks that every name, path and model in a case exists where it is used.
 
 use std::ops::Range;
 
 use indexmap::IndexMap;
 use toml::Spanned;
 
-use super::{Step, SuiteError, case::Spans, document::Document, expectation::texts_in, under_work};
+use super::{Step, SuiteError, case::Spans, document::Document, expectation::texts_in, work_path};
 use crate::harness::contract::Contract;
 
-/// Names with a meaning in every suite; a contract adds its observables and the name of its file.
+/// Names reserved in every suite; a contract adds its observables and the name of its file.
 const RESERVED: [&str; 2] = ["work", "none"];
 
-/// A response that a step left.
-struct Answer {
+/// The response of an earlier step.
+struct Response {
     fields: Option<&'static [&'static str]>,
     is_models: bool,
 }
 
-/// Goes through the steps in order, as a run would.
+/// Checks the steps in the order of a run.
 pub(super) fn check(
     document: &Document,
     contract: &dyn Contract,
@@ -25,31 +25,31 @@ pub(super) fn check(
 ) -> Result<(), SuiteError> {
     let reserved: Vec<&str> =
         contract.observables().iter().copied().chain([contract.file_name()]).chain(RESERVED).collect();
-    let mut known: IndexMap<String, Answer> = IndexMap::new();
+    let mut known: IndexMap<String, Response> = IndexMap::new();
     for (step, spans) in steps {
         let (action, span) = (&step.action, &spans.action);
         for path in action.paths() {
-            place(document, path, span)?;
+            check_path(document, path, span)?;
         }
         for models in action.models() {
             let name = Spanned::new(span.clone(), models.trim_start_matches('$').to_owned());
-            let left = known.get(name.get_ref()).is_some_and(|answer| answer.is_models);
+            let left = known.get(name.get_ref()).is_some_and(|response| response.is_models);
             if !models.starts_with('$') || !left {
                 let models: Vec<&str> = known
                     .iter()
-                    .filter(|(_, answer)| answer.is_models)
+                    .filter(|(_, response)| response.is_models)
                     .map(|(name, _)| name.as_str())
                     .collect();
                 return Err(document.unknown(
                     &name,
-                    "models: give $ and the name they were left under, not",
+                    "model reference (expected $ and the name of an earlier response)",
                     &models,
                 ));
             }
         }
         let mut texts = Vec::new();
         action.values().for_each(|value| texts_in(value, &mut texts));
-        for (name, _) in texts.into_iter().filter_map(named) {
+        for (name, _) in texts.into_iter().filter_map(parse_reference) {
             if !RESERVED.contains(&name) {
                 let word = Spanned::new(span.clone(), name.to_owned());
                 return Err(document.unknown(&word, "name after $ in a value", &RESERVED));
@@ -57,17 +57,15 @@ pub(super) fn check(
         }
         if let Some(name) = action.response_name() {
             if reserved.contains(&name) || known.contains_key(name) {
-                return Err(
-                    document.error(span.clone(), format!("the name {name:?} is taken: choose another"))
-                );
+                return Err(document.error(span.clone(), format!("the name {name:?} is already in use")));
             }
-            let answer = Answer { fields: action.response_fields(), is_models: action.keeps_models() };
-            known.insert(name.to_owned(), answer);
+            let response = Response { fields: action.response_fields(), is_models: action.keeps_models() };
+            known.insert(name.to_owned(), response);
         }
         for (named_expectation, span) in step.expectations.iter().zip(&spans.expectations) {
             let condition = &named_expectation.expectation.condition;
             for path in condition.paths() {
-                place(document, path, span)?;
+                check_path(document, path, span)?;
             }
             if let Some(observable) =
                 condition.unchanged().filter(|name| !contract.observables().contains(name))
@@ -76,40 +74,40 @@ pub(super) fn check(
                 return Err(document.unknown(&word, "observable after `unchanged`", contract.observables()));
             }
             for text in condition.references() {
-                refer(document, text, &known, &reserved, span)?;
+                check_reference(document, text, &known, &reserved, span)?;
             }
         }
     }
     Ok(())
 }
 
-fn place(document: &Document, path: &str, span: &Range<usize>) -> Result<(), SuiteError> {
-    under_work(path).map(|_| ()).map_err(|message| document.error(span.clone(), message))
+fn check_path(document: &Document, path: &str, span: &Range<usize>) -> Result<(), SuiteError> {
+    work_path(path).map(|_| ()).map_err(|message| document.error(span.clone(), message))
 }
 
-/// The name that a text refers to, and what follows it.
-fn named(text: &str) -> Option<(&str, Option<&str>)> {
+/// The name in a `$` reference, and the field after it.
+fn parse_reference(text: &str) -> Option<(&str, Option<&str>)> {
     let reference = text.strip_prefix('$').filter(|rest| !rest.starts_with('$'))?;
     let mut parts = reference.split(['.', '/']);
     Some((parts.next().unwrap_or_default(), parts.next()))
 }
 
-fn refer(
+fn check_reference(
     document: &Document,
     text: &str,
-    known: &IndexMap<String, Answer>,
+    known: &IndexMap<String, Response>,
     reserved: &[&str],
     span: &Range<usize>,
 ) -> Result<(), SuiteError> {
-    let Some((name, field)) = named(text) else { return Ok(()) };
+    let Some((name, field)) = parse_reference(text) else { return Ok(()) };
     if reserved.contains(&name) {
         return Ok(());
     }
-    let Some(answer) = known.get(name) else {
+    let Some(response) = known.get(name) else {
         let known: Vec<&str> = known.keys().map(String::as_str).chain(reserved.iter().copied()).collect();
         return Err(document.unknown(&Spanned::new(span.clone(), name.to_owned()), "name after $", &known));
     };
-    match (answer.fields, field) {
+    match (response.fields, field) {
         (Some(fields), Some(field)) if !fields.contains(&field) => {
             let word = Spanned::new(span.clone(), field.to_owned());
             Err(document.unknown(&word, &format!("field of ${name}"), fields))

@@ -1,4 +1,4 @@
-//! Which checks of a suite a run is about.
+//! Selects the checks of a run.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use globset::{Glob, GlobMatcher};
 
 use super::{Check, Suite, nearest};
 
-/// What was asked for. Values of one kind add up; kinds narrow one another; nothing asked means all.
+/// Criteria. Values of one kind are alternatives, different kinds must all match, and no criteria select everything.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Ids of cases or checks, or globs over them: `loader/*`.
@@ -17,33 +17,33 @@ pub struct Selection {
     pub areas: Vec<String>,
 }
 
-/// Something asked for that nothing in the suite answers to.
+/// A criterion that matches nothing in the suite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.in_words())]
+#[error("{}", self.describe())]
 pub struct NothingSelected {
     /// `case`, `requirement` or `area`, or all of them together.
     pub what: &'static str,
-    /// What was asked for.
+    /// The criterion as given.
     pub asked: String,
-    /// What may have been meant.
+    /// A suggestion, if a similar name exists.
     pub nearest: Option<String>,
 }
 
 impl NothingSelected {
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         match (&self.nearest, self.asked.as_str()) {
-            (_, "") => "there is no case in the suite".to_owned(),
-            (Some(nearest), asked) => format!("no {} {asked:?} in the suite; {nearest}", self.what),
-            (None, asked) => format!("no {} {asked:?} in the suite", self.what),
+            (_, "") => "the suite has no cases".to_owned(),
+            (Some(nearest), asked) => format!("unknown {} {asked:?}; {nearest}", self.what),
+            (None, asked) => format!("unknown {} {asked:?}", self.what),
         }
     }
 }
 
 impl Selection {
-    /// The checks that were asked for, in the suite's order.
+    /// The selected checks, in the order of the suite.
     ///
     /// # Errors
-    /// When something asked for names nothing, or when nothing is left.
+    /// When a criterion matches nothing, or when no check is left.
     pub fn select(&self, suite: &Suite) -> Result<Vec<Arc<Check>>, NothingSelected> {
         let checks = suite.checks();
         for asked in &self.cases {
@@ -84,7 +84,7 @@ fn nothing<'a>(what: &'static str, asked: &str, known: impl IntoIterator<Item = 
     NothingSelected { what, asked: asked.to_owned(), nearest: nearest(asked, known) }
 }
 
-/// An id as it stands, or a glob; an id with `[example]` would be a glob for other names otherwise.
+/// An id or a glob. The id is compared first, because `[example]` in a glob is a set of characters.
 pub(super) struct CaseMatcher<'a> {
     asked: &'a str,
     glob: Option<GlobMatcher>,

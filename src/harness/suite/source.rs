@@ -1,4 +1,4 @@
-//! Where a suite comes from: the one in the binary, or a folder on disk.
+//! Sources of a suite: embedded in the binary, or a folder on disk.
 
 use std::{
     fs,
@@ -10,37 +10,36 @@ use include_dir::{Dir, DirEntry};
 
 use crate::fs_util::files_below;
 
-/// The files of a suite that is part of a program.
+/// The files of a suite that is embedded in a program.
 #[derive(Debug)]
 pub struct EmbeddedSuite {
-    /// The folders `requirements`, `cases`, `plans` and `implementations`, each by its name.
+    /// The folders `requirements`, `cases`, `plans` and `implementations`, by name.
     pub folders: &'static [(&'static str, Dir<'static>)],
     /// Single files by name, such as `configs.toml`.
     pub files: &'static [(&'static str, &'static str)],
-    /// The fixtures that its cases name.
+    /// The fixtures of its cases.
     pub fixtures: Dir<'static>,
 }
 
-/// The largest file of a suite, in bytes.
+/// The largest suite file, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// A tree of suite files and a tree of fixtures, wherever they are.
+/// Where suite files and fixtures are read from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A suite that is part of the program.
+    /// A suite embedded in the program.
     Embedded(&'static EmbeddedSuite),
     /// A suite on disk.
     Disk {
         /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
         suite: PathBuf,
-        /// The folder with the fixtures that its cases name; without one, the folders that were looked for.
+        /// The folder with the fixtures; if none exists, the folders that were searched.
         fixtures: Result<PathBuf, Vec<PathBuf>>,
     },
 }
 
 impl Source {
-    /// A suite on disk. Its fixtures are in its own folder `fixtures`, or in one beside it or beside the folder that
-    /// it is in.
+    /// A suite on disk. Its fixtures are in `fixtures`, `../fixtures` or `../../fixtures`, relative to the suite.
     pub fn disk(suite: &Path) -> Self {
         let tried: Vec<PathBuf> =
             ["fixtures", "../fixtures", "../../fixtures"].map(|path| suite.join(path)).into();
@@ -48,7 +47,7 @@ impl Source {
         Self::Disk { suite: suite.to_owned(), fixtures: found.ok_or(tried) }
     }
 
-    /// The text of one suite file.
+    /// The text of a suite file.
     ///
     /// # Errors
     /// When it cannot be read, is too large or is not UTF-8.
@@ -63,8 +62,7 @@ impl Source {
         String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    /// The `.toml` files below a folder of the suite, by path, in order; none when there is no such
-    /// folder.
+    /// The `.toml` files below a folder of the suite, sorted by path; empty if the folder does not exist.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -86,14 +84,14 @@ impl Source {
         Ok(files)
     }
 
-    /// The bytes of one fixture.
+    /// The bytes of a fixture.
     ///
     /// # Errors
-    /// When it is absent, leads out of the fixtures, or cannot be read. The message names the fixture, and the
-    /// folder or folders on disk where it was looked for.
+    /// When it is missing, outside the fixtures, or unreadable. The message names the fixture and the folders that were
+    /// searched.
     pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
         if path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.contains('\\') {
-            let message = format!("cannot read fixture {path:?}: it is not a path below the fixtures");
+            let message = format!("invalid fixture path {path:?}: expected a path below the fixtures");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let (found, places) = match self {
@@ -127,16 +125,16 @@ fn embedded(tree: &Dir<'static>, path: &str) -> io::Result<Vec<u8>> {
     Ok(file.contents().to_vec())
 }
 
-/// Reads a regular file and no more than the limit, whatever its length is said to be: a pipe would never
-/// end, and a device has no length.
+/// Reads a regular file up to the limit, regardless of its reported length: a pipe would never end, and a device
+/// has no length.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        let message = format!("it is longer than {MAX_FILE_BYTES} bytes");
+        let message = format!("longer than {MAX_FILE_BYTES} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
@@ -165,9 +163,9 @@ mod tests {
     #[rstest]
     #[case::in_neither(&[], "nowhere.zip", "(looked in DIR/fixtures, DIR/../fixtures, DIR/../../fixtures): entity not found")]
     #[case::in_its_own(&["suite/fixtures", "fixtures"], "nowhere.zip", "(looked in DIR/fixtures): No such file")]
-    #[case::in_the_one_beside(&["fixtures"], "nowhere.zip", "(looked in DIR/../fixtures): No such file")]
+    #[case::in_the_parent(&["fixtures"], "nowhere.zip", "(looked in DIR/../fixtures): No such file")]
     #[case::two_folders_up(&["../fixtures"], "nowhere.zip", "(looked in DIR/../../fixtures): No such file")]
-    #[case::outside(&["fixtures"], "../x", "\"../x\": it is not a path below the fixtures")]
+    #[case::outside(&["fixtures"], "../x", "invalid fixture path \"../x\"")]
     fn a_fixture_that_cannot_be_read_is_named_with_where_it_was_looked_for(
         #[case] folders: &[&str],
         #[case] fixture: &str,
@@ -179,7 +177,10 @@ mod tests {
         fs::create_dir_all(&suite).unwrap();
         folders.iter().for_each(|folder| fs::create_dir(parent.join(folder)).unwrap());
         let told = Source::disk(&suite).fixture(fixture).unwrap_err().to_string();
-        assert!(told.starts_with(&format!("cannot read fixture {fixture:?}")), "{told}");
+        assert!(
+            told.contains(&format!("fixture {fixture:?}")) || told.contains("invalid fixture path"),
+            "{told}"
+        );
         assert!(told.contains(&says.replace("DIR", &suite.display().to_string())), "{told}");
     }
 }

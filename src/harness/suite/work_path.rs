@@ -1,17 +1,17 @@
-//! Places in the directory of a case.
+//! Paths in the work directory of a check.
 
 use std::path::{Component, Path};
 
-/// How case files spell the directory that a check has to itself.
+/// How case files refer to the work directory of a check.
 pub const WORK: &str = "$work";
 
-/// `$work/out` as a path from that directory: `out`; `$work` itself is `.`.
+/// `$work/out` relative to the work directory: `out`. `$work` itself is `.`.
 ///
 /// # Errors
-/// When the text is not under `$work`, or leads out of it.
-pub fn under_work(text: &str) -> Result<String, String> {
+/// When the path is not below `$work`.
+pub fn work_path(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix(WORK).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let path = rest.ok_or_else(|| format!("{text:?} is not a place under $work"))?.trim_start_matches('/');
+    let path = rest.ok_or_else(|| format!("{text:?} is not a path below $work"))?.trim_start_matches('/');
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     match path {
         "" => Ok(".".to_owned()),
@@ -34,6 +34,6 @@ mod tests {
     #[case("$workout", None)]
     #[case("/etc/passwd", None)]
     fn only_places_under_work_are_taken(#[case] text: &str, #[case] path: Option<&str>) {
-        assert_eq!(under_work(text).ok().as_deref(), path);
+        assert_eq!(work_path(text).ok().as_deref(), path);
     }
 }

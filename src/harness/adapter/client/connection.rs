@@ -1,4 +1,4 @@
-//! One adapter, asked one thing at a time.
+//! A connection to one adapter, with one request at a time.
 
 use std::{collections::BTreeMap, io, time::Duration};
 
@@ -19,13 +19,13 @@ use crate::{
     text::{ending, truncated},
 };
 
-/// How much of a text from outside a message shows, in characters.
+/// The longest quoted text from an adapter, in characters.
 const MAX_QUOTED: usize = 300;
 
-/// How much of its standard error the message about its end shows, in bytes.
-const MAX_SAID_BYTES: usize = 2000;
+/// The longest part of standard error in a crash message, in bytes.
+const MAX_SHOWN_STDERR_BYTES: usize = 2000;
 
-/// A process that speaks the protocol.
+/// An adapter process that speaks the protocol.
 #[derive(Debug)]
 pub(super) struct Connection {
     process: Process,
@@ -37,14 +37,14 @@ pub(super) struct Connection {
 /// Why a call has no result.
 #[derive(Debug)]
 pub(super) enum CallError {
-    /// It was answered with an error.
-    Answered(Error),
-    /// It was not answered.
+    /// The response is an error.
+    Response(Error),
+    /// There is no valid response.
     Lost(SessionError),
 }
 
 impl Connection {
-    /// Starts the process of this number.
+    /// Starts the process; `number` identifies it in the trace.
     pub(super) fn start(
         launch: &Launch,
         environment: &BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl Connection {
         Ok(Self { process: Process::start(launch, environment)?, number, next: 1, trace })
     }
 
-    /// Asks, and waits for the answer until then.
+    /// Sends a request and waits for the response until the deadline.
     pub(super) fn call<R>(
         &mut self,
         method: &str,
@@ -70,50 +70,51 @@ impl Connection {
                 self.traced(Way::Received, &line);
                 read(&line, id, method, result)
             }
-            Output::Silence => Err(CallError::Lost(SessionError::Timeout(until.milliseconds()))),
-            Output::Garbage(what) => Err(protocol(format!("{method} was answered with {what}"))),
+            Output::Timeout => Err(CallError::Lost(SessionError::Timeout(until.milliseconds()))),
+            Output::InvalidLine(what) => Err(protocol(format!("invalid response to {method}: {what}"))),
             Output::Closed => Err(CallError::Lost(self.ended(method))),
         }
     }
 
-    /// What came that nobody asked for.
-    pub(super) fn unasked(&mut self) -> Option<SessionError> {
+    /// A message that is not a response to a request, if one has arrived.
+    pub(super) fn unsolicited(&mut self) -> Option<SessionError> {
         match self.process.receive(Duration::ZERO) {
             Output::Line(line) => {
                 self.traced(Way::Received, &line);
-                Some(SessionError::Protocol(format!("nobody asked for {}", quoted(&line))))
+                Some(SessionError::Protocol(format!("unsolicited message: {}", quoted(&line))))
             }
-            Output::Garbage(what) => Some(SessionError::Protocol(format!("nobody asked for {what}"))),
-            // An end shows with the next question.
-            Output::Closed | Output::Silence => None,
+            Output::InvalidLine(what) => Some(SessionError::Protocol(format!("unsolicited message: {what}"))),
+            // A closed stream is reported by the next request.
+            Output::Closed | Output::Timeout => None,
         }
     }
 
-    /// The group of its process.
+    /// Its process group.
     pub(super) fn group(&self) -> Pid {
         self.process.group()
     }
 
-    /// Asks it to end, and ends it.
+    /// Sends `shutdown` and ends the process.
     pub(super) fn end(mut self) {
         let id = self.next;
         let _ = self.ask(id, "shutdown", &serde_json::Map::new());
         self.process.end();
     }
 
-    /// Kills it, and everything it started.
+    /// Kills the process and all of its children.
     pub(super) fn kill(&mut self) {
         self.process.kill();
     }
 
     fn ask(&self, id: u64, method: &str, params: &impl Serialize) -> Result<(), CallError> {
-        // What is asked came out of a case file or a test, and is JSON by its type.
-        let params = to_raw_value(params).map_err(|error| protocol(format!("no request: {error}")))?;
+        // Params come from a case file or a test, so serialization is not expected to fail.
+        let params = to_raw_value(params)
+            .map_err(|error| protocol(format!("failed to write the request: {error}")))?;
         let request = Request { jsonrpc: Version::Two, id, method: method.to_owned(), params };
-        let mut line =
-            serde_json::to_string(&request).map_err(|error| protocol(format!("no request: {error}")))?;
+        let mut line = serde_json::to_string(&request)
+            .map_err(|error| protocol(format!("failed to write the request: {error}")))?;
         if line.len() > MAX_LINE_BYTES {
-            let long = format!("{method} is asked with more than {MAX_LINE_BYTES} bytes");
+            let long = format!("the request {method} is longer than {MAX_LINE_BYTES} bytes");
             return Err(CallError::Lost(SessionError::Skipped(long)));
         }
         self.traced(Way::Sent, &line);
@@ -123,13 +124,15 @@ impl Connection {
     }
 
     fn ended(&mut self, method: &str) -> SessionError {
-        let how = match self.process.aftermath() {
-            Some(status) => format!("it ended ({status}) instead of answering {method}"),
-            None => format!("it closed its standard output instead of answering {method}"),
+        let how = match self.process.exit_status() {
+            Some(status) => match status.code() {
+                Some(code) => format!("process exited with status {code} before replying to {method}"),
+                None => format!("process ended ({status}) before replying to {method}"),
+            },
+            None => format!("process closed its standard output before replying to {method}"),
         };
-        let said = self.process.said();
-        let said = ending(said.trim_end().to_owned(), MAX_SAID_BYTES);
-        SessionError::Crash(if said.is_empty() { how } else { format!("{how}; it said:\n{said}") })
+        let stderr = ending(self.process.stderr_tail().trim_end().to_owned(), MAX_SHOWN_STDERR_BYTES);
+        SessionError::Crash(if stderr.is_empty() { how } else { format!("{how}; standard error:\n{stderr}") })
     }
 
     fn traced(&self, way: Way, line: &str) {
@@ -146,29 +149,28 @@ fn read<R>(
     read_result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
 ) -> Result<R, CallError> {
     let response: Response = serde_json::from_str(line)
-        .map_err(|error| protocol(format!("{method} was answered with {}: {error}", quoted(line))))?;
+        .map_err(|error| protocol(format!("invalid response to {method}: {error}: {}", quoted(line))))?;
     match (response.id, response.result, response.error) {
-        (Some(own), Some(result), None) if own == id => read_result(result.get()).map_err(|error| {
-            protocol(format!("the result of {method} is not what it must be: {error}: {}", quoted(line)))
-        }),
-        // A request that could not be read is answered without its id.
-        (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(CallError::Answered(error)),
+        (Some(own), Some(result), None) if own == id => read_result(result.get())
+            .map_err(|error| protocol(format!("invalid result of {method}: {error}: {}", quoted(line)))),
+        // A response to an unreadable request has no id.
+        (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(CallError::Response(error)),
         (Some(own), ..) if own != id => {
-            Err(protocol(format!("{method}, question {id}, was given an answer to question {own}")))
+            Err(protocol(format!("response id {own} does not match request id {id} ({method})")))
         }
         _ => Err(protocol(format!(
-            "the answer to {method} has no result or no error, or both: {}",
+            "expected either a result or an error in the response to {method}, found {}",
             quoted(line)
         ))),
     }
 }
 
 impl CallError {
-    /// The refusal that it is, when the question was at least answered.
+    /// The refusal in an error response; an error if there is no valid response.
     pub(super) fn refusal(self) -> Result<Refusal, SessionError> {
         let error = match self {
             Self::Lost(lost) => return Err(lost),
-            Self::Answered(error) => error,
+            Self::Response(error) => error,
         };
         match (error.code, error.data) {
             (Error::REFUSED, Some(data)) => {
@@ -178,8 +180,8 @@ impl CallError {
             (Error::METHOD, _) => Ok(Refusal::new(RefusalKind::NotImplemented, error.message)),
             (Error::INTERNAL, _) => Ok(Refusal::new(RefusalKind::Internal, error.message)),
             (code, _) => {
-                let said = quoted(&error.message);
-                Err(SessionError::Protocol(format!("it answered with the error {code}: {said}")))
+                let message = quoted(&error.message);
+                Err(SessionError::Protocol(format!("unexpected error {code}: {message}")))
             }
         }
     }
@@ -189,7 +191,7 @@ fn protocol(detail: String) -> CallError {
     CallError::Lost(SessionError::Protocol(detail))
 }
 
-/// The beginning of a text from outside, as one that is quoted.
+/// The beginning of an untrusted text, quoted.
 fn quoted(text: &str) -> String {
     format!("{:?}", truncated(text, MAX_QUOTED))
 }

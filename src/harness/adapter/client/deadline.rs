@@ -1,8 +1,8 @@
-//! A point in time, and how much time there was until then.
+//! Deadlines.
 
 use std::time::{Duration, Instant};
 
-/// When something must be over.
+/// A point in time, and the duration it was set for.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Instant,
@@ -10,22 +10,22 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now.
+    /// The deadline this long from now.
     pub fn after(allowed: Duration) -> Self {
         Self { at: Instant::now() + allowed, allowed }
     }
 
-    /// The earlier of the two.
+    /// The earlier of two deadlines.
     pub(super) fn or(self, other: Self) -> Self {
         if other.at < self.at { other } else { self }
     }
 
-    /// What is left.
+    /// The remaining time.
     pub(super) fn left(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// What there was, in milliseconds.
+    /// The full duration in milliseconds.
     pub(super) fn milliseconds(self) -> u64 {
         u64::try_from(self.allowed.as_millis()).unwrap_or(u64::MAX)
     }

@@ -1,4 +1,4 @@
-//! How an adapter is started, and how long it may take.
+//! How an adapter is started, and its time limits.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -8,27 +8,27 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// The program and its arguments. A program without `/` is looked for in `PATH`.
+    /// The program and its arguments. A program without `/` is searched in `PATH`.
     pub command: Vec<String>,
-    /// Where it is started; the current directory when it is not said.
+    /// The working directory; the current one if absent.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// Variables beside those of the caller and of the suite.
+    /// Variables in addition to those of the caller and the suite.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Whether a process is used for more than one case.
+    /// Whether a process is reused for more than one case.
     #[serde(default)]
     pub process: Reuse,
-    /// How often a process that was lost is replaced, over the whole run.
+    /// The maximum number of restarts in one run.
     #[serde(default = "restarts")]
     pub restarts: u32,
-    /// How long it may take.
+    /// Its time limits.
     #[serde(default)]
     pub deadlines: Timeouts,
 }
 
 impl Launch {
-    /// A program with everything else as it is by default.
+    /// A program with default settings.
     pub fn command(command: Vec<String>) -> Self {
         Self {
             command,
@@ -41,28 +41,28 @@ impl Launch {
     }
 }
 
-/// Whether a process is used for more than one case.
+/// Whether a process is reused for more than one case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reuse {
-    /// One process goes from case to case, with a `reset` between them.
+    /// One process runs many cases, with a `reset` before each.
     #[default]
     Reused,
-    /// Each case has a process of its own.
+    /// Each case has its own process.
     PerCase,
 }
 
-/// How long an adapter may take, each in seconds.
+/// Time limits of an adapter, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
-    /// From its start to the answer to `initialize`.
+    /// From the start of the process to the response to `initialize`.
     pub start: u32,
     /// One call.
     pub call: u32,
-    /// One case, with all its calls; the option `--deadline` when it is not said.
+    /// One case, with all its calls; defaults to the option `--deadline`.
     pub case: Option<u32>,
-    /// Everything that is asked of it in one run.
+    /// All calls of one run.
     pub run: u32,
 }
 

@@ -1,8 +1,8 @@
-//! The adapter client: a program that answers the [protocol](crate::harness::adapter::protocol), as an [`Implementation`].
+//! The adapter client: a program that speaks the [protocol](crate::harness::adapter::protocol), as an
+//! [`Implementation`].
 //!
-//! A dead, hung, flooding or lying adapter costs the case that it was asked for its verdict, and nothing else:
-//! its group of processes is killed and another one is started, within a budget. Before anything is run it is
-//! [probed](probe).
+//! A dead, hung, flooding or misbehaving adapter fails only the case that it was running: its process group is killed
+//! and a new process is started, up to a limit. Every adapter is [probed](probe) before the run.
 
 mod connection;
 mod deadline;
@@ -25,49 +25,49 @@ use self::{
 };
 use crate::harness::{
     adapter::protocol::{Initialized, PROTOCOL},
-    contract::{Contract, Implementation, Session, SessionContext, SessionError},
+    contract::{Contract, Implementation, Session, SessionContext},
 };
 
-/// The longest part of a name that is an adapter's own, in characters.
+/// The longest name or version taken from an adapter, in characters.
 const MAX_NAME: usize = 60;
 
-/// An adapter that was started and probed.
+/// A started and probed adapter.
 #[derive(Debug)]
 pub struct Remote {
     name: String,
     version: String,
-    who: Initialized,
+    adapter: Initialized,
     pool: Arc<Pool>,
 }
 
-/// Why an adapter cannot be used at all.
+/// Why an adapter cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Its program cannot be started.
-    #[error("{program} cannot be started: {error}")]
+    /// The program failed to start.
+    #[error("failed to start {program}: {error}")]
     Spawn {
         /// The program.
         program: String,
-        /// Why not.
+        /// The cause.
         error: std::io::Error,
     },
-    /// It did not introduce itself.
-    #[error("it did not answer initialize: {0}")]
+    /// It sent no valid response to `initialize`.
+    #[error("no response to initialize: {0}")]
     Silent(String),
     /// It speaks another version of the protocol.
-    #[error("it speaks version {0} of the protocol, and this bundleproof speaks {PROTOCOL}")]
+    #[error("unsupported protocol version {0}; expected version {PROTOCOL}")]
     Version(u32),
-    /// It does not keep what the probes look at.
+    /// It failed a probe.
     #[error("{0}")]
     Probe(String),
 }
 
 impl Remote {
-    /// Starts the program with these variables beside its own, and probes it. It is known under this name; without
-    /// one as `adapter:` and what it calls itself.
+    /// Starts and probes the program, with these variables in addition to its own. Without a name it is called
+    /// `adapter:` and its own name.
     ///
     /// # Errors
-    /// When it cannot be started, does not introduce itself, or fails a probe.
+    /// When it cannot be started, does not respond to `initialize`, or fails a probe.
     pub fn connect(
         contract: &'static dyn Contract,
         name: Option<&str>,
@@ -77,23 +77,24 @@ impl Remote {
     ) -> Result<Self, ConnectError> {
         let program = launch.command.first().cloned().unwrap_or_default();
         let pool = Pool::new(contract, launch, environment, trace);
-        let (mut connection, who) = pool.start().map_err(|trouble| match trouble {
+        let (mut connection, adapter) = pool.start().map_err(|error| match error {
             SpawnError::Spawn(error) => ConnectError::Spawn { program, error },
             SpawnError::Version(version) => ConnectError::Version(version),
-            SpawnError::Lost(lost) => ConnectError::Silent(in_words(&lost)),
+            SpawnError::Lost(lost) => ConnectError::Silent(lost.to_string()),
         })?;
-        if let Err(found) = probe::probe(contract, &mut connection, &who, pool.deadlines()) {
-            pool.bury(connection);
+        if let Err(found) = probe::probe(contract, &mut connection, &adapter, pool.deadlines()) {
+            pool.discard(connection);
             return Err(ConnectError::Probe(found));
         }
-        pool.give_back(connection);
-        // Nobody becomes the reference by calling itself so.
-        let name = name.map_or_else(|| format!("adapter:{}", plain(&who.name)), str::to_owned);
-        let version = format!("{} {} ({})", plain(&who.name), plain(&who.version), plain(&who.backend));
-        Ok(Self { name, version, who, pool: Arc::new(pool) })
+        pool.release(connection);
+        // Prefixed, so that an adapter cannot pass for the reference.
+        let name = name.map_or_else(|| format!("adapter:{}", plain(&adapter.name)), str::to_owned);
+        let version =
+            format!("{} {} ({})", plain(&adapter.name), plain(&adapter.version), plain(&adapter.backend));
+        Ok(Self { name, version, adapter, pool: Arc::new(pool) })
     }
 
-    /// How long one case may take, in seconds, when its file says so.
+    /// The time limit of one case in seconds, if its file sets one.
     pub fn case_deadline(&self) -> Option<u32> {
         self.pool.deadlines().case
     }
@@ -109,7 +110,7 @@ impl Implementation for Remote {
     }
 
     fn supports(&self, need: &str) -> bool {
-        self.who.operations.iter().chain(&self.who.supports).any(|own| own == need)
+        self.adapter.operations.iter().chain(&self.adapter.supports).any(|own| own == need)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
@@ -127,17 +128,8 @@ impl Drop for Remote {
     }
 }
 
-/// A text of the adapter's as one that can stand in a name.
+/// Replaces the characters that a name must not contain.
 fn plain(text: &str) -> String {
     let odd = |c: char| !(c.is_ascii_alphanumeric() || "._+-".contains(c));
     text.chars().take(MAX_NAME).map(|c| if odd(c) { '_' } else { c }).collect()
-}
-
-fn in_words(lost: &SessionError) -> String {
-    match lost {
-        SessionError::Timeout(milliseconds) => format!("no answer within {milliseconds} ms"),
-        SessionError::Crash(detail) | SessionError::Protocol(detail) | SessionError::Skipped(detail) => {
-            detail.clone()
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The processes of one adapter: started when needed, kept while they are good, replaced within a budget.
+//! The processes of one adapter: started on demand, reused, and replaced up to a limit.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use crate::harness::{
     contract::{Contract, SessionError},
 };
 
-/// How to start processes, and those that wait for work.
+/// Starts processes, and keeps the idle ones.
 #[derive(Debug)]
 pub(super) struct Pool {
     contract: &'static dyn Contract,
@@ -32,14 +32,14 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct PoolState {
     idle: Vec<Connection>,
-    /// The groups of all processes that were started and not ended.
+    /// The groups of all running processes.
     alive: BTreeSet<Pid>,
     started: u32,
     lost: u32,
     ended: bool,
 }
 
-/// Why a process is of no use.
+/// Why a process did not start.
 #[derive(Debug)]
 pub(super) enum SpawnError {
     Spawn(io::Error),
@@ -70,11 +70,11 @@ impl Pool {
         self.end_of_run
     }
 
-    /// A process that waits, or a new one.
+    /// An idle process, or a new one.
     pub(super) fn take(&self) -> Result<Connection, SessionError> {
         if self.end_of_run.left().is_zero() {
             let seconds = self.launch.deadlines.run;
-            return Err(SessionError::Skipped(format!("the {seconds} s that it has for a run are over")));
+            return Err(SessionError::Skipped(format!("run deadline ({seconds} s) exceeded")));
         }
         {
             let mut state = self.state();
@@ -86,28 +86,26 @@ impl Pool {
             }
             if state.lost > self.launch.restarts {
                 let restarts = self.launch.restarts;
-                let detail = format!("it was lost and replaced {restarts} times, and is not started again");
+                let detail = format!("restart limit ({restarts}) reached");
                 return Err(SessionError::Skipped(detail));
             }
         }
         match self.start() {
             Ok((connection, _)) => Ok(connection),
-            Err(trouble) => {
+            Err(error) => {
                 self.state().lost += 1;
-                Err(match trouble {
+                Err(match error {
                     SpawnError::Lost(lost) => lost,
-                    SpawnError::Spawn(error) => {
-                        SessionError::Crash(format!("it cannot be started again: {error}"))
-                    }
-                    SpawnError::Version(version) => {
-                        SessionError::Protocol(format!("it spoke version {PROTOCOL}, and now {version}"))
-                    }
+                    SpawnError::Spawn(error) => SessionError::Crash(format!("failed to restart: {error}")),
+                    SpawnError::Version(version) => SessionError::Protocol(format!(
+                        "protocol version changed from {PROTOCOL} to {version}"
+                    )),
                 })
             }
         }
     }
 
-    /// Starts a process and has it introduce itself.
+    /// Starts a process and sends `initialize`.
     pub(super) fn start(&self) -> Result<(Connection, Initialized), SpawnError> {
         let number = {
             let mut state = self.state();
@@ -124,9 +122,9 @@ impl Pool {
         let read = |text: &str| serde_json::from_str(text);
         let answer: Result<Initialized, CallError> = connection.call("initialize", &initialize, until, read);
         let no_start = match answer {
-            Ok(who) if who.protocol == PROTOCOL => return Ok((connection, who)),
-            Ok(who) => SpawnError::Version(who.protocol),
-            Err(trouble) => SpawnError::Lost(match trouble.refusal() {
+            Ok(adapter) if adapter.protocol == PROTOCOL => return Ok((connection, adapter)),
+            Ok(adapter) => SpawnError::Version(adapter.protocol),
+            Err(error) => SpawnError::Lost(match error.refusal() {
                 Ok(refusal) => SessionError::Protocol(format!("initialize was refused: {refusal}")),
                 Err(lost) => lost,
             }),
@@ -135,8 +133,8 @@ impl Pool {
         Err(no_start)
     }
 
-    /// Takes back a process of which everything was answered.
-    pub(super) fn give_back(&self, connection: Connection) {
+    /// Takes back an idle process.
+    pub(super) fn release(&self, connection: Connection) {
         if self.launch.process == Reuse::Reused {
             let mut state = self.state();
             if !state.ended {
@@ -147,14 +145,13 @@ impl Pool {
         self.part_with(connection);
     }
 
-    /// Takes back a process that is of no use any more: it and everything it started is killed, and replacing it
-    /// is one of the budget.
-    pub(super) fn bury(&self, connection: Connection) {
+    /// Kills a process that is no longer usable, with all of its children. Its replacement counts as a restart.
+    pub(super) fn discard(&self, connection: Connection) {
         self.state().lost += 1;
         self.kill(connection);
     }
 
-    /// Ends every process: those that wait are asked to, those that are at work are killed.
+    /// Ends every process: sends `shutdown` to idle ones and kills busy ones.
     pub(super) fn end(&self) {
         let idle = {
             let mut state = self.state();

@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use super::{
     Deadline, Timeouts,
     connection::{CallError, Connection},
-    in_words,
 };
 use crate::{
     harness::{
@@ -26,11 +25,11 @@ const UNKNOWN: &str = "bundleproof_probe";
 pub(super) fn probe(
     contract: &'static dyn Contract,
     connection: &mut Connection,
-    who: &Initialized,
+    adapter: &Initialized,
     deadlines: Timeouts,
 ) -> Result<(), String> {
-    let own = |operation: &&str| who.operations.iter().any(|own| own == operation);
-    if let Some(odd) = who.operations.iter().find(|own| contract.operation(own).is_none()) {
+    let own = |operation: &&str| adapter.operations.iter().any(|own| own == operation);
+    if let Some(odd) = adapter.operations.iter().find(|own| contract.operation(own).is_none()) {
         return Err(format!("it names an operation that there is not: {odd:?}"));
     }
     let place = tempfile::tempdir().map_err(|error| format!("no directory to probe it in: {error}"))?;
@@ -52,9 +51,9 @@ pub(super) fn probe(
             return Err(format!("its reset does not reset: {observable} has {key:?} from before it"));
         }
     }
-    match call.connection.unasked() {
+    match call.connection.unsolicited() {
         None => Ok(()),
-        Some(lost) => Err(in_words(&lost)),
+        Some(lost) => Err(lost.to_string()),
     }
 }
 
@@ -74,12 +73,12 @@ impl Caller<'_> {
     }
 
     fn expect(&mut self, method: &str, params: &impl Serialize) -> Result<(), String> {
-        self.call(method, params).map(|Nothing {}| ()).map_err(|trouble| unexpected(method, trouble))
+        self.call(method, params).map(|Nothing {}| ()).map_err(|error| unexpected(method, error))
     }
 
     fn knows(&mut self, observable: &str, key: &str) -> Result<bool, String> {
         let response: Map =
-            self.call(observable, &Nothing {}).map_err(|trouble| unexpected(observable, trouble))?;
+            self.call(observable, &Nothing {}).map_err(|error| unexpected(observable, error))?;
         let dict = response.get(observable).and_then(Value::as_map);
         dict.map(|dict| dict.contains_key(key))
             .ok_or_else(|| format!("the response of {observable} has no {observable}"))
@@ -88,21 +87,21 @@ impl Caller<'_> {
     /// A method that it has not must be refused as one that there is not.
     fn refuses(&mut self, method: &str) -> Result<(), String> {
         match self.call::<Box<RawValue>>(method, &Nothing {}) {
-            Err(CallError::Answered(error)) if error.code == Error::METHOD => Ok(()),
-            Err(CallError::Answered(error)) => Err(format!(
+            Err(CallError::Response(error)) if error.code == Error::METHOD => Ok(()),
+            Err(CallError::Response(error)) => Err(format!(
                 "it does not have {method}, and refuses it with the error {} instead of {} (no such method)",
                 error.code,
                 Error::METHOD
             )),
-            Err(CallError::Lost(lost)) => Err(format!("asked for {method}: {}", in_words(&lost))),
+            Err(CallError::Lost(lost)) => Err(format!("asked for {method}: {}", lost.to_string())),
             Ok(_) => Err(format!("it does not have {method}, and answers it with a result")),
         }
     }
 }
 
-fn unexpected(method: &str, trouble: CallError) -> String {
-    match trouble.refusal() {
+fn unexpected(method: &str, error: CallError) -> String {
+    match error.refusal() {
         Ok(refusal) => format!("{method} was refused: {refusal}"),
-        Err(lost) => format!("{method}: {}", in_words(&lost)),
+        Err(lost) => format!("{method}: {}", lost.to_string()),
     }
 }

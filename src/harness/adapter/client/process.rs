@@ -2,7 +2,7 @@
 //!
 //! It is the leader of a process group, and the group is killed with it. Each of its pipes has a thread, so
 //! that nothing it does or leaves undone can block the caller; a thread whose pipe is kept open by somebody
-//! who left the group is left behind.
+//! adapter left the group is left behind.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -35,10 +35,10 @@ const MAX_WAITING_LINES: usize = 16;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How long the end of a process may take to show after the end of its output.
-const AFTERMATH: Duration = Duration::from_secs(1);
+const EXIT_WAIT: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether a process has ended.
-const ATTENTION: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running adapter.
 #[derive(Debug)]
@@ -53,19 +53,19 @@ pub(super) struct Process {
     killed: bool,
 }
 
-/// What comes from its standard output.
+/// What arrives on standard output.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Line(String),
-    /// Something that is no line; nothing comes after it.
-    Garbage(String),
-    /// The end.
+    /// Something other than a line; nothing follows it.
+    InvalidLine(String),
+    /// The end of the stream.
     Closed,
-    /// Nothing, until the deadline.
-    Silence,
+    /// Nothing before the deadline.
+    Timeout,
 }
 
-/// The end of a stream of bytes.
+/// The last bytes of a stream.
 #[derive(Debug, Default)]
 struct Tail {
     bytes: VecDeque<u8>,
@@ -74,7 +74,7 @@ struct Tail {
 }
 
 impl Process {
-    /// Starts it with these variables beside those of this process.
+    /// Starts it, with these variables in addition to those of this process.
     pub(super) fn start(launch: &Launch, environment: &BTreeMap<String, String>) -> io::Result<Self> {
         let (program, arguments) =
             launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
@@ -102,54 +102,54 @@ impl Process {
         Ok(Self { child, group, input: Some(input), output, stderr, killed: false })
     }
 
-    /// The group that it leads.
+    /// Its process group.
     pub(super) fn group(&self) -> Pid {
         self.group
     }
 
-    /// Sends a line. What cannot be sent shows in what does not come back.
+    /// Sends a line. A failure shows as a missing response.
     pub(super) fn send(&self, line: String) {
         if let Some(input) = &self.input {
             let _ = input.send(line);
         }
     }
 
-    /// What comes within this time; with none, what is there already. A process that has ended says nothing more,
-    /// even if somebody else keeps its pipe open.
+    /// Waits for output; with a zero duration, returns what has already arrived. Nothing is expected from a process that
+    /// has exited, even if another process keeps its pipe open.
     pub(super) fn receive(&mut self, wait: Duration) -> Output {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match self.output.recv_timeout(left.min(ATTENTION)) {
+            match self.output.recv_timeout(left.min(POLL_INTERVAL)) {
                 Ok(output) => return output,
                 Err(RecvTimeoutError::Disconnected) => return Output::Closed,
-                Err(RecvTimeoutError::Timeout) if left <= ATTENTION => return Output::Silence,
+                Err(RecvTimeoutError::Timeout) if left <= POLL_INTERVAL => return Output::Timeout,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if matches!(self.child.try_wait(), Ok(Some(_))) {
-                // What it wrote before it ended may still be on its way.
-                return self.output.recv_timeout(AFTERMATH).unwrap_or(Output::Closed);
+                // Output written before the exit may still be in the pipe.
+                return self.output.recv_timeout(EXIT_WAIT).unwrap_or(Output::Closed);
             }
         }
     }
 
-    /// What it said last on its standard error, after its output ended: the rest of that may be on its way.
-    pub(super) fn said(&self) -> String {
-        let until = Instant::now() + AFTERMATH;
+    /// The end of its standard error. Waits a moment, because it may lag behind the standard output.
+    pub(super) fn stderr_tail(&self) -> String {
+        let until = Instant::now() + EXIT_WAIT;
         while !lock(&self.stderr).ended && Instant::now() < until {
-            thread::sleep(ATTENTION);
+            thread::sleep(POLL_INTERVAL);
         }
         let tail = lock(&self.stderr);
         let text = String::from_utf8_lossy(&tail.bytes.iter().copied().collect::<Vec<u8>>()).into_owned();
         if tail.dropped { format!("[…]{text}") } else { text }
     }
 
-    /// How it ended, after its output did; None when it runs on.
-    pub(super) fn aftermath(&mut self) -> Option<ExitStatus> {
-        self.wait(AFTERMATH)
+    /// Its exit status once its output has ended; None if it is still running.
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.wait(EXIT_WAIT)
     }
 
-    /// Closes its input and gives it time to end by itself, then asks its group to, then kills the group.
+    /// Closes its input, waits for it to exit, then sends SIGTERM, then kills the process group.
     pub(super) fn end(&mut self) {
         self.input = None;
         if self.wait(GRACE).is_none() {
@@ -159,7 +159,7 @@ impl Process {
         self.kill();
     }
 
-    /// Kills its whole group, at once.
+    /// Kills the process group.
     pub(super) fn kill(&mut self) {
         if std::mem::replace(&mut self.killed, true) {
             return;
@@ -174,7 +174,7 @@ impl Process {
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < until => thread::sleep(ATTENTION),
+                Ok(None) if Instant::now() < until => thread::sleep(POLL_INTERVAL),
                 _ => return None,
             }
         }
@@ -187,13 +187,13 @@ impl Drop for Process {
     }
 }
 
-/// Kills everybody in the group. It fails when nobody is left, and then it is done.
+/// Kills all processes of the group. Fails only if none is left.
 pub(super) fn kill_group(group: Pid) {
     let _ = killpg(group, Signal::SIGKILL);
 }
 
 fn write(mut pipe: ChildStdin, lines: &Receiver<String>) {
-    // A pipe that nobody reads any more is no reason to stop listening to who sends.
+    // Keeps receiving after an error, so that the sender does not fail.
     for line in lines {
         let _ = pipe.write_all(line.as_bytes()).and_then(|()| pipe.flush());
     }
@@ -206,7 +206,7 @@ fn read(pipe: ChildStdout, lines: &SyncSender<Output>) {
         let output = match read_line(&mut pipe, &mut line) {
             Ok(true) => Output::Line(std::mem::take(&mut line)),
             Ok(false) => Output::Closed,
-            Err(error) => Output::Garbage(error.to_string()),
+            Err(error) => Output::InvalidLine(error.to_string()),
         };
         let last = !matches!(output, Output::Line(_));
         if lines.send(output).is_err() || last {
@@ -232,7 +232,7 @@ fn drain(mut pipe: ChildStderr, tail: &Mutex<Tail>) {
     lock(tail).ended = true;
 }
 
-/// A thread that panicked while it held the lock has left bytes as they were.
+/// A poisoned lock is usable: the bytes are valid after a panic.
 fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
     tail.lock().unwrap_or_else(PoisonError::into_inner)
 }

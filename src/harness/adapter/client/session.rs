@@ -1,4 +1,4 @@
-//! An adapter at work on one case.
+//! A session with an adapter, for one case.
 
 use std::sync::Arc;
 
@@ -13,24 +13,24 @@ use crate::{
     value::{Map, Value},
 };
 
-/// A process of the pool that is this session's own until it ends.
+/// Owns a process of the pool until it ends.
 pub(super) struct RemoteSession {
     pool: Arc<Pool>,
     state: State,
     directory: String,
-    /// When the case is over, whatever it does.
+    /// The deadline of the case.
     until: Option<Deadline>,
 }
 
 enum State {
     Working(Connection),
     Lost(SessionError),
-    /// Everything is answered, and the process is back in the pool.
+    /// Every request has a response, and the process is back in the pool.
     Finished,
 }
 
 impl RemoteSession {
-    /// Takes a process and has it begin afresh in the directory of the context.
+    /// Takes a process and resets it in the directory of the context.
     pub(super) fn start(pool: Arc<Pool>, context: &SessionContext) -> Self {
         let directory = context.root().to_string_lossy().into_owned();
         let state = match pool.take() {
@@ -38,12 +38,12 @@ impl RemoteSession {
             Err(lost) => State::Lost(lost),
         };
         let mut session = Self { pool, state, directory, until: context.deadline() };
-        // What becomes of it shows in whether it is lost.
+        // An error is kept in the state.
         let _ = session.call(RESET, &Map::new());
         session
     }
 
-    /// Sends a request, and reads its response with this function.
+    /// Sends a request, and parses its response with this function.
     fn request<R>(
         &mut self,
         method: &str,
@@ -55,7 +55,7 @@ impl RemoteSession {
         let until = self.until.map_or(own, |end| own.or(end));
         match connection.call(method, params, until, read) {
             Ok(result) => Ok(result),
-            Err(trouble) => trouble.refusal().map_or_else(
+            Err(error) => error.refusal().map_or_else(
                 |lost| {
                     self.lose(lost);
                     Err(unanswered(method))
@@ -67,14 +67,14 @@ impl RemoteSession {
 
     fn lose(&mut self, lost: SessionError) {
         if let State::Working(connection) = std::mem::replace(&mut self.state, State::Lost(lost)) {
-            self.pool.bury(connection);
+            self.pool.discard(connection);
         }
     }
 }
 
-/// What is returned where there is no answer; nobody looks at it, since the session is lost.
+/// A placeholder result; callers check whether the session is lost instead.
 fn unanswered(method: &str) -> Refusal {
-    Refusal::new(RefusalKind::Internal, format!("{method} was not answered"))
+    Refusal::new(RefusalKind::Internal, format!("no response to {method}"))
 }
 
 impl Session for RemoteSession {
@@ -99,17 +99,17 @@ impl Session for RemoteSession {
         }
     }
 
-    /// One more question: an answer that was given twice, or a line that nobody asked for, is before its answer.
+    /// Sends another request: a duplicate response or an unsolicited message arrives before its response.
     fn finish(&mut self) -> Option<SessionError> {
         let _ = self.call(RESET, &Map::new());
         if let State::Working(connection) = &mut self.state
-            && let Some(lost) = connection.unasked()
+            && let Some(lost) = connection.unsolicited()
         {
             self.lose(lost);
         }
         match std::mem::replace(&mut self.state, State::Finished) {
             State::Working(connection) => {
-                self.pool.give_back(connection);
+                self.pool.release(connection);
                 None
             }
             State::Lost(lost) => Some(lost),
@@ -118,7 +118,7 @@ impl Session for RemoteSession {
     }
 }
 
-/// The response to a method that reads an observable: an object that holds a dict under the observable's name.
+/// The response of a method that reads an observable: an object with a dict under the observable's name.
 fn observable(name: &str, text: &str) -> Result<Map, serde_json::Error> {
     let mut object: Map = serde_json::from_str(text)?;
     match object.shift_remove(name).map(Value::from_json) {
@@ -132,8 +132,8 @@ fn observable(name: &str, text: &str) -> Result<Map, serde_json::Error> {
 }
 
 impl Drop for RemoteSession {
-    /// A case that was given up leaves its process in the middle of something.
+    /// A cancelled case may leave its process in the middle of a request.
     fn drop(&mut self) {
-        self.lose(SessionError::Skipped("the case was given up".to_owned()));
+        self.lose(SessionError::Skipped("the case was cancelled".to_owned()));
     }
 }

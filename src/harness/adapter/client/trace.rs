@@ -1,4 +1,4 @@
-//! What goes over the wire, as a file: one JSON object a line.
+//! A trace of all messages, one JSON object per line.
 
 use std::{
     fs::File,
@@ -10,14 +10,14 @@ use std::{
 
 use serde_json::json;
 
-/// A file that several processes are traced into.
+/// A trace file shared by several processes.
 #[derive(Clone, Debug)]
 pub struct Trace {
     file: Arc<Mutex<BufWriter<File>>>,
     began: Instant,
 }
 
-/// Which way a line went.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
     Sent,
@@ -25,7 +25,7 @@ pub(super) enum Way {
 }
 
 impl Trace {
-    /// Begins the file anew.
+    /// Creates the file, or truncates an existing one.
     ///
     /// # Errors
     /// When it cannot be created.
@@ -34,7 +34,7 @@ impl Trace {
         Ok(Self { file: Arc::new(Mutex::new(file)), began: Instant::now() })
     }
 
-    /// Writes a line. A trace that cannot be written does not change what is traced.
+    /// Writes a message. Write errors are ignored, so that tracing never changes a result.
     pub(super) fn line(&self, process: u32, way: Way, line: &str) {
         let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let way = match way {
