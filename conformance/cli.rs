@@ -129,7 +129,7 @@ fn a_stamp_that_is_taken_is_refused_and_changes_nothing() {
     place.run(&arguments).code(0);
     let before = place.files();
     let assert = place.run(&arguments).code(2);
-    assert!(err(&assert).contains("already exists"), "{}", err(&assert));
+    assert!(err(&assert).contains("already exists; rerun to get a new timestamp"), "{}", err(&assert));
     assert_eq!(place.files(), before);
 }
 
@@ -202,8 +202,8 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
 #[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check")]
 #[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing to run")]
-#[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "is not a stamp")]
-#[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "is not a stamp")]
+#[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "invalid timestamp")]
+#[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "invalid timestamp")]
 #[case::no_workers(&["run", "--workers", "0"], 2, "0")]
 #[case::plan_and_implementation(&["run", "--plan", "phase_d4", "--impl", "stub"], 2, "cannot be used with")]
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]

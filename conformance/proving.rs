@@ -84,31 +84,31 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     "bundle/save_tags_the_backend",
     r#"equal = ["$archive.backend", "pytorch"]"#,
     r#"not_equal = ["$archive.backend", "jax"]"#,
-    "tagged fails on writes_no_backend_tag, and there it is unexpected_pass"
+    "expected tagged to fail on writes_no_backend_tag, found unexpected_pass"
 )]
 #[case(
     "bundle/save_writes_one_archive",
     r#"files = { under = "$work", are = ["runs/one/wts.h5.zip"] }"#,
     r#"exists = "$work/runs/one/wts.h5.zip""#,
-    "only_the_archive fails on leaves_a_temporary_file, and there it is unexpected_pass"
+    "expected only_the_archive to fail on leaves_a_temporary_file, found unexpected_pass"
 )]
 #[case(
     "bundle/refused_save_keeps_the_old_archive",
     r#"bytes = ["$work/out/wts.h5.zip", "$work/before.zip"]"#,
     r#"exists = "$work/out/wts.h5.zip""#,
-    "archive_intact of bundle/refused_save_keeps_the_old_archive fails on nothing"
+    "archive_intact of bundle/refused_save_keeps_the_old_archive never failed on any mutant"
 )]
 #[case(
     "loader/missing_archive_is_named",
     r#"mentions = ["nowhere/wts.h5.zip"], kind = "not_found""#,
     r#"mentions = ["wts"]"#,
-    "names_the_archive fails on calls_a_missing_archive_malformed, and there it is unexpected_pass"
+    "expected names_the_archive to fail on calls_a_missing_archive_malformed, found unexpected_pass"
 )]
 #[case(
     "loader/missing_archive_is_named",
     r#"unchanged = "$params""#,
     r#"missing_keys = ["$params", ["my_key"]]"#,
-    "the expectation params_unchanged of loader/missing_archive_is_named fails on nothing"
+    "expectation params_unchanged of loader/missing_archive_is_named never failed on any mutant"
 )]
 #[case(
     "loader/weights_are_loaded_strictly",
@@ -126,13 +126,13 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     "roundtrip/networks_come_back",
     r#"equal = ["$loaded.models", "$saved"]"#,
     r#"not_equal = ["$loaded.models", {}]"#,
-    "returns_saved_models fails on loads_a_fresh_network, and there it is unexpected_pass"
+    "expected returns_saved_models to fail on loads_a_fresh_network, found unexpected_pass"
 )]
 #[case(
     "orchestration/workflow_persists_models",
     r#"equal = ["$archive.models", "$run.models"]"#,
     r#"exists = "$work/out/wts.h5.zip""#,
-    "archive_holds_trained_models fails on saves_the_untrained_state, and there it is unexpected_pass"
+    "expected archive_holds_trained_models to fail on saves_the_untrained_state, found unexpected_pass"
 )]
 #[case(
     "params/odd_values_are_refused",
@@ -144,7 +144,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     "config/bridge_skips_none",
     r#"n_subsample = 5, my_key = "kept", gridsize = 1"#,
     "gridsize = 1",
-    "old_value_survives fails on"
+    "expected old_value_survives to fail on"
 )]
 #[case(
     "dataset/arrays_are_read_as_numpy_wrote_them",
@@ -177,13 +177,10 @@ fn a_case_whose_set_up_fails_on_everything_proves_nothing() {
     let copy = Copy::of(case);
     copy.edit(case, "[[steps]]", "[[steps]]\ndo.load_torch_bundle = { base_path = \"$work/nowhere/wts.h5\", as = \"nothing\" }\n\n[[steps]]");
     let text = out(&copy.prove(&["--case", case]).code(6));
-    assert!(text.contains("is not green on the reference: fail"), "{text}");
+    assert!(text.contains("does not pass on the reference: fail"), "{text}");
+    assert!(text.contains("expected tagged to fail on writes_no_backend_tag, found set_up_error"), "{text}");
     assert!(
-        text.contains("says that tagged fails on writes_no_backend_tag, and there it is set_up_error"),
-        "{text}"
-    );
-    assert!(
-        text.contains("the expectation tagged of bundle/save_tags_the_backend fails on nothing"),
+        text.contains("expectation tagged of bundle/save_tags_the_backend never failed on any mutant"),
         "{text}"
     );
 }
@@ -194,7 +191,7 @@ fn a_case_about_another_requirement_than_it_kills_is_named() {
     let copy = Copy::of(case);
     copy.edit(case, "BUN-004", "BUN-009");
     let text = out(&copy.prove(&["--case", case]).code(6));
-    assert!(text.contains("bundle/save_tags_the_backend fails on no mutant that breaks BUN-009"), "{text}");
+    assert!(text.contains("bundle/save_tags_the_backend kills no mutant that breaks BUN-009"), "{text}");
 }
 
 #[test]
@@ -202,8 +199,8 @@ fn a_suite_without_most_of_its_cases_names_mutants_that_survive_and_requirements
     let copy = Copy::of("bundle/save_tags_the_backend");
     let text = out(&copy.prove(&[]).code(6));
     for says in [
-        "the mutant never_restores_params survives, which breaks LOD-004",
-        "the mutant replaces_the_suffix breaks BUN-001, and only checks of other requirements fail on it",
+        "mutant never_restores_params, which breaks LOD-004, survives",
+        "mutant replaces_the_suffix, which breaks BUN-001, is killed only by checks about other requirements",
         "more, in matrix.md of the report",
         "not proven: 1 check of 1 case",
     ] {
@@ -226,7 +223,7 @@ fn a_proof_that_is_out_of_date_is_told_by_the_case_that_changed() {
     // The case is as good as before, and it is another one.
     copy.edit(case, "seed = 1", "seed = 2");
     let told = out(&copy.prove(&["--case", case, "--check"]).code(6));
-    assert!(told.contains(&format!("proven.toml is out of date: the case {case} was changed")), "{told}");
+    assert!(told.contains(&format!("proven.toml is out of date: case {case} has changed")), "{told}");
     let told = out(&copy.prove(&["--case", case]).code(0));
     assert!(!told.contains("out of date"), "{told}");
 }
@@ -241,8 +238,8 @@ fn a_mutant_that_changed_is_told_by_what_it_does_otherwise() {
     assert_ne!(text, other);
     fs::write(&file, other).expect("a file");
     let told = out(&copy.prove(&["--case", case, "--check"]).code(6));
-    assert!(told.contains("the mutant keeps_the_old_archive changed: tagged of"), "{told}");
-    assert!(told.contains("the mutant writes_no_backend_tag changed: tagged of"), "{told}");
+    assert!(told.contains("mutant keeps_the_old_archive changed: tagged of"), "{told}");
+    assert!(told.contains("mutant writes_no_backend_tag changed: tagged of"), "{told}");
 }
 
 #[test]

@@ -91,32 +91,32 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::no_reason(", because = \"64 is not 65\"", "", (7, 16), "missing field `because`")]
 #[case::unknown_name("\"$params.N\"", "\"$parms.N\"", (7, 16), "did you mean `params`?")]
 #[case::unknown_requirement("[\"LOD-004\"]", "[\"LOD-OO4\"]", (2, 13), "did you mean `LOD-004`?")]
-#[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "about no requirement")]
+#[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "lists no requirements")]
 #[case::unknown_implementation("on = \"stub\"", "on = \"stubb\"", (10, 6), "did you mean `stub`?")]
 #[case::unknown_red_expectation("fails = \"fails\"", "fails = \"fail\"", (11, 9), "did you mean `fails`?")]
-#[case::no_expectation("expect.holds = { subset = [{ N = 64 }, \"$params\"], because = \"what was set should be there\" }\nexpect.fails = { equal = [\"$params.N\", 65], because = \"64 is not 65\" }\n", "", (1, 1), "the case expects nothing")]
-#[case::no_red("[[red]]\non = \"stub\"\nfails = \"fails\"", "", (1, 1), "no red entry")]
+#[case::no_expectation("expect.holds = { subset = [{ N = 64 }, \"$params\"], because = \"what was set should be there\" }\nexpect.fails = { equal = [\"$params.N\", 65], because = \"64 is not 65\" }\n", "", (1, 1), "has no expectations")]
+#[case::no_red("[[red]]\non = \"stub\"\nfails = \"fails\"", "", (1, 1), "missing [[red]] entry")]
 #[case::unknown_key("title ", "titel ", (1, 1), "did you mean `title`?")]
-#[case::unfilled("65", "\"${side}\"", (7, 40), "unknown field of an example")]
+#[case::unfilled("65", "\"${side}\"", (7, 40), "unknown example field")]
 #[case::unknown_config_field("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", gridsiz = 1 } }", (5, 56), "unknown configuration field")]
 #[case::unknown_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = \"minimla\" }", (5, 36), "did you mean `minimal`?")]
-#[case::same_sides("[\"$params.N\", 65]", "[\"$params.N\", \"$params.N\"]", (7, 16), "it would say nothing")]
-#[case::looks_at_nothing("[\"$params.N\", 65]", "[64, 65]", (7, 16), "looks at nothing")]
+#[case::same_sides("[\"$params.N\", 65]", "[\"$params.N\", \"$params.N\"]", (7, 16), "so this always holds")]
+#[case::looks_at_nothing("[\"$params.N\", 65]", "[64, 65]", (7, 16), "neither side refers to a $name")]
 #[case::empty_part("[{ N = 64 }, \"$params\"]", "[{}, \"$params\"]", (6, 16), "first side is empty")]
-#[case::no_keys("equal = [\"$params.N\", 65]", "missing_keys = [\"$params\", []]", (7, 16), "names no key")]
-#[case::part_of_a_text("65", "\"x${side}\"", (7, 40), "fills in whole values")]
-#[case::unused_example_field("[[red]]", "[examples.one]\nside = 1\n\n[[red]]", (10, 1), "does not fill it in")]
+#[case::no_keys("equal = [\"$params.N\", 65]", "missing_keys = [\"$params\", []]", (7, 16), "the list of keys is empty")]
+#[case::part_of_a_text("65", "\"x${side}\"", (7, 40), "must be the whole value")]
+#[case::unused_example_field("[[red]]", "[examples.one]\nside = 1\n\n[[red]]", (10, 1), "unused example field")]
 #[case::unknown_name_in_a_value("N = 64 } }", "N = \"$nosuch\" } }", (5, 1), "name after $ in a value")]
 #[case::params_in_a_value("N = 64 } }", "N = \"$params.N\" } }", (5, 1), "name after $ in a value")]
-#[case::models_without_dollar("do.set_params = { values = { N = 64 } }", "do.save_torch_bundle = { models = \"saved\", base_path = \"$work/w\", config = \"minimal\" }", (5, 1), "the name they were left under")]
-#[case::reserved_name("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"$work/w\", as = \"none\" }", (5, 1), "is taken")]
-#[case::place_elsewhere("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"w\", as = \"a\" }", (5, 1), "not a place under $work")]
-#[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a place under $work")]
+#[case::models_without_dollar("do.set_params = { values = { N = 64 } }", "do.save_torch_bundle = { models = \"saved\", base_path = \"$work/w\", config = \"minimal\" }", (5, 1), "unknown model reference")]
+#[case::reserved_name("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"$work/w\", as = \"none\" }", (5, 1), "is already in use")]
+#[case::place_elsewhere("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"w\", as = \"a\" }", (5, 1), "not a path below $work")]
+#[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a path below $work")]
 #[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs must be an int")]
-#[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "there twice")]
+#[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "duplicate red entry")]
 #[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "cannot read fixture \"nothing.zip\" (looked in ")]
-#[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "not a path below the fixtures")]
-fn a_mistake_is_told_at_its_line_and_column(
+#[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "invalid fixture path")]
+fn an_error_has_a_line_and_a_column(
     #[case] right: &str,
     #[case] wrong: &str,
     #[case] position: (usize, usize),
@@ -204,7 +204,7 @@ impl Session for MisbehavingSession {
     fn lost(&self) -> Option<SessionError> {
         match self.0 {
             Misbehaviour::AnswersTwice => Some(SessionError::Protocol("two answers".to_owned())),
-            Misbehaviour::IsNotAsked => Some(SessionError::Skipped("nobody asked".to_owned())),
+            Misbehaviour::IsNotAsked => Some(SessionError::Skipped("skipped".to_owned())),
             _ => None,
         }
     }

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dict_that_looks_like_the_notation_is_read_as_it_stands() {
+    fn a_dict_that_looks_like_the_notation_is_not_decoded() {
         let cut = one("cut", one("bytes", Value::Int(200)));
         assert_eq!(Change::deserialize(cut).unwrap(), Change::Cut { bytes: 200 });
         let dict = one("float", Value::from("nan"));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn unknown_fields_are_named() {
         let error = Change::deserialize(one("cut", one("byte", Value::Int(200)))).unwrap_err();
         assert!(error.to_string().contains("unknown field `byte`"), "{error}");
         assert!(Change::deserialize(Value::Int(1)).is_err());

@@ -202,7 +202,7 @@ mod tests {
     #[rstest]
     #[case::long(vec![b'x'; MAX_LINE_BYTES + 1], "more than")]
     #[case::no_text(vec![0xff, b'\n'], "UTF-8")]
-    fn a_line_that_is_none_is_refused(#[case] bytes: Vec<u8>, #[case] error: &str) {
+    fn invalid_lines_are_rejected(#[case] bytes: Vec<u8>, #[case] error: &str) {
         let found = read_line(&mut Cursor::new(bytes), &mut String::new()).unwrap_err();
         assert!(found.to_string().contains(error), "{found}");
     }

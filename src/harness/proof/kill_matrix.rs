@@ -137,6 +137,7 @@ impl KillMatrix {
             red.iter().map(|outcome| (key(outcome), outcome)).collect();
         let judged: BTreeMap<&str, &Outcome> =
             green.iter().map(|outcome| (outcome.check.as_str(), outcome)).collect();
+        // Problems of single checks are found first; survivors need the proofs of all checks.
         let mut problems = Vec::new();
         let mut proofs = Vec::new();
         for check in checks {

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_of_another_version_of_the_case_is_not_what_was_going_to_run() {
+    fn an_outcome_of_another_version_of_the_case_does_not_count() {
         let mut run = test_helpers::run();
         let inventory = test_helpers::inventory(&run);
         for outcome in run.outcomes.iter_mut().take(1) {

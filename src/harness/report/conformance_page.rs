@@ -34,10 +34,10 @@ impl Page {
         }
         for (check, numbers) in &standing.known.known {
             let entries = numbers.iter().filter_map(|number| judged.known.get(*number));
-            let told = entries.map(|entry| {
+            let reasons = entries.map(|entry| {
                 format!("{} ({}, until {})", markdown(&entry.why), markdown(&entry.owner), entry.expires)
             });
-            self.line(&format!("- {}: {}", markdown_code(check), told.collect::<Vec<_>>().join("; ")));
+            self.line(&format!("- {}: {}", markdown_code(check), reasons.collect::<Vec<_>>().join("; ")));
         }
         if !standing.known.problems.is_empty() {
             self.heading("Invalid known failures");

@@ -111,7 +111,7 @@ mod tests {
     use crate::harness::test_helpers;
 
     #[test]
-    fn red_is_a_success_when_proven_and_a_failure_otherwise() {
+    fn only_a_proven_red_outcome_is_a_success() {
         insta::assert_snapshot!("junit", junit(&test_helpers::run()).unwrap());
     }
 
@@ -123,7 +123,7 @@ mod tests {
     #[case(Ended::ProtocolError { detail: "two answers".into() }, "<error")]
     #[case(Ended::HarnessError { detail: "no space".into() }, "<error")]
     #[case(Ended::Stopped, "<failure")]
-    fn what_is_no_answer_is_an_error_or_skipped_in_both_phases(#[case] ended: Ended, #[case] tag: &str) {
+    fn incomplete_checks_are_errors_or_skipped_in_both_phases(#[case] ended: Ended, #[case] tag: &str) {
         for phase in [Phase::Red, Phase::Green] {
             let outcome = Outcome { ended: ended.clone(), ..test_helpers::stopped("a/b", phase) };
             let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_xml_cannot_hold_stay_visible() {
+    fn characters_that_xml_cannot_represent_are_escaped() {
         let mut outcome = test_helpers::unexpected("a/b", Phase::Green);
         let hostile: String = ('\0'..' ').chain(['\u{fffe}', '\u{ffff}', '\u{9b}']).collect();
         outcome.steps.last_mut().unwrap().expectations[0].because = hostile.clone() + "]]></failure>";

@@ -127,6 +127,7 @@ fn run_step(
 ) -> Result<StepOutcome, StepError> {
     let contract = suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
+    // Observables cost a request each, so only those that an expectation needs are read.
     let before = observe(session, contract, |name| conditions().any(|one| one.needs_before(name)));
     let response = act(&step.action, session, suite, context)?;
     let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));

@@ -146,6 +146,7 @@ fn run_watched(
     let until = Deadline::after(deadline);
     let cancelled = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancelled);
+    // A thread per check, so that a step that never returns blocks neither the worker nor the run.
     let spawned =
         thread::Builder::new().spawn(move || run_in_thread(&own, &suite, sandbox, (&stop, until), &sender));
     let ended = match spawned {

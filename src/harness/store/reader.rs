@@ -111,6 +111,7 @@ impl Store {
 
     fn set_aside_broken_links(&mut self, heads: &BTreeMap<RunTimestamp, String>) {
         let mut broken: BTreeMap<RunTimestamp, IntegrityError> = BTreeMap::new();
+        // The reports are sorted by number, so duplicates are neighbors.
         for pair in self.reports.windows(2) {
             if let [a, b] = pair
                 && a.sequence() == b.sequence()
@@ -137,6 +138,7 @@ impl Store {
             let in_order = known && *sequence < report.sequence();
             let damage = match heads.get(before) {
                 None => IntegrityError::NoPredecessor(*before),
+                // Either report may have been edited, so neither counts.
                 Some(head) if head != digest => {
                     broken.entry(*before).or_insert(IntegrityError::OtherThanSuccessorSaw(report.stamp()));
                     IntegrityError::AlteredPredecessor(*before)

@@ -152,10 +152,12 @@ impl Case {
         let mut fixtures = BTreeMap::new();
         let mut head = None;
         for (example, fields) in &examples {
+            // Filled in before deserialization, because a placeholder may stand for a value of any type.
             let mut filled = tree.clone();
             document.fill_in(filled.get_mut(), fields)?;
             document.all_used(&tree, fields)?;
             configs.expand(document, filled.get_mut())?;
+            // The digest covers expanded configurations, so that a change of a named one invalidates the proof.
             canonical.push_str(&canonical_text(document, filled.clone())?);
             let actions = take_actions(document, context.contract, filled.get_mut())?;
             let table: CaseTable = document.typed(filled)?;

@@ -109,6 +109,7 @@ impl<'i> NamedConfigs<'i> {
             let word = Spanned::new(kind.span(), word.to_owned());
             return Err(document.unknown(&word, "kind of config", &kinds));
         };
+        // Only the case's own fields are checked: those of the named configuration were checked when it was read.
         known_fields(document, &own, known.fields)?;
         if let Some((field, fields)) = known.nested
             && let Some(inner) = own.get(field).and_then(|inner| inner.get_ref().as_table())

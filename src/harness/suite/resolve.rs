@@ -49,6 +49,7 @@ pub(super) fn check(
         }
         let mut texts = Vec::new();
         action.values().for_each(|value| texts_in(value, &mut texts));
+        // Requests must not depend on earlier responses, so values may use only the reserved names.
         for (name, _) in texts.into_iter().filter_map(parse_reference) {
             if !RESERVED.contains(&name) {
                 let word = Spanned::new(span.clone(), name.to_owned());

@@ -121,6 +121,7 @@ impl Pool {
         let initialize = Initialize { protocol: PROTOCOL, client };
         let read = |text: &str| serde_json::from_str(text);
         let answer: Result<Initialized, CallError> = connection.call("initialize", &initialize, until, read);
+        // A process that does not start properly is killed before the error is returned.
         let no_start = match answer {
             Ok(adapter) if adapter.protocol == PROTOCOL => return Ok((connection, adapter)),
             Ok(adapter) => SpawnError::Version(adapter.protocol),

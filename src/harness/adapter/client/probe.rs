@@ -1,7 +1,7 @@
-//! What must hold of an adapter before a suite says anything about it.
+//! Probes that an adapter must pass before a suite is run on it.
 //!
-//! An adapter that answers whatever it is asked, or whose `reset` does not reset, would fail a hundred cases
-//! for one reason, or pass them for none.
+//! An adapter that accepts every method, or whose `reset` does not reset, would fail many cases for one reason or pass
+//! them for no reason.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -18,10 +18,13 @@ use crate::{
     value::{Map, Value},
 };
 
-/// A method that no version of the protocol has.
+/// A method that does not exist in any version of the protocol.
 const UNKNOWN: &str = "bundleproof_probe";
 
-/// Asks what an adapter must refuse, and whether a reset is one; a sentence about what it does instead.
+/// Checks that unsupported methods are refused and that `reset` resets.
+///
+/// # Errors
+/// The first probe that failed.
 pub(super) fn probe(
     contract: &'static dyn Contract,
     connection: &mut Connection,
@@ -30,9 +33,10 @@ pub(super) fn probe(
 ) -> Result<(), String> {
     let own = |operation: &&str| adapter.operations.iter().any(|own| own == operation);
     if let Some(odd) = adapter.operations.iter().find(|own| contract.operation(own).is_none()) {
-        return Err(format!("it names an operation that there is not: {odd:?}"));
+        return Err(format!("advertises unknown operation {odd:?}"));
     }
-    let place = tempfile::tempdir().map_err(|error| format!("no directory to probe it in: {error}"))?;
+    let place =
+        tempfile::tempdir().map_err(|error| format!("failed to create a directory for probing: {error}"))?;
     let directory = place.path().to_string_lossy().into_owned();
     let mut call = Caller { connection, deadlines };
     call.expect("reset", &Reset { directory: directory.clone() })?;
@@ -44,11 +48,11 @@ pub(super) fn probe(
         let (observable, key) = (write.observable, write.key);
         call.expect(write.operation, &write.fields)?;
         if !call.knows(observable, key)? {
-            return Err(format!("{} was answered, and {observable} does not have {key:?}", write.operation));
+            return Err(format!("{} succeeded, but {observable} does not contain {key:?}", write.operation));
         }
         call.expect("reset", &Reset { directory })?;
         if call.knows(observable, key)? {
-            return Err(format!("its reset does not reset: {observable} has {key:?} from before it"));
+            return Err(format!("reset kept {key:?} in {observable}"));
         }
     }
     match call.connection.unsolicited() {
@@ -81,20 +85,20 @@ impl Caller<'_> {
             self.call(observable, &Nothing {}).map_err(|error| unexpected(observable, error))?;
         let dict = response.get(observable).and_then(Value::as_map);
         dict.map(|dict| dict.contains_key(key))
-            .ok_or_else(|| format!("the response of {observable} has no {observable}"))
+            .ok_or_else(|| format!("missing field {observable:?} in the response to {observable}"))
     }
 
-    /// A method that it has not must be refused as one that there is not.
+    /// An unsupported method must be refused as unknown.
     fn refuses(&mut self, method: &str) -> Result<(), String> {
         match self.call::<Box<RawValue>>(method, &Nothing {}) {
             Err(CallError::Response(error)) if error.code == Error::METHOD => Ok(()),
             Err(CallError::Response(error)) => Err(format!(
-                "it does not have {method}, and refuses it with the error {} instead of {} (no such method)",
-                error.code,
-                Error::METHOD
+                "expected error {} (unknown method) for {method}, which is not advertised, found error {}",
+                Error::METHOD,
+                error.code
             )),
-            Err(CallError::Lost(lost)) => Err(format!("asked for {method}: {}", lost.to_string())),
-            Ok(_) => Err(format!("it does not have {method}, and answers it with a result")),
+            Err(CallError::Lost(lost)) => Err(format!("{method}: {}", lost.to_string())),
+            Ok(_) => Err(format!("accepts {method}, which it does not advertise")),
         }
     }
 }

@@ -1,8 +1,7 @@
-//! The process of an adapter: lines in, lines out, what it said on its standard error, and its end.
+//! The process of an adapter: lines in, lines out, standard error and exit status.
 //!
-//! It is the leader of a process group, and the group is killed with it. Each of its pipes has a thread, so
-//! that nothing it does or leaves undone can block the caller; a thread whose pipe is kept open by somebody
-//! adapter left the group is left behind.
+//! It leads a process group, which is killed with it. Each of its pipes has a thread, so that nothing the process does can
+//! block the caller. If a process that left the group keeps a pipe open, the thread of that pipe is abandoned.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,19 +24,19 @@ use nix::{
 use super::Launch;
 use crate::harness::adapter::protocol::read_line;
 
-/// How much of what it said last on its standard error is kept, in bytes.
+/// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 << 10;
 
-/// How many lines may wait to be read before the adapter has to wait itself.
+/// How many unread lines are buffered before the adapter blocks.
 const MAX_WAITING_LINES: usize = 16;
 
-/// How long a process that was asked to end is given, each time: by `shutdown`, then by SIGTERM.
+/// How long a process gets to exit after `shutdown`, and again after SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the end of a process may take to show after the end of its output.
+/// How long the exit of a process may lag behind the end of its output.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether a process has ended.
+/// How often the exit of a process is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running adapter.
@@ -45,11 +44,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) struct Process {
     child: Child,
     group: Pid,
-    /// None when its input was closed.
+    /// None after its input was closed.
     input: Option<Sender<String>>,
     output: Receiver<Output>,
     stderr: Arc<Mutex<Tail>>,
-    /// Whether the group was killed: its number may belong to somebody else by now.
+    /// Whether the group was killed: its number may have been reused since then.
     killed: bool,
 }
 
