@@ -121,7 +121,7 @@ fn a_failure_is_printed_as_run_prints_it() {
             place,
             "\n    expected: ",
             "\n    actual:   ",
-            &format!("\n  again: cargo test --test libtest -- --exact '{CHECK}'\n"),
+            &format!("\n  rerun: cargo test --test libtest -- --exact '{CHECK}'\n"),
             "0 passed; 1 failed; 0 ignored",
         ],
     );

@@ -70,15 +70,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case::misspelled(b"[[knwon]]\n", "unknown field `knwon`, expected `known`")]
+    #[case::misspelled(b"[[knwon]]\n".to_vec(), "unknown field `knwon`, expected `known`")]
     #[case::an_invalid_entry(
-        ENTRY.replace("\"w\"", "\"\"").as_bytes(),
+        ENTRY.replace("\"w\"", "\"\"").into_bytes(),
         "known.toml: a known failure without `why`"
     )]
-    #[case::not_text(b"\xff", "known.toml: stream did not contain valid UTF-8")]
-    #[case::too_long(&vec![b'\n'; 1 + (1 << 20)], "known.toml: expected at most 1048576 bytes")]
-    fn anything_else_is_refused(#[case] text: &[u8], #[case] says: &str) {
-        let error = read(text).unwrap_err();
+    #[case::not_text(b"\xff".to_vec(), "known.toml: stream did not contain valid UTF-8")]
+    #[case::too_long(vec![b'\n'; 1 + (1 << 20)], "known.toml: expected at most 1048576 bytes")]
+    fn anything_else_is_refused(#[case] text: Vec<u8>, #[case] says: &str) {
+        let error = read(&text).unwrap_err();
         assert!(error.contains(says), "{error}");
     }
 

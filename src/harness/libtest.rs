@@ -205,7 +205,7 @@ fn judge_check(test: &CheckTest, shared: &Shared) -> Result<(), Failed> {
         return Ok(());
     }
     let rerun = rerun_command(&outcome.check);
-    let mut message = failed_check(outcome, outcome.word(), &rerun).trim_end().to_owned();
+    let mut message = failed_check(outcome, outcome.result_name(), &rerun).trim_end().to_owned();
     for problem in problems {
         message.push_str(&format!("\n  {problem}"));
     }

@@ -217,8 +217,8 @@ impl Batch {
 pub(crate) fn complex64(tensor: &Tensor) -> Result<torch_files::Tensor, TchError> {
     let parts = tensor.f_resolve_conj()?.f_contiguous()?.f_view_as_real()?;
     let parts = floats(&parts)?;
-    let whole =
-        parts.and_then(|parts| torch_files::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
+    let whole = parts
+        .and_then(|parts| torch_files::Tensor::new(Dtype::Complex64, lengths(tensor), parts.data().to_vec()));
     whole.ok_or_else(|| {
         TchError::Shape(format!("expected complex64 elements of the shape {:?}", tensor.size()))
     })

@@ -1,20 +1,20 @@
-//! One check that did not come out as its phase wants it, as commands and test targets print it.
+//! One check with an unexpected outcome, as commands and test targets print it.
 
 use super::ending;
 use crate::{harness::runner::Outcome, text::line};
 
-/// The check, where it failed, what was expected and found, and the command that runs it again.
+/// The check, where it failed, what was expected and found, and the command that reruns it.
 ///
-/// `word` is [`Outcome::word`], in color where the caller wants that. Text from elsewhere is escaped.
+/// `word` is [`Outcome::result_name`], in color where the caller wants that. Text from elsewhere is escaped.
 pub fn failed_check(outcome: &Outcome, word: &str, rerun: &str) -> String {
     let mut text = format!(
         "{word} {} on {} ({})\n",
         line(&outcome.check),
         line(&outcome.implementation),
-        outcome.phase.word()
+        outcome.phase.as_str()
     );
     if let Some(must_fail) = &outcome.must_fail {
-        text.push_str(&format!("  it was to fail at {}\n", line(must_fail)));
+        text.push_str(&format!("  expected expectation `{}` to fail\n", line(must_fail)));
     }
     if let Some(step) = outcome.stopped_at() {
         text.push_str(&format!("  {}:{}\n", line(&outcome.file), step.line));
@@ -30,6 +30,6 @@ pub fn failed_check(outcome: &Outcome, word: &str, rerun: &str) -> String {
             ));
         }
     }
-    text.push_str(&format!("  again: {rerun}\n\n"));
+    text.push_str(&format!("  rerun: {rerun}\n\n"));
     text
 }
