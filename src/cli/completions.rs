@@ -3,7 +3,7 @@
 use clap::Parser;
 use clap_complete::{Shell, generate};
 
-use super::{Exit, command, console::Console};
+use super::{Exit, console::Console};
 
 /// Print a shell completion script
 ///
@@ -15,9 +15,9 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+    pub(super) fn execute(&self, mut command: clap::Command, console: &Console) -> Result<Exit, Exit> {
         let mut script = Vec::new();
-        generate(self.shell, &mut command(), "bundleproof", &mut script);
+        generate(self.shell, &mut command, "bundleproof", &mut script);
         console.print(&String::from_utf8_lossy(&script));
         Ok(Exit::Success)
     }

@@ -22,6 +22,7 @@ mod run;
 mod run_session;
 mod selection;
 mod serve;
+mod suite_option;
 mod summary;
 mod target;
 mod torch;
@@ -29,19 +30,9 @@ mod torch;
 pub use exit::Exit;
 pub use serve::serve;
 
-use std::{path::PathBuf, sync::Arc};
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-
-use self::console::Console;
-use crate::{
-    bundle::BUNDLE,
-    harness::{
-        contract::Contract as _,
-        runner::Implementations,
-        suite::{Source, Suite},
-    },
-};
+use self::{console::Console, suite_option::SuiteOption};
 
 /// Test implementations of the model bundle contract, after proving that every case can fail.
 #[derive(Debug, Parser)]
@@ -67,46 +58,6 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// The `--suite` option, shared by most subcommands.
-#[derive(Debug, Args)]
-struct SuiteOption {
-    /// Use the suite in this directory instead of the embedded one
-    #[arg(long, value_name = "DIR", help_heading = "Suite")]
-    suite: Option<PathBuf>,
-}
-
-impl SuiteOption {
-    /// The directory given by `--suite`; `None` means the embedded suite.
-    fn directory(&self) -> Option<&std::path::Path> {
-        self.suite.as_deref()
-    }
-
-    /// The directory as the user wrote it, for reports and rerun commands.
-    fn named(&self) -> Option<String> {
-        self.suite.as_ref().map(|directory| directory.display().to_string())
-    }
-
-    /// Loads the suite, or prints its errors.
-    fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
-        let implementations = Implementations::of(&torch::built_ins());
-        let source = match &self.suite {
-            None => Source::Embedded(BUNDLE.suite()),
-            Some(directory) if directory.is_dir() => Source::disk(directory),
-            Some(directory) => {
-                console.error(&format!("cannot load the suite {}: not a directory", directory.display()));
-                return Err(Exit::Usage);
-            }
-        };
-        match Suite::load(&BUNDLE, source, &implementations.names()) {
-            Ok(suite) => Ok((Arc::new(suite), implementations)),
-            Err(errors) => {
-                console.suite_errors(&errors);
-                Err(Exit::InvalidSuite)
-            }
-        }
-    }
-}
-
 /// Parses the command line and runs the subcommand.
 pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
@@ -129,7 +80,7 @@ pub fn main() -> Exit {
         Command::Explain(explain) => explain.execute(&console),
         Command::Serve(serve) => serve.execute(&console),
         Command::NewAdapter(new) => new.execute(&console),
-        Command::Completions(completions) => completions.execute(&console),
+        Command::Completions(completions) => completions.execute(command(), &console),
     };
     ended.unwrap_or_else(|exit| exit)
 }

@@ -10,7 +10,7 @@ use super::{
     Finding, Findings,
     diagnose::{Part, diagnose},
     non_finite::{Counting, NonFinite, PerTensor},
-    parallel::in_parallel,
+    parallel::{ProgressFn, in_parallel},
     rules,
     tensor_stream::TensorStream,
 };
@@ -25,9 +25,6 @@ use crate::{
         torch::{NetworkOutline, Outline},
     },
 };
-
-/// Receives the number of bytes of elements that were read since the last call; called from several threads.
-pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
 
 /// The result of checking one file.
 #[derive(Clone, Debug)]

@@ -16,10 +16,11 @@ pub(crate) mod rules;
 mod statistics;
 mod tensor_stream;
 
-pub use check_report::{CheckReport, ProgressFn, archive_in, check};
+pub use check_report::{CheckReport, archive_in, check};
 pub use description::{
     Description, EntryCount, ModelContents, StateDetails, TensorDetails, Unread, describe,
 };
 pub use difference::{BundleDifference, Difference, ParamDifference, TensorDifference, compare};
 pub use finding::{Finding, Findings, MAX_FINDINGS, Severity};
+pub use parallel::ProgressFn;
 pub use statistics::Statistics;

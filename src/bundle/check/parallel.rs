@@ -13,6 +13,9 @@ use std::{
 
 use crate::{bundle::files::BundleReader, torch_files::FormatError};
 
+/// Receives the number of bytes of elements that were read since the last call; called from several threads.
+pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
+
 /// The result of `work` for each model, in the order of the models.
 pub(super) fn in_parallel<T: Send>(
     file: &Path,

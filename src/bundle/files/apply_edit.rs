@@ -6,10 +6,15 @@ use std::{
     path::Path,
 };
 
-use super::BundleEdit;
+use serde::Deserialize as _;
+
+use super::{BundleEdit, EditBundle};
 use crate::{
-    bundle::nouns::{MANIFEST_ENTRY, model_entry, params_entry},
-    harness::contract::{Refusal, RefusalKind},
+    bundle::{
+        nouns::{MANIFEST_ENTRY, model_entry, params_entry},
+        operations::base_path,
+    },
+    harness::contract::{Field, FieldRole, HarnessStep, Refusal, RefusalKind, step_from_toml},
     torch_files::{
         Dtype, FormatError, ModelState, StateDict, Tensor,
         limits::MAX_ENTRY_BYTES,
@@ -18,6 +23,24 @@ use crate::{
         zip::{Archive, rewrite_archive},
     },
     value::{Map, Value},
+};
+
+/// The step of a case that edits an archive in place. Case files call it `alter_bundle`.
+pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
+    name: "alter_bundle",
+    fields: &[
+        Field { name: "base_path", role: FieldRole::Path },
+        Field { name: "change", role: FieldRole::Values },
+        Field { name: "as", role: FieldRole::ResponseName },
+    ],
+    response: &["model", "tensor", "entry", "global"],
+    file: base_path,
+    from_toml: step_from_toml::<EditBundle>,
+    run: |path, fields| {
+        let request =
+            EditBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
+        Ok(apply_edit(path, &request.change))
+    },
 };
 
 /// A pickle prefix that opens the file `executed` for writing and discards it: `io.open('executed', 'w')`.

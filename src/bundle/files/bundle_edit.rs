@@ -5,30 +5,7 @@
 
 use serde::Deserialize;
 
-use super::apply_edit::apply_edit;
-use crate::{
-    bundle::operations::base_path,
-    harness::contract::{Field, FieldRole, HarnessStep, step_from_toml},
-    value::Value,
-};
-
-/// The step of a case that edits an archive in place. Case files call it `alter_bundle`.
-pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
-    name: "alter_bundle",
-    fields: &[
-        Field { name: "base_path", role: FieldRole::Path },
-        Field { name: "change", role: FieldRole::Values },
-        Field { name: "as", role: FieldRole::ResponseName },
-    ],
-    response: &["model", "tensor", "entry", "global"],
-    file: base_path,
-    from_toml: step_from_toml::<EditBundle>,
-    run: |path, fields| {
-        let request =
-            EditBundle::deserialize(Value::Map(fields.clone())).map_err(|error| error.to_string())?;
-        Ok(apply_edit(path, &request.change))
-    },
-};
+use crate::value::Value;
 
 /// Edits an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -15,7 +15,7 @@ mod dataset;
 mod inputs;
 mod refusal;
 
-pub(crate) use bundle_edit::ALTER_BUNDLE;
+pub(crate) use apply_edit::ALTER_BUNDLE;
 pub use bundle_edit::{BundleEdit, EditBundle};
 pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};

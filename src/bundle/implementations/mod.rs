@@ -17,7 +17,7 @@ pub use torch_backed::{NoTorch, TorchProgram, with_torch};
 use std::sync::Arc;
 
 use self::{
-    mutants::{Hook, MutantSession, all_mutants},
+    mutants::{How, MutantSession, all_mutants},
     process::Process,
     reference::ReferenceSession,
     stub::StubSession,
@@ -52,17 +52,6 @@ struct OwnImplementation {
     name: &'static str,
     how: How,
     engine: Option<Arc<dyn Engine>>,
-}
-
-/// How an implementation differs from the reference.
-#[derive(Clone, Copy)]
-enum How {
-    /// It follows this policy.
-    Decides(Policy),
-    /// This hook changes one of its requests, responses or effects.
-    Hooked(Hook),
-    /// It behaves like the system before phase D4.
-    Stub,
 }
 
 impl Implementation for OwnImplementation {

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use serde::Serialize;
 
 use super::{
-    Participant, WrittenBundle,
+    Participant, Verdict, WrittenBundle,
     participant::{ReadFailure, models_name, outputs, response_of},
     written_bundle::{Contents, Unknown, same},
 };
@@ -39,45 +39,6 @@ pub struct Reading {
     pub verdict: Verdict,
     /// The reason: what differs, the message of the reader, or what was compared.
     pub reason: String,
-}
-
-/// The verdict on one reading, ordered from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The reader returned exactly what the bundle contains.
-    Same,
-    /// The reading was not possible here.
-    #[serde(rename = "not_looked_at")]
-    Skipped,
-    /// The reader refused the bundle.
-    Refused,
-    /// The reader crashed, timed out, or sent an invalid response.
-    #[serde(rename = "no_answer")]
-    NoResponse,
-    /// The writer failed, or wrote something else than it reported.
-    NotWritten,
-    /// The reader returned something else.
-    Differs,
-}
-
-impl Verdict {
-    /// The verdict as it is printed.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Skipped => "skipped",
-            Self::Refused => "refused",
-            Self::NoResponse => "no response",
-            Self::NotWritten => "not written",
-            Self::Differs => "differs",
-        }
-    }
-
-    /// Whether the verdict is a failure.
-    pub fn is_bad(self) -> bool {
-        !matches!(self, Self::Same | Self::Skipped)
-    }
 }
 
 impl Cell {

@@ -7,11 +7,13 @@
 mod cell;
 mod page;
 mod participant;
+mod verdict;
 mod written_bundle;
 
-pub use cell::{Cell, Reading, Verdict};
+pub use cell::{Cell, Reading};
 pub use page::{log, markdown};
 pub use participant::Participant;
+pub use verdict::Verdict;
 pub use written_bundle::WrittenBundle;
 
 use std::{

@@ -30,7 +30,7 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Verdict, WrittenBundle};
+use super::{Verdict, WrittenBundle, written_bundle::INPUTS};
 
 /// An implementation, which writes and reads, or a bundle on disk, which was written elsewhere.
 #[derive(Clone)]
@@ -80,9 +80,6 @@ const MODELS: &str = "models";
 
 /// The training data of workflows.
 const DATASET: &str = "datasets/train_data.npz";
-
-/// The file with the inputs of the networks, next to the archive.
-pub(super) const INPUTS: &str = "inputs.npz";
 
 impl Participant {
     /// The name in the matrix.

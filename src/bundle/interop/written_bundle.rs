@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::participant::INPUTS;
 use crate::{
     bundle::{
         files::read_bundle,
@@ -16,6 +15,9 @@ use crate::{
     torch_files::ModelState,
     value::{Map, Value, differences},
 };
+
+/// The file with the inputs of the networks, next to the archive.
+pub(super) const INPUTS: &str = "inputs.npz";
 
 /// The largest sidecar in bytes: 16 MiB.
 const MAX_SIDECAR_BYTES: u64 = 16 << 20;

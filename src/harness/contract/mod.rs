@@ -4,11 +4,13 @@
 //! suite of requirements. An [`Implementation`] is started once per check and responds as a [`Session`]. The engine
 //! names no contract: everything it needs to know about one is in this module.
 
+mod deadline;
 mod implementation;
 mod operation;
 mod refusal;
 mod session_context;
 
+pub use deadline::Deadline;
 pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Implementation, Session, SessionError};
 pub use operation::{

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::harness::adapter::client::Deadline;
+use super::Deadline;
 
 /// The directory, environment and deadline given to a session.
 ///

@@ -4,10 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     harness::runner::{Ended, Outcome, Phase, StepOutcome},
-    text::{line, shell_argument, shell_word},
+    text::line,
 };
-
-use crate::harness::record::RunRecord;
 
 /// Unexpected outcomes with a common cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,18 +43,6 @@ pub fn groups<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Group<
 /// The area of a check: its id up to the first `/`.
 pub fn area(check: &str) -> &str {
     check.split('/').next().unwrap_or(check)
-}
-
-/// The command that reruns one check in one phase.
-pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
-    let suite =
-        run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
-    let red = match phase {
-        Phase::Red => " --phase red",
-        Phase::Green => "",
-    };
-    let (check, implementation) = (shell_word(check), run.option(implementation));
-    format!("bundleproof run{suite} --case {check}{red} {implementation}")
 }
 
 /// How the check ended, unless a failed expectation already explains it.
@@ -140,8 +126,6 @@ fn root(outcome: &Outcome) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rstest::rstest;
-
     use super::*;
     use crate::harness::contract::{Refusal, RefusalKind};
     use crate::harness::test_helpers;
@@ -181,40 +165,6 @@ mod tests {
                 "1 check failed restores_params, load_torch_bundle refused (malformed)",
             ]
         );
-    }
-
-    #[test]
-    fn a_rerun_names_the_target_as_given() {
-        let run = RunRecord { judged: Some(test_helpers::judged()), ..test_helpers::run() };
-        let command = rerun_command(&run, "a/b", Phase::Green, "reference");
-        assert_eq!(command, "bundleproof run --case 'a/b' --impl ./odd.toml");
-    }
-
-    #[rstest]
-    #[case(
-        "persistence/a[b c]",
-        Phase::Red,
-        "stub",
-        "bundleproof run --case 'persistence/a[b c]' --phase red --impl stub"
-    )]
-    #[case(
-        "persistence/a",
-        Phase::Green,
-        "reference",
-        "bundleproof run --case 'persistence/a' --impl reference"
-    )]
-    #[case("it's", Phase::Green, "a;b", r"bundleproof run --case 'it'\''s' --impl 'a;b'")]
-    fn a_rerun_runs_one_check(
-        #[case] check: &str,
-        #[case] phase: Phase,
-        #[case] implementation: &str,
-        #[case] command: &str,
-    ) {
-        let mut run = test_helpers::run();
-        assert_eq!(rerun_command(&run, check, phase, implementation), command);
-        run.suite = Some("my suite".into());
-        let elsewhere = rerun_command(&run, check, phase, implementation);
-        assert_eq!(elsewhere, command.replacen(" run", " run --suite 'my suite'", 1));
     }
 
     #[test]

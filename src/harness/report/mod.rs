@@ -14,10 +14,12 @@ pub(crate) mod log;
 mod messages;
 mod page;
 pub(crate) mod render;
+mod rerun;
 mod summary;
 
 pub use failed_check::failed_check;
 pub use junit::junit;
 pub use log::logs;
-pub use messages::{Group, area, ending, groups, rerun_command};
+pub use messages::{Group, area, ending, groups};
 pub use render::{RenderError, files};
+pub use rerun::rerun_command;

@@ -13,10 +13,9 @@ use super::{
 };
 use crate::{
     harness::{
-        adapter::client::Deadline,
         contract::{
-            Contract, Field, FieldRole, HarnessStep, Implementation, Native, Operation, Refusal, RefusalKind,
-            Response, Session, SessionContext, SessionError,
+            Contract, Deadline, Field, FieldRole, HarnessStep, Implementation, Native, Operation, Refusal,
+            RefusalKind, Response, Session, SessionContext, SessionError,
         },
         suite::{
             Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, work_path,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{Ended, Job, Outcome, StepOutcome, WrittenFile, execute, sandbox::Sandbox};
-use crate::harness::{adapter::client::Deadline, suite::Suite};
+use crate::harness::{contract::Deadline, suite::Suite};
 
 /// How often a worker checks whether the run was interrupted.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

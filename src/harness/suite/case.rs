@@ -10,8 +10,8 @@ use toml::{
 };
 
 use super::{
-    Action, Expectation, ExpectationKind, SuiteError, document::Document, expectation::ExpectationTable,
-    named_config::NamedConfigs, position, resolve,
+    Action, Expectation, ExpectationKind, NamedExpectation, Step, SuiteError, document::Document,
+    expectation::ExpectationTable, named_config::NamedConfigs, position, resolve, step::Spans,
 };
 use crate::{
     harness::contract::Contract,
@@ -68,28 +68,6 @@ impl Check {
     }
 }
 
-/// An operation, and what must hold after it.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The operation.
-    pub action: Action,
-    /// The line of the operation, from 1.
-    pub line: usize,
-    /// What must hold; a step without expectations must not be refused.
-    pub expectations: Vec<NamedExpectation>,
-}
-
-/// An expectation with the name that red entries use.
-#[derive(Clone, Debug)]
-pub struct NamedExpectation {
-    /// The name.
-    pub name: String,
-    /// Its line, from 1.
-    pub line: usize,
-    /// What must hold.
-    pub expectation: Expectation,
-}
-
 /// What cases are validated against.
 pub(super) struct SuiteContext<'a> {
     pub(super) contract: &'static dyn Contract,
@@ -122,12 +100,6 @@ struct StepTable {
 struct RedTable {
     on: Spanned<String>,
     fails: Spanned<String>,
-}
-
-/// The positions of a step and its expectations in the file.
-pub(super) struct Spans {
-    pub(super) action: Range<usize>,
-    pub(super) expectations: Vec<Range<usize>>,
 }
 
 impl Case {

@@ -6,6 +6,7 @@
 
 mod action;
 mod case;
+mod case_matcher;
 mod document;
 mod error;
 mod expectation;
@@ -16,16 +17,18 @@ mod requirement;
 pub(crate) mod resolve;
 mod selection;
 mod source;
+mod step;
 mod work_path;
 
 pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
-pub use case::{Case, Check, NamedExpectation, Red, Step};
+pub use case::{Case, Check, Red};
 pub use error::{SuiteError, nearest, position};
 pub use expectation::{Expectation, ExpectationKind, FilesUnder, Mismatch, RefusedAs, StepFacts};
 pub use plan::{Decision, Plan, PlannedCheck, Row};
 pub use requirement::{Authority, Level, Requirement};
 pub use selection::{NothingSelected, Selection};
 pub use source::{EmbeddedSuite, Source};
+pub use step::{NamedExpectation, Step};
 pub use work_path::{WORK, work_path};
 
 use std::{io, sync::Arc};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Check, Decision, Plan, PlannedCheck, Row, SuiteError, document::Document, selection::CaseMatcher,
+    Check, Decision, Plan, PlannedCheck, Row, SuiteError, case_matcher::CaseMatcher, document::Document,
 };
 
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use toml::Spanned;
 
-use super::{Step, SuiteError, case::Spans, document::Document, expectation::texts_in, work_path};
+use super::{Step, SuiteError, document::Document, expectation::texts_in, step::Spans, work_path};
 use crate::harness::contract::Contract;
 
 /// Names reserved in every suite; a contract adds its observables and the name of its file.

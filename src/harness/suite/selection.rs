@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use globset::{Glob, GlobMatcher};
-
-use super::{Check, Suite, nearest};
+use super::{Check, Suite, case_matcher::CaseMatcher, nearest};
 
 /// Criteria. Values of one kind are alternatives, different kinds must all match, and no criteria select everything.
 #[derive(Clone, Debug, Default)]
@@ -82,21 +80,4 @@ impl Selection {
 
 fn nothing<'a>(what: &'static str, asked: &str, known: impl IntoIterator<Item = &'a str>) -> NothingSelected {
     NothingSelected { what, asked: asked.to_owned(), nearest: nearest(asked, known) }
-}
-
-/// An id or a glob. The id is compared first, because `[example]` in a glob is a set of characters.
-pub(super) struct CaseMatcher<'a> {
-    asked: &'a str,
-    glob: Option<GlobMatcher>,
-}
-
-impl<'a> CaseMatcher<'a> {
-    pub(super) fn new(asked: &'a str) -> Self {
-        Self { asked, glob: Glob::new(asked).ok().map(|glob| glob.compile_matcher()) }
-    }
-
-    pub(super) fn matches(&self, check: &Check) -> bool {
-        let is = |id: &str| id == self.asked || self.glob.as_ref().is_some_and(|glob| glob.is_match(id));
-        is(&check.id) || is(&check.case.id)
-    }
 }

@@ -1,7 +1,7 @@
 //! Mutants of configurations and params: section A of the contract.
 
 use super::cause::Instead;
-use super::mutants;
+use super::mutant::mutants;
 use crate::{
     bundle::{
         nouns::{

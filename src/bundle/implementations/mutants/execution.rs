@@ -1,7 +1,7 @@
 //! Mutants of the execution of networks.
 
 use super::cause::Instead;
-use super::mutants;
+use super::mutant::mutants;
 use crate::{
     bundle::operations::response::{Output, TensorDescription},
     harness::contract::RefusalKind,

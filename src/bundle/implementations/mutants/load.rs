@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::cause::{Cause, Instead};
-use super::mutants;
+use super::mutant::mutants;
 use crate::{
     bundle::{
         files::BundleReader,

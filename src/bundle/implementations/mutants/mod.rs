@@ -9,27 +9,15 @@ mod config;
 mod execution;
 mod hook;
 mod load;
+mod mutant;
 mod mutant_session;
 mod policy;
 mod save;
 mod workflow;
 
-pub(super) use self::{hook::Hook, mutant_session::MutantSession};
+pub(super) use self::{mutant::How, mutant_session::MutantSession};
 
-use super::How;
-
-/// One faulty implementation, named after what it does.
-#[derive(Clone, Copy)]
-pub(super) struct Mutant {
-    /// The id of the mutant in case files.
-    pub(super) name: &'static str,
-    /// The id of the broken requirement.
-    pub(super) breaks: &'static str,
-    /// The revision or finding in which the real system did this, if any.
-    pub(super) finding: Option<&'static str>,
-    /// How it differs from the reference.
-    pub(super) how: How,
-}
+use self::mutant::Mutant;
 
 /// All mutants: first those with a changed policy, then those with a hook, in the order of the contract's sections.
 pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
@@ -37,19 +25,3 @@ pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
         .into_iter()
         .flatten()
 }
-
-/// Declares mutants with a hook, one for each row: id, broken requirement, the real finding if any, the hook.
-macro_rules! mutants {
-    ($($name:ident breaks $requirement:literal $(as $finding:literal)?: $kind:ident($change:expr);)+) => {
-        pub(crate) const MUTANTS: &[super::Mutant] = &[$(super::Mutant {
-            name: stringify!($name),
-            breaks: $requirement,
-            finding: mutants!(@finding $($finding)?),
-            how: crate::bundle::implementations::How::Hooked(super::hook::Hook::$kind($change)),
-        }),+];
-    };
-    (@finding) => { None };
-    (@finding $finding:literal) => { Some($finding) };
-}
-
-use mutants;

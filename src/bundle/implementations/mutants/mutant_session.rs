@@ -9,7 +9,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::{Hook, cause::Cause};
+use super::{cause::Cause, hook::Hook};
 use crate::{
     bundle::{
         files::{read_bundle, write_bundle},

@@ -1,6 +1,6 @@
 //! Mutants with one changed decision of the policy.
 
-use super::{How, Mutant};
+use super::mutant::{How, Mutant};
 use crate::bundle::nouns::{
     ArchiveName, BackendTag, Bridged, Bridging, DisagreeingParams, ForeignArchives, InferenceLoader,
     IntensityScale, Overwrite, Persistence, Policy, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys,

@@ -8,7 +8,7 @@ use std::{
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::mutants;
+use super::mutant::mutants;
 use crate::{
     bundle::nouns::{Bundle, ROLES, Rule, VERSION_KEY, params_entry},
     torch_files::{Dtype, ModelState, Tensor, zip::Archive},

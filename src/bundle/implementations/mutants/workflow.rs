@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::cause::Instead;
-use super::mutants;
+use super::mutant::mutants;
 use crate::torch_files::zip::Archive;
 use crate::{
     bundle::{

@@ -1,9 +1,10 @@
 //! The dispatcher between the two backends: section D of the contract.
 
-use super::{ReferenceSession, workflow};
+use super::workflow;
 use crate::{
     bundle::{
-        nouns::{Configuration, PYTORCH_BACKEND, Rule, legacy_params},
+        implementations::process::Process,
+        nouns::{Configuration, PYTORCH_BACKEND, Policy, Rule, legacy_params},
         operations::{
             request::{ConfigRequest, LoadInferenceBundleWithBackend},
             response::LoadedModel,
@@ -22,33 +23,34 @@ const DEFAULT_MODEL: &str = "diffraction_to_obj";
 /// Bridges the configuration, and then checks the backend that it names (DSP-001, DSP-005). Returns the
 /// configuration for the workflow, and the backend.
 pub(super) fn dispatch(
-    session: &mut ReferenceSession,
+    policy: &Policy,
+    process: &mut Process,
     request: &ConfigRequest,
 ) -> Result<(Configuration, String), Refusal> {
     let (config, backend) = named_backend(request)?;
-    legacy_params::update_legacy_dict(&mut session.process.params, &config, session.policy.bridged);
-    session.process.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
+    legacy_params::update_legacy_dict(&mut process.params, &config, policy.bridged);
+    process.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
     own_backend(&backend)?;
     Ok((config, backend))
 }
 
 /// Loads one model. The configuration is not bridged (DSP-004).
 pub(super) fn load(
-    session: &mut ReferenceSession,
+    policy: &Policy,
+    process: &mut Process,
     request: &LoadInferenceBundleWithBackend,
 ) -> Result<LoadedModel, Refusal> {
     let (_, backend) = named_backend(&request.config)?;
     own_backend(&backend)?;
-    let directory = session.process.path(&request.bundle_dir);
+    let directory = process.path(&request.bundle_dir);
     let wanted = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    let before = session.process.params.clone();
-    let loaded =
-        workflow::load_inference_bundle_torch(&session.policy, &mut session.process.params, &directory);
+    let before = process.params.clone();
+    let loaded = workflow::load_inference_bundle_torch(policy, &mut process.params, &directory);
     let (models, params) = loaded?;
     match models.states.get(wanted) {
         Some(state) => Ok(LoadedModel { model: state.into(), params }),
         None => {
-            session.process.params = before;
+            process.params = before;
             let known: Vec<&str> = models.states.keys().map(String::as_str).collect();
             let message = format!("unknown model {wanted:?}; expected one of {}", known.join(", "));
             Err(Refusal::new(RefusalKind::MissingField, message).rule(Rule::KnownModel).field(wanted))

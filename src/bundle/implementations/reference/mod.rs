@@ -168,7 +168,7 @@ impl BundleSession for ReferenceSession {
         &mut self,
         request: &RunCdiExampleWithBackend,
     ) -> Result<Workflow, Refusal> {
-        let (config, backend) = dispatch::dispatch(self, &request.config)?;
+        let (config, backend) = dispatch::dispatch(&self.policy, &mut self.process, &request.config)?;
         let run = self.workflow(&request.train_data, &config, &request.name)?;
         Ok(Workflow { backend: Some(backend), ..run })
     }
@@ -177,7 +177,7 @@ impl BundleSession for ReferenceSession {
         &mut self,
         request: &LoadInferenceBundleWithBackend,
     ) -> Result<LoadedModel, Refusal> {
-        dispatch::load(self, request)
+        dispatch::load(&self.policy, &mut self.process, request)
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {

@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 
 use super::{
-    Deadline, Launch, Trace,
+    Launch, Trace,
     process::{Output, Process},
     trace::Way,
 };
 use crate::{
     harness::{
         adapter::protocol::{Error, MAX_LINE_BYTES, Request, Response, Version},
-        contract::{Refusal, RefusalKind, SessionError},
+        contract::{Deadline, Refusal, RefusalKind, SessionError},
     },
     text::{ending, truncated},
 };

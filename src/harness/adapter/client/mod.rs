@@ -5,7 +5,6 @@
 //! and a new process is started, up to a limit. Every adapter is [probed](probe) before the run.
 
 mod connection;
-mod deadline;
 mod launch;
 mod pool;
 mod probe;
@@ -13,7 +12,6 @@ mod process;
 mod session;
 mod trace;
 
-pub use deadline::Deadline;
 pub use launch::{Launch, Reuse, Timeouts};
 pub use trace::Trace;
 

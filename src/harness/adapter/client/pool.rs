@@ -9,13 +9,13 @@ use std::{
 use nix::unistd::Pid;
 
 use super::{
-    Deadline, Launch, Reuse, Timeouts, Trace,
+    Launch, Reuse, Timeouts, Trace,
     connection::{CallError, Connection},
     process::kill_group,
 };
 use crate::harness::{
     adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
-    contract::{Contract, SessionError},
+    contract::{Contract, Deadline, SessionError},
 };
 
 /// Starts processes, and keeps the idle ones.

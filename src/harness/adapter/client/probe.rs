@@ -7,13 +7,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Deadline, Timeouts,
+    Timeouts,
     connection::{CallError, Connection},
 };
 use crate::{
     harness::{
         adapter::protocol::{Error, Initialized, Nothing, Reset},
-        contract::Contract,
+        contract::{Contract, Deadline, SessionError},
     },
     value::{Map, Value},
 };

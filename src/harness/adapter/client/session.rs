@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::{Serialize, de::Error as _};
 
-use super::{connection::Connection, deadline::Deadline, pool::Pool};
+use super::{connection::Connection, pool::Pool};
 use crate::{
     harness::{
         adapter::protocol::{Nothing, Reset},
-        contract::{RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
+        contract::{Deadline, RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
     },
     value::{Map, Value},
 };

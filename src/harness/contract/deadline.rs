@@ -16,17 +16,17 @@ impl Deadline {
     }
 
     /// The earlier of two deadlines.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         if other.at < self.at { other } else { self }
     }
 
     /// The remaining time.
-    pub(super) fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
     /// The full duration in milliseconds.
-    pub(super) fn milliseconds(self) -> u64 {
+    pub(crate) fn milliseconds(self) -> u64 {
         u64::try_from(self.allowed.as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -1,0 +1,55 @@
+//! The option `--suite DIR`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+
+use super::{Exit, console::Console, torch};
+use crate::{
+    bundle::BUNDLE,
+    harness::{
+        contract::Contract as _,
+        runner::Implementations,
+        suite::{Source, Suite},
+    },
+};
+
+/// The `--suite` option, shared by most subcommands.
+#[derive(Debug, Args)]
+pub(super) struct SuiteOption {
+    /// Use the suite in this directory instead of the embedded one
+    #[arg(long, value_name = "DIR", help_heading = "Suite")]
+    suite: Option<PathBuf>,
+}
+
+impl SuiteOption {
+    /// The directory given by `--suite`; `None` means the embedded suite.
+    pub(super) fn directory(&self) -> Option<&std::path::Path> {
+        self.suite.as_deref()
+    }
+
+    /// The directory as the user wrote it, for reports and rerun commands.
+    pub(super) fn named(&self) -> Option<String> {
+        self.suite.as_ref().map(|directory| directory.display().to_string())
+    }
+
+    /// Loads the suite, or prints its errors.
+    pub(super) fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
+        let implementations = Implementations::of(&torch::built_ins());
+        let source = match &self.suite {
+            None => Source::Embedded(BUNDLE.suite()),
+            Some(directory) if directory.is_dir() => Source::disk(directory),
+            Some(directory) => {
+                console.error(&format!("cannot load the suite {}: not a directory", directory.display()));
+                return Err(Exit::Usage);
+            }
+        };
+        match Suite::load(&BUNDLE, source, &implementations.names()) {
+            Ok(suite) => Ok((Arc::new(suite), implementations)),
+            Err(errors) => {
+                console.suite_errors(&errors);
+                Err(Exit::InvalidSuite)
+            }
+        }
+    }
+}

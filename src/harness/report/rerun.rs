@@ -1,0 +1,60 @@
+//! The command that reruns a check.
+
+use crate::{
+    harness::{record::RunRecord, runner::Phase},
+    text::{shell_argument, shell_word},
+};
+
+/// The command that reruns one check in one phase.
+pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
+    let suite =
+        run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+    let red = match phase {
+        Phase::Red => " --phase red",
+        Phase::Green => "",
+    };
+    let (check, implementation) = (shell_word(check), run.option(implementation));
+    format!("bundleproof run{suite} --case {check}{red} {implementation}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::harness::test_helpers;
+
+    #[test]
+    fn a_rerun_names_the_target_as_given() {
+        let run = RunRecord { judged: Some(test_helpers::judged()), ..test_helpers::run() };
+        let command = rerun_command(&run, "a/b", Phase::Green, "reference");
+        assert_eq!(command, "bundleproof run --case 'a/b' --impl ./odd.toml");
+    }
+
+    #[rstest]
+    #[case(
+        "persistence/a[b c]",
+        Phase::Red,
+        "stub",
+        "bundleproof run --case 'persistence/a[b c]' --phase red --impl stub"
+    )]
+    #[case(
+        "persistence/a",
+        Phase::Green,
+        "reference",
+        "bundleproof run --case 'persistence/a' --impl reference"
+    )]
+    #[case("it's", Phase::Green, "a;b", r"bundleproof run --case 'it'\''s' --impl 'a;b'")]
+    fn a_rerun_runs_one_check(
+        #[case] check: &str,
+        #[case] phase: Phase,
+        #[case] implementation: &str,
+        #[case] command: &str,
+    ) {
+        let mut run = test_helpers::run();
+        assert_eq!(rerun_command(&run, check, phase, implementation), command);
+        run.suite = Some("my suite".into());
+        let elsewhere = rerun_command(&run, check, phase, implementation);
+        assert_eq!(elsewhere, command.replacen(" run", " run --suite 'my suite'", 1));
+    }
+}
