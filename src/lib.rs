@@ -7,29 +7,35 @@
 //!
 //! # Reading order
 //!
-//! 1. [`contract`]: the nouns, and [`contract::Policy`], every decision as data.
-//! 2. [`mod@format`]: bytes to nouns and back, under stated limits.
-//! 3. [`implementation`]: the trait of what can be put under test; the reference, the stub, the mutants; and
-//!    programs in any language, behind a protocol.
-//! 4. [`inspection`]: what a bundle on disk holds and which requirements it breaks, without an implementation.
-//! 5. [`suite`]: requirements, cases, expectations, plans, read from TOML and held against themselves.
-//! 6. [`runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
-//! 7. [`evidence`]: reports, and the ledger that is computed from them.
-//! 8. [`interop`]: who reads whose bundles.
-//! 9. [`proof`]: every check on everything that breaks a requirement, and what that proves.
-//! 10. [`cli`]: where these meet.
+//! 1. [`value`]: values as Python has them, their JSON notation, and digests.
+//! 2. [`torch_files`]: zip archives, pickles and PyTorch files; bytes to values and back, under stated limits.
+//! 3. [`harness::contract`]: what a contract tells the engine, and what an implementation is.
+//! 4. [`harness::suite`]: requirements, cases, expectations and plans, read from TOML and checked as a whole.
+//! 5. [`harness::adapter`]: implementations in any language, behind a protocol.
+//! 6. [`harness::runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
+//! 7. [`harness::record`], [`harness::report`], [`harness::store`]: what a run leaves, rendered and verified.
+//! 8. [`harness::ledger`]: the state of each plan row, computed from reports.
+//! 9. [`harness::proof`]: every check on every faulty implementation, and what that proves.
+//! 10. [`bundle`]: the contract of `wts.h5.zip`: its nouns and operations, the reference, the stub and the mutants,
+//!     the check of a file without an implementation, and who reads whose bundles.
+//! 11. [`cli`]: one file for each subcommand.
 //!
 //! # Invariants
 //!
-//! A test holds those that can be read off the sources.
+//! The test target `layers` resolves every path in the sources and holds 1 to 4.
 //!
-//! 1. `contract` does no input or output.
-//! 2. `format` never panics on input and never allocates from a length it has not checked.
-//! 3. `suite` and `runner` never name an implementation: `cli` hands them what they run.
-//! 4. Processes are in `implementation::remote` only; deadlines and clocks there and in `runner`.
-//! 5. `evidence` is a pure function of outcomes and a stamp: a report can be rendered again from its own
-//!    `results.json`, byte for byte. What is about the store is in `chain.json`.
-//! 6. Nothing is stored twice.
+//! 1. `value`, `text` and `fs_util` use nothing else of the crate. `torch_files` and `harness` do not know each other
+//!    or a contract, and `harness` names nothing of one. `bundle` uses all of these; `cli` uses everything, and only
+//!    the programs use `cli`.
+//! 2. Processes are in `harness::adapter::client` only, and in the check whether `bundleproof-torch` starts. Clocks are
+//!    there, in `harness::runner`, in its deadlines and in `cli`; the time of day is read in `harness::record` only.
+//! 3. Only `cli` prints, reads the environment or picks an exit code.
+//! 4. No files use each other in a circle.
+//! 5. `torch_files` never panics on input and never allocates from a length it has not checked.
+//! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json`,
+//!    byte for byte. What is about the store is in `chain.json`.
+//! 7. An operation is declared once: everything that lists operations is generated from that table.
+//! 8. Nothing is stored twice.
 //!
 //! # Example
 //!

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     harness::{
         adapter::protocol::{Error, Initialized, Nothing, Reset},
-        contract::{Contract, Deadline, SessionError},
+        contract::{Contract, Deadline},
     },
     value::{Map, Value},
 };
