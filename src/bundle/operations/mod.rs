@@ -216,7 +216,7 @@ mod tests {
         let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
         let mut all = schemas();
         all.extend(protocol_schemas());
-        all.push(schema::<response::Nothing, ParamsAnswer>(PARAMS));
+        all.push(schema::<crate::harness::contract::Nothing, ParamsAnswer>(PARAMS));
         for (name, schema) in &all {
             let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
             if bless {

@@ -147,23 +147,6 @@ pub fn models_value(models: &Models) -> Value {
     Value::Map(models.iter().map(|(name, model)| (name.clone(), model.into())).collect())
 }
 
-impl OperationResponse for () {
-    const SHAPE: Response = Response::Nothing;
-
-    type Wire = Nothing;
-
-    fn from_wire(Nothing {}: Nothing) -> Self {}
-
-    fn into_fields(self) -> Map {
-        Map::new()
-    }
-}
-
-/// The result of operations that return nothing.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Nothing {}
-
 /// The result of `get_param`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -14,7 +14,7 @@ pub use deadline::Deadline;
 pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Implementation, Session, SessionError};
 pub use operation::{
-    Codec, Field, FieldRole, HarnessStep, Operation, OperationRequest, OperationResponse, Response,
+    Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
     from_fields, step_from_toml, to_fields,
 };
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
@@ -34,7 +34,7 @@ pub trait Contract: Debug + Send + Sync {
     fn operations(&self) -> &'static [Operation];
 
     /// State that a case can observe before and after a step, such as `params`: `$params` in a case. On the wire it is a
-    /// method without fields that returns an object with this one key.
+    /// method without fields that returns an object with this one key, which holds another object.
     fn observables(&self) -> &'static [&'static str];
 
     /// Capabilities that a case may need in addition to operations.

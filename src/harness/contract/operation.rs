@@ -117,6 +117,23 @@ pub trait OperationResponse: Sized {
     fn into_fields(self) -> Map;
 }
 
+impl OperationResponse for () {
+    const SHAPE: Response = Response::Nothing;
+
+    type Wire = Nothing;
+
+    fn from_wire(Nothing {}: Nothing) -> Self {}
+
+    fn into_fields(self) -> Map {
+        Map::new()
+    }
+}
+
+/// The result of what returns nothing.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Nothing {}
+
 impl Codec {
     /// The codec of a request type.
     pub const fn of<R: OperationRequest>() -> Self {
