@@ -74,7 +74,10 @@ impl Value {
 }
 
 /// Deserializes a plain object whose members are in the notation.
-pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+///
+/// # Errors
+/// As [`Value::from_json`].
+pub fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
     let spelled = Map::deserialize(deserializer)?;
     spelled
         .into_iter()
@@ -83,7 +86,10 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::
 }
 
 /// Deserializes a value in the notation.
-pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+///
+/// # Errors
+/// As [`Value::from_json`].
+pub fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Value::from_json(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 

@@ -3,7 +3,7 @@
 mod deserializer;
 pub(crate) mod difference;
 pub(crate) mod digest;
-pub(crate) mod json_value;
+pub mod json_value;
 mod python_value;
 
 pub(crate) use difference::differences;
