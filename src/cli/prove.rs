@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     bundle::{BUNDLE, operations::TORCH},
-    harness::contract::{BuiltIn, BuiltInRole, Contract as _},
+    harness::contract::Contract as _,
     harness::{
         proof::{FaultyImplementation, KillMatrix, PROVEN, Proven, markdown},
         runner::{self, Implementations, Job, Outcome, Phase},
@@ -73,7 +73,7 @@ impl Prove {
             return Err(Exit::NotProven);
         }
         let whole = self.selection.is_empty();
-        let faulty = faulty_implementations();
+        let faulty = FaultyImplementation::among(&BUNDLE.built_ins());
         let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
         let cells = cells(&checks, &implementations, &faulty);
         let claims = runner::red(&checks, &implementations, None);
@@ -164,21 +164,6 @@ impl Prove {
             }
         }
     }
-}
-
-/// The stub and all mutants.
-fn faulty_implementations() -> Vec<FaultyImplementation> {
-    let mutant = |built_in: BuiltIn| {
-        let name = built_in.implementation.name().to_owned();
-        match built_in.role {
-            BuiltInRole::Reference => None,
-            BuiltInRole::Stub => Some(FaultyImplementation { name, breaks: None }),
-            BuiltInRole::Mutant { breaks, .. } => {
-                Some(FaultyImplementation { name, breaks: Some(breaks.to_owned()) })
-            }
-        }
-    };
-    BUNDLE.built_ins().into_iter().filter_map(mutant).collect()
 }
 
 /// One job for each check on each faulty implementation.

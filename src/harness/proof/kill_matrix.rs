@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::harness::{
+    contract::{BuiltIn, BuiltInRole},
     runner::{Outcome, RedResult, Verdict},
     suite::{Check, Suite},
 };
@@ -20,6 +21,21 @@ pub struct FaultyImplementation {
     pub name: String,
     /// The requirement that it breaks; None for the stub, which breaks many.
     pub breaks: Option<String>,
+}
+
+impl FaultyImplementation {
+    /// The stub and the mutants among the implementations that come with a contract.
+    pub fn among(built_ins: &[BuiltIn]) -> Vec<Self> {
+        let faulty = |built_in: &BuiltIn| {
+            let name = built_in.implementation.name().to_owned();
+            match built_in.role {
+                BuiltInRole::Reference => None,
+                BuiltInRole::Stub => Some(Self { name, breaks: None }),
+                BuiltInRole::Mutant { breaks, .. } => Some(Self { name, breaks: Some(breaks.to_owned()) }),
+            }
+        };
+        built_ins.iter().filter_map(faulty).collect()
+    }
 }
 
 /// The results of every check on every faulty implementation, and the problems found.
