@@ -49,7 +49,8 @@ struct Server<'a> {
     contract: &'static dyn Contract,
     implementation: &'a dyn Implementation,
     environment: &'a BTreeMap<String, String>,
-    session: Option<Box<dyn Session>>,
+    /// The session, and the directory that it works in.
+    session: Option<(PathBuf, Box<dyn Session>)>,
 }
 
 type RpcResult = Result<Box<RawValue>, Error>;
@@ -76,13 +77,24 @@ impl Server<'_> {
             }
             "reset" => {
                 let Reset { directory } = read(params)?;
-                let context = SessionContext::new(PathBuf::from(directory), self.environment.clone());
-                self.session = Some(self.implementation.start(context));
-                to_json(&Nothing {})
+                self.reset(PathBuf::from(directory))
             }
             "shutdown" => to_json(&Nothing {}),
             _ => self.operate(method, params),
         }
+    }
+
+    /// A reset in the session's own directory is a step of a case, which the session performs as it does in process; a
+    /// reset in another directory starts another case.
+    fn reset(&mut self, directory: PathBuf) -> RpcResult {
+        if let Some((own, session)) = &mut self.session
+            && *own == directory
+        {
+            return session_result(session.reset().map(|()| Nothing {}));
+        }
+        let context = SessionContext::new(directory.clone(), self.environment.clone());
+        self.session = Some((directory, self.implementation.start(context)));
+        to_json(&Nothing {})
     }
 
     /// Reads an observable, or performs a supported operation.
@@ -93,7 +105,7 @@ impl Server<'_> {
             None if self.contract.observables().contains(&method) => |_: &str| Ok(Map::new()),
             None => return Err(Error::new(Error::METHOD, format!("unknown method {method:?}"))),
         };
-        let Some(session) = &mut self.session else {
+        let Some((_, session)) = &mut self.session else {
             return Err(Error::new(Error::REQUEST, format!("received {method} before the first reset")));
         };
         let fields = read(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))?;
