@@ -133,7 +133,7 @@ impl TryFrom<ExpectationTable> for Expectation {
                 .map(|text| text.strip_prefix('$').map(str::to_owned).ok_or(text))
                 .transpose()
                 .map_err(|text| {
-                    format!("expected an observable such as \"$params\" after `unchanged`, found {text:?}")
+                    format!("expected $ and the name of an observable after `unchanged`, found {text:?}")
                 })?
                 .map(ExpectationKind::Unchanged),
             table.bytes.map(|[actual, expected]| ExpectationKind::Bytes(actual, expected)),
