@@ -24,7 +24,7 @@ use bundleproof::{
         },
         contract::{BuiltIn, Contract, Implementation},
         ledger::{Ledger, State},
-        proof::{FaultyImplementation, Matrix, Problem, Proven},
+        proof::{FaultyImplementation, KillMatrix, Problem, Proven},
         record::{
             Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RESULTS, RunRecord, SUMS,
         },
@@ -172,7 +172,7 @@ fn red_and_green() {
 }
 
 /// The matrix of a suite on these implementations.
-fn matrix(suite: &Arc<Suite>, built_ins: &[BuiltIn]) -> Matrix {
+fn matrix(suite: &Arc<Suite>, built_ins: &[BuiltIn]) -> KillMatrix {
     let implementations = Implementations::of(built_ins);
     let reference = implementations.get(KEEPER).expect("the reference");
     let faulty = FaultyImplementation::among(built_ins);
@@ -184,7 +184,7 @@ fn matrix(suite: &Arc<Suite>, built_ins: &[BuiltIn]) -> Matrix {
         .map(|job| Job { phase: Phase::Red, ..job })
         .collect();
     let red = run(&jobs, suite);
-    Matrix::of(suite, suite.checks(), &[], &faulty, (&green, &red), true)
+    KillMatrix::of(suite, suite.checks(), &[], &faulty, (&green, &red), true)
 }
 
 fn proven() {
@@ -196,7 +196,7 @@ fn proven() {
     let proven = Proven::of(&matrix);
     let read = Proven::from_toml(&proven.to_toml().expect("a text")).expect("the same");
     assert_eq!(read, proven);
-    assert!(suite.checks().iter().all(|check| read.holds(&check.case)));
+    assert!(suite.checks().iter().all(|check| read.is_current(&check.case)));
 }
 
 fn behaving_mutant() {
