@@ -1,4 +1,4 @@
-//! What fuzzing found once is looked at in every run of the tests, by the bodies that the fuzz targets run.
+//! Runs the bodies of the fuzz targets on every input that fuzzing has found.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -24,18 +24,18 @@ fn what_holds_of_any_bytes_holds_of_every_file_of_the_corpus(#[case] target: &st
     let files = fs::read_dir(&folder).expect("a corpus for each target");
     let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file of the corpus").path()).collect();
     files.sort();
-    assert!(!files.is_empty(), "there is nothing to look at in {}", folder.display());
-    // All of them are run, so that one failure does not hide another.
+    assert!(!files.is_empty(), "the corpus {} is empty", folder.display());
+    // All inputs run, so one failure does not hide another.
     let fails = |path: &PathBuf| {
         let bytes = fs::read(path).expect("a file of the corpus");
         catch_unwind(|| body(&bytes)).is_err()
     };
     files.retain(fails);
-    assert!(files.is_empty(), "what must hold of any bytes does not hold of {files:#?}");
+    assert!(files.is_empty(), "a property of all inputs does not hold for {files:#?}");
 }
 
 #[test]
 fn the_archives_that_are_fuzzed_are_good_ones() {
-    // Otherwise nothing behind the first check would ever be reached.
+    // Otherwise the fuzzer would never get past the first check.
     fuzz_bodies::good_archives_are_read();
 }

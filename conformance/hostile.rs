@@ -1,6 +1,6 @@
-//! Broken and hostile archives, each with one thing wrong: the one requirement that `check` must find broken,
-//! the rule that its refusal is about,
-//! and what it must tell. One test an archive.
+//! Broken and hostile archives, each with one defect: the requirement that `check` must report,
+//! the rule of the finding,
+//! and the texts that it must contain. One test for each archive.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -30,26 +30,26 @@ use bundleproof::{
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Fewer rows than this, and some were lost.
+/// The smallest number of archives; fewer mean that some were lost.
 const MIN_ROWS: usize = 60;
 
 /// One archive.
 pub(crate) struct Row {
     name: String,
     archive: Vec<u8>,
-    /// The requirement that it breaks, and no other.
+    /// The only requirement that it breaks.
     breaks: &'static str,
-    /// The rule that some finding about it names.
+    /// The rule of at least one finding.
     rule: Rule,
-    /// What of the archive that finding tells, each: an entry, an opcode, a value. Where a rule has several reasons,
-    /// the words of the one.
+    /// Texts that the finding must contain: an entry, an opcode, a value. For a rule with several causes,
+    /// also the message of the cause.
     says: Vec<String>,
-    /// Whether a reader that takes any bundle must refuse it too, or only `check` finds it.
+    /// Whether `read_bundle` must refuse the archive as well, or only `check` reports it.
     unreadable: bool,
 }
 
 impl Row {
-    /// An archive that no reader takes.
+    /// An archive that `read_bundle` refuses.
     pub(crate) fn unreadable(
         name: &str,
         archive: Vec<u8>,
@@ -61,7 +61,7 @@ impl Row {
         Self { name: name.to_owned(), archive, breaks, rule, says, unreadable: true }
     }
 
-    /// An archive that can be read, and should not be loaded.
+    /// An archive that `read_bundle` accepts and no loader should.
     pub(crate) fn readable(
         name: &str,
         archive: Vec<u8>,
@@ -79,12 +79,16 @@ fn main() -> ExitCode {
     let rows = rows.into_iter().flatten();
     let mut trials: Vec<Trial> =
         rows.map(|row| Trial::test(row.name.clone(), move || is_found(&row))).collect();
-    assert!(trials.len() >= MIN_ROWS, "there are only {} hostile archives", trials.len());
+    assert!(
+        trials.len() >= MIN_ROWS,
+        "expected at least {MIN_ROWS} hostile archives, found {}",
+        trials.len()
+    );
     trials.push(Trial::test("the_good_bundle_has_nothing_to_find", good));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// What torch or Python reads otherwise than a careful reader: as weights, as the scaling metadata, as the bundle.
+/// Files that torch or Python reads differently from us: as weights, as scaling metadata, as the bundle.
 fn ambiguous() -> Vec<Row> {
     const SCALING: &str = "torch_scaling_metadata.pt";
     let mut rows = Vec::new();
@@ -110,7 +114,7 @@ fn ambiguous() -> Vec<Row> {
     rows
 }
 
-/// Without this, a row could be found for something that is wrong with all of them.
+/// The valid bundle has no findings, so every finding is about the defect.
 fn good() -> Result<(), Failed> {
     for forge in [forge::Forge::good(), forge::Forge::good().deflated()] {
         let findings = findings_in(&forge.zip())?;
@@ -128,41 +132,43 @@ fn is_found(row: &Row) -> Result<(), Failed> {
         .collect();
     let broken: BTreeSet<&str> = errors.iter().map(|finding| finding.requirement).collect();
     if broken != BTreeSet::from([row.breaks]) {
-        return Err(format!("it breaks {}, and found was {errors:#?}", row.breaks).into());
+        return Err(format!("expected a broken {}, found {errors:#?}", row.breaks).into());
     }
     let tells = |finding: &Finding| {
         let shown = shown(finding);
         finding.rule == Some(row.rule.name()) && row.says.iter().all(|word| shown.contains(word))
     };
     if !errors.iter().any(tells) {
-        return Err(format!("no finding is about {:?} and says {:?}: {errors:#?}", row.rule, row.says).into());
+        return Err(
+            format!("expected a finding of {:?} with {:?}, found {errors:#?}", row.rule, row.says).into()
+        );
     }
     if errors.iter().any(|finding| finding.expected.is_empty() || finding.advice.is_empty()) {
-        return Err(format!("a finding does not say what was expected or what to do: {errors:#?}").into());
+        return Err(format!("a finding without an expectation or advice: {errors:#?}").into());
     }
     let place = tempfile::tempdir()?;
     let path = place.path().join("wts.h5.zip");
     fs::write(&path, &row.archive)?;
     match (read_bundle(&path), row.unreadable) {
-        (Ok(_), true) => Err("read_bundle takes it".into()),
+        (Ok(_), true) => Err("read_bundle accepts it".into()),
         (Err(error), false) => Err(format!("read_bundle refuses it: {error}").into()),
         _ => Ok(()),
     }
 }
 
-/// Every finding about an archive; where it is read, nothing else may come to be.
+/// All findings about an archive. The check must not create files.
 fn findings_in(archive: &[u8]) -> Result<Vec<Finding>, Failed> {
     let place = tempfile::tempdir()?;
     let path = place.path().join("wts.h5.zip");
     fs::write(&path, archive)?;
     let checked = check(&path, &|_| ())?;
     if fs::read_dir(place.path())?.count() != 1 {
-        return Err("something was written beside the archive".into());
+        return Err("the check created a file next to the archive".into());
     }
     Ok(checked.findings.shown)
 }
 
-/// A finding in one text, as a person would search it.
+/// A finding as one searchable text.
 fn shown(finding: &Finding) -> String {
     let offset = finding.offset.map(|offset| format!(" byte {offset}")).unwrap_or_default();
     let subscript = finding.subscript.as_deref().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What PyTorch writes is what we read, and what we write is what PyTorch reads, tensor for tensor.
+//! Round trips with PyTorch in both directions, compared tensor for tensor.
 //!
 //! It needs a Python with torch, dill and numpy (`fixtures/requirements.txt`), named by the variable
-//! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was looked at, and nothing
+//! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was tested, and nothing
 //! is counted as passed.
 
 #[path = "support/forge.rs"]
@@ -50,14 +50,14 @@ use proptest::{
 };
 use traps::Trap;
 
-/// How many random bundles go each way. Starting PyTorch takes most of the time of each.
+/// The number of random bundles in each direction. Most of the time is the start of PyTorch.
 const BUNDLES: u8 = 6;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let python = Python(env::var_os("BUNDLEPROOF_PYTHON").map(PathBuf::from));
     if python.0.is_none() {
-        eprintln!("BUNDLEPROOF_PYTHON is not set: whether PyTorch reads what we write was not looked at");
+        eprintln!("skipped the round trips with PyTorch: BUNDLEPROOF_PYTHON is not set");
     }
     let mut trials = Vec::new();
     for seed in 0..BUNDLES {
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 struct Python(Option<PathBuf>);
 
 impl Python {
-    /// A test that needs it, and is ignored without it.
+    /// A test that needs Python, and is ignored without it.
     fn trial(
         &self,
         name: impl Into<String>,
@@ -89,12 +89,12 @@ impl Python {
         Trial::test(name, move || run(&python)).with_ignored_flag(self.0.is_none())
     }
 
-    /// What the Python side of this test prints.
+    /// The output of the Python side of this test.
     fn call(&self, arguments: &[&str]) -> Result<String, Failed> {
-        let program = self.0.as_deref().ok_or("there is no Python")?;
+        let program = self.0.as_deref().ok_or("Python is not available")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/interop.py");
         let mut command = Command::new(program);
-        // Without it a set comes out in another order each time.
+        // Without it the order of a set differs in every run.
         command.env("PYTHONHASHSEED", "0").arg(script).args(arguments);
         let output = command.output()?;
         if output.status.success() {
@@ -122,7 +122,7 @@ fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
     compare(&said, &bundle, seed)
 }
 
-/// The whole way: the reference makes networks and saves them, and PyTorch says what is in the archive.
+/// End to end: the reference makes and saves networks, and PyTorch describes the archive.
 fn reference(python: &Python) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let mut session =
@@ -155,12 +155,12 @@ fn reference(python: &Python) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What Python executes is refused here, by name. A trap that Python does not fall into would prove nothing; whether
+/// A global that Python calls is refused here by name. A trap that Python does not execute would prove nothing; whether
 /// its load fails afterwards does not matter.
 fn executes(python: &Python, trap: &Trap) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     fs::write(directory.path().join("trap"), trap.pickle)?;
-    let mut load = Command::new(python.0.as_deref().ok_or("there is no Python")?);
+    let mut load = Command::new(python.0.as_deref().ok_or("Python is not available")?);
     load.args(["-c", "import pickle; pickle.load(open('trap', 'rb'))"]).current_dir(directory.path());
     let said = load.output()?;
     if !directory.path().join("executed").exists() {
@@ -170,7 +170,7 @@ fn executes(python: &Python, trap: &Trap) -> Result<(), Failed> {
     if refused.contains(trap.opcode) && refused.contains(trap.global) { Ok(()) } else { Err(refused.into()) }
 }
 
-/// Holds what Python says is in a bundle against what we have, version, models and snapshots.
+/// Compares Python's description of a bundle with ours: version, models and snapshots.
 fn compare(said: &str, ours: &Bundle, seed: u8) -> Result<(), Failed> {
     let (said, ours) = (spelled(said)?, as_spelled(&Value::from(ours))?);
     for part in ["version", "backend", "models", "snapshots"] {
@@ -183,19 +183,19 @@ fn compare(said: &str, ours: &Bundle, seed: u8) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Something drawn at random, the same for the same seed.
+/// A random value, the same for the same seed.
 fn drawn<S: Strategy>(strategy: &S, seed: u8) -> Result<S::Value, Failed> {
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(proptest::test_runner::Config::default(), random);
     Ok(strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current())
 }
 
-/// The value that Python spelled in JSON.
+/// The value of Python's JSON notation.
 fn spelled(json: &str) -> Result<Value, Failed> {
     Ok(Value::from_json(serde_json::from_str(json)?)?)
 }
 
-/// A value as it comes back from its own notation: the same, but that every NaN counts as one.
+/// The value after a round trip through its notation, in which all NaNs are equal.
 fn as_spelled(value: &Value) -> Result<Value, Failed> {
     spelled(&serde_json::to_string(value)?)
 }

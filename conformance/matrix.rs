@@ -1,4 +1,4 @@
-//! `bundleproof interop`: who reads whose bundles, and what is said of a bundle that is not what it should be.
+//! `bundleproof interop`: the matrix of writers and readers, and its messages about wrong bundles.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
@@ -57,7 +57,7 @@ fn served(place: &TempDir, name: &str, implementation: &str) -> String {
     file.display().to_string()
 }
 
-/// The bundle gs1 as PyTorch wrote it, with one bit of one weight changed and every checksum right.
+/// The bundle gs1 of PyTorch with one changed bit in one weight and valid checksums.
 fn one_bit_off(folder: &Path) -> PathBuf {
     let gs1 = Path::new(ROOT).join("fixtures/bundles/gs1");
     let mut bundle = read_bundle(&gs1.join("wts.h5.zip")).expect("a bundle");
@@ -98,7 +98,7 @@ fn everyone_reads_what_obeys_and_the_matrix_checks_out() {
     assert_eq!(json["cells"][0]["readings"][0]["verdict"], "same");
     assert_eq!(json["cells"][0]["readings"][0]["reason"], "60 tensors and 63 params");
 
-    // Nothing is written over.
+    // An existing matrix is never overwritten.
     interop(&place, &["reference"]).code(2);
 }
 
@@ -180,7 +180,7 @@ fn what_is_no_bundle_is_told_without_the_place_where_it_was_tried() {
     fs::write(place.path().join("notes.zip"), "none").expect("a file");
     let text = out(&interop(&place, &["reference", "notes.zip"]).code(1));
     assert!(
-        text.contains("refused: as it is of notes.zip, read by reference\n  malformed: $work/wts.h5.zip: "),
+        text.contains("refused: original of notes.zip, read by reference\n  malformed: $work/wts.h5.zip: "),
         "{text}"
     );
 }
@@ -201,10 +201,10 @@ fn a_reader_that_takes_what_must_be_refused_is_named() {
     let text = out(&interop(&place, &["reference", "swallows_missing_params", &hostile]).code(1));
     let row = text.lines().find(|line| line.starts_with(&hostile)).expect("a row");
     assert!(row.contains("refused 0/1") && row.contains("differs 0/1"), "{text}");
-    assert!(text.contains("it is loaded, and must not be: $work/wts.h5.zip"), "{text}");
+    assert!(text.contains("expected a refusal, but it was loaded: $work/wts.h5.zip"), "{text}");
 }
 
-/// Loads as it should, and then breaks the file that it was given.
+/// Loads correctly, and then overwrites the file.
 struct Vandal;
 
 struct VandalAtWork(std::path::PathBuf, Box<dyn Session>);
@@ -260,14 +260,14 @@ fn what_one_reader_breaks_no_other_reader_finds() {
         let cell = matrix.cell("reference", reader).expect("a cell");
         assert_eq!((cell.verdict(), cell.same()), (Verdict::Same, 5), "{cell:?}");
     }
-    // It writes nothing, and that is its own.
+    // It cannot write, which concerns only its own row.
     let cell = matrix.cell("vandal", "reference").expect("a cell");
     assert_eq!(cell.verdict(), Verdict::NotWritten, "{cell:?}");
     let interrupted = Matrix::of(&participants, &suite, place.path(), &AtomicBool::new(true), &|_| ());
-    assert!(interrupted.expect("a matrix").cells.is_empty(), "nobody is asked after an interruption");
+    assert!(interrupted.expect("a matrix").cells.is_empty(), "nothing runs after an interruption");
 }
 
-/// Copies a tree; how many files there were.
+/// Copies a tree, and returns the number of files.
 fn fs_copy(from: &Path, to: &Path) -> usize {
     fs::create_dir_all(to).expect("a folder");
     let mut files = 0;

@@ -1,8 +1,8 @@
-//! What two other readers find in the same bytes: `deser-pickle` in pickles, `pytorch-reader` in state dicts.
+//! Comparison with two independent readers: `deser-pickle` for pickles, `pytorch-reader` for state dicts.
 //!
-//! They were written by other people from other sources, so that a mistake of ours is unlikely to be one of
-//! theirs too. They are asked and they do not judge: where an answer of theirs is wrong there is a test that
-//! says which and why, and it fails on the day they change it.
+//! They were written by other people from other sources, so they are unlikely to share a mistake of ours.
+//! They are compared and do not decide: for each of their known mistakes there is a test that explains
+//! it, and that fails when they fix it.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
@@ -52,12 +52,12 @@ fn ours(pickle: &[u8]) -> Result<Value, FormatError> {
     graph.to_value(graph.root())
 }
 
-/// What our reader of state dicts says of a file that it refuses.
+/// The facts of our reader's refusal of a state dict.
 fn refused(file: &[u8]) -> Facts {
     refusal_facts(&torch::read(Cursor::new(file)).expect_err("a refusal"))
 }
 
-/// How many levels a list has whose items are lists.
+/// A list nested this many levels deep.
 fn levels(value: &Value) -> usize {
     match value {
         Value::List(items) => 1 + items.first().map_or(0, levels),
@@ -65,7 +65,7 @@ fn levels(value: &Value) -> usize {
     }
 }
 
-/// Every bundle of the fixtures, the broken ones among them, by name.
+/// All bundles of the fixtures by name, including the broken ones.
 fn bundles() -> Vec<(String, PathBuf)> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles");
     let mut found = Vec::new();
@@ -82,7 +82,7 @@ fn bundles() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// The entries of a bundle with this end of their name; None when it is no archive at all.
+/// The entries of a bundle whose names end so; `None` when the file is not an archive.
 fn entries(archive: &Path, end: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let mut archive = Archive::open(archive).ok()?;
     let names: Vec<String> = archive.names().filter(|name| name.ends_with(end)).map(str::to_owned).collect();
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn pytorch_reader_finds_any_tensors_that_we_write(state in support::any_state()) {
-        // It has no complex numbers, and refuses a file that holds one.
+        // It does not support complex numbers, and refuses a file with one.
         let ModelState::Network(mut tensors) = state else { return Ok(()) };
         tensors.retain(|_, tensor| !matches!(tensor.dtype(), Dtype::Complex64 | Dtype::Complex128));
         let file = written(&ModelState::Network(tensors));
@@ -130,8 +130,8 @@ proptest! {
     }
 }
 
-/// Runs a comparison on so many random inputs, which are the same in every run; it answers whether both readers
-/// read the input, and of at least a twentieth they must.
+/// Runs a comparison on this many random inputs, which are the same in every run. It returns whether both readers
+/// accepted the input, which must hold for at least one in twenty.
 fn compare_damaged<S: Strategy>(
     cases: u32,
     input: S,
@@ -154,7 +154,7 @@ fn compare_damaged<S: Strategy>(
 
 #[test]
 fn what_deser_pickle_and_we_read_of_a_damaged_pickle_is_the_same() {
-    // Opcodes that change what is read more often than they break it.
+    // Opcodes that change the value more often than they break the pickle.
     let opcodes = b"N\x88]})\x8f012(aseu\x85\x86tlqhX".to_vec();
     let byte = prop_oneof![1 => any::<u8>(), 2 => select(opcodes)];
     let damage = vec((any::<Index>(), byte, 0..3_u8), 1..3);
@@ -229,7 +229,7 @@ fn pytorch_reader_and_we_agree_on_every_state_of_the_fixtures() {
                     assert_eq!(ours.expect("tensors").len(), 34);
                 }
                 "sentinel" => {
-                    // A file without tensors is one of no tensors to it; what it says of the values is the same.
+                    // It finds no tensors in a sentinel; its values are the same.
                     assert_eq!(theirs, Ok(Found::new()));
                     let state = torch::read(Cursor::new(&file)).expect("a state");
                     let ModelState::Sentinel(values) = state else { panic!("{entry} of {bundle}") };
@@ -269,7 +269,7 @@ fn deser_pickle_and_we_agree_where_readers_often_fail(#[case] pickle: &[u8], #[c
     assert_eq!(deser_value::read(pickle).expect("a value").to_string(), value);
 }
 
-/// To Python these are calls of functions that nobody allowed; no value of theirs is in the bytes.
+/// In Python these are calls of forbidden functions; the bytes do not contain their results.
 #[rstest]
 #[case::a_call(b"cos\nsystem\n(S'id'\ntR.", "'id'")]
 #[case::a_function_itself(b"cos\nsystem\n.", "'os.system'")]
@@ -279,7 +279,7 @@ fn deser_pickle_takes_an_unknown_call_for_its_argument(#[case] pickle: &[u8], #[
     assert_eq!(deser_value::read(pickle).expect("a value").to_string(), theirs);
 }
 
-/// `str` of the path and the number itself are what Python's reader has in hand, and not what they are made of.
+/// Python's result is the path and the number, not the arguments from which they are made.
 #[rstest]
 #[case::path(b"cpathlib\nPosixPath\n(S'a'\nS'b'\ntR.", "'a/b'", "('a', 'b')")]
 #[case::scalar(
@@ -307,7 +307,7 @@ fn deser_pickle_takes_the_attributes_of_an_empty_ordered_dict_for_its_items() {
     assert_eq!(deser_value::read(full.as_bytes()), Ok(ours(full.as_bytes()).expect("a dict")));
 }
 
-/// A tree that holds itself has no end, so that any value that is given for it is another one.
+/// A container that contains itself has no finite value, so every returned value is wrong.
 #[test]
 fn deser_pickle_ends_a_list_that_contains_itself_with_none() {
     let pickle = b"]q\0h\0a.";
@@ -315,7 +315,7 @@ fn deser_pickle_ends_a_list_that_contains_itself_with_none() {
     assert_eq!(deser_value::read(pickle).expect("a value").to_string(), "[None]");
 }
 
-/// An entry of an archive is one pickle. Bytes after it are another one, or damage, or hidden there.
+/// An entry is exactly one pickle. Bytes after it are a second pickle, damage, or hidden data.
 #[test]
 fn deser_pickle_passes_over_what_follows_the_end_inside_a_frame() {
     let pickle = b"\x80\x04\x95\x03\0\0\0\0\0\0\0N.N";
@@ -323,7 +323,7 @@ fn deser_pickle_passes_over_what_follows_the_end_inside_a_frame() {
     assert_eq!(deser_value::read(pickle), Ok(Value::None));
 }
 
-/// Python 3 refuses it as well unless it is told an encoding; as bytes it would be another type.
+/// Python 3 refuses it as well unless an encoding is given; as bytes it would have another type.
 #[test]
 fn deser_pickle_takes_text_of_python_2_that_is_not_ascii_for_bytes() {
     let pickle = b"U\x01\xff.";
@@ -331,7 +331,7 @@ fn deser_pickle_takes_text_of_python_2_that_is_not_ascii_for_bytes() {
     assert_eq!(deser_value::read(pickle), Ok(Value::Bytes(vec![0xff])));
 }
 
-/// Whoever gets such a tree walks it by recursion, at the latest when it is dropped, and ends the process.
+/// Deep trees are processed by recursion, at the latest when they are dropped, which overflows the stack.
 #[test]
 fn deser_pickle_reads_more_levels_than_a_value_may_have() {
     let deep = |levels: usize| [vec![b']'; levels], vec![b'a'; levels - 1], vec![b'.']].concat();
@@ -341,12 +341,12 @@ fn deser_pickle_reads_more_levels_than_a_value_may_have() {
     assert_eq!(deser_value::read(&deep(65)).map(|value| levels(&value)), Ok(65));
 }
 
-/// The bytes of each tensor that was found.
+/// The bytes of each tensor.
 fn bytes_of(found: Result<Found, String>) -> BTreeMap<String, Vec<u8>> {
     found.expect("tensors").into_iter().map(|(name, (_, _, bytes))| (name, bytes)).collect()
 }
 
-/// An attribute of a dict is no item of it, in Python: `state._metadata` leaves `state["_metadata"]` alone.
+/// In Python an attribute of a dict is not an item: `state._metadata` does not change `state["_metadata"]`.
 #[test]
 fn pytorch_reader_loses_a_tensor_that_is_named_as_an_attribute_of_the_dict() {
     let pickle = format!("ccollections\nOrderedDict\n)RV_metadata\n{}s}}V_metadata\nNsb.", tensor("Byte", 1));
@@ -366,7 +366,7 @@ fn pytorch_reader_does_not_negate_a_lazily_negated_view() {
     assert_eq!(bytes_of(from_pytorch_reader(&file)), BTreeMap::from([("a".to_owned(), vec![7])]));
 }
 
-/// Two tensors under one name are one that is lost; which of them depends on the order of a hash map.
+/// Of two tensors with one name one is lost; which one depends on the order of a hash map.
 #[test]
 fn pytorch_reader_gives_a_nested_dict_the_names_of_flat_ones() {
     let file = file_of(&format!("}}(Va\n}}Vb\n{0}sVa.b\n{0}u.", tensor("Byte", 1)), &[7]);
@@ -376,7 +376,7 @@ fn pytorch_reader_gives_a_nested_dict_the_names_of_flat_ones() {
     assert_eq!(bytes_of(from_pytorch_reader(&file)), BTreeMap::from([("a.b".to_owned(), vec![7])]));
 }
 
-/// Its bytes are what tensors are compared by, and torch gives them out as they are in the file.
+/// Tensors are compared by their bytes, and torch returns them unchanged from the file.
 #[test]
 fn pytorch_reader_makes_ones_of_all_other_bytes_of_a_bool() {
     let file = file_of(&format!("}}Va\n{}s.", tensor("Bool", 3)), &[0, 1, 2]);
@@ -384,7 +384,7 @@ fn pytorch_reader_makes_ones_of_all_other_bytes_of_a_bool() {
     assert_eq!(bytes_of(from_pytorch_reader(&file))["a"], [0, 1, 1]);
 }
 
-/// A file whose parts do not fit together was changed after it was written.
+/// A file with inconsistent parts was changed after it was written.
 #[rstest]
 #[case::a_storage_longer_than_announced(
     file_of(&format!("}}Va\n{}s.", tensor("Byte", 1)), &[7, 8]),
@@ -404,7 +404,7 @@ fn pytorch_reader_takes_storages_that_do_not_fit(#[case] file: Vec<u8>, #[case] 
     assert!(!from_pytorch_reader(&file).expect("tensors").is_empty());
 }
 
-/// The memo of a pickle holds objects and no copies of what they were when they were put there.
+/// The memo of a pickle holds references to objects, not copies.
 #[test]
 fn pytorch_reader_finds_a_dict_under_two_keys_empty_under_the_second() {
     let file = file_of("}(V_sentinel\n}q\0Vk\nNsVb\nh\0u.", &[]);
@@ -416,7 +416,7 @@ fn pytorch_reader_finds_a_dict_under_two_keys_empty_under_the_second() {
     assert_eq!((&theirs["_sentinel"], &theirs["b"]), (&inner, &Value::Map(Map::new())));
 }
 
-/// PyTorch saves and loads complex tensors, and half of what a ptychographic reconstruction makes is complex.
+/// PyTorch saves and loads complex tensors, which ptychographic reconstructions need.
 #[rstest]
 fn pytorch_reader_has_no_complex_numbers(
     #[values(("ComplexFloat", 8), ("ComplexDouble", 16))] kind: (&str, usize),

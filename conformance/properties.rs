@@ -1,4 +1,4 @@
-//! What must hold for any input.
+//! Properties that hold for any input.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
@@ -61,7 +61,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bundle_comes_back_as_it_was(bundle in support::any_bundle()) {
+    fn any_bundle_survives_a_round_trip(bundle in support::any_bundle()) {
         let file = bytes(&bundle);
         let read = BundleReader::new(Cursor::new(&file)).and_then(|mut reader| reader.read());
         prop_assert_eq!(read.as_ref(), Ok(&bundle));
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bundle_that_was_cut_is_refused(bundle in support::any_bundle(), at in any::<prop::sample::Index>()) {
+    fn a_truncated_bundle_is_refused(bundle in support::any_bundle(), at in any::<prop::sample::Index>()) {
         let file = bytes(&bundle);
         let cut = &file[..at.index(file.len())];
         let read = BundleReader::new(Cursor::new(cut)).and_then(|mut reader| reader.read());
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn any_configuration_comes_back_from_its_snapshot(config in any_config()) {
+    fn any_configuration_survives_a_round_trip_through_its_snapshot(config in any_config()) {
         let flat = legacy_params::flatten(&config);
         let mut models = indexmap::IndexMap::new();
         let state = bundleproof::torch_files::ModelState::Network(indexmap::IndexMap::new());
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn the_bridge_writes_what_is_said_and_keeps_the_rest(config in any_config(), old in any::<i64>()) {
+    fn the_bridge_writes_specified_fields_and_keeps_all_others(config in any_config(), old in any::<i64>()) {
         let mut store = ParamsStore::new();
         let mine = Value::Int(old);
         store.update([("mine".to_owned(), mine.clone()), ("subsample_seed".to_owned(), mine.clone())]);

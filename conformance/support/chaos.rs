@@ -1,4 +1,4 @@
-//! Adapters that misbehave. Each is the reference behind the protocol, up to one thing that it does.
+//! Faulty adapters. Each is the reference behind the protocol, with one fault.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use bundleproof::{
 };
 use serde_json::{Value, json};
 
-/// The variable that makes the test program an adapter, and says which.
+/// The variable that turns the test program into an adapter, and selects its fault.
 pub(crate) const VARIABLE: &str = "BUNDLEPROOF_CHAOS";
 
-/// The operation at which most of them do what they do.
+/// The operation in which most faults occur.
 const MOMENT: &str = "load_torch_bundle";
 
-/// Long after everybody has stopped waiting.
+/// Longer than every timeout.
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// Answers questions in this way until there are no more.
+/// Responds to requests with this fault until there are no more.
 pub(crate) fn answer(way: &str) {
     if way == "exits_at_once" {
         eprintln!("no module named ptycho");
@@ -53,7 +53,7 @@ pub(crate) fn answer(way: &str) {
                 exit(139);
             }
             ("leaves_a_child_with_its_pipe", _) if moment => {
-                // It has this program's standard output, and goes on.
+                // It inherits this program's standard output, and keeps running.
                 let child = Command::new("sleep").arg("3600").stdin(Stdio::null()).spawn();
                 child.expect("a child");
                 exit(1);
@@ -82,7 +82,7 @@ pub(crate) fn answer(way: &str) {
             ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
             ("answers_twice", _) if moment => print(&answer),
             ("answers_too_little", _) if moment => answer["result"] = json!({ "models": {} }),
-            // The models of what was saved, from memory: the archive is written, and never read again.
+            // Returns the saved models from memory: the archive is written and never read.
             ("remembers_what_it_saved", "create_models") => {
                 let name = question["params"]["as"].as_str().unwrap_or_default();
                 remembered.insert(name.to_owned(), answer["result"]["models"].clone());

@@ -1,7 +1,7 @@
 //! A pickle as `deser-pickle` reads it, as a [`Value`].
 //!
-//! It takes what the crate hands to a type that asks for nothing special: a class is left away, a class alone
-//! is its path, and what cannot be written down as a tree is None.
+//! It uses the crate's generic representation: the class of an object is dropped, a class by itself
+//! is its path, and values that are not trees are None.
 
 use bundleproof::value::{Map, Value};
 use deser_core::{
@@ -11,7 +11,7 @@ use deser_core::{
 };
 use deser_pickle::{Kind, take_kind};
 
-/// What `deser-pickle` makes of a pickle, or its refusal as text.
+/// The value that `deser-pickle` reads from a pickle, or its error as text.
 pub(crate) fn read(pickle: &[u8]) -> Result<Value, String> {
     match deser_pickle::from_slice(pickle) {
         Ok(Foreign(value)) => Ok(value),
@@ -41,7 +41,7 @@ struct Receiver<'out> {
 }
 
 impl Receiver<'_> {
-    /// Takes over the item that has come in since the last one.
+    /// Stores the item that arrived last.
     fn keep(&mut self) -> Result<(), Error> {
         let Some(Foreign(value)) = self.value.take() else { return Ok(()) };
         match (&mut self.open, self.key.take()) {

@@ -1,4 +1,4 @@
-//! A good bundle, and ways to spoil it.
+//! A valid bundle, and ways to break it.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -21,7 +21,7 @@ use bundleproof::{
 };
 use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
 
-/// Entries by name, in order, of an archive that is still to be written.
+/// The entries of a future archive by name, in order.
 #[derive(Clone)]
 pub(crate) struct Forge {
     entries: Vec<(String, Vec<u8>)>,
@@ -29,7 +29,7 @@ pub(crate) struct Forge {
 }
 
 impl Forge {
-    /// A stored bundle of two networks of one tensor that keeps the contract.
+    /// A stored bundle that meets the contract, with two networks of one tensor each.
     pub(crate) fn good() -> Self {
         let tensor = Tensor::new(Dtype::Float32, vec![2], vec![0; 8]).expect("two elements");
         let state = ModelState::Network(StateDict::from_iter([("w".to_owned(), tensor)]));
@@ -55,13 +55,13 @@ impl Forge {
         Self { entries: names.into_iter().map(read).collect(), method: CompressionMethod::Stored }
     }
 
-    /// The same with deflated entries.
+    /// Deflates all entries.
     pub(crate) fn deflated(mut self) -> Self {
         self.method = CompressionMethod::Deflated;
         self
     }
 
-    /// The same with this entry in the place of the one of its name, or at the end.
+    /// Replaces the entry with this name, or appends it.
     pub(crate) fn with(mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         match self.entries.iter_mut().find(|(own, _)| own == name) {
             Some((_, own)) => *own = bytes.into(),
@@ -70,30 +70,30 @@ impl Forge {
         self
     }
 
-    /// The same with one more entry before the one at this place.
+    /// Inserts an entry before the one at this index.
     pub(crate) fn with_at(mut self, place: usize, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.entries.insert(place, (name.to_owned(), bytes.into()));
         self
     }
 
-    /// The same with other names.
+    /// Renames entries.
     pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
         self.entries.iter_mut().for_each(|(own, _)| *own = name(own));
         self
     }
 
-    /// The same without an entry.
+    /// Removes an entry.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.entries.retain(|(own, _)| own != name);
         self
     }
 
-    /// The same with another manifest.
+    /// Replaces the manifest.
     pub(crate) fn manifest(self, value: &Value) -> Self {
         self.with("manifest.dill", write_value(value, Protocol::Four))
     }
 
-    /// The same with the params of both models changed.
+    /// Changes the params of both models.
     pub(crate) fn params(self, change: impl FnOnce(&mut Map)) -> Self {
         let mut params = good_params();
         change(&mut params);
@@ -101,12 +101,12 @@ impl Forge {
         ROLES.into_iter().fold(self, |forge, role| forge.with(&params_entry(role), pickle.clone()))
     }
 
-    /// The same with this pickle as the params of the first model.
+    /// Replaces the params of the first model by this pickle.
     pub(crate) fn params_pickle(self, pickle: impl Into<Vec<u8>>) -> Self {
         self.with(&params_entry(ROLES[0]), pickle)
     }
 
-    /// The same with this file as the weights of the first model.
+    /// Replaces the weights of the first model by this file.
     pub(crate) fn weights(self, file: impl Into<Vec<u8>>) -> Self {
         self.with(&model_entry(ROLES[0]), file)
     }
@@ -129,7 +129,7 @@ impl Forge {
     }
 }
 
-/// A `model.pth` with this pickle and these storages, as `torch.save` lays it out.
+/// A `model.pth` with this pickle and these storages, in the layout of `torch.save`.
 pub(crate) fn torch_file(pickle: impl Into<Vec<u8>>, storages: &[(&str, &[u8])]) -> Forge {
     let mut forge = Forge { entries: Vec::new(), method: CompressionMethod::Stored };
     forge = forge.with("archive/data.pkl", pickle).with("archive/byteorder", "little");
@@ -139,7 +139,7 @@ pub(crate) fn torch_file(pickle: impl Into<Vec<u8>>, storages: &[(&str, &[u8])])
     forge.with("archive/version", "3\n")
 }
 
-/// The params of the good bundle.
+/// The params of the valid bundle.
 pub(crate) fn good_params() -> Params {
     let model = [("model".to_owned(), Value::Map(Map::new()))];
     let config = TrainingConfig::from_values(&model.into_iter().collect()).expect("a configuration");
@@ -149,7 +149,7 @@ pub(crate) fn good_params() -> Params {
     params
 }
 
-/// A manifest of these models, with version and tag as they should be.
+/// A valid manifest with these models.
 pub(crate) fn manifest_of(models: &[&str]) -> Map {
     Map::from_iter([
         ("models".to_owned(), Value::List(models.iter().map(|name| Value::from(*name)).collect())),
@@ -161,11 +161,11 @@ pub(crate) fn manifest_of(models: &[&str]) -> Map {
 /// An archive whose headers are changed after it was written.
 pub(crate) struct Patched {
     bytes: Vec<u8>,
-    /// Where the header in the directory, and the header before the data, of each entry begin.
+    /// The offsets of the directory header and of the local header of each entry.
     headers: Vec<[usize; 2]>,
 }
 
-/// Where a field is in the header before the data and in the one in the directory.
+/// The offset of a field in the local header and in the directory header.
 #[derive(Clone, Copy)]
 pub(crate) struct Field(usize, usize);
 
@@ -192,7 +192,7 @@ impl Patched {
         Self { bytes, headers }
     }
 
-    /// Where the data of an entry begin.
+    /// The offset of the data of an entry.
     pub(crate) fn data(&self, entry: usize) -> usize {
         let [_, local] = self.headers[entry];
         let width = |at: usize| usize::from(self.bytes[at]) + 256 * usize::from(self.bytes[at + 1]);
@@ -205,25 +205,25 @@ impl Patched {
         self.bytes_at(local + field.0, value).bytes_at(central + field.1, value)
     }
 
-    /// Changes a field of an entry in the header before its data only.
+    /// Changes a field of an entry in its local header only.
     pub(crate) fn local(self, entry: usize, field: Field, value: &[u8]) -> Self {
         let at = self.headers[entry][1] + field.0;
         self.bytes_at(at, value)
     }
 
-    /// Changes bytes of the header in the directory.
+    /// Changes bytes of the directory header of an entry.
     pub(crate) fn central(self, entry: usize, offset: usize, value: &[u8]) -> Self {
         let at = self.headers[entry][0] + offset;
         self.bytes_at(at, value)
     }
 
-    /// Changes bytes of the record at the end.
+    /// Changes bytes of the end record.
     pub(crate) fn end(self, offset: usize, value: &[u8]) -> Self {
         let at = self.bytes.len() - 22 + offset;
         self.bytes_at(at, value)
     }
 
-    /// The archive with more bytes at this place, and every offset that points behind it moved.
+    /// Inserts bytes at an offset, and moves all offsets behind it.
     pub(crate) fn inserted(self, at: usize, more: &[u8]) -> Vec<u8> {
         let headers = self.headers.clone();
         let directory = headers.first().map_or(0, |[central, _]| *central);
@@ -240,7 +240,7 @@ impl Patched {
         bytes
     }
 
-    /// Where the header before the data of an entry, or for one more than there are the directory, begins.
+    /// The offset of the local header of an entry; for the index after the last one, that of the directory.
     pub(crate) fn start(&self, entry: usize) -> usize {
         self.headers.get(entry).map_or(self.headers[0][0], |[_, local]| *local)
     }

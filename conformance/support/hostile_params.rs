@@ -1,4 +1,4 @@
-//! Manifests and params that are not what the contract asks for, and pickles that would execute.
+//! Manifests and params that break the contract, and pickles that execute code.
 
 use bundleproof::{
     bundle::nouns::Rule,
@@ -300,7 +300,7 @@ fn snapshots() -> Vec<Row> {
     ]
 }
 
-/// Each way to execute, in the params of a model; and the simplest in every other place that is unpickled.
+/// Each way to execute code, in the params of a model; and the simplest way in every other pickle.
 fn executing() -> Vec<Row> {
     let mut rows = Vec::new();
     for trap in TRAPS {
@@ -383,10 +383,10 @@ fn executing() -> Vec<Row> {
     rows
 }
 
-/// Small pickles that want to become large.
+/// Small pickles that expand to large values.
 fn bombs() -> Vec<Row> {
     let in_params = |pickle: Vec<u8>| Forge::good().deflated().params_pickle(pickle).zip();
-    // Each level holds the one below it ten times.
+    // Each level contains the one below it ten times.
     let mut shared = b"}Va\n]q\0".to_vec();
     for level in 0..9u8 {
         shared.extend(b"0(");

@@ -1,5 +1,5 @@
-//! Archives of which torch or Python's zipfile reads something else than a reader that goes by the names in the
-//! directory. The interoperation test has Python load every one of them, to see that it does.
+//! Archives that torch or Python's zipfile reads differently from a reader that uses the names in the
+//! directory. The interoperability test lets Python load each of them to confirm that.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -15,25 +15,25 @@ use crate::{
     traps::TRAPS,
 };
 
-/// One archive, what Python makes of it, and what is said when it is refused.
+/// One archive, the results of Python, and the expected finding.
 pub(crate) struct Ambiguous {
     pub(crate) name: &'static str,
     pub(crate) file: Vec<u8>,
-    /// What Python says of it: `torch.load` with `weights_only=True` and without; or, of a bundle, the params that
-    /// zipfile finds in it, and the file itself as a pickle.
+    /// The output of Python: `torch.load` with `weights_only=True` and without; or, for a bundle, the params that
+    /// zipfile finds, and the result of unpickling the file itself.
     pub(crate) python: &'static [&'static str],
     /// The requirement that it breaks.
     pub(crate) breaks: &'static str,
     /// The rule that the refusal names.
     pub(crate) rule: Rule,
-    /// What of the archive the refusal tells, each. Where a rule has several reasons, the words of the one.
+    /// Texts that the finding must contain.
     pub(crate) says: &'static [&'static str],
 }
 
-/// What Python says when the trap was sprung.
+/// The output of Python when the trap was executed.
 const EXECUTED: &str = "executed";
 
-/// What torch says of the weights of [`good`].
+/// The output of torch for the weights of [`good`].
 pub(crate) const ONES: &str = "w = [1.0, 1.0]";
 
 /// The weights `w` of two ones, as a careful reader finds them in every one of these files.
@@ -49,7 +49,7 @@ fn trap() -> &'static [u8] {
     TRAPS[0].pickle
 }
 
-/// Files of `torch.save`. Which of two twins torch takes depends on their places.
+/// Files of `torch.save`. Which of two twins torch reads depends on their order.
 pub(crate) fn files() -> Vec<Ambiguous> {
     let patched = || Patched::new(good().zip());
     let inserted = |entry: usize, more: &[u8]| {
@@ -153,7 +153,7 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             python: &[ONES, ONES],
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
-            says: &["unlisted bytes between the entries \"archive/data.pkl\" and \"archive/byteorder\" (33"],
+            says: &["33 unlisted bytes between the entries \"archive/data.pkl\" and \"archive/byteorder\""],
         },
         Ambiguous {
             name: "a_byte_before_the_directory",
@@ -161,14 +161,12 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             python: &[ONES, ONES],
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
-            says: &[
-                "unlisted bytes between the last entry \"archive/version\" and the central directory (1 ",
-            ],
+            says: &["1 unlisted bytes between the last entry \"archive/version\" and the central directory"],
         },
     ]
 }
 
-/// A file whose entry `constants.pkl?` has a name of one byte more than torch looks at.
+/// A file whose entry `constants.pkl?` has a name of one byte more than torch compares.
 fn long_name() -> Vec<u8> {
     let prefix = "a".repeat(511 - "/constants.pkl".len());
     let moved = good().renamed(|name| name.replace("archive", &prefix));
@@ -179,7 +177,7 @@ fn long_name() -> Vec<u8> {
 pub(crate) fn bundles() -> Vec<Ambiguous> {
     let patched = || Patched::new(Forge::good().zip());
     let in_comment = {
-        // The byte behind the second archive keeps its end record from being that of the file.
+        // Because of the byte behind the second archive its end record is not that of the file.
         let comment = [&Forge::good().params_pickle(trap()).zip()[..], b"\n"].concat();
         let length = u16::try_from(comment.len()).expect("a short comment").to_le_bytes();
         [patched().end(20, &length).done(), comment].concat()
@@ -200,7 +198,7 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             python: &["loaded", EXECUTED],
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
-            says: &["unlisted bytes before the first entry \"manifest.dill\" (33 "],
+            says: &["33 unlisted bytes before the first entry \"manifest.dill\""],
         },
         Ambiguous {
             name: "a_byte_between_the_entries_of_a_bundle",
@@ -209,7 +207,7 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
             says: &[
-                "unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\" (1 ",
+                "1 unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\"",
             ],
         },
         Ambiguous {

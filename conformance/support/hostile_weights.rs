@@ -1,4 +1,4 @@
-//! Weights that are no state dict, or one that reaches where it must not.
+//! Weights that are not a valid state dict, or that reach outside of their storages.
 
 use bundleproof::bundle::nouns::Rule;
 
@@ -32,7 +32,7 @@ pub(crate) fn rows() -> Vec<Row> {
     [files(), states(), tensors()].into_iter().flatten().collect()
 }
 
-/// What is no file of `torch.save`.
+/// Files that `torch.save` does not write.
 fn files() -> Vec<Row> {
     let good = || torch_file(floats("0", "I2\n", "I1\n"), &[("0", &[0; 8])]);
     let legacy = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
@@ -42,7 +42,7 @@ fn files() -> Vec<Row> {
         patched.flipped(at).done()
     };
     let between = {
-        // Padding of an inner entry: no checksum of the inner archive covers it, and the outer one does.
+        // Padding of an inner entry: only the checksum of the outer archive covers it.
         let patched = Patched::new(Forge::good().zip());
         let at = patched.data(1) + 56;
         patched.flipped(at).done()
@@ -122,7 +122,7 @@ fn files() -> Vec<Row> {
     ]
 }
 
-/// Pickles of something else than a dict of tensors.
+/// Pickles of other objects than a dict of tensors.
 fn states() -> Vec<Row> {
     let row = |name: &str, pickle: &str, breaks: &'static str, rule: Rule, says: &[&str]| {
         let says = [&[ENTRY], says].concat();

@@ -1,4 +1,4 @@
-//! Archives that are no plain zip files of plain entries.
+//! Broken and unsafe zip archives.
 
 use bundleproof::bundle::nouns::Rule;
 
@@ -7,7 +7,7 @@ use crate::{
     forge::{Field, Forge, Patched},
 };
 
-/// An entry of four bytes beside those of the good bundle: the sixth.
+/// A further entry of four bytes in the valid bundle: the sixth.
 const MORE: usize = 5;
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -18,7 +18,7 @@ fn more(name: &str) -> Patched {
     Patched::new(Forge::good().with(name, "more").zip())
 }
 
-/// The good bundle with one more entry whose name was changed after it was written.
+/// The valid bundle with one more entry, renamed after it was written.
 fn named(name: &str) -> Vec<u8> {
     let plain = "x".repeat(name.len());
     more(&plain).both(MORE, Field::NAME, name.as_bytes()).done()
@@ -189,7 +189,7 @@ fn whole() -> Vec<Row> {
     let cut = |bytes: usize| good[..bytes].to_vec();
     let end = |offset: usize, value: &[u8]| Patched::new(Forge::good().zip()).end(offset, value).done();
     let unlisted = {
-        // The last entry is taken out of the directory and not out of the file.
+        // The last entry is removed from the directory but not from the file.
         let all = more("more").done();
         let fewer = Patched::new(all.clone());
         let directory = all.len() - 22 - (46 + 4);
@@ -205,7 +205,7 @@ fn whole() -> Vec<Row> {
             b"these are no weights at all, sorry".to_vec(),
             "LOD-015",
             Rule::Zip,
-            &["does not end with a central directory"],
+            &["missing end record of the central directory"],
         ),
         Row::unreadable("half_an_archive", cut(good.len() / 2), "LOD-015", Rule::Zip, &["central directory"]),
         Row::unreadable(
@@ -227,16 +227,22 @@ fn whole() -> Vec<Row> {
             [b"x", good.as_slice()].concat(),
             "LOD-015",
             Rule::Zip,
-            &["not where it must be"],
+            &["expected the central directory directly before its end record"],
         ),
         Row::unreadable(
             "two_archives_in_one",
             [good.as_slice(), &good].concat(),
             "LOD-015",
             Rule::Zip,
-            &["not where it must be"],
+            &["expected the central directory directly before its end record"],
         ),
-        Row::unreadable("one_of_several_volumes", end(4, &[1, 0, 1, 0]), "LOD-015", Rule::Zip, &["volumes"]),
+        Row::unreadable(
+            "one_of_several_volumes",
+            end(4, &[1, 0, 1, 0]),
+            "LOD-015",
+            Rule::Zip,
+            &["multi-volume"],
+        ),
         Row::unreadable(
             "more_entries_than_announced",
             end(8, &[4, 0, 4, 0]),

@@ -1,5 +1,5 @@
-//! Archives that Python reads otherwise than by the names in their directory are refused here by name, and those
-//! that honest writers make are taken.
+//! Archives that Python reads differently from the names in their directory are refused by name, and archives
+//! of regular writers are accepted.
 
 use std::{fs, io::Cursor, path::Path, process::Command};
 
@@ -115,9 +115,9 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
     trials
 }
 
-/// What Python prints when it runs this beside the file `trap`.
+/// The output of Python when it runs this script next to the file `trap`.
 fn run(python: &Python, script: &str, folder: &Path) -> Result<Vec<String>, Failed> {
-    let mut command = Command::new(python.0.as_deref().ok_or("there is no Python")?);
+    let mut command = Command::new(python.0.as_deref().ok_or("Python is not available")?);
     let output = command.args(["-c", script]).current_dir(folder).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
@@ -155,7 +155,7 @@ fn extract(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
     by_name(trap, &refusal.to_string())
 }
 
-/// The file that all others are made from is the same to both.
+/// Both sides read the same from the file on which all others are based.
 fn nothing(python: &Python) -> Result<(), Failed> {
     let file = good().zip();
     let found = said(python, LOAD, &file)?;

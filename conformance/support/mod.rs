@@ -10,7 +10,7 @@ use bundleproof::{
 use num_bigint::BigInt;
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// Any value a snapshot may hold, with the corners that a format can lose: both zeros, infinities, the
+/// Any value of a snapshot, including values that a format can lose: both zeros, infinities, the
 /// ends of 64 bits, text of every script.
 pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -40,7 +40,7 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What Python lets into a set, without the pairs that it calls equal although they differ here.
+/// Values that Python accepts in a set, without pairs that are equal in Python and differ here.
 fn hashable() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::None),
@@ -50,12 +50,12 @@ fn hashable() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any tensor of up to four dimensions, empty ones and those without dimensions among them.
+/// Any tensor of up to four dimensions, including empty tensors and tensors without dimensions.
 pub(crate) fn any_tensor() -> impl Strategy<Value = Tensor> {
     let shape = vec(0..4_usize, 0..4);
     (select(Dtype::ALL.to_vec()), shape).prop_flat_map(|(dtype, shape)| {
         let bytes = shape.iter().product::<usize>() * dtype.size();
-        // A bool is stored as 0 or 1; every other pattern of bits is some element.
+        // A bool is stored as 0 or 1; every other type has no invalid patterns of bits.
         let byte = if dtype == Dtype::Bool { (0..2_u8).boxed() } else { any::<u8>().boxed() };
         vec(byte, bytes).prop_map(move |data| {
             Tensor::new(dtype, shape.clone(), data).expect("as many bytes as the shape has")

@@ -1,4 +1,4 @@
-//! State dicts as `pytorch-reader` and as our own reader find them, and some that nobody would save.
+//! State dicts as `pytorch-reader` and our own reader read them, and some unusual ones.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -16,7 +16,7 @@ use crate::forge::torch_file;
 /// Element type, shape and bytes of each tensor by its name.
 pub(crate) type Found = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
-/// What our reader finds; no tensors in a sentinel.
+/// The tensors that our reader finds; none in a sentinel.
 pub(crate) fn from_us(file: &[u8]) -> Result<Found, String> {
     let state = torch::read(Cursor::new(file)).map_err(|refusal| refusal.to_string())?;
     let ModelState::Network(tensors) = state else { return Ok(Found::new()) };
@@ -26,7 +26,7 @@ pub(crate) fn from_us(file: &[u8]) -> Result<Found, String> {
     Ok(tensors.iter().map(|(name, tensor)| (name.clone(), facts(tensor))).collect())
 }
 
-/// What `pytorch-reader` finds.
+/// The tensors that `pytorch-reader` finds.
 pub(crate) fn from_pytorch_reader(file: &[u8]) -> Result<Found, String> {
     let reader = PytorchReader::from_bytes(file.to_vec(), None).map_err(|refusal| refusal.to_string())?;
     let mut found = Found::new();

@@ -1,15 +1,15 @@
-//! Pickles that execute something when Python loads them: each creates a file named `executed` in the current
-//! directory. The interoperation test has Python load every one of them, to see that they are what they claim.
+//! Pickles that execute code when Python loads them: each creates a file named `executed` in the current
+//! directory. The interoperability test lets Python load each of them to confirm that.
 
-/// One way to make a pickle execute something.
+/// One way to make a pickle execute code.
 pub(crate) struct Trap {
     /// The way.
     pub(crate) name: &'static str,
     /// The pickle.
     pub(crate) pickle: &'static [u8],
-    /// The first global that it names, which is what a refusal names.
+    /// The first global of the pickle, which the refusal must name.
     pub(crate) global: &'static str,
-    /// The opcode that names it.
+    /// The opcode that names the global.
     pub(crate) opcode: &'static str,
 }
 

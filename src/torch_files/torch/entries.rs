@@ -105,9 +105,7 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
     let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
     match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
         (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => {
-            Err(Kind::Zip(format!("expected one data.pkl, found a second one in {other}")).into())
-        }
+        (Some(_), Some(other)) => Err(Kind::Zip(format!("duplicate state dict {other}/data.pkl")).into()),
         (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
     }
 }
