@@ -200,7 +200,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::unknown_area(&["run", "--area", "lodaer"], 4, "did you mean `loader`?")]
 #[case::unknown_plan(&["run", "--plan", "phase_d5"], 4, "did you mean `phase_d4`?")]
 #[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
-#[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check")]
+#[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check matches all of LOD-003 with config")]
 #[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing to run")]
 #[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "invalid timestamp")]
 #[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "invalid timestamp")]

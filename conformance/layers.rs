@@ -57,7 +57,10 @@ const ROOMS: &[Room] = &[
 const PERMISSIONS: &[Permission] = &[
     Permission {
         of: &["std::process::ExitCode", "std::process::Termination", "std::process::exit"],
-        files: &[("src/cli/", "picks the exit code")],
+        files: &[
+            ("src/cli/", "picks the exit code"),
+            ("src/harness/libtest.rs", "is the main function of a test target"),
+        ],
     },
     Permission {
         of: &[
@@ -105,7 +108,13 @@ const PERMISSIONS: &[Permission] = &[
             "indicatif",
             "std::env",
         ],
-        files: &[("src/cli/", "the only place that prints and reads the environment")],
+        files: &[
+            ("src/cli/", "the only place of the program that prints and reads the environment"),
+            (
+                "src/harness/libtest.rs",
+                "is the main function of a test target, and prints its errors and notes",
+            ),
+        ],
     },
 ];
 

@@ -201,7 +201,7 @@ fn a_suite_without_most_of_its_cases_names_mutants_that_survive_and_requirements
     for says in [
         "mutant never_restores_params, which breaks LOD-004, survives",
         "mutant replaces_the_suffix, which breaks BUN-001, is killed only by checks about other requirements",
-        "more, in matrix.md of the report",
+        " more in matrix.md of the report",
         "not proven: 1 check of 1 case",
     ] {
         assert!(text.contains(says), "{says} is not in\n{text}");

@@ -73,7 +73,7 @@ mod tests {
     #[case::misspelled(b"[[knwon]]\n".to_vec(), "unknown field `knwon`, expected `known`")]
     #[case::an_invalid_entry(
         ENTRY.replace("\"w\"", "\"\"").into_bytes(),
-        "known.toml: a known failure without `why`"
+        "known.toml: missing `why` in the known failure"
     )]
     #[case::not_text(b"\xff".to_vec(), "known.toml: stream did not contain valid UTF-8")]
     #[case::too_long(vec![b'\n'; 1 + (1 << 20)], "known.toml: expected at most 1048576 bytes")]

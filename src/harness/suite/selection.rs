@@ -19,7 +19,7 @@ pub struct Selection {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.describe())]
 pub struct NothingSelected {
-    /// `case`, `requirement` or `area`, or all of them together.
+    /// What was looked for: `case`, `area`, ...
     pub what: &'static str,
     /// The criterion as given.
     pub asked: String,
@@ -27,10 +27,14 @@ pub struct NothingSelected {
     pub nearest: Option<String>,
 }
 
+/// What [`NothingSelected`] is about when every criterion matches something, and no check matches all of them.
+const COMBINATION: &str = "combination";
+
 impl NothingSelected {
     fn describe(&self) -> String {
         match (&self.nearest, self.asked.as_str()) {
             (_, "") => "the suite has no cases".to_owned(),
+            (_, asked) if self.what == COMBINATION => format!("no check matches all of {asked}"),
             (Some(nearest), asked) => format!("unknown {} {asked:?}; {nearest}", self.what),
             (None, asked) => format!("unknown {} {asked:?}", self.what),
         }
@@ -72,7 +76,7 @@ impl Selection {
         let selected: Vec<_> = checks.iter().filter(asked_for).cloned().collect();
         if selected.is_empty() {
             let asked = [&self.cases[..], &self.requirements, &self.areas].concat().join(" with ");
-            return Err(NothingSelected { what: "check", asked, nearest: None });
+            return Err(NothingSelected { what: COMBINATION, asked, nearest: None });
         }
         Ok(selected)
     }
