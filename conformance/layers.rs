@@ -196,7 +196,7 @@ fn a_circle_through_facades_attributes_and_macros_is_named() {
         ),
     ]);
     // A module that is only named is no use of its file.
-    assert_eq!(circles(&uses, &[]), [String::new(); 0]);
+    assert!(circles(&uses, &[]).is_empty());
 
     let uses = self::uses(&[
         ("src/lib.rs", "mod a; mod b;"),
@@ -217,7 +217,7 @@ fn a_circle_through_facades_attributes_and_macros_is_named() {
 
     let needed = Exception { from: "src/b.rs", to: "src/a/one.rs", reason: "a test" };
     let stale = Exception { from: "src/b.rs", to: "src/a/mod.rs", reason: "a test" };
-    assert_eq!(circles(&uses, &[needed]), [String::new(); 0]);
+    assert!(circles(&uses, &[needed]).is_empty());
     let found = circles(&uses, &[stale]).join("\n");
     assert!(found.contains("src/b.rs -> src/a/mod.rs is in no circle"), "{found}");
 }

@@ -172,7 +172,7 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     areas.dedup();
     for name in areas {
         let of_area = Counts::of(run.outcomes_of(phase).filter(|outcome| area(&outcome.check) == name));
-        text.push_str(&format!("       {name:15} {}\n", of_area.to_string()));
+        text.push_str(&format!("       {name:15} {}\n", of_area));
     }
     text.push('\n');
     text

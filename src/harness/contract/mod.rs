@@ -15,7 +15,7 @@ pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Implementation, Session, SessionError};
 pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
-    from_fields, step_from_toml, to_fields,
+    StepResult, from_fields, step_from_toml, to_fields,
 };
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
 pub use session_context::SessionContext;

@@ -43,8 +43,12 @@ pub struct HarnessStep {
     pub from_toml: fn(Spanned<DeTable<'_>>) -> Result<Map, toml::de::Error>,
     /// Performs the step on the file at this path. A refusal means that the file does not fit the step; an error is a
     /// failure of the harness.
-    pub run: fn(&Path, &Map) -> Result<Result<Map, Refusal>, String>,
+    pub run: fn(&Path, &Map) -> StepResult,
 }
+
+/// What a harness step returns: the fields of its response, or a refusal where the file is not as the step needs it; the
+/// outer error is a failure of the harness.
+pub type StepResult = Result<Result<Map, Refusal>, String>;
 
 /// One field of a request.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! [`Implementation`].
 //!
 //! A dead, hung, flooding or misbehaving adapter fails only the case that it was running: its process group is killed
-//! and a new process is started, up to a limit. Every adapter is [probed](probe) before the run.
+//! and a new process is started, up to a limit. Every adapter is probed before the run.
 
 mod connection;
 mod launch;

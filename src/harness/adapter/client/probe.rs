@@ -97,7 +97,7 @@ impl Caller<'_> {
                 Error::METHOD,
                 error.code
             )),
-            Err(CallError::Lost(lost)) => Err(format!("{method}: {}", lost.to_string())),
+            Err(CallError::Lost(lost)) => Err(format!("{method}: {}", lost)),
             Ok(_) => Err(format!("accepts {method}, which it does not advertise")),
         }
     }
@@ -106,6 +106,6 @@ impl Caller<'_> {
 fn unexpected(method: &str, error: CallError) -> String {
     match error.refusal() {
         Ok(refusal) => format!("{method} was refused: {refusal}"),
-        Err(lost) => format!("{method}: {}", lost.to_string()),
+        Err(lost) => format!("{method}: {}", lost),
     }
 }
