@@ -320,7 +320,7 @@ fn what_cannot_be_read_is_told_in_its_place() {
 }
 
 #[test]
-fn a_tensorflow_bundle_is_recognised_and_nothing_of_it_is_read() {
+fn a_tensorflow_bundle_is_recognized_and_nothing_of_it_is_read() {
     let mut manifest = forge::manifest_of(&["autoencoder", "diffraction_to_obj"]);
     manifest.insert("version".into(), "1.0".into());
     manifest.shift_remove("backend");

@@ -133,7 +133,7 @@ fn an_error_has_a_line_and_a_column(
 
 /// How the implementation of a table row misbehaves in `set_params`.
 #[derive(Clone, Copy, Debug)]
-enum Misbehaviour {
+enum Misbehavior {
     None,
     Hangs,
     Panics,
@@ -146,9 +146,9 @@ enum Misbehaviour {
 }
 
 /// The reference, with one thing that it does not do.
-struct Misbehaving(Misbehaviour);
+struct Misbehaving(Misbehavior);
 
-struct MisbehavingSession(Misbehaviour, Box<dyn Session>);
+struct MisbehavingSession(Misbehavior, Box<dyn Session>);
 
 impl Implementation for Misbehaving {
     fn name(&self) -> &str {
@@ -170,10 +170,8 @@ impl Implementation for Misbehaving {
         };
         let how = match self.0 {
             // It works as it should where the variables that every check runs with have arrived.
-            Misbehaviour::SeesNoEnvironment
-                if told("CUDA_VISIBLE_DEVICES") && told("MLFLOW_TRACKING_URI") =>
-            {
-                Misbehaviour::None
+            Misbehavior::SeesNoEnvironment if told("CUDA_VISIBLE_DEVICES") && told("MLFLOW_TRACKING_URI") => {
+                Misbehavior::None
             }
             how => how,
         };
@@ -184,17 +182,15 @@ impl Implementation for Misbehaving {
 impl Session for MisbehavingSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         match (operation, self.0) {
-            ("reset", Misbehaviour::RefusesReset) => {
+            ("reset", Misbehavior::RefusesReset) => {
                 Err(Refusal::new(RefusalKind::Internal, "AttributeError in the set-up"))
             }
-            (SetParams::NAME, Misbehaviour::Hangs) => loop {
+            (SetParams::NAME, Misbehavior::Hangs) => loop {
                 thread::sleep(Duration::from_secs(1));
             },
-            (SetParams::NAME, Misbehaviour::Panics) => panic!("out of order"),
-            (SetParams::NAME, Misbehaviour::ForgetsParams | Misbehaviour::SeesNoEnvironment) => {
-                Ok(Map::new())
-            }
-            (SetParams::NAME, Misbehaviour::RefusesValues) => {
+            (SetParams::NAME, Misbehavior::Panics) => panic!("out of order"),
+            (SetParams::NAME, Misbehavior::ForgetsParams | Misbehavior::SeesNoEnvironment) => Ok(Map::new()),
+            (SetParams::NAME, Misbehavior::RefusesValues) => {
                 Err(Refusal::new(RefusalKind::InvalidValue, "N must not be 64"))
             }
             _ => self.1.call(operation, fields),
@@ -203,8 +199,8 @@ impl Session for MisbehavingSession {
 
     fn lost(&self) -> Option<SessionError> {
         match self.0 {
-            Misbehaviour::AnswersTwice => Some(SessionError::Protocol("two answers".to_owned())),
-            Misbehaviour::IsNotAsked => Some(SessionError::Skipped("skipped".to_owned())),
+            Misbehavior::AnswersTwice => Some(SessionError::Protocol("two answers".to_owned())),
+            Misbehavior::IsNotAsked => Some(SessionError::Skipped("skipped".to_owned())),
             _ => None,
         }
     }
@@ -217,7 +213,7 @@ const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }
 /// A deadline for what is not about deadlines: a busy machine needs its time, to print a backtrace even more.
 const UNHURRIED: Duration = Duration::from_secs(120);
 
-fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
+fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
     let (_root, suite) = suite_of(case);
     let suite = Arc::new(suite.expect("a valid suite"));
     let job = Job {
@@ -228,15 +224,15 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
     };
     let work = tempfile::tempdir().expect("a temporary directory");
     let deadline = match how {
-        Misbehaviour::Hangs => Duration::from_millis(300),
-        Misbehaviour::None
-        | Misbehaviour::Panics
-        | Misbehaviour::ForgetsParams
-        | Misbehaviour::RefusesReset
-        | Misbehaviour::RefusesValues
-        | Misbehaviour::SeesNoEnvironment
-        | Misbehaviour::AnswersTwice
-        | Misbehaviour::IsNotAsked => UNHURRIED,
+        Misbehavior::Hangs => Duration::from_millis(300),
+        Misbehavior::None
+        | Misbehavior::Panics
+        | Misbehavior::ForgetsParams
+        | Misbehavior::RefusesReset
+        | Misbehavior::RefusesValues
+        | Misbehavior::SeesNoEnvironment
+        | Misbehavior::AnswersTwice
+        | Misbehavior::IsNotAsked => UNHURRIED,
     };
     let options = Options { workers: 1, deadline, keep_work_dirs: false };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
@@ -245,35 +241,35 @@ fn outcome_of(case: &str, how: Misbehaviour, phase: Phase) -> Outcome {
 }
 
 #[rstest]
-#[case::stated_expectation_fails(GOOD, Misbehaviour::None, "proven")]
-#[case::another_expectation_fails(&GOOD.replace("65]", "64]"), Misbehaviour::ForgetsParams, "proven")]
-#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "not_equal = [\"$params.N\", 64]"), Misbehaviour::ForgetsParams, "wrong_expectation")]
-#[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehaviour::None, "unexpected_pass")]
-#[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "set_up_error")]
-#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
-#[case::an_earlier_step_fails(&GOOD.replacen("[[steps]]", EARLIER, 1), Misbehaviour::ForgetsParams, "wrong_step")]
-#[case::asks_for_what_cannot_be(GOOD, Misbehaviour::RefusesValues, "masked_failure")]
-#[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
-#[case::panics(GOOD, Misbehaviour::Panics, "crash")]
-#[case::answers_otherwise(GOOD, Misbehaviour::AnswersTwice, "protocol_error")]
-#[case::is_not_asked(GOOD, Misbehaviour::IsNotAsked, "not_run")]
-fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehaviour, #[case] word: &str) {
+#[case::stated_expectation_fails(GOOD, Misbehavior::None, "proven")]
+#[case::another_expectation_fails(&GOOD.replace("65]", "64]"), Misbehavior::ForgetsParams, "proven")]
+#[case::only_another_fails(&GOOD.replace("equal = [\"$params.N\", 65]", "not_equal = [\"$params.N\", 64]"), Misbehavior::ForgetsParams, "wrong_expectation")]
+#[case::nothing_fails(&GOOD.replace("65]", "64]"), Misbehavior::None, "unexpected_pass")]
+#[case::set_up_fails(&GOOD.replacen("[[steps]]", PREPARED, 1), Misbehavior::RefusesReset, "set_up_error")]
+#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehavior::None, "unsupported")]
+#[case::an_earlier_step_fails(&GOOD.replacen("[[steps]]", EARLIER, 1), Misbehavior::ForgetsParams, "wrong_step")]
+#[case::asks_for_what_cannot_be(GOOD, Misbehavior::RefusesValues, "masked_failure")]
+#[case::hangs(GOOD, Misbehavior::Hangs, "timeout")]
+#[case::panics(GOOD, Misbehavior::Panics, "crash")]
+#[case::answers_otherwise(GOOD, Misbehavior::AnswersTwice, "protocol_error")]
+#[case::is_not_asked(GOOD, Misbehavior::IsNotAsked, "not_run")]
+fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehavior, #[case] word: &str) {
     let outcome = outcome_of(case, how, Phase::Red);
     assert_eq!(outcome.result_name(), word, "{outcome:#?}");
     assert_eq!(outcome.met_expectation(), word == "proven");
 }
 
 #[rstest]
-#[case::all_hold(&GOOD.replace("65]", "64]"), Misbehaviour::None, "pass")]
-#[case::the_environment_arrives(&GOOD.replace("65]", "64]"), Misbehaviour::SeesNoEnvironment, "pass")]
-#[case::one_fails(GOOD, Misbehaviour::None, "fail")]
-#[case::set_up_fails(&GOOD.replace("65]", "64]").replacen("[[steps]]", PREPARED, 1), Misbehaviour::RefusesReset, "fail")]
-#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehaviour::None, "unsupported")]
-#[case::hangs(GOOD, Misbehaviour::Hangs, "timeout")]
-#[case::panics(GOOD, Misbehaviour::Panics, "crash")]
+#[case::all_hold(&GOOD.replace("65]", "64]"), Misbehavior::None, "pass")]
+#[case::the_environment_arrives(&GOOD.replace("65]", "64]"), Misbehavior::SeesNoEnvironment, "pass")]
+#[case::one_fails(GOOD, Misbehavior::None, "fail")]
+#[case::set_up_fails(&GOOD.replace("65]", "64]").replacen("[[steps]]", PREPARED, 1), Misbehavior::RefusesReset, "fail")]
+#[case::needs_what_is_not_there(&GOOD.replacen("[[steps]]", NEEDY, 1), Misbehavior::None, "unsupported")]
+#[case::hangs(GOOD, Misbehavior::Hangs, "timeout")]
+#[case::panics(GOOD, Misbehavior::Panics, "crash")]
 fn only_a_check_whose_every_expectation_held_is_green(
     #[case] case: &str,
-    #[case] how: Misbehaviour,
+    #[case] how: Misbehavior,
     #[case] word: &str,
 ) {
     let outcome = outcome_of(case, how, Phase::Green);
@@ -284,7 +280,7 @@ fn only_a_check_whose_every_expectation_held_is_green(
 #[test]
 fn a_refused_step_in_the_set_up_names_itself() {
     let case = GOOD.replacen("[[steps]]", PREPARED, 1);
-    let outcome = outcome_of(&case, Misbehaviour::RefusesReset, Phase::Red);
+    let outcome = outcome_of(&case, Misbehavior::RefusesReset, Phase::Red);
     let stopped = outcome.stopped_at().expect("a step that stopped it");
     assert_eq!((stopped.operation.as_str(), stopped.line), ("reset", 5));
     assert_eq!(outcome.failed().count(), 0);

@@ -24,11 +24,11 @@ pub(crate) fn train(
     for network in networks {
         let batches =
             batches(network.channels(), data, usize::try_from(training.batch_size).unwrap_or(1).max(1))?;
-        let mut optimiser = nn::Adam::default().build(network.variables(), LEARNING_RATE)?;
+        let mut optimizer = nn::Adam::default().build(network.variables(), LEARNING_RATE)?;
         for mean in &mut losses {
             for batch in &batches {
                 let loss = loss(network, batch)?;
-                optimiser.backward_step(&loss);
+                optimizer.backward_step(&loss);
                 network.count_batch();
                 *mean += loss.f_double_value(&[])? / (batches.len() as f64 * count);
             }

@@ -52,7 +52,7 @@ impl NetworkLayout {
         let mut width = channels;
         for (level, &next) in filters.iter().enumerate() {
             layout.convolution(&format!("encoder.{level}.conv"), width, next);
-            layout.normalisation(&format!("encoder.{level}.norm"), next);
+            layout.normalization(&format!("encoder.{level}.norm"), next);
             width = next;
         }
         let upward = filters.iter().rev().skip(1).chain(filters.first());
@@ -162,7 +162,7 @@ impl NetworkLayout {
         self.tensors.insert(format!("{name}.bias"), (Dtype::Float32, vec![to]));
     }
 
-    fn normalisation(&mut self, name: &str, width: usize) {
+    fn normalization(&mut self, name: &str, width: usize) {
         for part in ["weight", "bias", "running_mean", "running_var"] {
             self.tensors.insert(format!("{name}.{part}"), (Dtype::Float32, vec![width]));
         }
