@@ -28,7 +28,7 @@ use bundleproof::{
         },
         proof::{PROVEN, Proven},
         runner::{self, Implementations, Job, Options, Outcome, Phase},
-        suite::{Source, Suite, SuiteError},
+        suite::{Source, Step, Suite, SuiteError},
     },
     value::{Digest, Map, Value},
 };
@@ -315,6 +315,16 @@ fn the_suite_in_the_program_is_the_one_on_disk() {
     let own = own_suite();
     assert_eq!(embedded.digest(), own.digest());
     assert_eq!(embedded.plans(), own.plans());
+}
+
+#[test]
+fn every_operation_is_performed_by_a_case() {
+    let suite = own_suite();
+    for operation in BUNDLE.operations() {
+        let performs = |step: &Step| step.action.operation().is_some_and(|own| own.name == operation.name);
+        let performed = suite.checks().iter().any(|check| check.steps.iter().any(performs));
+        assert!(performed, "no case performs {}", operation.name);
+    }
 }
 
 #[test]

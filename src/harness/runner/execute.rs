@@ -113,7 +113,7 @@ impl From<String> for StepError {
 
 fn expects_refusal(step: &Step) -> bool {
     let speaks = |condition: &ExpectationKind| {
-        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds)
+        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds(_))
     };
     step.expectations.iter().any(|named| speaks(&named.expectation.condition))
 }

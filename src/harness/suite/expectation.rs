@@ -34,35 +34,80 @@ enum When {
     Refused,
 }
 
-/// The kinds of expectation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ExpectationKind {
+/// Declares the kinds of expectation, a row each: the key in a case file, the variant, and what follows the key.
+///
+/// A new kind is a row here, an arm in [`ExpectationKind::operands`] and one in [`ExpectationKind::judge`].
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $key:ident: $kind:ident($given:ty),)+) => {
+        /// The kinds of expectation, each with what a case file gives for it.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum ExpectationKind { $($(#[$doc])* $kind($given)),+ }
+
+        impl ExpectationKind {
+            /// The keys of case files.
+            pub const KINDS: &[&str] = &[$(stringify!($key)),+];
+        }
+
+        /// An expectation as a case file spells it.
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct ExpectationTable {
+            $($key: Option<$given>,)+
+            because: String,
+            about: Option<Vec<String>>,
+            when: Option<When>,
+        }
+
+        impl ExpectationTable {
+            /// The kinds that are given; a valid expectation has exactly one.
+            fn kinds(&mut self) -> Vec<ExpectationKind> {
+                [$(self.$key.take().map(ExpectationKind::$kind)),+].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
+kinds! {
     /// Both values are identical, including type and bits.
-    Equal(Value, Value),
+    equal: Equal([Value; 2]),
     /// The values are not identical.
-    NotEqual(Value, Value),
+    not_equal: NotEqual([Value; 2]),
     /// The second map contains every entry of the first.
-    Subset(Value, Value),
+    subset: Subset([Value; 2]),
     /// The map contains none of these keys.
-    MissingKeys(Value, Vec<String>),
+    missing_keys: MissingKeys((Value, Vec<String>)),
     /// A list of two or more numbers whose last is less than its first.
-    Decreases(Value),
+    decreases: Decreases(Value),
     /// The operation was refused, and its message matches.
-    Refused(RefusedAs),
-    /// The operation was not refused.
-    Succeeds,
+    refused: Refused(RefusedAs),
+    /// The operation was not refused; always true.
+    succeeds: Succeeds(bool),
     /// A file exists at this path.
-    Exists(String),
+    exists: Exists(String),
     /// No file exists at this path.
-    Absent(String),
-    /// The observable is the same as before the step.
-    Unchanged(String),
+    absent: Absent(String),
+    /// The observable, such as `$params`, is the same as before the step.
+    unchanged: Unchanged(String),
     /// Both files contain the same bytes.
-    Bytes(String, String),
+    bytes: Bytes([String; 2]),
     /// Both archives contain the same entries, regardless of their order and times.
-    Entries(String, String),
+    entries: Entries([String; 2]),
     /// The directory contains exactly these files.
-    Files(FilesUnder),
+    files: Files(FilesUnder),
+}
+
+/// What an expectation refers to.
+enum Operands<'e> {
+    /// Values, which may contain references to responses and observables.
+    Values(Vec<&'e Value>),
+    /// Texts, which may be references to responses.
+    Texts(&'e [String]),
+    /// Paths, which must be below `$work`.
+    Paths(Vec<&'e str>),
+    /// An observable, with its `$`, before and after the step.
+    Observable(&'e str),
+    /// The refusal only.
+    Nothing,
 }
 
 /// What an expected refusal must look like. `not_implemented` and `internal` never match.
@@ -89,58 +134,11 @@ pub struct FilesUnder {
     pub named: Option<String>,
 }
 
-/// An expectation as a case file spells it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExpectationTable {
-    equal: Option<[Value; 2]>,
-    not_equal: Option<[Value; 2]>,
-    subset: Option<[Value; 2]>,
-    missing_keys: Option<(Value, Vec<String>)>,
-    decreases: Option<Value>,
-    refused: Option<RefusedAs>,
-    succeeds: Option<bool>,
-    exists: Option<String>,
-    absent: Option<String>,
-    unchanged: Option<String>,
-    bytes: Option<[String; 2]>,
-    entries: Option<[String; 2]>,
-    files: Option<FilesUnder>,
-    because: String,
-    about: Option<Vec<String>>,
-    when: Option<When>,
-}
-
 impl TryFrom<ExpectationTable> for Expectation {
     type Error = String;
 
-    fn try_from(table: ExpectationTable) -> Result<Self, String> {
-        if table.succeeds == Some(false) {
-            return Err("unsupported `succeeds = false`; use `refused = { mentions = [...] }`".to_owned());
-        }
-        let kinds = [
-            table.equal.map(|[actual, expected]| ExpectationKind::Equal(actual, expected)),
-            table.not_equal.map(|[actual, other]| ExpectationKind::NotEqual(actual, other)),
-            table.subset.map(|[part, whole]| ExpectationKind::Subset(part, whole)),
-            table.missing_keys.map(|(map, keys)| ExpectationKind::MissingKeys(map, keys)),
-            table.decreases.map(ExpectationKind::Decreases),
-            table.refused.map(ExpectationKind::Refused),
-            table.succeeds.map(|_| ExpectationKind::Succeeds),
-            table.exists.map(ExpectationKind::Exists),
-            table.absent.map(ExpectationKind::Absent),
-            table
-                .unchanged
-                .map(|text| text.strip_prefix('$').map(str::to_owned).ok_or(text))
-                .transpose()
-                .map_err(|text| {
-                    format!("expected $ and the name of an observable after `unchanged`, found {text:?}")
-                })?
-                .map(ExpectationKind::Unchanged),
-            table.bytes.map(|[actual, expected]| ExpectationKind::Bytes(actual, expected)),
-            table.entries.map(|[actual, expected]| ExpectationKind::Entries(actual, expected)),
-            table.files.map(ExpectationKind::Files),
-        ];
-        let mut given = kinds.into_iter().flatten();
+    fn try_from(mut table: ExpectationTable) -> Result<Self, String> {
+        let mut given = table.kinds().into_iter();
         let (Some(condition), None) = (given.next(), given.next()) else {
             return Err(format!("expected exactly one of {}", ExpectationKind::KINDS.join(", ")));
         };
@@ -181,73 +179,53 @@ pub struct Mismatch {
 }
 
 impl ExpectationKind {
-    /// The keys of case files.
-    pub const KINDS: [&str; 13] = [
-        "equal",
-        "not_equal",
-        "subset",
-        "missing_keys",
-        "decreases",
-        "refused",
-        "succeeds",
-        "exists",
-        "absent",
-        "unchanged",
-        "bytes",
-        "entries",
-        "files",
-    ];
+    fn operands(&self) -> Operands<'_> {
+        match self {
+            Self::Equal(sides) | Self::NotEqual(sides) | Self::Subset(sides) => {
+                Operands::Values(sides.iter().collect())
+            }
+            Self::MissingKeys((map, _)) => Operands::Values(vec![map]),
+            Self::Decreases(list) => Operands::Values(vec![list]),
+            Self::Refused(refused) => Operands::Texts(&refused.mentions),
+            Self::Succeeds(_) => Operands::Nothing,
+            Self::Exists(path) | Self::Absent(path) => Operands::Paths(vec![path]),
+            Self::Unchanged(observable) => Operands::Observable(observable),
+            Self::Bytes(paths) | Self::Entries(paths) => {
+                Operands::Paths(paths.iter().map(String::as_str).collect())
+            }
+            Self::Files(files) => Operands::Paths(vec![&files.under]),
+        }
+    }
 
     /// Texts that may contain paths or references to earlier responses.
     pub fn references(&self) -> Vec<&str> {
-        let texts: Vec<&Value> = match self {
-            Self::Equal(a, b) | Self::NotEqual(a, b) | Self::Subset(a, b) => vec![a, b],
-            Self::MissingKeys(map, _) => vec![map],
-            Self::Decreases(list) => vec![list],
-            Self::Exists(path) | Self::Absent(path) => return vec![path],
-            Self::Bytes(a, b) | Self::Entries(a, b) => return vec![a, b],
-            Self::Files(files) => return vec![&files.under],
-            Self::Refused(refused) => return refused.mentions.iter().map(String::as_str).collect(),
-            Self::Succeeds | Self::Unchanged(_) => return Vec::new(),
-        };
-        let mut found = Vec::new();
-        texts.into_iter().for_each(|value| texts_in(value, &mut found));
-        found
+        match self.operands() {
+            Operands::Values(values) => {
+                let mut found = Vec::new();
+                values.into_iter().for_each(|value| texts_in(value, &mut found));
+                found
+            }
+            Operands::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            Operands::Paths(paths) => paths,
+            Operands::Observable(_) | Operands::Nothing => Vec::new(),
+        }
     }
 
     /// Its paths, which must be below `$work`.
     pub fn paths(&self) -> Vec<&str> {
-        match self {
-            Self::Exists(path) | Self::Absent(path) => vec![path],
-            Self::Bytes(a, b) | Self::Entries(a, b) => vec![a, b],
-            Self::Files(files) => vec![&files.under],
-            Self::Equal(..)
-            | Self::NotEqual(..)
-            | Self::Subset(..)
-            | Self::MissingKeys(..)
-            | Self::Decreases(_)
-            | Self::Refused(_)
-            | Self::Succeeds
-            | Self::Unchanged(_) => Vec::new(),
+        match self.operands() {
+            Operands::Paths(paths) => paths,
+            Operands::Values(_) | Operands::Texts(_) | Operands::Observable(_) | Operands::Nothing => {
+                Vec::new()
+            }
         }
     }
 
     /// The observable that is compared with its value before the step.
     pub(super) fn unchanged(&self) -> Option<&str> {
-        match self {
-            Self::Unchanged(observable) => Some(observable),
-            Self::Equal(..)
-            | Self::NotEqual(..)
-            | Self::Subset(..)
-            | Self::MissingKeys(..)
-            | Self::Decreases(_)
-            | Self::Refused(_)
-            | Self::Succeeds
-            | Self::Exists(_)
-            | Self::Absent(_)
-            | Self::Bytes(..)
-            | Self::Entries(..)
-            | Self::Files(_) => None,
+        match self.operands() {
+            Operands::Observable(observable) => observable.strip_prefix('$'),
+            Operands::Values(_) | Operands::Texts(_) | Operands::Paths(_) | Operands::Nothing => None,
         }
     }
 
@@ -268,35 +246,38 @@ impl ExpectationKind {
 
     /// Rejects expectations whose result does not depend on the implementation.
     fn can_fail(&self) -> Result<(), String> {
-        let refers = || self.references().iter().any(|text| text.starts_with('$'));
-        match self {
-            Self::Equal(a, b) | Self::Subset(a, b) if a == b => {
-                Err(format!("both sides are {a}, so this always holds"))
-            }
-            Self::NotEqual(a, b) if a == b => Err(format!("both sides are {a}, so this never holds")),
-            Self::Subset(Value::Map(part), _) if part.is_empty() => {
-                Err("the first side is empty, so this always holds".to_owned())
-            }
-            Self::MissingKeys(_, keys) if keys.is_empty() => {
-                Err("the list of keys is empty, so this always holds".to_owned())
-            }
-            Self::Bytes(a, b) | Self::Entries(a, b) if a == b => {
-                Err("both paths are the same, so this always holds".to_owned())
-            }
-            Self::Refused(_) | Self::Succeeds | Self::Unchanged(_) => Ok(()),
-            Self::Equal(..)
-            | Self::NotEqual(..)
-            | Self::Subset(..)
-            | Self::MissingKeys(..)
-            | Self::Decreases(_)
-            | Self::Exists(_)
-            | Self::Absent(_)
-            | Self::Bytes(..)
-            | Self::Entries(..)
-            | Self::Files(_) => {
+        if let Self::Equal([a, b]) | Self::Subset([a, b]) = self
+            && a == b
+        {
+            return Err(format!("both sides are {a}, so this always holds"));
+        }
+        if let Self::NotEqual([a, b]) = self
+            && a == b
+        {
+            return Err(format!("both sides are {a}, so this never holds"));
+        }
+        if matches!(self, Self::Subset([Value::Map(part), _]) if part.is_empty()) {
+            return Err("the first side is empty, so this always holds".to_owned());
+        }
+        if matches!(self, Self::MissingKeys((_, keys)) if keys.is_empty()) {
+            return Err("the list of keys is empty, so this always holds".to_owned());
+        }
+        if matches!(self, Self::Bytes([a, b]) | Self::Entries([a, b]) if a == b) {
+            return Err("both paths are the same, so this always holds".to_owned());
+        }
+        if matches!(self, Self::Succeeds(false)) {
+            return Err("unsupported `succeeds = false`; use `refused = { mentions = [...] }`".to_owned());
+        }
+        match self.operands() {
+            Operands::Values(_) | Operands::Paths(_) => {
                 let error = "neither side refers to a $name, so the implementation cannot change the result";
-                if refers() { Ok(()) } else { Err(error.to_owned()) }
+                let refers = self.references().iter().any(|text| text.starts_with('$'));
+                if refers { Ok(()) } else { Err(error.to_owned()) }
             }
+            Operands::Observable(text) if !text.starts_with('$') => {
+                Err(format!("expected $ and the name of an observable after `unchanged`, found {text:?}"))
+            }
+            Operands::Observable(_) | Operands::Texts(_) | Operands::Nothing => Ok(()),
         }
     }
 
@@ -305,30 +286,29 @@ impl ExpectationKind {
     /// # Errors
     /// Expected and actual, if it does not hold. An unavailable value fails every expectation about it.
     pub fn judge(&self, facts: &dyn StepFacts) -> Result<(), Mismatch> {
-        if let Self::Refused(wanted) = self {
-            return refused(wanted, facts);
-        }
         match self {
-            Self::Equal(actual, expected) => {
+            Self::Refused(wanted) => refused(wanted, facts),
+            Self::Equal([actual, expected]) => {
                 let (actual, expected) =
                     (resolve(facts, actual, expected)?, resolve(facts, expected, actual)?);
                 check_difference(differences(&expected, &actual))
             }
-            Self::Subset(part, whole) => {
+            Self::Subset([part, whole]) => {
                 let (part, whole) = (resolve(facts, part, whole)?, resolve(facts, whole, part)?);
                 check_difference(missing_entries(&part, &whole))
             }
-            Self::NotEqual(actual, other) => {
+            Self::NotEqual([actual, other]) => {
                 let (first, second) = (resolve(facts, actual, other)?, resolve(facts, other, actual)?);
                 if first != second {
                     return Ok(());
                 }
                 Err(mismatch(format!("{actual} not equal to {other}"), format!("both are {first}")))
             }
-            Self::MissingKeys(map, keys) => missing_keys(facts, map, keys),
+            Self::MissingKeys((map, keys)) => missing_keys(facts, map, keys),
             Self::Decreases(list) => decreases(facts, list),
-            Self::Unchanged(observable) => {
-                let reference = Value::from(format!("${observable}"));
+            Self::Unchanged(reference) => {
+                let observable = reference.trim_start_matches('$');
+                let reference = Value::from(reference.as_str());
                 let before = facts.before(observable);
                 let before = before.map_err(|why| mismatch(format!("{observable} before the step"), why))?;
                 let after = resolve(facts, &reference, &reference)?;
@@ -344,7 +324,7 @@ impl ExpectationKind {
                     Err(mismatch(format!("no file at {path}"), format!("a file with SHA-256 {digest}")))
                 }
             },
-            Self::Bytes(actual, expected) => {
+            Self::Bytes([actual, expected]) => {
                 let (found, wanted) = (digest(facts, actual)?, digest(facts, expected)?);
                 if found.is_some() && found == wanted {
                     return Ok(());
@@ -357,14 +337,14 @@ impl ExpectationKind {
                     format!("{actual}: {}", shown(found)),
                 ))
             }
-            Self::Entries(actual, expected) => {
+            Self::Entries([actual, expected]) => {
                 let resolve = |path: &str| {
                     let entries = facts.entries(path).map(Value::Map);
                     entries.map_err(|why| mismatch(format!("the entries of {path}"), why))
                 };
                 check_difference(differences(&resolve(expected)?, &resolve(actual)?))
             }
-            Self::Succeeds => match facts.refusal() {
+            Self::Succeeds(_) => match facts.refusal() {
                 None => Ok(()),
                 Some(refusal) => Err(mismatch("no refusal", format!("refused: {refusal}"))),
             },
@@ -389,7 +369,6 @@ impl ExpectationKind {
                     format!("{}{}", shown(&found), after(facts)),
                 ))
             }
-            Self::Refused(_) => Ok(()),
         }
     }
 }
