@@ -29,7 +29,8 @@
 //!    the programs use `cli`.
 //! 2. Processes are in `harness::adapter::client` only, and in the check whether `bundleproof-torch` starts. Clocks are
 //!    there, in `harness::runner`, in its deadlines and in `cli`; the time of day is read in `harness::record` only.
-//! 3. Only `cli` prints, reads the environment or picks an exit code.
+//! 3. Only `cli` prints, reads the environment or picks an exit code, and `harness::libtest`, which is the main function
+//!    of a test target.
 //! 4. No files use each other in a circle.
 //! 5. `torch_files` never panics on input and never allocates from a length it has not checked.
 //! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json`,

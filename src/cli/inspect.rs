@@ -86,7 +86,13 @@ fn unreadable(refusal: &Refusal, console: &Console) -> Exit {
     console.error(&line(&refusal.message));
     match refusal.kind {
         RefusalKind::NotFound | RefusalKind::Internal => Exit::Usage,
-        _ => Exit::DoesNotConform,
+        RefusalKind::Malformed
+        | RefusalKind::MissingField
+        | RefusalKind::InvalidValue
+        | RefusalKind::Unsupported
+        | RefusalKind::Mismatch
+        | RefusalKind::Unsafe
+        | RefusalKind::NotImplemented => Exit::DoesNotConform,
     }
 }
 

@@ -93,7 +93,13 @@ pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatEr
 fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
     match refusal_kind(&error.kind) {
         RefusalKind::NotFound | RefusalKind::Internal => Err(error),
-        _ => Ok(diagnose(part, &error)),
+        RefusalKind::Malformed
+        | RefusalKind::MissingField
+        | RefusalKind::InvalidValue
+        | RefusalKind::Unsupported
+        | RefusalKind::Mismatch
+        | RefusalKind::Unsafe
+        | RefusalKind::NotImplemented => Ok(diagnose(part, &error)),
     }
 }
 

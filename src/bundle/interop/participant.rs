@@ -260,7 +260,7 @@ impl BundleSpec {
                 };
                 response_of(session.run_cdi_example_torch(&request), session)?.models
             }
-            _ => {
+            BundleKind::Fresh | BundleKind::Sentinels => {
                 let sentinel = |role: &str| (role.to_owned(), format!("the {role}"));
                 let sentinels =
                     ROLES.into_iter().filter(|_| self.kind == BundleKind::Sentinels).map(sentinel);

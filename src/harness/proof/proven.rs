@@ -88,9 +88,10 @@ impl Proven {
         struct Versioned {
             format: u32,
         }
-        match toml::from_str::<Versioned>(text) {
-            Ok(Versioned { format }) if format != FORMAT => return Err(ProvenError::Format(format)),
-            _ => {}
+        if let Ok(Versioned { format }) = toml::from_str(text)
+            && format != FORMAT
+        {
+            return Err(ProvenError::Format(format));
         }
         toml::from_str(text).map_err(|error| ProvenError::Toml(error.message().to_owned()))
     }

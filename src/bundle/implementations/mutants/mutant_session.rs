@@ -78,25 +78,22 @@ impl MutantSession {
     }
 
     fn open(&self, archive: &str) -> Result<(), Refusal> {
-        match self.hook {
-            Hook::NotOpened(why) => why(&self.inner.0.process.path(archive)).map_or(Ok(()), Err),
-            _ => Ok(()),
-        }
+        let Hook::NotOpened(why) = self.hook else { return Ok(()) };
+        why(&self.inner.0.process.path(archive)).map_or(Ok(()), Err)
     }
 
     /// Applies the hook to an archive after a save.
     fn saved(&mut self, archive: &Path) {
         self.saves += 1;
-        match self.hook {
-            Hook::Saved(change) => {
-                // An archive that cannot be read or rewritten stays unchanged.
-                if let Ok(mut bundle) = read_bundle(archive) {
-                    change(&mut bundle, self.saves);
-                    write(archive, &bundle);
-                }
-            }
-            Hook::SavedBeside(act) => act(archive),
-            _ => {}
+        if let Hook::Saved(change) = self.hook
+            // An archive that cannot be read or rewritten stays unchanged.
+            && let Ok(mut bundle) = read_bundle(archive)
+        {
+            change(&mut bundle, self.saves);
+            write(archive, &bundle);
+        }
+        if let Hook::SavedBeside(act) = self.hook {
+            act(archive);
         }
     }
 
