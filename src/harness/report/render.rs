@@ -24,6 +24,13 @@ pub enum RenderError {
     Junit(#[from] quick_junit::SerializeError),
 }
 
+/// Renders one file of a report.
+type Renderer = fn(&RunRecord) -> Result<Vec<u8>, RenderError>;
+
+/// The formats of which a report has one file each, by the name of the file. A new format is a module and a row here.
+const RENDERERS: &[(&str, Renderer)] =
+    &[(RESULTS, |run| json(RESULTS, run)), (JUNIT, |run| Ok(junit::junit(run)?.into_bytes()))];
+
 /// `results.json` and every file derived from it, by name; a pure function of the run.
 ///
 /// # Errors
@@ -37,8 +44,9 @@ pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> 
             files.insert(name, phase_summary(run, plan, *phase).into_bytes());
         }
     }
-    files.insert(RESULTS.to_owned(), json(RESULTS, run)?);
-    files.insert(JUNIT.to_owned(), junit::junit(run)?.into_bytes());
+    for (name, render) in RENDERERS {
+        files.insert((*name).to_owned(), render(run)?);
+    }
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     let summary = summary(run, &names);
     files.insert(SUMMARY.to_owned(), summary.into_bytes());
