@@ -19,21 +19,51 @@ const TAGS: [&str; 6] = [FLOAT, INT, BYTES, TUPLE, SET, DICT];
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Int(value) => serializer.serialize_i64(*value),
-            Self::BigInt(value) => tagged(serializer, INT, &value.to_string()),
-            Self::Float(value) if value.is_finite() => serializer.serialize_f64(*value),
-            Self::Float(value) => tagged(serializer, FLOAT, non_finite(*value)),
-            Self::Bytes(bytes) => tagged(serializer, BYTES, &hex::encode(bytes)),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Tuple(items) => tagged(serializer, TUPLE, items),
-            Self::Set(items) => tagged(serializer, SET, items),
-            Self::Map(map) if is_tagged(map) => tagged(serializer, DICT, map),
-            Self::Map(map) => map.serialize(serializer),
+        match spelling(self) {
+            Spelling::None => serializer.serialize_unit(),
+            Spelling::Bool(value) => serializer.serialize_bool(value),
+            Spelling::Int(value) => serializer.serialize_i64(value),
+            Spelling::Float(value) => serializer.serialize_f64(value),
+            Spelling::Text(text) => serializer.serialize_str(text),
+            Spelling::List(items) => serializer.collect_seq(items),
+            Spelling::Map(map) => map.serialize(serializer),
+            Spelling::TaggedText(tag, text) => tagged(serializer, tag, &text),
+            Spelling::TaggedList(tag, items) => tagged(serializer, tag, items),
+            Spelling::TaggedMap(tag, map) => tagged(serializer, tag, map),
         }
+    }
+}
+
+/// How the notation spells a value, one level deep.
+pub(super) enum Spelling<'v> {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// A finite number.
+    Float(f64),
+    Text(&'v str),
+    List(&'v [Value]),
+    Map(&'v Map),
+    TaggedText(&'static str, String),
+    TaggedList(&'static str, &'v [Value]),
+    TaggedMap(&'static str, &'v Map),
+}
+
+pub(super) fn spelling(value: &Value) -> Spelling<'_> {
+    match value {
+        Value::None => Spelling::None,
+        Value::Bool(value) => Spelling::Bool(*value),
+        Value::Int(value) => Spelling::Int(*value),
+        Value::BigInt(value) => Spelling::TaggedText(INT, value.to_string()),
+        Value::Float(value) if value.is_finite() => Spelling::Float(*value),
+        Value::Float(value) => Spelling::TaggedText(FLOAT, non_finite(*value).to_owned()),
+        Value::Bytes(bytes) => Spelling::TaggedText(BYTES, hex::encode(bytes)),
+        Value::Text(text) => Spelling::Text(text),
+        Value::List(items) => Spelling::List(items),
+        Value::Tuple(items) => Spelling::TaggedList(TUPLE, items),
+        Value::Set(items) => Spelling::TaggedList(SET, items),
+        Value::Map(map) if is_tagged(map) => Spelling::TaggedMap(DICT, map),
+        Value::Map(map) => Spelling::Map(map),
     }
 }
 

@@ -5,7 +5,9 @@ pub(crate) mod difference;
 pub(crate) mod digest;
 pub mod json_value;
 mod python_value;
+mod spelled;
 
 pub(crate) use difference::differences;
 pub use digest::Digest;
 pub use python_value::{Map, Value};
+pub(crate) use spelled::typed;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
 use super::{Refusal, RefusalKind};
-use crate::value::{Map, Value};
+use crate::value::{Map, Value, typed};
 
 /// One operation of a contract.
 #[derive(Debug)]
@@ -183,8 +183,7 @@ pub fn to_fields(typed: &impl Serialize) -> Result<Map, String> {
 /// # Errors
 /// `internal` when they do not fit the type.
 pub fn from_fields<T: DeserializeOwned>(fields: &Map) -> Result<T, Refusal> {
-    let typed = serde_json::to_value(fields).and_then(serde_json::from_value);
-    typed.map_err(|error| {
+    typed(fields).map_err(|error| {
         Refusal::new(RefusalKind::Internal, format!("expected {}: {error}", type_name::<T>()))
     })
 }

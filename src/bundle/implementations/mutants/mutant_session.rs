@@ -1,6 +1,7 @@
 //! The session of a mutant with a hook.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Cursor,
@@ -61,9 +62,9 @@ impl MutantSession {
     }
 
     /// The request after the hook changed each configuration in it.
-    fn configured(&self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+    fn configured<'f>(&self, operation: &str, fields: &'f Map) -> Result<Cow<'f, Map>, Refusal> {
+        let Hook::Configured(change) = self.hook else { return Ok(Cow::Borrowed(fields)) };
         let mut fields = fields.clone();
-        let Hook::Configured(change) = self.hook else { return Ok(fields) };
         let known = OPERATIONS.iter().find(|known| known.name == operation);
         for field in known.into_iter().flat_map(|known| known.fields) {
             if let (FieldRole::Config, Some(Value::Map(given))) = (field.role, fields.get(field.name)) {
@@ -74,7 +75,7 @@ impl MutantSession {
                 fields.insert(field.name.to_owned(), Value::Map(changed));
             }
         }
-        Ok(fields)
+        Ok(Cow::Owned(fields))
     }
 
     fn open(&self, archive: &str) -> Result<(), Refusal> {
