@@ -154,7 +154,16 @@ fn none_for_text(values: &mut Map) {
         match value {
             Value::Text(text) if text == "$none" => *value = Value::None,
             Value::Map(inner) => none_for_text(inner),
-            _ => {}
+            Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::BigInt(_)
+            | Value::Float(_)
+            | Value::Bytes(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Tuple(_)
+            | Value::Set(_) => {}
         }
     }
 }

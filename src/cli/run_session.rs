@@ -247,7 +247,7 @@ fn digest_of_program(path: &Path) -> std::io::Result<String> {
     Ok(Digest::of(&fs::read(path)?).to_string())
 }
 
-/// Prints why there is no report, and chooses the exit code.
+/// Prints why the report was not written, and returns the exit code.
 fn no_report(error: &ReportError, console: &Console) -> Exit {
     console.error(&format!("cannot write the report: {error}"));
     match error {

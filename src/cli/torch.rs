@@ -38,7 +38,9 @@ pub(super) fn report_if_broken(checks: &[Arc<Check>], console: &Console) {
 pub(super) fn report_unavailable(console: &Console) {
     match program().map(|program| program.check()) {
         Some(Err(error)) => console.error(&error.to_string()),
-        _ => console
+        // PyTorch works here, so the implementation is what lacks it.
+        Some(Ok(_)) => console.error("the implementation cannot execute networks: it does not support torch"),
+        None => console
             .error("PyTorch is not available: build bundleproof with `--features torch` to execute networks"),
     }
 }

@@ -54,7 +54,9 @@ impl KnownFailure {
         let glob = match (&self.case, &self.requirement) {
             (Some(case), None) => Some(case),
             (None, Some(_)) => None,
-            _ => return Err("expected either `case` or `requirement` in a known failure".to_owned()),
+            (None, None) | (Some(_), Some(_)) => {
+                return Err("expected either `case` or `requirement` in a known failure".to_owned());
+            }
         };
         for (field, text) in [("reason", &self.reason), ("why", &self.why), ("owner", &self.owner)] {
             if text.trim().is_empty() {

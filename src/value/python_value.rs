@@ -113,7 +113,21 @@ impl PartialEq for Value {
             | (Self::Tuple(a), Self::Tuple(b))
             | (Self::Set(a), Self::Set(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
-            _ => false,
+            // One arm a variant, so that a new variant cannot be unequal to itself.
+            (
+                Self::None
+                | Self::Bool(_)
+                | Self::Int(_)
+                | Self::BigInt(_)
+                | Self::Float(_)
+                | Self::Bytes(_)
+                | Self::Text(_)
+                | Self::List(_)
+                | Self::Tuple(_)
+                | Self::Set(_)
+                | Self::Map(_),
+                _,
+            ) => false,
         }
     }
 }

@@ -173,7 +173,7 @@ fn states(
                 found.push(difference(Some(name), Difference::Layout { left: layout(a), right: layout(b) }));
             }
             (Some(a), Some(b)) if a.sha256 != b.sha256 => changed.push(name),
-            _ => {}
+            (Some(_), Some(_)) => {}
         }
     }
     if changed.is_empty() {

@@ -7,6 +7,7 @@ use crate::{
         MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, TrainingConfig, VERSION,
         VERSION_KEY, params_entry,
     },
+    torch_files::pickle::ConvertedObject,
     value::{Map, Value},
 };
 
@@ -131,9 +132,13 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     }
     findings.extend(out_of_range(params));
     for (key, what) in &snapshot.converted {
-        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match *what {
-            "a path" => (Finding::error, "save str(path): a pickled path loads on one kind of system only"),
-            _ => (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy"),
+        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match what {
+            ConvertedObject::Path => {
+                (Finding::error, "save str(path): a pickled path loads on one kind of system only")
+            }
+            ConvertedObject::NumpyScalar => {
+                (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy")
+            }
         };
         findings.push(
             severity("BUN-007", format!("{key} is {what}, not a plain value"))

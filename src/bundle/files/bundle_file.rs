@@ -11,7 +11,7 @@ use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::within,
     limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
-    pickle::{self, Allow, Protocol, write_value},
+    pickle::{self, Allow, ConvertedObject, Protocol, write_value},
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
         Archive,
@@ -45,8 +45,8 @@ pub struct BundleReader<R> {
 pub struct Snapshot {
     /// The values, [`VERSION_KEY`](crate::bundle::nouns::VERSION_KEY) included.
     pub params: Params,
-    /// The keys whose Python objects were converted to plain values, each with the kind of object: `a path`.
-    pub converted: Vec<(String, &'static str)>,
+    /// The keys whose Python objects were converted to plain values, each with the kind of object.
+    pub converted: Vec<(String, ConvertedObject)>,
 }
 
 /// Reads a whole bundle.
@@ -212,7 +212,7 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Bundle { version, backend, models })
     }
 
-    fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, &'static str)>)> {
+    fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, ConvertedObject)>)> {
         let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
         let read = || {
             let graph = pickle::read(&bytes, Allow::VALUES)?;

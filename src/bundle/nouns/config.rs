@@ -119,7 +119,7 @@ macro_rules! config {
 pub(super) use config;
 
 config! {
-    /// The configuration of a network: 23 fields (CONTRACT A, `ModelConfig`).
+    /// The configuration of a network: 23 fields (`ModelConfig` in Python).
     ModelConfig, settled by std::convert::identity, {
         n: ProbeSide = Some(ProbeSide::N64), "N";
         gridsize: i64 = Some(1);
@@ -148,7 +148,7 @@ config! {
 }
 
 config! {
-    /// The configuration of a training: 39 fields (CONTRACT A, `TrainingConfig`). Paths are text.
+    /// The configuration of a training: 39 fields (`TrainingConfig` in Python). Paths are text.
     ///
     /// `output_dir` may be None although the table requires a path: both revisions then save nothing (ORC-002).
     TrainingConfig, settled by settled_training, {
@@ -195,7 +195,7 @@ config! {
 }
 
 config! {
-    /// The configuration of an inference: 13 fields (CONTRACT A, `InferenceConfig`). Paths are text.
+    /// The configuration of an inference: 13 fields (`InferenceConfig` in Python). Paths are text.
     InferenceConfig, settled by settled_inference, {
         model: ModelConfig = None;
         model_path: String = None;

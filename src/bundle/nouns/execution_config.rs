@@ -93,7 +93,7 @@ impl FieldValue for Vec<i64> {
 }
 
 config! {
-    /// The configuration of a run: 40 fields (CONTRACT A, `PyTorchExecutionConfig`).
+    /// The configuration of a run: 40 fields (`PyTorchExecutionConfig` in Python).
     ExecutionConfig, settled by std::convert::identity, {
         accelerator: Accelerator = Some(Accelerator::Auto);
         devices: Devices = Some(Devices::Count(1));

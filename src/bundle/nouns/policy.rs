@@ -283,8 +283,8 @@ pub enum IntensityScale {
     InOrder,
     /// The trained value takes precedence over the explicit argument.
     TrainedFirst,
-    /// The params of the process come before the trained value, whoever put it there: an earlier
-    /// bundle's scale leaks into the next save.
+    /// The params of the process take precedence over the trained value, even one that an earlier
+    /// load restored: the scale of an earlier bundle leaks into the next save.
     ParamsFirst,
     /// The params of the process are ignored.
     NeverParams,

@@ -1,5 +1,7 @@
 //! Conversion of pickled objects to a tree of [`Value`]s.
 
+use std::fmt;
+
 use super::{
     Global, Graph, Id, Node,
     numpy::{Number, NumberType},
@@ -30,15 +32,35 @@ impl Graph {
     }
 }
 
+/// A Python object that [`Graph::to_value`] converts to a plain value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvertedObject {
+    /// A path of `pathlib`, converted to text.
+    Path,
+    /// A NumPy scalar, converted to a number or bool.
+    NumpyScalar,
+}
+
+impl fmt::Display for ConvertedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Path => "a path",
+            Self::NumpyScalar => "a NumPy scalar",
+        })
+    }
+}
+
 impl Graph {
     /// When the root is a dict: the keys whose Python objects [`Graph::to_value`] converts to plain values, each with the
     /// kind of object.
-    pub(crate) fn converted(&self) -> Vec<(String, &'static str)> {
+    pub(crate) fn converted(&self) -> Vec<(String, ConvertedObject)> {
         let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
         let converted = |(key, value): &(Id, Id)| match self.node(*value) {
-            Node::Call { global: Global::Path(_), .. } => Some((self.text(*key)?.to_owned(), "a path")),
+            Node::Call { global: Global::Path(_), .. } => {
+                Some((self.text(*key)?.to_owned(), ConvertedObject::Path))
+            }
             Node::Call { global: Global::NumpyScalar, .. } => {
-                Some((self.text(*key)?.to_owned(), "a NumPy scalar"))
+                Some((self.text(*key)?.to_owned(), ConvertedObject::NumpyScalar))
             }
             _ => None,
         };
@@ -328,7 +350,8 @@ mod tests {
         let path = "cpathlib\nPosixPath\n(Va\ntR";
         let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
         let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
-        let expected = [("at", "a path"), ("n", "a NumPy scalar")].map(|(key, what)| (key.to_owned(), what));
+        let expected = [("at", ConvertedObject::Path), ("n", ConvertedObject::NumpyScalar)]
+            .map(|(key, what)| (key.to_owned(), what));
         assert_eq!(converted(dict.as_bytes()), expected);
         assert!(converted(format!("{path}.").as_bytes()).is_empty());
     }

@@ -17,6 +17,7 @@ mod write;
 
 pub(crate) use allow::storage_class;
 pub use allow::{Allow, Global};
+pub use convert::ConvertedObject;
 pub(crate) use convert::subscript;
 pub use graph::{Graph, Id, Node};
 pub use machine::read;

@@ -116,7 +116,16 @@ impl<'a> ElementSink<'a> {
         if self.big_endian {
             let part = match dtype {
                 Dtype::Complex64 | Dtype::Complex128 => dtype.size() / 2,
-                _ => dtype.size(),
+                Dtype::Float64
+                | Dtype::Float32
+                | Dtype::Float16
+                | Dtype::Bfloat16
+                | Dtype::Int64
+                | Dtype::Int32
+                | Dtype::Int16
+                | Dtype::Int8
+                | Dtype::Uint8
+                | Dtype::Bool => dtype.size(),
             };
             piece.chunks_exact_mut(part).for_each(<[u8]>::reverse);
         }
