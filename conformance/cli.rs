@@ -205,7 +205,6 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::not_a_stamp(&["run", "--stamp", "yesterday"], 2, "invalid timestamp")]
 #[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "invalid timestamp")]
 #[case::no_workers(&["run", "--workers", "0"], 2, "0")]
-#[case::plan_and_implementation(&["run", "--plan", "phase_d4", "--impl", "stub"], 2, "cannot be used with")]
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
 #[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]

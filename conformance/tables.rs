@@ -23,11 +23,11 @@ use bundleproof::{
     },
     harness::{
         contract::{
-            BuiltIn, BuiltInRole, Contract as _, Implementation, Refusal, RefusalKind, Session,
+            BuiltIn, BuiltInRole, Contract as _, Implementation, Native, Refusal, RefusalKind, Session,
             SessionContext, SessionError,
         },
         proof::{PROVEN, Proven},
-        runner::{self, Implementations, Job, Options, Outcome, Phase},
+        runner::{self, Ended, Implementations, Job, Options, Outcome, Phase},
         suite::{Source, Step, Suite, SuiteError},
     },
     value::{Digest, Map, Value},
@@ -113,6 +113,8 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::place_elsewhere("do.set_params = { values = { N = 64 } }", "do.load_torch_bundle = { base_path = \"w\", as = \"a\" }", (5, 1), "not a path below $work")]
 #[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a path below $work")]
 #[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs: expected an int")]
+#[case::crash_as_a_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"internal\" }", (12, 19), "`internal` is a crash")]
+#[case::unknown_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"not_implementd\" }", (12, 19), "not_implemented")]
 #[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "duplicate red entry")]
 #[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "cannot read fixture \"nothing.zip\" (looked in ")]
 #[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "invalid fixture path")]
@@ -140,6 +142,11 @@ enum Misbehavior {
     ForgetsParams,
     RefusesReset,
     RefusesValues,
+    /// An internal error with a traceback.
+    Crashes,
+    /// The params cannot be read.
+    CannotShowParams,
+    IsNotImplemented,
     SeesNoEnvironment,
     AnswersTwice,
     IsNotAsked,
@@ -183,7 +190,12 @@ impl Session for MisbehavingSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         match (operation, self.0) {
             ("reset", Misbehavior::RefusesReset) => {
-                Err(Refusal::new(RefusalKind::Internal, "AttributeError in the set-up"))
+                Err(Refusal::new(RefusalKind::Unsupported, "no reset in this version"))
+            }
+            (SetParams::NAME, Misbehavior::Crashes) => Err(crash()),
+            ("params", Misbehavior::CannotShowParams) => Err(crash()),
+            (SetParams::NAME, Misbehavior::IsNotImplemented) => {
+                Err(Refusal::new(RefusalKind::NotImplemented, "NotImplementedError: no params yet"))
             }
             (SetParams::NAME, Misbehavior::Hangs) => loop {
                 thread::sleep(Duration::from_secs(1));
@@ -206,6 +218,14 @@ impl Session for MisbehavingSession {
     }
 }
 
+/// What the kit for Python sends for an exception that is no refusal.
+fn crash() -> Refusal {
+    let traceback = "Traceback (most recent call last):\n  File \"run.py\", line 3, in <module>\n    f()\n  File \"model.py\", line 9, in f\n    x()\nTypeError: missing 'probe'\n";
+    let native = Native { type_name: "TypeError".to_owned(), traceback: traceback.to_owned() };
+    Refusal { native: Some(Box::new(native)), ..Refusal::new(RefusalKind::Internal, "missing 'probe'") }
+}
+
+const REASON: &str = "fails = \"fails\"\nreason = { kind = \"not_implemented\", mentions = [\"no params\"] }";
 const NEEDY: &str = "needs = [\"torch\"]\n\n[[steps]]";
 const PREPARED: &str = "[[steps]]\ndo.reset = {}\n\n[[steps]]";
 const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }\nexpect.labels = { equal = [\"$params.label\", \"a\"], because = \"it was set\" }\n\n[[steps]]";
@@ -221,6 +241,7 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         implementation: Arc::new(Misbehaving(how)),
         phase,
         must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
+        reason: suite.checks()[0].reason("stub", "fails").cloned().filter(|_| phase == Phase::Red),
     };
     let work = tempfile::tempdir().expect("a temporary directory");
     let deadline = match how {
@@ -230,6 +251,9 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         | Misbehavior::ForgetsParams
         | Misbehavior::RefusesReset
         | Misbehavior::RefusesValues
+        | Misbehavior::Crashes
+        | Misbehavior::CannotShowParams
+        | Misbehavior::IsNotImplemented
         | Misbehavior::SeesNoEnvironment
         | Misbehavior::AnswersTwice
         | Misbehavior::IsNotAsked => UNHURRIED,
@@ -251,6 +275,11 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
 #[case::asks_for_what_cannot_be(GOOD, Misbehavior::RefusesValues, "masked_failure")]
 #[case::hangs(GOOD, Misbehavior::Hangs, "timeout")]
 #[case::panics(GOOD, Misbehavior::Panics, "crash")]
+#[case::crashes(GOOD, Misbehavior::Crashes, "crash")]
+#[case::crashes_where_that_is_read(GOOD, Misbehavior::CannotShowParams, "crash")]
+#[case::is_not_implemented(GOOD, Misbehavior::IsNotImplemented, "wrong_reason")]
+#[case::is_not_implemented_as_stated(&GOOD.replace("fails = \"fails\"", REASON), Misbehavior::IsNotImplemented, "proven")]
+#[case::fails_for_another_reason(&GOOD.replace("fails = \"fails\"", REASON), Misbehavior::None, "wrong_reason")]
 #[case::answers_otherwise(GOOD, Misbehavior::AnswersTwice, "protocol_error")]
 #[case::is_not_asked(GOOD, Misbehavior::IsNotAsked, "not_run")]
 fn only_the_stated_failure_is_red(#[case] case: &str, #[case] how: Misbehavior, #[case] word: &str) {
@@ -275,6 +304,25 @@ fn only_a_check_whose_every_expectation_held_is_green(
     let outcome = outcome_of(case, how, Phase::Green);
     assert_eq!(outcome.result_name(), word, "{outcome:#?}");
     assert_eq!(outcome.met_expectation(), word == "pass");
+}
+
+#[rstest]
+#[case::in_a_step(Misbehavior::Crashes)]
+#[case::in_what_the_step_shows(Misbehavior::CannotShowParams)]
+fn a_crash_is_one_failure_and_proves_nothing(#[case] how: Misbehavior) {
+    for phase in [Phase::Red, Phase::Green] {
+        let outcome = outcome_of(GOOD, how, phase);
+        assert_eq!((outcome.result_name(), outcome.failed().count()), ("crash", 0), "{outcome:#?}");
+        assert_eq!(outcome.steps.iter().flat_map(|step| &step.expectations).count(), 0);
+        for expectation in ["holds", "fails"] {
+            assert_eq!(outcome.failure_of(expectation, None).as_str(), "crash");
+        }
+        let Ended::Crash { detail } = &outcome.ended else { panic!("{outcome:#?}") };
+        let place = "in File \"model.py\", line 9, in f";
+        assert_eq!(detail, &format!("set_params (line 5) raised TypeError: missing 'probe', {place}"));
+        let (step, refusal) = outcome.crashed_at().expect("the step that crashed");
+        assert!(step.operation == "set_params" && refusal.native.is_some());
+    }
 }
 
 #[test]
@@ -333,7 +381,7 @@ fn every_requirement_in_force_has_a_case_and_no_other_has() {
     for requirement in suite.requirements() {
         let id = requirement.id.get_ref();
         let held = suite.checks().iter().any(|check| check.case.requires.contains(id));
-        assert_eq!(held, requirement.superseded.is_none(), "{id}");
+        assert_eq!(held, requirement.needs_cases(), "{id}");
     }
 }
 

@@ -22,7 +22,7 @@ use bundleproof::{
             client::{ConnectError, Launch, Remote},
             serve,
         },
-        contract::{BuiltIn, Contract, Implementation},
+        contract::{BuiltIn, BuiltInRole, Contract, Implementation},
         ledger::{Ledger, State},
         proof::{FaultyImplementation, KillMatrix, Problem, Proven},
         record::{
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Trial::test("red_fails_as_stated_and_green_passes", || test(red_and_green)),
         Trial::test("every_mutant_is_killed", || test(proven)),
         Trial::test("a_mutant_that_behaves_is_named", || test(behaving_mutant)),
+        Trial::test("a_mutant_that_crashes_is_not_killed", || test(crashing_mutants)),
         Trial::test("an_adapter_that_does_not_reset_is_refused", || test(adapter_without_reset)),
         Trial::test("a_report_is_whole_and_renders_again", || test(report_renders_again)),
         Trial::test("the_ledger_follows_red_and_green", || test(ledger_follows)),
@@ -209,6 +210,22 @@ fn behaving_mutant() {
     assert!(problems.contains(&survives), "{problems:#?}");
     let claim = |problem: &Problem| matches!(problem, Problem::ClaimFails { on, word, .. } if on == name && *word == "unexpected_pass");
     assert!(problems.iter().any(claim), "{problems:#?}");
+}
+
+/// Whatever a mutant's crash leads to, it is no kill: each check says that it crashed, and nothing else.
+fn crashing_mutants() {
+    let mut built_ins = built_ins();
+    for built_in in built_ins.iter_mut().filter(|built_in| built_in.role != BuiltInRole::Reference) {
+        let (name, behavior) = (built_in.implementation.name().to_owned(), Behavior::Crashes);
+        built_in.implementation = KeyValueStore::shared(Box::leak(name.into_boxed_str()), behavior);
+    }
+    let matrix = matrix(&embedded(), &built_ins);
+    assert_eq!((matrix.counts.kills, matrix.counts.killed), (0, 0), "{:#?}", matrix.mutants);
+    for check in &matrix.checks {
+        assert!(check.expectations.iter().all(|expectation| expectation.fails_on.is_empty()), "{check:#?}");
+        assert_eq!(check.no_kills.len(), built_ins.len() - 1, "{check:#?}");
+        assert!(check.no_kills.values().all(|word| *word == "crash"), "{check:#?}");
+    }
 }
 
 /// A copy of the suite on disk, to be edited.
@@ -376,6 +393,20 @@ const SLIPS: &[Slip] = &[
         says: "expected max_length to be a positive integer, found 0",
     },
     Slip {
+        name: "row_without_a_reason",
+        file: "plans/first.toml",
+        from: "reasons = [{ kind = \"wrong_result\" }]\n",
+        to: "",
+        says: "limits/environment_limits_entries has no reason; add `reasons = [{ kind = \"...\" }]` to the row",
+    },
+    Slip {
+        name: "reason_of_no_check",
+        file: "plans/first.toml",
+        from: "{ kind = \"wrong_result\" }",
+        to: "{ kind = \"wrong_result\" }, { cases = [\"files/*\"], kind = \"mismatch\" }",
+        says: "plans/first.toml:17:39: the reason applies to no check of the row",
+    },
+    Slip {
         name: "implementation",
         file: "plans/first.toml",
         from: "green = \"keeper\"",
@@ -445,6 +476,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         suite_digest: suite.digest().to_owned(),
         suite: None,
         unproven: Vec::new(),
+        options: BTreeMap::new(),
         judged: None,
         outcomes,
     };
@@ -463,12 +495,16 @@ fn jobs_of(
     suite: &Suite,
     implementations: &Implementations,
 ) -> Vec<Job> {
-    let of_row = |id: &String| row.checks().iter().any(|check| check.id == *id);
-    let checks: Vec<_> = suite.checks().iter().filter(|check| of_row(&check.id)).cloned().collect();
-    match phase {
-        Phase::Red => runner::red(&checks, implementations, Some(&row.red)),
-        Phase::Green => runner::green(&checks, &implementations.get(&row.green).expect("an implementation")),
-    }
+    let name = if phase == Phase::Red { &row.red } else { &row.green };
+    let implementation = implementations.get(name).expect("an implementation");
+    let jobs = row.checks().iter().flat_map(|planned| {
+        let check = suite.checks().iter().find(|check| check.id == planned.id).expect("a check");
+        match phase {
+            Phase::Red => runner::planned_red(check, planned, &implementation),
+            Phase::Green => runner::green(std::slice::from_ref(check), &implementation),
+        }
+    });
+    jobs.collect()
 }
 
 fn inventory(jobs: &[Job]) -> Inventory {
@@ -478,6 +514,7 @@ fn inventory(jobs: &[Job]) -> Inventory {
         implementation: job.implementation.name().to_owned(),
         phase: job.phase,
         must_fail: job.must_fail.clone(),
+        reason: job.reason.clone(),
     };
     Inventory { format: FORMAT, checks: jobs.iter().map(entry).collect() }
 }

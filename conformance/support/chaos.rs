@@ -10,7 +10,7 @@ use std::{
 
 use bundleproof::{
     bundle::{BUNDLE, implementations::reference},
-    harness::adapter::serve,
+    harness::{adapter::serve, contract::Contract as _},
 };
 use serde_json::{Value, json};
 
@@ -37,6 +37,18 @@ pub(crate) fn answer(way: &str) {
         let method = question["method"].as_str().unwrap_or_default();
         let moment = method == MOMENT;
         match (way, method) {
+            ("crashes_in_save", "save_torch_bundle") | ("crashes_in_workflow", "run_cdi_example_torch") => {
+                print(&failed(&question, "internal", "TypeError"));
+                continue;
+            }
+            ("fails_at_everything", _) if method != "set_params" && is_operation(method) => {
+                print(&failed(&question, "internal", "TypeError"));
+                continue;
+            }
+            ("has_no_workflow_yet", "run_cdi_example_torch") => {
+                print(&failed(&question, "not_implemented", "NotImplementedError"));
+                continue;
+            }
             ("is_silent", _) => thread::sleep(FOREVER),
             ("says_ok_to_everything", _) if method != "initialize" => {
                 print(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": {} }));
@@ -107,6 +119,21 @@ pub(crate) fn answer(way: &str) {
     if way == "sleeps_at_the_end" {
         thread::sleep(FOREVER);
     }
+}
+
+/// Whether the reference supports an operation of this name.
+fn is_operation(method: &str) -> bool {
+    BUNDLE.operations().iter().any(|operation| operation.name == method) && reference().supports(method)
+}
+
+/// What the kit for Python answers when this exception was raised.
+fn failed(question: &Value, kind: &str, exception: &str) -> Value {
+    let traceback = format!(
+        "Traceback (most recent call last):\n  File \"components.py\", line 7, in run\n{exception}: probe\n"
+    );
+    let data = json!({ "kind": kind, "type": exception, "traceback": traceback });
+    let error = json!({ "code": -32000, "message": "missing argument 'probe'", "data": data });
+    json!({ "jsonrpc": "2.0", "id": question["id"], "error": error })
 }
 
 fn print(answer: &Value) {

@@ -133,6 +133,10 @@ impl Contract for BundleContract {
         Ok(())
     }
 
+    fn crash_violates(&self) -> Option<&'static str> {
+        Some("LOD-017")
+    }
+
     fn reset_probe(&self) -> Option<ResetProbe> {
         let values = Map::from_iter([(PROBE_KEY.to_owned(), Value::Int(1))]);
         let fields = Map::from_iter([("values".to_owned(), Value::Map(values))]);

@@ -49,6 +49,9 @@ fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
     if let Some(why) = &requirement.superseded {
         text.push_str(&format!("  superseded: {why}\n"));
     }
+    if let Some(test) = &requirement.held_by {
+        text.push_str(&format!("  held by the runner, at every step of every case; its test: {test}\n"));
+    }
     let about = suite.checks().iter().filter(|check| check.case.requires.contains(id));
     let mut cases: Vec<&Case> = about.map(|check| check.case.as_ref()).collect();
     cases.dedup_by_key(|case| &case.id);
@@ -73,7 +76,8 @@ fn about_case(check: &Check, suite: &Suite) -> String {
         }
     }
     for red in &check.red {
-        text.push_str(&format!("  expected to fail on {}, at {}\n", red.on, red.fails));
+        let reason = red.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        text.push_str(&format!("  expected to fail on {}, at {}{reason}\n", red.on, red.fails));
     }
     text
 }

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{Exit, SuiteOption, console::Console, interruption, target};
+use super::{Exit, SuiteOption, console::Console, interruption, target::Connect};
 use crate::{
     bundle::{
         interop::{self, Cell, Matrix, Participant, log, markdown},
@@ -175,7 +175,7 @@ fn participant(
         };
     }
     if let Some(own) = name.strip_suffix(EXECUTES) {
-        let implementation = target::named(own, suite, known, None, console)?.implementation;
+        let implementation = Connect::new(suite, known).named(own, console)?.implementation;
         if !implementation.supports(crate::bundle::operations::TORCH) {
             crate::cli::torch::report_unavailable(console);
             return Err(Exit::Usage);
@@ -183,7 +183,7 @@ fn participant(
         return Ok(Participant::Implementation { implementation, executes: true });
     }
     let executes = known.get(name).is_none();
-    let implementation = target::named(name, suite, known, None, console)?.implementation;
+    let implementation = Connect::new(suite, known).named(name, console)?.implementation;
     Ok(Participant::Implementation { implementation, executes })
 }
 

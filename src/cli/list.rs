@@ -91,17 +91,18 @@ fn requirements(suite: &Suite) -> Vec<Entry> {
         let mut cases: Vec<&str> = suite.checks().iter().map(|check| check.case.id.as_str()).collect();
         cases.dedup();
         cases.retain(|case| about(case));
-        let state = match (&requirement.superseded, cases.len()) {
-            (Some(_), _) => "superseded".to_owned(),
-            (None, 1) => "1 case".to_owned(),
-            (None, count) => format!("{count} cases"),
+        let state = match (&requirement.superseded, &requirement.held_by, cases.len()) {
+            (Some(_), _, _) => "superseded".to_owned(),
+            (None, Some(_), _) => "held by the runner".to_owned(),
+            (None, None, 1) => "1 case".to_owned(),
+            (None, None, count) => format!("{count} cases"),
         };
         Entry {
             columns: [id.clone(), state, requirement.statement.clone()],
             json: json!({
                 "id": id, "level": requirement.level, "authority": requirement.authority,
                 "statement": requirement.statement, "source": requirement.source,
-                "superseded": requirement.superseded, "cases": cases,
+                "superseded": requirement.superseded, "held_by": requirement.held_by, "cases": cases,
             }),
         }
     };

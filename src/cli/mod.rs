@@ -17,6 +17,7 @@ mod known_file;
 mod ledger;
 mod list;
 mod new_adapter;
+mod phases;
 mod prove;
 mod run;
 mod run_session;

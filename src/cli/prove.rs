@@ -98,6 +98,7 @@ impl Prove {
             plan: None,
             selection,
             unproven: Vec::new(),
+            options: std::collections::BTreeMap::new(),
             judged: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
@@ -180,6 +181,7 @@ fn cells(
                 implementation: Arc::clone(&implementation),
                 phase: Phase::Red,
                 must_fail: None,
+                reason: None,
             }));
         }
     }
@@ -203,7 +205,8 @@ fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> 
         .collect();
     let of_claim = |claim: &Job| {
         let cell = cells.get(&(claim.check.id.as_str(), claim.implementation.name()))?;
-        Some(Outcome { must_fail: claim.must_fail.clone(), ..(*cell).clone() })
+        let (must_fail, reason) = (claim.must_fail.clone(), claim.reason.clone());
+        Some(Outcome { must_fail, reason, ..(*cell).clone() })
     };
     claims.iter().filter_map(of_claim).chain(green.iter().cloned()).collect()
 }

@@ -2,45 +2,39 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
     known_file,
+    phases::{PhaseOptions, Phases},
     run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     summary,
     target::{AdapterOptions, RunTarget},
     torch,
 };
-use crate::{
-    harness::{
-        proof::{PROVEN, Proven},
-        record::{ConformanceSummary, RequirementRecord, RunRecord, RunTimestamp, Target},
-        runner::{self, Implementations, Job, Phase, Verdict},
-        suite::{Check, Plan, Suite, nearest},
-    },
-    text::shell_argument,
+use crate::harness::{
+    proof::{PROVEN, Proven},
+    record::{ConformanceSummary, RequirementRecord, RunRecord, RunTimestamp, Target},
+    runner::{self, Implementations, Job, Outcome, Phase, Verdict},
+    suite::{Check, Plan, Suite, nearest},
 };
 
 /// Run the suite: red runs on faulty implementations, then green runs on the implementation under test
 ///
 /// Every case must first fail, for the expected reason, on the stub or mutants listed in its file; then it must pass on
-/// the reference. With --impl, only the green runs on that implementation take place. Each run writes a report: a
-/// directory named by its UTC timestamp, which `sha256sum -c SHA256SUMS` verifies.
+/// the reference. With --impl, only the green runs on that implementation take place. With --plan, the rows of a plan
+/// run on any implementation: --red on the code as it stands, --green on the code that mends it. Each run writes a
+/// report: a directory named by its UTC timestamp, which `sha256sum -c SHA256SUMS` verifies.
 #[derive(Debug, Parser)]
 pub(super) struct Run {
     #[command(flatten)]
     selection: SelectionOptions,
 
-    /// Only the rows of this plan, on the implementations listed in each row
-    #[arg(long, value_name = "NAME", help_heading = "Selection")]
-    plan: Option<String>,
-
-    /// Only this phase [default: red then green, or green with --impl]
-    #[arg(long, value_enum, help_heading = "Selection")]
-    phase: Option<PhaseOption>,
+    #[command(flatten)]
+    phases: PhaseOptions,
 
     #[command(flatten)]
     adapter: AdapterOptions,
@@ -56,33 +50,36 @@ pub(super) struct Run {
     suite: SuiteOption,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PhaseOption {
-    Red,
-    Green,
-}
-
 /// The implementation under test if `--impl` is not given.
 const JUDGED: &str = "reference";
 
 impl Run {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, implementations) = self.suite.load(console)?;
-        let plan = self.plan(&suite, console)?;
+        let plan = self.phases.plan().map(|name| find_plan(name, &suite, console)).transpose()?;
         let known_file = self.adapter.file_to_write(console)?;
-        let named = self.adapter.judged(&suite, &implementations, console)?;
-        let case_deadline = named.as_ref().and_then(|named| named.case_deadline);
-        let jobs = self.jobs(&suite, &implementations, plan, named.as_ref(), console)?;
+        let checks = self.selection.select(&suite, console)?;
+        let connect = self.adapter.connect(&suite, &implementations);
+        let phases = self.phases.resolve(&self.adapter, &connect, console)?;
+        // The plan that was run, with the implementations that it was run on.
+        let plan = plan.map(|plan| plan.on(phases.red.name(), phases.green.name()));
+        let available = implementations.with(phases.third_parties().iter().map(|own| &own.implementation));
+        let jobs = jobs(&checks, &available, plan.as_ref(), &phases);
+        let jobs = without_unsupported_red(jobs, &implementations, console)?;
+        torch::report_if_broken(&checks, console);
 
+        let case_deadline = phases.third_parties().iter().filter_map(|target| target.case_deadline).max();
         let recording = RunSession::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
+        let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let about = About {
             suite: &suite,
             suite_named: self.suite.named(),
-            plan,
+            plan: plan.as_ref(),
             selection: self.selection_arguments(),
-            unproven: unproven(&suite, plan, &jobs, console),
-            judged: named.and_then(|named| self.target_record(named, &suite, &jobs)),
+            unproven: unproven(&suite, plan.as_ref(), &jobs, console),
+            options: phases.third_parties().into_iter().map(option).collect(),
+            judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = self.exit(&record, console);
@@ -98,60 +95,17 @@ impl Run {
         Ok(exit)
     }
 
-    fn plan<'s>(&self, suite: &'s Suite, console: &Console) -> Result<Option<&'s Plan>, Exit> {
-        let Some(name) = &self.plan else { return Ok(None) };
-        find_plan(name, suite, console).map(Some)
-    }
-
-    fn jobs(
-        &self,
-        suite: &Suite,
-        implementations: &Implementations,
-        plan: Option<&Plan>,
-        named: Option<&RunTarget>,
-        console: &Console,
-    ) -> Result<Vec<Job>, Exit> {
-        let checks = self.selection.select(suite, console)?;
-        let named = named.map(|named| Arc::clone(&named.implementation));
-        let (red, green) = match (self.phase, &named) {
-            (Some(PhaseOption::Red), _) => (true, false),
-            (Some(PhaseOption::Green), _) | (None, Some(_)) => (false, true),
-            (None, None) => (true, true),
-        };
-        let mut jobs = Vec::new();
-        if let Some(plan) = plan {
-            for phase in [red.then_some(Phase::Red), green.then_some(Phase::Green)].into_iter().flatten() {
-                planned(plan, phase, &checks, implementations, &mut jobs);
-            }
-        } else {
-            if red {
-                jobs.extend(runner::red(&checks, implementations, self.adapter.name()));
-            }
-            if let Some(judged) = named.or_else(|| implementations.get(JUDGED)).filter(|_| green) {
-                jobs.extend(runner::green(&checks, &judged));
-            }
-        }
-        torch::report_if_broken(&checks, console);
-        // A red run proves nothing where its case is unsupported.
-        let before = jobs.len();
-        jobs.retain(|job| {
-            job.phase == Phase::Green || job.check.needs().all(|need| job.implementation.supports(need))
-        });
-        if jobs.len() < before {
-            let skipped = counted(before - jobs.len(), "red run");
-            console.note(&format!("skipped {skipped}: PyTorch is not available"));
-        }
-        if jobs.is_empty() {
-            console.error("nothing to run: no selected check has a run in this phase on this implementation");
-            return Err(Exit::NothingSelected);
-        }
-        Ok(jobs)
-    }
-
     /// What the report records about a third-party implementation; `None` for a built-in one.
-    fn target_record(&self, named: RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
-        let tested: BTreeSet<&String> = jobs.iter().flat_map(|job| &job.check.case.requires).collect();
-        let requirements = suite.requirements().iter().filter(|own| tested.contains(own.id.get_ref()));
+    fn target_record(&self, target: &RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
+        let crash_violates = suite.contract().crash_violates();
+        let tested: BTreeSet<&str> = jobs
+            .iter()
+            .flat_map(|job| &job.check.case.requires)
+            .map(String::as_str)
+            .chain(crash_violates)
+            .collect();
+        let requirements =
+            suite.requirements().iter().filter(|own| tested.contains(own.id.get_ref().as_str()));
         let requirements = requirements.map(|own| {
             let statement = own.statement.clone();
             (
@@ -160,12 +114,12 @@ impl Run {
             )
         });
         Some(Target {
-            name: named.implementation.name().to_owned(),
-            option: self.adapter.arguments().join(" "),
+            name: target.implementation.name().to_owned(),
             requirements: requirements.collect(),
-            known: named.known?,
+            crash_violates: crash_violates.map(str::to_owned),
+            known: target.known.clone()?,
             on: RunTimestamp::now().day(),
-            whole: self.selection.is_empty(),
+            whole: self.selection.is_empty() && self.phases.plan().is_none(),
         })
     }
 
@@ -214,13 +168,13 @@ impl Run {
         standing: &ConformanceSummary<'_>,
         console: &Console,
     ) -> bool {
-        let count = |verdict| record.outcomes.iter().filter(|outcome| outcome.verdict() == verdict).count();
-        let unsupported = count(Verdict::Unsupported);
-        let fails = record.outcomes.iter().any(|outcome| {
+        let green: Vec<&Outcome> = record.outcomes_of(Phase::Green).collect();
+        let unsupported = green.iter().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
+        let fails = green.iter().any(|outcome| {
             !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported)
                 && !standing.knows(&outcome.check)
         });
-        if self.adapter.exceeds_limit(unsupported) || unsupported == record.outcomes.len() {
+        if self.adapter.exceeds_limit(unsupported) || unsupported == green.len() {
             self.report_unsupported(unsupported, console);
             return true;
         }
@@ -230,11 +184,7 @@ impl Run {
     /// The selection as command-line arguments, for rerun commands in reports.
     fn selection_arguments(&self) -> Vec<String> {
         let mut arguments = self.selection.arguments(self.suite.named().as_deref());
-        arguments.extend(self.plan.iter().map(|plan| format!("--plan {}", shell_argument(plan))));
-        arguments.extend(self.phase.map(|phase| match phase {
-            PhaseOption::Red => "--phase red".to_owned(),
-            PhaseOption::Green => "--phase green".to_owned(),
-        }));
+        arguments.extend(self.phases.arguments());
         arguments.extend(self.adapter.arguments());
         arguments
     }
@@ -251,39 +201,82 @@ pub(super) fn find_plan<'s>(name: &str, suite: &'s Suite, console: &Console) -> 
     })
 }
 
-/// Adds the jobs of a plan's rows in one phase. A check that two rows select runs once.
-fn planned(
-    plan: &Plan,
-    phase: Phase,
+/// The jobs of both phases, red first.
+fn jobs(
     checks: &[Arc<Check>],
     implementations: &Implementations,
-    jobs: &mut Vec<Job>,
-) {
-    for row in plan.rows.iter().filter(|row| row.blocked.is_none()) {
-        let of_row: Vec<Arc<Check>> = checks
-            .iter()
-            .filter(|check| row.checks().iter().any(|own| own.id == check.id))
-            .cloned()
-            .collect();
-        let of_row = match phase {
-            Phase::Red => runner::red(&of_row, implementations, Some(&row.red)),
-            Phase::Green => implementations
-                .get(&row.green)
-                .map(|judged| runner::green(&of_row, &judged))
+    plan: Option<&Plan>,
+    phases: &Phases,
+) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    if phases.red.runs() {
+        jobs.extend(match plan {
+            Some(plan) => planned(plan, Phase::Red, checks, implementations),
+            None => runner::red(checks, implementations, phases.red.name()),
+        });
+    }
+    if phases.green.runs() {
+        jobs.extend(match plan {
+            Some(plan) => planned(plan, Phase::Green, checks, implementations),
+            None => implementations
+                .get(phases.green.name().unwrap_or(JUDGED))
+                .map(|judged| runner::green(checks, &judged))
                 .unwrap_or_default(),
+        });
+    }
+    jobs
+}
+
+/// The jobs of a plan's rows in one phase. A check that two rows select runs once.
+fn planned(plan: &Plan, phase: Phase, checks: &[Arc<Check>], implementations: &Implementations) -> Vec<Job> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut known = BTreeSet::new();
+    for row in plan.rows.iter().filter(|row| row.blocked.is_none()) {
+        let name = match phase {
+            Phase::Red => &row.red,
+            Phase::Green => &row.green,
         };
-        for job in of_row {
-            let same = |known: &Job| {
-                known.check.id == job.check.id
-                    && known.implementation.name() == job.implementation.name()
-                    && known.phase == job.phase
-                    && known.must_fail == job.must_fail
+        let Some(implementation) = implementations.get(name) else { continue };
+        for planned in row.checks() {
+            let Some(check) = checks.iter().find(|check| check.id == planned.id) else { continue };
+            let of_check = match phase {
+                Phase::Red => runner::planned_red(check, planned, &implementation),
+                Phase::Green => runner::green(std::slice::from_ref(check), &implementation),
             };
-            if !jobs.iter().any(same) {
-                jobs.push(job);
+            for job in of_check {
+                let (check, fails, reason) =
+                    (job.check.id.clone(), job.must_fail.clone(), job.reason.clone());
+                if known.insert((check, name.clone(), fails, reason)) {
+                    jobs.push(job);
+                }
             }
         }
     }
+    jobs
+}
+
+/// Drops the red runs that need what a built-in implementation does not support: they would prove nothing. Those of
+/// other implementations are kept, because the report shows them as unsupported.
+fn without_unsupported_red(
+    mut jobs: Vec<Job>,
+    built_in: &Implementations,
+    console: &Console,
+) -> Result<Vec<Job>, Exit> {
+    let before = jobs.len();
+    jobs.retain(|job| {
+        job.phase == Phase::Green
+            || built_in.get(job.implementation.name()).is_none()
+            || job.check.needs().all(|need| job.implementation.supports(need))
+    });
+    if jobs.len() < before {
+        let skipped = counted(before - jobs.len(), "red run");
+        console.note(&format!("skipped {skipped}: PyTorch is not available"));
+    }
+    if jobs.is_empty() {
+        console.error("nothing to run: no selected check has a run in this phase on this implementation");
+        return Err(Exit::NothingSelected);
+    }
+    Ok(jobs)
 }
 
 /// The cases that only run green and have no current entry in proven.toml. Plans are left out, because the ledger

@@ -62,6 +62,8 @@ pub(super) struct About<'a> {
     pub(super) selection: Vec<String>,
     /// Cases without a current proof that they can fail.
     pub(super) unproven: Vec<String>,
+    /// The command line option of each third-party implementation.
+    pub(super) options: BTreeMap<String, String>,
     /// The implementation under test, if it is a third-party one.
     pub(super) judged: Option<Target>,
 }
@@ -185,6 +187,7 @@ impl RunSession {
             suite_digest: about.suite.digest().to_owned(),
             suite: about.suite_named,
             unproven: about.unproven,
+            options: about.options,
             judged: about.judged,
             outcomes,
         };
@@ -225,6 +228,7 @@ fn inventory(jobs: &[Job]) -> Inventory {
         implementation: job.implementation.name().to_owned(),
         phase: job.phase,
         must_fail: job.must_fail.clone(),
+        reason: job.reason.clone(),
     };
     Inventory { format: FORMAT, checks: jobs.iter().map(planned).collect() }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     harness::{
+        ledger::RowResult,
         record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
         report::{area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
@@ -99,18 +100,21 @@ fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
         };
         all.iter().map(one).collect()
     };
+    let crashes =
+        standing.crashes.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
     let unseen =
         standing.unseen.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
     json!({
         "violations": broken(&standing.violations),
         "differences": broken(&standing.differences),
+        "crashes": crashes.collect::<Vec<_>>(),
         "not_looked_at": unseen.collect::<Vec<_>>(),
         "known": standing.known.known.iter().map(|(check, _)| check).collect::<Vec<_>>(),
         "problems": standing.known.problems,
     })
 }
 
-/// Violations, differences, skipped checks and known failures of a third-party implementation.
+/// Violations, differences, crashes, skipped checks and known failures of a third-party implementation.
 fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console) -> String {
     let mut text = String::new();
     let parts = [
@@ -134,6 +138,12 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
                 line(&ids.join(", ")),
                 checks.join(", ")
             ));
+        }
+    }
+    if !standing.crashes.is_empty() {
+        text.push_str(&format!("{}\n", console.bad(&line(&judged.crash_title("crashes")))));
+        for group in &standing.crashes {
+            text.push_str(&format!("  {}\n", line(&group.to_string())));
         }
     }
     if !standing.unseen.is_empty() {
@@ -167,6 +177,14 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     // Color codes have no width, so the word is padded separately.
     let pad = " ".repeat(7_usize.saturating_sub(phase.as_str().len()));
     let mut text = format!("{head}{pad}{result}\n");
+    if let Some(plan) = &run.plan {
+        for row in &plan.rows {
+            if let Some(result) = RowResult::of(row, phase, run) {
+                text.push_str(&format!("       {:15} {}\n", line(&row.id), line(&result.to_string())));
+            }
+        }
+        return text + "\n";
+    }
     let mut areas: Vec<&str> = run.outcomes_of(phase).map(|outcome| area(&outcome.check)).collect();
     areas.sort_unstable();
     areas.dedup();

@@ -1,6 +1,7 @@
 //! The options that select the implementation under test: a built-in one, or a program that speaks the protocol.
 
 use std::{
+    cell::OnceCell,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,15 +24,20 @@ use crate::{
 /// Selects the implementation under test.
 #[derive(Debug, Args)]
 pub(super) struct AdapterOptions {
-    /// Implementation to test; with --phase red, the one that cases must fail on
+    /// Implementation to test; with --phase red, the one that cases or the rows of the plan must fail on
     ///
     /// A built-in implementation (`bundleproof list implementations`), the name of a file in the suite's folder
     /// `implementations`, or the path of an implementation file, which ends in .toml.
-    #[arg(long = "impl", value_name = "NAME", conflicts_with = "plan", help_heading = "Implementation")]
+    #[arg(long = "impl", value_name = "NAME", help_heading = "Implementation")]
     implementation: Option<String>,
 
     /// Test the adapter program that this command starts
-    #[arg(long = "impl-cmd", value_name = "COMMAND", conflicts_with_all = ["plan", "implementation"], help_heading = "Implementation")]
+    #[arg(
+        long = "impl-cmd",
+        value_name = "COMMAND",
+        conflicts_with = "implementation",
+        help_heading = "Implementation"
+    )]
     command: Option<String>,
 
     /// Maximum number of unsupported checks [default: no limit]
@@ -47,34 +53,47 @@ pub(super) struct AdapterOptions {
     trace: Option<PathBuf>,
 }
 
-/// The implementation under test.
+/// An implementation given on the command line.
+#[derive(Clone)]
 pub(super) struct RunTarget {
     pub(super) implementation: Arc<dyn Implementation>,
     /// Time limit per case in seconds, if its file sets one.
     pub(super) case_deadline: Option<u32>,
     /// Its known failures; `None` for a built-in implementation.
     pub(super) known: Option<Vec<KnownFailure>>,
+    /// The option that selects it, for rerun commands in reports.
+    pub(super) option: String,
+}
+
+impl RunTarget {
+    /// Whether it is not built in.
+    pub(super) fn is_third_party(&self) -> bool {
+        self.known.is_some()
+    }
+}
+
+/// What an implementation is found by its name in, and how its program is started.
+pub(super) struct Connect<'a> {
+    suite: &'a Suite,
+    known: &'a Implementations,
+    trace: Option<&'a Path>,
+    /// The file of the trace, created when the first program is started.
+    opened: OnceCell<Trace>,
 }
 
 impl AdapterOptions {
+    /// What implementations are found in and traced with.
+    pub(super) fn connect<'a>(&'a self, suite: &'a Suite, known: &'a Implementations) -> Connect<'a> {
+        Connect { trace: self.trace.as_deref(), ..Connect::new(suite, known) }
+    }
+
     /// The implementation given by the options, if any. A program is started and probed.
-    pub(super) fn judged(
-        &self,
-        suite: &Suite,
-        known: &Implementations,
-        console: &Console,
-    ) -> Result<Option<RunTarget>, Exit> {
-        if let Some(command) = &self.command {
-            let words = shell_words::split(command).map_err(|error| {
-                console.error(&format!("invalid --impl-cmd {command:?}: {error}"));
-                Exit::Usage
-            })?;
-            let trace = self.trace(console)?;
-            return connect(None, Launch::command(words), Vec::new(), trace, console).map(Some);
+    pub(super) fn target(&self, connect: &Connect<'_>, console: &Console) -> Result<Option<RunTarget>, Exit> {
+        match (&self.command, &self.implementation) {
+            (Some(command), _) => connect.command(command, console).map(Some),
+            (None, Some(name)) => connect.named(name, console).map(Some),
+            (None, None) => Ok(None),
         }
-        let Some(name) = &self.implementation else { return Ok(None) };
-        let trace = self.trace(console)?;
-        named(name, suite, known, trace, console).map(Some)
     }
 
     /// The options as command-line arguments, for rerun commands in reports.
@@ -109,60 +128,94 @@ impl AdapterOptions {
         self.max_unsupported.is_some_and(|limit| unsupported > limit)
     }
 
-    /// The value of `--impl`.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.implementation.as_deref()
+    /// Whether `--max-unsupported` is given.
+    pub(super) fn limits_unsupported(&self) -> bool {
+        self.max_unsupported.is_some()
     }
 
-    fn trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {
-        self.trace.as_deref().map(Trace::create).transpose().map_err(|error| {
-            let path = self.trace.as_deref().unwrap_or(Path::new(""));
+    /// Whether `--write-known` is given.
+    pub(super) fn writes_known(&self) -> bool {
+        self.write_known
+    }
+}
+
+impl<'a> Connect<'a> {
+    /// Without a trace.
+    pub(super) fn new(suite: &'a Suite, known: &'a Implementations) -> Self {
+        Self { suite, known, trace: None, opened: OnceCell::new() }
+    }
+
+    /// Whether messages are recorded.
+    pub(super) fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// Finds a built-in implementation, an implementation file of the suite, or an implementation file by its path.
+    pub(super) fn named(&self, name: &str, console: &Console) -> Result<RunTarget, Exit> {
+        let option = format!("--impl {}", shell_argument(name));
+        if let Some(implementation) = self.known.get(name) {
+            return Ok(RunTarget { implementation, case_deadline: None, known: None, option });
+        }
+        let (stem, file) = match name.strip_suffix(".toml") {
+            Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
+            None => {
+                let in_suite = ImplementationFile::in_suite(self.suite, name, console)?;
+                (name.to_owned(), in_suite.ok_or_else(|| unknown(name, self.suite, self.known, console))?)
+            }
+        };
+        if self.known.get(&stem).is_some() {
+            console
+                .error(&format!("{name}: {stem} is the name of a built-in implementation; rename the file"));
+            return Err(Exit::Usage);
+        }
+        self.start(Some(stem), option, file, console)
+    }
+
+    /// Starts the adapter program of a command line.
+    fn command(&self, command: &str, console: &Console) -> Result<RunTarget, Exit> {
+        let words = shell_words::split(command).map_err(|error| {
+            console.error(&format!("invalid --impl-cmd {command:?}: {error}"));
+            Exit::Usage
+        })?;
+        let option = format!("--impl-cmd {}", shell_argument(command));
+        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new() };
+        self.start(None, option, file, console)
+    }
+
+    fn start(
+        &self,
+        name: Option<String>,
+        option: String,
+        file: ImplementationFile,
+        console: &Console,
+    ) -> Result<RunTarget, Exit> {
+        let shown = file.launch.command.join(" ");
+        let trace = self.opened_trace(console)?;
+        let environment = (&BUNDLE as &dyn Contract).environment_map();
+        let remote = Remote::connect(&BUNDLE, name.as_deref(), file.launch, environment, trace);
+        let remote = remote.map_err(|error| {
+            console.error(&format!("cannot use adapter {shown:?}: {error}"));
+            Exit::AdapterUnusable
+        })?;
+        let case_deadline = remote.case_deadline();
+        Ok(RunTarget { implementation: Arc::new(remote), case_deadline, known: Some(file.known), option })
+    }
+
+    fn opened_trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {
+        let (Some(path), None) = (self.trace, self.opened.get()) else {
+            return Ok(self.opened.get().cloned());
+        };
+        let trace = Trace::create(path).map_err(|error| {
             console.error(&format!("cannot write trace {}: {error}", path.display()));
             Exit::Usage
-        })
+        })?;
+        Ok(Some(self.opened.get_or_init(|| trace).clone()))
     }
 }
 
-/// Finds a built-in implementation, an implementation file of the suite, or an implementation file by its path.
-pub(super) fn named(
-    name: &str,
-    suite: &Suite,
-    known: &Implementations,
-    trace: Option<Trace>,
-    console: &Console,
-) -> Result<RunTarget, Exit> {
-    if let Some(implementation) = known.get(name) {
-        return Ok(RunTarget { implementation, case_deadline: None, known: None });
-    }
-    let (stem, file) = match name.strip_suffix(".toml") {
-        Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
-        None => {
-            let in_suite = ImplementationFile::in_suite(suite, name, console)?;
-            (name.to_owned(), in_suite.ok_or_else(|| unknown(name, suite, known, console))?)
-        }
-    };
-    if known.get(&stem).is_some() {
-        console.error(&format!("{name}: {stem} is the name of a built-in implementation; rename the file"));
-        return Err(Exit::Usage);
-    }
-    connect(Some(stem), file.launch, file.known, trace, console)
-}
-
-fn connect(
-    name: Option<String>,
-    launch: Launch,
-    known: Vec<KnownFailure>,
-    trace: Option<Trace>,
-    console: &Console,
-) -> Result<RunTarget, Exit> {
-    let shown = launch.command.join(" ");
-    let environment = (&BUNDLE as &dyn Contract).environment_map();
-    let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace).map_err(|error| {
-        console.error(&format!("cannot use adapter {shown:?}: {error}"));
-        Exit::AdapterUnusable
-    })?;
-    let case_deadline = remote.case_deadline();
-    Ok(RunTarget { implementation: Arc::new(remote), case_deadline, known: Some(known) })
+/// The name in reports: that of an implementation file without folder and suffix, or the name as given.
+pub(super) fn implementation_name(given: &str) -> String {
+    given.strip_suffix(".toml").map_or_else(|| given.to_owned(), file_name)
 }
 
 fn file_name(stem: &str) -> String {

@@ -8,7 +8,7 @@ use super::{
     contract::{Refusal, RefusalKind},
     record::RunTimestamp,
     runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
-    suite::{Authority, Decision, Level, Plan, PlannedCheck, Row},
+    suite::{Authority, Decision, FailureKind, Level, Plan, PlannedCheck, Reason, Row},
 };
 
 use super::record::{
@@ -17,6 +17,12 @@ use super::record::{
 
 pub(super) fn stamp(text: &str) -> RunTimestamp {
     text.parse().unwrap()
+}
+
+/// The reason why the checks of these runs must fail.
+fn not_implemented() -> Reason {
+    let kind = FailureKind::Refused(RefusalKind::NotImplemented);
+    Reason { kind, mentions: vec!["no loader".into()] }
 }
 
 /// An outcome that meets the expectation of its phase.
@@ -33,6 +39,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
         implementation: if red { "stub".into() } else { "reference".into() },
         phase,
         must_fail: red.then(|| "returns_saved_models".into()),
+        reason: red.then(not_implemented),
         steps: vec![
             StepOutcome {
                 operation: "save_torch_bundle".into(),
@@ -109,6 +116,7 @@ pub(super) fn run() -> RunRecord {
         suite_digest: "cd".repeat(32),
         suite: None,
         unproven: vec!["persistence/params".into()],
+        options: BTreeMap::new(),
         judged: None,
         outcomes: vec![
             as_expected("persistence/round_trip", Phase::Red),
@@ -126,6 +134,8 @@ pub(super) fn row(id: &str, log: &str, checks: &[&str]) -> Row {
         id: (*check).into(),
         digest: format!("digest of {check}"),
         file: format!("cases/{check}.toml"),
+        fails: vec!["returns_saved_models".into()],
+        reason: not_implemented(),
     });
     Row {
         id: id.into(),
@@ -181,11 +191,11 @@ pub(super) fn judged() -> Target {
     };
     Target {
         name: "reference".into(),
-        option: "--impl ./odd.toml".into(),
         requirements: BTreeMap::from([
             ("LOD-004".into(), asked(Authority::Spec)),
             ("RTP-001".into(), asked(Authority::Ours)),
         ]),
+        crash_violates: None,
         known: Vec::new(),
         on: jiff::civil::date(2026, 12, 31),
         whole: true,

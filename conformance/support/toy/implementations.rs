@@ -44,6 +44,8 @@ pub(crate) enum Behavior {
     KeepsEntriesOverAReset,
     RestoresTheNewestSnapshot,
     ReplacesLettersBeyondAscii,
+    /// Every operation fails with an internal error.
+    Crashes,
 }
 
 /// Each mutant: its name, the requirement that it breaks, and how.
@@ -130,6 +132,9 @@ impl Session for StoreSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         match operation {
             "reset" => Ok(self.forget()),
+            operation if self.is(Behavior::Crashes) => {
+                Err(Refusal::new(RefusalKind::Internal, format!("{operation}: index out of range")))
+            }
             ENTRIES => Ok(Entries { entries: self.entries.clone() }.into_fields()),
             Set::NAME => self.set(from_fields(fields)?).map(<()>::into_fields),
             Get::NAME => self.get(&from_fields(fields)?).map(Found::into_fields),

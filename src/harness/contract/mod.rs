@@ -79,6 +79,11 @@ pub trait Contract: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The requirement that a crash violates: an operation ends with a result or a refusal, never with an internal error.
+    fn crash_violates(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A write that shows whether an adapter's `reset` works; None if the contract has no resettable state.
     fn reset_probe(&self) -> Option<ResetProbe> {
         None

@@ -1,8 +1,11 @@
 //! Renders the ledger as plain text and as Markdown.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use crate::text::{line, markdown, markdown_code};
+use crate::{
+    harness::runner::Phase,
+    text::{line, markdown, markdown_code},
+};
 
 use super::{Ledger, LedgerRow, RowAttempt};
 
@@ -42,6 +45,11 @@ impl Ledger<'_> {
                 attempt.files.iter().for_each(|file| text += &format!("        {}\n", line(file)));
             }
         }
+        let others = self.other_implementations();
+        if !others.is_empty() {
+            text.push('\n');
+        }
+        others.iter().for_each(|other| text += &indented(" ", other));
         let ends = self.ends();
         if !ends.is_empty() {
             text.push('\n');
@@ -66,6 +74,7 @@ impl Ledger<'_> {
         page += "\n## Attempts History\n";
         for row in self.rows.iter().filter(|row| !row.attempts.is_empty()) {
             page += &format!("\n### {}: {}\n\n", markdown(row.id), markdown(row.task));
+            page += &format!("Red on {}, green on {}.\n\n", markdown_code(row.red), markdown_code(row.green));
             for RowAttempt { number, stamp, phase, result, files } in &row.attempts {
                 let files: Vec<String> =
                     files.iter().map(|file| format!(", {}", markdown_code(file))).collect();
@@ -73,12 +82,27 @@ impl Ledger<'_> {
                 page += &format!("- [{stamp}] Attempt #{number} - {phase} {result}{}\n", files.concat());
             }
         }
+        let others = self.other_implementations();
+        if !others.is_empty() {
+            page += "\n## Other implementations\n\n";
+        }
+        others.iter().for_each(|other| page += &format!("- {}\n", markdown(other)));
         let ends = self.ends();
         if !ends.is_empty() {
             page += "\n## Not evidence\n\n";
         }
         ends.iter().for_each(|end| page += &format!("- {}\n", markdown(end)));
         page
+    }
+
+    /// The implementations whose attempts are not shown, and how to show them.
+    fn other_implementations(&self) -> Vec<String> {
+        let other = |(phase, names): (&Phase, &BTreeSet<&str>)| {
+            let names: Vec<String> = names.iter().map(|name| line(name)).collect();
+            let word = phase.as_str();
+            format!("other {word} phases on {}: show them with --{word} NAME", names.join(", "))
+        };
+        self.others.iter().map(other).collect()
     }
 
     /// Entries of the store that do not count as evidence.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     harness::{
-        runner::{Outcome, Phase},
+        runner::{Outcome, Phase, RedResult, Verdict},
         suite::{PlannedCheck, Row},
     },
     text::line,
@@ -23,6 +23,8 @@ pub struct RowResult<'a> {
     pub unexpected: Vec<(&'a PlannedCheck, &'static str)>,
     /// The checks with outcomes only for another version of the case; these do not count as evidence.
     pub stale: Vec<&'a PlannedCheck>,
+    /// The checks that the implementation does not support; these decide nothing.
+    pub unsupported: Vec<&'a PlannedCheck>,
     /// The checks without an outcome.
     pub absent: Vec<&'a PlannedCheck>,
 }
@@ -42,16 +44,40 @@ impl<'a> RowResult<'a> {
     /// The result of the row in this run; None if the run has no outcome of its checks. A check that was not run counts as
     /// absent.
     pub fn of(row: &'a Row, phase: Phase, run: &RunRecord) -> Option<Self> {
-        let mut attempt =
-            Self { phase, as_expected: vec![], unexpected: vec![], stale: vec![], absent: Vec::new() };
+        let mut attempt = Self {
+            phase,
+            as_expected: Vec::new(),
+            unexpected: Vec::new(),
+            stale: Vec::new(),
+            unsupported: Vec::new(),
+            absent: Vec::new(),
+        };
         for check in row.checks() {
             let seen = run.outcomes.iter().filter(|outcome| is_of(outcome, row, check, phase));
             let (present, stale): (Vec<_>, Vec<_>) = seen.partition(|outcome| outcome.digest == check.digest);
-            match (present.iter().find(|outcome| !outcome.met_expectation()), present.is_empty()) {
-                (Some(other), _) => attempt.unexpected.push((check, other.result_name())),
-                (None, false) => attempt.as_expected.push(check),
-                (None, true) if stale.is_empty() => attempt.absent.push(check),
-                (None, true) => attempt.stale.push(check),
+            let results: Vec<(bool, &'static str)> = match phase {
+                Phase::Red => {
+                    check.fails.iter().flat_map(|fails| red_results(fails, check, &present)).collect()
+                }
+                Phase::Green => {
+                    present.iter().map(|seen| (seen.met_expectation(), seen.result_name())).collect()
+                }
+            };
+            // Every expectation that must fail has a run of its own.
+            let is_whole = match phase {
+                Phase::Red => check
+                    .fails
+                    .iter()
+                    .all(|fails| present.iter().any(|outcome| outcome.must_fail.as_ref() == Some(fails))),
+                Phase::Green => !present.is_empty(),
+            };
+            let unexpected = results.iter().find(|(is_expected, _)| !is_expected);
+            match unexpected {
+                Some((_, word)) if *word == Verdict::Unsupported.as_str() => attempt.unsupported.push(check),
+                Some((_, word)) => attempt.unexpected.push((check, word)),
+                None if is_whole => attempt.as_expected.push(check),
+                None if stale.is_empty() => attempt.absent.push(check),
+                None => attempt.stale.push(check),
             }
         }
         (attempt.absent.len() < row.checks().len()).then_some(attempt)
@@ -61,7 +87,7 @@ impl<'a> RowResult<'a> {
     pub fn status(&self) -> RowStatus {
         if !self.unexpected.is_empty() {
             RowStatus::Contradicts
-        } else if self.stale.is_empty() && self.absent.is_empty() {
+        } else if self.stale.is_empty() && self.unsupported.is_empty() && self.absent.is_empty() {
             RowStatus::Proves
         } else {
             RowStatus::Neither
@@ -78,7 +104,8 @@ impl<'a> RowResult<'a> {
 /// `not proven: persistence/params wrong_expectation`.
 impl fmt::Display for RowResult<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.as_expected.len() + self.unexpected.len() + self.stale.len() + self.absent.len();
+        let undecided = self.stale.len() + self.unsupported.len() + self.absent.len();
+        let all = self.as_expected.len() + self.unexpected.len() + undecided;
         let done = if self.phase == Phase::Red { "proven" } else { "passed" };
         match self.status() {
             RowStatus::Proves => write!(f, "{done}: {all}/{all}"),
@@ -90,12 +117,27 @@ impl fmt::Display for RowResult<'_> {
             RowStatus::Neither => match self.staleness() {
                 Some(why) => write!(f, "not evidence: it {why}"),
                 None => {
-                    let (as_expected, absent) = (self.as_expected.len(), self.absent.len());
-                    write!(f, "incomplete: {as_expected}/{all} {done}, {absent} not run")
+                    write!(f, "incomplete: {}/{all} {done}", self.as_expected.len())?;
+                    let counts = [(self.unsupported.len(), "unsupported"), (self.absent.len(), "not run")];
+                    let mut counts = counts.iter().filter(|(count, _)| *count > 0);
+                    counts.try_for_each(|(count, word)| write!(f, ", {count} {word}"))
                 }
             },
         }
     }
+}
+
+/// The results of the runs in which this expectation had to fail, judged by the reason of the plan: a run without the
+/// plan states none, or another one.
+fn red_results<'o>(
+    fails: &'o str,
+    check: &'o PlannedCheck,
+    present: &'o [&Outcome],
+) -> impl Iterator<Item = (bool, &'static str)> + 'o {
+    present.iter().filter(move |outcome| outcome.must_fail.as_deref() == Some(fails)).map(|outcome| {
+        let result = outcome.failure_of(fails, Some(&check.reason));
+        (result == RedResult::Proven, result.as_str())
+    })
 }
 
 /// The implementation that a row names for a phase.

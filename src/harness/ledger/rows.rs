@@ -13,7 +13,10 @@ use crate::harness::{
     suite::{Decision, Plan, Row},
 };
 
-use super::{RowResult, RowStatus, row_result::is_of};
+use super::{
+    RowResult, RowStatus,
+    row_result::{is_of, row_implementation},
+};
 use crate::harness::{
     record::plan_file,
     report::log::{log_names, row_log},
@@ -29,6 +32,8 @@ pub struct Ledger<'a> {
     pub title: &'a str,
     /// The rows, in the order of the plan.
     pub rows: Vec<LedgerRow<'a>>,
+    /// The other implementations on which reports of this plan were made. Their attempts are not included.
+    pub others: BTreeMap<Phase, BTreeSet<&'a str>>,
     /// The reports that do not count as evidence because they have changed.
     pub damaged: &'a [CorruptReport],
     /// The runs without a published report.
@@ -87,13 +92,13 @@ pub struct RowAttempt {
 }
 
 impl<'a> Ledger<'a> {
-    /// Goes through the reports by number. Any report counts as an attempt on each row whose checks it contains on the
+    /// Goes through the reports by number, for the implementations in the rows of the plan. Any report counts as an attempt on each row whose checks it contains on the
     /// implementation of the row, regardless of its selection. Only outcomes of the current versions of the cases count.
     pub fn compute(plan: &'a Plan, store: &'a Store) -> Self {
         let mut rows: Vec<Walk<'a>> = plan.rows.iter().map(Walk::new).collect();
         let mut number = 0;
         for report in &store.reports {
-            let mut any = is_of_plan(report, plan);
+            let mut any = [Phase::Red, Phase::Green].iter().any(|phase| is_of_pair(report, plan, *phase));
             for row in &mut rows {
                 for phase in [Phase::Red, Phase::Green] {
                     any |= row.take(plan, phase, report, number + 1);
@@ -103,7 +108,14 @@ impl<'a> Ledger<'a> {
         }
         let rows = rows.into_iter().map(Walk::end).collect();
         let (damaged, unfinished) = (store.damaged.as_slice(), store.unfinished.as_slice());
-        Self { plan: &plan.name, title: &plan.title, rows, damaged, unfinished }
+        Self { plan: &plan.name, title: &plan.title, rows, others: others(plan, store), damaged, unfinished }
+    }
+}
+
+impl Ledger<'_> {
+    /// Whether any report has an attempt in this phase.
+    pub fn has_attempts(&self, phase: Phase) -> bool {
+        self.rows.iter().flat_map(|row| &row.attempts).any(|attempt| attempt.phase == phase)
     }
 }
 
@@ -149,8 +161,7 @@ impl<'a> Walk<'a> {
         let (status, result) = match &self.row.decided_by {
             Decision::Artifact { artifact } => {
                 let name = plan_file(&plan.name, phase, artifact, "md");
-                let held = is_of_plan(report, plan) && report.run.phases.contains(&phase);
-                if !held || !report.files.contains_key(&name) {
+                if !is_of_row(report, plan, self.row, phase) || !report.files.contains_key(&name) {
                     return false;
                 }
                 (RowStatus::Proves, format!("{name} exists"))
@@ -185,7 +196,9 @@ impl<'a> Walk<'a> {
     fn files(&self, plan: &Plan, phase: Phase, report: &Report) -> Vec<String> {
         let own = match &self.row.decided_by {
             Decision::Artifact { artifact } => Some(plan_file(&plan.name, phase, artifact, "md")),
-            Decision::Checks { .. } => row_log(plan, self.row, phase).filter(|_| is_of_plan(report, plan)),
+            Decision::Checks { .. } => {
+                row_log(plan, self.row, phase).filter(|_| is_of_row(report, plan, self.row, phase))
+            }
         };
         let names = match own.filter(|name| report.files.contains_key(name)) {
             Some(name) => BTreeSet::from([name]),
@@ -228,8 +241,32 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn is_of_plan(report: &Report, plan: &Plan) -> bool {
-    report.run.plan.as_ref().is_some_and(|of| of.name == plan.name)
+/// Whether a report ran this phase of the plan on the implementation that the plan names for any of its rows.
+fn is_of_pair(report: &Report, plan: &Plan, phase: Phase) -> bool {
+    plan.rows.iter().any(|row| is_of_row(report, plan, row, phase))
+}
+
+/// Whether a report ran this phase of a row, on the implementation that the row names.
+fn is_of_row(report: &Report, plan: &Plan, row: &Row, phase: Phase) -> bool {
+    let of_plan = report.run.plan.as_ref().filter(|of| of.name == plan.name);
+    let of_row = of_plan.and_then(|of| of.rows.iter().find(|own| own.id == row.id));
+    report.run.phases.contains(&phase)
+        && of_row.is_some_and(|own| row_implementation(own, phase) == row_implementation(row, phase))
+}
+
+/// The implementations of reports of this plan that none of its rows names.
+fn others<'a>(plan: &Plan, store: &'a Store) -> BTreeMap<Phase, BTreeSet<&'a str>> {
+    let mut others: BTreeMap<Phase, BTreeSet<&'a str>> = BTreeMap::new();
+    for run in store.reports.iter().map(|report| &report.run) {
+        let rows = run.plan.iter().filter(|of| of.name == plan.name).flat_map(|of| &of.rows);
+        for (row, phase) in rows.flat_map(|row| run.phases.iter().map(move |phase| (row, *phase))) {
+            let name = row_implementation(row, phase);
+            if plan.rows.iter().all(|own| row_implementation(own, phase) != name) {
+                others.entry(phase).or_default().insert(name);
+            }
+        }
+    }
+    others
 }
 
 #[cfg(test)]

@@ -200,7 +200,8 @@ impl CheckProof {
         let named = check.steps.iter().flat_map(|step| &step.expectations);
         let fails_on = |name: &str| {
             let fails = |implementation: &&FaultyImplementation| {
-                on(&implementation.name).map(|seen| seen.failure_of(name)) == Some(RedResult::Proven)
+                let reason = check.reason(&implementation.name, name);
+                on(&implementation.name).map(|seen| seen.failure_of(name, reason)) == Some(RedResult::Proven)
             };
             faulty.iter().filter(fails).map(|implementation| implementation.name.clone()).collect()
         };
@@ -219,7 +220,7 @@ impl CheckProof {
             let word = match seen.verdict() {
                 Verdict::Pass => return None,
                 // The expected failure does not matter if no expectation was reached.
-                Verdict::Fail => seen.failure_of("").as_str(),
+                Verdict::Fail => seen.failure_of("", None).as_str(),
                 verdict => verdict.as_str(),
             };
             (!killed).then(|| (implementation.name.clone(), word))
@@ -268,7 +269,8 @@ fn of_check<'o>(
         problems.push(Problem::NotGreen { check: id.clone(), file: file.clone(), word: proof.green });
     }
     for claim in &check.red {
-        let seen = on(&claim.on).map_or(RedResult::NotRun, |seen| seen.failure_of(&claim.fails));
+        let reason = claim.reason.as_ref();
+        let seen = on(&claim.on).map_or(RedResult::NotRun, |seen| seen.failure_of(&claim.fails, reason));
         if seen != RedResult::Proven {
             problems.push(Problem::ClaimFails {
                 check: id.clone(),
@@ -323,7 +325,7 @@ impl MutantProof {
 }
 
 fn requirements(suite: &Suite, proofs: &[CheckProof], mutants: &[MutantProof]) -> Vec<RequirementProof> {
-    let in_force = suite.requirements().iter().filter(|requirement| requirement.superseded.is_none());
+    let in_force = suite.requirements().iter().filter(|requirement| requirement.needs_cases());
     let proof = |requirement: &crate::harness::suite::Requirement| {
         let id = requirement.id.get_ref();
         let about = proofs.iter().filter(|proof| proof.requires.contains(id));

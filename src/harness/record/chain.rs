@@ -86,17 +86,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::harness::test_helpers;
+    use crate::harness::{record::FORMAT, test_helpers};
 
     #[test]
     fn the_first_report_has_no_predecessor() {
         let stamp = test_helpers::stamp("2025-10-17T112849Z");
         let (started, ended) = (stamp.rfc3339(), stamp.rfc3339());
-        let chain = Chain { format: 1, sequence: 1, stamp, predecessor: None, started, ended };
+        let chain = Chain { format: FORMAT, sequence: 1, stamp, predecessor: None, started, ended };
         let text = serde_json::to_string(&chain).unwrap();
         assert!(text.contains(r#""predecessor":null"#), "{text}");
         assert_eq!(Chain::from_json(text.as_bytes()).unwrap(), chain);
-        let newer = text.replace(r#""format":1"#, r#""format":2"#);
-        assert!(matches!(Chain::from_json(newer.as_bytes()), Err(ReadError::Format { found: 2 })));
+        let newer = text.replace(r#""format":2"#, r#""format":3"#);
+        assert!(matches!(Chain::from_json(newer.as_bytes()), Err(ReadError::Format { found: 3 })));
     }
 }

@@ -24,10 +24,11 @@ use crate::harness::{
 pub struct Target {
     /// Its name in the outcomes.
     pub name: String,
-    /// The command line option that selects it.
-    pub option: String,
     /// The requirements of the checks, by id.
     pub requirements: BTreeMap<String, RequirementRecord>,
+    /// The requirement that a crash violates, if the contract has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash_violates: Option<String>,
     /// The known failures listed in its file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownFailure>,
@@ -56,6 +57,9 @@ pub struct ConformanceSummary<'a> {
     pub violations: Vec<BrokenRequirement<'a>>,
     /// Differences from what this suite decided.
     pub differences: Vec<BrokenRequirement<'a>>,
+    /// Checks in which the implementation crashed, grouped by operation and exception. A crash violates none of the
+    /// requirements of its check, because nothing shows which.
+    pub crashes: Vec<Group<'a>>,
     /// Checks without a result, grouped by reason.
     pub unseen: Vec<Group<'a>>,
     /// How the failures match the list of known failures.
@@ -90,13 +94,16 @@ impl Target {
         let broken = |map: BTreeMap<&'a [String], Vec<_>>| {
             map.into_iter().map(|(ids, failures)| BrokenRequirement { ids, failures }).collect()
         };
-        let unseen = own
+        let without_failure = own
             .iter()
             .copied()
             .filter(|outcome| outcome.verdict() != Verdict::Pass && outcome.failed().next().is_none());
+        let (crashes, unseen): (Vec<&Outcome>, Vec<&Outcome>) =
+            without_failure.partition(|outcome| outcome.verdict() == Verdict::Crash);
         ConformanceSummary {
             violations: broken(violations),
             differences: broken(differences),
+            crashes: groups(crashes),
             unseen: groups(unseen),
             known: judge(&self.known, &own, self.on, self.whole),
         }
@@ -108,6 +115,12 @@ impl Target {
         let ours =
             |id: &String| self.requirements.get(id).is_none_or(|asked| asked.authority == Authority::Ours);
         about.is_empty() || about.iter().any(ours)
+    }
+
+    /// `crashes (LOD-017, ours)`, with the requirement that a crash violates.
+    pub fn crash_title(&self, word: &str) -> String {
+        let asked = self.crash_violates.as_ref().and_then(|id| Some((id, self.requirements.get(id)?)));
+        asked.map_or(word.to_owned(), |(id, asked)| format!("{word} ({id}, {})", asked.authority))
     }
 
     /// The distinct authorities of these requirements.

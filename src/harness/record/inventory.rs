@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::runner::{Outcome, Phase};
+use crate::harness::{
+    runner::{Outcome, Phase},
+    suite::Reason,
+};
 
 use super::{ReadError, RunRecord, run_record};
 
@@ -33,6 +36,9 @@ pub struct InventoryEntry {
     /// In a red phase, the expectation that must fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub must_fail: Option<String>,
+    /// Why it must fail, if that is stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 impl Inventory {
@@ -59,6 +65,7 @@ impl From<&Outcome> for InventoryEntry {
             implementation: outcome.implementation.clone(),
             phase: outcome.phase,
             must_fail: outcome.must_fail.clone(),
+            reason: outcome.reason.clone(),
         }
     }
 }

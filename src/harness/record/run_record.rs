@@ -16,7 +16,7 @@ use crate::{
 
 /// The version of `results.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
 /// misread; readers reject unknown versions.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct RunRecord {
     /// The cases that ran without a current proof that they can fail, so a pass says little.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<String>,
+    /// The command line option that selects each third-party implementation, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// The target, if it is a third-party implementation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Target>,
@@ -92,10 +95,8 @@ impl RunRecord {
 
     /// The command line option that selects an implementation of this run.
     pub fn option(&self, implementation: &str) -> String {
-        match &self.judged {
-            Some(judged) if judged.name == implementation => judged.option.clone(),
-            _ => format!("--impl {}", shell_argument(implementation)),
-        }
+        let given = self.options.get(implementation).cloned();
+        given.unwrap_or_else(|| format!("--impl {}", shell_argument(implementation)))
     }
 
     /// Counts the outcomes of a phase.
@@ -180,14 +181,14 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_rejected_by_its_number() {
-        let newer = RunRecord::from_json(br#"{"format": 2, "runs": []}"#).unwrap_err();
-        assert!(matches!(newer, ReadError::Format { found: 2 }), "{newer}");
+        let newer = RunRecord::from_json(br#"{"format": 3, "runs": []}"#).unwrap_err();
+        assert!(matches!(newer, ReadError::Format { found: 3 }), "{newer}");
         let none = RunRecord::from_json(b"{").unwrap_err();
         assert!(matches!(none, ReadError::Json(_)), "{none}");
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
         let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
-        assert!(newer.to_string().starts_with("has format 7; expected format 1"), "{newer}");
+        assert!(newer.to_string().starts_with("has format 7; expected format 2"), "{newer}");
     }
 
     #[test]

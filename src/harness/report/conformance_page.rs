@@ -2,11 +2,11 @@
 
 use crate::text::{markdown, markdown_code};
 
-use super::page::Page;
+use super::{ending, page::Page};
 use crate::harness::record::{BrokenRequirement, ConformanceSummary, Target};
 
 impl Page {
-    /// Adds a section each for violations, differences, checks without a result, and known failures.
+    /// Adds a section each for violations, differences, crashes, checks without a result, and known failures.
     pub(super) fn conformance(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
         self.broken(
             "Violations",
@@ -20,6 +20,16 @@ impl Page {
             judged,
             &standing.differences,
         );
+        if !standing.crashes.is_empty() {
+            self.heading(&markdown(&judged.crash_title("Crashes")));
+            for group in &standing.crashes {
+                self.line(&format!("- {}", markdown(&group.to_string())));
+                for outcome in &group.outcomes {
+                    let how = ending(outcome).unwrap_or_default();
+                    self.line(&format!("  - {}: {}", markdown_code(&outcome.check), markdown(&how)));
+                }
+            }
+        }
         if !standing.unseen.is_empty() {
             self.heading("Without a result");
             for group in &standing.unseen {

@@ -14,7 +14,8 @@ pub fn failed_check(outcome: &Outcome, word: &str, rerun: &str) -> String {
         outcome.phase.as_str()
     );
     if let Some(must_fail) = &outcome.must_fail {
-        text.push_str(&format!("  expected expectation `{}` to fail\n", line(must_fail)));
+        let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        text.push_str(&format!("  expected expectation `{}` to fail{}\n", line(must_fail), line(&reason)));
     }
     if let Some(step) = outcome.stopped_at() {
         text.push_str(&format!("  {}:{}\n", line(&outcome.file), step.line));

@@ -125,6 +125,9 @@ fn write_outcome(
     writeln!(f, "   file:           {}", line(&outcome.file))?;
     if let Some(stated) = &outcome.must_fail {
         writeln!(f, "   must fail:      {}", line(stated))?;
+        if let Some(reason) = &outcome.reason {
+            writeln!(f, "   for the reason: {}", line(&reason.to_string()))?;
+        }
     }
     writeln!(f, "   time:           {} ms", outcome.milliseconds)?;
     for (step, expectation) in outcome.failed() {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    harness::runner::{Ended, Outcome, Phase, StepOutcome},
+    harness::runner::{Ended, Outcome, Phase, RedResult, StepOutcome},
     text::line,
 };
 
@@ -57,6 +57,7 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
                 None => format!(
                     "expected {stated} to fail, but another expectation failed; does not count as a red result"
                 ),
+                Some(_) if outcome.red_result() == RedResult::WrongReason => wrong_reason(outcome, stated),
                 Some((step, _)) => format!(
                     "{stated} failed only because the request was invalid; does not count as a red result; {}",
                     describe_step(step)
@@ -88,6 +89,16 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
     Some(line(&message))
 }
 
+/// `returns_models failed for another reason than not_implemented; does not count as a red result; mismatch: gridsize`.
+fn wrong_reason(outcome: &Outcome, stated: &str) -> String {
+    let expected = match &outcome.reason {
+        Some(reason) => format!("for another reason than {reason}"),
+        None => "because the operation is not implemented, which is not the stated reason".to_owned(),
+    };
+    let seen = outcome.seen_reason().unwrap_or_default();
+    format!("{stated} failed {expected}; does not count as a red result; {seen}")
+}
+
 /// A step: `load_torch_bundle (line 12), refused: not_implemented: no loader yet`.
 pub(super) fn describe_step(step: &StepOutcome) -> String {
     let refused = step.refused.as_ref().map(|refusal| format!(", refused: {refusal}")).unwrap_or_default();
@@ -114,7 +125,13 @@ fn root(outcome: &Outcome) -> String {
         },
         Ended::Unsupported { need } => format!("skipped: requires {}", line(need)),
         Ended::Timeout { .. } => "timed out".to_owned(),
-        Ended::Crash { .. } => "crashed".to_owned(),
+        Ended::Crash { .. } => match outcome.crashed_at() {
+            Some((step, refusal)) => {
+                let native = refusal.native.as_ref().map(|native| format!(" ({})", line(&native.type_name)));
+                format!("crashed in {}{}", line(&step.operation), native.unwrap_or_default())
+            }
+            None => "crashed".to_owned(),
+        },
         Ended::ProtocolError { .. } => "violated the protocol".to_owned(),
         Ended::HarnessError { .. } => "ended with a failure of the harness".to_owned(),
         Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),

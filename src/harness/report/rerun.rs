@@ -9,9 +9,11 @@ use crate::{
 pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
     let suite =
         run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+    // Only a plan states what must fail on a third-party implementation, and why.
+    let plan = run.plan.as_ref().map(|plan| format!(" --plan {}", shell_argument(&plan.name)));
     let red = match phase {
-        Phase::Red => " --phase red",
-        Phase::Green => "",
+        Phase::Red => plan.unwrap_or_default() + " --phase red",
+        Phase::Green => String::new(),
     };
     let (check, implementation) = (shell_word(check), run.option(implementation));
     format!("bundleproof run{suite} --case {check}{red} {implementation}")
@@ -26,7 +28,8 @@ mod tests {
 
     #[test]
     fn a_rerun_names_the_target_as_given() {
-        let run = RunRecord { judged: Some(test_helpers::judged()), ..test_helpers::run() };
+        let options = [("reference".to_owned(), "--impl ./odd.toml".to_owned())].into();
+        let run = RunRecord { options, ..test_helpers::run() };
         let command = rerun_command(&run, "a/b", Phase::Green, "reference");
         assert_eq!(command, "bundleproof run --case 'a/b' --impl ./odd.toml");
     }

@@ -158,6 +158,9 @@ impl Page {
             let rerun = rerun_command(run, &check.id, phase, row_implementation(row, phase));
             self.line(&format!("- {}", markdown_code(&rerun)));
         }
+        if phase == Phase::Red {
+            self.reasons(run, row);
+        }
         let outcomes = run.outcomes.iter().filter(|outcome| {
             let of_row = row.checks().iter().any(|check| is_of(outcome, row, check, phase));
             of_row && (!outcome.met_expectation() || outcome.failed().next().is_some())
@@ -169,6 +172,26 @@ impl Page {
         for outcome in outcomes {
             self.outcome(outcome);
         }
+    }
+
+    /// Per check of a row: the stated reason of the red result, and the one that was seen.
+    fn reasons(&mut self, run: &RunRecord, row: &Row) {
+        let seen = |check| run.outcomes.iter().filter(move |seen| is_of(seen, row, check, Phase::Red));
+        let mut of_row = row.checks().iter().flat_map(|check| seen(check).map(move |seen| (check, seen)));
+        let mut lines = of_row.by_ref().map(|(check, outcome)| {
+            let how = outcome.seen_reason().or_else(|| ending(outcome)).unwrap_or_default();
+            let cells = [
+                markdown_code(&check.id),
+                markdown_code(outcome.must_fail.as_deref().unwrap_or_default()),
+                markdown(&check.reason.to_string()),
+                markdown(&how),
+                markdown(outcome.result_name()),
+            ];
+            format!("| {} |", cells.join(" | "))
+        });
+        let Some(first) = lines.next() else { return };
+        self.text("| Check | Must fail | Expected reason | Seen reason | Result |\n|---|---|---|---|---|");
+        std::iter::once(first).chain(lines).for_each(|row| self.line(&row));
     }
 
     fn outcome(&mut self, outcome: &Outcome) {

@@ -26,8 +26,8 @@ pub(super) struct Context {
     step: StepObservation,
 }
 
-/// The value of each observable that was read, or why it could not be read.
-pub(super) type Observed = IndexMap<&'static str, Result<Value, String>>;
+/// The value of each observable that was read, or the refusal to read it.
+pub(super) type Observed = IndexMap<&'static str, Result<Value, Refusal>>;
 
 /// The observations of one step.
 #[derive(Debug, Default)]
@@ -134,7 +134,7 @@ impl Context {
 
 fn observed<'o>(observed: &'o Observed, name: &str) -> Result<&'o Value, String> {
     match observed.get(name) {
-        Some(value) => value.as_ref().map_err(Clone::clone),
+        Some(value) => value.as_ref().map_err(ToString::to_string),
         None => Err(format!("{name} was not read")),
     }
 }

@@ -84,6 +84,18 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
                 return Ended::HarnessError { detail };
             }
+            Err(StepError::Crash(refusal)) => {
+                let detail = crash_detail(step, &refusal);
+                // The step is recorded for its traceback; its expectations were not reached.
+                (env.on_step)(StepOutcome {
+                    operation: step.action.name().to_owned(),
+                    line: step.line,
+                    may_be_refused: expects_refusal(step),
+                    refused: Some(refusal),
+                    expectations: Vec::new(),
+                });
+                return Ended::Crash { detail };
+            }
         };
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
         // A refusal without an expectation about it is a failure, even if everything else holds.
@@ -103,6 +115,8 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
 enum StepError {
     Session(SessionError),
     Harness(String),
+    /// The implementation failed with an internal error.
+    Crash(Refusal),
 }
 
 impl From<String> for StepError {
@@ -132,6 +146,15 @@ fn run_step(
     let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));
     if let Some(lost) = session.lost() {
         return Err(StepError::Session(lost));
+    }
+    // The expectations of a step that crashed would fail for the crash alone, whatever they are about.
+    let crashed = response
+        .as_ref()
+        .err()
+        .into_iter()
+        .chain(before.values().chain(after.values()).filter_map(|observed| observed.as_ref().err()));
+    if let Some(refusal) = crashed.into_iter().find(|refusal| refusal.kind == RefusalKind::Internal) {
+        return Err(StepError::Crash(shown_refusal(context, refusal)));
     }
 
     let refusal = match response {
@@ -165,6 +188,15 @@ fn run_step(
     })
 }
 
+/// `load_torch_bundle (line 12) raised KeyError: 'gridsize', in File "model_manager.py", line 40, in load`.
+fn crash_detail(step: &Step, refusal: &Refusal) -> String {
+    let (operation, line, message) = (step.action.name(), step.line, &refusal.message);
+    let Some(native) = &refusal.native else { return format!("{operation} (line {line}) failed: {message}") };
+    let place = native.traceback.lines().map(str::trim).rfind(|line| line.starts_with("File "));
+    let place = place.map(|place| format!(", in {place}")).unwrap_or_default();
+    format!("{operation} (line {line}) raised {}: {message}{place}", native.type_name)
+}
+
 fn shown_refusal(context: &Context, refusal: &Refusal) -> Refusal {
     let native = refusal.native.as_deref().map(|native| {
         // The end of a traceback shows the exception and where it was raised.
@@ -182,7 +214,7 @@ fn failure(context: &Context, found: &Mismatch) -> Failure {
 /// Reads the observables that are needed.
 fn observe(session: &mut dyn Session, contract: &dyn Contract, wanted: impl Fn(&str) -> bool) -> Observed {
     let names = contract.observables().iter().filter(|name| wanted(name));
-    names.map(|name| (*name, session.observe(name).map_err(|refusal| refusal.to_string()))).collect()
+    names.map(|name| (*name, session.observe(name))).collect()
 }
 
 /// The part of a response that a case can refer to, or a refusal; the outer error is a failure of the harness.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Phase;
 use crate::harness::{
     contract::{BuiltIn, Implementation},
-    suite::Check,
+    suite::{Check, PlannedCheck, Reason},
 };
 
 /// The available implementations, by name.
@@ -23,6 +23,8 @@ pub struct Job {
     pub phase: Phase,
     /// The expectation that must fail in a red phase.
     pub must_fail: Option<String>,
+    /// Why it must fail, if that is stated.
+    pub reason: Option<Reason>,
 }
 
 impl Implementations {
@@ -41,6 +43,11 @@ impl Implementations {
         self.0.iter().find(|implementation| implementation.name() == name).cloned()
     }
 
+    /// These and the given ones.
+    pub fn with<'a>(&self, more: impl Iterator<Item = &'a Arc<dyn Implementation>>) -> Self {
+        Self(self.0.iter().cloned().chain(more.cloned()).collect())
+    }
+
     /// All names, in order.
     pub fn names(&self) -> Vec<&str> {
         self.0.iter().map(|implementation| implementation.name()).collect()
@@ -57,18 +64,35 @@ pub fn red(checks: &[Arc<Check>], implementations: &Implementations, on: Option<
         for entry in check.red.iter().filter(|entry| on.is_none_or(|on| on == entry.on)) {
             if let Some(implementation) = implementations.get(&entry.on) {
                 let (check, must_fail) = (Arc::clone(check), Some(entry.fails.clone()));
-                jobs.push(Job { check, implementation, phase: Phase::Red, must_fail });
+                let reason = entry.reason.clone();
+                jobs.push(Job { check, implementation, phase: Phase::Red, must_fail, reason });
             }
         }
     }
     jobs
 }
 
+/// A job for every expectation of a planned check that must fail, on any implementation.
+pub fn planned_red(
+    check: &Arc<Check>,
+    planned: &PlannedCheck,
+    implementation: &Arc<dyn Implementation>,
+) -> Vec<Job> {
+    let job = |fails: &String| Job {
+        check: Arc::clone(check),
+        implementation: Arc::clone(implementation),
+        phase: Phase::Red,
+        must_fail: Some(fails.clone()),
+        reason: Some(planned.reason.clone()),
+    };
+    planned.fails.iter().map(job).collect()
+}
+
 /// A job for every check on one implementation.
 pub fn green(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>) -> Vec<Job> {
     let job = |check: &Arc<Check>| {
         let (check, implementation) = (Arc::clone(check), Arc::clone(implementation));
-        Job { check, implementation, phase: Phase::Green, must_fail: None }
+        Job { check, implementation, phase: Phase::Green, must_fail: None, reason: None }
     };
     checks.iter().map(job).collect()
 }

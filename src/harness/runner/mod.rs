@@ -10,7 +10,7 @@ mod outcome;
 mod sandbox;
 mod scheduler;
 
-pub use job::{Implementations, Job, green, red};
+pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };

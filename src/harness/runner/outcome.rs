@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::contract::{Refusal, RefusalKind, SessionError};
+use crate::harness::{
+    contract::{Refusal, RefusalKind, SessionError},
+    suite::{FailureKind, Reason},
+};
 
 /// The phase in which a check is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +50,9 @@ pub struct Outcome {
     /// The expectation that must fail in a red phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub must_fail: Option<String>,
+    /// Why it must fail, if that is stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// The executed steps, in order.
     pub steps: Vec<StepOutcome>,
     /// How it ended.
@@ -75,7 +81,7 @@ pub enum Ended {
         /// The deadline in milliseconds.
         milliseconds: u64,
     },
-    /// The implementation panicked, or its process ended.
+    /// The implementation panicked, its process ended, or a step failed with an internal error.
     Crash {
         /// How it ended.
         detail: String,
@@ -174,7 +180,7 @@ pub enum Verdict {
     Unsupported,
     /// The deadline was exceeded.
     Timeout,
-    /// The implementation panicked, or its process ended.
+    /// The implementation panicked, its process ended, or a step failed with an internal error.
     Crash,
     /// The implementation violated the adapter protocol.
     ProtocolError,
@@ -187,8 +193,11 @@ pub enum Verdict {
 /// The result of a check in a red phase. Only [`RedResult::Proven`] counts as a red result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RedResult {
-    /// The required expectation failed.
+    /// The required expectation failed, for the stated reason.
     Proven,
+    /// The required expectation failed for another reason than the stated one, or because the operation is not
+    /// implemented while that is not the stated reason.
+    WrongReason,
     /// The required expectation held, and another one failed.
     WrongExpectation,
     /// An expectation of an earlier step failed, so the required one was never checked.
@@ -205,7 +214,7 @@ pub enum RedResult {
     Unsupported,
     /// The deadline was exceeded.
     Timeout,
-    /// The implementation panicked, or its process ended.
+    /// The implementation panicked, its process ended, or a step failed with an internal error.
     Crash,
     /// The implementation violated the adapter protocol.
     ProtocolError,
@@ -220,6 +229,7 @@ impl RedResult {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proven => "proven",
+            Self::WrongReason => "wrong_reason",
             Self::WrongExpectation => "wrong_expectation",
             Self::WrongStep => "wrong_step",
             Self::SetUpError => "set_up_error",
@@ -251,6 +261,13 @@ impl Outcome {
         self.steps.last().filter(|_| self.ended == Ended::Stopped)
     }
 
+    /// The step that failed with an internal error, and that error.
+    pub fn crashed_at(&self) -> Option<(&StepOutcome, &Refusal)> {
+        let last = self.steps.last().filter(|_| matches!(self.ended, Ended::Crash { .. }))?;
+        let refusal = last.refused.as_ref().filter(|refusal| refusal.kind == RefusalKind::Internal)?;
+        Some((last, refusal))
+    }
+
     /// The verdict. A check without checked expectations does not pass.
     pub fn verdict(&self) -> Verdict {
         match &self.ended {
@@ -275,14 +292,15 @@ impl Outcome {
         }
     }
 
-    /// The result in a red phase: proven only if the required expectation failed.
+    /// The result in a red phase: proven only if the required expectation failed for the stated reason.
     pub fn red_result(&self) -> RedResult {
         let stated = self.must_fail.as_deref().unwrap_or_default();
-        self.failure_of(stated)
+        self.failure_of(stated, self.reason.as_ref())
     }
 
-    /// The result if this expectation is required to fail.
-    pub fn failure_of(&self, stated: &str) -> RedResult {
+    /// The result if this expectation is required to fail for this reason; without a reason, for any but
+    /// `not_implemented`.
+    pub fn failure_of(&self, stated: &str, reason: Option<&Reason>) -> RedResult {
         match &self.ended {
             Ended::Unsupported { .. } => return RedResult::Unsupported,
             Ended::Timeout { .. } => return RedResult::Timeout,
@@ -299,6 +317,8 @@ impl Outcome {
             Some((step, expectation)) if expectation.failure.is_some() => {
                 if step.was_asked_wrongly() {
                     RedResult::MaskedFailure
+                } else if !step.failed_because_of(expectation, reason) {
+                    RedResult::WrongReason
                 } else {
                     RedResult::Proven
                 }
@@ -308,6 +328,17 @@ impl Outcome {
             _ if judged.next().is_none() => RedResult::ZeroExpectations,
             _ => RedResult::UnexpectedPass,
         }
+    }
+
+    /// Why the required expectation failed, or how the check ended instead: `not_implemented: no loader yet`.
+    pub fn seen_reason(&self) -> Option<String> {
+        let stated = self.must_fail.as_deref()?;
+        let (step, expectation) = self.failed().find(|(_, expectation)| expectation.name == stated)?;
+        let actual = expectation.failure.as_ref().map(|failure| failure.actual.as_str()).unwrap_or_default();
+        Some(match &step.refused {
+            Some(refusal) => refusal.to_string(),
+            None => format!("{}: {actual}", FailureKind::WrongResult.as_str()),
+        })
     }
 
     /// Whether the outcome is what its phase expects: proven in a red phase, passed in a green phase.
@@ -334,6 +365,22 @@ impl StepOutcome {
         let refused = self.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::InvalidValue);
         refused && !self.may_be_refused
     }
+
+    /// Whether this expectation of the step failed for the stated reason.
+    fn failed_because_of(&self, expectation: &ExpectationOutcome, reason: Option<&Reason>) -> bool {
+        let kind = FailureKind::of(self.refused.as_ref().map(|refusal| refusal.kind));
+        let Some(reason) = reason else {
+            return kind != FailureKind::Refused(RefusalKind::NotImplemented);
+        };
+        let refused = self.refused.iter().flat_map(|refusal| {
+            let native = refusal.native.as_ref().map(|native| native.type_name.as_str());
+            [Some(refusal.message.as_str()), native].into_iter().flatten()
+        });
+        let actual = expectation.failure.iter().map(|failure| failure.actual.as_str());
+        let seen: Vec<&str> = refused.chain(actual).collect();
+        let is_mentioned = |text: &String| seen.iter().any(|seen| seen.contains(text));
+        kind == reason.kind && reason.mentions.iter().all(is_mentioned)
+    }
 }
 
 impl Verdict {
@@ -357,6 +404,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::harness::contract::Native;
 
     fn step(refused: Option<RefusalKind>, expectations: &[(&str, bool)]) -> StepOutcome {
         let expectation = |(name, holds): &(&str, bool)| ExpectationOutcome {
@@ -386,6 +434,7 @@ mod tests {
             implementation: text(),
             phase: Phase::Red,
             must_fail: Some("stated".to_owned()),
+            reason: None,
             steps,
             ended,
             written: Vec::new(),
@@ -396,7 +445,8 @@ mod tests {
     #[rstest]
     #[case(vec![step(None, &[("stated", false)])], RedResult::Proven)]
     #[case(vec![step(None, &[("other", false), ("stated", false)])], RedResult::Proven)]
-    #[case(vec![step(Some(RefusalKind::NotImplemented), &[("stated", false)])], RedResult::Proven)]
+    #[case(vec![step(Some(RefusalKind::Mismatch), &[("stated", false)])], RedResult::Proven)]
+    #[case(vec![step(Some(RefusalKind::NotImplemented), &[("stated", false)])], RedResult::WrongReason)]
     #[case(vec![step(Some(RefusalKind::InvalidValue), &[("stated", false)])], RedResult::MaskedFailure)]
     #[case(vec![step(None, &[("other", false), ("stated", true)])], RedResult::WrongExpectation)]
     #[case(vec![step(None, &[("stated", true)]), step(None, &[("other", false)])], RedResult::WrongExpectation)]
@@ -423,5 +473,33 @@ mod tests {
         let failed = outcome(vec![step(None, &[("stated", false)])], ended);
         assert_eq!((failed.red_result(), failed.result_name()), (result, result.as_str()));
         assert!(!failed.met_expectation());
+    }
+
+    const NOT_IMPLEMENTED: FailureKind = FailureKind::Refused(RefusalKind::NotImplemented);
+
+    #[rstest]
+    #[case(Some(RefusalKind::NotImplemented), NOT_IMPLEMENTED, &[], RedResult::Proven)]
+    #[case(Some(RefusalKind::NotImplemented), NOT_IMPLEMENTED, &["no", "NoLoaderYet"], RedResult::Proven)]
+    #[case(Some(RefusalKind::NotImplemented), NOT_IMPLEMENTED, &["yes"], RedResult::WrongReason)]
+    #[case(Some(RefusalKind::Mismatch), NOT_IMPLEMENTED, &[], RedResult::WrongReason)]
+    #[case(None, NOT_IMPLEMENTED, &[], RedResult::WrongReason)]
+    #[case(None, FailureKind::WrongResult, &["b"], RedResult::Proven)]
+    #[case(None, FailureKind::WrongResult, &["a"], RedResult::WrongReason)]
+    #[case(Some(RefusalKind::Mismatch), FailureKind::WrongResult, &[], RedResult::WrongReason)]
+    fn a_failure_counts_for_the_stated_reason_only(
+        #[case] refused: Option<RefusalKind>,
+        #[case] kind: FailureKind,
+        #[case] mentions: &[&str],
+        #[case] result: RedResult,
+    ) {
+        let mut step = step(refused, &[("stated", false)]);
+        if let Some(refusal) = &mut step.refused {
+            let native = Native { type_name: "NoLoaderYet".to_owned(), traceback: String::new() };
+            refusal.native = Some(Box::new(native));
+        }
+        let mentions = mentions.iter().map(|text| (*text).to_owned()).collect();
+        let reason = Some(Reason { kind, mentions });
+        let seen = Outcome { reason, ..outcome(vec![step], Ended::Completed) };
+        assert_eq!(seen.red_result(), result);
     }
 }

@@ -107,6 +107,7 @@ impl PartialOutcome {
             implementation: job.implementation.name().to_owned(),
             phase: job.phase,
             must_fail: job.must_fail.clone(),
+            reason: job.reason.clone(),
             steps: self.steps,
             ended,
             written: self.written,

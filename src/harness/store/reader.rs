@@ -298,8 +298,8 @@ mod tests {
         fs::remove_file(report.join(RESULTS)).unwrap();
         sum_again(report);
     })]
-    #[case::newer("results.json has format 2", |report: &Path| {
-        edit(&report.join(RESULTS), "\"format\": 1", "\"format\": 2");
+    #[case::newer("results.json has format 3", |report: &Path| {
+        edit(&report.join(RESULTS), "\"format\": 2", "\"format\": 3");
         sum_again(report);
     })]
     #[case::run_of_another("results.json belongs to report 2020-01-01T000000Z", |report: &Path| {

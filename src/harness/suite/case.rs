@@ -10,7 +10,7 @@ use toml::{
 };
 
 use super::{
-    Action, Expectation, ExpectationKind, NamedExpectation, Step, SuiteError, document::Document,
+    Action, Expectation, ExpectationKind, NamedExpectation, Reason, Step, SuiteError, document::Document,
     expectation::ExpectationTable, named_config::NamedConfigs, position, resolve, step::Spans,
 };
 use crate::{
@@ -45,6 +45,8 @@ pub struct Red {
     pub on: String,
     /// The expectation.
     pub fails: String,
+    /// Why it must fail; without a reason, for any but `not_implemented`.
+    pub reason: Option<Reason>,
 }
 
 /// A case with one example filled in.
@@ -65,6 +67,12 @@ impl Check {
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let operations = self.steps.iter().filter_map(|step| step.action.operation());
         self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
+    }
+
+    /// The stated reason why an expectation must fail on an implementation.
+    pub fn reason(&self, on: &str, fails: &str) -> Option<&Reason> {
+        let stated = self.red.iter().find(|entry| (entry.on.as_str(), entry.fails.as_str()) == (on, fails));
+        stated.and_then(|entry| entry.reason.as_ref())
     }
 }
 
@@ -100,6 +108,7 @@ struct StepTable {
 struct RedTable {
     on: Spanned<String>,
     fails: Spanned<String>,
+    reason: Option<Reason>,
 }
 
 impl Case {
@@ -372,7 +381,7 @@ fn red_entries(
         return Err(document.error(0..0, message));
     }
     let mut entries = Vec::new();
-    for RedTable { on, fails } in red {
+    for RedTable { on, fails, reason } in red {
         if !context.implementations.contains(&on.get_ref().as_str()) {
             return Err(document.unknown(&on, "implementation", context.implementations));
         }
@@ -380,8 +389,9 @@ fn red_entries(
             return Err(document.unknown(&fails, "expectation", &names));
         }
         let span = on.span();
-        let entry = Red { on: on.into_inner(), fails: fails.into_inner() };
-        if entries.contains(&entry) {
+        let entry = Red { on: on.into_inner(), fails: fails.into_inner(), reason };
+        let same = |known: &Red| (&known.on, &known.fails) == (&entry.on, &entry.fails);
+        if entries.iter().any(same) {
             return Err(document.error(span, "duplicate red entry"));
         }
         entries.push(entry);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Reason;
+
 /// A phase plan with resolved checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -22,9 +24,9 @@ pub struct Row {
     pub task: String,
     /// What decides the row.
     pub decided_by: Decision,
-    /// The implementation on which its checks must fail in the red phase.
+    /// The implementation on which its checks must fail in the red phase; in the plan of a suite, the default.
     pub red: String,
-    /// The implementation on which its checks must pass in the green phase.
+    /// The implementation on which its checks must pass in the green phase; in the plan of a suite, the default.
     pub green: String,
     /// The next step, for the reader of the ledger.
     pub guidance: String,
@@ -60,6 +62,23 @@ pub struct PlannedCheck {
     pub digest: String,
     /// The case's file, relative to the suite.
     pub file: String,
+    /// The expectations that must fail in the red phase, each in a run of its own: those that fail on the default
+    /// implementation.
+    pub fails: Vec<String>,
+    /// Why they must fail.
+    pub reason: Reason,
+}
+
+impl Plan {
+    /// The same plan with the phases on these implementations.
+    pub fn on(&self, red: Option<&str>, green: Option<&str>) -> Self {
+        let mut plan = self.clone();
+        for row in &mut plan.rows {
+            red.iter().for_each(|red| (*red).clone_into(&mut row.red));
+            green.iter().for_each(|green| (*green).clone_into(&mut row.green));
+        }
+        plan
+    }
 }
 
 impl Row {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Check, Decision, Plan, PlannedCheck, Row, SuiteError, case_matcher::CaseMatcher, document::Document,
+    Check, Decision, FailureKind, Plan, PlannedCheck, Reason, Row, SuiteError, case_matcher::CaseMatcher,
+    document::Document,
 };
 
 #[derive(Debug, Deserialize)]
@@ -23,12 +24,26 @@ struct RowTable {
     task: String,
     #[serde(default)]
     cases: Vec<Spanned<String>>,
+    #[serde(default)]
+    reasons: Vec<Spanned<ReasonTable>>,
     log: Option<String>,
     artifact: Option<Spanned<String>>,
     red: Spanned<String>,
     green: Spanned<String>,
     guidance: String,
     blocked: Option<String>,
+}
+
+/// Why the checks of a row must fail in the red phase.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReasonTable {
+    /// The checks with this reason; all of the row when it is not given.
+    #[serde(default)]
+    cases: Vec<String>,
+    kind: FailureKind,
+    #[serde(default)]
+    mentions: Vec<String>,
 }
 
 /// Files that each phase of a plan writes in addition to logs, by the part of the name between phase and suffix.
@@ -60,18 +75,18 @@ pub(super) fn read(
                 return Err(document.unknown(implementation, "implementation", implementations));
             }
         }
-        let decided_by = match (row.artifact, row.log, row.cases.is_empty()) {
-            (Some(artifact), None, true) => {
+        let decided_by = match (&row.artifact, &row.log, row.cases.is_empty()) {
+            (Some(artifact), None, true) if row.reasons.is_empty() => {
                 if !ARTIFACTS.contains(&artifact.get_ref().as_str()) {
-                    return Err(document.unknown(&artifact, "artifact", &ARTIFACTS));
+                    return Err(document.unknown(artifact, "artifact", &ARTIFACTS));
                 }
-                Decision::Artifact { artifact: artifact.into_inner() }
+                Decision::Artifact { artifact: artifact.get_ref().clone() }
             }
-            (None, Some(log), false) if plain(&log) => {
-                Decision::Checks { log, checks: select(document, &row.cases, &row.red, checks)? }
+            (None, Some(log), false) if plain(log) => {
+                Decision::Checks { log: log.clone(), checks: select(document, &row, checks)? }
             }
             _ => {
-                let message = "expected `cases` with a `log`, or an `artifact`; names may have letters, digits, `_` and `-`";
+                let message = "expected `cases` with a `log` and `reasons`, or an `artifact`; names may have letters, digits, `_` and `-`";
                 return Err(document.error(span, message));
             }
         };
@@ -88,15 +103,15 @@ pub(super) fn read(
     Ok(Plan { name, title: table.title, rows })
 }
 
-/// Every pattern must match a check, and every match must have a red entry on this implementation.
+/// Every pattern must match a check, and every match must have a red entry on the red implementation and a reason.
 fn select(
     document: &Document,
-    patterns: &[Spanned<String>],
-    red: &Spanned<String>,
+    row: &RowTable,
     checks: &[Arc<Check>],
 ) -> Result<Vec<PlannedCheck>, SuiteError> {
     let mut planned: Vec<PlannedCheck> = Vec::new();
-    for pattern in patterns {
+    let mut used = vec![false; row.reasons.len()];
+    for pattern in &row.cases {
         let matcher = CaseMatcher::new(pattern.get_ref());
         let mut selected = checks.iter().filter(|check| matcher.matches(check)).peekable();
         if selected.peek().is_none() {
@@ -104,22 +119,44 @@ fn select(
             return Err(document.unknown(pattern, "case", &known));
         }
         for check in selected {
-            if !check.red.iter().any(|entry| entry.on == *red.get_ref()) {
-                let message = format!(
-                    "{} has no red entry on {}, the red implementation of this row",
-                    check.id,
-                    red.get_ref()
-                );
+            let red = row.red.get_ref();
+            let entries = check.red.iter().filter(|entry| entry.on == *red);
+            let fails: Vec<String> = entries.map(|entry| entry.fails.clone()).collect();
+            if fails.is_empty() {
+                let message =
+                    format!("{} has no red entry on {red}, the red implementation of this row", check.id);
                 return Err(document.error(pattern.span(), message));
             }
+            let stated = row.reasons.iter().zip(&mut used).find(|(reason, _)| reason.get_ref().covers(check));
+            let Some((stated, used)) = stated else {
+                let message = format!(
+                    "{} has no reason; add `reasons = [{{ kind = \"...\" }}]` to the row: why does it fail on {red}?",
+                    check.id
+                );
+                return Err(document.error(pattern.span(), message));
+            };
+            *used = true;
             if !planned.iter().any(|known| known.id == check.id) {
                 let (id, digest, file) =
                     (check.id.clone(), check.case.digest.clone(), check.case.file.clone());
-                planned.push(PlannedCheck { id, digest, file });
+                planned.push(PlannedCheck { id, digest, file, fails, reason: stated.get_ref().reason() });
             }
         }
     }
-    Ok(planned)
+    match row.reasons.iter().zip(used).find(|(_, used)| !used) {
+        Some((unused, _)) => Err(document.error(unused.span(), "the reason applies to no check of the row")),
+        None => Ok(planned),
+    }
+}
+
+impl ReasonTable {
+    fn covers(&self, check: &Check) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|pattern| CaseMatcher::new(pattern).matches(check))
+    }
+
+    fn reason(&self) -> Reason {
+        Reason { kind: self.kind, mentions: self.mentions.clone() }
+    }
 }
 
 fn plain(name: &str) -> bool {

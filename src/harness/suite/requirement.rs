@@ -22,6 +22,17 @@ pub struct Requirement {
     /// Why it is no longer in force, if so; such a requirement has no cases.
     #[serde(default)]
     pub superseded: Option<String>,
+    /// The test of this project that holds it instead of cases, as `target::test`: the runner itself holds every step
+    /// of every case against it.
+    #[serde(default)]
+    pub held_by: Option<String>,
+}
+
+impl Requirement {
+    /// Whether cases must test it: it is in force, and no test of this project holds it instead.
+    pub fn needs_cases(&self) -> bool {
+        self.superseded.is_none() && self.held_by.is_none()
+    }
 }
 
 /// How binding a requirement is.

@@ -50,8 +50,6 @@ pub(in super::super) enum Instead {
     Kind(RefusalKind),
     /// Another message with the same kind.
     Message(String),
-    /// An internal error with this text, followed by the original message.
-    Unforeseen(&'static str),
 }
 
 impl Instead {
@@ -65,10 +63,6 @@ impl Instead {
             Self::Same => refusal,
             Self::Kind(kind) => Refusal { kind, ..refusal },
             Self::Message(message) => Refusal { message, ..refusal },
-            Self::Unforeseen(error) => {
-                let message = format!("{error} ({})", refusal.message);
-                Refusal { kind: RefusalKind::Internal, message, ..refusal }
-            }
         }
     }
 }
@@ -106,7 +100,6 @@ mod tests {
             (Instead::hidden(false, "hidden"), unchanged),
             (Instead::hidden(true, "hidden"), (RefusalKind::Unsafe, "hidden")),
             (Instead::Kind(RefusalKind::Malformed), (RefusalKind::Malformed, "no")),
-            (Instead::Unforeseen("IndexError"), (RefusalKind::Internal, "IndexError (no)")),
         ] {
             assert_eq!(replaced(instead), (kind, message.to_owned()));
         }
