@@ -7,7 +7,7 @@ use include_dir::include_dir;
 use super::{
     files::{ALTER_BUNDLE, read_bundle},
     implementations::built_ins,
-    nouns::{ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
+    nouns::{ERAS, ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
     operations::{
         CAPABILITIES, OPERATIONS, PARAMS,
         request::{ConfigRequest, SetParams},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            BuiltIn, ConfigKind, Contract, FieldRole, HarnessStep, Operation, OperationRequest as _,
+            BuiltIn, ConfigKind, Contract, Era, FieldRole, HarnessStep, Operation, OperationRequest as _,
             ResetProbe, from_fields,
         },
         suite::EmbeddedSuite,
@@ -131,6 +131,10 @@ impl Contract for BundleContract {
             config.construct().map_err(|refusal| refusal.message)?;
         }
         Ok(())
+    }
+
+    fn eras(&self) -> &'static [Era] {
+        ERAS
     }
 
     fn crash_violates(&self) -> Option<&'static str> {

@@ -46,6 +46,10 @@ fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
         "{id} ({}, {})\n  {}\n  source: {}\n",
         requirement.level, requirement.authority, requirement.statement, requirement.source
     );
+    if !requirement.eras.is_empty() {
+        let eras: Vec<&str> = requirement.eras.iter().map(|era| era.get_ref().as_str()).collect();
+        text.push_str(&format!("  stated in the eras {}\n", eras.join(", ")));
+    }
     if let Some(why) = &requirement.superseded {
         text.push_str(&format!("  superseded: {why}\n"));
     }

@@ -13,7 +13,7 @@ use crate::{
     text::columns,
 };
 
-/// List cases, requirements, plans or implementations
+/// List cases, requirements, plans, implementations or eras
 #[derive(Debug, Parser)]
 pub(super) struct List {
     /// What to list
@@ -34,6 +34,7 @@ enum What {
     Requirements,
     Plans,
     Implementations,
+    Eras,
 }
 
 /// One line of a list, as text and as JSON.
@@ -54,6 +55,7 @@ impl List {
                 all.extend(adapters(&suite, console)?);
                 all
             }
+            What::Eras => eras(&suite),
         };
         if self.json {
             let all = Json::Array(entries.into_iter().map(|entry| entry.json).collect());
@@ -102,11 +104,30 @@ fn requirements(suite: &Suite) -> Vec<Entry> {
             json: json!({
                 "id": id, "level": requirement.level, "authority": requirement.authority,
                 "statement": requirement.statement, "source": requirement.source,
+                "eras": requirement.eras.iter().map(|era| era.get_ref()).collect::<Vec<_>>(),
                 "superseded": requirement.superseded, "held_by": requirement.held_by, "cases": cases,
             }),
         }
     };
     suite.requirements().iter().map(entry).collect()
+}
+
+/// The eras of the contract, with the requirements that each of them does not state.
+fn eras(suite: &Suite) -> Vec<Entry> {
+    let entry = |era: &crate::harness::contract::Era| {
+        let unstated = suite.requirements().iter().filter(|requirement| !requirement.is_of(era.name));
+        let unstated: Vec<&str> = unstated.map(|requirement| requirement.id.get_ref().as_str()).collect();
+        let lacks: Vec<&str> = era.lacks.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        Entry {
+            columns: [
+                era.name.to_owned(),
+                format!("{} requirements not stated", unstated.len()),
+                era.title.to_owned(),
+            ],
+            json: json!({ "name": era.name, "title": era.title, "not_stated": unstated, "lacks": lacks }),
+        }
+    };
+    suite.contract().eras().iter().map(entry).collect()
 }
 
 fn plans(suite: &Suite) -> Vec<Entry> {

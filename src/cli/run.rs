@@ -115,6 +115,7 @@ impl Run {
         });
         Some(Target {
             name: target.implementation.name().to_owned(),
+            era: target.implementation.era().map(str::to_owned),
             requirements: requirements.collect(),
             crash_violates: crash_violates.map(str::to_owned),
             known: target.known.clone()?,

@@ -117,6 +117,9 @@ fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
 /// Violations, differences, crashes, skipped checks and known failures of a third-party implementation.
 fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Console) -> String {
     let mut text = String::new();
+    if let Some(era) = &judged.era {
+        text.push_str(&format!("era {}: what other eras state was not judged\n", line(era)));
+    }
     let parts = [
         ("violations of the specification, or of the behavior of both revisions", &standing.violations),
         ("differences from decisions of this suite", &standing.differences),

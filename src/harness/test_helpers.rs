@@ -59,6 +59,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
                     because: "load_torch_bundle should return the saved models".into(),
                     about: vec!["RTP-001".into()],
                     failure: red.then_some(failure),
+                    skipped: None,
                 }],
             },
         ],
@@ -97,6 +98,7 @@ fn failed_with_hostile_text(check: &str) -> Outcome {
         because: "params must be back".into(),
         about: vec!["LOD-004".into()],
         failure: Some(Failure { expected: "N = 128".into(), actual }),
+        skipped: None,
     }];
     outcome
 }
@@ -195,6 +197,7 @@ pub(super) fn judged() -> Target {
             ("LOD-004".into(), asked(Authority::Spec)),
             ("RTP-001".into(), asked(Authority::Ours)),
         ]),
+        era: None,
         crash_violates: None,
         known: Vec::new(),
         on: jiff::civil::date(2026, 12, 31),

@@ -7,6 +7,7 @@
 
 mod closed_set;
 mod config;
+mod era;
 mod execution_config;
 mod layout;
 pub mod legacy_params;
@@ -15,6 +16,7 @@ mod policy;
 mod rule;
 
 pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
+pub use era::ERAS;
 pub use execution_config::{
     Accelerator, CheckpointMode, Deterministic, Devices, ExecutionConfig, GateMode, Precision,
 };

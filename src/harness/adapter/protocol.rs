@@ -130,6 +130,9 @@ pub struct Initialized {
     /// Other capabilities, such as `fixture_networks`.
     #[serde(default)]
     pub supports: Vec<String>,
+    /// The era of the contract that it follows; absent for the whole suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<String>,
 }
 
 /// The params of `reset`: restore the state of a new process in this directory.

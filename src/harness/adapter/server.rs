@@ -123,6 +123,7 @@ impl Server<'_> {
             backend: self.contract.backend().to_owned(),
             operations: supported(&mut self.contract.operations().iter().map(|operation| operation.name)),
             supports: supported(&mut self.contract.capabilities().iter().copied()),
+            era: self.implementation.era().map(str::to_owned),
         }
     }
 }

@@ -24,6 +24,11 @@ pub trait Implementation: Send + Sync {
     /// reported as `unsupported`.
     fn supports(&self, need: &str) -> bool;
 
+    /// The [era](super::Era) of the contract that it follows; None for the whole suite.
+    fn era(&self) -> Option<&str> {
+        None
+    }
+
     /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
@@ -42,6 +47,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
 
     fn supports(&self, need: &str) -> bool {
         (**self).supports(need)
+    }
+
+    fn era(&self) -> Option<&str> {
+        (**self).era()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

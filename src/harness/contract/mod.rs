@@ -5,12 +5,14 @@
 //! names no contract: everything it needs to know about one is in this module.
 
 mod deadline;
+mod era;
 mod implementation;
 mod operation;
 mod refusal;
 mod session_context;
 
 pub use deadline::Deadline;
+pub use era::Era;
 pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Implementation, Session, SessionError};
 pub use operation::{
@@ -79,6 +81,11 @@ pub trait Contract: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The stages of its history, oldest first; empty if it has none.
+    fn eras(&self) -> &'static [Era] {
+        &[]
+    }
+
     /// The requirement that a crash violates: an operation ends with a result or a refusal, never with an internal error.
     fn crash_violates(&self) -> Option<&'static str> {
         None
@@ -100,6 +107,11 @@ impl dyn Contract {
     /// The operation with this name.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations().iter().find(|operation| operation.name == name)
+    }
+
+    /// The era with this name.
+    pub fn era(&self, name: &str) -> Option<&'static Era> {
+        self.eras().iter().find(|era| era.name == name)
     }
 
     /// The environment variables of every check, as a map.

@@ -24,6 +24,9 @@ use crate::harness::{
 pub struct Target {
     /// Its name in the outcomes.
     pub name: String,
+    /// The era of the contract that it follows; None for the whole suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<String>,
     /// The requirements of the checks, by id.
     pub requirements: BTreeMap<String, RequirementRecord>,
     /// The requirement that a crash violates, if the contract has one.

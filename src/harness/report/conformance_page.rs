@@ -8,6 +8,9 @@ use crate::harness::record::{BrokenRequirement, ConformanceSummary, Target};
 impl Page {
     /// Adds a section each for violations, differences, crashes, checks without a result, and known failures.
     pub(super) fn conformance(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
+        if let Some(era) = &judged.era {
+            self.line(&format!("- Era {}: what other eras state was not judged", markdown_code(era)));
+        }
         self.broken(
             "Violations",
             "The specification or both revisions of the real system require:",

@@ -133,6 +133,10 @@ fn write_outcome(
     for (step, expectation) in outcome.failed() {
         write_failure(f, outcome, step, expectation)?;
     }
+    let expectations = outcome.steps.iter().flat_map(|step| &step.expectations);
+    for (expectation, need) in expectations.filter_map(|own| Some((own, own.skipped.as_ref()?))) {
+        writeln!(f, "   skipped:        {}: requires {}", line(&expectation.name), line(need))?;
+    }
     if let Some(ending) = ending(outcome) {
         writeln!(f, "   ended:          {ending}")?;
     }

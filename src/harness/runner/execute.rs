@@ -56,11 +56,13 @@ pub(super) fn run(
         .with_deadline(env.until)
         .with_needs(check.needs().map(str::to_owned).collect());
     let mut context = Context::new(env.suite.contract(), sandbox);
-    if let Some(need) = check.needs().find(|need| !implementation.supports(need)) {
-        return Finished { ended: Ended::Unsupported { need: need.to_owned() }, context };
+    let lacking = check.needs().find(|need| !implementation.supports(need)).map(str::to_owned);
+    let lacking = lacking.or_else(|| lacking_in_era(check, env.suite, implementation.era()?));
+    if let Some(need) = lacking {
+        return Finished { ended: Ended::Unsupported { need }, context };
     }
     let mut session = implementation.start(given);
-    let ended = steps(check, session.as_mut(), &mut context, env);
+    let ended = steps(check, session.as_mut(), &mut context, env, implementation.era());
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
@@ -69,7 +71,35 @@ pub(super) fn run(
     Finished { ended, context }
 }
 
-fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &CheckEnv<'_>) -> Ended {
+/// What a check needs that an era lacks: another era, if every expectation is about a requirement that this one does not
+/// state, or a kind or field of a configuration.
+fn lacking_in_era(check: &Check, suite: &Suite, era: &str) -> Option<String> {
+    let expectations = check.steps.iter().flat_map(|step| &step.expectations);
+    let mut others = expectations.map(|named| other_eras(suite, &named.expectation.about, era)).peekable();
+    let first = others.peek().cloned().flatten();
+    if let Some(first) = first.filter(|_| others.all(|other| other.is_some())) {
+        return Some(first);
+    }
+    let era = suite.contract().era(era)?;
+    let fields = check.config_fields(suite.contract());
+    fields.iter().find_map(|name| Some(format!("{name} ({})", era.why_lacking(name)?)))
+}
+
+/// The eras that state one of these requirements, if this one does not: `era 2025-10 or main`.
+fn other_eras(suite: &Suite, about: &[String], era: &str) -> Option<String> {
+    let mut requirements = about.iter().filter_map(|id| suite.requirement(id));
+    let other = requirements.find(|requirement| !requirement.is_of(era))?;
+    let names: Vec<&str> = other.eras.iter().map(|era| era.get_ref().as_str()).collect();
+    Some(format!("era {}", names.join(" or ")))
+}
+
+fn steps(
+    check: &Check,
+    session: &mut dyn Session,
+    context: &mut Context,
+    env: &CheckEnv<'_>,
+    era: Option<&str>,
+) -> Ended {
     if let Some(lost) = session.lost() {
         return lost.into();
     }
@@ -77,7 +107,7 @@ fn steps(check: &Check, session: &mut dyn Session, context: &mut Context, env: &
         if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let outcome = match run_step(step, session, env.suite, context) {
+        let outcome = match run_step(step, session, env.suite, context, era) {
             Ok(outcome) => outcome,
             Err(StepError::Session(lost)) => return lost.into(),
             Err(StepError::Harness(detail)) => {
@@ -137,6 +167,7 @@ fn run_step(
     session: &mut dyn Session,
     suite: &Suite,
     context: &mut Context,
+    era: Option<&str>,
 ) -> Result<StepOutcome, StepError> {
     let contract = suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
@@ -172,12 +203,17 @@ fn run_step(
     // Expectations with `when = "refused"` apply only after a refusal.
     let refused = context.refusal().is_some();
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
-    let judged = step.expectations.iter().filter(seen).map(|named| ExpectationOutcome {
-        name: named.name.clone(),
-        line: named.line,
-        because: named.expectation.because.clone(),
-        about: named.expectation.about.clone(),
-        failure: named.expectation.condition.judge(context).err().map(|found| failure(context, &found)),
+    let judged = step.expectations.iter().filter(seen).map(|named| {
+        let skipped = era.and_then(|era| other_eras(suite, &named.expectation.about, era));
+        let judge = || named.expectation.condition.judge(context).err().map(|found| failure(context, &found));
+        ExpectationOutcome {
+            name: named.name.clone(),
+            line: named.line,
+            because: named.expectation.because.clone(),
+            about: named.expectation.about.clone(),
+            failure: if skipped.is_some() { None } else { judge() },
+            skipped,
+        }
     });
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),

@@ -146,6 +146,9 @@ pub struct ExpectationOutcome {
     /// Expected and actual, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What it requires instead of the era of the implementation, if it was not judged: `era 2025-10 or main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
 }
 
 /// Expected and actual of a failed expectation, for people; limited in length.
@@ -314,6 +317,7 @@ impl Outcome {
         let mut judged =
             self.steps.iter().flat_map(|step| step.expectations.iter().map(move |own| (step, own)));
         match judged.clone().find(|(_, expectation)| expectation.name == stated) {
+            Some((_, expectation)) if expectation.skipped.is_some() => RedResult::Unsupported,
             Some((step, expectation)) if expectation.failure.is_some() => {
                 if step.was_asked_wrongly() {
                     RedResult::MaskedFailure
@@ -413,6 +417,7 @@ mod tests {
             because: String::new(),
             about: Vec::new(),
             failure: (!holds).then(|| Failure { expected: "a".to_owned(), actual: "b".to_owned() }),
+            skipped: None,
         };
         StepOutcome {
             operation: "reset".to_owned(),

@@ -1,6 +1,10 @@
 //! Case files: parsing, and validation before anything runs.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -14,7 +18,7 @@ use super::{
     expectation::ExpectationTable, named_config::NamedConfigs, position, resolve, step::Spans,
 };
 use crate::{
-    harness::contract::Contract,
+    harness::contract::{Contract, FieldRole},
     value::{Digest, Value},
 };
 
@@ -67,6 +71,32 @@ impl Check {
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let operations = self.steps.iter().filter_map(|step| step.action.operation());
         self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
+    }
+
+    /// The kinds and fields of the configurations in its requests: `training`, `training.nepochs`.
+    pub fn config_fields(&self, contract: &dyn Contract) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for step in &self.steps {
+            let Action::Operation(operation, fields) = &step.action else { continue };
+            for field in operation.fields.iter().filter(|field| field.role == FieldRole::Config) {
+                let Some(Value::Map(config)) = fields.get(field.name) else { continue };
+                let (Some(Value::Text(kind)), Some(Value::Map(values))) =
+                    (config.get("kind"), config.get("values"))
+                else {
+                    continue;
+                };
+                let nested = contract.config_kinds().iter().find(|known| known.name == kind);
+                let nested = nested.and_then(|known| known.nested).map(|(name, _)| name);
+                names.insert(kind.clone());
+                names.extend(values.keys().map(|field| format!("{kind}.{field}")));
+                if let Some((name, Value::Map(inner))) =
+                    nested.and_then(|name| Some((name, values.get(name)?)))
+                {
+                    names.extend(inner.keys().map(|field| format!("{name}.{field}")));
+                }
+            }
+        }
+        names
     }
 
     /// The stated reason why an expectation must fail on an implementation.

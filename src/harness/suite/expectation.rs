@@ -72,6 +72,8 @@ kinds! {
     equal: Equal([Value; 2]),
     /// The values are not identical.
     not_equal: NotEqual([Value; 2]),
+    /// The value is identical to one of these, where the contract leaves a choice.
+    one_of: OneOf((Value, Vec<Value>)),
     /// The second map contains every entry of the first.
     subset: Subset([Value; 2]),
     /// The map contains none of these keys.
@@ -184,6 +186,7 @@ impl ExpectationKind {
             Self::Equal(sides) | Self::NotEqual(sides) | Self::Subset(sides) => {
                 Operands::Values(sides.iter().collect())
             }
+            Self::OneOf((value, others)) => Operands::Values([value].into_iter().chain(others).collect()),
             Self::MissingKeys((map, _)) => Operands::Values(vec![map]),
             Self::Decreases(list) => Operands::Values(vec![list]),
             Self::Refused(refused) => Operands::Texts(&refused.mentions),
@@ -259,6 +262,12 @@ impl ExpectationKind {
         if matches!(self, Self::Subset([Value::Map(part), _]) if part.is_empty()) {
             return Err("the first side is empty, so this always holds".to_owned());
         }
+        if matches!(self, Self::OneOf((value, others)) if others.contains(value)) {
+            return Err("the value is one of the others, so this always holds".to_owned());
+        }
+        if matches!(self, Self::OneOf((_, others)) if others.len() < 2) {
+            return Err("expected two or more values to choose from; use `equal` for one".to_owned());
+        }
         if matches!(self, Self::MissingKeys((_, keys)) if keys.is_empty()) {
             return Err("the list of keys is empty, so this always holds".to_owned());
         }
@@ -304,6 +313,7 @@ impl ExpectationKind {
                 }
                 Err(mismatch(format!("{actual} not equal to {other}"), format!("both are {first}")))
             }
+            Self::OneOf((actual, choice)) => one_of(facts, actual, choice),
             Self::MissingKeys((map, keys)) => missing_keys(facts, map, keys),
             Self::Decreases(list) => decreases(facts, list),
             Self::Unchanged(reference) => {
@@ -370,6 +380,19 @@ impl ExpectationKind {
                 ))
             }
         }
+    }
+}
+
+fn one_of(facts: &dyn StepFacts, actual: &Value, choice: &[Value]) -> Result<(), Mismatch> {
+    let choice: Vec<Value> =
+        choice.iter().map(|value| resolve(facts, value, actual)).collect::<Result<_, _>>()?;
+    let shown: Vec<String> = choice.iter().map(ToString::to_string).collect();
+    let expected = Value::from(format!("one of {}", shown.join(", ")));
+    let found = resolve(facts, actual, &expected)?;
+    if choice.contains(&found) {
+        Ok(())
+    } else {
+        Err(mismatch(format!("one of {}", shown.join(", ")), found.to_string()))
     }
 }
 

@@ -71,6 +71,10 @@ impl Suite {
                             let message = format!("duplicate requirement {}", requirement.id.get_ref());
                             errors.push(document.error(requirement.id.span(), message));
                         }
+                        let eras: Vec<&str> = contract.eras().iter().map(|era| era.name).collect();
+                        let unknown =
+                            requirement.eras.iter().find(|era| !eras.contains(&era.get_ref().as_str()));
+                        errors.extend(unknown.map(|era| document.unknown(era, "era", &eras)));
                         requirements.push(requirement);
                     }
                 }
@@ -128,6 +132,11 @@ impl Suite {
     /// Every requirement, in the order of files and lines.
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
+    }
+
+    /// The requirement with this id.
+    pub fn requirement(&self, id: &str) -> Option<&Requirement> {
+        self.requirements.iter().find(|requirement| requirement.id.get_ref() == id)
     }
 
     /// Every check, in the order of files and examples.

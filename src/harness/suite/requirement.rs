@@ -19,6 +19,9 @@ pub struct Requirement {
     pub source: String,
     /// Who decides it.
     pub authority: Authority,
+    /// The eras of the contract in which it is stated; all when none is listed.
+    #[serde(default)]
+    pub eras: Vec<Spanned<String>>,
     /// Why it is no longer in force, if so; such a requirement has no cases.
     #[serde(default)]
     pub superseded: Option<String>,
@@ -29,6 +32,11 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// Whether it is stated in this era.
+    pub fn is_of(&self, era: &str) -> bool {
+        self.eras.is_empty() || self.eras.iter().any(|own| own.get_ref() == era)
+    }
+
     /// Whether cases must test it: it is in force, and no test of this project holds it instead.
     pub fn needs_cases(&self) -> bool {
         self.superseded.is_none() && self.held_by.is_none()

@@ -15,7 +15,7 @@ use crate::{
 
 mutants! {
     takes_any_word breaks "CFG-002" as "main: literals are never enforced": Configured(forget_odd_words);
-    takes_any_size breaks "CFG-002" as "main: N=63 constructs": Configured(forget_odd_size);
+    takes_any_size breaks "CFG-014" as "main: N=63 constructs": Configured(forget_odd_size);
     passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "gridsize"));
     passes_no_filters breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "n_filters_scale"));
     passes_no_probe_scale breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "probe_scale"));

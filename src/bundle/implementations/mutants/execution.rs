@@ -28,7 +28,7 @@ mutants! {
     takes_inputs_of_any_shape breaks "EXE-004": GaveAnyway(|cause| {
         (cause.kind == RefusalKind::Mismatch).then(|| Output { output: nothing() })
     });
-    hides_which_shape_it_takes breaks "EXE-004": NotGiven(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the inputs do not fit"));
+    hides_which_shape_it_takes breaks "EXE-005": NotGiven(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the inputs do not fit"));
 }
 
 fn nothing() -> TensorDescription {

@@ -89,14 +89,14 @@ pub(in super::super) enum Hook {
     RanAgain(fn(&mut ConfigRequest)),
     /// Changes the response of a workflow.
     Ran(fn(&mut Workflow)),
-    /// Changes the params after a failed workflow. Gets the params before it.
-    Failed(fn(&mut ParamsStore, &ParamsStore)),
+    /// Changes the params after a failed workflow. Gets its configuration.
+    Failed(fn(&mut ParamsStore, &ConfigRequest)),
     /// Acts on the path of the archive after a failed workflow.
     FailedBeside(fn(&Path)),
     /// Changes the configuration of the dispatcher.
     Dispatched(fn(&mut ConfigRequest)),
-    /// Changes the params after the dispatcher refused. Gets the params before it.
-    NotDispatched(fn(&mut ParamsStore, &ParamsStore)),
+    /// Changes the params after the dispatcher refused. Gets the configuration.
+    NotDispatched(fn(&mut ParamsStore, &ConfigRequest)),
     /// Changes the request to the dispatcher's loader.
     LoadedOne(fn(&mut LoadInferenceBundleWithBackend)),
     /// Changes the params after the dispatcher's loader. Gets the configuration.

@@ -142,7 +142,6 @@ impl MutantSession {
     fn ran(
         &mut self,
         config: &ConfigRequest,
-        before: &ParamsStore,
         result: Result<Workflow, Refusal>,
     ) -> Result<Workflow, Refusal> {
         let output = config.values.get("output_dir").and_then(Value::as_text).filter(|text| !text.is_empty());
@@ -158,7 +157,7 @@ impl MutantSession {
                 Ok(workflow)
             }
             (Err(refusal), Hook::Failed(change)) => {
-                change(&mut self.inner.0.process.params, before);
+                change(&mut self.inner.0.process.params, config);
                 Err(refusal)
             }
             (result, _) => result,
@@ -297,7 +296,6 @@ impl MutantSession {
     }
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
-        let before = self.inner.0.process.params.clone();
         let mut config = request.config.clone();
         self.runs += 1;
         if let (Hook::RanAgain(change), true) = (self.hook, self.runs > 1) {
@@ -307,7 +305,7 @@ impl MutantSession {
             .inner
             .0
             .run_cdi_example_torch(&RunCdiExampleTorch { config: config.clone(), ..request.clone() });
-        self.ran(&config, &before, result)
+        self.ran(&config, result)
     }
 
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
@@ -321,7 +319,6 @@ impl MutantSession {
         &mut self,
         request: &RunCdiExampleWithBackend,
     ) -> Result<Workflow, Refusal> {
-        let before = self.inner.0.process.params.clone();
         let mut config = request.config.clone();
         if let Hook::Dispatched(change) = self.hook {
             change(&mut config);
@@ -329,9 +326,9 @@ impl MutantSession {
         let asked = RunCdiExampleWithBackend { config: config.clone(), ..request.clone() };
         let result = self.inner.0.run_cdi_example_with_backend(&asked);
         if let (Err(_), Hook::NotDispatched(change)) = (&result, self.hook) {
-            change(&mut self.inner.0.process.params, &before);
+            change(&mut self.inner.0.process.params, &config);
         }
-        self.ran(&config, &before, result)
+        self.ran(&config, result)
     }
 
     fn load_inference_bundle_with_backend(

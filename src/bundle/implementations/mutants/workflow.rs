@@ -7,8 +7,8 @@ use super::mutant::mutants;
 use crate::torch_files::zip::Archive;
 use crate::{
     bundle::{
-        nouns::{Rule, legacy_params},
-        operations::response::TensorDescription,
+        nouns::{ParamsStore, Rule, legacy_params},
+        operations::{request::ConfigRequest, response::TensorDescription},
     },
     harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, Tensor},
@@ -22,7 +22,7 @@ mutants! {
         let image = Tensor::new(Dtype::Float32, vec![1, 1], vec![0; 4]);
         workflow.amplitude = image.as_ref().map(TensorDescription::from);
     });
-    unbridges_when_it_fails breaks "ORC-010": Failed(|params, before| *params = before.clone());
+    stays_bridged_when_it_fails breaks "ORC-010" as "main": Failed(bridge);
     leaves_half_an_archive_when_it_fails breaks "ORC-005": FailedBeside(|archive| {
         if let Some(folder) = archive.parent() {
             let _ = fs::create_dir_all(folder).and_then(|()| fs::write(archive, "PK"));
@@ -31,10 +31,11 @@ mutants! {
     takes_amplitudes_for_intensities breaks "NPZ-006" as "DATA-001": Ran(|workflow| {
         workflow.intensity_scale = workflow.intensity_scale.sqrt();
     });
+    answers_a_nominal_scale breaks "ORC-011": Ran(|workflow| workflow.intensity_scale = 1.0);
     dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
         config.values.insert("backend".to_owned(), Value::from("pytorch"));
     });
-    refuses_before_it_bridges breaks "DSP-005": NotDispatched(|params, before| *params = before.clone());
+    stays_bridged_when_it_refuses breaks "DSP-005" as "main": NotDispatched(bridge);
     does_not_say_which_backend_ran breaks "DSP-003": Ran(|workflow| workflow.backend = None);
     says_that_tensorflow_ran breaks "DSP-003": Ran(|workflow| workflow.backend = Some("tensorflow".to_owned()));
     answers_the_autoencoder breaks "DSP-004": LoadedOne(|request| {
@@ -47,11 +48,7 @@ mutants! {
         missing.then(|| Refusal::new(RefusalKind::MissingField, "missing scaling metadata"))
     });
     hides_which_models_there_are breaks "DSP-004": RefusedOne(|cause| Instead::hidden(cause.kind == RefusalKind::MissingField, "no such model"));
-    bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(|params, request| {
-        if let Ok(config) = request.construct() {
-            params.update(legacy_params::flatten(&config).0);
-        }
-    });
+    bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(bridge);
     swaps_the_coordinates breaks "NPZ-001": Read(|data| {
         let [x, y] = ["xcoords", "ycoords"].map(|name| data.arrays.get(name).cloned());
         data.arrays.extend(y.map(|y| ("xcoords".to_owned(), y)).into_iter().chain(x.map(|x| ("ycoords".to_owned(), x))));
@@ -65,4 +62,13 @@ mutants! {
     takes_coordinates_of_two_lengths breaks "NPZ-003": ReadAnyway(|cause| cause.broke(Rule::EqualLengths));
     takes_a_probe_of_modes breaks "NPZ-003": ReadAnyway(|cause| cause.broke_in(Rule::Dimensions, "probeGuess"));
     takes_fewer_patterns_than_positions breaks "NPZ-004" as "main: 7 patterns for 20 positions": ReadAnyway(|cause| cause.broke(Rule::PatternForEachPosition));
+}
+
+/// Bridges a configuration; one that cannot be constructed is bridged without its backend.
+fn bridge(params: &mut ParamsStore, request: &ConfigRequest) {
+    let mut request = request.clone();
+    request.values.shift_remove("backend");
+    if let Ok(config) = request.construct() {
+        params.update(legacy_params::flatten(&config).0);
+    }
 }

@@ -60,7 +60,10 @@ impl ReferenceSession {
         name: &str,
     ) -> Result<Workflow, Refusal> {
         let data = self.process.path(train_data);
-        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.process, &data, config)?;
+        let before = self.process.params.clone();
+        let trained = workflow::run_cdi_example_torch(&self.policy, &mut self.process, &data, config);
+        // A workflow that failed leaves nothing behind (ORC-010).
+        let trained = trained.inspect_err(|_| self.process.params = before)?;
         Ok(Workflow {
             amplitude: None,
             phase: None,
@@ -168,9 +171,14 @@ impl BundleSession for ReferenceSession {
         &mut self,
         request: &RunCdiExampleWithBackend,
     ) -> Result<Workflow, Refusal> {
-        let (config, backend) = dispatch::dispatch(&self.policy, &mut self.process, &request.config)?;
-        let run = self.workflow(&request.train_data, &config, &request.name)?;
-        Ok(Workflow { backend: Some(backend), ..run })
+        let before = self.process.params.clone();
+        let run = dispatch::dispatch(&self.policy, &mut self.process, &request.config).and_then(
+            |(config, backend)| {
+                let run = self.workflow(&request.train_data, &config, &request.name)?;
+                Ok(Workflow { backend: Some(backend), ..run })
+            },
+        );
+        run.inspect_err(|_| self.process.params = before)
     }
 
     fn load_inference_bundle_with_backend(

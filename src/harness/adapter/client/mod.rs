@@ -55,6 +55,14 @@ pub enum ConnectError {
     /// It speaks another version of the protocol.
     #[error("unsupported protocol version {0}; expected version {PROTOCOL}")]
     Version(u32),
+    /// It names an era that the contract does not have.
+    #[error("unknown era {found:?}; expected one of {}", known.join(", "))]
+    Era {
+        /// The era that it names.
+        found: String,
+        /// The eras of the contract.
+        known: Vec<&'static str>,
+    },
     /// It failed a probe.
     #[error("{0}")]
     Probe(String),
@@ -85,6 +93,10 @@ impl Remote {
             return Err(ConnectError::Probe(found));
         }
         pool.release(connection);
+        if let Some(era) = adapter.era.as_ref().filter(|era| contract.era(era).is_none()) {
+            let known = contract.eras().iter().map(|era| era.name).collect();
+            return Err(ConnectError::Era { found: plain(era), known });
+        }
         // Prefixed, so that an adapter cannot pass for the reference.
         let name = name.map_or_else(|| format!("adapter:{}", plain(&adapter.name)), str::to_owned);
         let version =
@@ -109,6 +121,10 @@ impl Implementation for Remote {
 
     fn supports(&self, need: &str) -> bool {
         self.adapter.operations.iter().chain(&self.adapter.supports).any(|own| own == need)
+    }
+
+    fn era(&self) -> Option<&str> {
+        self.adapter.era.as_deref()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

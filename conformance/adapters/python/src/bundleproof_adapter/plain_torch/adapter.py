@@ -84,11 +84,12 @@ class PlainTorch(Adapter):
         if not isinstance(constructed, TrainingConfig):
             raise ValueError(f"expected a training configuration, found {config.kind}")
         flat = flatten(constructed)
-        self._params.bridge(flat)
-        scan = dataset.read(train_data)
-        models, losses = train(self._params, constructed, scan)
-        if constructed.output_dir:
-            bundle.save(self._params, models, os.path.join(constructed.output_dir, "wts.h5"), flat, None)
+        with self._params.unchanged_on_error():
+            self._params.bridge(flat)
+            scan = dataset.read(train_data)
+            models, losses = train(self._params, constructed, scan)
+            if constructed.output_dir:
+                bundle.save(self._params, models, os.path.join(constructed.output_dir, "wts.h5"), flat, None)
         return Workflow(models, scan.intensity_scale(constructed.nphotons), losses)
 
     def load_inference_bundle_torch(self, bundle_dir: str) -> Loaded:
@@ -96,9 +97,10 @@ class PlainTorch(Adapter):
 
     def run_cdi_example_with_backend(self, train_data: str, config: Config) -> Workflow:
         backend, config = _named_backend(config)
-        self._params.bridge({**flatten(construct(config)), "backend": backend})
-        _own_backend(backend)
-        return replace(self.run_cdi_example_torch(train_data, config), backend=backend)
+        with self._params.unchanged_on_error():
+            self._params.bridge({**flatten(construct(config)), "backend": backend})
+            _own_backend(backend)
+            return replace(self.run_cdi_example_torch(train_data, config), backend=backend)
 
     def load_inference_bundle_with_backend(self, bundle_dir: str, config: Config, model: str | None) -> LoadedModel:
         backend, config = _named_backend(config)

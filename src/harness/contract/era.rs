@@ -1,0 +1,24 @@
+//! Eras: stages in the history of a contract.
+
+/// A stage in the history of a contract, in which some requirements are not stated yet or no longer.
+///
+/// An implementation may name its era. A check that needs what the era lacks is skipped, and a failure of a requirement
+/// of other eras is a difference between eras and no violation. An implementation without an era is held against the
+/// whole suite.
+#[derive(Debug)]
+pub struct Era {
+    /// The name in requirements, on the wire and in reports.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub title: &'static str,
+    /// The kinds of configuration (`execution`) and their fields (`training.optimizer`) that it does not have, in groups
+    /// with the reason: `since main`.
+    pub lacks: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Era {
+    /// Why the era lacks a kind or field of a configuration, if it does: `since main`.
+    pub fn why_lacking(&self, name: &str) -> Option<&'static str> {
+        self.lacks.iter().find(|(_, names)| names.contains(&name)).map(|(why, _)| *why)
+    }
+}
