@@ -140,6 +140,11 @@ pub(crate) fn archive(input: &[u8]) {
 
     let mut reader = BundleReader::new(Cursor::new(&file)).expect("the archive was accepted before");
     let _ = reader.scaling_metadata().inspect_err(is_refused);
+    if let Ok(manifest) = reader.json_manifest().inspect_err(is_refused) {
+        for name in &manifest.common.models {
+            let _ = reader.json_params(name).inspect_err(is_refused);
+        }
+    }
     let Ok(manifest) = reader.manifest().inspect_err(is_refused) else { return };
     let mut models = Vec::new();
     let mut first_refusal = None;

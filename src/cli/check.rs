@@ -62,6 +62,12 @@ struct PrintedFile<'a> {
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<&'a str>,
+    /// Only of a bundle with a JSON manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_version: Option<&'a str>,
+    /// Only of a bundle with a JSON manifest into which a workflow sealed its configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_schema_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     models: Option<&'a [String]>,
     errors: usize,
@@ -153,6 +159,7 @@ impl Check {
     fn printed<'a>(&self, file: &'a CheckedFile) -> PrintedFile<'a> {
         let checked = file.1.as_ref().ok();
         let manifest = checked.and_then(|checked| checked.manifest.as_ref());
+        let json = checked.and_then(|checked| checked.json.as_ref());
         PrintedFile {
             file: file.0.display().to_string(),
             conforms: self.conforms(file),
@@ -160,6 +167,8 @@ impl Check {
             bytes: checked.map(|checked| checked.bytes),
             version: manifest.map(|manifest| manifest.version.as_str()),
             backend: manifest.and_then(|manifest| manifest.backend.as_deref()),
+            manifest_version: json.and_then(|json| json.manifest_version.as_deref()),
+            artifact_schema_version: json.and_then(|json| json.schema.as_deref()),
             models: manifest.map(|manifest| manifest.models.as_slice()),
             errors: checked.map_or(0, |checked| checked.findings.errors),
             warnings: checked.map_or(0, |checked| checked.findings.warnings),
@@ -186,11 +195,13 @@ fn one_line(finding: &Finding, console: &Console) -> String {
     format!("{severity} {requirement}: {place}{}; expected {}; {}", line(found), line(expected), line(advice))
 }
 
-/// A short description of a conforming bundle: version, models, `N` and `gridsize`.
+/// A short description of a conforming bundle: versions, models, `N` and `gridsize`.
 fn facts(checked: &CheckReport) -> String {
     let mut facts = Vec::new();
     if let Some(manifest) = &checked.manifest {
         facts.push(format!("version {}", line(&manifest.version)));
+        let json = checked.json.iter().flat_map(|json| [&json.manifest_version, &json.schema]);
+        facts.extend(json.flatten().map(|version| line(version)));
         facts.push(line(&manifest.models.join(" and ")));
     }
     let value = |params: &Params, key: &str| params.get(key).map(|value: &Value| format!("{key} {value}"));

@@ -106,6 +106,12 @@ struct Printed<'a> {
     deflated_entries: usize,
     version: &'a str,
     backend: Option<&'a str>,
+    /// Only of a bundle with a JSON manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_version: Option<&'a str>,
+    /// Only of a bundle with a JSON manifest into which a workflow sealed its configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_schema_version: Option<&'a str>,
     model_names: &'a [String],
     models: IndexMap<&'a str, PrintedModel<'a>>,
 }
@@ -139,6 +145,7 @@ struct PrintedDifference<'a> {
 impl<'a> Printed<'a> {
     fn of(description: &'a Description) -> Self {
         let manifest = &description.manifest;
+        let json = description.json.as_ref();
         Self {
             format: FORMAT,
             file: description.file.display().to_string(),
@@ -147,6 +154,8 @@ impl<'a> Printed<'a> {
             deflated_entries: description.entries.deflated,
             version: &manifest.version,
             backend: manifest.backend.as_deref(),
+            manifest_version: json.and_then(|json| json.manifest_version.as_deref()),
+            artifact_schema_version: json.and_then(|json| json.schema.as_deref()),
             model_names: &manifest.models,
             models: description
                 .models

@@ -8,7 +8,7 @@ use crate::{
             BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
             TensorDetails, TensorDifference,
         },
-        nouns::Params,
+        nouns::{JsonTags, Params},
     },
     text::{columns, line, truncated},
     value::{Map, Value},
@@ -38,6 +38,11 @@ pub(super) fn description(description: &Description, params: bool, tensors: bool
         line(&manifest.version),
         line(&tag),
     );
+    if let Some(JsonTags { manifest_version, schema }) = &description.json {
+        let named = |version: &Option<String>, none: &str| version.as_deref().map_or(none.to_owned(), line);
+        let manifest = named(manifest_version, "without a version");
+        text.push_str(&format!("JSON manifest {manifest}, schema {}\n", named(schema, "not stated")));
+    }
     if description.tensorflow {
         text.push_str(&format!("models {}\n", line(&manifest.models.join(", "))));
         text.push_str("Only the manifest was read: the other entries belong to the TensorFlow backend.\n");

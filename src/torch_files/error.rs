@@ -21,7 +21,7 @@ pub struct Place {
     pub file: Option<PathBuf>,
     /// The archive entry. An entry of a nested archive follows after `!`.
     pub entry: Option<String>,
-    /// Bytes from the start of the pickle to the refused opcode.
+    /// Bytes from the start of the pickle to the refused opcode, or from the start of a JSON text to the error.
     pub offset: Option<u64>,
     /// The name of that opcode, as Python's `pickletools` prints it.
     pub opcode: Option<&'static str>,
@@ -183,6 +183,18 @@ pub enum FormatErrorKind {
         /// The message for people.
         text: String,
     },
+    /// Text that is not JSON as Python's `json` reads it.
+    #[error("invalid JSON: expected {0}")]
+    Json(&'static str),
+    /// A key that an object of a JSON text has twice; readers disagree about which one counts.
+    #[error("duplicate key {0:?}")]
+    DuplicateKey(String),
+    /// A bundle with the JSON manifest of a later revision, where a pickled manifest is expected (LOD-040).
+    #[error("unsupported JSON manifest with {0}; expected a bundle with manifest.dill")]
+    JsonManifest(String),
+    /// A bundle with a pickled and a JSON manifest; each revision reads another one (LOD-041).
+    #[error("the archive has two manifests, {0} and {1}, and which one is read depends on the revision")]
+    TwoManifests(&'static str, &'static str),
     /// A model name that is not one plain path component (BUN-013).
     #[error("{0}")]
     ModelName(String),

@@ -53,6 +53,18 @@ pub const MAX_PRINTED_BYTES: u64 = 16 << 20;
 /// Levels of nested containers in a value built from a pickle.
 pub const MAX_PICKLE_DEPTH: u64 = 64;
 
+/// Bytes of one JSON text: 4 MiB. A manifest or the params of a model take a few KiB.
+pub const MAX_JSON_BYTES: u64 = 4 << 20;
+
+/// Values in one JSON text.
+pub const MAX_JSON_NODES: u64 = 1 << 17;
+
+/// Levels of nested containers in a JSON text.
+pub const MAX_JSON_DEPTH: u64 = 64;
+
+/// Decimal digits of one integer in a JSON text: Python's own limit.
+pub const MAX_JSON_DIGITS: u64 = 4300;
+
 /// Models that a manifest may list; each takes two entries.
 pub const MAX_MODELS: u64 = MAX_ENTRIES / 2;
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     bundle::{
         files::BundleReader,
-        nouns::{Manifest, Params},
+        nouns::{Container, JsonManifest, JsonTags, Manifest, Params},
     },
     harness::contract::Refusal,
     torch_files::{
@@ -40,6 +40,8 @@ pub struct Description {
     pub entries: EntryCount,
     /// The manifest.
     pub manifest: Manifest,
+    /// The versions that only a JSON manifest has, if the bundle has one.
+    pub json: Option<JsonTags>,
     /// Whether it is a TensorFlow bundle, of which only the manifest is read.
     pub tensorflow: bool,
     /// The models, in the order of the manifest.
@@ -117,20 +119,28 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
     let mut reader = BundleReader::open(&file)?;
-    let manifest = reader.manifest()?;
+    let (manifest, json) = match reader.container() {
+        Container::Json => {
+            let JsonManifest { common, tags } = reader.json_manifest()?;
+            (common, Some(tags))
+        }
+        // Both manifests are refused by name.
+        Container::Pickled | Container::Both => (reader.manifest()?, None),
+    };
     let archive = reader.archive();
     let deflated = archive.names().filter(|name| archive.entry(name).is_some_and(|entry| entry.deflated));
     let entries = EntryCount { all: archive.names().count(), deflated: deflated.count() };
-    let tensorflow = rules::is_tensorflow(&manifest);
+    let tensorflow = json.is_none() && rules::is_tensorflow(&manifest);
     let mut models = IndexMap::new();
     if !tensorflow {
         let states = in_parallel(&file, &manifest.models, |reader, model| state(reader, model, watch));
         for (model, state) in manifest.models.iter().zip(states) {
-            let params = reader.params(model).map_err(Refusal::from);
+            let params = if json.is_some() { reader.json_params(model) } else { reader.params(model) };
+            let params = params.map_err(Refusal::from);
             models.insert(model.clone(), ModelContents { state: state.map_err(Refusal::from), params });
         }
     }
-    Ok(Description { file, bytes, entries, manifest, tensorflow, models })
+    Ok(Description { file, bytes, entries, manifest, json, tensorflow, models })
 }
 
 fn state(

@@ -14,6 +14,16 @@ pub(super) enum Part {
     Params,
     Weights,
     Scaling,
+    /// `manifest.json`.
+    JsonManifest,
+    /// The `params.json` of a model.
+    JsonParams,
+    /// The weights of a model in a bundle with a JSON manifest.
+    JsonWeights,
+    /// The configuration that a workflow seals into a bundle with a JSON manifest.
+    Sealed,
+    /// Another JSON entry of such a bundle.
+    JsonRecord,
 }
 
 /// The finding for an error of a file.
@@ -64,15 +74,17 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "entries that are stored or deflated",
             "rewrite the archive with stored or deflated entries",
         ),
-        Kind::MissingEntry(_) => Diagnosis(
-            "BUN-002",
-            "manifest.dill, and model.pth and params.dill of each model that it lists",
-            "save the bundle again: this one is incomplete",
+        Kind::MissingEntry(_) => missing_entry(part),
+        Kind::MissingField(_) => missing_field(part),
+        Kind::TwoManifests(..) => Diagnosis(
+            "LOD-041",
+            "one manifest: manifest.dill, or manifest.json of a later revision",
+            "ask its author which one is right: revisions read different ones, and may find different models",
         ),
-        Kind::MissingField(_) => Diagnosis(
-            "BUN-003",
-            "a dict with models and version",
-            "save the bundle again with save_torch_bundle",
+        Kind::DuplicateKey(_) => Diagnosis(
+            "TMV-010",
+            "objects with unique keys",
+            "ask its author which value is right: readers of JSON take different ones",
         ),
         Kind::Zip(_)
         | Kind::Corrupt(_)
@@ -91,8 +103,43 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         | Kind::Unexpected { .. }
         | Kind::InvalidValue { .. }
         | Kind::LegacyTorch
+        | Kind::Json(_)
+        | Kind::JsonManifest(_)
         | Kind::Unsupported(_)
         | Kind::Storage(_) => by_part(part),
+    }
+}
+
+/// What helps a bundle with a JSON manifest, whose writer and loaders are of a later revision.
+const WRITE_AGAIN: &str = "write the bundle again with the revision that reads JSON manifests";
+
+fn missing_entry(part: Part) -> Diagnosis {
+    match part {
+        Part::Archive | Part::Manifest | Part::Params | Part::Weights | Part::Scaling => Diagnosis(
+            "BUN-002",
+            "manifest.dill, and model.pth and params.dill of each model that it lists",
+            "save the bundle again: this one is incomplete",
+        ),
+        Part::JsonManifest | Part::JsonParams | Part::JsonWeights | Part::Sealed | Part::JsonRecord => {
+            Diagnosis(
+                "TMV-003",
+                "manifest.json, and model.pth and params.json of each model that it lists",
+                WRITE_AGAIN,
+            )
+        }
+    }
+}
+
+fn missing_field(part: Part) -> Diagnosis {
+    match part {
+        Part::Archive | Part::Manifest | Part::Params | Part::Weights | Part::Scaling => Diagnosis(
+            "BUN-003",
+            "a dict with models and version",
+            "save the bundle again with save_torch_bundle",
+        ),
+        Part::JsonManifest | Part::JsonParams | Part::JsonWeights | Part::Sealed | Part::JsonRecord => {
+            by_part(part)
+        }
     }
 }
 
@@ -100,7 +147,15 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
 fn by_damage(part: Part) -> Diagnosis {
     match part {
         Part::Archive => by_part(part),
-        Part::Manifest | Part::Params | Part::Weights | Part::Scaling => Diagnosis(
+        Part::Manifest
+        | Part::Params
+        | Part::Weights
+        | Part::Scaling
+        | Part::JsonManifest
+        | Part::JsonParams
+        | Part::JsonWeights
+        | Part::Sealed
+        | Part::JsonRecord => Diagnosis(
             "LOD-015",
             "the bytes that the archive announces",
             "copy the file again, or save the bundle again: these bytes were changed or cut off",
@@ -136,5 +191,16 @@ fn by_part(part: Part) -> Diagnosis {
             "a dict of plain values",
             "remove the entry, or save it again with torch.save",
         ),
+        Part::JsonManifest => Diagnosis(
+            "TMV-001",
+            "a JSON object with models (a list of text), version, manifest_version and backend (text)",
+            WRITE_AGAIN,
+        ),
+        Part::JsonParams => Diagnosis("TMV-008", "a JSON object", WRITE_AGAIN),
+        Part::JsonWeights => {
+            Diagnosis("TMV-009", "the output of torch.save(model.state_dict(), ...)", WRITE_AGAIN)
+        }
+        Part::Sealed => Diagnosis("TMV-007", "a dict of plain values that torch.save wrote", WRITE_AGAIN),
+        Part::JsonRecord => Diagnosis("TMV-003", "a JSON object", WRITE_AGAIN),
     }
 }

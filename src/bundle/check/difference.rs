@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Description, ProgressFn, StateDetails, TensorDetails, describe, element_visitor::numbers};
 use crate::{
-    bundle::files::BundleReader,
+    bundle::{files::BundleReader, nouns::JsonTags},
     harness::contract::Refusal,
     torch_files::{Dtype, FormatError, ModelState},
     value::{Map, Value},
@@ -110,10 +110,17 @@ pub fn compare(left: &Path, right: &Path, watch: ProgressFn<'_>) -> Result<Bundl
 fn manifests(left: &Description, right: &Description) -> Vec<ParamDifference> {
     let map = |description: &Description| {
         let backend = description.manifest.backend.as_deref().map_or(Value::None, Value::from);
-        Map::from_iter([
+        let mut map = Map::from_iter([
             ("version".to_owned(), Value::from(description.manifest.version.as_str())),
             ("backend".to_owned(), backend),
-        ])
+        ]);
+        if let Some(JsonTags { manifest_version, schema }) = &description.json {
+            for (key, value) in [("manifest_version", manifest_version), ("artifact_schema_version", schema)]
+            {
+                map.extend(value.as_deref().map(|value| (key.to_owned(), Value::from(value))));
+            }
+        }
+        map
     };
     values(None, &map(left), &map(right))
 }

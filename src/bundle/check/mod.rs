@@ -2,7 +2,8 @@
 //!
 //! No implementation is needed, and nothing of the bundle is executed. Reading order: [`Finding`], [`check()`] (every
 //! requirement that a file alone can break), [`describe`] (the content, for a person), [`compare`] (the differences
-//! between two bundles). Files of any size are read in little memory.
+//! between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
+//! bundles of later revisions ([`TORCH_MANIFEST_RULES`]). Files of any size are read in little memory.
 
 pub(crate) mod check_report;
 mod description;
@@ -10,8 +11,10 @@ mod diagnose;
 mod difference;
 mod element_visitor;
 mod finding;
+pub(crate) mod json_manifest;
 mod non_finite;
 mod parallel;
+mod parts;
 pub(crate) mod rules;
 mod statistics;
 mod tensor_stream;
@@ -22,5 +25,6 @@ pub use description::{
 };
 pub use difference::{BundleDifference, Difference, ParamDifference, TensorDifference, compare};
 pub use finding::{Finding, Findings, MAX_FINDINGS, Severity};
+pub use json_manifest::{PublishedRule, TORCH_MANIFEST_RULES};
 pub use parallel::ProgressFn;
 pub use statistics::Statistics;

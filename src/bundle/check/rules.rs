@@ -244,7 +244,7 @@ fn or_absent(value: Option<&Value>) -> String {
 }
 
 /// A value as a finding quotes it, cut off when it is long.
-fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),

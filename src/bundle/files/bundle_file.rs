@@ -9,8 +9,9 @@ use std::{
 
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
-    error::within,
-    limits::{MAX_ENTRY_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
+    error::{excerpt, within},
+    json,
+    limits::{MAX_ENTRY_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     pickle::{self, Allow, ConvertedObject, Protocol, write_value},
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
@@ -21,8 +22,8 @@ use crate::torch_files::{
 };
 use crate::{
     bundle::nouns::{
-        Bundle, BundledModel, MANIFEST_ENTRY, Manifest, Params, SCALING_ENTRY, model_entry, params_entry,
-        plain_model_name,
+        Bundle, BundledModel, Container, JSON_MANIFEST_ENTRY, MANIFEST_ENTRY, Manifest, Params,
+        SCALING_ENTRY, model_entry, params_entry, plain_model_name,
     },
     torch_files::ModelState,
     value::{Map, Value},
@@ -113,10 +114,36 @@ impl<R: Read + Seek> BundleReader<R> {
     ///
     /// # Errors
     /// `malformed` when the manifest is missing or a field has the wrong type; `missing_field` without `models` or
-    /// `version`; `unsafe` for a model name that is not one plain path component (BUN-013).
+    /// `version`; `unsafe` for a model name that is not one plain path component (BUN-013); `unsupported` for a bundle
+    /// with a JSON manifest (LOD-040), and `malformed` for one with both kinds (LOD-041).
     pub fn manifest(&mut self) -> Result<Manifest> {
+        match self.container() {
+            Container::Pickled => {}
+            Container::Json => return Err(self.no_pickled_manifest()),
+            Container::Both => {
+                return Err(self.in_file(Kind::TwoManifests(MANIFEST_ENTRY, JSON_MANIFEST_ENTRY).into()));
+            }
+        }
         let (map, _) = self.map(MANIFEST_ENTRY)?;
         manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
+    }
+
+    /// The kind of manifest of this archive.
+    pub fn container(&self) -> Container {
+        Container::of(self.archive.names())
+    }
+
+    /// Reads an entry with one JSON object.
+    ///
+    /// # Errors
+    /// `malformed` when the entry is missing, or is not a JSON object with unique keys.
+    pub fn json_map(&mut self, entry: &str) -> Result<Map> {
+        let bytes = self.bytes(entry, MAX_JSON_BYTES)?;
+        let read = json::read(&bytes).and_then(|value| match value {
+            Value::Map(map) => Ok(map),
+            other => Err(unexpected("an object", &other)),
+        });
+        read.map_err(|error| self.placed(error, entry))
     }
 
     /// Reads the params snapshot of a model (BUN-007).
@@ -212,6 +239,20 @@ impl<R: Read + Seek> BundleReader<R> {
         Ok(Bundle { version, backend, models })
     }
 
+    /// The refusal of a bundle with a JSON manifest where a pickled one is expected. It names the manifest's version.
+    fn no_pickled_manifest(&mut self) -> FormatError {
+        match self.json_map(JSON_MANIFEST_ENTRY) {
+            Ok(map) => {
+                let found = match map.get("manifest_version") {
+                    Some(Value::Text(version)) => format!("manifest_version {:?}", excerpt(version)),
+                    Some(_) | None => "no manifest_version".to_owned(),
+                };
+                self.placed(Kind::JsonManifest(found).into(), JSON_MANIFEST_ENTRY)
+            }
+            Err(error) => error,
+        }
+    }
+
     fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, ConvertedObject)>)> {
         let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
         let read = || {
@@ -229,7 +270,7 @@ impl<R: Read + Seek> BundleReader<R> {
         bytes.map_err(|error| self.in_file(error))
     }
 
-    fn placed(&self, error: FormatError, entry: &str) -> FormatError {
+    pub(super) fn placed(&self, error: FormatError, entry: &str) -> FormatError {
         self.in_file(error.in_entry(entry))
     }
 
@@ -249,7 +290,8 @@ fn expected_bytes(state: &ModelState) -> usize {
     }
 }
 
-fn manifest(map: &Map) -> Result<Manifest> {
+/// The fields that every kind of manifest has.
+pub(super) fn manifest(map: &Map) -> Result<Manifest> {
     let text = |key: &'static str, value: &Value| match value {
         Value::Text(text) => Ok(text.clone()),
         other => Err(unexpected("text", other).under(pickle::subscript(key))),
@@ -287,7 +329,7 @@ fn manifest_value(manifest: &Manifest) -> Value {
     Value::Map(map)
 }
 
-fn unexpected(expected: &'static str, found: &Value) -> FormatError {
+pub(super) fn unexpected(expected: &'static str, found: &Value) -> FormatError {
     Kind::Unexpected { expected, found: found.type_name().to_owned() }.into()
 }
 

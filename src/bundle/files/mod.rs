@@ -1,6 +1,7 @@
 //! The files of the contract: bundles, datasets and the inputs of a network.
 //!
-//! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `dataset` and `inputs` (`.npz` files), `refusal`
+//! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `json_bundle` (the
+//! same with the JSON manifest of later revisions), `dataset` and `inputs` (`.npz` files), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
 //! to the bundle of an implementation).
 //!
@@ -13,6 +14,7 @@ mod bundle_edit;
 mod bundle_file;
 mod dataset;
 mod inputs;
+mod json_bundle;
 mod refusal;
 
 pub(crate) use apply_edit::ALTER_BUNDLE;

@@ -51,6 +51,7 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::UnsupportedOpcode
         | FormatErrorKind::UnsupportedProtocol(_)
         | FormatErrorKind::LegacyTorch
+        | FormatErrorKind::JsonManifest(_)
         | FormatErrorKind::Unsupported(_) => RefusalKind::Unsupported,
         FormatErrorKind::MissingField(_) => RefusalKind::MissingField,
         FormatErrorKind::InvalidValue { .. } => RefusalKind::InvalidValue,
@@ -69,6 +70,9 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::TrailingBytes(_)
         | FormatErrorKind::ContainsItself(_)
         | FormatErrorKind::Unexpected { .. }
+        | FormatErrorKind::Json(_)
+        | FormatErrorKind::DuplicateKey(_)
+        | FormatErrorKind::TwoManifests(..)
         | FormatErrorKind::Storage(_) => RefusalKind::Malformed,
     }
 }
@@ -125,6 +129,14 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         FormatErrorKind::InvalidValue { rule, field, .. } => {
             Facts { field: Some((*field).to_owned()), ..broken(array_rule(*rule)) }
         }
+        FormatErrorKind::Json(_) => broken(Rule::Json),
+        FormatErrorKind::DuplicateKey(key) => {
+            Facts { field: Some(key.clone()), ..broken(Rule::DuplicateKey) }
+        }
+        FormatErrorKind::JsonManifest(found) => {
+            Facts { found: Some(found.clone()), ..broken(Rule::JsonManifest) }
+        }
+        FormatErrorKind::TwoManifests(..) => broken(Rule::TwoManifests),
         FormatErrorKind::ModelName(_) => broken(Rule::ModelName),
         FormatErrorKind::LegacyTorch => broken(Rule::LegacyTorch),
         FormatErrorKind::Unsupported(_) => broken(Rule::Unsupported),

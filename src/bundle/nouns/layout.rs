@@ -20,6 +20,9 @@ pub const PYTORCH_BACKEND: &str = "pytorch";
 /// The snapshot key of [`VERSION`], which describes the archive and not the configuration.
 pub const VERSION_KEY: &str = "_version";
 
+/// The snapshot key of the scale between simulated and measured intensity (BUN-008).
+pub const SCALE_KEY: &str = "intensity_scale";
+
 /// The name that callers append to an output directory, without `.zip` (ORC-001).
 pub const BASE_NAME: &str = "wts.h5";
 
@@ -31,6 +34,15 @@ pub const MAX_MODEL_NAME_BYTES: usize = 255;
 
 /// The archive entry with the list of models (BUN-002).
 pub const MANIFEST_ENTRY: &str = "manifest.dill";
+
+/// The archive entry with the JSON manifest of later revisions, instead of [`MANIFEST_ENTRY`].
+pub const JSON_MANIFEST_ENTRY: &str = "manifest.json";
+
+/// The one version of a JSON manifest that is known.
+pub const JSON_MANIFEST_VERSION: &str = "torch-manifest-v1";
+
+/// The file name of a model's params snapshot in a bundle with a JSON manifest.
+pub const JSON_PARAMS_FILE: &str = "params.json";
 
 /// The archive entry of some revisions with the scaling of the data, for one kind of model.
 pub const SCALING_ENTRY: &str = "torch_scaling_metadata.pt";
@@ -45,6 +57,11 @@ pub fn params_entry(model: &str) -> String {
     format!("{model}/params.dill")
 }
 
+/// The archive entry with a model's params snapshot in a bundle with a JSON manifest.
+pub fn json_params_entry(model: &str) -> String {
+    format!("{model}/{JSON_PARAMS_FILE}")
+}
+
 /// The content of `manifest.dill`: the list of models, and the version and backend of the writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -54,6 +71,52 @@ pub struct Manifest {
     pub version: String,
     /// The backend tag, such as [`PYTORCH_BACKEND`]; older PyTorch bundles have none.
     pub backend: Option<String>,
+}
+
+/// Which kind of manifest an archive has, as its entries say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// `manifest.dill`, or nothing that says otherwise.
+    Pickled,
+    /// `manifest.json`, or at least the `params.json` of a model.
+    Json,
+    /// Both manifests: each revision reads another one.
+    Both,
+}
+
+impl Container {
+    /// The kind of an archive with entries of these names.
+    pub fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        let (mut pickled, mut json, mut json_params) = (false, false, false);
+        for name in names {
+            pickled |= name == MANIFEST_ENTRY;
+            json |= name == JSON_MANIFEST_ENTRY;
+            json_params |= name.rsplit_once('/').is_some_and(|(_, file)| file == JSON_PARAMS_FILE);
+        }
+        match (pickled, json || json_params) {
+            (true, _) if json => Self::Both,
+            (true, _) | (false, false) => Self::Pickled,
+            (false, true) => Self::Json,
+        }
+    }
+}
+
+/// The content of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonManifest {
+    /// What it has in common with `manifest.dill`.
+    pub common: Manifest,
+    /// The two versions that only a JSON manifest has.
+    pub tags: JsonTags,
+}
+
+/// What identifies a bundle with a JSON manifest, besides its version and backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JsonTags {
+    /// The version of the manifest itself, [`JSON_MANIFEST_VERSION`].
+    pub manifest_version: Option<String>,
+    /// The schema of the configuration that a workflow sealed into the bundle: `torch-artifact-v4`.
+    pub schema: Option<String>,
 }
 
 /// A bundle in memory.

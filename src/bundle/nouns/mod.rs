@@ -21,8 +21,10 @@ pub use execution_config::{
     Accelerator, CheckpointMode, Deterministic, Devices, ExecutionConfig, GateMode, Precision,
 };
 pub use layout::{
-    ARCHIVE_NAME, BASE_NAME, Bundle, BundledModel, MANIFEST_ENTRY, MAX_MODEL_NAME_BYTES, Manifest,
-    PYTORCH_BACKEND, ROLES, SCALING_ENTRY, VERSION, VERSION_KEY, model_entry, params_entry, plain_model_name,
+    ARCHIVE_NAME, BASE_NAME, Bundle, BundledModel, Container, JSON_MANIFEST_ENTRY, JSON_MANIFEST_VERSION,
+    JSON_PARAMS_FILE, JsonManifest, JsonTags, MANIFEST_ENTRY, MAX_MODEL_NAME_BYTES, Manifest,
+    PYTORCH_BACKEND, ROLES, SCALE_KEY, SCALING_ENTRY, VERSION, VERSION_KEY, json_params_entry, model_entry,
+    params_entry, plain_model_name,
 };
 pub use params::{Params, ParamsStore};
 pub use policy::{

@@ -95,6 +95,10 @@ rules! {
     AgreeingParams;
     /// The destination of a save can be written.
     Writable;
+    /// A bundle has a pickled manifest, and not the JSON manifest of a later revision (LOD-040).
+    JsonManifest;
+    /// A bundle has one manifest (LOD-041).
+    TwoManifests;
     /// A model name is one plain path component (BUN-013).
     ModelName;
     /// The backend is one that the contract knows (DSP-001).
@@ -179,6 +183,10 @@ rules! {
     Unexpected;
     /// The required key or array exists.
     MissingField;
+    /// A JSON text is valid.
+    Json;
+    /// The keys of a JSON object are unique.
+    DuplicateKey;
     /// The torch file is a zip archive.
     LegacyTorch;
     /// The file uses only supported features.

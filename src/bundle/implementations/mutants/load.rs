@@ -39,6 +39,12 @@ mutants! {
         let no_dict = cause.broke(Rule::Unexpected) && cause.facts.field.is_none();
         cause.in_file(MANIFEST_ENTRY) && (no_dict || cause.broke_in(Rule::MissingField, "models"))
     });
+    calls_json_manifests_missing breaks "LOD-040" as "main and refactor: a missing manifest.dill": Refused(|cause| {
+        Instead::hidden(cause.broke(Rule::JsonManifest), "missing entry \"manifest.dill\"")
+    });
+    takes_json_manifests breaks "LOD-040": LoadedAnyway(|cause| cause.broke(Rule::JsonManifest));
+    takes_one_of_two_manifests breaks "LOD-041" as "each revision reads another one": LoadedAnyway(|cause| cause.broke(Rule::TwoManifests));
+    hides_the_second_manifest breaks "LOD-041": Refused(|cause| Instead::hidden(cause.broke(Rule::TwoManifests), "invalid manifest.dill"));
     takes_escaping_model_names breaks "BUN-013": LoadedAnyway(|cause| cause.broke(Rule::ModelName));
     refuses_untagged_archives breaks "BUN-004": NotOpened(|path| {
         let untagged = BundleReader::open(path).ok()?.manifest().ok()?.backend.is_none();

@@ -69,6 +69,9 @@ class Archive:
     def __exit__(self, *_: Any) -> None:
         self._zip.close()
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
     def read(self, name: str) -> bytes:
         """Returns the bytes of an entry after checking its CRC."""
         if name not in self._names:

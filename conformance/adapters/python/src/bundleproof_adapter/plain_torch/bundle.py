@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from .networks import ROLES, build, fill
 from .params import Params
 
 VERSION, BACKEND = "2.0-pytorch", "pytorch"
+
+JSON_MANIFEST = "manifest.json"
+"""The manifest of later revisions, which another loader reads."""
 
 
 class Trained(dict[str, Any]):
@@ -60,6 +64,7 @@ def load(params: Params, base_path: str) -> tuple[Trained, dict[str, Any]]:
 
 
 def _manifest(file: Archive) -> list[str]:
+    _pickled_manifest(file)
     manifest = pickles.load(file.read("manifest.dill"), "manifest.dill")
     if not isinstance(manifest, dict):
         raise Refused(Kind.MALFORMED, f"expected a dict in manifest.dill, found {type(manifest).__name__}")
@@ -74,6 +79,20 @@ def _manifest(file: Archive) -> list[str]:
     _plain(names)
     _both_roles(names, "the models of the archive")
     return names
+
+
+def _pickled_manifest(file: Archive) -> None:
+    """Refuses the JSON manifest of later revisions, and names its version."""
+    if JSON_MANIFEST not in file:
+        return
+    if "manifest.dill" in file:
+        raise Refused(Kind.MALFORMED, f"the archive has both manifest.dill and {JSON_MANIFEST}")
+    try:
+        manifest = json.loads(file.read(JSON_MANIFEST))
+    except (ValueError, RecursionError) as cause:
+        raise Refused(Kind.MALFORMED, f"invalid {JSON_MANIFEST}: {cause}") from cause
+    version = manifest.get("manifest_version") if isinstance(manifest, dict) else None
+    raise Refused(Kind.UNSUPPORTED, f"unsupported {JSON_MANIFEST} with manifest_version {version!r}")
 
 
 def _snapshot(file: Archive, names: list[str]) -> dict[str, Any]:
