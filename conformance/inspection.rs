@@ -112,6 +112,17 @@ fn a_broken_bundle_is_one_line_a_finding_with_all_it_needs(
 }
 
 #[rstest]
+#[case::absent(|params: &mut Map| drop(params.shift_remove("intensity_scale")), "intensity_scale is absent")]
+#[case::none(|params: &mut Map| drop(params.insert("intensity_scale".into(), Value::None)), "intensity_scale is None")]
+#[case::text(|params: &mut Map| drop(params.insert("intensity_scale".into(), "1".into())), "intensity_scale is '1'")]
+fn a_bundle_without_a_scale_is_an_error(#[case] change: fn(&mut Map), #[case] says: &str) {
+    let archive = Forge::good().params(change).zip();
+    let text = out(&run_in(place(&archive).path(), &["check", "."]).code(1));
+    assert!(text.contains(&format!("error LOD-042: autoencoder/params.dill: {says}")), "{text}");
+    assert!(text.contains("2 errors, 0 warnings"), "{text}");
+}
+
+#[rstest]
 fn what_only_a_network_can_tell_is_not_found_in_a_file(
     #[values("extra_tensor", "missing_tensor", "wrong_shape")] name: &str,
 ) {
@@ -176,6 +187,10 @@ fn what_is_odd_and_legal_is_a_warning() {
         (
             params(|params| drop(params.insert("N".into(), Value::Int(63)))),
             "warning BUN-007: autoencoder/params.dill: N is 63; expected one of 64, 128, 256",
+        ),
+        (
+            params(|params| drop(params.insert("architecture".into(), "fno".into()))),
+            "warning LOD-043: autoencoder/params.dill: architecture is 'fno'; expected 'cnn'",
         ),
         (
             params(|params| drop(params.insert("amp_activation".into(), "silu".into()))),

@@ -228,11 +228,11 @@ fn params() -> Vec<Row> {
         Row::readable(
             "no_scale",
             without(&["intensity_scale"]),
-            "BUN-007",
+            "LOD-042",
             Rule::ArchivedScale,
             &["intensity_scale"],
         ),
-        row("a_scale_that_is_text", "intensity_scale", Value::from("1.0"), "BUN-007", Rule::ArchivedScale),
+        row("a_scale_that_is_text", "intensity_scale", Value::from("1.0"), "LOD-042", Rule::ArchivedScale),
     ]
 }
 

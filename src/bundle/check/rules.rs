@@ -4,8 +4,8 @@ use super::Finding;
 use crate::bundle::files::Snapshot;
 use crate::{
     bundle::nouns::{
-        MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, TrainingConfig, VERSION,
-        VERSION_KEY, params_entry,
+        MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, SCALE_KEY,
+        TrainingConfig, VERSION, VERSION_KEY, params_entry,
     },
     torch_files::pickle::ConvertedObject,
     value::{Map, Value},
@@ -31,11 +31,12 @@ const EXPECTED_KEYS: [&str; 9] = [
     "gaussian_smoothing_sigma",
 ];
 
+/// The snapshot key of the architecture, and the one that every loader builds.
+const ARCHITECTURE_KEY: &str = "architecture";
+const ARCHITECTURE: &str = "cnn";
+
 /// The keys that every network needs (LOD-003).
 const REQUIRED_KEYS: [&str; 2] = ["N", "gridsize"];
-
-/// The snapshot key of the scale between simulated and measured intensity.
-const SCALE_KEY: &str = "intensity_scale";
 
 /// Whether this is the manifest of a TensorFlow bundle.
 pub(super) fn is_tensorflow(manifest: &Manifest) -> bool {
@@ -95,7 +96,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
     findings.into_iter().map(|finding| finding.in_entry(MANIFEST_ENTRY)).collect()
 }
 
-/// Checks one snapshot (BUN-007, LOD-003, LOD-010).
+/// Checks one snapshot (BUN-007, LOD-003, LOD-010, LOD-042, LOD-043).
 pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     let params = &snapshot.params;
     let mut findings = required(params);
@@ -116,9 +117,9 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
                 .advice("check how the scale was computed: images would be black or undefined"),
         ),
         found => findings.push(
-            Finding::error("BUN-007", format!("{SCALE_KEY} is {}", or_absent(found.map(|(value, _)| value))))
+            Finding::error("LOD-042", format!("{SCALE_KEY} is {}", or_absent(found.map(|(value, _)| value))))
                 .rule(Rule::ArchivedScale)
-                .expected("the factor of measured intensities")
+                .expected("the factor of measured intensities, a number")
                 .advice("save the bundle again: inference takes the scale from here"),
         ),
     }
@@ -130,6 +131,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
                 .advice("save the bundle again: loaders use their own defaults instead"),
         );
     }
+    findings.extend(architecture(params));
     findings.extend(out_of_range(params));
     for (key, what) in &snapshot.converted {
         let (severity, advice): (fn(&'static str, String) -> Finding, _) = match what {
@@ -223,6 +225,18 @@ fn required(params: &Params) -> Vec<Finding> {
     findings
 }
 
+/// An architecture that loaders of this contract need not build. Whether the bundle loads depends on the loader, so it is
+/// a warning (LOD-043).
+fn architecture(params: &Params) -> Option<Finding> {
+    let found = params.get(ARCHITECTURE_KEY).filter(|value| **value != Value::from(ARCHITECTURE))?;
+    Some(
+        Finding::warning("LOD-043", format!("{ARCHITECTURE_KEY} is {}", short(found)))
+            .rule(Rule::KnownArchitecture)
+            .expected(format!("'{ARCHITECTURE}', which every loader builds"))
+            .advice("load it with a revision that builds this architecture; any other one must refuse it"),
+    )
+}
+
 /// Values outside the tables of the configuration. No revision refuses them, so they are only warnings.
 fn out_of_range(params: &Params) -> Vec<Finding> {
     let map: &Map = params;
@@ -230,7 +244,7 @@ fn out_of_range(params: &Params) -> Vec<Finding> {
     let counted =
         |key: &&str| REQUIRED_KEYS.contains(key) && !matches!(params.get(*key), Some(Value::Int(1..)));
     known
-        .filter(|(key, _)| !counted(key))
+        .filter(|(key, _)| *key != ARCHITECTURE_KEY && !counted(key))
         .map(|(key, allowed)| {
             Finding::warning("BUN-007", format!("{key} is {}", or_absent(params.get(key))))
                 .expected(allowed)

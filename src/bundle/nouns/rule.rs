@@ -87,10 +87,12 @@ rules! {
     PositiveInt;
     /// The archived params have the version of the archive.
     ArchivedVersion;
-    /// The archived params have a number for the intensity scale.
+    /// The archived params have a number for the intensity scale (LOD-042).
     ArchivedScale;
     /// The archived params have plain values only.
     PlainValues;
+    /// The archived params name an architecture that is built (LOD-043).
+    KnownArchitecture;
     /// The params of all models of a bundle agree (LOD-011).
     AgreeingParams;
     /// The destination of a save can be written.

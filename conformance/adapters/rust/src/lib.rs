@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 use bundleproof::{
     bundle::{
         files::{read_bundle, write_bundle},
-        nouns::{Bundle, BundledModel, PYTORCH_BACKEND, Params, ROLES, VERSION, VERSION_KEY},
+        nouns::{Bundle, BundledModel, PYTORCH_BACKEND, Params, ROLES, SCALE_KEY, VERSION, VERSION_KEY},
     },
     harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, StateDict, Tensor},
@@ -21,8 +21,11 @@ pub type Networks = BTreeMap<String, ModelState>;
 /// Builds a network: one layer with `N` rows and `gridsize` squared columns, and its bias.
 ///
 /// # Errors
-/// If `N` or `gridsize` is missing or not a positive integer.
+/// If `N` or `gridsize` is missing or not a positive integer, or the params name another architecture.
 pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusal> {
+    if let Some(other) = params.get("architecture").filter(|own| **own != Value::from("cnn")) {
+        return Err(Refusal::new(RefusalKind::Unsupported, format!("unsupported architecture {other}")));
+    }
     let [n, gridsize] = [size(params, "N")?, size(params, "gridsize")?];
     let seed = seed.wrapping_add(role.len() as u64);
     let layer = |rows: usize, columns: usize| {
@@ -45,6 +48,8 @@ pub fn save(networks: &Networks, base: &Path, config: &Params) -> Result<(), Ref
         return Err(Refusal::new(RefusalKind::InvalidValue, format!("missing model {missing}")));
     }
     let mut params = config.clone();
+    // Nothing is trained here, so no other scale is known.
+    params.insert(SCALE_KEY.to_owned(), Value::Float(1.0));
     params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
     let bundled = |(role, state): (&String, &ModelState)| {
         (role.clone(), BundledModel { state: state.clone(), params: params.clone() })
@@ -80,6 +85,9 @@ pub fn load(base: &Path) -> Result<(Networks, Params), Refusal> {
         ));
     }
     let params = agreed(&bundle)?;
+    if params.get(SCALE_KEY).and_then(Value::as_number).is_none() {
+        return Err(Refusal::new(RefusalKind::MissingField, format!("missing the number {SCALE_KEY}")));
+    }
     let mut networks = Networks::new();
     for (role, model) in bundle.models {
         let built = build(&role, &params, 0)?;

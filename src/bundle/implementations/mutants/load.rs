@@ -45,6 +45,8 @@ mutants! {
     takes_json_manifests breaks "LOD-040": LoadedAnyway(|cause| cause.broke(Rule::JsonManifest));
     takes_one_of_two_manifests breaks "LOD-041" as "each revision reads another one": LoadedAnyway(|cause| cause.broke(Rule::TwoManifests));
     hides_the_second_manifest breaks "LOD-041": Refused(|cause| Instead::hidden(cause.broke(Rule::TwoManifests), "invalid manifest.dill"));
+    takes_bundles_without_a_scale breaks "LOD-042" as "main and refactor": LoadedAnyway(|cause| cause.broke(Rule::ArchivedScale));
+    takes_every_architecture_for_its_own breaks "LOD-043" as "main and refactor ignore the key": LoadedAnyway(|cause| cause.broke(Rule::KnownArchitecture));
     takes_escaping_model_names breaks "BUN-013": LoadedAnyway(|cause| cause.broke(Rule::ModelName));
     refuses_untagged_archives breaks "BUN-004": NotOpened(|path| {
         let untagged = BundleReader::open(path).ok()?.manifest().ok()?.backend.is_none();

@@ -10,6 +10,9 @@ use crate::{
     value::Value,
 };
 
+/// The architecture that is built. Params of before the key was introduced have none, and mean this one.
+const ARCHITECTURE: &str = "cnn";
+
 /// The largest supported `gridsize` and `n_filters_scale`. Both enter sizes as
 /// factors, and both arrive from archives.
 const MAX_FACTOR: i64 = 64;
@@ -31,13 +34,14 @@ impl NetworkLayout {
     /// `n_filters_scale`.
     ///
     /// # Errors
-    /// `unsupported` for an unknown role, `missing_field` and `invalid_value` for
+    /// `unsupported` for an unknown role or another architecture (LOD-043), `missing_field` and `invalid_value` for
     /// params without a possible network.
     pub fn of(role: &str, store: &ParamsStore) -> Result<Self, Refusal> {
         Self::from_params(role, &store.snapshot())
     }
 
     fn from_params(role: &str, params: &Params) -> Result<Self, Refusal> {
+        built_architecture(params)?;
         let depth = match params.get("N") {
             Some(Value::Int(64)) => 3,
             Some(Value::Int(128)) => 4,
@@ -195,6 +199,21 @@ fn factor(params: &Params, key: &str) -> Result<usize, Refusal> {
     match params.get(key) {
         Some(Value::Int(value @ 1..=MAX_FACTOR)) => Ok(usize::try_from(*value).unwrap_or(1)),
         other => Err(no_network(key, &format!("an int from 1 to {MAX_FACTOR}"), other)),
+    }
+}
+
+/// Refuses params of another architecture: its network is never replaced by one that can be built (LOD-043).
+fn built_architecture(params: &Params) -> Result<(), Refusal> {
+    match params.get("architecture") {
+        None => Ok(()),
+        Some(Value::Text(architecture)) if architecture == ARCHITECTURE => Ok(()),
+        Some(other) => {
+            let found = other.to_string();
+            let message =
+                format!("unsupported architecture {found}; this implementation builds {ARCHITECTURE:?}");
+            let refusal = Refusal::new(RefusalKind::Unsupported, message).rule(Rule::KnownArchitecture);
+            Err(refusal.field("architecture").found(found))
+        }
     }
 }
 

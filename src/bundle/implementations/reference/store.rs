@@ -18,8 +18,8 @@ use crate::{
             ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
             IntensityScale, MANIFEST_ENTRY, Manifest, Overwrite, PYTORCH_BACKEND, Params, ParamsStore,
             Policy, ROLES, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys, ReturnedParams, Roles,
-            Rule, SaveParams, SavedModels, Sentinels, Snapshot, VERSION, VERSION_KEY, legacy_params,
-            params_entry, plain_model_name,
+            Rule, SCALE_KEY, SaveParams, SavedModels, Sentinels, Snapshot, VERSION, VERSION_KEY,
+            legacy_params, params_entry, plain_model_name,
         },
     },
     fs_util::sibling,
@@ -27,9 +27,6 @@ use crate::{
     torch_files::ModelState,
     value::Value,
 };
-
-/// The snapshot key of the scale between simulated and measured intensity.
-const SCALE_KEY: &str = "intensity_scale";
 
 /// The archived params that every network needs (LOD-003).
 const REQUIRED: [&str; 2] = ["N", "gridsize"];
@@ -152,6 +149,7 @@ fn load(
     both_roles(policy.roles_on_load, manifest.models.iter(), "the archive's models")?;
     let params = archived_params(policy, &mut reader, &manifest)?;
     required_fields(policy, &params)?;
+    let scale = archived_scale(&params)?;
 
     if policy.restore_params == RestoreParams::BeforeRebuild {
         restore(policy, store, &params);
@@ -177,7 +175,7 @@ fn load(
     if policy.restore_params == RestoreParams::AfterRebuild {
         restore(policy, store, &params);
     }
-    models.intensity_scale = params.get(SCALE_KEY).and_then(Value::as_number);
+    models.intensity_scale = Some(scale);
     let returned = match policy.returned_params {
         ReturnedParams::Archived => params,
         ReturnedParams::OfTheProcess => store.snapshot(),
@@ -275,6 +273,19 @@ fn required_fields(policy: &Policy, params: &Params) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// The archived scale. 1.0 is what a save writes when no scale is known; a load never assumes it (LOD-042).
+fn archived_scale(params: &Params) -> Result<f64, Refusal> {
+    let found = params.get(SCALE_KEY);
+    found.and_then(Value::as_number).ok_or_else(|| {
+        let (kind, found) = match found {
+            None => (RefusalKind::MissingField, "nothing".to_owned()),
+            Some(value) => (RefusalKind::InvalidValue, value.to_string()),
+        };
+        let message = format!("archived {SCALE_KEY}: expected a number, found {found}");
+        Refusal::new(kind, message).rule(Rule::ArchivedScale).field(SCALE_KEY).found(found)
+    })
 }
 
 /// Converts `N` and `gridsize` to positive ints, as a careless loader does.

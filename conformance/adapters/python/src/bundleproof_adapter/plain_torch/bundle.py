@@ -58,8 +58,7 @@ def load(params: Params, base_path: str) -> tuple[Trained, dict[str, Any]]:
         archived = _snapshot(file, names)
         params.restore({key: value for key, value in archived.items() if key != "_version"})
         models = Trained((name, _model(file, name, params)) for name in names)
-    scale = archived.get("intensity_scale")
-    models.intensity_scale = scale if isinstance(scale, float) else None
+    models.intensity_scale = float(archived["intensity_scale"])
     return models, archived
 
 
@@ -112,6 +111,10 @@ def _snapshot(file: Archive, names: list[str]) -> dict[str, Any]:
     for key in ("N", "gridsize"):
         if type(first[key]) is not int or first[key] <= 0:
             raise ValueError(f"the archived {key} must be a positive integer, not {first[key]!r}")
+    scale = first.get("intensity_scale")
+    if type(scale) not in (int, float):
+        kind = Kind.INVALID_VALUE if "intensity_scale" in first else Kind.MISSING_FIELD
+        raise Refused(kind, f"the archived intensity_scale must be a number, not {scale!r}")
     return first
 
 

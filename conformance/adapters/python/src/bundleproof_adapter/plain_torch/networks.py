@@ -15,6 +15,8 @@ from bundleproof_adapter import Kind, Refused
 
 AUTOENCODER, TO_OBJECT = ROLES = ("autoencoder", "diffraction_to_obj")
 
+ARCHITECTURE = "cnn"
+
 LEVELS = {64: 3, 128: 4, 256: 5}
 """Number of levels that halve the size, by `N`."""
 
@@ -106,6 +108,9 @@ def build(role: str, params: Mapping[str, Any], seed: int = 0) -> Network:
     """Builds the network of a role from the params; the same seed gives the same weights."""
     if role not in OUTPUTS:
         raise Refused(Kind.UNSUPPORTED, f"unknown network {role!r}; expected one of {', '.join(ROLES)}")
+    architecture = params.get("architecture", ARCHITECTURE)
+    if architecture != ARCHITECTURE:
+        raise Refused(Kind.UNSUPPORTED, f"unsupported architecture {architecture!r}; only {ARCHITECTURE} is built")
     # Each role has its own seed, so its weights do not depend on whether the other network is built.
     start = int.from_bytes(hashlib.sha256(f"{seed} {role}".encode()).digest()[:8], "little")
     with torch.random.fork_rng(devices=[]):
