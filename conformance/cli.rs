@@ -206,6 +206,7 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::escaping_stamp(&["run", "--stamp", "../x"], 2, "invalid timestamp")]
 #[case::no_workers(&["run", "--workers", "0"], 2, "0")]
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
+#[case::no_report(&["survey", "reports/2025-10-17T112849Z"], 2, "cannot use report reports/2025-10-17T112849Z")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
 #[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]
 fn invalid_arguments_are_reported_with_their_exit_code_and_leave_nothing(

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Trial::test("attempts_of_different_pairs_do_not_mix", || test(pairs_do_not_mix)),
         Trial::test("a_red_summary_has_the_expected_and_the_seen_reason", || test(reasons)),
         Trial::test("unsupported_checks_decide_no_row", || test(unsupported)),
+        Trial::test("a_survey_compares_what_was_run", || test(surveyed)),
         Trial::test("a_crash_is_charged_to_no_requirement_of_its_check", || test(crashes_are_one_failure)),
     ];
     for failing in FAILING {
@@ -264,6 +265,27 @@ fn crashes_are_one_failure() {
     assert!(crashes.iter().all(|group| group["why"].as_str().expect("a cause").ends_with(" (TypeError)")));
     let text = shown(&place.command(&["run", "--impl", "odd.toml"]));
     assert!(text.contains("crashes (LOD-017, ours)\n"), "{text}");
+}
+
+fn surveyed() {
+    let place = Place::new();
+    let stamps = ["2026-01-01T000000Z", "2026-01-02T000000Z"];
+    for (name, stamp) in [("seed.toml", stamps[0]), ("mended.toml", stamps[1])] {
+        place.command(&["run", "--impl", name, "--area", "roundtrip", "--stamp", stamp]);
+    }
+    let paths = stamps.map(|stamp| format!("reports/{stamp}"));
+    let page = shown(&place.command(&["survey", &paths[0], &paths[1], "--title", "Both"]));
+    assert!(page.starts_with("# Both\n\n|  | seed | mended |\n"), "{page}");
+    let row = page.lines().find(|line| line.contains("load_torch_bundle was refused (not_implemented)"));
+    assert!(row.is_some_and(|row| row.contains(" more: ") && row.ends_with("| - |")), "{page}");
+    let results = place.report(stamps[0]).join("results.json");
+    fs::write(&results, fs::read_to_string(&results).expect("results") + "\n").expect("a file");
+    let output = place.command(&["survey", &paths[0]]);
+    assert_eq!(output.status.code(), Some(8), "{}", shown(&output));
+    place.command(&["run", "--area", "params", "--phase", "green", "--stamp", "2026-01-03T000000Z"]);
+    let output = place.command(&["survey", "reports/2026-01-03T000000Z"]);
+    assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
+    assert!(shown(&output).contains("no green runs on a third-party implementation"), "{}", shown(&output));
 }
 
 /// Options that cannot be combined.

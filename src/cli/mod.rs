@@ -25,6 +25,7 @@ mod selection;
 mod serve;
 mod suite_option;
 mod summary;
+mod survey;
 mod target;
 mod torch;
 
@@ -54,6 +55,7 @@ enum Command {
     Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
+    Survey(survey::Survey),
     Serve(serve::Serve),
     NewAdapter(new_adapter::NewAdapter),
     Completions(completions::Completions),
@@ -79,6 +81,7 @@ pub fn main() -> Exit {
         Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),
+        Command::Survey(survey) => survey.execute(&console),
         Command::Serve(serve) => serve.execute(&console),
         Command::NewAdapter(new) => new.execute(&console),
         Command::Completions(completions) => completions.execute(command(), &console),

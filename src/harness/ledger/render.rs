@@ -173,7 +173,7 @@ mod tests {
             let (started, ended) = (times.clone(), times);
             let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
             let chain = Chain { format: FORMAT, sequence, stamp, predecessor: None, started, ended };
-            Report { run, chain, head: String::new(), files }
+            Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         };
         Store {
             reports: vec![

@@ -298,7 +298,7 @@ mod tests {
                 ended: times,
             };
             let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
-            Report { run, chain, head: String::new(), files }
+            Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         });
         Store { reports: reports.collect(), ..Store::default() }
     }

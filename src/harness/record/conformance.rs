@@ -112,12 +112,20 @@ impl Target {
         }
     }
 
-    /// An expectation about several requirements counts as the weakest of them: a false violation would be worse than a
-    /// violation reported as a difference.
     fn is_ours(&self, about: &[String]) -> bool {
-        let ours =
-            |id: &String| self.requirements.get(id).is_none_or(|asked| asked.authority == Authority::Ours);
-        about.is_empty() || about.iter().any(ours)
+        self.authority_of(about).is_none_or(|authority| authority == Authority::Ours)
+    }
+
+    /// Who decides an expectation about these requirements; None if they are unknown. Several count as the weakest of
+    /// them: a false violation would be worse than a violation reported as a difference.
+    pub fn authority_of(&self, about: &[String]) -> Option<Authority> {
+        let each = about.iter().map(|id| self.requirements.get(id).map(|asked| asked.authority));
+        let each: Option<Vec<Authority>> = each.collect();
+        each?.into_iter().max_by_key(|authority| match authority {
+            Authority::Spec => 0,
+            Authority::Observed => 1,
+            Authority::Ours => 2,
+        })
     }
 
     /// `crashes (LOD-017, ours)`, with the requirement that a crash violates.

@@ -1,4 +1,4 @@
-//! Renders runs: as logs, as Markdown summaries and as JUnit.
+//! Renders runs: as logs, as Markdown summaries, as JUnit, and several of them as one page.
 //!
 //! [`files`] renders all files of a report from a [`RunRecord`](crate::harness::record::RunRecord), the contents of
 //! `results.json`.
@@ -16,6 +16,7 @@ mod page;
 pub(crate) mod render;
 mod rerun;
 mod summary;
+mod survey;
 
 pub use failed_check::failed_check;
 pub use junit::junit;
@@ -23,3 +24,4 @@ pub use log::logs;
 pub use messages::{Group, area, ending, groups};
 pub use render::{RenderError, files};
 pub use rerun::rerun_command;
+pub use survey::{NotSurveyable, Surveyed, survey};

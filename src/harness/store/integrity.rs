@@ -23,6 +23,9 @@ pub enum IntegrityError {
     /// It cannot be read.
     #[error(transparent)]
     Disk(#[from] IoError),
+    /// Its directory has another name than a report.
+    #[error("{0:?} is not the timestamp of a report")]
+    NotAReport(String),
     /// It is a symbolic link or a file.
     #[error("not a directory")]
     NotADirectory,

@@ -6,6 +6,6 @@ pub(crate) mod sums;
 mod writer;
 
 pub use integrity::{CorruptReport, IntegrityError};
-pub use reader::{MAX_RESULTS_BYTES, Report, Store, StoreError, Unfinished};
+pub use reader::{MAX_RESULTS_BYTES, Report, Store, StoreError, Unfinished, read_report};
 pub use sums::{IoError, write_sums};
 pub use writer::{ReportError, ReportWriter};

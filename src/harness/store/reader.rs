@@ -16,7 +16,7 @@ use super::{
     sums::{MAX_SUMS_BYTES, files_below, read_bounded, read_sums, sha256, sha256_of_file},
 };
 use crate::harness::record::{
-    CHAIN, Chain, ENVIRONMENT, INVENTORY, Inventory, Predecessor, RESULTS, RunRecord, SUMS,
+    CHAIN, Chain, ENVIRONMENT, Environment, INVENTORY, Inventory, Predecessor, RESULTS, RunRecord, SUMS,
     chain::MAX_CHAIN_BYTES,
 };
 
@@ -38,6 +38,8 @@ pub struct Store {
 pub struct Report {
     /// The run.
     pub run: RunRecord,
+    /// Where and with what it was made.
+    pub environment: Environment,
     /// Its position in the store.
     pub chain: Chain,
     /// The SHA-256 of its `SHA256SUMS`, which covers all of its files.
@@ -167,6 +169,17 @@ impl Report {
     }
 }
 
+/// Reads and verifies one report, without its place in a store.
+///
+/// # Errors
+/// When it is corrupt, or its directory is not named by a timestamp.
+pub fn read_report(path: &Path) -> Result<Report, IntegrityError> {
+    let path = path.canonicalize().map_err(IoError::when("look at", path))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stamp = name.parse().map_err(|_| IntegrityError::NotAReport(name.to_owned()))?;
+    verify(&path, stamp)
+}
+
 /// The timestamp in the name of a hidden directory, and whether the run was interrupted.
 fn unfinished(name: &str) -> Option<(RunTimestamp, bool)> {
     let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
@@ -211,13 +224,15 @@ fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
             return Err(IntegrityError::OtherStamp { name, found });
         }
     }
+    let environment = serde_json::from_slice(&read(ENVIRONMENT, MAX_CHAIN_BYTES)?)
+        .map_err(|error| IntegrityError::Unreadable { name: ENVIRONMENT, source: error.into() })?;
     let inventory =
         Inventory::from_json(&read(INVENTORY, MAX_RESULTS_BYTES)?).map_err(unreadable(INVENTORY))?;
     if let Some(lost) = inventory.lost_in(&run).first() {
         let (check, implementation) = (lost.check.clone(), lost.implementation.clone());
         return Err(IntegrityError::Lost { check, implementation });
     }
-    Ok(Report { run, chain, head, files })
+    Ok(Report { run, environment, chain, head, files })
 }
 
 #[cfg(test)]
