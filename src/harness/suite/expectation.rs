@@ -72,8 +72,8 @@ kinds! {
     equal: Equal([Value; 2]),
     /// The values are not identical.
     not_equal: NotEqual([Value; 2]),
-    /// The value is identical to one of these, where the contract leaves a choice.
-    one_of: OneOf((Value, Vec<Value>)),
+    /// The number is one of these, up to the precision of float32.
+    near: Near((Value, Vec<Value>)),
     /// The second map contains every entry of the first.
     subset: Subset([Value; 2]),
     /// The map contains none of these keys.
@@ -186,7 +186,7 @@ impl ExpectationKind {
             Self::Equal(sides) | Self::NotEqual(sides) | Self::Subset(sides) => {
                 Operands::Values(sides.iter().collect())
             }
-            Self::OneOf((value, others)) => Operands::Values([value].into_iter().chain(others).collect()),
+            Self::Near((value, others)) => Operands::Values([value].into_iter().chain(others).collect()),
             Self::MissingKeys((map, _)) => Operands::Values(vec![map]),
             Self::Decreases(list) => Operands::Values(vec![list]),
             Self::Refused(refused) => Operands::Texts(&refused.mentions),
@@ -262,11 +262,11 @@ impl ExpectationKind {
         if matches!(self, Self::Subset([Value::Map(part), _]) if part.is_empty()) {
             return Err("the first side is empty, so this always holds".to_owned());
         }
-        if matches!(self, Self::OneOf((value, others)) if others.contains(value)) {
-            return Err("the value is one of the others, so this always holds".to_owned());
+        if matches!(self, Self::Near((value, others)) if others.contains(value)) {
+            return Err("the number is one of the others, so this always holds".to_owned());
         }
-        if matches!(self, Self::OneOf((_, others)) if others.len() < 2) {
-            return Err("expected two or more values to choose from; use `equal` for one".to_owned());
+        if matches!(self, Self::Near((_, others)) if others.is_empty()) {
+            return Err("expected one or more numbers to compare with".to_owned());
         }
         if matches!(self, Self::MissingKeys((_, keys)) if keys.is_empty()) {
             return Err("the list of keys is empty, so this always holds".to_owned());
@@ -313,7 +313,7 @@ impl ExpectationKind {
                 }
                 Err(mismatch(format!("{actual} not equal to {other}"), format!("both are {first}")))
             }
-            Self::OneOf((actual, choice)) => one_of(facts, actual, choice),
+            Self::Near((actual, others)) => near(facts, actual, others),
             Self::MissingKeys((map, keys)) => missing_keys(facts, map, keys),
             Self::Decreases(list) => decreases(facts, list),
             Self::Unchanged(reference) => {
@@ -383,16 +383,24 @@ impl ExpectationKind {
     }
 }
 
-fn one_of(facts: &dyn StepFacts, actual: &Value, choice: &[Value]) -> Result<(), Mismatch> {
-    let choice: Vec<Value> =
-        choice.iter().map(|value| resolve(facts, value, actual)).collect::<Result<_, _>>()?;
-    let shown: Vec<String> = choice.iter().map(ToString::to_string).collect();
-    let expected = Value::from(format!("one of {}", shown.join(", ")));
-    let found = resolve(facts, actual, &expected)?;
-    if choice.contains(&found) {
-        Ok(())
-    } else {
-        Err(mismatch(format!("one of {}", shown.join(", ")), found.to_string()))
+/// The largest relative difference of two numbers of which one was rounded to float32.
+const FLOAT32_PRECISION: f64 = 1e-6;
+
+fn near(facts: &dyn StepFacts, actual: &Value, others: &[Value]) -> Result<(), Mismatch> {
+    let found = resolve(facts, actual, actual)?;
+    let others: Vec<Value> =
+        others.iter().map(|value| resolve(facts, value, actual)).collect::<Result<_, _>>()?;
+    if others.iter().any(|other| is_near(&found, other)) {
+        return Ok(());
+    }
+    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+    Err(mismatch(format!("a number near {}", others.join(" or ")), found.to_string()))
+}
+
+fn is_near(found: &Value, other: &Value) -> bool {
+    match (found.as_number(), other.as_number()) {
+        (Some(found), Some(other)) => (found - other).abs() <= FLOAT32_PRECISION * other.abs(),
+        (None, _) | (_, None) => false,
     }
 }
 
@@ -516,6 +524,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("988.2117919921875", "988.2117688026185", true)]
+    #[case("988.2127", "988.2117688026185", false)]
+    #[case("2", "2.0", true)]
+    #[case("0.0", "0.0", true)]
+    #[case("1e-9", "0.0", false)]
+    #[case("-2.0", "2.0", false)]
+    #[case("{\"float\": \"nan\"}", "2.0", false)]
+    #[case("\"2.0\"", "2.0", false)]
+    fn a_number_is_near_another_up_to_the_precision_of_float32(
+        #[case] found: &str,
+        #[case] other: &str,
+        #[case] expected: bool,
+    ) {
+        let read = |text| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(is_near(&read(found), &read(other)), expected);
+    }
 
     #[rstest]
     #[case("[2.0, 9.0, 1.0]", true)]
