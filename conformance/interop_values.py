@@ -91,7 +91,7 @@ def random_scalar(rng: random.Random) -> numpy.generic:
 
 
 def random_value(rng: random.Random, *, foreign: bool = True, depth: int = 0, made: list[Any] | None = None) -> Any:
-    """Any value; with `foreign` also paths and NumPy scalars, which become text and numbers.
+    """Any value; with `foreign` also paths, and NumPy scalars, which become numbers.
 
     `made` are the containers so far: one of them may come again, as the same object.
     """
@@ -158,7 +158,7 @@ def random_hashable(rng: random.Random) -> Any:
 def random_dict(rng: random.Random, items: list[Any], kind: type[dict[str, Any]]) -> dict[str, Any]:
     if len(items) == 1 and rng.random() < 0.3:
         # It looks like one of the objects that stand for what JSON cannot hold.
-        return kind([(rng.choice(("float", "int", "bytes", "tuple", "set", "dict")), items[0])])
+        return kind([(rng.choice(("float", "int", "bytes", "path", "tuple", "set", "dict")), items[0])])
     return kind((random_text(rng), item) for item in items)
 
 

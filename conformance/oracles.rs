@@ -281,7 +281,7 @@ fn deser_pickle_takes_an_unknown_call_for_its_argument(#[case] pickle: &[u8], #[
 
 /// Python's result is the path and the number, not the arguments from which they are made.
 #[rstest]
-#[case::path(b"cpathlib\nPosixPath\n(S'a'\nS'b'\ntR.", "'a/b'", "('a', 'b')")]
+#[case::path(b"cpathlib\nPosixPath\n(S'a'\nS'b'\ntR.", "Path('a/b')", "('a', 'b')")]
 #[case::scalar(
     b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(Vu1\nI00\nI01\ntRC\x01\x07tR.",
     "7",

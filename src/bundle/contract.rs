@@ -169,6 +169,7 @@ fn none_for_text(values: &mut Map) {
             | Value::Float(_)
             | Value::Bytes(_)
             | Value::Text(_)
+            | Value::Path(_)
             | Value::List(_)
             | Value::Tuple(_)
             | Value::Set(_) => {}

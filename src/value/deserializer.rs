@@ -30,7 +30,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::BigInt(value) => Err(Error::custom(format!("expected a 64-bit integer, found {value}"))),
             Self::Float(value) => visitor.visit_f64(value),
             Self::Bytes(bytes) => visitor.visit_byte_buf(bytes),
-            Self::Text(text) => visitor.visit_string(text),
+            Self::Text(text) | Self::Path(text) => visitor.visit_string(text),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
                 visitor.visit_seq(SeqDeserializer::new(items.into_iter()))
             }

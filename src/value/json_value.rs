@@ -1,8 +1,8 @@
 //! An exact JSON notation for values.
 //!
-//! JSON has no NaN, bytes, tuples or sets, and not every reader keeps large integers. Those values are objects with
-//! one tag: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`, `{"tuple": [1, 2]}`,
-//! `{"set": [1, 2]}`. A dict that looks like a tagged value is written as `{"dict": {…}}`.
+//! JSON has no NaN, bytes, paths, tuples or sets, and not every reader keeps large integers. Those values are objects
+//! with one tag: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`, `{"path": "a/b"}`,
+//! `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like a tagged value is written as `{"dict": {…}}`.
 
 use num_bigint::BigInt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
@@ -12,10 +12,11 @@ use super::{Map, Value};
 const FLOAT: &str = "float";
 const INT: &str = "int";
 const BYTES: &str = "bytes";
+const PATH: &str = "path";
 const TUPLE: &str = "tuple";
 const SET: &str = "set";
 const DICT: &str = "dict";
-const TAGS: [&str; 6] = [FLOAT, INT, BYTES, TUPLE, SET, DICT];
+const TAGS: [&str; 7] = [FLOAT, INT, BYTES, PATH, TUPLE, SET, DICT];
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -59,6 +60,7 @@ pub(super) fn spelling(value: &Value) -> Spelling<'_> {
         Value::Float(value) => Spelling::TaggedText(FLOAT, non_finite(*value).to_owned()),
         Value::Bytes(bytes) => Spelling::TaggedText(BYTES, hex::encode(bytes)),
         Value::Text(text) => Spelling::Text(text),
+        Value::Path(path) => Spelling::TaggedText(PATH, path.clone()),
         Value::List(items) => Spelling::List(items),
         Value::Tuple(items) => Spelling::TaggedList(TUPLE, items),
         Value::Set(items) => Spelling::TaggedList(SET, items),
@@ -95,6 +97,7 @@ impl Value {
             (BYTES, Self::Text(text)) => {
                 hex::decode(&text).map(Self::Bytes).map_err(|_| invalid(&Self::Text(text)))
             }
+            (PATH, Self::Text(text)) => Ok(Self::Path(text)),
             (TUPLE, Self::List(list)) => items(list).map(Self::Tuple),
             (SET, Self::List(list)) => items(list).map(Self::set),
             (DICT, Self::Map(map)) => entries(map).map(Self::Map),
@@ -136,16 +139,19 @@ pub(crate) mod floats {
     }
 }
 
-/// A single float, encoded as in [`floats`].
-pub(crate) mod float {
+/// A float or None, encoded as in [`floats`].
+pub(crate) mod float_or_none {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
-        Value::Float(*value).serialize(to)
+    pub(crate) fn serialize<S: Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+        value.map_or(Value::None, Value::Float).serialize(to)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        number::<D>(Value::deserialize(from)?)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        match Value::deserialize(from)? {
+            Value::None => Ok(None),
+            spelled => number::<D>(spelled).map(Some),
+        }
     }
 }
 
@@ -221,6 +227,8 @@ mod tests {
     #[case::infinity(Value::Float(f64::NEG_INFINITY), r#"{"float":"-inf"}"#)]
     #[case::nan(Value::Float(f64::NAN), r#"{"float":"nan"}"#)]
     #[case::bytes(Value::Bytes(vec![0, 0xff]), r#"{"bytes":"00ff"}"#)]
+    #[case::path(Value::Path("a/b".to_owned()), r#"{"path":"a/b"}"#)]
+    #[case::dict_like_a_path(one("path", Value::from("a")), r#"{"dict":{"path":"a"}}"#)]
     #[case::tuple(Value::Tuple(vec![Value::Int(1), Value::List(vec![])]), r#"{"tuple":[1,[]]}"#)]
     #[case::set(Value::set(vec![Value::Int(2), Value::Int(1), Value::Int(2)]), r#"{"set":[1,2]}"#)]
     #[case::dict(one("N", Value::Int(64)), r#"{"N":64}"#)]
@@ -240,6 +248,7 @@ mod tests {
     #[case(r#"{"int": 1}"#)]
     #[case(r#"{"bytes": "0"}"#)]
     #[case(r#"{"bytes": "é0"}"#)]
+    #[case(r#"{"path": 1}"#)]
     #[case(r#"{"tuple": {}}"#)]
     #[case(r#"[{"set": 1}]"#)]
     fn invalid_tagged_values_are_rejected(#[case] spelled: &str) {

@@ -31,8 +31,10 @@ pub enum Value {
     Float(f64),
     /// Python's `bytes`.
     Bytes(Vec<u8>),
-    /// Python's `str`, and every path.
+    /// Python's `str`.
     Text(String),
+    /// A path object of `pathlib`, by its text.
+    Path(String),
     /// Python's `list`.
     List(Vec<Value>),
     /// Python's `tuple`.
@@ -66,6 +68,7 @@ impl Value {
             Self::Float(_) => "float",
             Self::Bytes(_) => "bytes",
             Self::Text(_) => "str",
+            Self::Path(_) => "Path",
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
             Self::Set(_) => "set",
@@ -108,7 +111,7 @@ impl PartialEq for Value {
             (Self::BigInt(a), Self::BigInt(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) | (Self::Path(a), Self::Path(b)) => a == b,
             (Self::List(a), Self::List(b))
             | (Self::Tuple(a), Self::Tuple(b))
             | (Self::Set(a), Self::Set(b)) => a == b,
@@ -122,6 +125,7 @@ impl PartialEq for Value {
                 | Self::Float(_)
                 | Self::Bytes(_)
                 | Self::Text(_)
+                | Self::Path(_)
                 | Self::List(_)
                 | Self::Tuple(_)
                 | Self::Set(_)
@@ -146,6 +150,7 @@ impl fmt::Display for Value {
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Bytes(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::Text(text) => write!(f, "'{}'", text.escape_debug()),
+            Self::Path(path) => write!(f, "Path('{}')", path.escape_debug()),
             Self::List(items) => write_items(f, "[", items, "]"),
             Self::Tuple(items) if items.len() == 1 => write_items(f, "(", items, ",)"),
             Self::Tuple(items) => write_items(f, "(", items, ")"),

@@ -131,6 +131,7 @@ mod tests {
                 .prop_map(Value::Float),
             prop::collection::vec(any::<u8>(), 0..4).prop_map(Value::Bytes),
             "[a-z$]{0,5}".prop_map(Value::from),
+            "[a-z/]{0,5}".prop_map(Value::Path),
         ];
         // What Python takes into a set is hashable: no dict, whose order of keys would decide the order of the set.
         let hashable = leaf.clone();

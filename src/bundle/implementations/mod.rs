@@ -24,7 +24,9 @@ use self::{
 };
 use super::{
     nouns::{Persistence, Policy},
-    operations::{FIXTURE_NETWORKS, OPERATIONS, OperationRequest as _, TORCH, Typed, request::Forward},
+    operations::{
+        FIXTURE_NETWORKS, OPERATIONS, OperationRequest as _, PATH_TYPES, TORCH, Typed, request::Forward,
+    },
 };
 use crate::harness::contract::{BuiltIn, BuiltInRole, Implementation, Session, SessionContext};
 
@@ -67,7 +69,7 @@ impl Implementation for OwnImplementation {
     fn supports(&self, need: &str) -> bool {
         match need {
             Forward::NAME | TORCH => self.engine.is_some(),
-            FIXTURE_NETWORKS => true,
+            FIXTURE_NETWORKS | PATH_TYPES => true,
             operation => OPERATIONS.iter().any(|known| known.name == operation),
         }
     }

@@ -85,6 +85,59 @@ impl FieldValue for String {
     }
 }
 
+/// The path of a file or a directory.
+///
+/// A case gives it as a path, which is also what its plain text means there, or as `{"text": …}`: Python text in place
+/// of a path object. All three name the same file (CFG-015).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePath(pub String);
+
+impl FilePath {
+    /// The path that the value of a field names, if it is one.
+    pub fn in_value(value: &Value) -> Option<&str> {
+        match value {
+            Value::Text(path) | Value::Path(path) => Some(path),
+            Value::Map(map) if map.len() == 1 => map.get(TEXT).and_then(Value::as_text),
+            Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::BigInt(_)
+            | Value::Float(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Tuple(_)
+            | Value::Set(_)
+            | Value::Map(_) => None,
+        }
+    }
+
+    /// Whether the value of a field is text in place of a path object.
+    pub fn is_plain_text(value: &Value) -> bool {
+        value.as_map().is_some_and(|map| map.len() == 1 && map.contains_key(TEXT))
+    }
+}
+
+impl std::ops::Deref for FilePath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The key that marks text in place of a path object.
+const TEXT: &str = "text";
+
+impl FieldValue for FilePath {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        Self::in_value(value).map(|path| Self(path.to_owned())).ok_or_else(|| "a path".to_owned())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Text(self.0.clone())
+    }
+}
+
 impl<T: FieldValue> FieldValue for Option<T> {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {

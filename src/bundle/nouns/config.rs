@@ -5,7 +5,10 @@
 //! a wire.
 
 use super::closed_set::literal;
-use super::{Rule, closed_set::FieldValue};
+use super::{
+    Rule,
+    closed_set::{FieldValue, FilePath},
+};
 use crate::{
     harness::contract::{Refusal, RefusalKind},
     value::{Map, Value},
@@ -153,8 +156,8 @@ config! {
     /// `output_dir` may be None although the table requires a path: both revisions then save nothing (ORC-002).
     TrainingConfig, settled by settled_training, {
         model: ModelConfig = None;
-        train_data_file: Option<String> = Some(None) => "train_data_file_path";
-        test_data_file: Option<String> = Some(None) => "test_data_file_path";
+        train_data_file: Option<FilePath> = Some(None) => "train_data_file_path";
+        test_data_file: Option<FilePath> = Some(None) => "test_data_file_path";
         batch_size: i64 = Some(16);
         nepochs: i64 = Some(50);
         mae_weight: f64 = Some(0.0);
@@ -172,7 +175,7 @@ config! {
         positions_provided: bool = Some(true) => "positions.provided";
         probe_trainable: bool = Some(false) => "probe.trainable";
         intensity_scale_trainable: bool = Some(true) => "intensity_scale.trainable";
-        output_dir: Option<String> = Some(Some("training_outputs".to_owned())) => "output_prefix";
+        output_dir: Option<FilePath> = Some(Some(FilePath("training_outputs".to_owned()))) => "output_prefix";
         sequential_sampling: bool = Some(false);
         backend: Backend = Some(Backend::Tensorflow);
         torch_loss_mode: LossMode = Some(LossMode::Poisson);
@@ -198,8 +201,8 @@ config! {
     /// The configuration of an inference: 13 fields (`InferenceConfig` in Python). Paths are text.
     InferenceConfig, settled by settled_inference, {
         model: ModelConfig = None;
-        model_path: String = None;
-        test_data_file: String = None => "test_data_file_path";
+        model_path: FilePath = None;
+        test_data_file: FilePath = None => "test_data_file_path";
         n_groups: Option<i64> = Some(None);
         n_images: Option<i64> = Some(None);
         n_subsample: Option<i64> = Some(None);
@@ -208,7 +211,7 @@ config! {
         enable_oversampling: bool = Some(false);
         neighbor_pool_size: Option<i64> = Some(None);
         debug: bool = Some(false);
-        output_dir: Option<String> = Some(Some("inference_outputs".to_owned())) => "output_prefix";
+        output_dir: Option<FilePath> = Some(Some(FilePath("inference_outputs".to_owned()))) => "output_prefix";
         backend: Backend = Some(Backend::Tensorflow);
     }
 }

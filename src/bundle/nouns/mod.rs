@@ -15,6 +15,7 @@ mod params;
 mod policy;
 mod rule;
 
+pub use closed_set::FilePath;
 pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
 pub use era::ERAS;
 pub use execution_config::{

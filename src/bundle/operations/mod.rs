@@ -19,7 +19,7 @@ use self::{
 use crate::harness::adapter::schema::schema;
 pub use crate::harness::contract::OperationRequest;
 use crate::{
-    bundle::nouns::{ARCHIVE_NAME, Params},
+    bundle::nouns::{ARCHIVE_NAME, FilePath, Params},
     harness::contract::{
         Codec, Field, FieldRole, Operation, OperationResponse, RESET, Refusal, RefusalKind, Session,
         from_fields, to_fields,
@@ -33,8 +33,11 @@ pub const FIXTURE_NETWORKS: &str = "fixture_networks";
 /// The capability of executing networks.
 pub const TORCH: &str = "torch";
 
+/// The capability of passing a path as a path and text as text, where a case gives `{"text": …}` in place of a path.
+pub const PATH_TYPES: &str = "path_types";
+
 /// The capabilities that a case may require in addition to operations.
-pub const CAPABILITIES: [&str; 2] = [FIXTURE_NETWORKS, TORCH];
+pub const CAPABILITIES: [&str; 3] = [FIXTURE_NETWORKS, TORCH, PATH_TYPES];
 
 /// The observable configuration that all parts of a process share.
 pub const PARAMS: &str = "params";
@@ -166,7 +169,7 @@ fn bundle_dir(fields: &Map) -> Option<String> {
 /// The archive that a workflow writes to the output directory of its configuration.
 fn output_dir(fields: &Map) -> Option<String> {
     let values = fields.get("config")?.as_map()?.get("values")?.as_map()?;
-    Some(format!("{}/{ARCHIVE_NAME}", values.get("output_dir")?.as_text()?))
+    Some(format!("{}/{ARCHIVE_NAME}", FilePath::in_value(values.get("output_dir")?)?))
 }
 
 pub(crate) fn params_response(params: Params) -> Map {

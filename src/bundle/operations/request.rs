@@ -19,7 +19,8 @@ use crate::{
 pub struct ConfigRequest {
     /// The configuration type.
     pub kind: ConfigKind,
-    /// The fields by name; `model` is a map of its own.
+    /// The fields by name; `model` is a map of its own. A path is text, `{"path": …}`, or `{"text": …}` where Python
+    /// text stands in place of a path object.
     #[serde(default, deserialize_with = "json_value::map")]
     #[cfg_attr(test, schemars(with = "json_value::Spelled"))]
     pub values: Map,

@@ -59,10 +59,10 @@ pub struct Workflow {
     pub phase: Option<TensorDescription>,
     /// The trained models.
     pub models: Models,
-    /// The intensity scale computed from the data, dimensionless.
-    #[serde(with = "json_value::float")]
-    #[cfg_attr(test, schemars(with = "f64"))]
-    pub intensity_scale: f64,
+    /// The intensity scale computed from the data, dimensionless; None if the results have none.
+    #[serde(default, with = "json_value::float_or_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
+    pub intensity_scale: Option<f64>,
     /// The training loss after each epoch, in the units of the loss.
     #[serde(with = "json_value::floats")]
     #[cfg_attr(test, schemars(with = "Vec<f64>"))]
@@ -225,7 +225,7 @@ impl OperationResponse for Workflow {
             ("amplitude", image(self.amplitude)),
             ("phase", image(self.phase)),
             ("models", models_value(&self.models)),
-            ("intensity_scale", Value::Float(self.intensity_scale)),
+            ("intensity_scale", self.intensity_scale.map_or(Value::None, Value::Float)),
             ("train_loss", Value::List(self.train_loss.into_iter().map(Value::Float).collect())),
             ("backend", self.backend.map_or(Value::None, Value::from)),
         ])

@@ -80,6 +80,10 @@ impl Context {
     pub(super) fn resolve(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::Text(text) => self.text(text)?,
+            Value::Path(path) => match self.text(path)? {
+                Value::Text(path) => Value::Path(path),
+                other => return Err(format!("expected a path, found {other}")),
+            },
             Value::List(items) => {
                 Value::List(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
             }

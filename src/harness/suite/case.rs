@@ -370,6 +370,7 @@ fn without_reasons(value: &mut Value) {
         | Value::Float(_)
         | Value::Bytes(_)
         | Value::Text(_)
+        | Value::Path(_)
         | Value::Tuple(_)
         | Value::Set(_) => {}
     }

@@ -503,7 +503,7 @@ fn quoted(texts: &[impl AsRef<str>]) -> String {
 /// Every text in a value.
 pub(super) fn texts_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
-        Value::Text(text) => found.push(text),
+        Value::Text(text) | Value::Path(text) => found.push(text),
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
             items.iter().for_each(|item| texts_in(item, found));
         }

@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 impl Graph {
     /// The tree of values under an object. A shared object is copied to every place that refers to it.
     ///
-    /// Paths become text, NumPy scalars become plain numbers, and an ordered dict becomes a dict.
+    /// NumPy scalars become plain numbers, and an ordered dict becomes a dict.
     ///
     /// # Errors
     /// Errors name the place in Python's subscript notation. `malformed` for a container that contains itself, a key
@@ -32,10 +32,10 @@ impl Graph {
     }
 }
 
-/// A Python object that [`Graph::to_value`] converts to a plain value.
+/// A Python object that a params snapshot should not contain: [`Graph::to_value`] does not keep what it is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConvertedObject {
-    /// A path of `pathlib`, converted to text.
+    /// A path of `pathlib`: its class is lost.
     Path,
     /// A NumPy scalar, converted to a number or bool.
     NumpyScalar,
@@ -51,8 +51,7 @@ impl fmt::Display for ConvertedObject {
 }
 
 impl Graph {
-    /// When the root is a dict: the keys whose Python objects [`Graph::to_value`] converts to plain values, each with the
-    /// kind of object.
+    /// When the root is a dict: the keys of such objects, each with the kind of object.
     pub(crate) fn converted(&self) -> Vec<(String, ConvertedObject)> {
         let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
         let converted = |(key, value): &(Id, Id)| match self.node(*value) {
@@ -185,7 +184,7 @@ impl Tree<'_> {
             self.count_bytes(text.len())?;
             texts.push(text.as_str());
         }
-        Ok(Value::Text(path::text(separator, &texts)))
+        Ok(Value::Path(path::text(separator, &texts)))
     }
 
     /// A NumPy scalar from its dtype, which may carry a byte order, and its bytes.
@@ -357,17 +356,15 @@ mod tests {
     }
 
     #[test]
-    fn paths_become_text() {
+    fn paths_keep_their_text() {
         let path =
             |class: &str, parts: &str| value(format!("cpathlib\n{class}\n({parts}tR.").as_bytes()).unwrap();
-        assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), Value::from("/a/b"));
-        assert_eq!(path("PosixPath", ""), Value::from("."));
-        assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), Value::from(r"C:\a\b"));
+        let is = |text: &str| Value::Path(text.to_owned());
+        assert_eq!(path("PosixPath", "V/\nVa\nVb\n"), is("/a/b"));
+        assert_eq!(path("PosixPath", ""), is("."));
+        assert_eq!(path("PureWindowsPath", "VC:\\u005c\nVa\nVb\n"), is(r"C:\a\b"));
         // Python 3.13 defines them in a module of their own, and keeps the segments as they were given.
-        assert_eq!(
-            value(b"cpathlib._local\nPosixPath\n(Vruns//./gs1/\ntR.").unwrap(),
-            Value::from("runs/gs1")
-        );
+        assert_eq!(value(b"cpathlib._local\nPosixPath\n(Vruns//./gs1/\ntR.").unwrap(), is("runs/gs1"));
     }
 
     #[test]

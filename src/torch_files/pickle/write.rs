@@ -59,6 +59,7 @@ impl Writer {
             }
             Value::Bytes(bytes) => self.bytes(bytes),
             Value::Text(text) => self.text(text),
+            Value::Path(path) => self.path(path),
             Value::List(items) => {
                 self.body.push(EMPTY_LIST);
                 self.memoize();
@@ -159,6 +160,13 @@ impl Writer {
         items.iter().for_each(|item| self.value(item));
         self.body.push(short.unwrap_or(TUPLE));
         self.memoize();
+    }
+
+    /// The path of this text. It is of the kind that every system can read.
+    fn path(&mut self, path: &str) {
+        self.global("pathlib", "PurePosixPath");
+        self.tuple_of(&[Value::from(path)]);
+        self.reduce();
     }
 
     fn set(&mut self, items: &[Value]) {
@@ -323,6 +331,7 @@ mod tests {
     #[case(Value::set(vec![]), b"\x8f\x94.")]
     #[case(Value::set(vec![Value::None]), b"\x8f\x94(N\x90.")]
     #[case(Value::Bytes(b"a".to_vec()), b"C\x01a\x94.")]
+    #[case(Value::Path("a".to_owned()), b"cpathlib\nPurePosixPath\n\x8c\x01a\x94\x85\x94R.")]
     #[case(Value::from("\u{e9}"), b"\x8c\x02\xc3\xa9\x94.")]
     fn values_are_written_with_the_bytes_that_python_writes(#[case] value: Value, #[case] body: &[u8]) {
         let frame = [&b"\x80\x04\x95"[..], &(body.len() as u64).to_le_bytes()].concat();

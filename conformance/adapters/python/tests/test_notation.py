@@ -6,7 +6,7 @@ import json
 import math
 import unittest
 from collections import OrderedDict
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import kit  # noqa: F401
@@ -34,6 +34,8 @@ SPELLED: list[tuple[Any, str]] = [
     ("größe", '"größe"'),
     (b"\x00\xff", '{"bytes": "00ff"}'),
     ([1, [2]], "[1, [2]]"),
+    (Path("runs/one"), '{"path": "runs/one"}'),
+    ({"path": "a"}, '{"dict": {"path": "a"}}'),
     ((1, []), '{"tuple": [1, []]}'),
     ({2, 1}, '{"set": [1, 2]}'),
     ({"N": 64, "deep": {"a": (1,)}}, '{"N": 64, "deep": {"a": {"tuple": [1]}}}'),
@@ -48,6 +50,7 @@ NO_VALUES = [
     {"int": 1},
     {"bytes": "0"},
     {"bytes": "é0"},
+    {"path": 1},
     {"tuple": {}},
     {"set": [[]]},
     {"dict": []},
@@ -79,7 +82,6 @@ class Notation(unittest.TestCase):
         self.assertEqual(decode_members({"int": {"tuple": [1]}}), values)
 
     def test_similar_types_become_plain_values(self) -> None:
-        self.assertEqual(encode(PurePosixPath("runs/one")), "runs/one")
         self.assertEqual(encode(OrderedDict(N=64)), {"N": 64})
         self.assertEqual(encode(frozenset((1,))), {"set": [1]})
 

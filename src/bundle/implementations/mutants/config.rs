@@ -5,7 +5,8 @@ use super::mutant::mutants;
 use crate::{
     bundle::{
         nouns::{
-            Configuration, ExecutionConfig, ModelConfig, ParamsStore, Rule, TrainingConfig, legacy_params,
+            Configuration, ExecutionConfig, FilePath, ModelConfig, ParamsStore, Rule, TrainingConfig,
+            legacy_params,
         },
         operations::request::ConfigRequest,
     },
@@ -35,6 +36,10 @@ mutants! {
     passes_any_mae_weight breaks "CFG-004": ValidatedAnyway(|cause| cause.about("mae_weight"));
     passes_any_nll_weight breaks "CFG-004": ValidatedAnyway(|cause| cause.about("nll_weight"));
     passes_no_photons breaks "CFG-004": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "nphotons"));
+    asks_for_path_objects breaks "CFG-015" as "main and refactor: 'str' object has no attribute 'exists'": RefusedAnyway(|config| {
+        let text = config.values.values().any(FilePath::is_plain_text);
+        text.then(|| Refusal::new(RefusalKind::InvalidValue, "expected a path object, found text"))
+    });
     passes_a_missing_model breaks "CFG-005": ValidatedAnyway(|cause| cause.broke(Rule::ModelExists));
     hides_where_it_looked breaks "CFG-005": NotValidated(|_| Instead::hidden(true, "no such model"));
     looks_for_the_very_path_only breaks "CFG-005": Configured(forget_other_paths);

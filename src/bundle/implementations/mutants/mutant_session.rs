@@ -15,7 +15,7 @@ use crate::{
     bundle::{
         files::{read_bundle, write_bundle},
         implementations::reference::{NetworkLayout, ReferenceSession},
-        nouns::{ARCHIVE_NAME, Bundle, ParamsStore, ROLES, VERSION},
+        nouns::{ARCHIVE_NAME, Bundle, FilePath, ParamsStore, ROLES, VERSION},
         operations::{
             BundleSession as _, OPERATIONS, Typed,
             request::{
@@ -144,7 +144,8 @@ impl MutantSession {
         config: &ConfigRequest,
         result: Result<Workflow, Refusal>,
     ) -> Result<Workflow, Refusal> {
-        let output = config.values.get("output_dir").and_then(Value::as_text).filter(|text| !text.is_empty());
+        let output =
+            config.values.get("output_dir").and_then(FilePath::in_value).filter(|text| !text.is_empty());
         let archive: Option<PathBuf> = output.map(|text| self.inner.0.process.path(text).join(ARCHIVE_NAME));
         match (archive, &result, self.hook) {
             (Some(archive), Ok(_), _) => self.saved(&archive),

@@ -39,6 +39,13 @@ mutants! {
             }
         }
     });
+    saves_path_objects breaks "CFG-015" as "main and refactor: an inference configuration": Saved(|bundle, _| {
+        for model in bundle.models.values_mut() {
+            if let Some(Value::Text(path)) = model.params.shift_remove("model_path") {
+                model.params.insert("model_path".to_owned(), Value::Path(path));
+            }
+        }
+    });
     saves_in_half_precision breaks "BUN-010": Saved(|bundle, _| change_tensors(bundle, |tensor| {
         let halves = |bytes: &[u8; 4]| half::f16::from_f32(f32::from_le_bytes(*bytes)).to_le_bytes();
         let data: Vec<u8> = tensor.data().as_chunks().0.iter().flat_map(halves).collect();

@@ -68,7 +68,7 @@ impl ReferenceSession {
             amplitude: None,
             phase: None,
             models: self.keep(name, trained.models),
-            intensity_scale: trained.intensity_scale,
+            intensity_scale: Some(trained.intensity_scale),
             train_loss: trained.train_loss,
             backend: None,
         })

@@ -102,9 +102,9 @@ fn inference(config: &InferenceConfig, process: &Process) -> Result<(), Refusal>
         return Ok(());
     }
     let tried = tried.iter().map(PathBuf::as_path).map(|path| path.display().to_string()).collect::<Vec<_>>();
-    let message = format!("no model found at {}; tried {}", config.model_path, tried.join(", "));
+    let message = format!("no model found at {}; tried {}", &*config.model_path, tried.join(", "));
     let refusal = Refusal::new(RefusalKind::InvalidValue, message);
-    Err(refusal.rule(Rule::ModelExists).field("model_path").found(config.model_path.as_str()))
+    Err(refusal.rule(Rule::ModelExists).field("model_path").found(&*config.model_path))
 }
 
 /// Refuses a value that breaks a rule, with what was expected.

@@ -24,7 +24,19 @@ The methods take and return Python objects. The kit handles the protocol, keeps 
 describes tensors, and turns exceptions into refusals.
 """
 
-from .adapter import ABSENT, OPERATIONS, Adapter, Config, Dataset, Loaded, LoadedModel, Models, Workflow, sentinel
+from .adapter import (
+    ABSENT,
+    OPERATIONS,
+    Adapter,
+    Config,
+    Dataset,
+    Loaded,
+    LoadedModel,
+    Models,
+    PlainText,
+    Workflow,
+    sentinel,
+)
 from .channel import claim
 from .refusal import Kind, Refused, kind_of
 from .server import PROTOCOL, Server, serve
@@ -41,6 +53,7 @@ __all__ = [
     "Loaded",
     "LoadedModel",
     "Models",
+    "PlainText",
     "Raw",
     "Refused",
     "Server",

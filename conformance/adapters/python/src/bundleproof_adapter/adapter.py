@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -14,6 +14,10 @@ Models = Mapping[str, Any]
 class of the adapter with more data than the models."""
 
 
+class PlainText(str):
+    """Text that a case gives, as text, to a field of a configuration that is meant for a path."""
+
+
 @dataclass(frozen=True)
 class Config:
     """A configuration of a case. It is not validated: values may be invalid on purpose."""
@@ -22,7 +26,8 @@ class Config:
     """`model`, `training`, `inference` or `execution`: ModelConfig, TrainingConfig, InferenceConfig or
     PyTorchExecutionConfig."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """The given fields by name. `model` is a nested mapping; paths are text."""
+    """The given fields by name. `model` is a nested mapping. Paths are text, or a `Path` where the case gives one;
+    `PlainText` is text that must not be made a path of."""
 
 
 class Loaded(NamedTuple):
@@ -46,7 +51,8 @@ class Workflow:
 
     models: Models
     """The trained models."""
-    intensity_scale: float
+    intensity_scale: float | None
+    """None if the results have none."""
     train_loss: Sequence[float]
     """The loss of each epoch."""
     amplitude: Any = None
@@ -98,7 +104,13 @@ class Adapter(ABC):
     """The backend tag of the bundles it saves."""
     supports: Sequence[str] = ()
     """Further capabilities. `fixture_networks`: it builds the networks of the fixtures of the suite. `torch`: it
-    executes its networks."""
+    executes its networks. `path_types`: it passes paths as paths and `PlainText` as text."""
+    missing: Collection[str] = ()
+    """Operations that the class defines and the installed implementation does not have."""
+    versions: Mapping[str, str] = {}
+    """Versions of what the results depend on, by name, such as `torch`. The kit adds that of Python."""
+    notes: Sequence[str] = ()
+    """What the adapter does for a caller, one short sentence each, for the report."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -187,8 +199,9 @@ class Adapter(ABC):
     @final
     @property
     def operations(self) -> list[str]:
-        """The operations that the class defines."""
-        return [name for name in OPERATIONS if getattr(type(self), name) is not getattr(Adapter, name)]
+        """The operations that the class defines and the implementation has."""
+        defined = [name for name in OPERATIONS if getattr(type(self), name) is not getattr(Adapter, name)]
+        return [name for name in defined if name not in self.missing]
 
 
 OPERATIONS = (

@@ -1,7 +1,7 @@
 """An exact JSON notation of Python values.
 
-JSON has no NaN, bytes, tuples or sets, and many readers round large integers. Such values are objects with one key,
-the type: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`,
+JSON has no NaN, bytes, paths, tuples or sets, and many readers round large integers. Such values are objects with one
+key, the type: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`, `{"path": "a/b"}`,
 `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like one of these is `{"dict": {...}}`.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 _INT64 = range(-(2**63), 2**63)
@@ -19,8 +19,7 @@ _INT64 = range(-(2**63), 2**63)
 def encode(value: Any) -> Any:
     """Converts a value to the notation.
 
-    A path becomes its text, and a NumPy scalar the equal plain number. Raises `TypeError` for other types, such as
-    arrays.
+    A NumPy scalar becomes the equal plain number. Raises `TypeError` for other types, such as arrays.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -28,8 +27,10 @@ def encode(value: Any) -> Any:
         return int(value) if value in _INT64 else {"int": str(int(value))}
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"float": repr(float(value))}
-    if isinstance(value, (str, PurePath)):
+    if isinstance(value, str):
         return str(value)
+    if isinstance(value, PurePath):
+        return {"path": str(value)}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": value.hex()}
     if isinstance(value, list):
@@ -83,6 +84,7 @@ _TAGS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "float": (str, _WORDS.__getitem__),
     "int": (str, int),
     "bytes": (str, bytes.fromhex),
+    "path": (str, Path),
     "tuple": (list, lambda items: tuple(map(decode, items))),
     "set": (list, lambda items: set(map(decode, items))),
     "dict": (dict, decode_members),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from . import notation
-from .adapter import Config
+from .adapter import Config, PlainText
 
 CONFIG_KINDS = ("model", "training", "inference", "execution")
 
@@ -74,7 +74,8 @@ class Request:
         config = self._params.get("config")
         if not isinstance(config, dict) or config.get("kind") not in CONFIG_KINDS:
             return self._fail("config", "a configuration with a kind of " + ", ".join(CONFIG_KINDS))
-        return Config(config["kind"], self._members("config.values", config.get("values", {})))
+        values = self._members("config.values", config.get("values", {}))
+        return Config(config["kind"], {name: _plain_text(value) for name, value in values.items()})
 
     def _members(self, name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -89,3 +90,10 @@ class Request:
 
     def _fail(self, name: str, expected: str) -> NoReturn:
         raise Malformed(f"{name} must be {expected}")
+
+
+def _plain_text(value: Any) -> Any:
+    """`{"text": ...}` is text for a field that is meant for a path."""
+    if isinstance(value, dict) and value.keys() == {"text"} and isinstance(value["text"], str):
+        return PlainText(value["text"])
+    return value

@@ -102,7 +102,7 @@ class Session:
             "amplitude": None if run.amplitude is None else tensor.describe(run.amplitude),
             "phase": None if run.phase is None else tensor.describe(run.phase),
             "models": self._keep(name, run.models),
-            "intensity_scale": notation.encode(float(run.intensity_scale)),
+            "intensity_scale": None if run.intensity_scale is None else notation.encode(float(run.intensity_scale)),
             "train_loss": [notation.encode(float(loss)) for loss in run.train_loss],
             "backend": run.backend,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from dataclasses import replace
 from typing import Any
@@ -38,7 +39,8 @@ class PlainTorch(Adapter):
 
     name = "plain_torch"
     version = "0.1.0"
-    supports = ("fixture_networks", "torch")
+    supports = ("fixture_networks", "torch", "path_types")
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "dill")}
 
     def __init__(self) -> None:
         # One thread, so that training gives the same weights on any number of processors.

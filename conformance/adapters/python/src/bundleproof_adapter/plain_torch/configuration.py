@@ -9,9 +9,10 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from bundleproof_adapter import Config
+from bundleproof_adapter import Config, PlainText
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,8 @@ def _fitted(annotation: Any, value: Any, name: str) -> Any:
     for option in options:
         if option is ModelConfig and isinstance(value, Mapping):
             return _construct(ModelConfig, value)
+        if option is str and isinstance(value, (PurePath, PlainText)):
+            return str(value)
         if option is float and type(value) in (int, float):
             return float(value)
         if get_origin(option) is list and type(value) is list:
