@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
     trials.push(Trial::test("a_stranger_is_told_violations_differences_and_what_was_not_seen", standing));
     trials.push(Trial::test("what_it_does_not_have_can_be_too_much", unsupported));
+    trials.push(Trial::test("what_an_adapter_states_is_bounded_and_shown", stated));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
     trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
@@ -431,6 +432,28 @@ fn unsupported() -> Result<(), Failed> {
     expect(ended(&adapter.run(&fixtures, &none)), 1, &["more than --max-unsupported"])?;
     let only = adapter.run(&fixtures[..1], &["--reports", "more"]);
     expect(ended(&only), 1, &["nothing was tested"])
+}
+
+fn stated() -> Result<(), Failed> {
+    let adapter = Adapter::new("states_too_much", "");
+    let output = adapter.run(&[LOADING], &["--stamp", "2025-10-17T112849Z"]);
+    let says = [" p_00 1_2, p_01 1_2", "p_19 1_2\n  reads\\u{1b}[2J the dataset"];
+    expect(ended(&output), 0, &says)?;
+    let path = adapter.place.path().join("reports/2025-10-17T112849Z/environment.json");
+    let environment: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let Some((_, details)) = environment["details"].as_object().and_then(|all| all.iter().next()) else {
+        return Err(format!("no details in {environment}").into());
+    };
+    let notes: Vec<&str> =
+        details["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let versions = details["versions"].as_object().map_or(0, serde_json::Map::len);
+    let longest = notes.iter().map(|note| note.chars().count()).max();
+    if (versions, notes.len(), longest) != (20, 20, Some(200)) || notes.concat().contains('\u{1b}') {
+        return Err(
+            format!("{versions} versions, {} notes of up to {longest:?} characters", notes.len()).into()
+        );
+    }
+    Ok(())
 }
 
 fn ended(output: &Output) -> (Option<i32>, String) {

@@ -484,6 +484,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         platform: Platform { os: "any".to_owned(), arch: "any".to_owned() },
         binary: Binary { version: "1".to_owned(), sha256: Digest::of(b"toy").to_string() },
         implementations: BTreeMap::from([(KEEPER.to_owned(), "1".to_owned())]),
+        details: BTreeMap::new(),
         variables: BTreeMap::new(),
     };
     writer.publish(&run, &environment, &stamp.rfc3339(), &stamp.rfc3339()).expect("a report")

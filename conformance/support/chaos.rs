@@ -91,6 +91,12 @@ pub(crate) fn answer(way: &str) {
         match (way, method) {
             ("speaks_another_version", "initialize") => answer["result"]["protocol"] = json!(2),
             ("has_no_networks_of_the_fixtures", "initialize") => answer["result"]["supports"] = json!([]),
+            ("states_too_much", "initialize") => {
+                let versions: serde_json::Map<String, Value> =
+                    (0..100).map(|at| (format!("p\u{1b}{at:02}"), json!("1\n2"))).collect();
+                answer["result"]["versions"] = versions.into();
+                answer["result"]["notes"] = vec!["reads\u{1b}[2J the dataset".repeat(100); 100].into();
+            }
             ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
             ("answers_twice", _) if moment => print(&answer),
             ("answers_too_little", _) if moment => answer["result"] = json!({ "models": {} }),

@@ -236,13 +236,16 @@ fn inventory(jobs: &[Job]) -> Inventory {
 fn environment(implementations: &[Arc<dyn Implementation>]) -> std::io::Result<Environment> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let versioned = |own: &Arc<dyn Implementation>| (own.name().to_owned(), own.version().to_owned());
-    let implementations: BTreeMap<String, String> = implementations.iter().map(versioned).collect();
+    let versions: BTreeMap<String, String> = implementations.iter().map(versioned).collect();
+    let details = implementations.iter().map(|own| (own.name().to_owned(), own.details()));
+    let details = details.filter(|(_, stated)| !stated.is_empty()).collect();
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
     let sha256 = digest_of_program(&std::env::current_exe()?)?;
     Ok(Environment {
         platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
         binary: Binary { version, sha256 },
-        implementations,
+        implementations: versions,
+        details,
         variables: PUBLISHED.into_iter().filter_map(variable).collect(),
     })
 }

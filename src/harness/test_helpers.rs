@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    contract::{Refusal, RefusalKind},
+    contract::{Details, Refusal, RefusalKind},
     record::RunTimestamp,
     runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
     suite::{Authority, Decision, FailureKind, Level, Plan, PlannedCheck, Reason, Row},
@@ -180,7 +180,16 @@ pub(super) fn environment() -> Environment {
         platform: Platform { os: "linux".into(), arch: "x86_64".into() },
         binary: Binary { version: "0.1.0".into(), sha256: "ef".repeat(32) },
         implementations: BTreeMap::from([("reference".into(), "0.1.0".into())]),
+        details: BTreeMap::from([("reference".into(), details())]),
         variables: BTreeMap::from([("LANG".into(), "C.UTF-8".into())]),
+    }
+}
+
+/// What an adapter could state.
+fn details() -> Details {
+    Details {
+        versions: BTreeMap::from([("torch".into(), "2.13.0".into())]),
+        notes: vec!["reads the dataset".into()],
     }
 }
 

@@ -3,7 +3,10 @@
 //! `conformance/adapters/PROTOCOL.md` describes it for authors of adapters. The messages of operations are the request
 //! and response types of the contract.
 
-use std::io::{self, BufRead, Read as _};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, Read as _},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -133,6 +136,12 @@ pub struct Initialized {
     /// The era of the contract that it follows; absent for the whole suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub era: Option<String>,
+    /// The versions of what its results depend on, by name, such as `torch`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
+    /// What the adapter does for a caller of the implementation, one short sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The params of `reset`: restore the state of a new process in this directory.

@@ -116,6 +116,7 @@ impl Server<'_> {
         let supported = |needs: &mut dyn Iterator<Item = &'static str>| {
             needs.filter(|need| self.implementation.supports(need)).map(str::to_owned).collect()
         };
+        let details = self.implementation.details();
         Initialized {
             protocol: PROTOCOL,
             name: self.implementation.name().to_owned(),
@@ -124,6 +125,8 @@ impl Server<'_> {
             operations: supported(&mut self.contract.operations().iter().map(|operation| operation.name)),
             supports: supported(&mut self.contract.capabilities().iter().copied()),
             era: self.implementation.era().map(str::to_owned),
+            versions: details.versions,
+            notes: details.notes,
         }
     }
 }

@@ -1,12 +1,33 @@
 //! Implementations under test, and their sessions.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
 /// The method that restores the state of a new process.
 pub(crate) const RESET: &str = "reset";
+
+/// What an implementation states about itself for the report, besides its version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Details {
+    /// The versions of what its results depend on, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
+    /// What is done for a caller on the way to the implementation, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Details {
+    /// Whether it states nothing.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.notes.is_empty()
+    }
+}
 
 /// An implementation that a suite can be run on.
 ///
@@ -19,6 +40,11 @@ pub trait Implementation: Send + Sync {
 
     /// Its version: a release or a revision.
     fn version(&self) -> &str;
+
+    /// What it states about itself for the report.
+    fn details(&self) -> Details {
+        Details::default()
+    }
 
     /// Whether it supports this operation or capability. A check that needs an unsupported one is not run and is
     /// reported as `unsupported`.
@@ -43,6 +69,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
 
     fn version(&self) -> &str {
         (**self).version()
+    }
+
+    fn details(&self) -> Details {
+        (**self).details()
     }
 
     fn supports(&self, need: &str) -> bool {

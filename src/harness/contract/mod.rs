@@ -14,7 +14,7 @@ mod session_context;
 pub use deadline::Deadline;
 pub use era::Era;
 pub(crate) use implementation::RESET;
-pub use implementation::{BuiltIn, BuiltInRole, Implementation, Session, SessionError};
+pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
 pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
     StepResult, from_fields, step_from_toml, to_fields,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import struct
 import tempfile
 import unittest
+from pathlib import Path
 from typing import Any
 
 from example import Example, Unreadable, Whole
 
-from bundleproof_adapter import ABSENT, OPERATIONS, Adapter, Config, Server
+from bundleproof_adapter import ABSENT, OPERATIONS, Adapter, Config, PlainText, Server, Workflow
 from bundleproof_adapter.channel import MAX_LINE
 
 
@@ -79,11 +81,52 @@ class Protocol(Talk):
                 "backend": "pytorch",
                 "operations": written,
                 "supports": ["fixture_networks"],
+                "versions": {"python": platform.python_version()},
+                "notes": [],
             },
         )
         self.server = Server(Whole())
         self.assertEqual(self.result("initialize", protocol=1)["operations"], list(OPERATIONS))
         self.assertEqual(self.result("initialize", protocol=1)["name"], "Whole")
+
+    def test_initialize_returns_what_the_adapter_states_and_not_what_its_installation_lacks(self) -> None:
+        class Older(Whole):
+            missing = ("load_dataset",)
+            versions = {"torch": "2.0"}
+            notes = ["reads the dataset"]
+
+        self.server = Server(Older())
+        about = self.result("initialize", protocol=1)
+        self.assertEqual(about["versions"], {"python": platform.python_version(), "torch": "2.0"})
+        self.assertEqual(about["notes"], ["reads the dataset"])
+        self.assertEqual(set(OPERATIONS) - set(about["operations"]), {"load_dataset"})
+        self.reset()
+        self.refused(-32601, "load_dataset", path="t.npz", **{"as": "data"})
+
+    def test_paths_and_text_in_their_place_stay_apart(self) -> None:
+        self.server = Server(Whole())
+        self.reset()
+        given = {"a": {"path": "x"}, "b": {"text": "x"}, "c": "x", "model": {"d": {"text": "x"}}, "e": {"text": 1}}
+        self.result("update_legacy_dict", config={"kind": "training", "values": given})
+        values = self.result("params")["params"]
+        self.assertEqual(values["a"], {"path": "x"})
+        adapter = Whole()
+        adapter.reset()
+        self.server = Server(adapter)
+        self.reset()
+        self.result("update_legacy_dict", config={"kind": "training", "values": given})
+        kept = {name: type(value) for name, value in adapter.values.items() if name in given}
+        self.assertEqual(kept, {"a": type(Path()), "b": PlainText, "c": str, "model": dict, "e": dict})
+
+    def test_a_workflow_may_have_no_scale(self) -> None:
+        class Older(Whole):
+            def run_cdi_example_torch(self, train_data: str, config: Config) -> Workflow:
+                return Workflow({}, None, [])
+
+        self.server = Server(Older())
+        self.reset()
+        answer = self.result("run_cdi_example_torch", train_data="t", config=TRAINING, **{"as": "run"})
+        self.assertIsNone(answer["intensity_scale"])
 
     def test_an_undefined_operation_is_an_unknown_method(self) -> None:
         self.server = Server(Example())

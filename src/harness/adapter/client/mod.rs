@@ -21,13 +21,22 @@ use self::{
     pool::{Pool, SpawnError},
     session::RemoteSession,
 };
-use crate::harness::{
-    adapter::protocol::{Initialized, PROTOCOL},
-    contract::{Contract, Implementation, Session, SessionContext},
+use crate::{
+    harness::{
+        adapter::protocol::{Initialized, PROTOCOL},
+        contract::{Contract, Details, Implementation, Session, SessionContext},
+    },
+    text::{line, truncated},
 };
 
 /// The longest name or version taken from an adapter, in characters.
 const MAX_NAME: usize = 60;
+
+/// The most versions and the most notes taken from an adapter.
+const MAX_STATED: usize = 20;
+
+/// The longest note taken from an adapter, in characters when it is shown.
+const MAX_NOTE: usize = 200;
 
 /// A started and probed adapter.
 #[derive(Debug)]
@@ -117,6 +126,16 @@ impl Implementation for Remote {
 
     fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Bounded, because an adapter can state anything.
+    fn details(&self) -> Details {
+        let versions = self.adapter.versions.iter().take(MAX_STATED);
+        let notes = self.adapter.notes.iter().take(MAX_STATED);
+        Details {
+            versions: versions.map(|(name, version)| (plain(name), plain(version))).collect(),
+            notes: notes.map(|note| truncated(&line(note), MAX_NOTE)).collect(),
+        }
     }
 
     fn supports(&self, need: &str) -> bool {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -109,6 +110,8 @@ class Server:
             "backend": adapter.backend,
             "operations": adapter.operations,
             "supports": list(adapter.supports),
+            "versions": {"python": platform.python_version(), **adapter.versions},
+            "notes": list(adapter.notes),
         }
 
     def _reset(self, request: Request) -> dict[str, Any]:
