@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import tempfile
 import unittest
 import zipfile
@@ -17,10 +18,10 @@ from unittest import mock
 
 import kit
 
-from bundleproof_adapter import Config, describe
+from bundleproof_adapter import OPERATIONS, Config, Kind, PlainText, Refused, describe
 from bundleproof_adapter.ptychopinn.adapter import LEGACY_PROFILE, SCALING_ENTRY, PtychoPinn
 from bundleproof_adapter.ptychopinn.configuration import construct
-from bundleproof_adapter.ptychopinn.system import System, call
+from bundleproof_adapter.ptychopinn.system import System, call, imported
 
 FIXTURES = kit.SOURCE.parents[3] / "fixtures"
 
@@ -56,12 +57,33 @@ class StandIn(unittest.TestCase):
         self.ran: list[Any] = []
         self.system = SimpleNamespace(
             revision="source 1",
+            versions={"torch": "2.0"},
             config=config,
             params=SimpleNamespace(cfg={}),
             raw_data=SimpleNamespace(RawData=data),
-            components=SimpleNamespace(run_cdi_example_torch=self.workflow),
+            model_manager=SimpleNamespace(
+                save_torch_bundle=self.save,
+                load_torch_bundle=lambda base_path: ({"autoencoder": 1, "diffraction_to_obj": 2}, {"N": 64}),
+                create_torch_model_with_gridsize=lambda gridsize, N, params_dict=None: ("network", N, gridsize),
+            ),
+            components=SimpleNamespace(
+                run_cdi_example_torch=self.workflow, load_inference_bundle_torch=lambda bundle_dir: ({}, {})
+            ),
+            backend_selector=SimpleNamespace(
+                run_cdi_example_with_backend=self.workflow,
+                load_inference_bundle_with_backend=lambda bundle_dir, config, model_name="diffraction_to_obj": (1, {}),
+            ),
+            model=SimpleNamespace(PtychoPINN_Lightning=object),
+            config_params=None,
         )
-        self.adapter = PtychoPinn(self.system)  # type: ignore[arg-type]
+        self.saved: list[Any] = []
+        self.adapter = self.adapted()
+
+    def adapted(self) -> PtychoPinn:
+        return PtychoPinn(self.system)  # type: ignore[arg-type]
+
+    def save(self, models_dict: Any, base_path: str, config: Any, intensity_scale: float | None = None) -> None:
+        self.saved.append((models_dict, base_path, intensity_scale))
 
     def workflow(self, train_data: Any, test_data: Any, config: Any) -> Any:
         self.ran.append((train_data, test_data, config))
@@ -76,9 +98,33 @@ class Configurations(StandIn):
         self.assertIsInstance(made.output_dir, str)
         self.assertIsNone(construct(self.system.config, Config("training", {**values, "output_dir": None})).output_dir)
 
-    def test_a_field_that_the_revision_does_not_have_is_its_own_to_refuse(self) -> None:
-        with self.assertRaisesRegex(TypeError, "gridsizes"):
-            construct(self.system.config, Config("model", {"gridsizes": 1}))
+    def test_text_in_place_of_a_path_stays_text(self) -> None:
+        values = {"model": {}, "train_data_file": PlainText("a.npz"), "output_dir": Path("out")}
+        made = construct(self.system.config, Config("training", values))
+        self.assertEqual((made.train_data_file, made.output_dir), ("a.npz", Path("out")))
+        self.assertIs(type(made.train_data_file), str)
+
+    def test_what_the_revision_does_not_have_is_refused_as_unsupported(self) -> None:
+        for kind, values, name in (
+            ("model", {"gridsizes": 1}, "gridsizes"),
+            ("training", {"model": {"gridsizes": 1}}, "gridsizes"),
+            ("training", {"model": {}, "backend": "tensorflow"}, "backend"),
+            ("execution", {}, "PyTorchExecutionConfig"),
+        ):
+            with self.subTest(kind, values=values), self.assertRaisesRegex(Refused, name) as raised:
+                construct(self.system.config, Config(kind, values))
+            self.assertEqual(raised.exception.kind, Kind.UNSUPPORTED)
+
+    def test_the_only_backend_of_a_revision_need_not_be_one_of_its_fields(self) -> None:
+        made = construct(self.system.config, Config("training", {"model": {}, "backend": "pytorch"}))
+        self.assertEqual(made, TrainingConfig(ModelConfig()))
+        self.assertTrue(any("leaves out backend" in note for note in self.adapter.notes))
+        # With the field it is passed on, whatever it says.
+        self.system.config.TrainingConfig = dataclasses.make_dataclass("TrainingConfig", ["model", "backend"])
+        for word in ("pytorch", "tensorflow"):
+            made = construct(self.system.config, Config("training", {"model": {}, "backend": word}))
+            self.assertEqual(made.backend, word)
+        self.assertFalse(any("leaves out backend" in note for note in self.adapted().notes))
 
 
 class Workflows(StandIn):
@@ -91,10 +137,133 @@ class Workflows(StandIn):
         self.assertEqual(self.ran[1][2].train_data_file, Path("other.npz"))
 
 
+    def test_results_without_models_and_scale_are_results(self) -> None:
+        first = {"history": {"train_loss": [0.5, 0.3]}, "train_container": object()}
+        self.system.components.run_cdi_example_torch = lambda *given: (None, None, first)
+        run = self.adapted().run_cdi_example_torch("t.npz", Config("training", {"model": {}}))
+        self.assertEqual((run.models, run.intensity_scale, run.train_loss), ({}, None, [0.5, 0.3]))
+
+    def test_the_trained_scale_is_stated_unless_the_case_states_one(self) -> None:
+        run = self.adapter.run_cdi_example_torch("t.npz", Config("training", {"model": {}}))
+        for models, given, expected in ((run.models, None, 3.0), (run.models, 2.5, 2.5), ({"a": 1}, None, None)):
+            self.adapter.save_torch_bundle(models, "b", Config("training", {"model": {}}), given)
+            self.assertEqual(self.saved.pop(), (dict(models), "b", expected))
+        self.assertTrue(any("states the scale" in note for note in self.adapter.notes))
+
+    def test_a_saver_without_a_scale_refuses_one_and_is_not_given_none(self) -> None:
+        self.system.model_manager.save_torch_bundle = lambda models_dict, base_path, config: self.saved.append(base_path)
+        adapter = self.adapted()
+        adapter.save_torch_bundle({}, "b", Config("training", {"model": {}}), None)
+        self.assertEqual(self.saved, ["b"])
+        with self.assertRaisesRegex(Refused, "intensity_scale"):
+            adapter.save_torch_bundle({}, "b", Config("training", {"model": {}}), 2.5)
+        self.assertFalse(any("states the scale" in note for note in adapter.notes))
+
+
+class Revisions(StandIn):
+    """Stand-ins for the modules and signatures of older revisions."""
+
+    def test_a_function_that_is_not_there_is_an_operation_less(self) -> None:
+        every = self.adapter.operations
+        self.assertEqual(every, list(OPERATIONS))
+        self.system.backend_selector = None
+        self.assertEqual(
+            set(every) - set(self.adapted().operations),
+            {"run_cdi_example_with_backend", "load_inference_bundle_with_backend"},
+        )
+        del self.system.model_manager.load_torch_bundle
+        self.system.components = self.system.model = None
+        adapter = self.adapted()
+        self.assertEqual(
+            set(every) - set(adapter.operations),
+            {
+                "run_cdi_example_with_backend",
+                "load_inference_bundle_with_backend",
+                "load_torch_bundle",
+                "run_cdi_example_torch",
+                "load_inference_bundle_torch",
+                "forward",
+            },
+        )
+        self.assertFalse(any("dataset" in note for note in adapter.notes))
+
+    def test_a_loader_may_return_one_model(self) -> None:
+        network, placeholder = object(), {"_sentinel": "s"}
+
+        def of_a_name(base_path: str, model_name: str = "autoencoder") -> Any:
+            return network, {"N": 64}
+
+        for load, models in (
+            (of_a_name, {"autoencoder": network}),
+            (lambda base: (network, {}), {"diffraction_to_obj": network}),
+            (lambda base, model_name=None: (placeholder, {}), {"diffraction_to_obj": placeholder}),
+            (lambda base, model_name=None: ({"autoencoder": network}, {}), {"autoencoder": network}),
+        ):
+            self.system.model_manager.load_torch_bundle = load
+            self.assertEqual(self.adapted().load_torch_bundle("b").models, models)
+
+    def test_parameters_may_have_other_names(self) -> None:
+        self.system.components.load_inference_bundle_torch = lambda model_dir: ({"dir": model_dir}, {})
+        self.assertEqual(self.adapted().load_inference_bundle_torch("d").models, {"dir": "d"})
+
+    def test_what_a_revision_does_not_implement_says_so(self) -> None:
+        def later(model_dir: Path) -> Any:
+            raise NotImplementedError("phase D3")
+
+        self.system.components.load_inference_bundle_torch = later
+        with self.assertRaises(NotImplementedError) as raised:
+            self.adapted().load_inference_bundle_torch("d")
+        self.assertEqual(self.adapter.kind_of(raised.exception), "not_implemented")
+
+    @unittest.skipIf(find_spec("torch") is None, "PyTorch is not installed")
+    def test_networks_come_from_the_function_or_else_from_the_class(self) -> None:
+        flat = {"N": 64, "gridsize": 2, "n_filters_scale": 1, "object.big": False}
+        self.system.config.dataclass_to_legacy_dict = lambda config: flat
+        config = Config("training", {"model": {}})
+        self.assertEqual(self.adapter.create_models(config, 1, {}, ["autoencoder"])["autoencoder"], ("network", 64, 2))
+        self.system.model_manager.create_torch_model_with_gridsize = lambda gridsize, N: (N, gridsize)
+        self.assertEqual(self.adapted().create_models(config, 1, {}, ["autoencoder"])["autoencoder"], (64, 2))
+        del self.system.model_manager.create_torch_model_with_gridsize
+        self.system.model.PtychoPINN_Lightning = lambda *configs: configs
+        kinds = ("ModelConfig", "DataConfig", "TrainingConfig", "InferenceConfig")
+        self.system.config_params = SimpleNamespace(**{kind: lambda **given: given for kind in kinds})
+        adapter = self.adapted()
+        self.assertEqual(
+            adapter.create_models(config, 1, {}, ["autoencoder"])["autoencoder"],
+            (
+                {"n_filters_scale": 1, "object_big": False, "C_model": 4, "C_forward": 4},
+                {"N": 64, "C": 4, "grid_size": (2, 2)},
+                {},
+                {},
+            ),
+        )
+        self.assertTrue(any("PtychoPINN_Lightning" in note for note in adapter.notes))
+        self.system.model = None
+        with self.assertRaises(NotImplementedError):
+            self.adapted().create_models(config, 1, {}, None)
+        self.assertEqual(
+            self.adapted().create_models(config, 1, {"autoencoder": "s"}, ["autoencoder"]),
+            {"autoencoder": {"_sentinel": "s", "name": "autoencoder"}},
+        )
+
+    def test_a_module_that_is_not_there_is_none_and_a_broken_one_is_an_error(self) -> None:
+        with tempfile.TemporaryDirectory() as place, mock.patch("sys.path", [place, *sys.path]):
+            package = Path(place, "stand_in_of_a_revision")
+            package.mkdir()
+            Path(package, "__init__.py").touch()
+            Path(package, "there.py").write_text("name = 1")
+            Path(package, "broken.py").write_text("import stand_in_of_nothing")
+            self.assertEqual(getattr(imported("stand_in_of_a_revision.there"), "name", None), 1)
+            self.assertIsNone(imported("stand_in_of_a_revision.missing"))
+            self.assertIsNone(imported("stand_in_of_another.there"))
+            with self.assertRaisesRegex(ModuleNotFoundError, "stand_in_of_nothing"):
+                imported("stand_in_of_a_revision.broken")
+
+
 class Profiles(StandIn):
     def loaded_with(self, load: Any, bundle_dir: Path) -> Any:
         self.system.components.load_inference_bundle_torch = load
-        self.adapter.load_inference_bundle_torch(str(bundle_dir))
+        self.adapted().load_inference_bundle_torch(str(bundle_dir))
         return self.asked
 
     def test_a_bundle_of_the_older_kind_is_loaded_as_one(self) -> None:
@@ -147,6 +316,10 @@ class Answers(StandIn):
                 wrapped = raised("ptycho_torch.workflows.components", "RuntimeError('it failed')")
                 wrapped.__cause__ = raised(module, "RuntimeError('shapes')")
                 self.assertEqual(self.adapter.kind_of(wrapped), kind)
+        for mistake in ("UnboundLocalError('x')", "AttributeError('x')", "TypeError('x')"):
+            with self.subTest(mistake):
+                wrapped.__cause__ = raised("ptycho_torch.workflows.components", mistake)
+                self.assertEqual(self.adapter.kind_of(wrapped), "internal")
 
     @unittest.skipIf(find_spec("torch") is None or find_spec("numpy") is None, "PyTorch and NumPy are not installed")
     def test_a_network_is_executed_as_in_inference(self) -> None:
@@ -186,6 +359,7 @@ class Reset(unittest.TestCase):
             "ptycho.params",
             "ptycho.config.config",
             "ptycho.raw_data",
+            "ptycho_torch.config_params",
             "ptycho_torch.model",
             "ptycho_torch.model_manager",
             "ptycho_torch.workflows.components",
@@ -197,9 +371,12 @@ class Reset(unittest.TestCase):
         params.cfg = cfg = {"N": 128, "list": [1]}
         params.unseal = mock.Mock()
         caching: set[str | None] = set()
+        here = os.getcwd()
+        places: set[str] = set()
 
         def imported(name: str) -> ModuleType:
             caching.add(os.environ.get("PTYCHO_DISABLE_MEMOIZE"))
+            places.add(os.getcwd())
             return modules[name]
 
         # Other tests of this process may have set it.
@@ -209,6 +386,8 @@ class Reset(unittest.TestCase):
             with mock.patch("importlib.import_module", imported):
                 system = System()
             self.assertEqual(caching, {"1"}, "the system makes a directory while it is imported, unless it is told")
+            self.assertNotIn(here, places, "older revisions make it all the same")
+            self.assertEqual(os.getcwd(), here)
             self.assertRegex(system.revision, r"^source [0-9a-f]{12}$")
             drawn = torch.rand(3)
             cfg.update(N=64, more=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,24 @@ from bundleproof_adapter import (
     Loaded,
     LoadedModel,
     Models,
+    Refused,
     Workflow,
     describe,
     sentinel,
 )
 from bundleproof_adapter.notation import encode
 
-from .configuration import construct
-from .system import System, call
+from .configuration import construct, lacks
+from .system import System, call, function, takes
 
 ROLES = ("autoencoder", "diffraction_to_obj")
+
+MISTAKES = (AttributeError, NameError, TypeError)
+"""Exceptions that nobody raises to refuse something. An unbound local variable is a `NameError`."""
+
+WORKFLOWS = ("run_cdi_example_torch", "run_cdi_example_with_backend")
+
+INFERENCE_LOADERS = ("load_inference_bundle_torch", "load_inference_bundle_with_backend")
 
 SCALING_ENTRY = "torch_scaling_metadata.pt"
 """The entry that newer workflows append to a bundle. Older bundles do not have it."""
@@ -35,15 +44,59 @@ LEGACY_PROFILE = {"scale_contract_version": "legacy_v1", "measurement_domain": "
 """The profile that the inference loader requires for older bundles, as named in its refusal."""
 
 
+class Trained(dict[str, Any]):
+    """The models of a workflow, with the scale that it returned beside them."""
+
+    def __init__(self, models: Mapping[str, Any], intensity_scale: float | None) -> None:
+        super().__init__(models)
+        self.intensity_scale = intensity_scale
+
+
 class PtychoPinn(Adapter):
     """Calls `ptycho` and `ptycho_torch`."""
 
     name = "ptychopinn"
-    supports = ("torch",)
+    supports = ("torch", "path_types")
 
     def __init__(self, system: System) -> None:
         self._system = system
         self.version = system.revision
+        self.versions = system.versions
+        self._functions = {
+            name: function(module, name)
+            for module, names in (
+                (system.model_manager, ("save_torch_bundle", "load_torch_bundle")),
+                (system.components, ("run_cdi_example_torch", "load_inference_bundle_torch")),
+                (
+                    system.backend_selector,
+                    ("run_cdi_example_with_backend", "load_inference_bundle_with_backend"),
+                ),
+            )
+            for name in names
+        }
+        self._build = function(system.model_manager, "create_torch_model_with_gridsize")
+        self._network = function(system.model, "PtychoPINN_Lightning")
+        self.missing = [name for name, found in self._functions.items() if found is None]
+        if self._network is None:
+            self.missing.append("forward")
+        self.notes = list(self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        """What the adapter does for a caller, as far as it applies to this revision."""
+        workflows = [name for name in WORKFLOWS if self._functions[name] is not None]
+        if workflows:
+            yield "reads the dataset before it calls a workflow, which takes data and no path"
+            yield "sets train_data_file of a workflow's configuration to the dataset if the case sets none"
+        save = self._functions["save_torch_bundle"]
+        if workflows and save is not None and takes(save, "intensity_scale"):
+            yield "states the scale that a workflow returned when it saves the models of that workflow without another"
+        loaders = [self._functions[name] for name in INFERENCE_LOADERS]
+        if any(loader is not None and takes(loader, next(iter(LEGACY_PROFILE))) for loader in loaders):
+            yield f"states the profile {', '.join(LEGACY_PROFILE.values())} for a bundle without {SCALING_ENTRY}"
+        if lacks(self._system.config, "training", "backend"):
+            yield "leaves out backend = pytorch, which configurations of this revision do not have"
+        if self._build is None and self._network is not None:
+            yield "builds networks from PtychoPINN_Lightning itself: this revision has no function that does"
 
     def reset(self) -> None:
         self._system.reset()
@@ -71,7 +124,6 @@ class PtychoPinn(Adapter):
         import torch
 
         flat = self._system.config.dataclass_to_legacy_dict(self._construct(config))
-        build = self._system.model_manager.create_torch_model_with_gridsize
         models: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -79,34 +131,59 @@ class PtychoPinn(Adapter):
                 if name in sentinels:
                     models[name] = sentinel(name, sentinels[name])
                 else:
-                    models[name] = call(build, gridsize=flat["gridsize"], N=flat["N"], params_dict=flat)
+                    models[name] = self._built(flat)
         return models
 
-    def save_torch_bundle(self, models: Models, base_path: str, config: Config, intensity_scale: float | None) -> None:
-        self._system.model_manager.save_torch_bundle(
-            models_dict=models, base_path=base_path, config=self._construct(config), intensity_scale=intensity_scale
+    def _built(self, flat: Mapping[str, Any]) -> Any:
+        if self._build is not None:
+            return call(self._build, gridsize=flat["gridsize"], N=flat["N"], where_known={"params_dict": flat})
+        if self._network is None:
+            raise NotImplementedError("this revision has no networks of PyTorch")
+        # The sizes that the shapes of the weights depend on; everything else has the revision's default.
+        configs, channels = self._system.config_params, flat["gridsize"] ** 2
+        assert configs is not None, "the networks are built from it"
+        return self._network(
+            configs.ModelConfig(
+                n_filters_scale=flat["n_filters_scale"],
+                object_big=flat["object.big"],
+                C_model=channels,
+                C_forward=channels,
+            ),
+            configs.DataConfig(N=flat["N"], C=channels, grid_size=(flat["gridsize"], flat["gridsize"])),
+            configs.TrainingConfig(),
+            configs.InferenceConfig(),
         )
 
+    def save_torch_bundle(self, models: Models, base_path: str, config: Config, intensity_scale: float | None) -> None:
+        # A caller of the system passes the scale of the results, as its own workflows do.
+        if intensity_scale is None and isinstance(models, Trained):
+            intensity_scale = models.intensity_scale
+        save = self._function("save_torch_bundle")
+        stated = {"intensity_scale": intensity_scale}
+        if intensity_scale is not None and not takes(save, "intensity_scale"):
+            raise Refused(Kind.UNSUPPORTED, "save_torch_bundle of this revision takes no intensity_scale")
+        call(save, dict(models), base_path, self._construct(config), where_known=stated)
+
     def load_torch_bundle(self, base_path: str) -> Loaded:
-        models, params = self._system.model_manager.load_torch_bundle(base_path)
-        return Loaded(models, _spelled(params))
+        load = self._function("load_torch_bundle")
+        return _loaded(load, call(load, base_path))
 
     def run_cdi_example_torch(self, train_data: str, config: Config) -> Workflow:
-        return self._run(self._system.components.run_cdi_example_torch, train_data, config)
+        return self._run("run_cdi_example_torch", train_data, config)
 
     def load_inference_bundle_torch(self, bundle_dir: str) -> Loaded:
-        load = self._system.components.load_inference_bundle_torch
-        models, params = call(load, bundle_dir=bundle_dir, where_known=_profile(bundle_dir))
-        return Loaded(models, _spelled(params))
+        load = self._function("load_inference_bundle_torch")
+        # By position, because the parameter was called `model_dir` at first.
+        return _loaded(load, call(load, bundle_dir, where_known=_profile(bundle_dir)))
 
     def run_cdi_example_with_backend(self, train_data: str, config: Config) -> Workflow:
-        return self._run(self._system.backend_selector.run_cdi_example_with_backend, train_data, config)
+        return self._run("run_cdi_example_with_backend", train_data, config)
 
     def load_inference_bundle_with_backend(self, bundle_dir: str, config: Config, model: str | None) -> LoadedModel:
-        load = self._system.backend_selector.load_inference_bundle_with_backend
+        load = self._function("load_inference_bundle_with_backend")
         named = {} if model is None else {"model_name": model}
         loaded, params = call(
-            load, bundle_dir=bundle_dir, config=self._construct(config), where_known=_profile(bundle_dir), **named
+            load, bundle_dir, self._construct(config), where_known=_profile(bundle_dir), **named
         )
         return LoadedModel(loaded, _spelled(params))
 
@@ -136,30 +213,47 @@ class PtychoPinn(Adapter):
         if isinstance(raised, AssertionError):
             return Kind.INVALID_VALUE
         # The loader raises RuntimeError for mismatches. A RuntimeError from PyTorch itself is not a refusal, nor is one
-        # that wraps any failure inside Lightning.
+        # that wraps a mistake of the program or any failure inside Lightning.
         if type(raised) is RuntimeError and _modules(raised)[-1].startswith("ptycho"):
-            within = [] if raised.__cause__ is None else _modules(raised.__cause__)
-            if not any(module.startswith("lightning") for module in within):
+            cause = raised.__cause__
+            within = [] if cause is None else _modules(cause)
+            if not isinstance(cause, MISTAKES) and not any(module.startswith("lightning") for module in within):
                 return Kind.MISMATCH
         return super().kind_of(raised)
 
     def _construct(self, config: Config) -> Any:
         return construct(self._system.config, config)
 
-    def _run(self, workflow: Any, train_data: str, config: Config) -> Workflow:
+    def _function(self, name: str) -> Callable[..., Any]:
+        found = self._functions[name]
+        # The operation is not among those of the adapter then, and the server has refused it.
+        assert found is not None, f"this revision has no {name}"
+        return found
+
+    def _run(self, name: str, train_data: str, config: Config) -> Workflow:
         # The workflow reads the size of the probe from the configured file, which usually is the file of the data.
         if config.kind == "training" and config.values.get("train_data_file") is None:
             config = Config(config.kind, {**config.values, "train_data_file": train_data})
         data = self._system.raw_data.RawData.from_file(train_data)
-        amplitude, phase, results = workflow(data, None, self._construct(config))
+        amplitude, phase, results = self._function(name)(data, None, self._construct(config))
+        scale = results.get("intensity_scale")
         return Workflow(
-            models=results.get("models", {}),
-            intensity_scale=results.get("intensity_scale"),
+            models=Trained(results.get("models", {}), scale),
+            intensity_scale=scale,
             train_loss=results["history"]["train_loss"],
             amplitude=amplitude,
             phase=phase,
             backend=results.get("backend"),
         )
+
+
+def _loaded(load: Callable[..., Any], result: tuple[Any, Mapping[str, Any]]) -> Loaded:
+    """The models by name; older loaders return the one that their parameter `model_name` names."""
+    models, params = result
+    if not isinstance(models, Mapping) or "_sentinel" in models:
+        name = inspect.signature(load).parameters.get("model_name")
+        models = {str(name.default) if name is not None and name.default else ROLES[-1]: models}
+    return Loaded(models, _spelled(params))
 
 
 def _profile(bundle_dir: str) -> dict[str, Any]:

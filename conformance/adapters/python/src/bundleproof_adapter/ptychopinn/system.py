@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import importlib
+import importlib.metadata
 import inspect
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+PACKAGES = ("ptychopinn", "torch", "lightning", "tensorflow", "numpy", "dill")
+"""The distributions whose versions are stated, if they are installed."""
 
 
 class System:
-    """The imported system. Raises `ImportError` if a package is missing."""
+    """The imported system. Raises `ImportError` if a package is missing.
+
+    Every revision has the params, the configurations and the reader of datasets. The modules of the PyTorch stack were
+    added one by one: a module that the revision does not have is None.
+    """
 
     def __init__(self) -> None:
         import torch
@@ -24,15 +35,18 @@ class System:
         # PyTorch starts every process with the same random state, before the imports draw from it.
         self._random = torch.get_rng_state()
         self._deterministic = torch.are_deterministic_algorithms_enabled()
-        self.params = importlib.import_module("ptycho.params")
-        self._defaults = copy.deepcopy(self.params.cfg)
-        self.config = importlib.import_module("ptycho.config.config")
-        self.raw_data = importlib.import_module("ptycho.raw_data")
-        self.model_manager = importlib.import_module("ptycho_torch.model_manager")
-        self.components = importlib.import_module("ptycho_torch.workflows.components")
-        self.backend_selector = importlib.import_module("ptycho.workflows.backend_selector")
-        # Imported here, because the workflow imports it late and reports any failure as a missing PyTorch.
-        importlib.import_module("ptycho_torch.model")
+        # Older revisions do not know the variable, and create the directory of the cache while they are imported.
+        with _elsewhere():
+            self.params = importlib.import_module("ptycho.params")
+            self._defaults = copy.deepcopy(self.params.cfg)
+            self.config = importlib.import_module("ptycho.config.config")
+            self.raw_data = importlib.import_module("ptycho.raw_data")
+            self.model_manager = imported("ptycho_torch.model_manager")
+            self.components = imported("ptycho_torch.workflows.components")
+            self.backend_selector = imported("ptycho.workflows.backend_selector")
+            # Imported here, because the workflow imports it late and reports any failure as a missing PyTorch.
+            self.model = imported("ptycho_torch.model")
+            self.config_params = imported("ptycho_torch.config_params")
         self._environment = dict(os.environ)
 
     def reset(self) -> None:
@@ -52,20 +66,68 @@ class System:
     def revision(self) -> str:
         """A digest of the tested modules, because a checkout does not contain its revision."""
         digest = hashlib.sha256()
-        for module in (
-            self.params,
-            self.config,
-            self.raw_data,
-            self.model_manager,
-            self.components,
-            self.backend_selector,
-        ):
+        for module in self._tested():
             digest.update(Path(inspect.getfile(module)).read_bytes())
         return f"source {digest.hexdigest()[:12]}"
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the installed distributions that the results depend on."""
+        versions = {}
+        for name in PACKAGES:
+            try:
+                versions[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                # A checkout in PYTHONPATH has no version of its own.
+                continue
+        return versions
 
-def call(function: Callable[..., Any], /, *, where_known: dict[str, Any] | None = None, **arguments: Any) -> Any:
-    """Calls a function by keywords. `where_known` are passed only if this revision has those parameters."""
-    known = inspect.signature(function).parameters
-    later = {name: value for name, value in (where_known or {}).items() if name in known}
-    return function(**arguments, **later)
+    def _tested(self) -> Iterator[ModuleType]:
+        yield from (self.params, self.config, self.raw_data)
+        for module in (self.model_manager, self.components, self.backend_selector):
+            if module is not None:
+                yield module
+
+
+def imported(name: str) -> ModuleType | None:
+    """Returns a module, or None if the revision does not have it.
+
+    Raises `ImportError` if the module exists and one of its own imports fails: that is a broken installation.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        # The name is that of the module or of a package around it.
+        if missing.name is not None and f"{name}.".startswith(f"{missing.name}."):
+            return None
+        raise
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Changes to an empty directory for a while."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as place:
+        os.chdir(place)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
+def function(module: ModuleType | None, name: str) -> Callable[..., Any] | None:
+    """Returns a function of a module, or None if the revision does not have it."""
+    return getattr(module, name, None)
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter with this name."""
+    return name in inspect.signature(function).parameters
+
+
+def call(
+    function: Callable[..., Any], /, *positional: Any, where_known: dict[str, Any] | None = None, **arguments: Any
+) -> Any:
+    """Calls a function. `where_known` are passed only if this revision has those parameters."""
+    later = {name: value for name, value in (where_known or {}).items() if takes(function, name)}
+    return function(*positional, **arguments, **later)
