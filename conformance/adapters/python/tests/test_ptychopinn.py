@@ -187,6 +187,21 @@ class Revisions(StandIn):
         )
         self.assertFalse(any("dataset" in note for note in adapter.notes))
 
+    def test_the_era_follows_from_what_a_revision_has(self) -> None:
+        def revision(*fields: str) -> None:
+            made = dataclasses.make_dataclass("ModelConfig", ["N", *fields])
+            self.system.config = SimpleNamespace(ModelConfig=made, TrainingConfig=TrainingConfig)
+
+        self.assertEqual(self.adapted().era, "2025-11")
+        revision("architecture")
+        self.assertEqual(self.adapted().era, "main")
+        revision("architecture", "object_layout")
+        self.assertEqual(self.adapted().era, "refactor")
+        del self.system.model_manager.load_torch_bundle
+        self.assertEqual(self.adapted().era, "torch-manifest-v1")
+        self.system.backend_selector = None
+        self.assertEqual(self.adapted().era, "2025-10")
+
     def test_a_loader_may_return_one_model(self) -> None:
         network, placeholder = object(), {"_sentinel": "s"}
 

@@ -92,6 +92,7 @@ class Protocol(Talk):
     def test_initialize_returns_what_the_adapter_states_and_not_what_its_installation_lacks(self) -> None:
         class Older(Whole):
             missing = ("load_dataset",)
+            era = "2025-11"
             versions = {"torch": "2.0"}
             notes = ["reads the dataset"]
 
@@ -99,6 +100,7 @@ class Protocol(Talk):
         about = self.result("initialize", protocol=1)
         self.assertEqual(about["versions"], {"python": platform.python_version(), "torch": "2.0"})
         self.assertEqual(about["notes"], ["reads the dataset"])
+        self.assertEqual(about["era"], "2025-11")
         self.assertEqual(set(OPERATIONS) - set(about["operations"]), {"load_dataset"})
         self.reset()
         self.refused(-32601, "load_dataset", path="t.npz", **{"as": "data"})

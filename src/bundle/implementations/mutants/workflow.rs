@@ -31,7 +31,7 @@ mutants! {
     takes_amplitudes_for_intensities breaks "NPZ-006" as "DATA-001": Ran(|workflow| {
         workflow.intensity_scale = workflow.intensity_scale.map(f64::sqrt);
     });
-    answers_a_nominal_scale breaks "ORC-011": Ran(|workflow| workflow.intensity_scale = 1.0);
+    answers_a_nominal_scale breaks "ORC-011": Ran(|workflow| workflow.intensity_scale = Some(1.0));
     dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
         config.values.insert("backend".to_owned(), Value::from("pytorch"));
     });

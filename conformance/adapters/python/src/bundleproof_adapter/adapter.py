@@ -107,6 +107,8 @@ class Adapter(ABC):
     executes its networks. `path_types`: it passes paths as paths and `PlainText` as text."""
     missing: Collection[str] = ()
     """Operations that the class defines and the installed implementation does not have."""
+    era: str | None = None
+    """The era of the contract that it follows (`bundleproof list eras`); None for the whole suite."""
     versions: Mapping[str, str] = {}
     """Versions of what the results depend on, by name, such as `torch`. The kit adds that of Python."""
     notes: Sequence[str] = ()

@@ -110,6 +110,7 @@ class Server:
             "backend": adapter.backend,
             "operations": adapter.operations,
             "supports": list(adapter.supports),
+            **({} if adapter.era is None else {"era": adapter.era}),
             "versions": {"python": platform.python_version(), **adapter.versions},
             "notes": list(adapter.notes),
         }

@@ -26,6 +26,7 @@ from bundleproof_adapter import (
 from bundleproof_adapter.notation import encode
 
 from .configuration import construct, lacks
+from .era import era_of
 from .system import System, call, function, takes
 
 ROLES = ("autoencoder", "diffraction_to_obj")
@@ -62,6 +63,7 @@ class PtychoPinn(Adapter):
         self._system = system
         self.version = system.revision
         self.versions = system.versions
+        self.era = era_of(system)
         self._functions = {
             name: function(module, name)
             for module, names in (
