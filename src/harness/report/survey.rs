@@ -96,6 +96,7 @@ pub fn survey(title: &str, reports: &[Surveyed<'_>]) -> String {
     page.grouped("Skipped and unfinished", "Checks without a result:", reports, &|verdict| {
         !matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Crash)
     });
+    page.details(reports);
     page.into_text()
 }
 
@@ -128,6 +129,21 @@ impl Page {
         for (name, cell) in rows {
             let cells: Vec<String> = reports.iter().map(cell).collect();
             self.line(&format!("| {name} | {} |", cells.join(" | ")));
+        }
+    }
+
+    /// The versions that the implementations state, and what is done for a caller on the way to them.
+    fn details(&mut self, reports: &[Surveyed<'_>]) {
+        let stated = |one: &Surveyed<'_>| one.environment.details.get(&one.target.name).cloned();
+        let stated = reports.iter().filter_map(|one| Some((one, stated(one)?)));
+        for (index, (one, details)) in stated.enumerate() {
+            if index == 0 {
+                self.heading("Stated by the adapters");
+            }
+            let versions = details.versions.iter().map(|(name, version)| format!("{name} {version}"));
+            let versions: Vec<String> = versions.map(|version| markdown(&version)).collect();
+            self.line(&format!("- {}: {}", markdown_code(&one.target.name), versions.join(", ")));
+            details.notes.iter().for_each(|note| self.line(&format!("  - {}", markdown(note))));
         }
     }
 
