@@ -420,13 +420,13 @@ fn standing() -> Result<(), Failed> {
     expect(
         (Some(1), command),
         1,
-        &["rerun: bundleproof run --case 'loader/lost_entries_are_refused[weights]' --impl mine.toml"],
+        &["rerun: bundleproof run --case 'loader/lost_entries_are_refused[weights,bundle]' --impl mine.toml"],
     )
 }
 
 fn unsupported() -> Result<(), Failed> {
     let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
-    let fixtures = ["roundtrip/pytorch_sentinels_load", "bundle/save_tags_the_backend"];
+    let fixtures = ["roundtrip/pytorch_bundle_loads_exactly[sentinels]", "bundle/save_tags_the_backend"];
     expect(ended(&adapter.run(&fixtures, &[])), 0, &["1 check skipped: requires fixture_networks"])?;
     let none = ["--max-unsupported", "0", "--reports", "others"];
     expect(ended(&adapter.run(&fixtures, &none)), 1, &["more than --max-unsupported"])?;

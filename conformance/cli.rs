@@ -439,8 +439,8 @@ fn lists_are_printed_as_text_and_as_json(#[case] what: &str, #[case] names: &str
 fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     let place = Place::new();
     let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
-    assert!(requirement.contains("tested by loader/missing_fields_are_named"), "{requirement}");
-    let case = out(&place.run(&["explain", "loader/missing_fields_are_named"]).code(0));
+    assert!(requirement.contains("tested by loader/altered_fields_are_refused"), "{requirement}");
+    let case = out(&place.run(&["explain", "loader/altered_fields_are_refused"]).code(0));
     assert!(case.contains("expected to fail on stub, at names_the_fields"), "{case}");
 }
 

@@ -111,8 +111,8 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     "expectation params_unchanged of loader/missing_archive_is_named never failed on any mutant"
 )]
 #[case(
-    "loader/weights_are_loaded_strictly",
-    r#"mentions = ["${tensor}"]"#,
+    "loader/lost_entries_are_refused",
+    r#"mentions = "${mentions}""#,
     r#"mentions = ["wts"]"#,
     "the example"
 )]

@@ -46,6 +46,7 @@ static SUITE: EmbeddedSuite = EmbeddedSuite {
     ],
     files: &[
         ("configs.toml", include_str!("../../conformance/bundle/configs.toml")),
+        ("variants.toml", include_str!("../../conformance/bundle/variants.toml")),
         ("proven.toml", include_str!("../../conformance/bundle/proven.toml")),
     ],
     fixtures: include_dir!("$CARGO_MANIFEST_DIR/fixtures"),

@@ -8,7 +8,7 @@ use crate::harness::suite::{Case, Check, Requirement, Suite, nearest};
 /// Explain a requirement or a case: its text, its source, and the cases that test it
 #[derive(Debug, Parser)]
 pub(super) struct Explain {
-    /// ID of a requirement (LOD-003) or a case (loader/missing_fields_are_named)
+    /// ID of a requirement (LOD-003) or a case (loader/altered_fields_are_refused)
     id: String,
 
     #[command(flatten)]

@@ -4,7 +4,7 @@ use serde::{
     Deserializer,
     de::{
         Error as _, Visitor,
-        value::{Error, MapAccessDeserializer, MapDeserializer, SeqDeserializer},
+        value::{Error, MapAccessDeserializer, MapDeserializer, SeqDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -45,7 +45,7 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
-    /// A map with one key: the name of the variant, and its content.
+    /// A map with one key, the name of the variant, and its content; or only the name.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -55,10 +55,8 @@ impl<'de> Deserializer<'de> for Value {
         match self {
             Self::Map(map) => MapAccessDeserializer::new(MapDeserializer::new(map.into_iter()))
                 .deserialize_enum(name, variants, visitor),
-            other => Err(Error::custom(format!(
-                "expected a map with one of {}, found {other}",
-                variants.join(", ")
-            ))),
+            Self::Text(variant) => visitor.visit_enum(StringDeserializer::new(variant)),
+            other => Err(Error::custom(format!("expected one of {}, found {other}", variants.join(", ")))),
         }
     }
 
@@ -82,6 +80,7 @@ mod tests {
     enum Change {
         Cut { bytes: u64 },
         Set { value: Value, only: Option<String> },
+        Nothing,
     }
 
     fn one(key: &str, value: Value) -> Value {
@@ -92,6 +91,7 @@ mod tests {
     fn a_dict_that_looks_like_the_notation_is_not_decoded() {
         let cut = one("cut", one("bytes", Value::Int(200)));
         assert_eq!(Change::deserialize(cut).unwrap(), Change::Cut { bytes: 200 });
+        assert_eq!(Change::deserialize(Value::from("nothing")).unwrap(), Change::Nothing);
         let dict = one("float", Value::from("nan"));
         let set = one("set", one("value", dict.clone()));
         assert_eq!(Change::deserialize(set).unwrap(), Change::Set { value: dict, only: None });
@@ -102,5 +102,7 @@ mod tests {
         let error = Change::deserialize(one("cut", one("byte", Value::Int(200)))).unwrap_err();
         assert!(error.to_string().contains("unknown field `byte`"), "{error}");
         assert!(Change::deserialize(Value::Int(1)).is_err());
+        let error = Change::deserialize(Value::from("noting")).unwrap_err();
+        assert!(error.to_string().contains("unknown variant `noting`"), "{error}");
     }
 }

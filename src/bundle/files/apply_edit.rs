@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize as _;
 
-use super::{BundleEdit, EditBundle};
+use super::{BundleEdit, EditBundle, edit_entries};
 use crate::{
     bundle::{
         nouns::{MANIFEST_ENTRY, model_entry, params_entry},
@@ -43,14 +43,16 @@ pub(crate) const ALTER_BUNDLE: HarnessStep = HarnessStep {
     },
 };
 
-/// A pickle prefix that opens the file `executed` for writing and discards it: `io.open('executed', 'w')`.
-const TRAP: &[u8] = b"cio\nopen\n(S'executed'\nS'w'\ntR0";
-
-/// The global that the trap calls.
-const TRAP_GLOBAL: &str = "io.open";
-
 /// The name of the added tensor.
 const ADDED: &str = "bundleproof.added";
+
+/// The file that an executed pickle creates, next to the archive.
+const EXECUTED: &str = "executed";
+
+/// The text `cpu` in a pickle, and `cuda:0` in its place: as `BINUNICODE`, which torch writes, and as
+/// `SHORT_BINUNICODE`, which later protocols allow.
+const LOCATIONS: [(&[u8], &[u8]); 2] =
+    [(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"), (b"\x8c\x03cpu", b"\x8c\x06cuda:0")];
 
 /// Applies one edit to the archive, and returns what was edited: `model`, `tensor`, `entry` and `global`.
 ///
@@ -59,14 +61,6 @@ const ADDED: &str = "bundleproof.added";
 /// case the implementation wrote something that cannot be edited.
 pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusal> {
     match change {
-        BundleEdit::Truncate { bytes } => {
-            let file =
-                File::options().write(true).open(path).map_err(|error| cannot_edit(error.to_string()))?;
-            let length = file.metadata().map_err(|error| cannot_edit(error.to_string()))?.len();
-            let cut = file.set_len(length.saturating_sub(*bytes));
-            cut.map_err(|error| cannot_edit(error.to_string()))?;
-            Ok(Map::new())
-        }
         BundleEdit::FlipBit { model } => tensors(path, model, |tensors| {
             let (name, tensor) = first(tensors)?;
             let mut data = tensor.data().to_vec();
@@ -99,6 +93,19 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             tensors.insert(name.clone(), Tensor::new(tensor.dtype(), shape, data)?);
             Some(name)
         }),
+        BundleEdit::EmptyState { model } => tensors(path, model, |tensors| {
+            let (name, _) = tensors.first()?;
+            let name = name.clone();
+            tensors.clear();
+            Some(name)
+        }),
+        BundleEdit::RetypeTensor { model, dtype } => tensors(path, model, |tensors| {
+            let is_float32 = |tensor: &Tensor| tensor.dtype() == Dtype::Float32 && !tensor.data().is_empty();
+            let (name, tensor) = tensors.iter_mut().find(|(_, tensor)| is_float32(tensor))?;
+            *tensor = retyped(tensor, *dtype)?;
+            Some(name.clone())
+        }),
+        BundleEdit::Relocate { model } => relocate(path, model),
         BundleEdit::SetParam { key, value, model } => {
             let own = model.as_ref().map(|model| params_entry(model));
             values(
@@ -109,32 +116,44 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
                 },
             )
         }
-        BundleEdit::DropParam { key } => values(path, is_params, |params| {
-            params.shift_remove(key);
+        BundleEdit::DropParams { keys } => values(path, is_params, |params| {
+            params.retain(|key, _| !keys.contains(key));
         }),
-        BundleEdit::SetManifest { key, value } => values(
-            path,
-            |entry| entry == MANIFEST_ENTRY,
-            |manifest| {
-                manifest.insert(key.clone(), value.clone());
-            },
-        ),
-        BundleEdit::DropEntry { entry } => {
-            rewrite(path, |name, bytes| Ok((name != entry).then_some(bytes)), |name| name == entry)?;
-            Ok(edited("entry", entry))
-        }
-        BundleEdit::Execute { entry } => {
+        BundleEdit::SetManifest { key, value } => values(path, is_manifest, |manifest| {
+            manifest.insert(key.clone(), value.clone());
+        }),
+        BundleEdit::DropManifest { key } => values(path, is_manifest, |manifest| {
+            manifest.shift_remove(key);
+        }),
+        BundleEdit::Execute { entry, how } => {
+            let file = std::path::absolute(path.with_file_name(EXECUTED));
+            let file = file.map_err(|error| cannot_edit(error.to_string()))?;
             let trapped = |name: &str, bytes: Vec<u8>| match name {
                 _ if name != entry => Ok(Some(bytes)),
-                _ if name.ends_with("model.pth") => trapped_weights(bytes).map(Some),
-                _ => Ok(Some([TRAP, &bytes].concat())),
+                _ if [".pth", ".pt"].iter().any(|suffix| name.ends_with(suffix)) => {
+                    how.in_weights(bytes, &file).map(Some)
+                }
+                _ => Ok(Some(how.before(&bytes, &file))),
             };
             rewrite(path, trapped, |name| name == entry)?;
             let mut report = edited("entry", entry);
-            report.insert("global".to_owned(), Value::from(TRAP_GLOBAL));
+            report.insert("global".to_owned(), Value::from(how.global()));
             Ok(report)
         }
+        BundleEdit::DropEntry { entry } => edit_entries::remove(path, entry),
+        BundleEdit::ReplaceEntry { entry, with } => edit_entries::replace(path, entry, with),
+        BundleEdit::AddEntry { entry, with } => edit_entries::add(path, entry, with),
+        BundleEdit::RepeatEntry { entry, with } => edit_entries::repeat(path, entry, with),
+        BundleEdit::LinkEntry { entry, to } => edit_entries::link(path, entry, to),
+        BundleEdit::RenameEntry { entry, to } => edit_entries::rename(path, entry, to),
+        BundleEdit::Recompress { method } => edit_entries::recompress(path, *method),
+        BundleEdit::FlipByte { entry } => edit_entries::flip_byte(path, entry),
+        BundleEdit::Truncate(cut) => edit_entries::truncate(path, *cut),
     }
+}
+
+fn is_manifest(entry: &str) -> bool {
+    entry == MANIFEST_ENTRY
 }
 
 fn is_params(entry: &str) -> bool {
@@ -189,11 +208,64 @@ fn values(path: &Path, meant: impl Fn(&str) -> bool, change: impl Fn(&mut Map)) 
     Ok(Map::new())
 }
 
-fn trapped_weights(bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
-    let trapped = |name: &str, bytes: Vec<u8>| {
-        Ok(Some(if name.ends_with("data.pkl") { [TRAP, &bytes].concat() } else { bytes }))
+/// The tensor with its float32 elements converted. `None` for a type that is not one of real numbers.
+fn retyped(tensor: &Tensor, dtype: Dtype) -> Option<Tensor> {
+    let elements = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let data: Vec<u8> = match dtype {
+        Dtype::Float64 => elements.flat_map(|value| f64::from(value).to_le_bytes()).collect(),
+        Dtype::Float16 => elements.flat_map(|value| half::f16::from_f32(value).to_le_bytes()).collect(),
+        Dtype::Bfloat16 => elements.flat_map(|value| half::bf16::from_f32(value).to_le_bytes()).collect(),
+        Dtype::Float32
+        | Dtype::Int64
+        | Dtype::Int32
+        | Dtype::Int16
+        | Dtype::Int8
+        | Dtype::Uint8
+        | Dtype::Bool
+        | Dtype::Complex64
+        | Dtype::Complex128 => return None,
     };
-    rewrite_archive(&mut Archive::new(Cursor::new(bytes))?, MAX_ENTRY_BYTES, trapped)
+    Tensor::new(dtype, tensor.shape().to_vec(), data)
+}
+
+/// Replaces the location of the storages in the pickle of a model, wherever it is spelled: later storages refer to the
+/// first.
+fn relocate(path: &Path, model: &str) -> Result<Map, Refusal> {
+    let own = model_entry(model);
+    let mut places = 0;
+    let altered = |name: &str, bytes: Vec<u8>| {
+        if name != own {
+            return Ok(Some(bytes));
+        }
+        let moved = |name: &str, bytes: Vec<u8>| {
+            if !name.ends_with("data.pkl") {
+                return Ok(Some(bytes));
+            }
+            let moved =
+                LOCATIONS.iter().fold(bytes, |bytes, (cpu, gpu)| replaced(&bytes, cpu, gpu, &mut places));
+            Ok(Some(moved))
+        };
+        rewrite_archive(&mut Archive::new(Cursor::new(bytes))?, MAX_ENTRY_BYTES, moved).map(Some)
+    };
+    rewrite(path, altered, |name| name == own)?;
+    if places == 0 {
+        return Err(cannot_edit(format!("{own} has no storage on the CPU")));
+    }
+    Ok(edited("model", model))
+}
+
+/// The bytes with every `from` replaced by `to`; adds the number of replacements to `count`.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8], count: &mut usize) -> Vec<u8> {
+    let (mut rest, mut result) = (bytes, Vec::with_capacity(bytes.len()));
+    while let Some(at) = rest.windows(from.len()).position(|window| window == from) {
+        let (before, after) = rest.split_at(at);
+        result.extend_from_slice(before);
+        result.extend_from_slice(to);
+        rest = after.get(from.len()..).unwrap_or_default();
+        *count += 1;
+    }
+    result.extend_from_slice(rest);
+    result
 }
 
 /// Rewrites the archive with some entries changed. `meant` must select at least one entry.
@@ -208,15 +280,20 @@ fn rewrite(
     }
     let bytes = rewrite_archive(&mut archive, MAX_ENTRY_BYTES, change)?;
     drop(archive);
-    let written = fs::remove_file(path).and_then(|()| File::create_new(path)?.write_all(&bytes));
+    publish(path, &bytes)
+}
+
+/// Replaces the archive by these bytes. It becomes a new file, since the old one may have a second name.
+pub(super) fn publish(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+    let written = fs::remove_file(path).and_then(|()| File::create_new(path)?.write_all(bytes));
     written.map_err(|error| cannot_edit(error.to_string()))
 }
 
-fn edited(key: &str, value: &str) -> Map {
+pub(super) fn edited(key: &str, value: &str) -> Map {
     Map::from_iter([(key.to_owned(), Value::from(value))])
 }
 
 /// The refusal when the implementation did not write what the edit changes.
-fn cannot_edit(what: String) -> Refusal {
+pub(super) fn cannot_edit(what: String) -> Refusal {
     Refusal::new(RefusalKind::NotFound, format!("cannot edit the bundle: {what}"))
 }

@@ -3,9 +3,9 @@
 //! A bundle with another program's networks fits no implementation, so the cases about broken or unusual bundles edit
 //! the implementation's own bundle. Each edit leaves everything else unchanged.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::value::Value;
+use crate::{torch_files::Dtype, value::Value};
 
 /// Edits an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -44,6 +44,23 @@ pub enum BundleEdit {
         /// The model.
         model: String,
     },
+    /// Removes all of the model's tensors.
+    EmptyState {
+        /// The model.
+        model: String,
+    },
+    /// Converts the model's first float32 tensor with elements to another type of real numbers.
+    RetypeTensor {
+        /// The model.
+        model: String,
+        /// The other type.
+        dtype: Dtype,
+    },
+    /// States that the model's tensors were on a GPU, `cuda:0`, when they were saved. Their bytes stay the same.
+    Relocate {
+        /// The model.
+        model: String,
+    },
     /// Sets a param in every snapshot, or in the snapshot of one model.
     SetParam {
         /// The key.
@@ -54,10 +71,10 @@ pub enum BundleEdit {
         #[serde(default)]
         model: Option<String>,
     },
-    /// Removes a param from every snapshot.
-    DropParam {
-        /// The key.
-        key: String,
+    /// Removes params from every snapshot.
+    DropParams {
+        /// Their keys.
+        keys: Vec<String>,
     },
     /// Sets a value of the manifest.
     SetManifest {
@@ -66,20 +83,127 @@ pub enum BundleEdit {
         /// Its value.
         value: Value,
     },
+    /// Removes a value of the manifest.
+    DropManifest {
+        /// The key.
+        key: String,
+    },
     /// Removes a whole entry.
     DropEntry {
         /// Its name in the archive.
         entry: String,
     },
-    /// Cuts off the last bytes of the file.
-    Truncate {
-        /// The number of bytes.
-        bytes: u64,
+    /// Replaces the bytes of an entry.
+    ReplaceEntry {
+        /// Its name in the archive.
+        entry: String,
+        /// The new bytes.
+        with: Content,
     },
-    /// Prepends to a pickle a call that creates the file `executed` in the current directory of the process that loads
-    /// it. The rest of the pickle is unchanged.
+    /// Appends an entry, under any name.
+    AddEntry {
+        /// Its name in the archive.
+        entry: String,
+        /// Its bytes.
+        with: Content,
+    },
+    /// Appends a second entry with the name of an existing one.
+    RepeatEntry {
+        /// The name of both.
+        entry: String,
+        /// The bytes of the second.
+        with: Content,
+    },
+    /// Replaces an entry by a symbolic link.
+    LinkEntry {
+        /// Its name in the archive.
+        entry: String,
+        /// The path that the link leads to.
+        to: String,
+    },
+    /// Renames an entry.
+    RenameEntry {
+        /// Its name in the archive.
+        entry: String,
+        /// The new name.
+        to: String,
+    },
+    /// Stores or deflates every entry.
+    Recompress {
+        /// The method.
+        method: Compression,
+    },
+    /// Inverts the middle byte of an entry as it is in the file, so that the entry does not match its checksum.
+    FlipByte {
+        /// Its name in the archive.
+        entry: String,
+    },
+    /// Cuts the file off.
+    Truncate(Cut),
+    /// Prepends to a pickle a call that creates the file `executed` next to the archive. The rest of the pickle is
+    /// unchanged.
     Execute {
         /// The entry; for a `model.pth` the pickle inside is edited.
         entry: String,
+        /// The opcodes of the call.
+        #[serde(default)]
+        how: Call,
     },
+}
+
+/// The bytes of an entry.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Content {
+    /// This text.
+    Text(String),
+    /// These bytes, in hexadecimal.
+    Hex(#[serde(deserialize_with = "hexadecimal")] Vec<u8>),
+    /// The pickle of this value.
+    Pickle(Value),
+    /// The bytes of another entry of the archive.
+    Entry(String),
+}
+
+/// How entries are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Not at all.
+    Stored,
+    /// With deflate.
+    Deflated,
+}
+
+/// Where a file is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// This many bytes are removed.
+    Bytes(u64),
+    /// This many bytes are left.
+    To(u64),
+    /// This percentage of the bytes is left.
+    Percent(u64),
+}
+
+/// The opcodes of a call in a pickle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// `GLOBAL` and `REDUCE` with `io.open`.
+    #[default]
+    Reduce,
+    /// `STACK_GLOBAL` and `REDUCE` with `io.open`.
+    StackGlobal,
+    /// `INST` with `io.open`.
+    Inst,
+    /// `GLOBAL` and `OBJ` with `io.open`.
+    Obj,
+    /// `GLOBAL` and `REDUCE` with `builtins.eval`, which opens the file in an expression.
+    Eval,
+}
+
+fn hexadecimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
 }

@@ -3,7 +3,8 @@
 //! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `json_bundle` (the
 //! same with the JSON manifest of later revisions), `dataset` and `inputs` (`.npz` files), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
-//! to the bundle of an implementation).
+//! to the bundle of an implementation: `edit_entries` those of whole entries, `raw_archive` the bytes of archives that no
+//! library writes, `trap` the pickles that call a function).
 //!
 //! Invariants: a reader never panics on input and never allocates from an unchecked length: sizes are bounded by
 //! [`limits`](crate::torch_files::limits) and follow the bytes that are there. Readers accept any bundle that can be
@@ -13,12 +14,15 @@ pub(crate) mod apply_edit;
 mod bundle_edit;
 mod bundle_file;
 mod dataset;
+mod edit_entries;
 mod inputs;
 mod json_bundle;
+mod raw_archive;
 mod refusal;
+mod trap;
 
 pub(crate) use apply_edit::ALTER_BUNDLE;
-pub use bundle_edit::{BundleEdit, EditBundle};
+pub use bundle_edit::{BundleEdit, Call, Compression, Content, Cut, EditBundle};
 pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
 pub use inputs::{Inputs, read_inputs};

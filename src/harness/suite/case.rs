@@ -14,8 +14,13 @@ use toml::{
 };
 
 use super::{
-    Action, Expectation, ExpectationKind, NamedExpectation, Reason, Step, SuiteError, document::Document,
-    expectation::ExpectationTable, named_config::NamedConfigs, position, resolve, step::Spans,
+    Action, Expectation, ExpectationKind, NamedExpectation, Reason, Step, SuiteError,
+    document::Document,
+    expectation::ExpectationTable,
+    named_config::NamedConfigs,
+    named_variants::{NamedVariants, Variant},
+    position, resolve,
+    step::Spans,
 };
 use crate::{
     harness::contract::{Contract, FieldRole},
@@ -106,6 +111,12 @@ impl Check {
     }
 }
 
+/// What the suite names once and cases refer to.
+pub(super) struct Named<'i> {
+    pub(super) configs: NamedConfigs<'i>,
+    pub(super) variants: NamedVariants<'i>,
+}
+
 /// What cases are validated against.
 pub(super) struct SuiteContext<'a> {
     pub(super) contract: &'static dyn Contract,
@@ -113,6 +124,9 @@ pub(super) struct SuiteContext<'a> {
     pub(super) implementations: &'a [&'a str],
     pub(super) fixture: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
 }
+
+/// An example: its name, if the case has several, and its fields.
+type Example<'i> = (Option<String>, DeTable<'i>);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,7 +159,7 @@ impl Case {
     /// Reads the case file `cases/<area>/<name>.toml` into its checks.
     pub(super) fn read<'i>(
         document: &'i Document,
-        configs: &NamedConfigs<'i>,
+        named: &Named<'i>,
         context: &SuiteContext<'_>,
     ) -> Result<Vec<Check>, SuiteError> {
         let whole = 0..0;
@@ -157,17 +171,20 @@ impl Case {
         let id = path.unwrap_or_default();
 
         let mut tree = document.parse()?;
+        let variants = named.variants.take(document, tree.get_mut())?;
         let examples = take_examples(document, tree.get_mut())?;
         let mut checks = Vec::new();
         let mut canonical = String::new();
         let mut fixtures = BTreeMap::new();
         let mut head = None;
-        for (example, fields) in &examples {
+        for (_, fields) in &examples {
+            document.all_used(&tree, fields)?;
+        }
+        for (example, fields) in &in_each(document, examples, &variants)? {
             // Filled in before deserialization, because a placeholder may stand for a value of any type.
             let mut filled = tree.clone();
             document.fill_in(filled.get_mut(), fields)?;
-            document.all_used(&tree, fields)?;
-            configs.expand(document, filled.get_mut())?;
+            named.configs.expand(document, filled.get_mut())?;
             // The digest covers expanded configurations, so that a change of a named one invalidates the proof.
             canonical.push_str(&canonical_text(document, filled.clone())?);
             let actions = take_actions(document, context.contract, filled.get_mut())?;
@@ -315,10 +332,7 @@ fn take_actions(
 }
 
 /// Takes the examples out of the tree, by name; a case without examples has one unnamed example.
-fn take_examples<'i>(
-    document: &Document,
-    tree: &mut DeTable<'i>,
-) -> Result<Vec<(Option<String>, DeTable<'i>)>, SuiteError> {
+fn take_examples<'i>(document: &Document, tree: &mut DeTable<'i>) -> Result<Vec<Example<'i>>, SuiteError> {
     let Some(examples) = tree.remove("examples") else {
         return Ok(vec![(None, DeTable::new())]);
     };
@@ -334,6 +348,33 @@ fn take_examples<'i>(
         named.push((Some(name.get_ref().to_string()), fields));
     }
     Ok(named)
+}
+
+/// Every example in each variant: their fields together, and both names.
+fn in_each<'i>(
+    document: &Document,
+    examples: Vec<Example<'i>>,
+    variants: &[Variant<'i>],
+) -> Result<Vec<Example<'i>>, SuiteError> {
+    if variants.is_empty() {
+        return Ok(examples);
+    }
+    let mut all = Vec::new();
+    for (example, own) in examples {
+        for (variant, fields) in variants {
+            if let Some(twice) = own.keys().find(|field| fields.contains_key(field.get_ref().as_ref())) {
+                let message = format!("{:?} is also a field of the variant {variant}", twice.get_ref());
+                return Err(document.error(twice.span(), message));
+            }
+            let both = own.clone().into_iter().chain(fields.clone()).collect();
+            let name = match &example {
+                Some(example) => format!("{example},{variant}"),
+                None => variant.clone(),
+            };
+            all.push((Some(name), both));
+        }
+    }
+    Ok(all)
 }
 
 /// The part of a case that its digest covers, in a canonical form: without title, requirements and reasons, and

@@ -104,6 +104,13 @@ impl Document {
         }
     }
 
+    /// Whether the placeholder of this field occurs in a tree.
+    pub(super) fn uses(&self, tree: &DeTable<'_>, field: &str) -> bool {
+        let mut used = Vec::new();
+        tree.iter().for_each(|(_, value)| placeholders(value, &mut used));
+        used.contains(&field)
+    }
+
     fn located(&self, error: &toml::de::Error, whole: &Range<usize>) -> SuiteError {
         let mut located = self.error(error.span().unwrap_or_else(|| whole.clone()), error.message());
         located.help = offered(error.message());

@@ -116,7 +116,8 @@ enum Operands<'e> {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefusedAs {
-    /// Texts that the message must contain, ignoring case; `$altered.tensor` is a text from an earlier step.
+    /// Texts that the message must contain, ignoring case; a single character as a word of its own. `$altered.tensor` is
+    /// a text from an earlier step.
     pub mentions: Vec<String>,
     /// The required kind, if the contract names one.
     #[serde(default)]
@@ -442,13 +443,21 @@ fn refused(wanted: &RefusedAs, facts: &dyn StepFacts) -> Result<(), Mismatch> {
     if wanted.kind.is_some_and(|kind| kind != refusal.kind) {
         return Err(mismatch(expected, refusal.to_string()));
     }
-    let message = refusal.message.to_lowercase();
     let missing: Vec<&String> =
-        mentions.iter().filter(|mention| !message.contains(&mention.to_lowercase())).collect();
+        mentions.iter().filter(|mention| !mentioned(&refusal.message, mention)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     Err(mismatch(expected, format!("{refusal}; it does not mention {}", quoted(&missing))))
+}
+
+/// Whether a message contains a text, ignoring case. A single character is in almost every message, so it counts only as
+/// a word of its own, in its own case.
+fn mentioned(message: &str, text: &str) -> bool {
+    if text.chars().count() == 1 {
+        return message.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == text);
+    }
+    message.to_lowercase().contains(&text.to_lowercase())
 }
 
 fn missing_keys(facts: &dyn StepFacts, map: &Value, keys: &[String]) -> Result<(), Mismatch> {
@@ -541,6 +550,22 @@ mod tests {
     ) {
         let read = |text| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(is_near(&read(found), &read(other)), expected);
+    }
+
+    #[rstest]
+    #[case("missing grid", "N", false)]
+    #[case("Number of n_groups", "N", false)]
+    #[case("archived n: found 0", "N", false)]
+    #[case("archived N: found 0", "N", true)]
+    #[case("missing ['N', 'gridsize']", "N", true)]
+    #[case("a/b is not a name", "a/b", true)]
+    #[case("GRIDSIZE", "gridsize", true)]
+    fn a_single_character_is_mentioned_only_as_a_word(
+        #[case] message: &str,
+        #[case] text: &str,
+        #[case] is: bool,
+    ) {
+        assert_eq!(mentioned(message, text), is);
     }
 
     #[rstest]

@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod expectation;
 mod named_config;
+mod named_variants;
 mod plan;
 mod plan_file;
 mod reason;
@@ -36,7 +37,11 @@ pub use work_path::{WORK, work_path};
 use std::{io, sync::Arc};
 
 use self::{
-    case::SuiteContext, document::Document, named_config::NamedConfigs, requirement::RequirementFile,
+    case::{Named, SuiteContext},
+    document::Document,
+    named_config::NamedConfigs,
+    named_variants::NamedVariants,
+    requirement::RequirementFile,
 };
 use crate::{harness::contract::Contract, value::Digest};
 
@@ -84,23 +89,26 @@ impl Suite {
         let ids: Vec<&str> =
             requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
 
-        let config_file = match source.text(named_config::FILE) {
-            Ok(text) => Some(Document { file: named_config::FILE.to_owned(), text: text.into() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(vec![unreadable(named_config::FILE, &error)]),
-        };
+        let config_file = optional(&source, named_config::FILE).map_err(|error| vec![error])?;
         let configs = config_file.as_ref().map(|file| NamedConfigs::read(file, contract));
         let configs = configs.transpose().unwrap_or_else(|error| {
             errors.push(error);
             None
         });
         let configs = configs.unwrap_or_else(|| NamedConfigs::none(contract));
+        let variants_file = optional(&source, named_variants::FILE).map_err(|error| vec![error])?;
+        let variants = variants_file.as_ref().map(NamedVariants::read).transpose();
+        let variants = variants.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
+        let named = Named { configs, variants: variants.unwrap_or_default() };
         let fixture = |path: &str| source.fixture(path);
         let context = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
         let mut checks = Vec::new();
         let case_files = documents(&source, "cases", &mut errors);
         for document in &case_files {
-            match case::Case::read(document, &configs, &context) {
+            match case::Case::read(document, &named, &context) {
                 Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
                 Err(error) => errors.push(error),
             }
@@ -120,7 +128,7 @@ impl Suite {
             return Err(errors);
         }
         let digest = digest(&requirements, &checks);
-        drop((configs, case_files));
+        drop((named, case_files));
         Ok(Self { contract, source, requirements, checks, plans, digest })
     }
 
@@ -186,6 +194,15 @@ fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec
         }
     }
     documents
+}
+
+/// A file of the suite's root, if it exists.
+fn optional(source: &Source, file: &str) -> Result<Option<Document>, SuiteError> {
+    match source.text(file) {
+        Ok(text) => Ok(Some(Document { file: file.to_owned(), text: text.into() })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(file, &error)),
+    }
 }
 
 fn unreadable(file: &str, error: &io::Error) -> SuiteError {

@@ -184,6 +184,17 @@ impl<R: Read + Seek> Archive<R> {
         self.zip.by_index_seek(entry.index).map_err(|error| broken(error).in_entry(name))
     }
 
+    /// The offset and the length of an entry's bytes as they are in the file.
+    ///
+    /// # Errors
+    /// `malformed` when the entry is missing.
+    pub(crate) fn place(&mut self, name: &str) -> Result<(u64, u64), FormatError> {
+        let entry = self.entry(name).ok_or_else(|| Kind::MissingEntry(excerpt(name)))?;
+        let file = self.zip.by_index_raw(entry.index).map_err(|error| broken(error).in_entry(name))?;
+        let start = file.data_start().ok_or_else(|| Kind::Zip("an entry has no data offset".to_owned()))?;
+        Ok((start, entry.compressed_bytes))
+    }
+
     /// The spans of the stored entries, in file order.
     pub(crate) fn spans(&mut self) -> Result<Vec<Span>, FormatError> {
         let mut spans = Vec::with_capacity(self.entries.len());

@@ -22,7 +22,7 @@ pub(crate) enum Placement {
     Aligned,
 }
 
-/// Writes an archive of stored regular files with unix mode 0644 (BUN-002) and a fixed modification time.
+/// Writes an archive of regular files, stored unless said otherwise, with unix mode 0644 (BUN-002) and a fixed modification time.
 pub(crate) struct ArchiveWriter<W: Write + Seek> {
     zip: ZipWriter<W>,
     options: SimpleFileOptions,
@@ -41,6 +41,11 @@ impl<W: Write + Seek> ArchiveWriter<W> {
             Placement::Aligned => options.with_alignment_and_header_id(alignment, tag),
         };
         Self { zip: ZipWriter::new(writer), options }
+    }
+
+    /// Deflates the entries that follow.
+    pub(crate) fn deflated(self) -> Self {
+        Self { options: self.options.compression_method(CompressionMethod::Deflated), ..self }
     }
 
     /// Appends an entry.

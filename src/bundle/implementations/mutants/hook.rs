@@ -75,7 +75,7 @@ pub(in super::super) enum Hook {
     Remembered(fn(&mut Models, &Models)),
     /// Changes the refusal of a load.
     Refused(Says),
-    /// Acts in the directory of the process when a load is refused.
+    /// Acts in the directory of the archive when a load is refused.
     RefusedBeside(fn(&Path, Cause<'_>)),
     /// Changes the output of a network.
     Gave(fn(&mut Output)),
@@ -103,6 +103,10 @@ pub(in super::super) enum Hook {
     LoadedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
     /// Changes the refusal of the dispatcher's loader.
     RefusedOne(Says),
+    /// Changes the params after a refusal of the dispatcher's loader. Gets the configuration.
+    RefusedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
+    /// Changes the params after a refusal of the inference loader.
+    RefusedInference(fn(&mut ParamsStore)),
     /// Changes the response for a dataset.
     Read(fn(&mut DatasetDescription)),
     /// Ignores some refusals of a dataset, and returns an empty description.

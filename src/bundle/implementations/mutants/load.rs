@@ -1,6 +1,6 @@
 //! Mutants of loads: section C of the contract, and the round trip.
 
-use std::path::Path;
+use std::{io::Cursor, path::Path};
 
 use super::cause::{Cause, Instead};
 use super::mutant::mutants;
@@ -11,7 +11,7 @@ use crate::{
         operations::response::ModelDescription,
     },
     harness::contract::{Refusal, RefusalKind},
-    torch_files::{ModelState, zip::Archive},
+    torch_files::{ModelState, limits::MAX_ENTRY_BYTES, zip::Archive},
     value::{Map, Value},
 };
 
@@ -37,7 +37,11 @@ mutants! {
     goes_on_without_a_manifest breaks "BUN-002": LoadedAnyway(|cause| lacks(cause, MANIFEST_ENTRY));
     swallows_malformed_manifests breaks "BUN-003": LoadedAnyway(|cause| {
         let no_dict = cause.broke(Rule::Unexpected) && cause.facts.field.is_none();
-        cause.in_file(MANIFEST_ENTRY) && (no_dict || cause.broke_in(Rule::MissingField, "models"))
+        cause.in_file(MANIFEST_ENTRY) && (no_dict || cause.broke(Rule::MissingField))
+    });
+    takes_odd_lists_of_models breaks "LOD-026": LoadedAnyway(|cause| cause.broke_in(Rule::Unexpected, "['models']"));
+    takes_odd_tags breaks "LOD-026": LoadedAnyway(|cause| {
+        ["['version']", "['backend']"].iter().any(|tag| cause.broke_in(Rule::Unexpected, tag))
     });
     calls_json_manifests_missing breaks "LOD-040" as "main and refactor: a missing manifest.dill": Refused(|cause| {
         Instead::hidden(cause.broke(Rule::JsonManifest), "missing entry \"manifest.dill\"")
@@ -75,24 +79,33 @@ mutants! {
     });
     ignores_missing_tensors breaks "LOD-008" as "main: strict=False": LoadedAnyway(|cause| cause.broke(Rule::NoMissingTensor));
     ignores_extra_tensors breaks "LOD-008" as "main: strict=False": LoadedAnyway(|cause| cause.broke(Rule::NoExtraTensor));
-    ignores_shapes breaks "LOD-008" as "main: a partial load": LoadedAnyway(|cause| cause.broke_in(Rule::TensorShape, "encoder.1.conv.weight"));
-    casts_elements breaks "LOD-008": LoadedAnyway(|cause| cause.broke(Rule::TensorType));
-    hides_which_tensors_do_not_fit breaks "LOD-008": Refused(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the weights do not fit"));
+    ignores_shapes breaks "LOD-008" as "main: a partial load": LoadedAnyway(|cause| cause.broke(Rule::TensorShape));
+    casts_elements breaks "LOD-028" as "PyTorch: load_state_dict": LoadedAnyway(|cause| cause.broke(Rule::TensorType));
+    takes_any_params breaks "LOD-030": LoadedAnyway(|cause| cause.in_file("params.dill") && cause.broke(Rule::Unexpected));
+    hides_what_is_wrong breaks "LOD-034": Refused(|cause| Instead::hidden(cause.kind != RefusalKind::NotFound, "cannot load it"));
+    hides_which_tensors_do_not_fit breaks "LOD-034": Refused(|cause| Instead::hidden(cause.kind == RefusalKind::Mismatch, "the weights do not fit"));
     hides_the_active_backend breaks "LOD-009" as "TensorFlow loader: never names the backend": Refused(|cause| match &cause.facts.found {
         Some(found) if cause.broke(Rule::OwnArchive) => Instead::Message(format!("the archive has {found}")),
         _ => Instead::Same,
     });
+    loads_tensorflow_archives breaks "LOD-009" as "main: with two random networks": LoadedAnyway(|cause| {
+        cause.broke(Rule::OwnArchive) && cause.found("version \"1.0\"")
+    });
     takes_text_for_numbers breaks "LOD-010" as "main: '64' passes": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("'"));
     takes_zero_for_a_size breaks "LOD-010" as "main: gridsize=0 loads": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("0"));
+    takes_negative_sizes breaks "LOD-010": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("-"));
+    takes_true_for_one breaks "LOD-010": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("True"));
+    takes_whole_floats breaks "LOD-010": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("1.0"));
+    takes_none_for_a_size breaks "LOD-010": LoadedAnyway(|cause| cause.broke(Rule::PositiveInt) && cause.found("None"));
     returns_params_without_version breaks "LOD-012": Loaded(|loaded| drop(loaded.params.shift_remove(VERSION_KEY)));
     returns_params_without_nones breaks "LOD-012": Loaded(|loaded| loaded.params.retain(|_, value| *value != Value::None));
     runs_what_params_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|cause| named(cause, "params.dill"));
     runs_what_weights_name breaks "LOD-013" as "refactor: weights_only=False": LoadedAnyway(|cause| named(cause, "model.pth"));
     runs_what_manifests_name breaks "LOD-013" as "main and refactor: dill.load": LoadedAnyway(|cause| named(cause, MANIFEST_ENTRY));
-    runs_what_pickles_call breaks "LOD-013" as "main and refactor: executed, and refused afterwards or not": RefusedBeside(|root, cause| {
-        // Imitates the one call of the test pickles that leaves a trace.
-        if cause.broke(Rule::ForeignGlobal) && cause.found("io.open") {
-            let _ = std::fs::File::create(root.join("executed"));
+    runs_what_pickles_call breaks "LOD-013" as "main and refactor: executed, and refused afterwards or not": RefusedBeside(|directory, cause| {
+        // Imitates the calls of the test pickles, which leave a trace.
+        if cause.broke(Rule::ForeignGlobal) && (cause.found("io.open") || cause.found("builtins.eval")) {
+            let _ = std::fs::File::create(directory.join("executed"));
         }
     });
     hides_what_was_named breaks "LOD-013": Refused(|cause| Instead::hidden(cause.broke(Rule::ForeignGlobal), "the pickle is unsafe"));
@@ -100,6 +113,10 @@ mutants! {
         [Rule::UnsafeName, Rule::DuplicateEntry, Rule::NotAFile].into_iter().any(|rule| cause.broke(rule))
     });
     takes_truncated_archives breaks "LOD-015": LoadedAnyway(|cause| cause.broke(Rule::Zip));
+    takes_garbled_pickles breaks "LOD-015": LoadedAnyway(|cause| {
+        [Rule::UnknownOpcode, Rule::Truncated, Rule::StackUnderflow].into_iter().any(|rule| cause.broke(rule))
+    });
+    takes_garbled_weights breaks "LOD-015": LoadedAnyway(|cause| cause.in_file("model.pth") && cause.broke(Rule::Zip));
     ignores_checksums breaks "LOD-015": LoadedAnyway(|cause| cause.broke(Rule::Corrupt));
     returns_one_model breaks "LOD-016" as "D4.C: one model for each call": Loaded(|loaded| drop(loaded.models.shift_remove(ROLES[0])));
     answers_what_it_saved breaks "RTP-001": Remembered(|loaded, saved| loaded.clone_from(saved));
@@ -116,8 +133,16 @@ mutants! {
             }
         }
     });
-    refuses_deflated_archives breaks "RTP-003": NotOpened(|path| of_compression(path, true));
-    refuses_stored_archives breaks "RTP-003": NotOpened(|path| of_compression(path, false));
+    refuses_weights_of_a_gpu breaks "LOD-035" as "torch.load without map_location": NotOpened(|path| {
+        let named = any_pickle_of_weights(path, |_, pickle| pickle.windows(6).any(|part| part == b"cuda:0"))?;
+        named.then(|| Refusal::new(RefusalKind::Unsupported, "the weights were saved on a GPU"))
+    });
+    reads_its_own_bundles_only breaks "RTP-003": NotOpened(|path| {
+        let foreign = any_pickle_of_weights(path, |name, _| name != "archive/data.pkl")?;
+        foreign.then(|| Refusal::new(RefusalKind::Malformed, "missing archive/data.pkl"))
+    });
+    refuses_deflated_archives breaks "BUN-002": NotOpened(|path| of_compression(path, true));
+    refuses_stored_archives breaks "BUN-002": NotOpened(|path| of_compression(path, false));
     keeps_other_networks_than_it_returns breaks "RTP-004": Kept(|models| {
         for state in models.values_mut() {
             if let ModelState::Network(tensors) = state {
@@ -126,6 +151,22 @@ mutants! {
             }
         }
     });
+}
+
+/// Whether this holds for the name and the bytes of a pickle in the weights of any model. `None` for an archive that
+/// cannot be read.
+fn any_pickle_of_weights(path: &Path, holds: fn(&str, &[u8]) -> bool) -> Option<bool> {
+    let mut archive = Archive::open(path).ok()?;
+    let names: Vec<String> =
+        archive.names().filter(|name| name.ends_with("model.pth")).map(str::to_owned).collect();
+    let mut any = false;
+    for name in names {
+        let weights = archive.read(&name, MAX_ENTRY_BYTES).ok()?;
+        let mut weights = Archive::new(Cursor::new(weights)).ok()?;
+        let pickle = weights.names().find(|name| name.ends_with("data.pkl")).map(str::to_owned)?;
+        any |= holds(&pickle, &weights.read(&pickle, MAX_ENTRY_BYTES).ok()?);
+    }
+    Some(any)
 }
 
 fn lacks(cause: Cause<'_>, file: &str) -> bool {

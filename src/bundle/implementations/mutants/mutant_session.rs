@@ -14,7 +14,7 @@ use super::{cause::Cause, hook::Hook};
 use crate::{
     bundle::{
         files::{read_bundle, write_bundle},
-        implementations::reference::{NetworkLayout, ReferenceSession},
+        implementations::reference::{DEFAULT_MODEL, NetworkLayout, ReferenceSession},
         nouns::{ARCHIVE_NAME, Bundle, FilePath, ParamsStore, ROLES, VERSION},
         operations::{
             BundleSession as _, OPERATIONS, Typed,
@@ -78,9 +78,9 @@ impl MutantSession {
         Ok(Cow::Owned(fields))
     }
 
-    fn open(&self, archive: &str) -> Result<(), Refusal> {
+    fn open(&self, archive: &Path) -> Result<(), Refusal> {
         let Hook::NotOpened(why) = self.hook else { return Ok(()) };
-        why(&self.inner.0.process.path(archive)).map_or(Ok(()), Err)
+        why(archive).map_or(Ok(()), Err)
     }
 
     /// Applies the hook to an archive after a save.
@@ -98,16 +98,13 @@ impl MutantSession {
         }
     }
 
+    /// Applies the hook to the result of a load of this archive.
     fn loaded(
         &mut self,
-        name: &str,
+        archive: &Path,
         before: &ParamsStore,
         result: Result<Loaded, Refusal>,
     ) -> Result<Loaded, Refusal> {
-        self.loads.insert(name.to_owned());
-        if let (Hook::Kept(change), Some(states)) = (self.hook, self.inner.0.states_mut(name)) {
-            change(states);
-        }
         match (result, self.hook) {
             (Ok(mut loaded), Hook::Loaded(change)) => {
                 change(&mut loaded);
@@ -120,11 +117,23 @@ impl MutantSession {
             (Err(refusal), Hook::LoadedAnyway(takes)) if takes(Cause::of(&refusal)) => self.fresh(),
             (Err(refusal), Hook::Refused(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
             (Err(refusal), Hook::RefusedBeside(act)) => {
-                act(&self.inner.0.process.path("."), Cause::of(&refusal));
+                act(archive.parent().unwrap_or(archive), Cause::of(&refusal));
                 Err(refusal)
             }
             (result, _) => result,
         }
+    }
+
+    /// Applies the hook to the models that a load kept under this name.
+    fn kept(&mut self, name: &str) {
+        self.loads.insert(name.to_owned());
+        if let (Hook::Kept(change), Some(states)) = (self.hook, self.inner.0.states_mut(name)) {
+            change(states);
+        }
+    }
+
+    fn in_directory(&self, directory: &str) -> PathBuf {
+        self.inner.0.process.path(directory).join(ARCHIVE_NAME)
     }
 
     /// Fresh networks of both roles, built from the params of the process: the result of a loader that continues
@@ -287,13 +296,15 @@ impl MutantSession {
 
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
         let before = self.inner.0.process.params.clone();
-        self.open(&format!("{}.zip", request.base_path))?;
+        let archive = self.inner.0.process.path(&format!("{}.zip", request.base_path));
+        self.open(&archive)?;
         let mut result = self.inner.0.load_torch_bundle(request);
         let saved = self.remembered.get(&request.base_path);
         if let (Hook::Remembered(change), Ok(loaded), Some(saved)) = (self.hook, &mut result, saved) {
             change(&mut loaded.models, saved);
         }
-        self.loaded(&request.name, &before, result)
+        self.kept(&request.name);
+        self.loaded(&archive, &before, result)
     }
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
@@ -311,9 +322,14 @@ impl MutantSession {
 
     fn load_inference_bundle_torch(&mut self, request: &LoadInferenceBundleTorch) -> Result<Loaded, Refusal> {
         let before = self.inner.0.process.params.clone();
-        self.open(&format!("{}/{ARCHIVE_NAME}", request.bundle_dir))?;
+        let archive = self.in_directory(&request.bundle_dir);
+        self.open(&archive)?;
         let result = self.inner.0.load_inference_bundle_torch(request);
-        self.loaded(&request.name, &before, result)
+        if let (Err(_), Hook::RefusedInference(change)) = (&result, self.hook) {
+            change(&mut self.inner.0.process.params);
+        }
+        self.kept(&request.name);
+        self.loaded(&archive, &before, result)
     }
 
     fn run_cdi_example_with_backend(
@@ -340,17 +356,37 @@ impl MutantSession {
         if let Hook::LoadedOne(change) = self.hook {
             change(&mut asked);
         }
+        let before = self.inner.0.process.params.clone();
+        let archive = self.in_directory(&request.bundle_dir);
+        self.open(&archive)?;
         if let Hook::NotDispatchedTo(why) = self.hook {
-            let archive = self.inner.0.process.path(&request.bundle_dir).join(ARCHIVE_NAME);
             why(&archive).map_or(Ok(()), Err)?;
         }
+        let name = asked.model.as_deref().unwrap_or(DEFAULT_MODEL);
         let result = self.inner.0.load_inference_bundle_with_backend(&asked);
+        // The hooks of loads see all models, of which there is one here.
+        let models = |LoadedModel { model, params }| Loaded {
+            models: Models::from_iter([(name.to_owned(), model)]),
+            params,
+        };
+        let result = self.loaded(&archive, &before, result.map(models)).and_then(|mut loaded| {
+            let model = loaded
+                .models
+                .swap_remove(name)
+                .ok_or_else(|| Refusal::new(RefusalKind::MissingField, format!("unknown model {name:?}")))?;
+            Ok(LoadedModel { model, params: loaded.params })
+        });
+        let params = &mut self.inner.0.process.params;
         match (result, self.hook) {
             (Ok(loaded), Hook::LoadedOneInto(change)) => {
-                change(&mut self.inner.0.process.params, &request.config);
+                change(params, &request.config);
                 Ok(loaded)
             }
             (Err(refusal), Hook::RefusedOne(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
+            (Err(refusal), Hook::RefusedOneInto(change)) => {
+                change(params, &request.config);
+                Err(refusal)
+            }
             (result, _) => result,
         }
     }

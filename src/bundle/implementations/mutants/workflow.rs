@@ -49,6 +49,10 @@ mutants! {
     });
     hides_which_models_there_are breaks "DSP-004": RefusedOne(|cause| Instead::hidden(cause.kind == RefusalKind::MissingField, "no such model"));
     bridges_the_inference_configuration breaks "DSP-004": LoadedOneInto(bridge);
+    dispatcher_leaves_params_when_it_refuses breaks "LOD-007" as "main: 54 to 57 keys": RefusedOneInto(bridge);
+    inference_loader_leaves_params_when_it_refuses breaks "LOD-007" as "main: 54 to 57 keys": RefusedInference(|params| {
+        params.update([("nepochs".to_owned(), Value::Int(-1))]);
+    });
     swaps_the_coordinates breaks "NPZ-001": Read(|data| {
         let [x, y] = ["xcoords", "ycoords"].map(|name| data.arrays.get(name).cloned());
         data.arrays.extend(y.map(|y| ("xcoords".to_owned(), y)).into_iter().chain(x.map(|x| ("ycoords".to_owned(), x))));

@@ -18,7 +18,7 @@ use crate::{
 const BACKENDS: [&str; 2] = ["tensorflow", PYTORCH_BACKEND];
 
 /// The model that is returned by default.
-const DEFAULT_MODEL: &str = "diffraction_to_obj";
+pub(in crate::bundle::implementations) const DEFAULT_MODEL: &str = "diffraction_to_obj";
 
 /// Bridges the configuration, and then checks the backend that it names (DSP-001). Returns the configuration for the
 /// workflow, and the backend. The caller restores the params after a refusal (DSP-005).

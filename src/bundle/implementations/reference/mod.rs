@@ -11,6 +11,7 @@ mod store;
 mod validation;
 pub(crate) mod workflow;
 
+pub(in crate::bundle::implementations) use dispatch::DEFAULT_MODEL;
 pub use network::NetworkLayout;
 pub use workflow::intensity_scale;
 

@@ -70,6 +70,8 @@ def _manifest(file: Archive) -> list[str]:
     names, version, backend = (manifest.get(key) for key in ("models", "version", "backend"))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refused(Kind.MALFORMED, "manifest.dill has no list of models")
+    if len(set(names)) < len(names):
+        raise Refused(Kind.MALFORMED, f"manifest.dill lists one of its models twice: {', '.join(names)}")
     # Archives from before the tag was introduced are identified by their version.
     if version != VERSION or backend not in (None, BACKEND):
         wrote = f"version {version!r} and backend {backend!r}"

@@ -1,0 +1,154 @@
+//! The edits of whole entries, and of the file as such.
+
+use std::{
+    fs::{self, File},
+    io::Cursor,
+    path::Path,
+};
+
+use super::{
+    apply_edit::{cannot_edit, edited, publish},
+    bundle_edit::{Compression, Content, Cut},
+    raw_archive::{LINK, RawEntry, entries_of, written},
+};
+use crate::{
+    harness::contract::Refusal,
+    torch_files::{
+        limits::MAX_ENTRY_BYTES,
+        pickle::{Protocol, write_value},
+        zip::{
+            Archive,
+            writer::{ArchiveWriter, Placement},
+        },
+    },
+    value::Map,
+};
+
+pub(super) fn remove(path: &Path, entry: &str) -> Result<Map, Refusal> {
+    edit(path, entry, |entries, at| {
+        entries.remove(at);
+        Ok(())
+    })
+}
+
+pub(super) fn replace(path: &Path, entry: &str, with: &Content) -> Result<Map, Refusal> {
+    edit(path, entry, |entries, at| {
+        let bytes = bytes_of(with, entries)?;
+        if let Some(entry) = entries.get_mut(at) {
+            entry.bytes = bytes;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn add(path: &Path, entry: &str, with: &Content) -> Result<Map, Refusal> {
+    let mut entries = entries_of(&mut Archive::open(path)?)?;
+    let bytes = bytes_of(with, &entries)?;
+    entries.push(RawEntry::file(entry, bytes));
+    write(path, &entries)?;
+    Ok(edited("entry", entry))
+}
+
+pub(super) fn repeat(path: &Path, entry: &str, with: &Content) -> Result<Map, Refusal> {
+    edit(path, entry, |entries, _| {
+        let bytes = bytes_of(with, entries)?;
+        entries.push(RawEntry::file(entry, bytes));
+        Ok(())
+    })
+}
+
+pub(super) fn link(path: &Path, entry: &str, to: &str) -> Result<Map, Refusal> {
+    edit(path, entry, |entries, at| {
+        if let Some(entry) = entries.get_mut(at) {
+            entry.bytes = to.into();
+            entry.mode = LINK;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn rename(path: &Path, entry: &str, to: &str) -> Result<Map, Refusal> {
+    edit(path, entry, |entries, at| {
+        if let Some(entry) = entries.get_mut(at) {
+            to.clone_into(&mut entry.name);
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn recompress(path: &Path, method: Compression) -> Result<Map, Refusal> {
+    let entries = entries_of(&mut Archive::open(path)?)?;
+    publish(path, &recompressed(&entries, method)?)?;
+    Ok(Map::new())
+}
+
+pub(super) fn flip_byte(path: &Path, entry: &str) -> Result<Map, Refusal> {
+    let (start, length) = Archive::open(path)?.place(entry)?;
+    let mut bytes = fs::read(path).map_err(|error| cannot_edit(error.to_string()))?;
+    let middle = usize::try_from(start + length / 2).ok().filter(|_| length > 0);
+    let byte = middle.and_then(|middle| bytes.get_mut(middle));
+    let byte = byte.ok_or_else(|| cannot_edit(format!("the entry {entry} is empty")))?;
+    *byte = !*byte;
+    publish(path, &bytes)?;
+    Ok(edited("entry", entry))
+}
+
+pub(super) fn truncate(path: &Path, cut: Cut) -> Result<Map, Refusal> {
+    let truncated = || {
+        let file = File::options().write(true).open(path)?;
+        let length = file.metadata()?.len();
+        file.set_len(match cut {
+            Cut::Bytes(bytes) => length.saturating_sub(bytes),
+            Cut::To(bytes) => length.min(bytes),
+            Cut::Percent(percent) => length / 100 * percent.min(100),
+        })
+    };
+    truncated().map_err(|error: std::io::Error| cannot_edit(error.to_string()))?;
+    Ok(Map::new())
+}
+
+/// Rewrites an archive with every entry stored or deflated.
+pub(super) fn recompressed(entries: &[RawEntry], method: Compression) -> Result<Vec<u8>, Refusal> {
+    let writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+    let mut writer = match method {
+        Compression::Stored => writer,
+        Compression::Deflated => writer.deflated(),
+    };
+    let fail = |error| Refusal::from(crate::torch_files::FormatError::from(error));
+    for entry in entries {
+        writer.entry(&entry.name, &entry.bytes).map_err(fail)?;
+    }
+    Ok(writer.finish().map_err(fail)?.into_inner())
+}
+
+/// Edits the list of entries. `change` gets the index of the named one.
+fn edit(
+    path: &Path,
+    entry: &str,
+    change: impl FnOnce(&mut Vec<RawEntry>, usize) -> Result<(), Refusal>,
+) -> Result<Map, Refusal> {
+    let mut entries = entries_of(&mut Archive::open(path)?)?;
+    let at = entries.iter().position(|own| own.name == entry);
+    change(&mut entries, at.ok_or_else(|| cannot_edit(format!("the archive lacks the entry {entry}")))?)?;
+    write(path, &entries)?;
+    Ok(edited("entry", entry))
+}
+
+fn write(path: &Path, entries: &[RawEntry]) -> Result<(), Refusal> {
+    let bytes =
+        written(entries).ok_or_else(|| cannot_edit(format!("larger than {MAX_ENTRY_BYTES} bytes")))?;
+    publish(path, &bytes)
+}
+
+fn bytes_of(content: &Content, entries: &[RawEntry]) -> Result<Vec<u8>, Refusal> {
+    match content {
+        Content::Text(text) => Ok(text.clone().into_bytes()),
+        Content::Hex(bytes) => Ok(bytes.clone()),
+        Content::Pickle(value) => Ok(write_value(value, Protocol::Four)),
+        Content::Entry(name) => {
+            let found = entries.iter().find(|entry| entry.name == *name);
+            let entry = found.ok_or_else(|| cannot_edit(format!("the archive lacks the entry {name}")))?;
+            Ok(entry.bytes.clone())
+        }
+    }
+}
