@@ -27,7 +27,7 @@ impl Copy {
             let file = file.expect("a file");
             fs::copy(file.path(), suite.join("requirements").join(file.file_name())).expect("a copy");
         }
-        for file in ["configs.toml", "proven.toml", &format!("cases/{case}.toml")] {
+        for file in ["configs.toml", "variants.toml", "proven.toml", &format!("cases/{case}.toml")] {
             fs::copy(Path::new(SUITE).join(file), suite.join(file)).expect("a copy");
         }
         let fixtures = Path::new(SUITE).join("../../fixtures");
@@ -126,7 +126,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     "roundtrip/networks_come_back",
     r#"equal = ["$loaded.models", "$saved"]"#,
     r#"not_equal = ["$loaded.models", {}]"#,
-    "expected returns_saved_models to fail on loads_a_fresh_network, found unexpected_pass"
+    "expected returns_saved_models to fail on loads_a_fresh_network, found wrong_expectation"
 )]
 #[case(
     "orchestration/workflow_persists_models",
@@ -163,7 +163,8 @@ fn a_weakened_expectation_is_named(
     let assert = copy.prove(&["--case", case]);
     // An example whose field is used nowhere any more is found when the case is read.
     if says == "the example" {
-        assert.code(3);
+        let error = String::from_utf8_lossy(&assert.code(3).get_output().stderr).into_owned();
+        assert!(error.contains("unused example field \"mentions\""), "{error}");
         return;
     }
     let text = out(&assert.code(6));

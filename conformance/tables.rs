@@ -59,6 +59,8 @@ authority = "ours"
 const CONFIGS: &str =
     "[minimal]\nkind = \"training\"\nmodel = { N = 64, gridsize = 1, n_filters_scale = 1 }\n";
 
+const VARIANTS: &str = "[doors.left]\nside = 64\n\n[doors.right]\nside = 65\n";
+
 /// A suite of one case, on disk.
 fn suite_of(case: &str) -> (TempDir, Result<Suite, Vec<SuiteError>>) {
     suite_with(case, REQUIREMENTS)
@@ -73,6 +75,7 @@ fn suite_with(case: &str, requirements: &str) -> (TempDir, Result<Suite, Vec<Sui
     };
     write("requirements/loader.toml", requirements);
     write("configs.toml", CONFIGS);
+    write("variants.toml", VARIANTS);
     write("cases/loader/it.toml", case);
     let suite =
         Suite::load(&BUNDLE, Source::disk(root.path()), &Implementations::of(&BUNDLE.built_ins()).names());
@@ -135,6 +138,48 @@ fn an_error_has_a_line_and_a_column(
     assert!(told.contains(says), "{told}");
     assert_eq!(errors[0].file, "cases/loader/it.toml");
     assert_eq!(errors[0].position(), position, "{told}");
+}
+
+/// The good case with a placeholder, and these lines after its list of requirements.
+fn with_side(lines: &str) -> String {
+    let case = GOOD.replace("\"$params.N\", 65", "\"$params.N\", \"${side}\"");
+    case.replace("requires = [\"LOD-004\"]", &format!("requires = [\"LOD-004\"]\n{lines}"))
+}
+
+#[rstest]
+#[case::alone("", &["loader/it[left]", "loader/it[right]"])]
+#[case::with_examples(
+    "\n[examples.one]\nn = 1\n\n[examples.two]\nn = 2\n",
+    &["loader/it[one,left]", "loader/it[one,right]", "loader/it[two,left]", "loader/it[two,right]"]
+)]
+fn every_example_is_a_check_in_each_variant(#[case] examples: &str, #[case] ids: &[&str]) {
+    let mut case = with_side("variants = \"doors\"") + examples;
+    if !examples.is_empty() {
+        case = case.replacen("N = 64", "N = \"${n}\"", 1);
+    }
+    let (_root, suite) = suite_of(&case);
+    let suite = suite.expect("a valid suite");
+    assert!(suite.checks().iter().map(|check| check.id.as_str()).eq(ids.iter().copied()));
+    // The values of a variant are part of the digest.
+    let digests: BTreeSet<_> = suite.checks().iter().map(|check| &check.case.digest).collect();
+    assert_eq!(digests.len(), 1);
+    let (root, _) = suite_of(&case);
+    fs::write(root.path().join("variants.toml"), VARIANTS.replace("64", "66")).expect("a file");
+    let names = Implementations::of(&BUNDLE.built_ins());
+    let other = Suite::load(&BUNDLE, Source::disk(root.path()), &names.names()).expect("a valid suite");
+    assert_ne!(other.checks()[0].case.digest, suite.checks()[0].case.digest);
+}
+
+#[rstest]
+#[case::unknown_set(&with_side("variants = \"dors\""), "did you mean `doors`?")]
+#[case::not_a_name(&with_side("variants = 3"), "unknown set of variants")]
+#[case::unused(&GOOD.replace("requires", "variants = \"doors\"\nrequires"), "uses no field of the variants \"doors\"")]
+#[case::twice(&(with_side("variants = \"doors\"") + "\n[examples.one]\nside = 1\n"), "\"side\" is also a field of the variant left")]
+fn a_set_of_variants_must_exist_and_be_used(#[case] case: &str, #[case] says: &str) {
+    let (_root, suite) = suite_of(case);
+    let errors = suite.expect_err("an invalid suite");
+    let told = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(told.contains(says), "{told}");
 }
 
 /// How the implementation of a table row misbehaves in `set_params`.

@@ -297,3 +297,144 @@ pub(super) fn edited(key: &str, value: &str) -> Map {
 pub(super) fn cannot_edit(what: String) -> Refusal {
     Refusal::new(RefusalKind::NotFound, format!("cannot edit the bundle: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        bundle::{
+            files::{read_bundle, write_bundle},
+            nouns::{Bundle, BundledModel, VERSION},
+        },
+        torch_files::FormatErrorKind as Kind,
+    };
+
+    /// A bundle of one network with two tensors.
+    fn place() -> (TempDir, std::path::PathBuf) {
+        let tensor =
+            |value: f32| Tensor::new(Dtype::Float32, vec![2], value.to_le_bytes().repeat(2)).unwrap();
+        let tensors = [("a", 1.5), ("b", 2.5)].map(|(name, value)| (name.to_owned(), tensor(value)));
+        let params = [("N", 64), ("gridsize", 1)].map(|(key, value)| (key.to_owned(), Value::Int(value)));
+        let state = ModelState::Network(StateDict::from_iter(tensors));
+        let model = BundledModel { state, params: params.into_iter().collect() };
+        let models = [("m".to_owned(), model)].into();
+        let bundle = Bundle { version: VERSION.to_owned(), backend: Some("pytorch".to_owned()), models };
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("wts.h5.zip");
+        write_bundle(&bundle, File::create(&path).unwrap()).unwrap();
+        (place, path)
+    }
+
+    fn edit(path: &Path, change: serde_json::Value) -> Result<Map, Refusal> {
+        let value: Value = serde_json::from_value(change).unwrap();
+        apply_edit(path, &BundleEdit::deserialize(value).unwrap())
+    }
+
+    fn tensors_of(path: &Path) -> StateDict {
+        match &read_bundle(path).unwrap().models["m"].state {
+            ModelState::Network(tensors) => tensors.clone(),
+            ModelState::Sentinel(_) => StateDict::new(),
+        }
+    }
+
+    /// What our own reader says of a bundle with one defect.
+    #[rstest]
+    #[case::byte(json!({"flip_byte": {"entry": "m/params.dill"}}), |kind: &Kind| matches!(kind, Kind::Corrupt(_)))]
+    #[case::link(json!({"link_entry": {"entry": "m/params.dill", "to": "/etc/hostname"}}), |kind: &Kind| matches!(kind, Kind::NotAFile(_)))]
+    #[case::repeated(json!({"repeat_entry": {"entry": "m/params.dill", "with": {"hex": "00ff"}}}), |kind: &Kind| *kind == Kind::DuplicateEntry)]
+    #[case::escaping(json!({"add_entry": {"entry": "../x", "with": {"text": "x"}}}), |kind: &Kind| matches!(kind, Kind::UnsafeName(_)))]
+    #[case::renamed(json!({"rename_entry": {"entry": "m/params.dill", "to": "m/other"}}), |kind: &Kind| *kind == Kind::MissingEntry("m/params.dill".to_owned()))]
+    #[case::dropped(json!({"drop_entry": {"entry": "manifest.dill"}}), |kind: &Kind| *kind == Kind::MissingEntry("manifest.dill".to_owned()))]
+    #[case::no_dict(json!({"replace_entry": {"entry": "manifest.dill", "with": {"pickle": [1]}}}), |kind: &Kind| matches!(kind, Kind::Unexpected { expected: "a dict", .. }))]
+    #[case::other_entry(json!({"replace_entry": {"entry": "m/params.dill", "with": {"entry": "m/model.pth"}}}), |kind: &Kind| *kind == Kind::UnsupportedOpcode)]
+    #[case::no_version(json!({"drop_manifest": {"key": "version"}}), |kind: &Kind| *kind == Kind::MissingField("version"))]
+    #[case::called(json!({"execute": {"entry": "m/params.dill", "how": "stack_global"}}), |kind: &Kind| matches!(kind, Kind::ForeignGlobal { .. }))]
+    #[case::called_in_weights(json!({"execute": {"entry": "m/model.pth", "how": "obj"}}), |kind: &Kind| matches!(kind, Kind::ForeignGlobal { .. }))]
+    fn an_edit_makes_one_defect(#[case] change: serde_json::Value, #[case] is: fn(&Kind) -> bool) {
+        let (_place, path) = place();
+        edit(&path, change).unwrap();
+        let error = read_bundle(&path).unwrap_err();
+        assert!(is(&error.kind), "{error:?}");
+    }
+
+    #[rstest]
+    #[case(json!({"bytes": 3}), |length| length - 3)]
+    #[case(json!({"to": 3}), |_| 3)]
+    #[case(json!({"percent": 50}), |length| length / 2)]
+    #[case(json!({"percent": 200}), |length| length)]
+    fn a_file_is_cut_off_anywhere(#[case] cut: serde_json::Value, #[case] left: fn(u64) -> u64) {
+        let (_place, path) = place();
+        let length = fs::metadata(&path).unwrap().len();
+        edit(&path, json!({"truncate": cut})).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), left(length));
+    }
+
+    #[test]
+    fn recompressed_and_relocated_bundles_have_the_same_tensors() {
+        let (_place, path) = place();
+        let before = tensors_of(&path);
+        for (method, deflated) in [("deflated", true), ("stored", false)] {
+            edit(&path, json!({"recompress": {"method": method}})).unwrap();
+            let archive = Archive::open(&path).unwrap();
+            assert!(archive.names().all(|name| archive.entry(name).unwrap().deflated == deflated));
+            assert_eq!(tensors_of(&path), before);
+        }
+        edit(&path, json!({"relocate": {"model": "m"}})).unwrap();
+        assert_eq!(tensors_of(&path), before);
+        let weights = Archive::open(&path).unwrap().read("m/model.pth", u64::MAX).unwrap();
+        assert_eq!(weights.windows(6).filter(|part| *part == b"cuda:0").count(), 2);
+        // There is no storage on the CPU any more.
+        assert_eq!(edit(&path, json!({"relocate": {"model": "m"}})).unwrap_err().kind, RefusalKind::NotFound);
+    }
+
+    #[test]
+    fn a_byte_of_a_deflated_entry_is_flipped_where_the_entry_is() {
+        let (_place, path) = place();
+        edit(&path, json!({"recompress": {"method": "deflated"}})).unwrap();
+        let before = fs::read(&path).unwrap();
+        let (start, length) = Archive::open(&path).unwrap().place("m/params.dill").unwrap();
+        edit(&path, json!({"flip_byte": {"entry": "m/params.dill"}})).unwrap();
+        let after = fs::read(&path).unwrap();
+        let changed: Vec<usize> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
+        assert_eq!(changed, [usize::try_from(start + length / 2).unwrap()]);
+        assert_eq!(after[changed[0]], !before[changed[0]]);
+    }
+
+    #[test]
+    fn a_tensor_is_retyped_with_the_same_values() {
+        let (_place, path) = place();
+        let report = edit(&path, json!({"retype_tensor": {"model": "m", "dtype": "float64"}})).unwrap();
+        let tensors = tensors_of(&path);
+        assert_eq!(report["tensor"], Value::from("a"));
+        assert_eq!(
+            (tensors["a"].dtype(), tensors["a"].data()),
+            (Dtype::Float64, &1.5f64.to_le_bytes().repeat(2)[..])
+        );
+        assert_eq!(tensors["b"].dtype(), Dtype::Float32);
+        let refused = edit(&path, json!({"retype_tensor": {"model": "m", "dtype": "int64"}})).unwrap_err();
+        assert_eq!(refused.kind, RefusalKind::NotFound);
+        edit(&path, json!({"empty_state": {"model": "m"}})).unwrap();
+        assert!(tensors_of(&path).is_empty());
+    }
+
+    #[test]
+    fn an_edit_of_what_is_missing_leaves_the_file() {
+        let (_place, path) = place();
+        let before = fs::read(&path).unwrap();
+        for change in [
+            json!({"flip_byte": {"entry": "n/model.pth"}}),
+            json!({"drop_entry": {"entry": "n/model.pth"}}),
+            json!({"replace_entry": {"entry": "manifest.dill", "with": {"entry": "n/model.pth"}}}),
+            json!({"drop_tensor": {"model": "n"}}),
+        ] {
+            assert!(edit(&path, change).is_err());
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}

@@ -100,7 +100,7 @@ pub(super) fn truncate(path: &Path, cut: Cut) -> Result<Map, Refusal> {
         file.set_len(match cut {
             Cut::Bytes(bytes) => length.saturating_sub(bytes),
             Cut::To(bytes) => length.min(bytes),
-            Cut::Percent(percent) => length / 100 * percent.min(100),
+            Cut::Percent(percent) => length.saturating_mul(percent.min(100)) / 100,
         })
     };
     truncated().map_err(|error: std::io::Error| cannot_edit(error.to_string()))?;
