@@ -1,20 +1,19 @@
 //! Applies an edit to a bundle that an implementation has written.
 
-use std::{
-    fs::{self, File},
-    io::{Cursor, Write as _},
-    path::Path,
-};
+use std::{io::Cursor, path::Path};
 
 use serde::Deserialize as _;
 
-use super::{BundleEdit, EditBundle, edit_entries};
+use super::{
+    BundleEdit, EditBundle, edit_entries,
+    edit_result::{cannot_edit, edited, publish},
+};
 use crate::{
     bundle::{
         nouns::{MANIFEST_ENTRY, model_entry, params_entry},
         operations::base_path,
     },
-    harness::contract::{Field, FieldRole, HarnessStep, Refusal, RefusalKind, step_from_toml},
+    harness::contract::{Field, FieldRole, HarnessStep, Refusal, step_from_toml},
     torch_files::{
         Dtype, FormatError, ModelState, StateDict, Tensor,
         limits::MAX_ENTRY_BYTES,
@@ -283,24 +282,11 @@ fn rewrite(
     publish(path, &bytes)
 }
 
-/// Replaces the archive by these bytes. It becomes a new file, since the old one may have a second name.
-pub(super) fn publish(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
-    let written = fs::remove_file(path).and_then(|()| File::create_new(path)?.write_all(bytes));
-    written.map_err(|error| cannot_edit(error.to_string()))
-}
-
-pub(super) fn edited(key: &str, value: &str) -> Map {
-    Map::from_iter([(key.to_owned(), Value::from(value))])
-}
-
-/// The refusal when the implementation did not write what the edit changes.
-pub(super) fn cannot_edit(what: String) -> Refusal {
-    Refusal::new(RefusalKind::NotFound, format!("cannot edit the bundle: {what}"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs::{self, File};
 
     use rstest::rstest;
     use serde_json::json;

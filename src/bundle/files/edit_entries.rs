@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    apply_edit::{cannot_edit, edited, publish},
     bundle_edit::{Compression, Content, Cut},
+    edit_result::{cannot_edit, edited, publish},
     raw_archive::{LINK, RawEntry, entries_of, written},
 };
 use crate::{

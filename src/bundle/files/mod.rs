@@ -15,6 +15,7 @@ mod bundle_edit;
 mod bundle_file;
 mod dataset;
 mod edit_entries;
+mod edit_result;
 mod inputs;
 mod json_bundle;
 mod raw_archive;

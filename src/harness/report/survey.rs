@@ -15,6 +15,9 @@ use crate::{
 /// The longest description of what was found, in characters.
 const MAX_FOUND_CHARS: usize = 160;
 
+/// What a report says in one row of the totals.
+type Cell = fn(&Surveyed<'_>) -> String;
+
 /// One report of a survey.
 #[derive(Clone, Copy, Debug)]
 pub struct Surveyed<'a> {
@@ -102,20 +105,20 @@ pub fn survey(title: &str, reports: &[Surveyed<'_>]) -> String {
 
 impl Page {
     fn totals(&mut self, reports: &[Surveyed<'_>]) {
-        let rows: [(&str, &dyn Fn(&Surveyed<'_>) -> String); 10] = [
-            ("version", &|one| {
+        let rows: [(&str, Cell); 10] = [
+            ("version", |one| {
                 let versions = &one.environment.implementations;
                 markdown(versions.get(&one.target.name).map_or("", String::as_str))
             }),
-            ("era", &|one| markdown(one.target.era.as_deref().unwrap_or("not stated"))),
-            ("report", &|one| one.run.stamp.to_string()),
-            ("suite", &|one| markdown_code(one.run.suite_digest.get(..12).unwrap_or_default())),
-            ("checks", &|one| one.count(|_| true).to_string()),
-            ("passed", &|one| one.count(|verdict| verdict == Verdict::Pass).to_string()),
-            ("failed", &|one| one.count(|verdict| verdict == Verdict::Fail).to_string()),
-            ("crashed", &|one| one.count(|verdict| verdict == Verdict::Crash).to_string()),
-            ("skipped", &|one| one.count(|verdict| verdict == Verdict::Unsupported).to_string()),
-            ("without a result", &|one| {
+            ("era", |one| markdown(one.target.era.as_deref().unwrap_or("not stated"))),
+            ("report", |one| one.run.stamp.to_string()),
+            ("suite", |one| markdown_code(one.run.suite_digest.get(..12).unwrap_or_default())),
+            ("checks", |one| one.count(|_| true).to_string()),
+            ("passed", |one| one.count(|verdict| verdict == Verdict::Pass).to_string()),
+            ("failed", |one| one.count(|verdict| verdict == Verdict::Fail).to_string()),
+            ("crashed", |one| one.count(|verdict| verdict == Verdict::Crash).to_string()),
+            ("skipped", |one| one.count(|verdict| verdict == Verdict::Unsupported).to_string()),
+            ("without a result", |one| {
                 let other = |verdict| {
                     matches!(
                         verdict,

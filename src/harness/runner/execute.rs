@@ -314,6 +314,7 @@ fn perform(step: &HarnessStep, fields: &Map, context: &mut Context) -> Responded
     let file = (step.file)(fields).ok_or_else(|| format!("{} has no file", step.name))?;
     let path = context.sandbox.path(&file)?;
     context.point_at(path.clone());
+    context.sandbox.edited(&file)?;
     let request = resolved(step.fields, fields, context)?;
     Ok((step.run)(&path, &request)?.map(|response| Some(Value::Map(response))))
 }

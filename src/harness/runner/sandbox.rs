@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Sandbox {
     root: PathBuf,
     keep: bool,
-    /// Files that the harness put here; they do not count as written by the implementation.
+    /// Files that the harness put here or edited; they do not count as written by the implementation.
     placed: Vec<String>,
 }
 
@@ -46,6 +46,13 @@ impl Sandbox {
         let directory = path.parent().unwrap_or(&self.root);
         let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
         written.map_err(|error| format!("failed to write {at}: {error}"))?;
+        self.placed.push(work_path(at)?);
+        Ok(())
+    }
+
+    /// A file that the harness edits: its bytes are no longer those of the implementation, and an edit may contain the
+    /// path of this directory.
+    pub(super) fn edited(&mut self, at: &str) -> Result<(), String> {
         self.placed.push(work_path(at)?);
         Ok(())
     }
@@ -123,10 +130,12 @@ mod tests {
         let root = directory.path().join("check");
         let mut sandbox = Sandbox::create(root.clone(), false).unwrap();
         sandbox.place("$work/in/data", b"1").unwrap();
+        fs::write(sandbox.path("$work/altered").unwrap(), b"333").unwrap();
+        sandbox.edited("$work/altered").unwrap();
         fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
         let written: Vec<_> = sandbox.written().into_iter().map(|file| (file.path, file.bytes)).collect();
         assert_eq!(written, [("out".to_owned(), 2)]);
-        assert_eq!(sandbox.files("$work").unwrap(), ["in/data", "out"]);
+        assert_eq!(sandbox.files("$work").unwrap(), ["altered", "in/data", "out"]);
         drop(sandbox);
         assert!(!root.exists());
     }

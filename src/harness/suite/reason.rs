@@ -79,7 +79,7 @@ impl std::fmt::Display for Reason {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use rstest::rstest;
 
