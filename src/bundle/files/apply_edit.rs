@@ -293,6 +293,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::harness::contract::RefusalKind;
     use crate::{
         bundle::{
             files::{read_bundle, write_bundle},
