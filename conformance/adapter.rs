@@ -15,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn main() -> ExitCode {
@@ -44,6 +44,8 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_stranger_is_told_violations_differences_and_what_was_not_seen", standing));
     trials.push(Trial::test("what_it_does_not_have_can_be_too_much", unsupported));
     trials.push(Trial::test("what_an_adapter_states_is_bounded_and_shown", stated));
+    trials.push(Trial::test("fixtures_of_its_own_stand_in_for_those_of_the_suite", own_fixtures));
+    trials.push(Trial::test("fixtures_of_an_adapter_that_dies_are_not_made", no_fixtures));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
     trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
@@ -454,6 +456,54 @@ fn stated() -> Result<(), Failed> {
         );
     }
     Ok(())
+}
+
+/// An adapter without the networks of the fixtures is asked about fixtures that it made itself.
+fn own_fixtures() -> Result<(), Failed> {
+    let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
+    let make = |out: &str| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+        command.args(["make-fixtures", "--impl", "odd.toml", "--out", out]).current_dir(adapter.place.path());
+        command.output().expect("the program")
+    };
+    expect(ended(&make("own")), 0, &["wrote 5 bundles of odd to own", "run --impl odd.toml --fixtures own"])?;
+    let cases = ["roundtrip/pytorch_bundle_loads_exactly", "bundle/snapshot_is_the_whole_configuration"];
+    let run = adapter.run(&cases, &["--fixtures", "own", "--max-unsupported", "0"]);
+    expect(ended(&run), 0, &["7/7 passed"])?;
+    expect(ended(&make("own")), 2, &["own already exists; choose another directory; nothing was written"])?;
+    let with = |fixtures: &str| ended(&adapter.run(&cases, &["--fixtures", fixtures, "--reports", "others"]));
+    expect(with("nowhere"), 2, &["cannot use the fixtures in nowhere: not a directory"])?;
+    fs::create_dir(adapter.place.path().join("empty"))?;
+    expect(with("empty"), 2, &["missing fixtures.json; make them with `bundleproof make-fixtures`"])?;
+    let sidecar = adapter.place.path().join("own/bundles/gs2/sidecar.json");
+    fs::write(&sidecar, fs::read_to_string(&sidecar)?.replace("float32", "float64"))?;
+    expect(with("own"), 2, &["bundles/gs2/sidecar.json has changed since it was made"])?;
+    // One bundle was refused when the fixtures were made: only the check that needs it is skipped.
+    let index = adapter.place.path().join("own/fixtures.json");
+    let mut made: Value = serde_json::from_str(&fs::read_to_string(&index)?)?;
+    made["bundles"]["gs2"] = json!({ "refused": "unsupported: no gridsize 2" });
+    fs::write(&index, made.to_string())?;
+    expect(
+        with("own"),
+        0,
+        &["requires bundles/gs2 of its own fixtures: unsupported: no gridsize 2", "6/7 passed"],
+    )?;
+    made["made_by"] = json!("another");
+    fs::write(&index, made.to_string())?;
+    expect(with("own"), 2, &["they were made by another, expected odd"])
+}
+
+/// An adapter that dies leaves nothing behind.
+fn no_fixtures() -> Result<(), Failed> {
+    let adapter = Adapter::new("dies_when_it_saves", "");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    command.args(["make-fixtures", "--impl", "odd.toml", "--out", "own"]).current_dir(adapter.place.path());
+    let made = command.output()?;
+    expect(ended(&made), 7, &["no response while gs1 was made", "nothing was written"])?;
+    let left: Vec<_> = fs::read_dir(adapter.place.path())?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<Result<_, _>>()?;
+    if left == ["odd.toml"] { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
 }
 
 fn ended(output: &Output) -> (Option<i32>, String) {

@@ -58,6 +58,7 @@ pub(crate) fn answer(way: &str) {
                 print(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": {} }));
                 continue;
             }
+            ("dies_when_it_saves", "save_torch_bundle") => exit(139),
             ("hangs", _) if moment => thread::sleep(FOREVER),
             ("sleeps_in_shutdown", "shutdown") => thread::sleep(FOREVER),
             ("dies", _) if moment => {

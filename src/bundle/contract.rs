@@ -46,6 +46,7 @@ static SUITE: EmbeddedSuite = EmbeddedSuite {
     ],
     files: &[
         ("configs.toml", include_str!("../../conformance/bundle/configs.toml")),
+        ("fixtures.toml", include_str!("../../conformance/bundle/fixtures.toml")),
         ("variants.toml", include_str!("../../conformance/bundle/variants.toml")),
         ("proven.toml", include_str!("../../conformance/bundle/proven.toml")),
     ],

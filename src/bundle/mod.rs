@@ -15,5 +15,6 @@ pub mod implementations;
 pub mod interop;
 pub mod nouns;
 pub mod operations;
+pub mod own_fixtures;
 
 pub use contract::{BUNDLE, BundleContract};

@@ -16,6 +16,7 @@ mod interruption;
 mod known_file;
 mod ledger;
 mod list;
+mod make_fixtures;
 mod new_adapter;
 mod phases;
 mod prove;
@@ -57,6 +58,7 @@ enum Command {
     Explain(explain::Explain),
     Survey(survey::Survey),
     Serve(serve::Serve),
+    MakeFixtures(make_fixtures::MakeFixtures),
     NewAdapter(new_adapter::NewAdapter),
     Completions(completions::Completions),
 }
@@ -83,6 +85,7 @@ pub fn main() -> Exit {
         Command::Explain(explain) => explain.execute(&console),
         Command::Survey(survey) => survey.execute(&console),
         Command::Serve(serve) => serve.execute(&console),
+        Command::MakeFixtures(make) => make.execute(&console),
         Command::NewAdapter(new) => new.execute(&console),
         Command::Completions(completions) => completions.execute(command(), &console),
     };

@@ -148,10 +148,15 @@ impl PhaseOptions {
 }
 
 impl Phases {
+    /// The implementations that the command line gives.
+    pub(super) fn given(&self) -> impl Iterator<Item = &RunTarget> {
+        [&self.red, &self.green].into_iter().filter_map(PhaseTarget::given)
+    }
+
     /// The third-party implementations, each once.
     pub(super) fn third_parties(&self) -> Vec<&RunTarget> {
         let mut all: Vec<&RunTarget> = Vec::new();
-        for target in [&self.red, &self.green].into_iter().filter_map(PhaseTarget::given) {
+        for target in self.given() {
             let name = target.implementation.name();
             if target.is_third_party() && all.iter().all(|known| known.implementation.name() != name) {
                 all.push(target);

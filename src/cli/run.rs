@@ -63,7 +63,7 @@ impl Run {
         let phases = self.phases.resolve(&self.adapter, &connect, console)?;
         // The plan that was run, with the implementations that it was run on.
         let plan = plan.map(|plan| plan.on(phases.red.name(), phases.green.name()));
-        let available = implementations.with(phases.third_parties().iter().map(|own| &own.implementation));
+        let available = implementations.with(phases.given().map(|own| &own.implementation));
         let jobs = jobs(&checks, &available, plan.as_ref(), &phases);
         let jobs = without_unsupported_red(jobs, &implementations, console)?;
         torch::report_if_broken(&checks, console);

@@ -10,15 +10,15 @@ use clap::Args;
 
 use super::{Exit, console::Console, implementation_file::ImplementationFile};
 use crate::{
-    bundle::BUNDLE,
+    bundle::{BUNDLE, operations::FIXTURE_NETWORKS, own_fixtures},
     harness::{
         KnownFailure,
         adapter::client::{Launch, Remote, Trace},
-        contract::{Contract, Implementation},
+        contract::{Contract, Implementation, WithFixtures},
         runner::Implementations,
         suite::{Suite, nearest},
     },
-    text::shell_argument,
+    text::{line, shell_argument},
 };
 
 /// Selects the implementation under test.
@@ -39,6 +39,10 @@ pub(super) struct AdapterOptions {
         help_heading = "Implementation"
     )]
     command: Option<String>,
+
+    /// Run the checks that need fixture_networks with the fixtures in this directory, made by `make-fixtures`
+    #[arg(long, value_name = "DIR", requires = "implementation", help_heading = "Implementation")]
+    fixtures: Option<PathBuf>,
 
     /// Maximum number of unsupported checks [default: no limit]
     #[arg(long, value_name = "N", help_heading = "Implementation")]
@@ -89,11 +93,20 @@ impl AdapterOptions {
 
     /// The implementation given by the options, if any. A program is started and probed.
     pub(super) fn target(&self, connect: &Connect<'_>, console: &Console) -> Result<Option<RunTarget>, Exit> {
-        match (&self.command, &self.implementation) {
-            (Some(command), _) => connect.command(command, console).map(Some),
-            (None, Some(name)) => connect.named(name, console).map(Some),
-            (None, None) => Ok(None),
-        }
+        let target = match (&self.command, &self.implementation) {
+            (Some(command), _) => connect.command(command, console)?,
+            (None, Some(name)) => connect.named(name, console)?,
+            (None, None) => return Ok(None),
+        };
+        let Some(directory) = &self.fixtures else { return Ok(Some(target)) };
+        let fixtures = own_fixtures::read(directory, target.implementation.as_ref()).map_err(|error| {
+            console.error(&line(&error.to_string()));
+            Exit::Usage
+        })?;
+        let implementation = WithFixtures::new(target.implementation, FIXTURE_NETWORKS, fixtures);
+        let directory = shell_argument(&directory.display().to_string());
+        let option = format!("{} --fixtures {directory}", target.option);
+        Ok(Some(RunTarget { implementation: Arc::new(implementation), option, ..target }))
     }
 
     /// The options as command-line arguments, for rerun commands in reports.
@@ -101,6 +114,11 @@ impl AdapterOptions {
         let named = self.implementation.iter().map(|name| format!("--impl {}", shell_argument(name)));
         named
             .chain(self.command.iter().map(|command| format!("--impl-cmd {}", shell_argument(command))))
+            .chain(
+                self.fixtures.iter().map(|fixtures| {
+                    format!("--fixtures {}", shell_argument(&fixtures.display().to_string()))
+                }),
+            )
             .collect()
     }
 

@@ -8,6 +8,9 @@ use crate::{
     value::Value,
 };
 
+/// The length of the path in the pickle, in bytes, unless it is longer.
+const FILE_BYTES: usize = 1024;
+
 impl Call {
     /// The function that is called, as a loader should name it.
     pub(super) fn global(self) -> &'static str {
@@ -20,7 +23,7 @@ impl Call {
     /// The pickle with a call in front of it that creates this file. The result of the call is discarded, so that the
     /// rest of the pickle is loaded as before.
     pub(super) fn before(self, pickle: &[u8], file: &Path) -> Vec<u8> {
-        let (file, mode) = (padded(file), text("w"));
+        let (file, mode) = (padded(&file.to_string_lossy()), text("w"));
         let arguments = [text(&file), mode].concat();
         let (open, mark) = (&b"cio\nopen\n"[..], &b"("[..]);
         let call = match self {
@@ -30,7 +33,7 @@ impl Call {
             Self::Obj => [mark, open, &arguments, b"o"].concat(),
             Self::Eval => {
                 // The quotes of a value are those of Python.
-                let expression = text(&format!("open({}, 'w').close()", Value::from(&*file)));
+                let expression = text(&format!("open({}, 'w').close()", Value::from(file.as_str())));
                 [&b"cbuiltins\neval\n("[..], &expression, b"tR"].concat()
             }
         };
@@ -46,17 +49,12 @@ impl Call {
     }
 }
 
-/// The length of the path in a call, in bytes. With one length for all, a refusal names the same byte wherever the case
-/// runs.
-const PATH_BYTES: usize = 512;
-
-/// The path with as many `/.` in front of its last part as it needs to be that long. A longer path stays as it is.
-fn padded(file: &Path) -> String {
-    let text = file.to_string_lossy().into_owned();
-    let Some((folder, name)) = text.rsplit_once('/') else { return text };
-    let lacking = PATH_BYTES.saturating_sub(text.len());
-    // An odd number of bytes takes one slash more.
-    format!("{folder}{}{}/{name}", "/".repeat(lacking % 2), "/.".repeat(lacking / 2))
+/// The path with as many slashes before its last part as give it a fixed length, so that the offsets of what follows do
+/// not depend on where a run takes place.
+fn padded(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let slashes = FILE_BYTES.saturating_sub(folder.len() + name.len()).max(1);
+    format!("{folder}{}{name}", "/".repeat(slashes))
 }
 
 /// Pushes a text: `BINUNICODE`, which takes any character.
@@ -67,22 +65,16 @@ fn text(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]
-    fn a_path_is_as_long_as_any_other_and_names_the_same_file() {
-        let place = tempfile::tempdir().unwrap();
-        for folder in ["a", "ab"] {
-            let folder = place.path().join(folder);
-            std::fs::create_dir(&folder).unwrap();
-            let padded = padded(&folder.join("executed"));
-            assert_eq!(padded.len(), PATH_BYTES, "{padded}");
-            std::fs::write(&padded, "").unwrap();
-            assert!(folder.join("executed").exists(), "{padded}");
+    fn offsets_do_not_depend_on_the_length_of_the_path() {
+        for call in [Call::Reduce, Call::StackGlobal, Call::Inst, Call::Obj, Call::Eval] {
+            let [short, long] = ["/a/executed", "/a/much/longer/path/to/executed"]
+                .map(|path| call.before(b"N.", Path::new(path)));
+            assert_eq!(short.len(), long.len(), "{call:?}");
+            assert!(short.ends_with(b"0N.") && short != long);
         }
-        let long = format!("/{}/executed", "x".repeat(PATH_BYTES));
-        assert_eq!(padded(Path::new(&long)), long);
+        assert!(padded(&format!("/{}/executed", "a".repeat(2000))).ends_with("a/executed"));
     }
 }

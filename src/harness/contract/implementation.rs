@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Refusal, RefusalKind, SessionContext};
+use super::{OwnFixtures, Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
 /// The method that restores the state of a new process.
@@ -55,6 +55,11 @@ pub trait Implementation: Send + Sync {
         None
     }
 
+    /// Its own fixtures, which replace those of the suite in checks with this need.
+    fn fixtures(&self, _need: &str) -> Option<&OwnFixtures> {
+        None
+    }
+
     /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
@@ -81,6 +86,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
 
     fn era(&self) -> Option<&str> {
         (**self).era()
+    }
+
+    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
+        (**self).fixtures(need)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

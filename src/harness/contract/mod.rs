@@ -8,6 +8,7 @@ mod deadline;
 mod era;
 mod implementation;
 mod operation;
+mod own_fixtures;
 mod refusal;
 mod session_context;
 
@@ -19,6 +20,7 @@ pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
     StepResult, from_fields, step_from_toml, to_fields,
 };
+pub use own_fixtures::{OwnFixtures, WithFixtures};
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
 pub use session_context::SessionContext;
 

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            Contract, Deadline, Field, FieldRole, HarnessStep, Implementation, Native, Operation, Refusal,
-            RefusalKind, Response, Session, SessionContext, SessionError,
+            Contract, Deadline, Field, FieldRole, HarnessStep, Implementation, Native, Operation,
+            OwnFixtures, Refusal, RefusalKind, Response, Session, SessionContext, SessionError,
         },
         suite::{
             Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, work_path,
@@ -61,8 +61,14 @@ pub(super) fn run(
     if let Some(need) = lacking {
         return Finished { ended: Ended::Unsupported { need }, context };
     }
+    let own = check.needs().find_map(|need| implementation.fixtures(need));
+    let lacking = own.and_then(|own| check.steps.iter().find_map(|step| own.lacks(step.action.fixture()?)));
+    if let Some(need) = lacking {
+        return Finished { ended: Ended::Unsupported { need }, context };
+    }
     let mut session = implementation.start(given);
-    let ended = steps(check, session.as_mut(), &mut context, env, implementation.era());
+    let fixtures = Fixtures { suite: env.suite, own };
+    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation.era()));
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
@@ -93,12 +99,26 @@ fn other_eras(suite: &Suite, about: &[String], era: &str) -> Option<String> {
     Some(format!("era {}", names.join(" or ")))
 }
 
+/// Where fixtures are read from.
+struct Fixtures<'a> {
+    suite: &'a Suite,
+    /// Those of the implementation, which replace those of the suite.
+    own: Option<&'a OwnFixtures>,
+}
+
+impl Fixtures<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let read = self.own.map_or_else(|| self.suite.fixture(path), |own| own.read(path));
+        read.map_err(|error| error.to_string())
+    }
+}
+
 fn steps(
     check: &Check,
     session: &mut dyn Session,
     context: &mut Context,
-    env: &CheckEnv<'_>,
-    era: Option<&str>,
+    fixtures: &Fixtures<'_>,
+    (env, era): (&CheckEnv<'_>, Option<&str>),
 ) -> Ended {
     if let Some(lost) = session.lost() {
         return lost.into();
@@ -107,7 +127,7 @@ fn steps(
         if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let outcome = match run_step(step, session, env.suite, context, era) {
+        let outcome = match run_step(step, session, fixtures, context, era) {
             Ok(outcome) => outcome,
             Err(StepError::Session(lost)) => return lost.into(),
             Err(StepError::Harness(detail)) => {
@@ -165,15 +185,15 @@ fn expects_refusal(step: &Step) -> bool {
 fn run_step(
     step: &Step,
     session: &mut dyn Session,
-    suite: &Suite,
+    fixtures: &Fixtures<'_>,
     context: &mut Context,
     era: Option<&str>,
 ) -> Result<StepOutcome, StepError> {
-    let contract = suite.contract();
+    let contract = fixtures.suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
     // Observables cost a request each, so only those that an expectation needs are read.
     let before = observe(session, contract, |name| conditions().any(|one| one.needs_before(name)));
-    let response = act(&step.action, session, suite, context)?;
+    let response = act(&step.action, session, fixtures, context)?;
     let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));
     if let Some(lost) = session.lost() {
         return Err(StepError::Session(lost));
@@ -204,7 +224,7 @@ fn run_step(
     let refused = context.refusal().is_some();
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| {
-        let skipped = era.and_then(|era| other_eras(suite, &named.expectation.about, era));
+        let skipped = era.and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
         let judge = || named.expectation.condition.judge(context).err().map(|found| failure(context, &found));
         ExpectationOutcome {
             name: named.name.clone(),
@@ -256,18 +276,23 @@ fn observe(session: &mut dyn Session, contract: &dyn Contract, wanted: impl Fn(&
 /// The part of a response that a case can refer to, or a refusal; the outer error is a failure of the harness.
 type Responded = Result<Result<Option<Value>, Refusal>, String>;
 
-fn act(action: &Action, session: &mut dyn Session, suite: &Suite, context: &mut Context) -> Responded {
+fn act(
+    action: &Action,
+    session: &mut dyn Session,
+    fixtures: &Fixtures<'_>,
+    context: &mut Context,
+) -> Responded {
     match action {
         Action::Reset => Ok(session.reset().map(|()| None)),
         Action::Operation(operation, fields) => operate(operation, fields, session, context),
         Action::HarnessStep(step, fields) => perform(step, fields, context),
         Action::PlaceFixture(request) => {
-            let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
+            let bytes = fixtures.read(&request.fixture)?;
             context.sandbox.place(&request.at, &bytes)?;
             Ok(Ok(None))
         }
         Action::ReadSidecar(request) => {
-            let bytes = suite.fixture(&request.fixture).map_err(|error| error.to_string())?;
+            let bytes = fixtures.read(&request.fixture)?;
             Ok(Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?)))
         }
         Action::CopyFile(request) => copy_file(request, context),
@@ -314,9 +339,10 @@ fn perform(step: &HarnessStep, fields: &Map, context: &mut Context) -> Responded
     let file = (step.file)(fields).ok_or_else(|| format!("{} has no file", step.name))?;
     let path = context.sandbox.path(&file)?;
     context.point_at(path.clone());
-    context.sandbox.edited(&file)?;
     let request = resolved(step.fields, fields, context)?;
-    Ok((step.run)(&path, &request)?.map(|response| Some(Value::Map(response))))
+    let response = (step.run)(&path, &request)?;
+    context.sandbox.claim(&file)?;
+    Ok(response.map(|response| Some(Value::Map(response))))
 }
 
 fn copy_file(request: &CopyFile, context: &mut Context) -> Responded {

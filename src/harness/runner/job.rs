@@ -43,9 +43,9 @@ impl Implementations {
         self.0.iter().find(|implementation| implementation.name() == name).cloned()
     }
 
-    /// These and the given ones.
+    /// The given ones, and these where no given one has the name.
     pub fn with<'a>(&self, more: impl Iterator<Item = &'a Arc<dyn Implementation>>) -> Self {
-        Self(self.0.iter().cloned().chain(more.cloned()).collect())
+        Self(more.cloned().chain(self.0.iter().cloned()).collect())
     }
 
     /// All names, in order.

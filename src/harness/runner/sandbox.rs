@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Sandbox {
     root: PathBuf,
     keep: bool,
-    /// Files that the harness put here or edited; they do not count as written by the implementation.
+    /// Files that the harness put here or changed; they do not count as written by the implementation.
     placed: Vec<String>,
 }
 
@@ -46,13 +46,11 @@ impl Sandbox {
         let directory = path.parent().unwrap_or(&self.root);
         let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
         written.map_err(|error| format!("failed to write {at}: {error}"))?;
-        self.placed.push(work_path(at)?);
-        Ok(())
+        self.claim(at)
     }
 
-    /// A file that the harness edits: its bytes are no longer those of the implementation, and an edit may contain the
-    /// path of this directory.
-    pub(super) fn edited(&mut self, at: &str) -> Result<(), String> {
+    /// States that the file at `$work/...` is the harness's from now on: it was placed or changed.
+    pub(super) fn claim(&mut self, at: &str) -> Result<(), String> {
         self.placed.push(work_path(at)?);
         Ok(())
     }
@@ -131,7 +129,7 @@ mod tests {
         let mut sandbox = Sandbox::create(root.clone(), false).unwrap();
         sandbox.place("$work/in/data", b"1").unwrap();
         fs::write(sandbox.path("$work/altered").unwrap(), b"333").unwrap();
-        sandbox.edited("$work/altered").unwrap();
+        sandbox.claim("$work/altered").unwrap();
         fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
         let written: Vec<_> = sandbox.written().into_iter().map(|file| (file.path, file.bytes)).collect();
         assert_eq!(written, [("out".to_owned(), 2)]);
