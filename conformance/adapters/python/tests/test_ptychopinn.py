@@ -18,7 +18,7 @@ from unittest import mock
 
 import kit
 
-from bundleproof_adapter import OPERATIONS, Config, Kind, PlainText, Refused, describe
+from bundleproof_adapter import OPERATIONS, Config, PlainText, describe
 from bundleproof_adapter.ptychopinn.adapter import LEGACY_PROFILE, SCALING_ENTRY, PtychoPinn
 from bundleproof_adapter.ptychopinn.configuration import construct
 from bundleproof_adapter.ptychopinn.system import System, call, imported
@@ -104,16 +104,16 @@ class Configurations(StandIn):
         self.assertEqual((made.train_data_file, made.output_dir), ("a.npz", Path("out")))
         self.assertIs(type(made.train_data_file), str)
 
-    def test_what_the_revision_does_not_have_is_refused_as_unsupported(self) -> None:
+    def test_what_the_revision_does_not_have_is_a_refusal_that_no_case_expects(self) -> None:
         for kind, values, name in (
             ("model", {"gridsizes": 1}, "gridsizes"),
             ("training", {"model": {"gridsizes": 1}}, "gridsizes"),
             ("training", {"model": {}, "backend": "tensorflow"}, "backend"),
             ("execution", {}, "PyTorchExecutionConfig"),
         ):
-            with self.subTest(kind, values=values), self.assertRaisesRegex(Refused, name) as raised:
+            with self.subTest(kind, values=values), self.assertRaisesRegex(NotImplementedError, name) as raised:
                 construct(self.system.config, Config(kind, values))
-            self.assertEqual(raised.exception.kind, Kind.UNSUPPORTED)
+            self.assertEqual(self.adapter.kind_of(raised.exception), "not_implemented")
 
     def test_the_only_backend_of_a_revision_need_not_be_one_of_its_fields(self) -> None:
         made = construct(self.system.config, Config("training", {"model": {}, "backend": "pytorch"}))
@@ -151,11 +151,14 @@ class Workflows(StandIn):
         self.assertTrue(any("states the scale" in note for note in self.adapter.notes))
 
     def test_a_saver_without_a_scale_refuses_one_and_is_not_given_none(self) -> None:
-        self.system.model_manager.save_torch_bundle = lambda models_dict, base_path, config: self.saved.append(base_path)
+        def save(models_dict: Any, base_path: str, config: Any) -> None:
+            self.saved.append(base_path)
+
+        self.system.model_manager.save_torch_bundle = save
         adapter = self.adapted()
         adapter.save_torch_bundle({}, "b", Config("training", {"model": {}}), None)
         self.assertEqual(self.saved, ["b"])
-        with self.assertRaisesRegex(Refused, "intensity_scale"):
+        with self.assertRaisesRegex(NotImplementedError, "intensity_scale"):
             adapter.save_torch_bundle({}, "b", Config("training", {"model": {}}), 2.5)
         self.assertFalse(any("states the scale" in note for note in adapter.notes))
 

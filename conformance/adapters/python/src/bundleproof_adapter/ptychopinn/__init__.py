@@ -12,6 +12,6 @@ refused before anything is bridged. The networks are the system's own, so that t
 not fit them. And the system's cache of simulated data is switched off, by the variable that it has for that.
 
 It runs on every revision since the first one with a saver of PyTorch bundles, in October 2025. A module or a function
-that a revision does not have is an operation less; a field that its configurations do not have is a refusal of the kind
-`unsupported`.
+that a revision does not have is an operation less; a field that its configurations do not have is refused as
+`not_implemented`.
 """

@@ -18,7 +18,6 @@ from bundleproof_adapter import (
     Loaded,
     LoadedModel,
     Models,
-    Refused,
     Workflow,
     describe,
     sentinel,
@@ -163,7 +162,7 @@ class PtychoPinn(Adapter):
         save = self._function("save_torch_bundle")
         stated = {"intensity_scale": intensity_scale}
         if intensity_scale is not None and not takes(save, "intensity_scale"):
-            raise Refused(Kind.UNSUPPORTED, "save_torch_bundle of this revision takes no intensity_scale")
+            raise NotImplementedError("save_torch_bundle of this revision takes no intensity_scale")
         call(save, dict(models), base_path, self._construct(config), where_known=stated)
 
     def load_torch_bundle(self, base_path: str) -> Loaded:

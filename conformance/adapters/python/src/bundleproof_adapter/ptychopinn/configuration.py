@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bundleproof_adapter import Config, Kind, PlainText, Refused
+from bundleproof_adapter import Config, PlainText
 
 KINDS = {
     "model": "ModelConfig",
@@ -25,9 +25,9 @@ the functions that an adapter calls are those of PyTorch."""
 def construct(module: ModuleType, config: Config) -> Any:
     """Returns the dataclass of the system with these values, valid or not.
 
-    Raises `Refused` with the kind `unsupported` for a type and for a field that the revision does not have. Such a
-    field is never dropped, because the result would be that of another configuration; the exceptions are
-    `SELF_EVIDENT`.
+    Raises `NotImplementedError` for a type and for a field that the revision does not have. Such a field is never
+    dropped, because the result would be that of another configuration; the exceptions are `SELF_EVIDENT`. And it is a
+    refusal that no case expects: `unsupported` would pass for the refusal of an invalid value in that field.
     """
     values = dict(config.values)
     if isinstance(values.get("model"), Mapping):
@@ -44,7 +44,7 @@ def lacks(module: ModuleType, kind: str, field: str) -> bool:
 def _made(module: ModuleType, kind: str, values: Mapping[str, Any]) -> Any:
     made = getattr(module, KINDS[kind], None)
     if made is None:
-        raise Refused(Kind.UNSUPPORTED, f"this revision has no {KINDS[kind]}")
+        raise NotImplementedError(f"this revision has no {KINDS[kind]}")
     fields = _fields(made)
     given = {
         name: value
@@ -53,7 +53,7 @@ def _made(module: ModuleType, kind: str, values: Mapping[str, Any]) -> Any:
     }
     unknown = [name for name in given if name not in fields]
     if unknown:
-        raise Refused(Kind.UNSUPPORTED, f"{KINDS[kind]} of this revision has no field {', '.join(unknown)}")
+        raise NotImplementedError(f"{KINDS[kind]} of this revision has no field {', '.join(unknown)}")
     return made(**{name: _typed(fields[name], value) for name, value in given.items()})
 
 
