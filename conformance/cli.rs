@@ -442,6 +442,15 @@ fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     assert!(requirement.contains("tested by loader/altered_fields_are_refused"), "{requirement}");
     let case = out(&place.run(&["explain", "roundtrip/networks_come_back"]).code(0));
     assert!(case.contains("expected to fail on stub, at returns_saved_models (not_implemented)\n"), "{case}");
+    let case = out(&place.run(&["explain", "loader/altered_fields_are_refused"]).code(0));
+    assert!(
+        case.contains("expected to fail on takes_missing_fields_from_the_process, at is_refused"),
+        "{case}"
+    );
+    // The step is where the case has it, though a variant says what it is.
+    let text = include_str!("bundle/cases/loader/altered_fields_are_refused.toml");
+    let line = 1 + text.lines().position(|line| line == "do = \"${load}\"").expect("the step");
+    assert!(case.contains(&format!("  line {line}: load_torch_bundle\n")), "{case}");
 }
 
 #[test]

@@ -293,12 +293,12 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::harness::contract::RefusalKind;
     use crate::{
         bundle::{
             files::{read_bundle, write_bundle},
             nouns::{Bundle, BundledModel, VERSION},
         },
+        harness::contract::RefusalKind,
         torch_files::FormatErrorKind as Kind,
     };
 

@@ -107,8 +107,8 @@ pub(super) fn truncate(path: &Path, cut: Cut) -> Result<Map, Refusal> {
     Ok(Map::new())
 }
 
-/// Rewrites an archive with every entry stored or deflated.
-pub(super) fn recompressed(entries: &[RawEntry], method: Compression) -> Result<Vec<u8>, Refusal> {
+/// The archive of these entries, each stored or deflated.
+fn recompressed(entries: &[RawEntry], method: Compression) -> Result<Vec<u8>, Refusal> {
     let writer = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
     let mut writer = match method {
         Compression::Stored => writer,

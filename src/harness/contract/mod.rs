@@ -11,6 +11,7 @@ mod operation;
 mod own_fixtures;
 mod refusal;
 mod session_context;
+mod with_fixtures;
 
 pub use deadline::Deadline;
 pub use era::Era;
@@ -20,9 +21,10 @@ pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
     StepResult, from_fields, step_from_toml, to_fields,
 };
-pub use own_fixtures::{OwnFixtures, WithFixtures};
+pub use own_fixtures::OwnFixtures;
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
 pub use session_context::SessionContext;
+pub use with_fixtures::WithFixtures;
 
 use std::{fmt::Debug, path::Path};
 

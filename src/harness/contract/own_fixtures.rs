@@ -5,10 +5,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::PathBuf,
-    sync::Arc,
 };
-
-use super::{Details, Implementation, Session, SessionContext};
 
 /// The largest fixture, in bytes.
 const MAX_FIXTURE_BYTES: u64 = 1 << 30;
@@ -46,53 +43,5 @@ impl OwnFixtures {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let why = self.refused.get(folder).map_or("no such file", String::as_str);
         Some(format!("{folder} of its own fixtures: {why}"))
-    }
-}
-
-/// An implementation with fixtures of its own, which give it one more capability.
-pub struct WithFixtures {
-    inner: Arc<dyn Implementation>,
-    capability: &'static str,
-    fixtures: OwnFixtures,
-}
-
-impl WithFixtures {
-    /// Checks that need this capability are run with these fixtures.
-    pub fn new(inner: Arc<dyn Implementation>, capability: &'static str, fixtures: OwnFixtures) -> Self {
-        Self { inner, capability, fixtures }
-    }
-}
-
-impl Implementation for WithFixtures {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn details(&self) -> Details {
-        self.inner.details()
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        need == self.capability || self.inner.supports(need)
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        (need == self.capability).then_some(&self.fixtures)
-    }
-
-    fn start(&self, context: SessionContext) -> Box<dyn Session> {
-        self.inner.start(context)
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }

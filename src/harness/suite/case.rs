@@ -15,7 +15,7 @@ use toml::{
 
 use super::{
     Action, Expectation, ExpectationKind, NamedExpectation, Reason, Step, SuiteError,
-    document::Document,
+    document::{Document, Fields},
     expectation::ExpectationTable,
     named_config::NamedConfigs,
     named_variants::{NamedVariants, Variant},
@@ -126,7 +126,7 @@ pub(super) struct SuiteContext<'a> {
 }
 
 /// An example: its name, if the case has several, and its fields.
-type Example<'i> = (Option<String>, DeTable<'i>);
+type Example<'i> = (Option<String>, Fields<'i>);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,7 +178,7 @@ impl Case {
         let mut fixtures = BTreeMap::new();
         let mut head = None;
         for (_, fields) in &examples {
-            document.all_used(&tree, fields)?;
+            document.all_used(&tree, &fields.own)?;
         }
         for (example, fields) in &in_each(document, examples, &variants)? {
             // Filled in before deserialization, because a placeholder may stand for a value of any type.
@@ -334,7 +334,7 @@ fn take_actions(
 /// Takes the examples out of the tree, by name; a case without examples has one unnamed example.
 fn take_examples<'i>(document: &Document, tree: &mut DeTable<'i>) -> Result<Vec<Example<'i>>, SuiteError> {
     let Some(examples) = tree.remove("examples") else {
-        return Ok(vec![(None, DeTable::new())]);
+        return Ok(vec![(None, Fields::default())]);
     };
     let span = examples.span();
     let DeValue::Table(examples) = examples.into_inner() else {
@@ -345,6 +345,7 @@ fn take_examples<'i>(document: &Document, tree: &mut DeTable<'i>) -> Result<Vec<
         let DeValue::Table(fields) = fields.into_inner() else {
             return Err(document.error(name.span(), "expected the example to be a table"));
         };
+        let fields = Fields { own: fields, named: DeTable::new() };
         named.push((Some(name.get_ref().to_string()), fields));
     }
     Ok(named)
@@ -362,11 +363,11 @@ fn in_each<'i>(
     let mut all = Vec::new();
     for (example, own) in examples {
         for (variant, fields) in variants {
-            if let Some(twice) = own.keys().find(|field| fields.contains_key(field.get_ref().as_ref())) {
+            if let Some(twice) = own.own.keys().find(|field| fields.contains_key(field.get_ref().as_ref())) {
                 let message = format!("{:?} is also a field of the variant {variant}", twice.get_ref());
                 return Err(document.error(twice.span(), message));
             }
-            let both = own.clone().into_iter().chain(fields.clone()).collect();
+            let both = Fields { named: fields.clone(), ..own.clone() };
             let name = match &example {
                 Some(example) => format!("{example},{variant}"),
                 None => variant.clone(),

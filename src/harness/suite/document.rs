@@ -23,6 +23,15 @@ pub(super) struct Document {
     pub(super) text: Arc<str>,
 }
 
+/// The values of placeholders.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields<'i> {
+    /// Those of an example, in the same file.
+    pub(super) own: DeTable<'i>,
+    /// Those of a variant, from another file.
+    pub(super) named: DeTable<'i>,
+}
+
 impl Document {
     /// An error at this byte range.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteError {
@@ -59,14 +68,14 @@ impl Document {
     }
 
     /// Replaces every `"${field}"` with the value of that field.
-    pub(super) fn fill_in<'i>(&self, tree: &mut DeTable<'i>, fields: &DeTable<'i>) -> Result<(), SuiteError> {
+    pub(super) fn fill_in<'i>(&self, tree: &mut DeTable<'i>, fields: &Fields<'i>) -> Result<(), SuiteError> {
         tree.iter_mut().try_for_each(|(_, value)| self.fill_in_value(value, fields))
     }
 
     fn fill_in_value<'i>(
         &self,
         value: &mut Spanned<DeValue<'i>>,
-        fields: &DeTable<'i>,
+        fields: &Fields<'i>,
     ) -> Result<(), SuiteError> {
         let span = value.span();
         match value.get_mut() {
@@ -80,12 +89,17 @@ impl Document {
                     }
                     return Ok(());
                 };
-                let Some(given) = fields.get(field) else {
-                    let known: Vec<&str> = fields.keys().map(|key| key.get_ref().as_ref()).collect();
-                    let word = Spanned::new(span, field.to_owned());
-                    return Err(self.unknown(&word, "example field", &known));
+                *value = match (fields.own.get(field), fields.named.get(field)) {
+                    (Some(given), _) => given.clone(),
+                    // It is defined in another file, so its place in this one is that of the placeholder.
+                    (None, Some(given)) => Spanned::new(span, given.get_ref().clone()),
+                    (None, None) => {
+                        let known = fields.own.keys().chain(fields.named.keys());
+                        let known: Vec<&str> = known.map(|key| key.get_ref().as_ref()).collect();
+                        let word = Spanned::new(span, field.to_owned());
+                        return Err(self.unknown(&word, "example field", &known));
+                    }
                 };
-                *value = given.clone();
                 Ok(())
             }
             _ => Ok(()),
