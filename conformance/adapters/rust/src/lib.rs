@@ -26,6 +26,12 @@ pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusa
     if let Some(other) = params.get("architecture").filter(|own| **own != Value::from("cnn")) {
         return Err(Refusal::new(RefusalKind::Unsupported, format!("unsupported architecture {other}")));
     }
+    let missing: Vec<&str> = ["N", "gridsize"].into_iter().filter(|key| !params.contains_key(*key)).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let message = format!("missing required fields: {missing}. Cannot reconstruct model architecture");
+        return Err(Refusal::new(RefusalKind::MissingField, message));
+    }
     let [n, gridsize] = [size(params, "N")?, size(params, "gridsize")?];
     let seed = seed.wrapping_add(role.len() as u64);
     let layer = |rows: usize, columns: usize| {
@@ -39,17 +45,16 @@ pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusa
     Ok(tensors.into_iter().filter_map(|(name, tensor)| Some((name.to_owned(), tensor?))).collect())
 }
 
-/// Saves both networks as `<base>.zip` in one step.
+/// Saves both networks as `<base>.zip` in one step. The scale is 1.0 if the caller knows none: nothing is trained here.
 ///
 /// # Errors
 /// If a role is missing, or the archive cannot be written.
-pub fn save(networks: &Networks, base: &Path, config: &Params) -> Result<(), Refusal> {
+pub fn save(networks: &Networks, base: &Path, config: &Params, scale: Option<f64>) -> Result<(), Refusal> {
     if let Some(missing) = ROLES.into_iter().find(|role| !networks.contains_key(*role)) {
         return Err(Refusal::new(RefusalKind::InvalidValue, format!("missing model {missing}")));
     }
     let mut params = config.clone();
-    // Nothing is trained here, so no other scale is known.
-    params.insert(SCALE_KEY.to_owned(), Value::Float(1.0));
+    params.insert(SCALE_KEY.to_owned(), Value::Float(scale.unwrap_or(1.0)));
     params.insert(VERSION_KEY.to_owned(), Value::from(VERSION));
     let bundled = |(role, state): (&String, &ModelState)| {
         (role.clone(), BundledModel { state: state.clone(), params: params.clone() })
@@ -128,12 +133,8 @@ fn fits(saved: &StateDict, built: &StateDict) -> Result<(), Refusal> {
 
 fn size(params: &Params, key: &str) -> Result<usize, Refusal> {
     match params.get(key) {
-        None => {
-            let message = format!("missing required fields: {key}. Cannot reconstruct model architecture");
-            Err(Refusal::new(RefusalKind::MissingField, message))
-        }
         Some(Value::Int(size)) if *size > 0 => usize::try_from(*size).map_err(|_| odd(key)),
-        Some(_) => Err(odd(key)),
+        Some(_) | None => Err(odd(key)),
     }
 }
 

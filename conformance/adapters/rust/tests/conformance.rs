@@ -103,7 +103,7 @@ impl BundleSession for TinySession {
         let params = legacy_params::flatten(&request.config.construct()?);
         let networks = self.models.get(&request.models);
         let networks = networks.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "no such models"))?;
-        save(networks, &self.context.path(&request.base_path), &params)
+        save(networks, &self.context.path(&request.base_path), &params, request.intensity_scale)
     }
 
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {
