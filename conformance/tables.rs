@@ -121,7 +121,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a path below $work")]
 #[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs: expected an int")]
 #[case::crash_as_a_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"internal\" }", (12, 19), "`internal` is a crash")]
-#[case::unknown_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"not_implementd\" }", (12, 19), "not_implemented")]
+#[case::unknown_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"not_implementable\" }", (12, 19), "not_implemented")]
 #[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "duplicate red entry")]
 #[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "cannot read fixture \"nothing.zip\" (looked in ")]
 #[case::escaping_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"../secret\", at = \"$work/a\" }", (5, 1), "invalid fixture path")]

@@ -89,7 +89,7 @@ mod tests {
     #[case("wrong_result", Ok(FailureKind::WrongResult))]
     #[case("mismatch", Ok(FailureKind::Refused(RefusalKind::Mismatch)))]
     #[case("internal", Err("`internal` is a crash"))]
-    #[case("mismach", Err("unknown variant `mismach`, expected one of"))]
+    #[case("other_match", Err("unknown variant `other_match`, expected one of"))]
     fn a_kind_is_a_wrong_result_or_a_refusal(
         #[case] word: &str,
         #[case] expected: Result<FailureKind, &str>,
