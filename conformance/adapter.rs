@@ -499,7 +499,7 @@ fn no_fixtures() -> Result<(), Failed> {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
     command.args(["make-fixtures", "--impl", "odd.toml", "--out", "own"]).current_dir(adapter.place.path());
     let made = command.output()?;
-    expect(ended(&made), 7, &["no response while gs1 was made", "nothing was written"])?;
+    expect(ended(&made), 7, &["the implementation failed while gs1 was made", "nothing was written"])?;
     let left: Vec<_> = fs::read_dir(adapter.place.path())?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<Result<_, _>>()?;

@@ -201,6 +201,12 @@ struct Failing {
 
 const FAILING: &[Failing] = &[
     Failing {
+        way: "does_not_know_what_it_lists",
+        check: "roundtrip/sentinel_models_come_back",
+        result: "protocol_error",
+        says: "unknown method, although it is listed: \"NotImplementedError\"",
+    },
+    Failing {
         way: "crashes_in_save",
         check: "roundtrip/sentinel_models_come_back",
         result: "crash",
@@ -314,6 +320,15 @@ const USAGE: &[Usage] = &[
     },
     Usage {
         arguments: &["--plan", "phase_d4", "--red", "stub", "--impl-cmd", "x"],
+        says: "cannot be used with",
+    },
+    Usage { arguments: &["--fixtures", "own"], says: "--fixtures requires --impl or --impl-cmd" },
+    Usage {
+        arguments: &["--plan", "phase_d4", "--red", "seed.toml", "--fixtures", "own"],
+        says: "cannot be used with",
+    },
+    Usage {
+        arguments: &["--plan", "phase_d4", "--green", "seed.toml", "--write-known"],
         says: "cannot be used with",
     },
     Usage {

@@ -121,6 +121,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::file_elsewhere("equal = [\"$params.N\", 65]", "absent = \"$params\"", (7, 16), "not a path below $work")]
 #[case::impossible_config("do.set_params = { values = { N = 64 } }", "do.update_legacy_dict = { config = { from = \"minimal\", nepochs = \"two\" } }", (5, 1), "nepochs: expected an int")]
 #[case::crash_as_a_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"internal\" }", (12, 19), "`internal` is a crash")]
+#[case::blank_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"mismatch\", mentions = [\" \"] }", (12, 42), "found a blank one")]
 #[case::unknown_reason("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"not_implementable\" }", (12, 19), "not_implemented")]
 #[case::red_twice("[[red]]", "[[red]]\non = \"stub\"\nfails = \"fails\"\n\n[[red]]", (14, 6), "duplicate red entry")]
 #[case::absent_fixture("do.set_params = { values = { N = 64 } }", "do.place_fixture = { fixture = \"nothing.zip\", at = \"$work/a\" }", (5, 1), "cannot read fixture \"nothing.zip\" (looked in ")]
@@ -195,6 +196,8 @@ enum Misbehavior {
     Crashes,
     /// The params cannot be read.
     CannotShowParams,
+    /// The params cannot be read, and it says so with another kind.
+    HasNoParams,
     IsNotImplemented,
     SeesNoEnvironment,
     AnswersTwice,
@@ -243,6 +246,9 @@ impl Session for MisbehavingSession {
             }
             (SetParams::NAME, Misbehavior::Crashes) => Err(crash()),
             ("params", Misbehavior::CannotShowParams) => Err(crash()),
+            ("params", Misbehavior::HasNoParams) => {
+                Err(Refusal::new(RefusalKind::NotImplemented, "NotImplementedError"))
+            }
             (SetParams::NAME, Misbehavior::IsNotImplemented) => {
                 Err(Refusal::new(RefusalKind::NotImplemented, "NotImplementedError: no params yet"))
             }
@@ -302,6 +308,7 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         | Misbehavior::RefusesValues
         | Misbehavior::Crashes
         | Misbehavior::CannotShowParams
+        | Misbehavior::HasNoParams
         | Misbehavior::IsNotImplemented
         | Misbehavior::SeesNoEnvironment
         | Misbehavior::AnswersTwice
@@ -326,6 +333,8 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
 #[case::panics(GOOD, Misbehavior::Panics, "crash")]
 #[case::crashes(GOOD, Misbehavior::Crashes, "crash")]
 #[case::crashes_where_that_is_read(GOOD, Misbehavior::CannotShowParams, "crash")]
+#[case::has_nothing_to_read(GOOD, Misbehavior::HasNoParams, "crash")]
+#[case::has_nothing_to_read_as_stated(&GOOD.replace("fails = \"fails\"", "fails = \"fails\"\nreason = { kind = \"wrong_result\" }"), Misbehavior::HasNoParams, "crash")]
 #[case::is_not_implemented(GOOD, Misbehavior::IsNotImplemented, "wrong_reason")]
 #[case::is_not_implemented_as_stated(&GOOD.replace("fails = \"fails\"", REASON), Misbehavior::IsNotImplemented, "proven")]
 #[case::fails_for_another_reason(&GOOD.replace("fails = \"fails\"", REASON), Misbehavior::None, "wrong_reason")]
@@ -446,6 +455,12 @@ fn an_expectation_of_other_eras_is_skipped_and_the_others_are_judged() {
     let skipped: Vec<_> = outcome.steps[0].expectations.iter().map(|own| own.skipped.as_deref()).collect();
     assert_eq!(skipped, [None, Some("era 2025-11 or main")]);
     assert_eq!(outcome.failure_of("fails", None).as_str(), "unsupported");
+    let red = Outcome { phase: Phase::Red, must_fail: Some("fails".to_owned()), ..outcome.clone() };
+    let said = bundleproof::harness::report::ending(&red);
+    assert_eq!(said.as_deref(), Some("skipped: requires era 2025-11 or main"));
+    // The only other expectation is not judged either: it waits for a refusal.
+    let waiting = both.replace("because = \"what was", "when = \"refused\", because = \"what was");
+    assert_eq!(of_era(&waiting, "refactor").result_name(), "unsupported");
     let broken = both
         .replace("equal = [\"$params.N\", 65]", "equal = [\"$params.N\", 64]")
         .replace("{ N = 64 }, \"$p", "{ N = 63 }, \"$p");

@@ -45,6 +45,11 @@ pub(crate) fn answer(way: &str) {
                 print(&failed(&question, "internal", "TypeError"));
                 continue;
             }
+            ("does_not_know_what_it_lists", "load_torch_bundle") => {
+                let error = json!({ "code": -32601, "message": "NotImplementedError" });
+                print(&json!({ "jsonrpc": "2.0", "id": question["id"], "error": error }));
+                continue;
+            }
             ("has_no_workflow_yet", "run_cdi_example_torch") => {
                 print(&failed(&question, "not_implemented", "NotImplementedError"));
                 continue;

@@ -15,7 +15,7 @@ use crate::harness::{
 ///
 /// States: [ ] no evidence, [P] failed as expected, [x] failed as expected and later passed with the same cases,
 /// [!] regressed. No state is stored: every call computes the ledger from the reports. It follows one pair of
-/// implementations, red and green; attempts on others do not count.
+/// implementations, red and green, each known by its name in the reports; attempts on others do not count.
 #[derive(Debug, Parser)]
 pub(super) struct Ledger {
     /// Name of the plan (`bundleproof list plans`)

@@ -78,7 +78,7 @@ impl Run {
             plan: plan.as_ref(),
             selection: self.selection_arguments(),
             unproven: unproven(&suite, plan.as_ref(), &jobs, console),
-            options: phases.third_parties().into_iter().map(option).collect(),
+            options: phases.given().map(option).collect(),
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
         };
         let (record, path) = recording.publish(about, outcomes, console)?;

@@ -41,7 +41,7 @@ pub(super) struct AdapterOptions {
     command: Option<String>,
 
     /// Run the checks that need fixture_networks with the fixtures in this directory, made by `make-fixtures`
-    #[arg(long, value_name = "DIR", requires = "implementation", help_heading = "Implementation")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["red", "green"], help_heading = "Implementation")]
     fixtures: Option<PathBuf>,
 
     /// Maximum number of unsupported checks [default: no limit]
@@ -49,7 +49,7 @@ pub(super) struct AdapterOptions {
     max_unsupported: Option<usize>,
 
     /// Add new failures to the implementation file and show the diff; not allowed in CI
-    #[arg(long, requires = "implementation", help_heading = "Implementation")]
+    #[arg(long, requires = "implementation", conflicts_with_all = ["red", "green"], help_heading = "Implementation")]
     write_known: bool,
 
     /// Record all protocol messages in this file, one JSON object per line
@@ -96,6 +96,12 @@ impl AdapterOptions {
         let target = match (&self.command, &self.implementation) {
             (Some(command), _) => connect.command(command, console)?,
             (None, Some(name)) => connect.named(name, console)?,
+            (None, None) if self.fixtures.is_some() => {
+                console.error(
+                    "--fixtures requires --impl or --impl-cmd: the fixtures are of that implementation",
+                );
+                return Err(Exit::Usage);
+            }
             (None, None) => return Ok(None),
         };
         let Some(directory) = &self.fixtures else { return Ok(Some(target)) };

@@ -85,8 +85,15 @@ const SINCE_MAIN: &[&str] = &[
     "execution.spectral_bottleneck_gate_mode",
 ];
 
-const UNTIL_REFACTOR: &[&str] =
-    &["training.n_groups", "training.n_subsample", "inference.n_groups", "inference.n_subsample"];
+/// The edits and the reader of the suite know the pickled manifest and params only.
+const UNTIL_REFACTOR: &[&str] = &[
+    "training.n_groups",
+    "training.n_subsample",
+    "inference.n_groups",
+    "inference.n_subsample",
+    "alter_bundle",
+    "archive",
+];
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +103,10 @@ mod tests {
     #[test]
     fn only_known_kinds_and_fields_are_lacking() {
         for name in ERAS.iter().flat_map(|era| era.lacks).flat_map(|(_, names)| *names) {
+            let step = BUNDLE.harness_steps().iter().any(|step| step.name == *name);
+            if step || *name == BUNDLE.file_name() {
+                continue;
+            }
             let (kind, field) = name.split_once('.').unwrap_or((name, ""));
             let known = BUNDLE.config_kinds().iter().find(|known| known.name == kind);
             assert!(known.is_some_and(|known| field.is_empty() || known.fields.contains(&field)), "{name}");

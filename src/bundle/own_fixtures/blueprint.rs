@@ -16,7 +16,7 @@ use crate::{
         },
     },
     harness::{
-        contract::{Refusal, Session, SessionError},
+        contract::{Refusal, RefusalKind, Session, SessionError},
         suite::Suite,
     },
     value::{Map, Value, differences},
@@ -131,6 +131,16 @@ impl Blueprint {
 fn response_of<T>(response: Result<T, Refusal>, session: &dyn Session) -> Result<T, Failure> {
     match session.lost() {
         Some(lost) => Err(Failure::Lost(lost)),
-        None => response.map_err(|refusal| Failure::Refused(refusal.to_string())),
+        None => response.map_err(|refusal| match refusal.kind {
+            RefusalKind::Internal => Failure::Lost(SessionError::Crash(refusal.message)),
+            RefusalKind::NotFound
+            | RefusalKind::Malformed
+            | RefusalKind::MissingField
+            | RefusalKind::InvalidValue
+            | RefusalKind::Unsupported
+            | RefusalKind::Mismatch
+            | RefusalKind::Unsafe
+            | RefusalKind::NotImplemented => Failure::Refused(refusal.to_string()),
+        }),
     }
 }

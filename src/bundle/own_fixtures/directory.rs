@@ -78,8 +78,8 @@ pub enum MakeError {
     /// The suite has no valid blueprints.
     #[error("{0}")]
     Blueprints(String),
-    /// The implementation stopped responding.
-    #[error("no response while {bundle} was made: {lost}")]
+    /// The implementation crashed or stopped responding.
+    #[error("the implementation failed while {bundle} was made: {lost}")]
     Lost {
         /// The bundle.
         bundle: String,
@@ -187,12 +187,12 @@ fn moved(work: &Path, folder: &Path, sidecar: &str) -> io::Result<BTreeMap<Strin
 /// When the directory is missing, incomplete or changed, or was made by another implementation.
 pub fn read(directory: &Path, implementation: &dyn Implementation) -> Result<OwnFixtures, ReadError> {
     let fail = |why: String| ReadError { path: directory.to_owned(), why };
-    let made = index(directory).map_err(fail)?;
+    let (made, digest) = index(directory).map_err(fail)?;
     if made.made_by != implementation.name() {
         let (by, name) = (&made.made_by, implementation.name());
         return Err(fail(format!("they were made by {by}, expected {name}")));
     }
-    let mut fixtures = OwnFixtures::default();
+    let mut fixtures = OwnFixtures { digest, ..OwnFixtures::default() };
     for (name, bundle) in made.bundles {
         plain_model_name(&name).map_err(|refusal| fail(refusal.to_string()))?;
         match bundle {
@@ -216,7 +216,8 @@ pub fn read(directory: &Path, implementation: &dyn Implementation) -> Result<Own
     Ok(fixtures)
 }
 
-fn index(directory: &Path) -> Result<MadeFixtures, String> {
+/// The list of a directory, and its digest.
+fn index(directory: &Path) -> Result<(MadeFixtures, String), String> {
     if !directory.is_dir() {
         return Err("not a directory".to_owned());
     }
@@ -234,7 +235,7 @@ fn index(directory: &Path) -> Result<MadeFixtures, String> {
     let text = fs::read_to_string(&path).map_err(|error| format!("{INDEX}: {error}"))?;
     let made: MadeFixtures = serde_json::from_str(&text).map_err(|error| format!("{INDEX}: {error}"))?;
     match made.format {
-        FORMAT => Ok(made),
+        FORMAT => Ok((made, Digest::of(text.as_bytes()).to_string())),
         format => Err(format!("{INDEX}: expected format {FORMAT}, found {format}")),
     }
 }

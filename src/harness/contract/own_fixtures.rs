@@ -15,6 +15,8 @@ const MAX_FIXTURE_BYTES: u64 = 1 << 30;
 pub struct OwnFixtures {
     /// The files, by the path that cases use.
     pub files: BTreeMap<String, PathBuf>,
+    /// SHA-256 of their index in hexadecimal, which has the digest of each file.
+    pub digest: String,
     /// Why the implementation has no other files, by the folder that they would be in.
     pub refused: BTreeMap<String, String>,
 }
@@ -30,8 +32,12 @@ impl OwnFixtures {
         };
         let file = self.files.get(path).ok_or_else(|| named(io::ErrorKind::NotFound.into()))?;
         let mut bytes = Vec::new();
-        let read = File::open(file).and_then(|file| file.take(MAX_FIXTURE_BYTES).read_to_end(&mut bytes));
+        let read = File::open(file).and_then(|file| file.take(MAX_FIXTURE_BYTES + 1).read_to_end(&mut bytes));
         read.map_err(named)?;
+        if bytes.len() as u64 > MAX_FIXTURE_BYTES {
+            let why = format!("longer than {MAX_FIXTURE_BYTES} bytes");
+            return Err(named(io::Error::new(io::ErrorKind::FileTooLarge, why)));
+        }
         Ok(bytes)
     }
 

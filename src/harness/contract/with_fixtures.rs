@@ -28,7 +28,10 @@ impl Implementation for WithFixtures {
     }
 
     fn details(&self) -> Details {
-        self.inner.details()
+        let mut details = self.inner.details();
+        let (capability, digest) = (self.capability, &self.fixtures.digest);
+        details.notes.push(format!("fixtures of its own in checks that need {capability}: SHA-256 {digest}"));
+        details
     }
 
     fn era(&self) -> Option<&str> {

@@ -71,9 +71,11 @@ impl<'a> RowResult<'a> {
                     .all(|fails| present.iter().any(|outcome| outcome.must_fail.as_ref() == Some(fails))),
                 Phase::Green => !present.is_empty(),
             };
-            let unexpected = results.iter().find(|(is_expected, _)| !is_expected);
-            match unexpected {
-                Some((_, word)) if *word == Verdict::Unsupported.as_str() => attempt.unsupported.push(check),
+            // A result that contradicts the row is not hidden by one that decides nothing.
+            let is_unsupported = |word: &str| word == Verdict::Unsupported.as_str();
+            let unexpected = results.iter().filter(|(is_expected, _)| !is_expected);
+            match unexpected.max_by_key(|(_, word)| !is_unsupported(word)) {
+                Some((_, word)) if is_unsupported(word) => attempt.unsupported.push(check),
                 Some((_, word)) => attempt.unexpected.push((check, word)),
                 None if is_whole => attempt.as_expected.push(check),
                 None if stale.is_empty() => attempt.absent.push(check),

@@ -47,6 +47,9 @@ pub fn area(check: &str) -> &str {
 
 /// How the check ended, unless a failed expectation already explains it.
 pub fn ending(outcome: &Outcome) -> Option<String> {
+    if let Some(need) = outcome.lacking() {
+        return Some(line(&format!("skipped: requires {need}")));
+    }
     let message = match &outcome.ended {
         Ended::Completed if outcome.failed().next().is_some() => {
             let stated = outcome.must_fail.as_ref()?;
@@ -106,6 +109,9 @@ pub(super) fn describe_step(step: &StepOutcome) -> String {
 }
 
 fn root(outcome: &Outcome) -> String {
+    if let Some(need) = outcome.lacking() {
+        return format!("skipped: requires {}", line(need));
+    }
     let kind = |step: &StepOutcome| step.refused.as_ref().map(|refusal| refusal.kind);
     match &outcome.ended {
         Ended::Stopped => match outcome.stopped_at() {

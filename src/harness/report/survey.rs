@@ -83,7 +83,7 @@ pub fn survey(title: &str, reports: &[Surveyed<'_>]) -> String {
     page.totals(reports);
     page.causes(
         "Violations",
-        "The specification or all revisions that were looked at require:",
+        "The specification or the behavior of several revisions requires:",
         reports,
         &|authority| matches!(authority, Authority::Spec | Authority::Observed),
     );
@@ -105,7 +105,7 @@ pub fn survey(title: &str, reports: &[Surveyed<'_>]) -> String {
 
 impl Page {
     fn totals(&mut self, reports: &[Surveyed<'_>]) {
-        let rows: [(&str, Cell); 10] = [
+        let rows: [(&str, Cell); 12] = [
             ("version", |one| {
                 let versions = &one.environment.implementations;
                 markdown(versions.get(&one.target.name).map_or("", String::as_str))
@@ -113,11 +113,18 @@ impl Page {
             ("era", |one| markdown(one.target.era.as_deref().unwrap_or("not stated"))),
             ("report", |one| one.run.stamp.to_string()),
             ("suite", |one| markdown_code(one.run.suite_digest.get(..12).unwrap_or_default())),
+            ("selection", |one| if one.target.whole { "all" } else { "some checks" }.to_owned()),
             ("checks", |one| one.count(|_| true).to_string()),
             ("passed", |one| one.count(|verdict| verdict == Verdict::Pass).to_string()),
             ("failed", |one| one.count(|verdict| verdict == Verdict::Fail).to_string()),
             ("crashed", |one| one.count(|verdict| verdict == Verdict::Crash).to_string()),
             ("skipped", |one| one.count(|verdict| verdict == Verdict::Unsupported).to_string()),
+            ("expectations of other eras", |one| {
+                let steps = one.outcomes().flat_map(|outcome| &outcome.steps);
+                let skipped =
+                    |step: &StepOutcome| step.expectations.iter().filter(|own| own.skipped.is_some()).count();
+                steps.map(skipped).sum::<usize>().to_string()
+            }),
             ("without a result", |one| {
                 let other = |verdict| {
                     matches!(

@@ -87,8 +87,8 @@ fn lacking_in_era(check: &Check, suite: &Suite, era: &str) -> Option<String> {
         return Some(first);
     }
     let era = suite.contract().era(era)?;
-    let fields = check.config_fields(suite.contract());
-    fields.iter().find_map(|name| Some(format!("{name} ({})", era.why_lacking(name)?)))
+    let used = check.uses(suite.contract());
+    used.iter().find_map(|name| Some(format!("{name} ({})", era.why_lacking(name)?)))
 }
 
 /// The eras that state one of these requirements, if this one does not: `era 2025-10 or main`.
@@ -199,13 +199,9 @@ fn run_step(
         return Err(StepError::Session(lost));
     }
     // The expectations of a step that crashed would fail for the crash alone, whatever they are about.
-    let crashed = response
-        .as_ref()
-        .err()
-        .into_iter()
-        .chain(before.values().chain(after.values()).filter_map(|observed| observed.as_ref().err()));
-    if let Some(refusal) = crashed.into_iter().find(|refusal| refusal.kind == RefusalKind::Internal) {
-        return Err(StepError::Crash(shown_refusal(context, refusal)));
+    let crash = response.as_ref().err().filter(|refusal| refusal.kind == RefusalKind::Internal);
+    if let Some(refusal) = crash.cloned().or_else(|| refused_observation(&before, &after)) {
+        return Err(StepError::Crash(shown_refusal(context, &refusal)));
     }
 
     let refusal = match response {
@@ -241,6 +237,19 @@ fn run_step(
         may_be_refused: expects_refusal(step),
         expectations: judged.collect(),
         refused: context.refusal().map(|refusal| shown_refusal(context, refusal)),
+    })
+}
+
+/// The refusal to read an observable, which every implementation must be able to read: a crash, whatever its kind.
+fn refused_observation(before: &Observed, after: &Observed) -> Option<Refusal> {
+    let mut all = before.iter().chain(after);
+    all.find_map(|(name, observed)| {
+        let refusal = observed.as_ref().err()?.clone();
+        let message = match refusal.kind {
+            RefusalKind::Internal => refusal.message,
+            kind => format!("{name} cannot be read: {kind}: {}", refusal.message),
+        };
+        Some(Refusal { kind: RefusalKind::Internal, message, ..refusal })
     })
 }
 

@@ -271,6 +271,27 @@ impl Outcome {
         Some((last, refusal))
     }
 
+    /// What the check requires and the implementation does not have, if that is why it has no result: a capability, a field
+    /// or an era that states what it is about.
+    pub fn lacking(&self) -> Option<&str> {
+        let judged = || self.steps.iter().flat_map(|step| &step.expectations);
+        match &self.ended {
+            Ended::Unsupported { need } => Some(need),
+            Ended::Completed => {
+                let must_fail = judged().find(|own| self.must_fail.as_ref() == Some(&own.name));
+                let skipped = must_fail.and_then(|own| own.skipped.as_deref());
+                let nothing_judged = judged().all(|own| own.skipped.is_some());
+                skipped.or_else(|| judged().next().filter(|_| nothing_judged)?.skipped.as_deref())
+            }
+            Ended::Stopped
+            | Ended::Timeout { .. }
+            | Ended::Crash { .. }
+            | Ended::ProtocolError { .. }
+            | Ended::HarnessError { .. }
+            | Ended::NotRun { .. } => None,
+        }
+    }
+
     /// The verdict. A check without checked expectations does not pass.
     pub fn verdict(&self) -> Verdict {
         match &self.ended {
@@ -281,6 +302,7 @@ impl Outcome {
             Ended::HarnessError { .. } => Verdict::HarnessError,
             Ended::NotRun { .. } => Verdict::NotRun,
             Ended::Stopped => Verdict::Fail,
+            Ended::Completed if self.lacking().is_some() => Verdict::Unsupported,
             Ended::Completed => {
                 let mut judged = self.steps.iter().flat_map(|step| &step.expectations).peekable();
                 if judged.peek().is_none() {
@@ -312,6 +334,7 @@ impl Outcome {
             Ended::HarnessError { .. } => return RedResult::HarnessError,
             Ended::NotRun { .. } => return RedResult::NotRun,
             Ended::Stopped => return RedResult::SetUpError,
+            Ended::Completed if self.lacking().is_some() => return RedResult::Unsupported,
             Ended::Completed => {}
         }
         let mut judged =

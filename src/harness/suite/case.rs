@@ -78,10 +78,15 @@ impl Check {
         self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
     }
 
-    /// The kinds and fields of the configurations in its requests: `training`, `training.nepochs`.
-    pub fn config_fields(&self, contract: &dyn Contract) -> BTreeSet<String> {
+    /// What an era may lack of it: the names of its steps, the contract's file if an expectation refers to it, and the
+    /// kinds and fields of configurations: `alter_bundle`, `archive`, `training`, `training.nepochs`.
+    pub fn uses(&self, contract: &dyn Contract) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for step in &self.steps {
+            names.insert(step.action.name().to_owned());
+            let refers =
+                |named: &NamedExpectation| named.expectation.condition.needs_after(contract.file_name());
+            names.extend(step.expectations.iter().any(refers).then(|| contract.file_name().to_owned()));
             let Action::Operation(operation, fields) = &step.action else { continue };
             for field in operation.fields.iter().filter(|field| field.role == FieldRole::Config) {
                 let Some(Value::Map(config)) = fields.get(field.name) else { continue };

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::{
     Check, Decision, FailureKind, Plan, PlannedCheck, Reason, Row, SuiteError, case_matcher::CaseMatcher,
-    document::Document,
+    document::Document, reason::mentions,
 };
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ struct ReasonTable {
     #[serde(default)]
     cases: Vec<String>,
     kind: FailureKind,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "mentions")]
     mentions: Vec<String>,
 }
 

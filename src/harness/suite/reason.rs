@@ -1,8 +1,8 @@
 //! Why a check must fail in a red phase.
 
 use serde::{
-    Deserialize, Serialize,
-    de::{IntoDeserializer as _, value::Error},
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, IntoDeserializer as _, value::Error},
 };
 
 use crate::harness::contract::RefusalKind;
@@ -14,7 +14,7 @@ pub struct Reason {
     /// How the step with the failing expectation ended.
     pub kind: FailureKind,
     /// Texts that the refusal or the actual value contains.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "mentions", skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,
 }
 
@@ -29,6 +29,15 @@ pub enum FailureKind {
 }
 
 const WRONG_RESULT: &str = "wrong_result";
+
+/// Texts that are not blank: every refusal would contain those.
+pub(super) fn mentions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    if texts.iter().any(|text| text.trim().is_empty()) {
+        return Err(D::Error::custom("expected a text that a failure mentions, found a blank one"));
+    }
+    Ok(texts)
+}
 
 impl FailureKind {
     /// The kind of a step with this refusal.

@@ -177,7 +177,11 @@ impl CallError {
                 let native = data.native.map(Box::new);
                 Ok(Refusal { native, ..Refusal::new(data.kind, error.message) })
             }
-            (Error::METHOD, _) => Ok(Refusal::new(RefusalKind::NotImplemented, error.message)),
+            // Only operations that it lists are sent.
+            (Error::METHOD, _) => {
+                let message = quoted(&error.message);
+                Err(SessionError::Protocol(format!("unknown method, although it is listed: {message}")))
+            }
             (Error::INTERNAL, _) => Ok(Refusal::new(RefusalKind::Internal, error.message)),
             (code, _) => {
                 let message = quoted(&error.message);
