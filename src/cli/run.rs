@@ -1,6 +1,9 @@
 //! `bundleproof run`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use clap::Parser;
 
@@ -232,6 +235,7 @@ fn jobs(
 fn planned(plan: &Plan, phase: Phase, checks: &[Arc<Check>], implementations: &Implementations) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut known = BTreeSet::new();
+    let by_id: BTreeMap<&str, &Arc<Check>> = checks.iter().map(|check| (check.id.as_str(), check)).collect();
     for row in plan.rows.iter().filter(|row| row.blocked.is_none()) {
         let name = match phase {
             Phase::Red => &row.red,
@@ -239,7 +243,7 @@ fn planned(plan: &Plan, phase: Phase, checks: &[Arc<Check>], implementations: &I
         };
         let Some(implementation) = implementations.get(name) else { continue };
         for planned in row.checks() {
-            let Some(check) = checks.iter().find(|check| check.id == planned.id) else { continue };
+            let Some(check) = by_id.get(planned.id.as_str()).copied() else { continue };
             let of_check = match phase {
                 Phase::Red => runner::planned_red(check, planned, &implementation),
                 Phase::Green => runner::green(std::slice::from_ref(check), &implementation),
