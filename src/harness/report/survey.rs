@@ -279,10 +279,16 @@ fn causes_of(outcome: &Outcome) -> Vec<(Cause, Vec<String>, String)> {
     failed.collect()
 }
 
-/// The requirements of the failed expectations of a step, or those of the check.
+/// The requirements of the failed expectations of a step; without any, those of the check that no earlier expectation
+/// was about.
 fn about(outcome: &Outcome, step: &StepOutcome) -> Vec<String> {
     let failed = step.expectations.iter().filter(|expectation| expectation.failure.is_some());
     let mut ids: Vec<String> = failed.flat_map(|expectation| expectation.about.iter().cloned()).collect();
+    if ids.is_empty() {
+        let judged: BTreeSet<&String> =
+            outcome.steps.iter().flat_map(|step| &step.expectations).flat_map(|own| &own.about).collect();
+        ids.extend(outcome.requires.iter().filter(|id| !judged.contains(id)).cloned());
+    }
     if ids.is_empty() {
         ids.extend(outcome.requires.iter().cloned());
     }
@@ -297,7 +303,7 @@ fn found(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
     use crate::harness::{runner::Ended, test_helpers};
@@ -327,6 +333,19 @@ mod tests {
         let page = survey("Two | revisions", &reports);
         insta::assert_snapshot!("survey", page);
         assert!(!page.contains('\u{1b}') && !page.contains("<b>"), "{page}");
+    }
+
+    #[test]
+    fn a_stopped_check_is_charged_with_what_it_left_open() {
+        let mut outcome = test_helpers::stopped("loader/s", Phase::Green);
+        outcome.requires = vec!["LOD-004".into(), "RTP-001".into()];
+        let [_, step] = outcome.steps.as_slice() else { panic!("{outcome:#?}") };
+        let step = step.clone();
+        assert_eq!(about(&outcome, &step), ["LOD-004", "RTP-001"]);
+        // An earlier step has shown that the first one holds.
+        let held = test_helpers::as_expected("loader/s", Phase::Green).steps.pop();
+        outcome.steps.splice(0..0, held);
+        assert_eq!(about(&outcome, &step), ["LOD-004"]);
     }
 
     #[test]
