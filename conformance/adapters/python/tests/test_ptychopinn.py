@@ -319,7 +319,8 @@ class Answers(StandIn):
     def test_what_the_system_raises_on_purpose_is_a_refusal(self) -> None:
         for module, exception, kind in (
             ("ptycho_torch.model_manager", "RuntimeError('weights')", "mismatch"),
-            ("torch.serialization", "RuntimeError('weights')", "internal"),
+            ("torch.serialization", "RuntimeError('Invalid magic number')", "malformed"),
+            ("torch.cuda", "RuntimeError('no device')", "internal"),
             ("ptycho.params", "AssertionError()", "invalid_value"),
             ("ptycho.params", "AttributeError('x')", "internal"),
             ("ptycho.params", "NotImplementedError()", "not_implemented"),
@@ -354,6 +355,19 @@ class Answers(StandIn):
         answer, given, grows = self.adapter.forward(models, "diffraction_to_obj", inputs)
         self.assertEqual((answer.shape, given), ((3, 1, 64, 64), [(3, 1, 1, 2), (64, 64), (3, 1, 1, 1)]))
         self.assertFalse(grows)
+
+        class Layer(torch.nn.Module):
+            def forward_predict(self, x: Any, *others: Any) -> Any:
+                return torch.nn.Conv2d(4, 1, 3)(x) if len(others) == 3 else None
+
+        class Broken(torch.nn.Module):
+            def forward_predict(self, *inputs: Any) -> Any:
+                raise RuntimeError("no device")
+
+        with self.assertRaisesRegex(Refused, "to have 4 channels, but got 1 channels"):
+            self.adapter.forward({"network": Layer()}, "network", inputs)
+        with self.assertRaisesRegex(RuntimeError, "no device"):
+            self.adapter.forward({"network": Broken()}, "network", inputs)
         with self.assertRaisesRegex(ValueError, "expected a network as autoencoder, found {'_sentinel'"):
             self.adapter.forward(models, "autoencoder", inputs)
 

@@ -18,6 +18,7 @@ from bundleproof_adapter import (
     Loaded,
     LoadedModel,
     Models,
+    Refused,
     Workflow,
     describe,
     sentinel,
@@ -207,14 +208,23 @@ class PtychoPinn(Adapter):
         with torch.no_grad():
             # The inference path; `forward` is for training and returns diffraction. It takes one scale per group, in
             # the shape of the patterns.
-            return network.forward_predict(x, positions, probe, scale.reshape(-1, 1, 1, 1))
+            try:
+                return network.forward_predict(x, positions, probe, scale.reshape(-1, 1, 1, 1))
+            except RuntimeError as raised:
+                # The layers of PyTorch have no other exception for inputs that do not fit.
+                if _modules(raised)[-1].startswith("torch.nn."):
+                    raise Refused(Kind.MISMATCH, str(raised)) from raised
+                raise
 
     def kind_of(self, raised: BaseException) -> Kind | str:
         # The params and the dataset reader use assertions for invalid values.
         if isinstance(raised, AssertionError):
             return Kind.INVALID_VALUE
-        # The loader raises RuntimeError for mismatches. A RuntimeError from PyTorch itself is not a refusal, nor is one
-        # that wraps a mistake of the program or any failure inside Lightning.
+        # torch.load has no exception of its own for a file that it cannot read.
+        if type(raised) is RuntimeError and _modules(raised)[-1] == "torch.serialization":
+            return Kind.MALFORMED
+        # The loader raises RuntimeError for mismatches. Any other RuntimeError from PyTorch itself is not a refusal, nor
+        # is one that wraps a mistake of the program or any failure inside Lightning.
         if type(raised) is RuntimeError and _modules(raised)[-1].startswith("ptycho"):
             cause = raised.__cause__
             within = [] if cause is None else _modules(cause)
