@@ -18,7 +18,7 @@ from unittest import mock
 
 import kit
 
-from bundleproof_adapter import OPERATIONS, Config, PlainText, describe
+from bundleproof_adapter import OPERATIONS, Config, PlainText, Refused, describe
 from bundleproof_adapter.ptychopinn.adapter import LEGACY_PROFILE, SCALING_ENTRY, PtychoPinn
 from bundleproof_adapter.ptychopinn.configuration import construct
 from bundleproof_adapter.ptychopinn.system import System, call, imported
