@@ -58,6 +58,22 @@ fn every_requirement_that_is_cited_exists() {
 }
 
 #[test]
+fn a_requirement_is_held_by_a_test_that_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let source = Source::disk(&root.join("bundle"));
+    let suite = Suite::load(&BUNDLE, source, &Implementations::of(&BUNDLE.built_ins()).names())
+        .expect("a valid suite");
+    let held: Vec<&str> =
+        suite.requirements().iter().filter_map(|requirement| requirement.held_by.as_deref()).collect();
+    assert!(!held.is_empty(), "LOD-017 is held by a test");
+    for test in held {
+        let (target, name) = test.split_once("::").expect("target::test");
+        let text = fs::read_to_string(root.join(format!("{target}.rs"))).expect("a test target");
+        assert!(text.contains(&format!("\nfn {name}(")), "no test {test}");
+    }
+}
+
+#[test]
 fn an_id_is_a_whole_word_of_a_known_prefix_and_digits() {
     let prefixes = BTreeSet::from(["ONE", "TWO"]);
     let found =

@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/one_case.rs"]
+mod one_case;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -33,53 +36,12 @@ use bundleproof::{
     value::{Digest, Map, Value},
 };
 use rstest::rstest;
-use tempfile::TempDir;
 
-const GOOD: &str = r#"title    = "A load restores params"
-requires = ["LOD-004"]
-
-[[steps]]
-do.set_params = { values = { N = 64 } }
-expect.holds = { subset = [{ N = 64 }, "$params"], because = "what was set should be there" }
-expect.fails = { equal = ["$params.N", 65], because = "64 is not 65" }
-
-[[red]]
-on = "stub"
-fails = "fails"
-"#;
-
-const REQUIREMENTS: &str = r#"[[requirements]]
-id = "LOD-004"
-level = "MUST"
-statement = "A load restores params."
-source = "test"
-authority = "ours"
-"#;
-
-const CONFIGS: &str =
-    "[minimal]\nkind = \"training\"\nmodel = { N = 64, gridsize = 1, n_filters_scale = 1 }\n";
-
-const VARIANTS: &str = "[doors.left]\nside = 64\n\n[doors.right]\nside = 65\n";
+use self::one_case::{GOOD, REQUIREMENTS, UNHURRIED, VARIANTS, suite_with};
 
 /// A suite of one case, on disk.
-fn suite_of(case: &str) -> (TempDir, Result<Suite, Vec<SuiteError>>) {
+fn suite_of(case: &str) -> (tempfile::TempDir, Result<Suite, Vec<SuiteError>>) {
     suite_with(case, REQUIREMENTS)
-}
-
-fn suite_with(case: &str, requirements: &str) -> (TempDir, Result<Suite, Vec<SuiteError>>) {
-    let root = tempfile::tempdir().expect("a temporary directory");
-    let write = |path: &str, text: &str| {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    };
-    write("requirements/loader.toml", requirements);
-    write("configs.toml", CONFIGS);
-    write("variants.toml", VARIANTS);
-    write("cases/loader/it.toml", case);
-    let suite =
-        Suite::load(&BUNDLE, Source::disk(root.path()), &Implementations::of(&BUNDLE.built_ins()).names());
-    (root, suite)
 }
 
 #[test]
@@ -273,7 +235,7 @@ impl Session for MisbehavingSession {
     }
 }
 
-/// What the kit for Python sends for an exception that is no refusal.
+/// What the Python kit sends for an unexpected exception.
 fn crash() -> Refusal {
     let traceback = "Traceback (most recent call last):\n  File \"run.py\", line 3, in <module>\n    f()\n  File \"model.py\", line 9, in f\n    x()\nTypeError: missing 'probe'\n";
     let native = Native { type_name: "TypeError".to_owned(), traceback: traceback.to_owned() };
@@ -284,9 +246,6 @@ const REASON: &str = "fails = \"fails\"\nreason = { kind = \"not_implemented\", 
 const NEEDY: &str = "needs = [\"torch\"]\n\n[[steps]]";
 const PREPARED: &str = "[[steps]]\ndo.reset = {}\n\n[[steps]]";
 const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }\nexpect.labels = { equal = [\"$params.label\", \"a\"], because = \"it was set\" }\n\n[[steps]]";
-
-/// A deadline for what is not about deadlines: a busy machine needs its time, to print a backtrace even more.
-const UNHURRIED: Duration = Duration::from_secs(120);
 
 fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
     let (_root, suite) = suite_of(case);
@@ -381,120 +340,6 @@ fn a_crash_is_one_failure_and_proves_nothing(#[case] how: Misbehavior) {
         let (step, refusal) = outcome.crashed_at().expect("the step that crashed");
         assert!(step.operation == "set_params" && refusal.native.is_some());
     }
-}
-
-/// The reference in an era.
-struct OfEra(&'static str);
-
-impl Implementation for OfEra {
-    fn name(&self) -> &str {
-        "of_an_era"
-    }
-
-    fn version(&self) -> &str {
-        "1"
-    }
-
-    fn supports(&self, _need: &str) -> bool {
-        true
-    }
-
-    fn era(&self) -> Option<&str> {
-        Some(self.0)
-    }
-
-    fn start(&self, context: SessionContext) -> Box<dyn Session> {
-        reference().start(context)
-    }
-}
-
-/// The requirement of the tables in two eras, and another one in all.
-const OF_ERAS: &str = "eras = [\"2025-11\", \"main\"]\n\n[[requirements]]\nid = \"LOD-005\"\nlevel = \"MUST\"\nstatement = \"None is restored.\"\nsource = \"test\"\nauthority = \"ours\"\n";
-
-const ABOUT_BOTH: (&str, &str) =
-    ("because = \"what was set", "about = [\"LOD-005\"], because = \"what was set");
-
-/// A case that fails at an expectation about LOD-004, and another one that holds.
-fn of_era(case: &str, era: &'static str) -> Outcome {
-    let (_root, suite) = suite_with(case, &(REQUIREMENTS.to_owned() + OF_ERAS));
-    let suite = Arc::new(suite.expect("a valid suite"));
-    let implementation: Arc<dyn Implementation> = Arc::new(OfEra(era));
-    let jobs = runner::green(suite.checks(), &implementation);
-    let work = tempfile::tempdir().expect("a temporary directory");
-    let options = Options { workers: 1, deadline: UNHURRIED, keep_work_dirs: false };
-    runner::run(&jobs, &suite, work.path(), options, &AtomicBool::new(false), &|_| ()).remove(0)
-}
-
-#[rstest]
-#[case::stated("main", "fail", None)]
-#[case::not_stated("refactor", "unsupported", Some("era 2025-11 or main"))]
-fn a_check_of_other_eras_is_skipped(
-    #[case] era: &'static str,
-    #[case] word: &str,
-    #[case] needs: Option<&str>,
-) {
-    let outcome = of_era(GOOD, era);
-    assert_eq!(outcome.result_name(), word, "{outcome:#?}");
-    let need = match &outcome.ended {
-        Ended::Unsupported { need } => Some(need.as_str()),
-        _ => None,
-    };
-    assert_eq!(need, needs);
-}
-
-#[test]
-fn an_expectation_of_other_eras_is_skipped_and_the_others_are_judged() {
-    let both = GOOD
-        .replace("[\"LOD-004\"]", "[\"LOD-004\", \"LOD-005\"]")
-        .replace(ABOUT_BOTH.0, ABOUT_BOTH.1)
-        .replace("because = \"64 is", "about = [\"LOD-004\"], because = \"64 is");
-    let outcome = of_era(&both, "main");
-    assert_eq!((outcome.result_name(), outcome.failed().count()), ("fail", 1), "{outcome:#?}");
-    let outcome = of_era(&both, "refactor");
-    assert_eq!((outcome.result_name(), outcome.failed().count()), ("pass", 0), "{outcome:#?}");
-    let skipped: Vec<_> = outcome.steps[0].expectations.iter().map(|own| own.skipped.as_deref()).collect();
-    assert_eq!(skipped, [None, Some("era 2025-11 or main")]);
-    assert_eq!(outcome.failure_of("fails", None).as_str(), "unsupported");
-    let red = Outcome { phase: Phase::Red, must_fail: Some("fails".to_owned()), ..outcome.clone() };
-    let said = bundleproof::harness::report::ending(&red);
-    assert_eq!(said.as_deref(), Some("skipped: requires era 2025-11 or main"));
-    // The only other expectation is not judged either: it waits for a refusal.
-    let waiting = both.replace("because = \"what was", "when = \"refused\", because = \"what was");
-    assert_eq!(of_era(&waiting, "refactor").result_name(), "unsupported");
-    let broken = both
-        .replace("equal = [\"$params.N\", 65]", "equal = [\"$params.N\", 64]")
-        .replace("{ N = 64 }, \"$p", "{ N = 63 }, \"$p");
-    assert_eq!(of_era(&broken, "refactor").result_name(), "fail", "what is stated is judged");
-}
-
-#[rstest]
-#[case("optimizer = \"adam\"", "2025-11", Some("training.optimizer (since main)"))]
-#[case("optimizer = \"adam\"", "main", None)]
-#[case("model = { N = 64, fno_width = 8 }", "2025-10", Some("model.fno_width (since main)"))]
-#[case("n_groups = 5", "torch-manifest-v1", Some("training.n_groups (until refactor)"))]
-#[case("nepochs = 5", "2025-10", None)]
-fn a_check_with_fields_that_an_era_lacks_is_skipped(
-    #[case] field: &str,
-    #[case] era: &'static str,
-    #[case] needs: Option<&str>,
-) {
-    let action = "do.set_params = { values = { N = 64 } }";
-    let bridge = format!("do.update_legacy_dict = {{ config = {{ from = \"minimal\", {field} }} }}");
-    let case = GOOD.replace(action, &bridge).replace("LOD-004", "LOD-005");
-    let outcome = of_era(&case, era);
-    let need = match &outcome.ended {
-        Ended::Unsupported { need } => Some(need.as_str()),
-        _ => None,
-    };
-    assert_eq!(need, needs, "{outcome:#?}");
-}
-
-#[test]
-fn an_unknown_era_is_an_error_with_its_place() {
-    let requirements = REQUIREMENTS.to_owned() + "eras = [\"2025-12\"]\n";
-    let errors = suite_with(GOOD, &requirements).1.expect_err("an unknown era");
-    let told = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    assert!(told.contains("requirements/loader.toml:7:9: unknown era \"2025-12\""), "{told}");
 }
 
 #[test]

@@ -63,10 +63,7 @@ impl<'v, 'de> Deserializer<'de> for Spelled<'v> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::None => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
+        if matches!(self.0, Value::None) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(

@@ -127,12 +127,14 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
         BundleEdit::Execute { entry, how } => {
             let file = std::path::absolute(path.with_file_name(EXECUTED));
             let file = file.map_err(|error| cannot_edit(error.to_string()))?;
-            let trapped = |name: &str, bytes: Vec<u8>| match name {
-                _ if name != entry => Ok(Some(bytes)),
-                _ if [".pth", ".pt"].iter().any(|suffix| name.ends_with(suffix)) => {
+            let trapped = |name: &str, bytes: Vec<u8>| {
+                if name != entry {
+                    Ok(Some(bytes))
+                } else if [".pth", ".pt"].iter().any(|suffix| name.ends_with(suffix)) {
                     how.in_weights(bytes, &file).map(Some)
+                } else {
+                    Ok(Some(how.before(&bytes, &file)))
                 }
-                _ => Ok(Some(how.before(&bytes, &file))),
             };
             rewrite(path, trapped, |name| name == entry)?;
             let mut report = edited("entry", entry);

@@ -47,7 +47,7 @@ pub struct Blueprint {
     pub config: Map,
 }
 
-/// Why there is no bundle.
+/// Why a bundle was not made.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The implementation refused, or saved something else than it described.

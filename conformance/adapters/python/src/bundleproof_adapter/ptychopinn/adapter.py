@@ -32,7 +32,7 @@ from .system import System, call, function, takes
 ROLES = ("autoencoder", "diffraction_to_obj")
 
 MISTAKES = (AttributeError, NameError, TypeError)
-"""Exceptions that nobody raises to refuse something. An unbound local variable is a `NameError`."""
+"""Exceptions that mean a mistake in the program and never a refusal. `NameError` includes unbound local variables."""
 
 WORKFLOWS = ("run_cdi_example_torch", "run_cdi_example_with_backend")
 
