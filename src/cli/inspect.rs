@@ -12,7 +12,7 @@ use crate::{
         BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
         describe,
     },
-    harness::contract::{Refusal, RefusalKind},
+    harness::contract::Refusal,
     text::line,
     value::Map,
 };
@@ -84,16 +84,7 @@ impl Inspect {
 
 fn unreadable(refusal: &Refusal, console: &Console) -> Exit {
     console.error(&line(&refusal.message));
-    match refusal.kind {
-        RefusalKind::NotFound | RefusalKind::Internal => Exit::Usage,
-        RefusalKind::Malformed
-        | RefusalKind::MissingField
-        | RefusalKind::InvalidValue
-        | RefusalKind::Unsupported
-        | RefusalKind::Mismatch
-        | RefusalKind::Unsafe
-        | RefusalKind::NotImplemented => Exit::DoesNotConform,
-    }
+    if refusal.kind.is_about_access() { Exit::Usage } else { Exit::DoesNotConform }
 }
 
 /// The `inspect --json` output.

@@ -18,7 +18,6 @@ use crate::{
         files::{BundleReader, refusal_kind},
         nouns::model_entry,
     },
-    harness::contract::RefusalKind,
     torch_files::{
         FormatError,
         torch::{NetworkOutline, Outline},
@@ -27,16 +26,7 @@ use crate::{
 
 /// Converts an error to a finding; returns the error itself when the file could not be read at all.
 pub(super) fn finding(part: Part, error: FormatError) -> Result<Finding, FormatError> {
-    match refusal_kind(&error.kind) {
-        RefusalKind::NotFound | RefusalKind::Internal => Err(error),
-        RefusalKind::Malformed
-        | RefusalKind::MissingField
-        | RefusalKind::InvalidValue
-        | RefusalKind::Unsupported
-        | RefusalKind::Mismatch
-        | RefusalKind::Unsafe
-        | RefusalKind::NotImplemented => Ok(diagnose(part, &error)),
-    }
+    if refusal_kind(&error.kind).is_about_access() { Err(error) } else { Ok(diagnose(part, &error)) }
 }
 
 /// The findings about the weights of one model.

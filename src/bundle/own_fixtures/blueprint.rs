@@ -131,16 +131,13 @@ impl Blueprint {
 fn response_of<T>(response: Result<T, Refusal>, session: &dyn Session) -> Result<T, Failure> {
     match session.lost() {
         Some(lost) => Err(Failure::Lost(lost)),
-        None => response.map_err(|refusal| match refusal.kind {
-            RefusalKind::Internal => Failure::Lost(SessionError::Crash(refusal.message)),
-            RefusalKind::NotFound
-            | RefusalKind::Malformed
-            | RefusalKind::MissingField
-            | RefusalKind::InvalidValue
-            | RefusalKind::Unsupported
-            | RefusalKind::Mismatch
-            | RefusalKind::Unsafe
-            | RefusalKind::NotImplemented => Failure::Refused(refusal.to_string()),
+        // A crash is not a refusal of this bundle.
+        None => response.map_err(|refusal| {
+            if refusal.kind == RefusalKind::Internal {
+                Failure::Lost(SessionError::Crash(refusal.message))
+            } else {
+                Failure::Refused(refusal.to_string())
+            }
         }),
     }
 }

@@ -142,6 +142,20 @@ impl RefusalKind {
         !matches!(self, Self::NotImplemented | Self::Internal)
     }
 
+    /// Whether the file could not be read at all, so that nothing is known of its contents.
+    pub fn is_about_access(self) -> bool {
+        match self {
+            Self::NotFound | Self::Internal => true,
+            Self::Malformed
+            | Self::MissingField
+            | Self::InvalidValue
+            | Self::Unsupported
+            | Self::Mismatch
+            | Self::Unsafe
+            | Self::NotImplemented => false,
+        }
+    }
+
     /// The name in case files, reports and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
