@@ -33,8 +33,8 @@
 //!    of a test target.
 //! 4. No files use each other in a circle.
 //! 5. `torch_files` never panics on input and never allocates from a length it has not checked.
-//! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json`,
-//!    byte for byte. What is about the store is in `chain.json`.
+//! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json` and
+//!    `durations.json`, byte for byte. What is about the store is in `chain.json`.
 //! 7. An operation is declared once: everything that lists operations is generated from that table.
 //! 8. Nothing is stored twice.
 //!

@@ -96,7 +96,7 @@ mod tests {
         let text = serde_json::to_string(&chain).unwrap();
         assert!(text.contains(r#""predecessor":null"#), "{text}");
         assert_eq!(Chain::from_json(text.as_bytes()).unwrap(), chain);
-        let newer = text.replace(r#""format":2"#, r#""format":3"#);
-        assert!(matches!(Chain::from_json(newer.as_bytes()), Err(ReadError::Format { found: 3 })));
+        let newer = text.replace(r#""format":3"#, r#""format":4"#);
+        assert!(matches!(Chain::from_json(newer.as_bytes()), Err(ReadError::Format { found: 4 })));
     }
 }

@@ -6,6 +6,8 @@ use crate::harness::runner::Phase;
 pub const RESULTS: &str = "results.json";
 /// The results for programs that read JUnit.
 pub const JUNIT: &str = "junit.xml";
+/// The wall time of each check, kept apart from the results.
+pub const DURATIONS: &str = "durations.json";
 /// The overview for people.
 pub const SUMMARY: &str = "summary.md";
 /// The environment of the run.

@@ -2,6 +2,7 @@
 
 pub(crate) mod chain;
 mod conformance;
+mod durations;
 mod environment;
 mod inventory;
 pub(crate) mod layout;
@@ -10,8 +11,9 @@ mod timestamp;
 
 pub use chain::{Chain, Predecessor};
 pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
+pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};
 pub use inventory::{Inventory, InventoryEntry};
-pub use layout::{CHAIN, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
+pub use layout::{CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
 pub use run_record::{Counts, FORMAT, ReadError, RunRecord};
 pub use timestamp::{InvalidTimestamp, RunTimestamp};

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::RunTimestamp;
-use super::Target;
+use super::{RESULTS, RunTimestamp, Target};
 use crate::{
     harness::{
         runner::{Outcome, Phase},
@@ -14,9 +13,9 @@ use crate::{
     text::shell_argument,
 };
 
-/// The version of `results.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
+/// The version of `results.json`, `durations.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
 /// misread; readers reject unknown versions.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +73,9 @@ pub enum ReadError {
         /// The version in the file.
         found: u32,
     },
+    /// It is not about the checks of `results.json`.
+    #[error("does not list the checks of {RESULTS} in their order")]
+    OtherChecks,
     /// It is not valid.
     #[error("is invalid: {0}")]
     Json(#[from] serde_json::Error),
@@ -181,14 +183,14 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_rejected_by_its_number() {
-        let newer = RunRecord::from_json(br#"{"format": 3, "runs": []}"#).unwrap_err();
-        assert!(matches!(newer, ReadError::Format { found: 3 }), "{newer}");
+        let newer = RunRecord::from_json(br#"{"format": 4, "runs": []}"#).unwrap_err();
+        assert!(matches!(newer, ReadError::Format { found: 4 }), "{newer}");
         let none = RunRecord::from_json(b"{").unwrap_err();
         assert!(matches!(none, ReadError::Json(_)), "{none}");
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
         let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
-        assert!(newer.to_string().starts_with("has format 7; expected format 2"), "{newer}");
+        assert!(newer.to_string().starts_with("has format 7; expected format 3"), "{newer}");
     }
 
     #[test]

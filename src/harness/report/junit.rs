@@ -1,7 +1,7 @@
 //! `junit.xml`: a suite per phase and area, for programs that read JUnit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -32,8 +32,9 @@ pub fn junit(run: &RunRecord) -> Result<String, SerializeError> {
         suites.entry((outcome.phase, area(&outcome.check))).or_default().push(outcome);
     }
     let mut report = Report::new("bundleproof");
+    let mut ids = Ids::default();
     for ((phase, area), outcomes) in suites {
-        report.add_test_suite(suite(run, phase, area, &outcomes, &known));
+        report.add_test_suite(suite(run, phase, area, &outcomes, &known, &mut ids));
     }
     let time = run.outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     report.set_time(Duration::from_millis(time));
@@ -46,22 +47,45 @@ fn suite(
     area: &str,
     outcomes: &[&Outcome],
     known: &BTreeSet<String>,
+    ids: &mut Ids,
 ) -> TestSuite {
     let mut suite = TestSuite::new(format!("{}.{}", phase.as_str(), line(area)));
     suite.extra.insert("timestamp".into(), run.stamp.rfc3339().into());
     let time = outcomes.iter().map(|outcome| outcome.milliseconds).fold(0, u64::saturating_add);
     suite.set_time(Duration::from_millis(time));
-    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome, known)));
+    suite.add_test_cases(outcomes.iter().map(|outcome| case(run, outcome, known, ids)));
     suite
 }
 
-/// A check that runs on several implementations has one test case each, distinguished by class name.
-fn case(run: &RunRecord, outcome: &Outcome, known: &BTreeSet<String>) -> TestCase {
-    let mut case = TestCase::new(line(&outcome.check), status(run, outcome, known.contains(&outcome.check)));
-    let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
-    case.set_classname(format!("{}.{implementation}.{area}", outcome.phase.as_str()));
+fn case(run: &RunRecord, outcome: &Outcome, known: &BTreeSet<String>, ids: &mut Ids) -> TestCase {
+    let (class, name) = ids.next(outcome);
+    let mut case = TestCase::new(name, status(run, outcome, known.contains(&outcome.check)));
+    case.set_classname(class);
     case.set_time(Duration::from_millis(outcome.milliseconds));
     case
+}
+
+/// The class and test names of a report. Together they are unique, because some readers keep only one of equal ones.
+#[derive(Default)]
+struct Ids(HashSet<(String, String)>);
+
+impl Ids {
+    /// `green.reference.loader` and `loader/returns_models`; in a red phase the name ends with the expectation that must
+    /// fail: `loader/returns_models: returns_models`. Equal names, which only plans with several reasons for one
+    /// expectation have, are numbered.
+    fn next(&mut self, outcome: &Outcome) -> (String, String) {
+        let (implementation, area) = (line(&outcome.implementation), line(area(&outcome.check)));
+        let class = format!("{}.{implementation}.{area}", outcome.phase.as_str());
+        let must_fail = outcome.must_fail.as_ref().map(|stated| format!(": {}", line(stated)));
+        let name = line(&outcome.check) + &must_fail.unwrap_or_default();
+        let mut id = (class.clone(), name.clone());
+        let mut number = 2_u32;
+        while !self.0.insert(id.clone()) {
+            id.1 = format!("{name} ({number})");
+            number = number.saturating_add(1);
+        }
+        id
+    }
 }
 
 fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus {
@@ -129,6 +153,23 @@ mod tests {
             let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
             assert!(xml.contains(tag), "{xml}");
         }
+    }
+
+    #[test]
+    fn every_test_has_a_name_of_its_own() {
+        let mut run = test_helpers::run();
+        let first = run.outcomes[0].clone();
+        run.outcomes.push(Outcome { must_fail: Some("other".into()), ..first.clone() });
+        run.outcomes.push(Outcome { implementation: "mutant".into(), ..first.clone() });
+        // Equal in all that makes a name, and a name that looks like a numbered one.
+        run.outcomes.push(first.clone());
+        run.outcomes.push(Outcome { must_fail: Some("returns_saved_models (2)".into()), ..first });
+        let read = Report::deserialize_from_str(&junit(&run).unwrap()).unwrap();
+        let cases = read.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        let ids: Vec<_> = cases.map(|case| (case.classname.clone(), case.name.clone())).collect();
+        let unique: BTreeSet<_> =
+            ids.iter().map(|(class, name)| (class.as_ref().map(|c| c.as_str()), name.as_str())).collect();
+        assert_eq!((ids.len(), unique.len()), (run.outcomes.len(), run.outcomes.len()), "{ids:?}");
     }
 
     #[test]

@@ -129,7 +129,6 @@ fn write_outcome(
             writeln!(f, "   for the reason: {}", line(&reason.to_string()))?;
         }
     }
-    writeln!(f, "   time:           {} ms", outcome.milliseconds)?;
     for (step, expectation) in outcome.failed() {
         write_failure(f, outcome, step, expectation)?;
     }

@@ -4,8 +4,8 @@
 //! `results.json`.
 //!
 //! Invariant: nothing in here runs checks, reads a clock or reads the environment. Rendering is a pure function of the
-//! run, so a report can be rendered again from its own `results.json`, byte for byte. What depends on the other reports
-//! of a store is in `chain.json`, and no fact is stored twice.
+//! run, so a report can be rendered again from its own `results.json` and `durations.json`, byte for byte. What depends
+//! on the other reports of a store is in `chain.json`, and no fact is stored twice.
 
 mod conformance_page;
 mod failed_check;

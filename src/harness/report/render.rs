@@ -6,7 +6,7 @@ use super::{
     junit, log,
     summary::{phase_summary, summary},
 };
-use crate::harness::record::{JUNIT, RESULTS, RunRecord, SUMMARY, plan_file};
+use crate::harness::record::{DURATIONS, Durations, JUNIT, RESULTS, RunRecord, SUMMARY, plan_file};
 
 /// Why a run cannot be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +28,11 @@ pub enum RenderError {
 type Renderer = fn(&RunRecord) -> Result<Vec<u8>, RenderError>;
 
 /// The formats of which a report has one file each, by the name of the file. A new format is a module and a row here.
-const RENDERERS: &[(&str, Renderer)] =
-    &[(RESULTS, |run| json(RESULTS, run)), (JUNIT, |run| Ok(junit::junit(run)?.into_bytes()))];
+const RENDERERS: &[(&str, Renderer)] = &[
+    (RESULTS, |run| json(RESULTS, run)),
+    (DURATIONS, |run| json(DURATIONS, &Durations::of(run))),
+    (JUNIT, |run| Ok(junit::junit(run)?.into_bytes())),
+];
 
 /// `results.json` and every file derived from it, by name; a pure function of the run.
 ///
@@ -72,10 +75,21 @@ mod tests {
     #[rstest]
     #[case::without_a_plan(test_helpers::run())]
     #[case::with_a_plan(test_helpers::planned_run())]
-    fn a_report_renders_again_from_its_results_byte_for_byte(#[case] run: RunRecord) {
+    fn a_report_renders_again_from_its_results_and_durations_byte_for_byte(#[case] run: RunRecord) {
         let first = files(&run).unwrap();
-        let again = files(&RunRecord::from_json(&first[RESULTS]).unwrap()).unwrap();
-        assert_eq!(first, again);
+        let mut read = RunRecord::from_json(&first[RESULTS]).unwrap();
+        Durations::from_json(&first[DURATIONS]).unwrap().add_to(&mut read).unwrap();
+        assert_eq!(files(&read).unwrap(), first);
+    }
+
+    #[test]
+    fn only_durations_and_junit_depend_on_times() {
+        let run = test_helpers::planned_run();
+        let mut slower = run.clone();
+        slower.outcomes.iter_mut().for_each(|outcome| outcome.milliseconds += 1000);
+        let (before, after) = (files(&run).unwrap(), files(&slower).unwrap());
+        let differs: Vec<&String> = before.keys().filter(|name| before[*name] != after[*name]).collect();
+        assert_eq!(differs, [DURATIONS, JUNIT]);
     }
 
     #[test]
@@ -85,6 +99,7 @@ mod tests {
         assert_eq!(
             names,
             [
+                "durations.json",
                 "junit.xml",
                 "phase_d4_green_interop.log",
                 "phase_d4_green_persistence.log",

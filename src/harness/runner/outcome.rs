@@ -59,7 +59,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// Files that the implementation left in the work directory, by path.
     pub written: Vec<WrittenFile>,
-    /// Wall time in milliseconds.
+    /// Wall time in milliseconds; in a report it is in `durations.json`.
+    #[serde(skip)]
     pub milliseconds: u64,
 }
 

@@ -16,8 +16,8 @@ use super::{
     sums::{MAX_SUMS_BYTES, files_below, read_bounded, read_sums, sha256, sha256_of_file},
 };
 use crate::harness::record::{
-    CHAIN, Chain, ENVIRONMENT, Environment, INVENTORY, Inventory, Predecessor, RESULTS, RunRecord, SUMS,
-    chain::MAX_CHAIN_BYTES,
+    CHAIN, Chain, DURATIONS, Durations, ENVIRONMENT, Environment, INVENTORY, Inventory, Predecessor, RESULTS,
+    RunRecord, SUMS, chain::MAX_CHAIN_BYTES,
 };
 
 /// The longest `results.json` or `inventory.json`: 256 MiB.
@@ -200,7 +200,7 @@ fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
     if let Some(gone) = files.keys().find(|name| !present.contains_key(*name)) {
         return Err(IntegrityError::Missing(gone.clone()));
     }
-    let needed = [RESULTS, CHAIN, INVENTORY, ENVIRONMENT];
+    let needed = [RESULTS, DURATIONS, CHAIN, INVENTORY, ENVIRONMENT];
     if let Some(gone) = needed.iter().find(|name| !files.contains_key(**name)) {
         return Err(IntegrityError::Missing((*gone).to_owned()));
     }
@@ -217,7 +217,10 @@ fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
         if listed { Ok(bytes) } else { Err(IntegrityError::Altered(name.to_owned())) }
     };
     let unreadable = |name| move |source| IntegrityError::Unreadable { name, source };
-    let run = RunRecord::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
+    let mut run = RunRecord::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
+    let durations =
+        Durations::from_json(&read(DURATIONS, MAX_RESULTS_BYTES)?).map_err(unreadable(DURATIONS))?;
+    durations.add_to(&mut run).map_err(unreadable(DURATIONS))?;
     let chain = Chain::from_json(&read(CHAIN, MAX_CHAIN_BYTES)?).map_err(unreadable(CHAIN))?;
     for (name, found) in [(RESULTS, run.stamp), (CHAIN, chain.stamp)] {
         if found != stamp {
@@ -313,8 +316,8 @@ mod tests {
         fs::remove_file(report.join(RESULTS)).unwrap();
         sum_again(report);
     })]
-    #[case::newer("results.json has format 3", |report: &Path| {
-        edit(&report.join(RESULTS), "\"format\": 2", "\"format\": 3");
+    #[case::newer("results.json has format 4", |report: &Path| {
+        edit(&report.join(RESULTS), "\"format\": 3", "\"format\": 4");
         sum_again(report);
     })]
     #[case::run_of_another("results.json belongs to report 2020-01-01T000000Z", |report: &Path| {
