@@ -478,6 +478,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         unproven: Vec::new(),
         options: BTreeMap::new(),
         judged: None,
+        cases: BTreeMap::new(),
         outcomes,
     };
     let environment = Environment {

@@ -20,7 +20,8 @@ use crate::{
     harness::{
         contract::{Contract as _, Implementation},
         record::{
-            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimestamp, Target,
+            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimestamp,
+            Target, case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
@@ -189,6 +190,7 @@ impl RunSession {
             unproven: about.unproven,
             options: about.options,
             judged: about.judged,
+            cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| check.case.as_ref())),
             outcomes,
         };
         let environment = environment(&self.implementations).map_err(|error| {

@@ -120,6 +120,10 @@ pub(super) fn run() -> RunRecord {
         unproven: vec!["persistence/params".into()],
         options: BTreeMap::new(),
         judged: None,
+        cases: BTreeMap::from([(
+            "cases/persistence/params.toml".into(),
+            "title = \"Params come back\"\n\n[[steps]]\nload_torch_bundle = {}\n".into(),
+        )]),
         outcomes: vec![
             as_expected("persistence/round_trip", Phase::Red),
             unexpected("persistence/params", Phase::Red),

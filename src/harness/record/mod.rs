@@ -1,5 +1,6 @@
 //! The contents of reports: runs, planned checks, environments, and the chain of a store.
 
+mod case_texts;
 pub(crate) mod chain;
 mod conformance;
 mod durations;
@@ -9,6 +10,7 @@ pub(crate) mod layout;
 pub(crate) mod run_record;
 mod timestamp;
 
+pub use case_texts::case_texts;
 pub use chain::{Chain, Predecessor};
 pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
 pub use durations::{CheckDuration, Durations};

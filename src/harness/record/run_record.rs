@@ -47,6 +47,9 @@ pub struct RunRecord {
     /// The target, if it is a third-party implementation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Target>,
+    /// The text of the case files with unexpected outcomes, by file, as [`case_texts`](super::case_texts) limits it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cases: BTreeMap<String, String>,
     /// The outcomes, in the planned order.
     pub outcomes: Vec<Outcome>,
 }

@@ -36,6 +36,8 @@ pub struct Case {
     pub area: String,
     /// The file, relative to the suite.
     pub file: String,
+    /// The text of the file.
+    pub text: Arc<str>,
     /// What it claims, in one line.
     pub title: String,
     /// The ids of the requirements that it tests.
@@ -226,6 +228,7 @@ impl Case {
             id: id.to_owned(),
             area: area.to_owned(),
             file: document.file.clone(),
+            text: Arc::clone(&document.text),
             title,
             requires: requires.into_iter().map(Spanned::into_inner).collect(),
             needs: needs.into_iter().map(Spanned::into_inner).collect(),
