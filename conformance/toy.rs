@@ -26,7 +26,8 @@ use bundleproof::{
         ledger::{Ledger, State},
         proof::{FaultyImplementation, KillMatrix, Problem, Proven},
         record::{
-            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RESULTS, RunRecord, SUMS,
+            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RESULTS, RunRecord, RunTimes,
+            SUMS,
         },
         report,
         runner::{self, Implementations, Job, Options, Outcome, Phase, RedResult, Verdict},
@@ -488,7 +489,8 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         details: BTreeMap::new(),
         variables: BTreeMap::new(),
     };
-    writer.publish(&run, &environment, &stamp.rfc3339(), &stamp.rfc3339()).expect("a report")
+    let times = RunTimes { started: stamp.rfc3339(), ended: stamp.rfc3339(), stamp_given: true };
+    writer.publish(&run, &environment, times).expect("a report")
 }
 
 fn jobs_of(

@@ -20,8 +20,8 @@ use crate::{
     harness::{
         contract::{Contract as _, Implementation},
         record::{
-            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimestamp,
-            Target, case_texts,
+            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimes,
+            RunTimestamp, Target, case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
@@ -73,6 +73,7 @@ pub(super) struct About<'a> {
 pub(super) struct RunSession {
     report: ReportWriter,
     stamp: RunTimestamp,
+    stamp_given: bool,
     started: RunTimestamp,
     interrupted: Arc<AtomicBool>,
     implementations: Vec<Arc<dyn Implementation>>,
@@ -104,7 +105,8 @@ impl RunSession {
         let started = RunTimestamp::now();
         let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
-        Ok(Self { report, stamp, started, interrupted, implementations })
+        let stamp_given = options.stamp.is_some();
+        Ok(Self { report, stamp, stamp_given, started, interrupted, implementations })
     }
 
     /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C.
@@ -197,11 +199,15 @@ impl RunSession {
             console.error(&format!("cannot read the executable of this program: {error}"));
             Exit::Internal
         })?;
-        let (started, ended) = (self.started.rfc3339(), RunTimestamp::now().rfc3339());
-        let path = self
-            .report
-            .publish(&run, &environment, &started, &ended)
-            .map_err(|error| no_report(&error, console))?;
+        let times = RunTimes {
+            started: self.started.rfc3339(),
+            ended: RunTimestamp::now().rfc3339(),
+            stamp_given: self.stamp_given,
+        };
+        let path = self.report.publish(&run, &environment, times).map_err(|error| {
+            console.error(&format!("cannot write the report: {error}"));
+            exit_of(&error.why)
+        })?;
         Ok((run, path))
     }
 }
@@ -259,11 +265,18 @@ fn digest_of_program(path: &Path) -> std::io::Result<String> {
 /// Prints why the report was not written, and returns the exit code.
 fn no_report(error: &ReportError, console: &Console) -> Exit {
     console.error(&format!("cannot write the report: {error}"));
+    exit_of(error)
+}
+
+fn exit_of(error: &ReportError) -> Exit {
     match error {
         ReportError::Lost { .. }
         | ReportError::NoInventory(_)
         | ReportError::OtherStamp { .. }
         | ReportError::Render(_) => Exit::Internal,
-        ReportError::Taken(_) | ReportError::UnderWay(_) | ReportError::Disk(_) => Exit::Usage,
+        ReportError::Taken(_)
+        | ReportError::UnderWay(_)
+        | ReportError::Disk(_)
+        | ReportError::NoNumber(_) => Exit::Usage,
     }
 }

@@ -12,7 +12,8 @@ use super::{
 };
 
 use super::record::{
-    Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RequirementRecord, RunRecord, Target,
+    Binary, Chain, Environment, FORMAT, Inventory, InventoryEntry, Platform, RequirementRecord, RunRecord,
+    RunTimes, Target,
 };
 
 pub(super) fn stamp(text: &str) -> RunTimestamp {
@@ -161,6 +162,7 @@ pub(super) fn plan() -> Plan {
     Plan {
         name: "phase_d4".into(),
         title: "Saved bundles load".into(),
+        first_attempt: 1,
         rows: vec![
             row("D4.B1", "persistence", &["persistence/round_trip"]),
             row("D4.B2", "persistence", &["persistence/round_trip", "persistence/params"]),
@@ -177,6 +179,17 @@ pub(super) fn planned_run() -> RunRecord {
 
 pub(super) fn inventory(run: &RunRecord) -> Inventory {
     Inventory { format: FORMAT, checks: run.outcomes.iter().map(InventoryEntry::from).collect() }
+}
+
+/// The place of a report in a store, without a predecessor or an attempt.
+pub(super) fn chain(sequence: u64, stamp: RunTimestamp) -> Chain {
+    let RunTimes { started, ended, stamp_given } = times(stamp);
+    Chain { format: FORMAT, sequence, stamp, stamp_given, predecessor: None, attempt: None, started, ended }
+}
+
+/// A run that began and ended at its stamp.
+pub(super) fn times(stamp: RunTimestamp) -> RunTimes {
+    RunTimes { started: stamp.rfc3339(), ended: stamp.rfc3339(), stamp_given: false }
 }
 
 pub(super) fn environment() -> Environment {

@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        record::{Chain, FORMAT, RunRecord},
+        record::RunRecord,
         report::files,
         store::{CorruptReport, IntegrityError, Report, Store, Unfinished},
         test_helpers,
@@ -169,10 +169,8 @@ mod tests {
         let report = |sequence, stamp: &str, change: fn(&mut RunRecord)| {
             let mut run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
             change(&mut run);
-            let (stamp, times) = (run.stamp, run.stamp.rfc3339());
-            let (started, ended) = (times.clone(), times);
             let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
-            let chain = Chain { format: FORMAT, sequence, stamp, predecessor: None, started, ended };
+            let chain = test_helpers::chain(sequence, run.stamp);
             Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         };
         Store {

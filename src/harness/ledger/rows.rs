@@ -274,11 +274,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::harness::{
-        record::{Chain, FORMAT, RunRecord},
-        report::files,
-        test_helpers,
-    };
+    use crate::harness::{record::RunRecord, report::files, test_helpers};
     use State::{Done, Open, Proven, Regressed};
 
     const CHECK: &str = "persistence/round_trip";
@@ -288,15 +284,7 @@ mod tests {
         let reports = runs.into_iter().enumerate().map(|(index, outcomes)| {
             let stamp = test_helpers::stamp(&format!("2025-10-17T1128{:02}Z", 59 - index));
             let run = RunRecord { stamp, outcomes, ..test_helpers::planned_run() };
-            let (sequence, times) = (index as u64 + 1, stamp.rfc3339());
-            let chain = Chain {
-                format: FORMAT,
-                sequence,
-                stamp,
-                predecessor: None,
-                started: times.clone(),
-                ended: times,
-            };
+            let chain = test_helpers::chain(index as u64 + 1, stamp);
             let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
             Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         });

@@ -11,7 +11,7 @@ pub(crate) mod run_record;
 mod timestamp;
 
 pub use case_texts::case_texts;
-pub use chain::{Chain, Predecessor};
+pub use chain::{Attempt, Chain, MAX_NUMBER, Predecessor, RunTimes};
 pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
 pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};

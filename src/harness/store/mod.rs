@@ -1,6 +1,7 @@
 //! Report directories: written once, and verified on every read.
 
 mod integrity;
+mod place;
 mod reader;
 pub(crate) mod sums;
 mod writer;
@@ -8,4 +9,4 @@ mod writer;
 pub use integrity::{CorruptReport, IntegrityError};
 pub use reader::{MAX_RESULTS_BYTES, Report, Store, StoreError, Unfinished, read_report};
 pub use sums::{IoError, write_sums};
-pub use writer::{ReportError, ReportWriter};
+pub use writer::{PublishError, ReportError, ReportWriter};

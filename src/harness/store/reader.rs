@@ -258,7 +258,8 @@ mod tests {
         let run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::run() };
         let mut directory = ReportWriter::create(reports, run.stamp).unwrap();
         directory.write_inventory(test_helpers::inventory(&run)).unwrap();
-        directory.publish(&run, &test_helpers::environment(), "", "").unwrap();
+        let times = test_helpers::times(run.stamp);
+        directory.publish(&run, &test_helpers::environment(), times).unwrap();
     }
 
     fn three() -> TempDir {

@@ -12,13 +12,13 @@ use crate::harness::record::RunTimestamp;
 
 use super::{
     IoError,
+    place::{NoPlace, Place, next_place},
     sums::{files_below, sha256_of_file},
     write_sums,
 };
 use crate::harness::{
     record::{
-        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, SUMS,
-        chain::next_place,
+        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, RunTimes, SUMS,
     },
     report::{
         RenderError,
@@ -71,6 +71,37 @@ pub enum ReportError {
     /// A file could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// All numbers of the store or of the plan are used up: by a planted report, because they do not run out otherwise.
+    #[error("{0}")]
+    NoNumber(String),
+}
+
+/// Why a finished run was not published, and what is left of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}{}", self.rest())]
+pub struct PublishError {
+    /// Why it was not published.
+    pub why: ReportError,
+    /// The hidden directory with everything that was rendered; None if even that could not be renamed.
+    pub kept: Option<PathBuf>,
+}
+
+impl PublishError {
+    fn rest(&self) -> String {
+        self.kept
+            .as_ref()
+            .map(|kept| format!("; its files are kept in {}", kept.display()))
+            .unwrap_or_default()
+    }
+}
+
+impl From<NoPlace> for ReportError {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Disk(error) => Self::Disk(error),
+            NoPlace::Full(_) => Self::NoNumber(why.to_string()),
+        }
+    }
 }
 
 /// An unpublished report: the hidden directory `.<stamp>.partial` next to the reports.
@@ -138,18 +169,26 @@ impl ReportWriter {
         Ok(())
     }
 
-    /// Renders all files, takes the next number of the store, renames the directory and returns its new path. `started`
-    /// and `ended` are RFC 3339 times.
+    /// Renders all files, takes the next number of the store, renames the directory and returns its new path.
     ///
     /// # Errors
-    /// When the run belongs to another report or is incomplete, or a file operation fails. The directory is then kept as
-    /// that of an interrupted run.
+    /// When the run belongs to another report or is incomplete, a file operation fails, or the place of an existing
+    /// report cannot be read. The directory is then kept as that of an interrupted run, which the error names.
     pub fn publish(
         mut self,
         run: &RunRecord,
         environment: &Environment,
-        started: &str,
-        ended: &str,
+        times: RunTimes,
+    ) -> Result<PathBuf, PublishError> {
+        self.try_publish(run, environment, times)
+            .map_err(|why| PublishError { why, kept: self.set_aside().ok() })
+    }
+
+    fn try_publish(
+        &mut self,
+        run: &RunRecord,
+        environment: &Environment,
+        times: RunTimes,
     ) -> Result<PathBuf, ReportError> {
         self.is_whole(run)?;
         self.remove_work()?;
@@ -165,9 +204,11 @@ impl ReportWriter {
         if is_there(&report) {
             return Err(ReportError::Taken(report));
         }
-        let (sequence, predecessor) = next_place(&self.reports)?;
-        let (started, ended) = (started.to_owned(), ended.to_owned());
-        let chain = Chain { format: FORMAT, sequence, stamp: self.stamp, predecessor, started, ended };
+        let Place { sequence, predecessor, attempt } = next_place(&self.reports, run.plan.as_ref())?;
+        let RunTimes { started, ended, stamp_given } = times;
+        let stamp = self.stamp;
+        let chain =
+            Chain { format: FORMAT, sequence, stamp, stamp_given, predecessor, attempt, started, ended };
         self.write(CHAIN, &json(CHAIN, &chain)?)?;
         let mut sums = files_below(&self.partial)?;
         // The list cannot contain its own digest.
@@ -289,8 +330,9 @@ mod tests {
         directory
     }
 
-    fn publish(directory: ReportWriter, run: &RunRecord) -> Result<PathBuf, ReportError> {
-        directory.publish(run, &test_helpers::environment(), "2025-10-17T11:28:49Z", "2025-10-17T11:28:50Z")
+    fn publish(directory: ReportWriter, run: &RunRecord) -> Result<PathBuf, PublishError> {
+        let times = test_helpers::times(test_helpers::stamp(STAMP));
+        directory.publish(run, &test_helpers::environment(), times)
     }
 
     #[test]
@@ -328,7 +370,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let directory = begun(root.path());
         fs::create_dir(root.path().join(STAMP)).unwrap();
-        assert!(matches!(publish(directory, &test_helpers::run()), Err(ReportError::Taken(_))));
+        let error = publish(directory, &test_helpers::run()).unwrap_err();
+        assert!(matches!(error.why, ReportError::Taken(_)), "{error}");
+        let kept = root.path().join(format!(".{STAMP}.interrupted"));
+        assert!(
+            error.to_string().ends_with(&format!("; its files are kept in {}", kept.display())),
+            "{error}"
+        );
+        assert!(kept.join("summary.md").exists());
         assert_eq!(names(&root.path().join(STAMP)), Vec::<String>::new());
         assert_eq!(names(root.path()), [format!(".{STAMP}.interrupted"), STAMP.into()]);
     }
@@ -379,9 +428,11 @@ mod tests {
             "{error}"
         );
         run.stamp = test_helpers::stamp("2025-10-17T112850Z");
-        assert!(matches!(publish(begun(root.path()), &run), Err(ReportError::OtherStamp { .. })));
+        let error = publish(begun(root.path()), &run).unwrap_err();
+        assert!(matches!(error.why, ReportError::OtherStamp { .. }), "{error}");
         let directory = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap();
-        assert!(matches!(publish(directory, &test_helpers::run()), Err(ReportError::NoInventory(_))));
+        let error = publish(directory, &test_helpers::run()).unwrap_err();
+        assert!(matches!(error.why, ReportError::NoInventory(_)), "{error}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Plan {
     pub name: String,
     /// A one-line description.
     pub title: String,
+    /// The number of the first attempt in a store without earlier ones, from 1.
+    pub first_attempt: u64,
     /// The rows, in the order of the file.
     pub rows: Vec<Row>,
 }

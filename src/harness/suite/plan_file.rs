@@ -14,6 +14,7 @@ use super::{
 #[serde(deny_unknown_fields)]
 struct PlanTable {
     title: String,
+    first_attempt: Option<Spanned<u64>>,
     rows: Vec<Spanned<RowTable>>,
 }
 
@@ -49,6 +50,9 @@ struct ReasonTable {
 /// Files that each phase of a plan writes in addition to logs, by the part of the name between phase and suffix.
 const ARTIFACTS: [&str; 1] = ["summary"];
 
+/// The highest number of a plan's first attempt. It leaves numbers for the attempts that follow.
+const MAX_FIRST_ATTEMPT: u64 = 1_000_000_000;
+
 /// Reads `plans/<name>.toml`.
 pub(super) fn read(
     document: &Document,
@@ -63,6 +67,15 @@ pub(super) fn read(
     if table.rows.is_empty() {
         return Err(document.error(0..0, "the plan has no rows"));
     }
+    let first_attempt = match table.first_attempt {
+        None => 1,
+        Some(number) if (1..=MAX_FIRST_ATTEMPT).contains(number.get_ref()) => number.into_inner(),
+        Some(number) => {
+            let message =
+                format!("expected a number from 1 to {MAX_FIRST_ATTEMPT}, found {}", number.get_ref());
+            return Err(document.error(number.span(), message));
+        }
+    };
     let mut rows: Vec<Row> = Vec::new();
     for row in table.rows {
         let span = row.span();
@@ -100,7 +113,7 @@ pub(super) fn read(
             blocked: row.blocked,
         });
     }
-    Ok(Plan { name, title: table.title, rows })
+    Ok(Plan { name, title: table.title, first_attempt, rows })
 }
 
 /// Every pattern must match a check, and every match must have a red entry on the red implementation and a reason.
