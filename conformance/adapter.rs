@@ -440,10 +440,13 @@ fn stated() -> Result<(), Failed> {
     let output = adapter.run(&[LOADING], &["--stamp", "2025-10-17T112849Z"]);
     let says = [" p_00 1_2, p_01 1_2", "p_19 1_2\n  reads\\u{1b}[2J the dataset"];
     expect(ended(&output), 0, &says)?;
-    let path = adapter.place.path().join("reports/2025-10-17T112849Z/environment.json");
-    let environment: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
-    let Some((_, details)) = environment["details"].as_object().and_then(|all| all.iter().next()) else {
-        return Err(format!("no details in {environment}").into());
+    let path = adapter.place.path().join("reports/2025-10-17T112849Z/results.json");
+    let results: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let Some(details) = results["implementations"]
+        .as_object()
+        .and_then(|all| all.values().find_map(|own| own.get("details")))
+    else {
+        return Err(format!("no details in {}", results["implementations"]).into());
     };
     let notes: Vec<&str> =
         details["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

@@ -26,8 +26,8 @@ use bundleproof::{
         ledger::{Ledger, State},
         proof::{FaultyImplementation, KillMatrix, Problem, Proven},
         record::{
-            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RESULTS, RunRecord, RunTimes,
-            SUMS,
+            Binary, DURATIONS, Durations, Environment, FORMAT, ImplementationRecord, Inventory,
+            InventoryEntry, Platform, RESULTS, RunRecord, RunTimes, SUMS,
         },
         report,
         runner::{self, Implementations, Job, Options, Outcome, Phase, RedResult, Verdict},
@@ -467,6 +467,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
     let work = writer.work_dir();
     let interrupted = AtomicBool::new(false);
     let outcomes = runner::run(&jobs, &suite, &work, Options::default(), &interrupted, &|_| ());
+    let keeper = ImplementationRecord { version: "1".to_owned(), ..ImplementationRecord::default() };
     let run = RunRecord {
         format: FORMAT,
         stamp,
@@ -479,14 +480,13 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         unproven: Vec::new(),
         options: BTreeMap::new(),
         judged: None,
+        implementations: BTreeMap::from([(KEEPER.to_owned(), keeper)]),
         cases: BTreeMap::new(),
         outcomes,
     };
     let environment = Environment {
         platform: Platform { os: "any".to_owned(), arch: "any".to_owned() },
-        binary: Binary { version: "1".to_owned(), sha256: Digest::of(b"toy").to_string() },
-        implementations: BTreeMap::from([(KEEPER.to_owned(), "1".to_owned())]),
-        details: BTreeMap::new(),
+        binary: Binary { version: "1".to_owned(), sha256: Some(Digest::of(b"toy").to_string()) },
         variables: BTreeMap::new(),
     };
     let times = RunTimes { started: stamp.rfc3339(), ended: stamp.rfc3339(), stamp_given: true };
@@ -526,11 +526,13 @@ fn inventory(jobs: &[Job]) -> Inventory {
 fn report_renders_again() {
     let reports = tempfile::tempdir().expect("a temporary directory");
     let report = publish(reports.path(), "2026-01-02T030405Z", Phase::Red, &implementations());
-    let results = fs::read(report.join(RESULTS)).expect("results");
-    let rendered = report::files(&RunRecord::from_json(&results).expect("a run")).expect("files");
+    let read = |name| fs::read(report.join(name)).expect("a file");
+    let mut run = RunRecord::from_json(&read(RESULTS)).expect("a run");
+    Durations::from_json(&read(DURATIONS)).expect("durations").add_to(&mut run).expect("the same checks");
+    let rendered = report::files(&run).expect("files");
     assert!(rendered.contains_key("first_red_limits.log"), "{:?}", rendered.keys());
     for (name, bytes) in &rendered {
-        assert_eq!(fs::read(report.join(name)).expect("a file"), *bytes, "{name}");
+        assert!(read(name) == *bytes, "{name} differs");
     }
     let log = String::from_utf8_lossy(&rendered["first_red_files.log"]);
     assert!(log.contains("== files/load_replaces_entries: proven\n"), "{log}");

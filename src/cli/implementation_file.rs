@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 
 use super::{Exit, console::Console};
-use crate::harness::{KnownFailure, adapter::client::Launch, check_all, suite::Suite};
+use crate::{
+    harness::{KnownFailure, adapter::client::Launch, check_all, record::FileDigest, suite::Suite},
+    value::Digest,
+};
 
 /// The folder of a suite that contains implementation files.
 const FOLDER: &str = "implementations";
@@ -20,6 +23,9 @@ pub(super) struct ImplementationFile {
     pub(super) launch: Launch,
     #[serde(default)]
     pub(super) known: Vec<KnownFailure>,
+    /// The file itself, for the report.
+    #[serde(skip)]
+    pub(super) source: Option<FileDigest>,
 }
 
 impl ImplementationFile {
@@ -62,9 +68,12 @@ impl ImplementationFile {
             console.error(&what);
             Exit::Usage
         };
-        let file: Self = toml::from_str(text)
+        let mut file: Self = toml::from_str(text)
             .map_err(|error| fail(format!("invalid implementation file {path}: {error}")))?;
         check_all(&file.known).map_err(|error| fail(format!("invalid known failure in {path}: {error}")))?;
+        let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
+        let sha256 = Digest::of(text.as_bytes()).to_string();
+        file.source = name.map(|name| FileDigest { name, sha256 });
         Ok(file)
     }
 }

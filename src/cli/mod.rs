@@ -24,6 +24,7 @@ mod run;
 mod run_session;
 mod selection;
 mod serve;
+mod started_files;
 mod suite_option;
 mod summary;
 mod survey;

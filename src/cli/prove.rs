@@ -99,6 +99,7 @@ impl Prove {
             selection,
             unproven: Vec::new(),
             options: std::collections::BTreeMap::new(),
+            files: std::collections::BTreeMap::new(),
             judged: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;

@@ -75,6 +75,7 @@ impl Run {
         let recording = RunSession::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
+        let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
         let about = About {
             suite: &suite,
             suite_named: self.suite.named(),
@@ -82,6 +83,7 @@ impl Run {
             selection: self.selection_arguments(),
             unproven: unproven(&suite, plan.as_ref(), &jobs, console),
             options: phases.given().map(option).collect(),
+            files: phases.given().map(files).collect(),
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
         };
         let (record, path) = recording.publish(about, outcomes, console)?;

@@ -20,8 +20,8 @@ use crate::{
     harness::{
         contract::{Contract as _, Implementation},
         record::{
-            Binary, Environment, FORMAT, Inventory, InventoryEntry, Platform, RunRecord, RunTimes,
-            RunTimestamp, Target, case_texts,
+            Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
+            Platform, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
@@ -65,6 +65,8 @@ pub(super) struct About<'a> {
     pub(super) unproven: Vec<String>,
     /// The command line option of each third-party implementation.
     pub(super) options: BTreeMap<String, String>,
+    /// The files that each third-party implementation was started from.
+    pub(super) files: BTreeMap<String, Vec<FileDigest>>,
     /// The implementation under test, if it is a third-party one.
     pub(super) judged: Option<Target>,
 }
@@ -77,6 +79,8 @@ pub(super) struct RunSession {
     started: RunTimestamp,
     interrupted: Arc<AtomicBool>,
     implementations: Vec<Arc<dyn Implementation>>,
+    /// The digest of this program, read at the start: the file may be replaced while the run lasts.
+    program: Option<String>,
 }
 
 /// Default time limit per check, in seconds.
@@ -103,10 +107,11 @@ impl RunSession {
             running.iter().for_each(|implementation| implementation.end());
         });
         let started = RunTimestamp::now();
+        let program = std::env::current_exe().ok().and_then(|path| digest_of_program(&path).ok());
         let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
         let stamp_given = options.stamp.is_some();
-        Ok(Self { report, stamp, stamp_given, started, interrupted, implementations })
+        Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
     }
 
     /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C.
@@ -192,13 +197,11 @@ impl RunSession {
             unproven: about.unproven,
             options: about.options,
             judged: about.judged,
+            implementations: implementations(&self.implementations, about.files),
             cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| check.case.as_ref())),
             outcomes,
         };
-        let environment = environment(&self.implementations).map_err(|error| {
-            console.error(&format!("cannot read the executable of this program: {error}"));
-            Exit::Internal
-        })?;
+        let environment = environment(self.program);
         let times = RunTimes {
             started: self.started.rfc3339(),
             ended: RunTimestamp::now().rfc3339(),
@@ -241,21 +244,26 @@ fn inventory(jobs: &[Job]) -> Inventory {
     Inventory { format: FORMAT, checks: jobs.iter().map(planned).collect() }
 }
 
-fn environment(implementations: &[Arc<dyn Implementation>]) -> std::io::Result<Environment> {
+fn environment(program: Option<String>) -> Environment {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let versioned = |own: &Arc<dyn Implementation>| (own.name().to_owned(), own.version().to_owned());
-    let versions: BTreeMap<String, String> = implementations.iter().map(versioned).collect();
-    let details = implementations.iter().map(|own| (own.name().to_owned(), own.details()));
-    let details = details.filter(|(_, stated)| !stated.is_empty()).collect();
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
-    let sha256 = digest_of_program(&std::env::current_exe()?)?;
-    Ok(Environment {
+    Environment {
         platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
-        binary: Binary { version, sha256 },
-        implementations: versions,
-        details,
+        binary: Binary { version, sha256: program },
         variables: PUBLISHED.into_iter().filter_map(variable).collect(),
-    })
+    }
+}
+
+fn implementations(
+    all: &[Arc<dyn Implementation>],
+    mut files: BTreeMap<String, Vec<FileDigest>>,
+) -> BTreeMap<String, ImplementationRecord> {
+    let record = |own: &Arc<dyn Implementation>| {
+        let files = files.remove(own.name()).unwrap_or_default();
+        let (version, details) = (own.version().to_owned(), own.details());
+        (own.name().to_owned(), ImplementationRecord { version, details, files })
+    };
+    all.iter().map(record).collect()
 }
 
 fn digest_of_program(path: &Path) -> std::io::Result<String> {

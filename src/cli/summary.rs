@@ -12,9 +12,7 @@ use crate::{
     harness::{
         contract::Details,
         ledger::RowResult,
-        record::{
-            BrokenRequirement, ConformanceSummary, Counts, ENVIRONMENT, Environment, RunRecord, Target,
-        },
+        record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
         report::{area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
@@ -62,31 +60,29 @@ pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String 
             shown.join(", ")
         ));
     }
-    text.push_str(&details(report, console));
+    text.push_str(&details(run, console));
     text.push_str(&format!("Report: {}\n", report.display()));
     text
 }
 
-/// What implementations state about themselves, as the published report has it.
-fn details(report: &Path, console: &Console) -> String {
+/// What implementations state about themselves.
+fn details(run: &RunRecord, console: &Console) -> String {
     let mut text = String::new();
-    for (name, Details { versions, notes }) in stated(report) {
+    for (name, Details { versions, notes }) in stated(run) {
         let versions: Vec<String> =
             versions.iter().map(|(name, version)| line(&format!("{name} {version}"))).collect();
-        text.push_str(&format!("{}: {}\n", console.odd(&line(&name)), versions.join(", ")));
+        text.push_str(&format!("{}: {}\n", console.odd(&line(name)), versions.join(", ")));
         for note in notes {
-            text.push_str(&format!("  {}\n", line(&note)));
+            text.push_str(&format!("  {}\n", line(note)));
         }
         text.push('\n');
     }
     text
 }
 
-/// The details in `environment.json`; empty if it cannot be read, which the next command that reads the report says.
-fn stated(report: &Path) -> BTreeMap<String, Details> {
-    let text = std::fs::read_to_string(report.join(ENVIRONMENT)).ok();
-    let environment = text.and_then(|text| serde_json::from_str::<Environment>(&text).ok());
-    environment.map(|environment| environment.details).unwrap_or_default()
+fn stated(run: &RunRecord) -> BTreeMap<&String, &Details> {
+    let stated = run.implementations.iter().map(|(name, own)| (name, &own.details));
+    stated.filter(|(_, details)| !details.is_empty()).collect()
 }
 
 /// JSON output with the same contents.
@@ -112,7 +108,7 @@ pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "unproven": run.unproven,
         "standing": run.judged.as_ref().map(|judged| standing_json(judged, &judged.conformance(&run.outcomes))),
         "not_as_stated": wrong.collect::<Vec<_>>(),
-        "details": stated(report),
+        "details": stated(run),
         "exit": exit.code(),
     });
     format!("{value:#}\n")

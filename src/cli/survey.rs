@@ -28,7 +28,7 @@ pub(super) struct Survey {
 impl Survey {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let reports = self.reports.iter().map(|path| read(path, console)).collect::<Result<Vec<_>, _>>()?;
-        let surveyed = reports.iter().map(|report| Surveyed::new(&report.run, &report.environment));
+        let surveyed = reports.iter().map(|report| Surveyed::new(&report.run));
         let surveyed = surveyed.collect::<Result<Vec<_>, _>>().map_err(|error| {
             console.error(&error.to_string());
             Exit::Usage

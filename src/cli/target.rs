@@ -8,13 +8,14 @@ use std::{
 
 use clap::Args;
 
-use super::{Exit, console::Console, implementation_file::ImplementationFile};
+use super::{Exit, console::Console, implementation_file::ImplementationFile, started_files::started_files};
 use crate::{
     bundle::{BUNDLE, operations::FIXTURE_NETWORKS, own_fixtures},
     harness::{
         KnownFailure,
         adapter::client::{Launch, Remote, Trace},
         contract::{Contract, Implementation, WithFixtures},
+        record::FileDigest,
         runner::Implementations,
         suite::{Suite, nearest},
     },
@@ -67,6 +68,8 @@ pub(super) struct RunTarget {
     pub(super) known: Option<Vec<KnownFailure>>,
     /// The option that selects it, for rerun commands in reports.
     pub(super) option: String,
+    /// The files that it was started from; empty for a built-in implementation.
+    pub(super) files: Vec<FileDigest>,
 }
 
 impl RunTarget {
@@ -178,7 +181,13 @@ impl<'a> Connect<'a> {
     pub(super) fn named(&self, name: &str, console: &Console) -> Result<RunTarget, Exit> {
         let option = format!("--impl {}", shell_argument(name));
         if let Some(implementation) = self.known.get(name) {
-            return Ok(RunTarget { implementation, case_deadline: None, known: None, option });
+            return Ok(RunTarget {
+                implementation,
+                case_deadline: None,
+                known: None,
+                option,
+                files: Vec::new(),
+            });
         }
         let (stem, file) = match name.strip_suffix(".toml") {
             Some(stem) => (file_name(stem), ImplementationFile::on_disk(Path::new(name), console)?),
@@ -202,7 +211,7 @@ impl<'a> Connect<'a> {
             Exit::Usage
         })?;
         let option = format!("--impl-cmd {}", shell_argument(command));
-        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new() };
+        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new(), source: None };
         self.start(None, option, file, console)
     }
 
@@ -214,6 +223,8 @@ impl<'a> Connect<'a> {
         console: &Console,
     ) -> Result<RunTarget, Exit> {
         let shown = file.launch.command.join(" ");
+        // Before the start, so that these are the files that are run.
+        let files = file.source.into_iter().chain(started_files(&file.launch)).collect();
         let trace = self.opened_trace(console)?;
         let environment = (&BUNDLE as &dyn Contract).environment_map();
         let remote = Remote::connect(&BUNDLE, name.as_deref(), file.launch, environment, trace);
@@ -222,7 +233,13 @@ impl<'a> Connect<'a> {
             Exit::AdapterUnusable
         })?;
         let case_deadline = remote.case_deadline();
-        Ok(RunTarget { implementation: Arc::new(remote), case_deadline, known: Some(file.known), option })
+        Ok(RunTarget {
+            implementation: Arc::new(remote),
+            case_deadline,
+            known: Some(file.known),
+            option,
+            files,
+        })
     }
 
     fn opened_trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {

@@ -12,8 +12,8 @@ use super::{
 };
 
 use super::record::{
-    Binary, Chain, Environment, FORMAT, Inventory, InventoryEntry, Platform, RequirementRecord, RunRecord,
-    RunTimes, Target,
+    Binary, Chain, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
+    Platform, RequirementRecord, RunRecord, RunTimes, Target,
 };
 
 pub(super) fn stamp(text: &str) -> RunTimestamp {
@@ -121,6 +121,7 @@ pub(super) fn run() -> RunRecord {
         unproven: vec!["persistence/params".into()],
         options: BTreeMap::new(),
         judged: None,
+        implementations: BTreeMap::from([("reference".into(), reference()), ("stub".into(), stub())]),
         cases: BTreeMap::from([(
             "cases/persistence/params.toml".into(),
             "title = \"Params come back\"\n\n[[steps]]\nload_torch_bundle = {}\n".into(),
@@ -195,19 +196,23 @@ pub(super) fn times(stamp: RunTimestamp) -> RunTimes {
 pub(super) fn environment() -> Environment {
     Environment {
         platform: Platform { os: "linux".into(), arch: "x86_64".into() },
-        binary: Binary { version: "0.1.0".into(), sha256: "ef".repeat(32) },
-        implementations: BTreeMap::from([("reference".into(), "0.1.0".into())]),
-        details: BTreeMap::from([("reference".into(), details())]),
+        binary: Binary { version: "0.1.0".into(), sha256: Some("ef".repeat(32)) },
         variables: BTreeMap::from([("LANG".into(), "C.UTF-8".into())]),
     }
 }
 
-/// What an adapter could state.
-fn details() -> Details {
-    Details {
+/// An adapter that states what it depends on.
+fn reference() -> ImplementationRecord {
+    let details = Details {
         versions: BTreeMap::from([("torch".into(), "2.13.0".into())]),
         notes: vec!["reads the dataset".into()],
-    }
+    };
+    let files = vec![FileDigest { name: "adapter.py".into(), sha256: "12".repeat(32) }];
+    ImplementationRecord { version: "1.2.3".into(), details, files }
+}
+
+fn stub() -> ImplementationRecord {
+    ImplementationRecord { version: "0.1.0".into(), ..ImplementationRecord::default() }
 }
 
 /// The reference as a third-party implementation.

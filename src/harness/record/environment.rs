@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::contract::Details;
-
-/// Where and with what a run was made. The digest of the suite and the variables of the cases are in `results.json`.
+/// The machine and the program that made a run. What decides the results is in `results.json`: the suite, the
+/// implementations and the variables of the cases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
@@ -14,11 +13,6 @@ pub struct Environment {
     pub platform: Platform,
     /// The program that ran the suite.
     pub binary: Binary,
-    /// The version of each implementation, by name.
-    pub implementations: BTreeMap<String, String>,
-    /// What implementations state about themselves besides their versions, by name; absent for those that state nothing.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub details: BTreeMap<String, Details>,
     /// The variables of the calling process that may be published, with their values; no others.
     pub variables: BTreeMap<String, String>,
 }
@@ -39,8 +33,8 @@ pub struct Platform {
 pub struct Binary {
     /// Its version.
     pub version: String,
-    /// The SHA-256 of its file in hexadecimal.
-    pub sha256: String,
+    /// The SHA-256 of its file in hexadecimal; None if the file could not be read.
+    pub sha256: Option<String>,
 }
 
 #[cfg(test)]
@@ -50,16 +44,10 @@ mod tests {
     use super::*;
     use crate::harness::test_helpers;
 
-    const DETAILS: &str =
-        r#""details":{"reference":{"versions":{"torch":"2.13.0"},"notes":["reads the dataset"]}},"#;
-
     #[test]
     fn an_environment_reads_back_and_holds_nothing_unknown() {
         let text = serde_json::to_string(&test_helpers::environment()).unwrap();
         assert_eq!(serde_json::from_str::<Environment>(&text).unwrap(), test_helpers::environment());
-        // Reports of earlier programs have no details.
-        let without: Environment = serde_json::from_str(&text.replace(DETAILS, "")).unwrap();
-        assert_eq!(without, Environment { details: BTreeMap::new(), ..test_helpers::environment() });
         let more = text.replacen('{', r#"{"user":"someone","#, 1);
         assert!(serde_json::from_str::<Environment>(&more).is_err());
     }

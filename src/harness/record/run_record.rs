@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RESULTS, RunTimestamp, Target};
+use super::{ImplementationRecord, RESULTS, RunTimestamp, Target};
 use crate::{
     harness::{
         runner::{Outcome, Phase},
@@ -50,6 +50,8 @@ pub struct RunRecord {
     /// The text of the case files with unexpected outcomes, by file, as [`case_texts`](super::case_texts) limits it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cases: BTreeMap<String, String>,
+    /// The implementations that checks ran on, by name.
+    pub implementations: BTreeMap<String, ImplementationRecord>,
     /// The outcomes, in the planned order.
     pub outcomes: Vec<Outcome>,
 }

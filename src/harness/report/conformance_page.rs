@@ -2,24 +2,31 @@
 
 use crate::text::{markdown, markdown_code};
 
-use super::{ending, page::Page};
-use crate::harness::record::{BrokenRequirement, ConformanceSummary, Target};
+use super::{ending, page::Page, rerun_command};
+use crate::harness::record::{BrokenRequirement, ConformanceSummary, RunRecord, Target};
 
 impl Page {
     /// Adds a section each for violations, differences, crashes, checks without a result, and known failures.
-    pub(super) fn conformance(&mut self, judged: &Target, standing: &ConformanceSummary<'_>) {
+    pub(super) fn conformance(
+        &mut self,
+        run: &RunRecord,
+        judged: &Target,
+        standing: &ConformanceSummary<'_>,
+    ) {
         if let Some(era) = &judged.era {
             self.line(&format!("- Era {}: what other eras state was not judged", markdown_code(era)));
         }
         self.broken(
             "Violations",
             "The specification or both revisions of the real system require:",
+            run,
             judged,
             &standing.violations,
         );
         self.broken(
             "Differences",
             "This suite decided, where the sources are silent, wrong or contradictory:",
+            run,
             judged,
             &standing.differences,
         );
@@ -60,7 +67,14 @@ impl Page {
         }
     }
 
-    fn broken(&mut self, title: &str, which: &str, judged: &Target, all: &[BrokenRequirement<'_>]) {
+    fn broken(
+        &mut self,
+        title: &str,
+        which: &str,
+        run: &RunRecord,
+        judged: &Target,
+        all: &[BrokenRequirement<'_>],
+    ) {
         if all.is_empty() {
             return;
         }
@@ -79,6 +93,8 @@ impl Page {
                     self.line(&format!("  - expected: {}", markdown(&failure.expected)));
                     self.line(&format!("  - actual: {}", markdown(&failure.actual)));
                 }
+                let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+                self.line(&format!("  - rerun: {}", markdown_code(&rerun)));
             }
         }
     }

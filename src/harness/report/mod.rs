@@ -9,6 +9,7 @@
 
 mod conformance_page;
 mod failed_check;
+mod failures;
 pub(crate) mod junit;
 pub(crate) mod log;
 mod messages;

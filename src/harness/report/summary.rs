@@ -16,7 +16,9 @@ use crate::harness::{
         RowResult,
         row_result::{is_of, row_implementation},
     },
-    record::{CHAIN, Counts, ENVIRONMENT, INVENTORY, RunRecord, SUMS, plan_file},
+    record::{
+        CHAIN, Counts, ENVIRONMENT, FileDigest, INVENTORY, ImplementationRecord, RunRecord, SUMS, plan_file,
+    },
 };
 
 /// `summary.md`, with unexpected results first. For a plan it has only totals, and links to the summaries of the
@@ -36,13 +38,17 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
         }
     } else {
         match &run.judged {
-            Some(judged) => page.conformance(judged, &judged.conformance(&run.outcomes)),
-            None => page.groups(run.outcomes.iter()),
+            Some(judged) => page.conformance(run, judged, &judged.conformance(&run.outcomes)),
+            None => {
+                page.groups(run.outcomes.iter());
+                page.failures(run);
+            }
         }
         page.unproven(run);
         page.areas(run);
     }
     page.variables(run);
+    page.next_step(run);
     page.heading("Files");
     let rest = [ENVIRONMENT, INVENTORY, CHAIN, SUMS];
     for name in others.iter().chain(&rest) {
@@ -143,6 +149,21 @@ impl Page {
             self.line(&format!("- variable: {}", markdown_code(&format!("{name}=\"{value}\""))));
         }
         self.line(&format!("- suite: {}", markdown_code(&run.suite_digest)));
+        // Built-in implementations have the version of the program, which is in environment.json.
+        let stated = |own: &ImplementationRecord| !own.details.is_empty() || !own.files.is_empty();
+        for (name, own) in run.implementations.iter().filter(|(_, own)| stated(own)) {
+            let versions = own.details.versions.iter().map(|(name, version)| format!("{name} {version}"));
+            let versions: Vec<String> = std::iter::once(own.version.clone()).chain(versions).collect();
+            self.line(&format!(
+                "- implementation: {} {}",
+                markdown_code(name),
+                markdown(&versions.join(", "))
+            ));
+            for FileDigest { name, sha256 } in &own.files {
+                self.line(&format!("  - {} {}", markdown(name), markdown_code(sha256)));
+            }
+            own.details.notes.iter().for_each(|note| self.line(&format!("  - {}", markdown(note))));
+        }
     }
 
     fn row(&mut self, run: &RunRecord, row: &Row, phase: Phase) {
@@ -194,7 +215,7 @@ impl Page {
         std::iter::once(first).chain(lines).for_each(|row| self.line(&row));
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    pub(super) fn outcome(&mut self, outcome: &Outcome) {
         self.line(&format!("- {}: {}", markdown_code(&outcome.check), markdown(outcome.result_name())));
         if let Some(ending) = ending(outcome) {
             self.line(&format!("  - ended: {}", markdown(&ending)));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{groups, page::Page};
 use crate::{
     harness::{
-        record::{Environment, RunRecord, Target},
+        record::{ImplementationRecord, RunRecord, Target},
         runner::{Outcome, Phase, StepOutcome, Verdict},
         suite::Authority,
     },
@@ -25,8 +25,6 @@ pub struct Surveyed<'a> {
     pub run: &'a RunRecord,
     /// The implementation under test.
     pub target: &'a Target,
-    /// The environment of the run.
-    pub environment: &'a Environment,
 }
 
 /// Why a report cannot be part of a survey.
@@ -35,13 +33,17 @@ pub struct Surveyed<'a> {
 pub struct NotSurveyable(pub String);
 
 impl<'a> Surveyed<'a> {
-    /// A report with its environment.
+    /// A report.
     ///
     /// # Errors
     /// When it is not about a third-party implementation.
-    pub fn new(run: &'a RunRecord, environment: &'a Environment) -> Result<Self, NotSurveyable> {
+    pub fn new(run: &'a RunRecord) -> Result<Self, NotSurveyable> {
         let target = run.judged.as_ref().ok_or_else(|| NotSurveyable(run.stamp.to_string()))?;
-        Ok(Self { run, target, environment })
+        Ok(Self { run, target })
+    }
+
+    fn implementation(&self) -> Option<&'a ImplementationRecord> {
+        self.run.implementations.get(&self.target.name)
     }
 
     fn outcomes(&self) -> impl Iterator<Item = &'a Outcome> {
@@ -106,10 +108,7 @@ pub fn survey(title: &str, reports: &[Surveyed<'_>]) -> String {
 impl Page {
     fn totals(&mut self, reports: &[Surveyed<'_>]) {
         let rows: [(&str, Cell); 12] = [
-            ("version", |one| {
-                let versions = &one.environment.implementations;
-                markdown(versions.get(&one.target.name).map_or("", String::as_str))
-            }),
+            ("version", |one| markdown(one.implementation().map_or("", |own| own.version.as_str()))),
             ("era", |one| markdown(one.target.era.as_deref().unwrap_or("not stated"))),
             ("report", |one| one.run.stamp.to_string()),
             ("suite", |one| markdown_code(one.run.suite_digest.get(..12).unwrap_or_default())),
@@ -144,8 +143,8 @@ impl Page {
 
     /// The versions that the implementations state, and what is done for a caller on the way to them.
     fn details(&mut self, reports: &[Surveyed<'_>]) {
-        let stated = |one: &Surveyed<'_>| one.environment.details.get(&one.target.name).cloned();
-        let stated = reports.iter().filter_map(|one| Some((one, stated(one)?)));
+        let stated = reports.iter().filter_map(|one| Some((one, &one.implementation()?.details)));
+        let stated = stated.filter(|(_, details)| !details.is_empty());
         for (index, (one, details)) in stated.enumerate() {
             if index == 0 {
                 self.heading("Stated by the adapters");
@@ -325,11 +324,11 @@ mod tests {
 
     #[test]
     fn a_page_has_totals_causes_crashes_and_skipped_checks() {
-        let (one, environment) = (run(), test_helpers::environment());
+        let one = run();
         let mut other = run();
         other.judged.as_mut().unwrap().era = Some("main".into());
         other.outcomes.truncate(5);
-        let reports = [&one, &other].map(|run| Surveyed::new(run, &environment).unwrap());
+        let reports = [&one, &other].map(|run| Surveyed::new(run).unwrap());
         let page = survey("Two | revisions", &reports);
         insta::assert_snapshot!("survey", page);
         assert!(!page.contains('\u{1b}') && !page.contains("<b>"), "{page}");
@@ -350,8 +349,8 @@ mod tests {
 
     #[test]
     fn a_report_about_a_built_in_implementation_is_not_surveyable() {
-        let (run, environment) = (test_helpers::run(), test_helpers::environment());
-        let error = Surveyed::new(&run, &environment).unwrap_err();
+        let run = test_helpers::run();
+        let error = Surveyed::new(&run).unwrap_err();
         assert!(error.to_string().starts_with("report 2025-10-17T112849Z has no green"), "{error}");
     }
 }
