@@ -482,6 +482,8 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         judged: None,
         implementations: BTreeMap::from([(KEEPER.to_owned(), keeper)]),
         cases: BTreeMap::new(),
+        imported: None,
+        protected: None,
         outcomes,
     };
     let environment = Environment {

@@ -3,7 +3,11 @@
 use clap::{Parser, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::{Exit, SuiteOption, console::Console, implementation_file::ImplementationFile};
+use super::{
+    Exit, SuiteOption,
+    console::{Console, counted},
+    implementation_file::ImplementationFile,
+};
 use crate::{
     bundle::BUNDLE,
     harness::{
@@ -137,7 +141,14 @@ fn plans(suite: &Suite) -> Vec<Entry> {
             .iter()
             .map(move |row| {
                 let (decided_by, json) = match &row.decided_by {
-                    Decision::Checks { checks, .. } => (format!("{} checks", checks.len()), json!(checks)),
+                    Decision::Checks { checks, tests, .. } => {
+                        let others = if tests.is_empty() {
+                            String::new()
+                        } else {
+                            format!(", or {}", counted(tests.len(), "test"))
+                        };
+                        (format!("{}{others}", counted(checks.len(), "check")), json!(checks))
+                    }
                     Decision::Artifact { artifact } => {
                         (format!("artifact {artifact}"), json!({ "artifact": artifact }))
                     }

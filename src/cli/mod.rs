@@ -19,6 +19,7 @@ mod list;
 mod make_fixtures;
 mod new_adapter;
 mod phases;
+mod plan_options;
 mod prove;
 mod run;
 mod run_session;
@@ -49,7 +50,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
+    Run(Box<run::Run>),
     Prove(prove::Prove),
     Check(check::Check),
     Inspect(inspect::Inspect),

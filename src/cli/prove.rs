@@ -101,6 +101,7 @@ impl Prove {
             options: std::collections::BTreeMap::new(),
             files: std::collections::BTreeMap::new(),
             judged: None,
+            protected: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 

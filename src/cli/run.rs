@@ -12,6 +12,7 @@ use super::{
     console::{Console, counted},
     known_file,
     phases::{PhaseOptions, Phases},
+    plan_options::PlanOptions,
     run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     summary,
@@ -19,6 +20,7 @@ use super::{
     torch,
 };
 use crate::harness::{
+    ledger::BlockedChecks,
     proof::{PROVEN, Proven},
     record::{ConformanceSummary, RequirementRecord, RunRecord, RunTimestamp, Target},
     runner::{self, Implementations, Job, Outcome, Phase, Verdict},
@@ -38,6 +40,9 @@ pub(super) struct Run {
 
     #[command(flatten)]
     phases: PhaseOptions,
+
+    #[command(flatten)]
+    plan: PlanOptions,
 
     #[command(flatten)]
     adapter: AdapterOptions,
@@ -66,12 +71,16 @@ impl Run {
         let phases = self.phases.resolve(&self.adapter, &connect, console)?;
         // The plan that was run, with the implementations that it was run on.
         let plan = plan.map(|plan| plan.on(phases.red.name(), phases.green.name()));
+        let plan = plan.map(|plan| self.plan.apply(plan, console)).transpose()?;
         let available = implementations.with(phases.given().map(|own| &own.implementation));
         let jobs = jobs(&checks, &available, plan.as_ref(), &phases);
         let jobs = without_unsupported_red(jobs, &implementations, console)?;
         torch::report_if_broken(&checks, console);
 
         let case_deadline = phases.third_parties().iter().filter_map(|target| target.case_deadline).max();
+        let protected =
+            plan.as_ref().map(|plan| PlanOptions::protected(plan, self.recording.reports(), console));
+        let protected = protected.transpose()?.flatten();
         let recording = RunSession::begin(&self.recording, &jobs, console)?;
         let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
@@ -85,6 +94,7 @@ impl Run {
             options: phases.given().map(option).collect(),
             files: phases.given().map(files).collect(),
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
+            protected,
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = self.exit(&record, console);
@@ -129,9 +139,16 @@ impl Run {
         })
     }
 
+    /// The exit code. What only blocked rows ask for does not count: they stay open anyway.
     fn exit(&self, record: &RunRecord, console: &Console) -> Exit {
         if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
             return Exit::Internal;
+        }
+        let counted = without_blocked(record);
+        let record = counted.as_ref().unwrap_or(record);
+        if record.outcomes.is_empty() {
+            console.note("note: every check is of a blocked row, so nothing was decided");
+            return Exit::Success;
         }
         let fails = match &record.judged {
             Some(judged) => self.third_party_fails(record, &judged.conformance(&record.outcomes), console),
@@ -191,9 +208,21 @@ impl Run {
     fn selection_arguments(&self) -> Vec<String> {
         let mut arguments = self.selection.arguments(self.suite.named().as_deref());
         arguments.extend(self.phases.arguments());
+        arguments.extend(self.plan.arguments());
         arguments.extend(self.adapter.arguments());
         arguments
     }
+}
+
+/// The run without the outcomes that only blocked rows ask for; None if there are none.
+fn without_blocked(record: &RunRecord) -> Option<RunRecord> {
+    let blocked = BlockedChecks::of(record);
+    if blocked.is_empty() {
+        return None;
+    }
+    let mut counted = record.clone();
+    counted.outcomes = record.outcomes.iter().filter(|own| !blocked.contains(own)).cloned().collect();
+    Some(counted)
 }
 
 /// Finds a plan by name; the error suggests similar names.
@@ -238,7 +267,7 @@ fn planned(plan: &Plan, phase: Phase, checks: &[Arc<Check>], implementations: &I
     let mut jobs: Vec<Job> = Vec::new();
     let mut known = BTreeSet::new();
     let by_id: BTreeMap<&str, &Arc<Check>> = checks.iter().map(|check| (check.id.as_str(), check)).collect();
-    for row in plan.rows.iter().filter(|row| row.blocked.is_none()) {
+    for row in &plan.rows {
         let name = match phase {
             Phase::Red => &row.red,
             Phase::Green => &row.green,

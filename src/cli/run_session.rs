@@ -21,7 +21,7 @@ use crate::{
         contract::{Contract as _, Implementation},
         record::{
             Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
-            Platform, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
+            Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
@@ -69,6 +69,8 @@ pub(super) struct About<'a> {
     pub(super) files: BTreeMap<String, Vec<FileDigest>>,
     /// The implementation under test, if it is a third-party one.
     pub(super) judged: Option<Target>,
+    /// The protected files of the plan, as they were before the first check ran.
+    pub(super) protected: Option<Protected>,
 }
 
 /// A report in progress: created before the first check runs, published at the end.
@@ -88,6 +90,13 @@ const DEADLINE: u32 = 60;
 
 /// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
+
+impl RecordingOptions {
+    /// The directory of the reports.
+    pub(super) fn reports(&self) -> &Path {
+        &self.reports
+    }
+}
 
 impl RunSession {
     /// Creates the hidden directory, writes the inventory, and starts to handle Ctrl-C.
@@ -198,6 +207,8 @@ impl RunSession {
             options: about.options,
             judged: about.judged,
             implementations: implementations(&self.implementations, about.files),
+            imported: None,
+            protected: about.protected,
             cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| check.case.as_ref())),
             outcomes,
         };

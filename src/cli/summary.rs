@@ -11,7 +11,7 @@ use super::{
 use crate::{
     harness::{
         contract::Details,
-        ledger::RowResult,
+        ledger::{OutcomeIndex, RowResult},
         record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
         report::{area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
@@ -204,9 +204,12 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
     let pad = " ".repeat(7_usize.saturating_sub(phase.as_str().len()));
     let mut text = format!("{head}{pad}{result}\n");
     if let Some(plan) = &run.plan {
+        let outcomes = OutcomeIndex::of(run);
         for row in &plan.rows {
-            if let Some(result) = RowResult::of(row, phase, run) {
-                text.push_str(&format!("       {:15} {}\n", line(&row.id), line(&result.to_string())));
+            if let Some(result) = RowResult::of(row, phase, &outcomes) {
+                let blocked = row.blocked.as_ref().map(|why| format!("blocked ({}): ", line(why)));
+                let result = format!("{}{}", blocked.unwrap_or_default(), line(&result.to_string()));
+                text.push_str(&format!("       {:15} {result}\n", line(&row.id)));
             }
         }
         return text + "\n";

@@ -23,7 +23,7 @@ pub(super) fn stamp(text: &str) -> RunTimestamp {
 /// The reason why the checks of these runs must fail.
 fn not_implemented() -> Reason {
     let kind = FailureKind::Refused(RefusalKind::NotImplemented);
-    Reason { kind, mentions: vec!["no loader".into()] }
+    Reason { kind, exception: None, mentions: vec!["no loader".into()] }
 }
 
 /// An outcome that meets the expectation of its phase.
@@ -126,6 +126,8 @@ pub(super) fn run() -> RunRecord {
             "cases/persistence/params.toml".into(),
             "title = \"Params come back\"\n\n[[steps]]\nload_torch_bundle = {}\n".into(),
         )]),
+        imported: None,
+        protected: None,
         outcomes: vec![
             as_expected("persistence/round_trip", Phase::Red),
             unexpected("persistence/params", Phase::Red),
@@ -148,7 +150,7 @@ pub(super) fn row(id: &str, log: &str, checks: &[&str]) -> Row {
     Row {
         id: id.into(),
         task: format!("Make {log} right"),
-        decided_by: Decision::Checks { log: log.into(), checks: planned.collect() },
+        decided_by: Decision::Checks { log: log.into(), checks: planned.collect(), tests: Vec::new() },
         red: "stub".into(),
         green: "reference".into(),
         guidance: format!("wire {log}"),
@@ -164,6 +166,7 @@ pub(super) fn plan() -> Plan {
         name: "phase_d4".into(),
         title: "Saved bundles load".into(),
         first_attempt: 1,
+        protected: Vec::new(),
         rows: vec![
             row("D4.B1", "persistence", &["persistence/round_trip"]),
             row("D4.B2", "persistence", &["persistence/round_trip", "persistence/params"]),

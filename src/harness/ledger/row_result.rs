@@ -4,12 +4,13 @@ use std::fmt;
 
 use crate::{
     harness::{
-        runner::{Outcome, Phase, RedResult, Verdict},
-        suite::{PlannedCheck, Row},
+        runner::{Ended, Outcome, Phase, RedResult, Verdict},
+        suite::{PlannedCheck, Row, covers},
     },
     text::line,
 };
 
+use super::OutcomeIndex;
 use crate::harness::record::RunRecord;
 
 /// The checks of a row in one run, on the implementation that the row names for the phase.
@@ -42,8 +43,9 @@ pub enum RowStatus {
 
 impl<'a> RowResult<'a> {
     /// The result of the row in this run; None if the run has no outcome of its checks. A check that was not run counts as
-    /// absent.
-    pub fn of(row: &'a Row, phase: Phase, run: &RunRecord) -> Option<Self> {
+    /// absent. Imported outcomes are of the row's tests, all others of its checks.
+    pub fn of(row: &'a Row, phase: Phase, run: &OutcomeIndex<'_>) -> Option<Self> {
+        let planned = if run.is_imported() { row.tests() } else { row.checks() };
         let mut attempt = Self {
             phase,
             as_expected: Vec::new(),
@@ -52,8 +54,8 @@ impl<'a> RowResult<'a> {
             unsupported: Vec::new(),
             absent: Vec::new(),
         };
-        for check in row.checks() {
-            let seen = run.outcomes.iter().filter(|outcome| is_of(outcome, row, check, phase));
+        for check in planned {
+            let seen = run.of_check(check).filter(|outcome| is_of(outcome, row, check, phase));
             let (present, stale): (Vec<_>, Vec<_>) = seen.partition(|outcome| outcome.digest == check.digest);
             let results: Vec<(bool, &'static str)> = match phase {
                 Phase::Red => {
@@ -82,7 +84,7 @@ impl<'a> RowResult<'a> {
                 None => attempt.stale.push(check),
             }
         }
-        (attempt.absent.len() < row.checks().len()).then_some(attempt)
+        (attempt.absent.len() < planned.len()).then_some(attempt)
     }
 
     /// What the result means for the row.
@@ -152,8 +154,28 @@ pub(crate) fn row_implementation(row: &Row, phase: Phase) -> &str {
 
 /// Whether an outcome belongs to this check of this row, in any version of the case.
 pub(crate) fn is_of(outcome: &Outcome, row: &Row, check: &PlannedCheck, phase: Phase) -> bool {
-    let place = (outcome.check.as_str(), outcome.phase, outcome.implementation.as_str());
-    place == (check.id.as_str(), phase, row_implementation(row, phase)) && outcome.result_name() != "not_run"
+    let place = (outcome.phase, outcome.implementation.as_str());
+    is_check(outcome, check)
+        && place == (phase, row_implementation(row, phase))
+        && outcome.result_name() != "not_run"
+}
+
+/// Whether an outcome is one of this planned check, or of this test with any parameter.
+fn is_check(outcome: &Outcome, check: &PlannedCheck) -> bool {
+    let is_test = matches!(outcome.ended, Ended::Reported(_));
+    check.id == outcome.check || (is_test && covers(&check.id, &outcome.check))
+}
+
+/// The checks of a row that a run can have outcomes of: those of its tests if the outcomes were imported.
+pub(crate) fn planned<'r>(row: &'r Row, run: &RunRecord) -> &'r [PlannedCheck] {
+    if run.imported.is_some() { row.tests() } else { row.checks() }
+}
+
+/// Whether a row asks for the check of this outcome on this implementation.
+pub(crate) fn asks_for(row: &Row, outcome: &Outcome) -> bool {
+    let planned = if matches!(outcome.ended, Ended::Reported(_)) { row.tests() } else { row.checks() };
+    row_implementation(row, outcome.phase) == outcome.implementation
+        && planned.iter().any(|check| is_check(outcome, check))
 }
 
 /// The first few distinct items, and the number of the others.
@@ -183,33 +205,37 @@ mod tests {
         RunRecord { outcomes, ..test_helpers::run() }
     }
 
+    fn of<'r>(row: &'r Row, phase: Phase, run: &RunRecord) -> Option<RowResult<'r>> {
+        RowResult::of(row, phase, &OutcomeIndex::of(run))
+    }
+
     #[test]
     fn a_row_is_proven_only_by_all_of_its_checks() {
         let (one, two) =
             (test_helpers::as_expected("a/1", Phase::Red), test_helpers::as_expected("a/2", Phase::Red));
         let row = row();
         let whole = run(vec![one.clone(), two]);
-        let attempt = RowResult::of(&row, Phase::Red, &whole).unwrap();
+        let attempt = of(&row, Phase::Red, &whole).unwrap();
         assert_eq!((attempt.status(), attempt.to_string()), (RowStatus::Proves, "proven: 2/2".into()));
         let part = run(vec![one]);
-        let attempt = RowResult::of(&row, Phase::Red, &part).unwrap();
+        let attempt = of(&row, Phase::Red, &part).unwrap();
         let said = "incomplete: 1/2 proven, 1 not run".to_owned();
         assert_eq!((attempt.status(), attempt.to_string()), (RowStatus::Neither, said));
-        assert_eq!(RowResult::of(&row, Phase::Green, &part), None);
+        assert_eq!(of(&row, Phase::Green, &part), None);
     }
 
     #[test]
     fn an_outcome_on_another_implementation_does_not_count() {
         let mut one = test_helpers::as_expected("a/1", Phase::Red);
         one.implementation = "a mutant".into();
-        assert_eq!(RowResult::of(&row(), Phase::Red, &run(vec![one])), None);
+        assert_eq!(of(&row(), Phase::Red, &run(vec![one])), None);
     }
 
     #[test]
     fn one_unexpected_result_contradicts_even_without_the_other_checks() {
         let row = row();
         let part = run(vec![test_helpers::stopped("a/2", Phase::Red)]);
-        let attempt = RowResult::of(&row, Phase::Red, &part).unwrap();
+        let attempt = of(&row, Phase::Red, &part).unwrap();
         let said = "not proven: a/2 set_up_error".to_owned();
         assert_eq!((attempt.status(), attempt.to_string()), (RowStatus::Contradicts, said));
     }
@@ -222,7 +248,7 @@ mod tests {
             test_helpers::unexpected("a/1", Phase::Red),
             test_helpers::as_expected("a/2", Phase::Red),
         ]);
-        assert_eq!(RowResult::of(&row, Phase::Red, &both).unwrap().status(), RowStatus::Contradicts);
+        assert_eq!(of(&row, Phase::Red, &both).unwrap().status(), RowStatus::Contradicts);
     }
 
     #[test]
@@ -233,7 +259,7 @@ mod tests {
         {
             old.digest = "older".into();
             let mixed = run(vec![old, test_helpers::as_expected("a/2", Phase::Green)]);
-            let attempt = RowResult::of(&row, Phase::Green, &mixed).unwrap();
+            let attempt = of(&row, Phase::Green, &mixed).unwrap();
             assert_eq!(attempt.status(), RowStatus::Neither);
             assert_eq!(attempt.to_string(), "not evidence: it is for an earlier version of cases/a/1.toml");
         }
@@ -244,9 +270,9 @@ mod tests {
         let row = row();
         let mut one = test_helpers::as_expected("a/1", Phase::Green);
         one.ended = Ended::NotRun { detail: None };
-        assert_eq!(RowResult::of(&row, Phase::Green, &run(vec![one.clone()])), None);
+        assert_eq!(of(&row, Phase::Green, &run(vec![one.clone()])), None);
         one.ended = Ended::Timeout { milliseconds: 5 };
         let hung = run(vec![one]);
-        assert_eq!(RowResult::of(&row, Phase::Green, &hung).unwrap().to_string(), "not passed: a/1 timeout");
+        assert_eq!(of(&row, Phase::Green, &hung).unwrap().to_string(), "not passed: a/1 timeout");
     }
 }

@@ -15,7 +15,7 @@ use crate::harness::{
 
 use super::{
     RowResult, RowStatus,
-    row_result::{is_of, row_implementation},
+    row_result::{is_of, planned, row_implementation},
 };
 use crate::harness::{
     record::plan_file,
@@ -167,7 +167,10 @@ impl<'a> Walk<'a> {
                 (RowStatus::Proves, format!("{name} exists"))
             }
             Decision::Checks { .. } => {
-                let Some(attempt) = RowResult::of(self.row, phase, &report.run) else { return false };
+                let Some(attempt) = RowResult::of(self.row, phase, &super::OutcomeIndex::of(&report.run))
+                else {
+                    return false;
+                };
                 match attempt.staleness() {
                     Some(why) => _ = self.stale.insert(phase, format!("evidence of {stamp} {why}")),
                     None if attempt.status() == RowStatus::Neither => {}
@@ -203,7 +206,7 @@ impl<'a> Walk<'a> {
         let names = match own.filter(|name| report.files.contains_key(name)) {
             Some(name) => BTreeSet::from([name]),
             None => {
-                let checks = self.row.checks();
+                let checks = planned(self.row, &report.run);
                 let of_row =
                     |outcome: &&Outcome| checks.iter().any(|check| is_of(outcome, self.row, check, phase));
                 let outcomes = report.run.outcomes.iter().filter(of_row);

@@ -6,8 +6,10 @@ mod conformance;
 mod durations;
 mod environment;
 mod implementation_record;
+mod imported;
 mod inventory;
 pub(crate) mod layout;
+mod protected;
 pub(crate) mod run_record;
 mod timestamp;
 
@@ -17,7 +19,9 @@ pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, 
 pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};
 pub use implementation_record::{FileDigest, ImplementationRecord};
+pub use imported::{Imported, ImportedFile, copy_name};
 pub use inventory::{Inventory, InventoryEntry};
 pub use layout::{CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
+pub use protected::{Protected, ProtectedChange, ProtectedFile};
 pub use run_record::{Counts, FORMAT, ReadError, RunRecord};
 pub use timestamp::{InvalidTimestamp, RunTimestamp};

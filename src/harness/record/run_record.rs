@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImplementationRecord, RESULTS, RunTimestamp, Target};
+use super::{ImplementationRecord, Imported, Protected, RESULTS, RunTimestamp, Target};
 use crate::{
     harness::{
         runner::{Outcome, Phase},
@@ -52,6 +52,12 @@ pub struct RunRecord {
     pub cases: BTreeMap<String, String>,
     /// The implementations that checks ran on, by name.
     pub implementations: BTreeMap<String, ImplementationRecord>,
+    /// The files that the outcomes were imported from, if another runner made them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+    /// The protected files of the plan, if it names any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<Protected>,
     /// The outcomes, in the planned order.
     pub outcomes: Vec<Outcome>,
 }

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{area, ending, messages::describe_step, rerun_command};
 use crate::harness::{
-    ledger::row_result::{is_of, row_implementation},
+    ledger::row_result::{asks_for, is_of, planned},
     record::{Counts, RunRecord, layout::area_log, plan_file},
 };
 
@@ -59,11 +59,6 @@ pub(crate) fn row_log(plan: &Plan, row: &Row, phase: Phase) -> Option<String> {
     }
 }
 
-fn asks_for(row: &Row, outcome: &Outcome) -> bool {
-    let here = row_implementation(row, outcome.phase) == outcome.implementation;
-    here && row.checks().iter().any(|check| check.id == outcome.check)
-}
-
 struct Log<'a> {
     run: &'a RunRecord,
     phase: Phase,
@@ -93,8 +88,7 @@ impl fmt::Display for Log<'_> {
             let blocked =
                 row.blocked.as_ref().map(|why| format!(" (blocked: {})", line(why))).unwrap_or_default();
             writeln!(f, "row:         {}: {}{blocked}", line(&row.id), line(&row.task))?;
-            if !row
-                .checks()
+            if !planned(row, self.run)
                 .iter()
                 .any(|check| self.outcomes.iter().any(|outcome| is_of(outcome, row, check, self.phase)))
             {

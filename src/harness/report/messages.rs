@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    harness::runner::{Ended, Outcome, Phase, RedResult, StepOutcome},
+    harness::runner::{Ended, Outcome, Phase, RedResult, ReportedTest, StepOutcome},
     text::line,
 };
 
@@ -88,6 +88,8 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
         Ended::HarnessError { detail } => format!("the harness failed, not the implementation: {detail}"),
         Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
         Ended::NotRun { detail: None } => "not run: the run was interrupted".to_owned(),
+        Ended::Reported(_) if outcome.met_expectation() => return None,
+        Ended::Reported(test) => reported(outcome, test),
     };
     Some(line(&message))
 }
@@ -100,6 +102,18 @@ fn wrong_reason(outcome: &Outcome, stated: &str) -> String {
     };
     let seen = outcome.seen_reason().unwrap_or_default();
     format!("{stated} failed {expected}; does not count as a red result; {seen}")
+}
+
+/// What another runner reported, and what was expected: `AttributeError: ...; expected AssertionError; does not count as
+/// a red result`.
+fn reported(outcome: &Outcome, test: &ReportedTest) -> String {
+    match (outcome.phase, &outcome.reason) {
+        (Phase::Green, _) => test.to_string(),
+        (Phase::Red, None) => format!("{test}; does not count as a red result"),
+        (Phase::Red, Some(reason)) => {
+            format!("{test}; expected {reason}; does not count as a red result")
+        }
+    }
 }
 
 /// A step: `load_torch_bundle (line 12), refused: not_implemented: no loader yet`.
@@ -142,6 +156,10 @@ fn root(outcome: &Outcome) -> String {
         Ended::HarnessError { .. } => "ended with a failure of the harness".to_owned(),
         Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
         Ended::NotRun { detail: None } => "not run: the run was interrupted".to_owned(),
+        Ended::Reported(test) => match &test.exception {
+            Some(exception) => format!("ended with {} ({})", line(exception), outcome.result_name()),
+            None => format!("ended as {}", outcome.result_name()),
+        },
     }
 }
 

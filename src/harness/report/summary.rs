@@ -13,8 +13,8 @@ use crate::{
 use super::{area, ending, groups, log::row_log, messages::describe_step, page::Page, rerun_command};
 use crate::harness::{
     ledger::{
-        RowResult,
-        row_result::{is_of, row_implementation},
+        OutcomeIndex, RowResult,
+        row_result::{is_of, planned, row_implementation},
     },
     record::{
         CHAIN, Counts, ENVIRONMENT, FileDigest, INVENTORY, ImplementationRecord, RunRecord, SUMS, plan_file,
@@ -86,9 +86,8 @@ fn row_state(run: &RunRecord, plan: &Plan, row: &Row, phase: Phase) -> String {
         Decision::Artifact { artifact } => {
             format!("requires {}", plan_file(&plan.name, phase, artifact, "md"))
         }
-        Decision::Checks { .. } => {
-            RowResult::of(row, phase, run).map_or("not run".to_owned(), |attempt| attempt.to_string())
-        }
+        Decision::Checks { .. } => RowResult::of(row, phase, &OutcomeIndex::of(run))
+            .map_or("not run".to_owned(), |attempt| attempt.to_string()),
     };
     if row.blocked.is_some() { format!("blocked; {state}") } else { state }
 }
@@ -172,10 +171,10 @@ impl Page {
             self.line(&format!("Blocked: {}\n", markdown(why)));
         }
         self.line(&format!("Follow-up: {}", markdown(&row.guidance)));
-        if !row.checks().is_empty() {
+        if !planned(row, run).is_empty() {
             self.text("Selectors:\n");
         }
-        for check in row.checks() {
+        for check in planned(row, run) {
             let rerun = rerun_command(run, &check.id, phase, row_implementation(row, phase));
             self.line(&format!("- {}", markdown_code(&rerun)));
         }
@@ -183,7 +182,7 @@ impl Page {
             self.reasons(run, row);
         }
         let outcomes = run.outcomes.iter().filter(|outcome| {
-            let of_row = row.checks().iter().any(|check| is_of(outcome, row, check, phase));
+            let of_row = planned(row, run).iter().any(|check| is_of(outcome, row, check, phase));
             of_row && (!outcome.met_expectation() || outcome.failed().next().is_some())
         });
         let mut outcomes = outcomes.peekable();
@@ -198,7 +197,8 @@ impl Page {
     /// Per check of a row: the stated reason of the red result, and the one that was seen.
     fn reasons(&mut self, run: &RunRecord, row: &Row) {
         let seen = |check| run.outcomes.iter().filter(move |seen| is_of(seen, row, check, Phase::Red));
-        let mut of_row = row.checks().iter().flat_map(|check| seen(check).map(move |seen| (check, seen)));
+        let mut of_row =
+            planned(row, run).iter().flat_map(|check| seen(check).map(move |seen| (check, seen)));
         let mut lines = of_row.by_ref().map(|(check, outcome)| {
             let how = outcome.seen_reason().or_else(|| ending(outcome)).unwrap_or_default();
             let cells = [

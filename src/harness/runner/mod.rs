@@ -7,6 +7,7 @@ mod context;
 pub(crate) mod execute;
 mod job;
 mod outcome;
+mod reported;
 mod sandbox;
 mod scheduler;
 
@@ -14,4 +15,5 @@ pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };
+pub use reported::{ReportedResult, ReportedTest, SourceLine};
 pub use scheduler::{Options, run};

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ReportedResult, ReportedTest};
 use crate::harness::{
     contract::{Refusal, RefusalKind, SessionError},
     suite::{FailureKind, Reason},
@@ -103,6 +104,8 @@ pub enum Ended {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
+    /// Another test runner ran it and reported a result.
+    Reported(ReportedTest),
 }
 
 impl From<SessionError> for Ended {
@@ -214,6 +217,18 @@ pub enum RedResult {
     ZeroExpectations,
     /// Nothing failed.
     UnexpectedPass,
+    /// A test of another runner ended with another exception than the stated one.
+    WrongException,
+    /// A test of another runner was marked as one that fails, and failed: the runner accepts any failure.
+    Xfail,
+    /// A test of another runner was marked as one that fails, and passed.
+    Xpass,
+    /// A test of another runner was skipped.
+    Skipped,
+    /// A test of another runner failed outside of its body: in its setup, its teardown or its collection.
+    Error,
+    /// A test of another runner failed and then passed.
+    Flaky,
     /// The implementation does not support what the case needs.
     Unsupported,
     /// The deadline was exceeded.
@@ -240,6 +255,12 @@ impl RedResult {
             Self::MaskedFailure => "masked_failure",
             Self::ZeroExpectations => "zero_expectations",
             Self::UnexpectedPass => "unexpected_pass",
+            Self::WrongException => "wrong_exception",
+            Self::Xfail => ReportedResult::Xfail.as_str(),
+            Self::Xpass => ReportedResult::Xpass.as_str(),
+            Self::Skipped => ReportedResult::Skipped.as_str(),
+            Self::Error => ReportedResult::Error.as_str(),
+            Self::Flaky => ReportedResult::Flaky.as_str(),
             Self::Unsupported => Verdict::Unsupported.as_str(),
             Self::Timeout => Verdict::Timeout.as_str(),
             Self::Crash => Verdict::Crash.as_str(),
@@ -289,7 +310,8 @@ impl Outcome {
             | Ended::Crash { .. }
             | Ended::ProtocolError { .. }
             | Ended::HarnessError { .. }
-            | Ended::NotRun { .. } => None,
+            | Ended::NotRun { .. }
+            | Ended::Reported(_) => None,
         }
     }
 
@@ -303,6 +325,15 @@ impl Outcome {
             Ended::HarnessError { .. } => Verdict::HarnessError,
             Ended::NotRun { .. } => Verdict::NotRun,
             Ended::Stopped => Verdict::Fail,
+            Ended::Reported(test) => match test.result {
+                ReportedResult::Passed => Verdict::Pass,
+                ReportedResult::Skipped => Verdict::Unsupported,
+                ReportedResult::Failed
+                | ReportedResult::Error
+                | ReportedResult::Xfail
+                | ReportedResult::Xpass
+                | ReportedResult::Flaky => Verdict::Fail,
+            },
             Ended::Completed if self.lacking().is_some() => Verdict::Unsupported,
             Ended::Completed => {
                 let mut judged = self.steps.iter().flat_map(|step| &step.expectations).peekable();
@@ -335,6 +366,7 @@ impl Outcome {
             Ended::HarnessError { .. } => return RedResult::HarnessError,
             Ended::NotRun { .. } => return RedResult::NotRun,
             Ended::Stopped => return RedResult::SetUpError,
+            Ended::Reported(test) => return reported_red(test, &self.file, reason),
             Ended::Completed if self.lacking().is_some() => return RedResult::Unsupported,
             Ended::Completed => {}
         }
@@ -360,6 +392,9 @@ impl Outcome {
 
     /// Why the required expectation failed, or how the check ended instead: `not_implemented: no loader yet`.
     pub fn seen_reason(&self) -> Option<String> {
+        if let Ended::Reported(test) = &self.ended {
+            return Some(test.to_string());
+        }
         let stated = self.must_fail.as_deref()?;
         let (step, expectation) = self.failed().find(|(_, expectation)| expectation.name == stated)?;
         let actual = expectation.failure.as_ref().map(|failure| failure.actual.as_str()).unwrap_or_default();
@@ -379,10 +414,26 @@ impl Outcome {
 
     /// The name of its result in its phase: `proven`, `wrong_step`, `pass`, `timeout`, ...
     pub fn result_name(&self) -> &'static str {
-        match self.phase {
-            Phase::Green => self.verdict().as_str(),
-            Phase::Red => self.red_result().as_str(),
+        match (self.phase, &self.ended) {
+            (Phase::Red, _) => self.red_result().as_str(),
+            (Phase::Green, Ended::Reported(test)) if test.result.has_own_name() => test.result.as_str(),
+            (Phase::Green, _) => self.verdict().as_str(),
         }
+    }
+}
+
+/// The red result of a test of another runner: proven only if its body failed for the stated reason.
+fn reported_red(test: &ReportedTest, file: &str, reason: Option<&Reason>) -> RedResult {
+    match test.result {
+        ReportedResult::Passed => RedResult::UnexpectedPass,
+        ReportedResult::Error => RedResult::Error,
+        ReportedResult::Skipped => RedResult::Skipped,
+        ReportedResult::Xfail => RedResult::Xfail,
+        ReportedResult::Xpass => RedResult::Xpass,
+        ReportedResult::Flaky => RedResult::Flaky,
+        ReportedResult::Failed if !test.ended_as(reason) => RedResult::WrongException,
+        ReportedResult::Failed if !test.failed_for(file, reason) => RedResult::WrongReason,
+        ReportedResult::Failed => RedResult::Proven,
     }
 }
 
@@ -527,7 +578,7 @@ mod tests {
             refusal.native = Some(Box::new(native));
         }
         let mentions = mentions.iter().map(|text| (*text).to_owned()).collect();
-        let reason = Some(Reason { kind, mentions });
+        let reason = Some(Reason { kind, exception: None, mentions });
         let seen = Outcome { reason, ..outcome(vec![step], Ended::Completed) };
         assert_eq!(seen.red_result(), result);
     }

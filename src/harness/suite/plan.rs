@@ -13,6 +13,10 @@ pub struct Plan {
     pub title: String,
     /// The number of the first attempt in a store without earlier ones, from 1.
     pub first_attempt: u64,
+    /// The files of the implementation, as paths or globs relative to the current directory. A red phase changes none of
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
     /// The rows, in the order of the file.
     pub rows: Vec<Row>,
 }
@@ -47,6 +51,9 @@ pub enum Decision {
         log: String,
         /// The checks, in the suite's order.
         checks: Vec<PlannedCheck>,
+        /// The tests of other runners that decide the row too, once their results are imported.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tests: Vec<PlannedCheck>,
     },
     /// A file that the report of each phase must contain: `summary` for `<plan>_<phase>_summary.md`.
     Artifact {
@@ -55,7 +62,10 @@ pub enum Decision {
     },
 }
 
-/// A selected check in its current version.
+/// A selected check in its current version, or a test of another runner.
+///
+/// A test has its selector as `id`, the digest of that as `digest`, the part of it before `::` as `file`, and
+/// [`PASSES`] as the only expectation: nothing else is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCheck {
     /// The check's id.
@@ -83,11 +93,22 @@ impl Plan {
     }
 }
 
+/// The expectation of every test of another runner.
+pub const PASSES: &str = "passes";
+
 impl Row {
     /// The checks that decide the row; empty for a row with an artifact.
     pub fn checks(&self) -> &[PlannedCheck] {
         match &self.decided_by {
             Decision::Checks { checks, .. } => checks,
+            Decision::Artifact { .. } => &[],
+        }
+    }
+
+    /// The tests of other runners that decide the row, if there are any.
+    pub fn tests(&self) -> &[PlannedCheck] {
+        match &self.decided_by {
+            Decision::Checks { tests, .. } => tests,
             Decision::Artifact { .. } => &[],
         }
     }

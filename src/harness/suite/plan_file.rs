@@ -6,8 +6,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Check, Decision, FailureKind, Plan, PlannedCheck, Reason, Row, SuiteError, case_matcher::CaseMatcher,
-    document::Document, reason::mentions,
+    Check, Decision, FailureKind, Plan, PlannedCheck, Reason, Row, SuiteError,
+    case_matcher::CaseMatcher,
+    document::Document,
+    planned_test::{TestTable, planned_tests},
+    protected::protected_pattern,
+    reason::mentions,
 };
 
 #[derive(Debug, Deserialize)]
@@ -15,6 +19,8 @@ use super::{
 struct PlanTable {
     title: String,
     first_attempt: Option<Spanned<u64>>,
+    #[serde(default)]
+    protected: Vec<Spanned<String>>,
     rows: Vec<Spanned<RowTable>>,
 }
 
@@ -27,6 +33,8 @@ struct RowTable {
     cases: Vec<Spanned<String>>,
     #[serde(default)]
     reasons: Vec<Spanned<ReasonTable>>,
+    #[serde(default)]
+    tests: Vec<Spanned<TestTable>>,
     log: Option<String>,
     artifact: Option<Spanned<String>>,
     red: Spanned<String>,
@@ -42,7 +50,7 @@ struct ReasonTable {
     /// The checks with this reason; all of the row when it is not given.
     #[serde(default)]
     cases: Vec<String>,
-    kind: FailureKind,
+    kind: Spanned<FailureKind>,
     #[serde(default, deserialize_with = "mentions")]
     mentions: Vec<String>,
 }
@@ -88,18 +96,21 @@ pub(super) fn read(
                 return Err(document.unknown(implementation, "implementation", implementations));
             }
         }
-        let decided_by = match (&row.artifact, &row.log, row.cases.is_empty()) {
-            (Some(artifact), None, true) if row.reasons.is_empty() => {
+        let has_checks = !row.cases.is_empty() || !row.tests.is_empty();
+        let decided_by = match (&row.artifact, &row.log, has_checks) {
+            (Some(artifact), None, false) if row.reasons.is_empty() => {
                 if !ARTIFACTS.contains(&artifact.get_ref().as_str()) {
                     return Err(document.unknown(artifact, "artifact", &ARTIFACTS));
                 }
                 Decision::Artifact { artifact: artifact.get_ref().clone() }
             }
-            (None, Some(log), false) if plain(log) => {
-                Decision::Checks { log: log.clone(), checks: select(document, &row, checks)? }
-            }
+            (None, Some(log), true) if plain(log) => Decision::Checks {
+                log: log.clone(),
+                checks: select(document, &row, checks)?,
+                tests: planned_tests(document, &row.tests)?,
+            },
             _ => {
-                let message = "expected `cases` with a `log` and `reasons`, or an `artifact`; names may have letters, digits, `_` and `-`";
+                let message = "expected `cases` with `reasons`, or `tests`, and a `log`; or an `artifact`; names may have letters, digits, `_` and `-`";
                 return Err(document.error(span, message));
             }
         };
@@ -113,7 +124,17 @@ pub(super) fn read(
             blocked: row.blocked,
         });
     }
-    Ok(Plan { name, title: table.title, first_attempt, rows })
+    let protected = table.protected.into_iter().map(|pattern| protected(document, pattern));
+    let protected = protected.collect::<Result<_, _>>()?;
+    Ok(Plan { name, title: table.title, protected, first_attempt, rows })
+}
+
+/// A path or glob below the current directory.
+fn protected(document: &Document, pattern: Spanned<String>) -> Result<String, SuiteError> {
+    match protected_pattern(pattern.get_ref()) {
+        Ok(_) => Ok(pattern.into_inner()),
+        Err(message) => Err(document.error(pattern.span(), message)),
+    }
 }
 
 /// Every pattern must match a check, and every match must have a red entry on the red implementation and a reason.
@@ -124,6 +145,11 @@ fn select(
 ) -> Result<Vec<PlannedCheck>, SuiteError> {
     let mut planned: Vec<PlannedCheck> = Vec::new();
     let mut used = vec![false; row.reasons.len()];
+    let kinds = row.reasons.iter().map(|reason| &reason.get_ref().kind);
+    if let Some(kind) = kinds.into_iter().find(|kind| *kind.get_ref() == FailureKind::Raised) {
+        let message = "`raised` is for `tests`; a case states a kind of refusal or `wrong_result`";
+        return Err(document.error(kind.span(), message));
+    }
     for pattern in &row.cases {
         let matcher = CaseMatcher::new(pattern.get_ref());
         let mut selected = checks.iter().filter(|check| matcher.matches(check)).peekable();
@@ -168,7 +194,7 @@ impl ReasonTable {
     }
 
     fn reason(&self) -> Reason {
-        Reason { kind: self.kind, mentions: self.mentions.clone() }
+        Reason { kind: *self.kind.get_ref(), exception: None, mentions: self.mentions.clone() }
     }
 }
 

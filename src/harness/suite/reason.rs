@@ -13,6 +13,9 @@ use crate::harness::contract::RefusalKind;
 pub struct Reason {
     /// How the step with the failing expectation ended.
     pub kind: FailureKind,
+    /// The exception that a test of another runner must end with, if the kind is [`FailureKind::Raised`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// Texts that the refusal or the actual value contains.
     #[serde(default, deserialize_with = "mentions", skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,
@@ -26,9 +29,13 @@ pub enum FailureKind {
     WrongResult,
     /// The operation was refused. A crash (`internal`) is never a stated reason.
     Refused(RefusalKind),
+    /// A test of another runner ended with a named exception. For such a test, [`FailureKind::WrongResult`] is a failed
+    /// assertion.
+    Raised,
 }
 
 const WRONG_RESULT: &str = "wrong_result";
+const RAISED: &str = "raised";
 
 /// Texts that are not blank: every refusal would contain those.
 pub(super) fn mentions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -50,6 +57,7 @@ impl FailureKind {
         match self {
             Self::WrongResult => WRONG_RESULT,
             Self::Refused(kind) => kind.as_str(),
+            Self::Raised => RAISED,
         }
     }
 }
@@ -67,6 +75,9 @@ impl TryFrom<String> for FailureKind {
         if word == WRONG_RESULT {
             return Ok(Self::WrongResult);
         }
+        if word == RAISED {
+            return Ok(Self::Raised);
+        }
         let kind = RefusalKind::deserialize(word.as_str().into_deserializer());
         match kind.map_err(|error: Error| format!("{error}, or `{WRONG_RESULT}`"))? {
             RefusalKind::Internal => {
@@ -81,6 +92,7 @@ impl TryFrom<String> for FailureKind {
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind.as_str())?;
+        self.exception.iter().try_for_each(|name| write!(f, " {name}"))?;
         let mentions: Vec<String> = self.mentions.iter().map(|text| format!("'{text}'")).collect();
         if mentions.is_empty() { Ok(()) } else { write!(f, ", mentioning {}", mentions.join(" and ")) }
     }
@@ -97,6 +109,7 @@ mod tests {
     #[rstest]
     #[case("wrong_result", Ok(FailureKind::WrongResult))]
     #[case("mismatch", Ok(FailureKind::Refused(RefusalKind::Mismatch)))]
+    #[case("raised", Ok(FailureKind::Raised))]
     #[case("internal", Err("`internal` is a crash"))]
     #[case("other_match", Err("unknown variant `other_match`, expected one of"))]
     fn a_kind_is_a_wrong_result_or_a_refusal(
@@ -115,7 +128,10 @@ mod tests {
         let reason: Reason =
             serde_json::from_str(r#"{"kind": "not_implemented", "mentions": ["a", "b"]}"#).unwrap();
         assert_eq!(reason.to_string(), "not_implemented, mentioning 'a' and 'b'");
-        let reason = Reason { kind: FailureKind::WrongResult, mentions: Vec::new() };
+        let reason = Reason { kind: FailureKind::WrongResult, exception: None, mentions: Vec::new() };
         assert_eq!(reason.to_string(), "wrong_result");
+        let exception = Some("KeyError".to_owned());
+        let reason = Reason { kind: FailureKind::Raised, exception, mentions: vec!["N".into()] };
+        assert_eq!(reason.to_string(), "raised KeyError, mentioning 'N'");
     }
 }
