@@ -13,15 +13,13 @@ use crate::harness::record::RunTimestamp;
 
 use super::{
     CorruptReport, IntegrityError, IoError,
-    sums::{MAX_SUMS_BYTES, files_below, read_bounded, read_sums, sha256, sha256_of_file},
+    report_files::ReportFiles,
+    sums::{MAX_SUMS_BYTES, files_below, read_bounded, sha256, sha256_of_file},
 };
 use crate::harness::record::{
-    CHAIN, Chain, DURATIONS, Durations, ENVIRONMENT, Environment, INVENTORY, Inventory, Predecessor, RESULTS,
-    RunRecord, SUMS, chain::MAX_CHAIN_BYTES,
+    CHAIN, Chain, DURATIONS, ENVIRONMENT, Environment, INVENTORY, Predecessor, RESULTS, RunRecord, SUMS,
 };
 
-/// The longest `results.json` or `inventory.json`: 256 MiB.
-pub const MAX_RESULTS_BYTES: u64 = 256 * 1024 * 1024;
 /// The reports of a directory. Entries that are not named by a timestamp are ignored.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -189,53 +187,29 @@ fn unfinished(name: &str) -> Option<(RunTimestamp, bool)> {
 }
 
 fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
-    if !path.symlink_metadata().map_err(IoError::when("look at", path))?.is_dir() {
-        return Err(IntegrityError::NotADirectory);
-    }
+    let report = ReportFiles::open(path, stamp)?;
     let mut present = files_below(path)?;
-    let sums = present.remove(SUMS).ok_or_else(|| IntegrityError::Missing(SUMS.to_owned()))?;
-    let sums = read_bounded(&sums, MAX_SUMS_BYTES)?;
-    let head = sha256(&sums);
-    let files = String::from_utf8(sums).ok().and_then(|text| read_sums(&text)).ok_or(IntegrityError::Sums)?;
-    if let Some(gone) = files.keys().find(|name| !present.contains_key(*name)) {
+    present.remove(SUMS);
+    let listed = &report.listed;
+    if let Some(gone) = listed.keys().find(|name| !present.contains_key(*name)) {
         return Err(IntegrityError::Missing(gone.clone()));
     }
     let needed = [RESULTS, DURATIONS, CHAIN, INVENTORY, ENVIRONMENT];
-    if let Some(gone) = needed.iter().find(|name| !files.contains_key(**name)) {
+    if let Some(gone) = needed.iter().find(|name| !listed.contains_key(**name)) {
         return Err(IntegrityError::Missing((*gone).to_owned()));
     }
     for (name, path) in &present {
-        let listed = files.get(name).ok_or_else(|| IntegrityError::Unlisted(name.clone()))?;
+        let listed = listed.get(name).ok_or_else(|| IntegrityError::Unlisted(name.clone()))?;
         if sha256_of_file(path)? != *listed {
             return Err(IntegrityError::Altered(name.clone()));
         }
     }
-    // The file is read again, so its digest is checked again: what is parsed is what was listed.
-    let read = |name: &'static str, limit| -> Result<Vec<u8>, IntegrityError> {
-        let bytes = read_bounded(&path.join(name), limit)?;
-        let listed = files.get(name).is_some_and(|listed| *listed == sha256(&bytes));
-        if listed { Ok(bytes) } else { Err(IntegrityError::Altered(name.to_owned())) }
-    };
-    let unreadable = |name| move |source| IntegrityError::Unreadable { name, source };
-    let mut run = RunRecord::from_json(&read(RESULTS, MAX_RESULTS_BYTES)?).map_err(unreadable(RESULTS))?;
-    let durations =
-        Durations::from_json(&read(DURATIONS, MAX_RESULTS_BYTES)?).map_err(unreadable(DURATIONS))?;
-    durations.add_to(&mut run).map_err(unreadable(DURATIONS))?;
-    let chain = Chain::from_json(&read(CHAIN, MAX_CHAIN_BYTES)?).map_err(unreadable(CHAIN))?;
-    for (name, found) in [(RESULTS, run.stamp), (CHAIN, chain.stamp)] {
-        if found != stamp {
-            return Err(IntegrityError::OtherStamp { name, found });
-        }
-    }
-    let environment = serde_json::from_slice(&read(ENVIRONMENT, MAX_CHAIN_BYTES)?)
-        .map_err(|error| IntegrityError::Unreadable { name: ENVIRONMENT, source: error.into() })?;
-    let inventory =
-        Inventory::from_json(&read(INVENTORY, MAX_RESULTS_BYTES)?).map_err(unreadable(INVENTORY))?;
-    if let Some(lost) = inventory.lost_in(&run).first() {
+    let (run, chain, environment) = (report.run()?, report.chain()?, report.environment()?);
+    if let Some(lost) = report.inventory()?.lost_in(&run).first() {
         let (check, implementation) = (lost.check.clone(), lost.implementation.clone());
         return Err(IntegrityError::Lost { check, implementation });
     }
-    Ok(Report { run, environment, chain, head, files })
+    Ok(Report { run, environment, chain, head: report.head, files: report.listed })
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ impl IoError {
     }
 }
 
+/// The longest `results.json` or `inventory.json`: 256 MiB.
+pub const MAX_RESULTS_BYTES: u64 = 256 * 1024 * 1024;
 /// The longest `SHA256SUMS`: 16 MiB.
 pub(crate) const MAX_SUMS_BYTES: u64 = 16 * 1024 * 1024;
 
