@@ -101,6 +101,7 @@ fn a_red_phase_of_a_plan_writes_exactly_the_expected_files() {
         "phase_d4_red_persistence.log",
         "phase_d4_red_summary.md",
         "phase_d4_red_workflows.log",
+        "report.html",
         "results.json",
         "summary.md",
     ]

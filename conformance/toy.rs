@@ -531,7 +531,7 @@ fn report_renders_again() {
     let read = |name| fs::read(report.join(name)).expect("a file");
     let mut run = RunRecord::from_json(&read(RESULTS)).expect("a run");
     Durations::from_json(&read(DURATIONS)).expect("durations").add_to(&mut run).expect("the same checks");
-    let rendered = report::files(&run).expect("files");
+    let rendered = report::files(&run, None).expect("files");
     assert!(rendered.contains_key("first_red_limits.log"), "{:?}", rendered.keys());
     for (name, bytes) in &rendered {
         assert!(read(name) == *bytes, "{name} differs");

@@ -16,7 +16,7 @@ use crate::{
     bundle::{BUNDLE, operations::TORCH},
     harness::contract::Contract as _,
     harness::{
-        proof::{FaultyImplementation, KillMatrix, PROVEN, Proven, markdown},
+        proof::{FaultyImplementation, KillMatrix, PROVEN, Proven},
         runner::{self, Implementations, Job, Outcome, Phase},
         suite::{Check, Suite},
     },
@@ -81,16 +81,11 @@ impl Prove {
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
         let recording = RunSession::begin(&self.recording, &reported, console)?;
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
-        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
+        let (mut recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
 
-        recording.add("matrix.md", &markdown(&matrix), console)?;
-        let text = serde_json::to_string_pretty(&matrix).map_err(|error| {
-            console.error(&format!("cannot write the kill matrix as JSON: {error}"));
-            Exit::Internal
-        })?;
-        recording.add("matrix.json", &(text + "\n"), console)?;
+        recording.set_matrix(matrix.clone());
         let selection = self.selection.arguments(self.suite.named().as_deref());
         let about = About {
             suite: &suite,

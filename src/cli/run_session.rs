@@ -19,6 +19,7 @@ use crate::{
     bundle::BUNDLE,
     harness::{
         contract::{Contract as _, Implementation},
+        proof::KillMatrix,
         record::{
             Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
             Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
@@ -174,13 +175,9 @@ impl RunSession {
         Err(Exit::Usage)
     }
 
-    /// Adds a file to the report.
-    pub(super) fn add(&self, name: &str, text: &str, console: &Console) -> Result<(), Exit> {
-        let path = self.report.path().join(name);
-        fs::write(&path, text).map_err(|error| {
-            console.error(&format!("cannot write {}: {error}", path.display()));
-            Exit::Usage
-        })
+    /// Adds the kill matrix of a proof to the report.
+    pub(super) fn set_matrix(&mut self, matrix: KillMatrix) {
+        self.report.set_matrix(matrix);
     }
 
     /// Publishes the report of these outcomes; returns the record and the path of the report.

@@ -169,7 +169,7 @@ mod tests {
         let report = |sequence, stamp: &str, change: fn(&mut RunRecord)| {
             let mut run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
             change(&mut run);
-            let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
+            let files = files(&run, None).unwrap().into_keys().map(|name| (name, String::new())).collect();
             let chain = test_helpers::chain(sequence, run.stamp);
             Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         };

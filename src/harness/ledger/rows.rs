@@ -288,7 +288,7 @@ mod tests {
             let stamp = test_helpers::stamp(&format!("2025-10-17T1128{:02}Z", 59 - index));
             let run = RunRecord { stamp, outcomes, ..test_helpers::planned_run() };
             let chain = test_helpers::chain(index as u64 + 1, stamp);
-            let files = files(&run).unwrap().into_keys().map(|name| (name, String::new())).collect();
+            let files = files(&run, None).unwrap().into_keys().map(|name| (name, String::new())).collect();
             Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         });
         Store { reports: reports.collect(), ..Store::default() }

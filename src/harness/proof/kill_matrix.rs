@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::harness::{
@@ -39,7 +39,7 @@ impl FaultyImplementation {
 }
 
 /// The results of every check on every faulty implementation, and the problems found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KillMatrix {
     /// Totals.
     pub counts: Counts,
@@ -54,7 +54,7 @@ pub struct KillMatrix {
 }
 
 /// Totals of a matrix.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Cases.
     pub cases: usize,
@@ -76,7 +76,7 @@ pub struct Counts {
 }
 
 /// The results of one check.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckProof {
     /// The check's id.
     pub check: String,
@@ -91,15 +91,15 @@ pub struct CheckProof {
     /// The number of its steps.
     pub steps: usize,
     /// Its result on the reference.
-    pub green: &'static str,
+    pub green: String,
     /// Each expectation, in order.
     pub expectations: Vec<ExpectationProof>,
     /// Faulty implementations on which the result is neither a pass nor a failed expectation, with the result.
-    pub no_kills: BTreeMap<String, &'static str>,
+    pub no_kills: BTreeMap<String, String>,
 }
 
 /// One expectation of a check.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationProof {
     /// Its name.
     pub name: String,
@@ -112,7 +112,7 @@ pub struct ExpectationProof {
 }
 
 /// One mutant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MutantProof {
     /// Its name.
     pub name: String,
@@ -125,7 +125,7 @@ pub struct MutantProof {
 }
 
 /// One requirement in force.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequirementProof {
     /// Its id.
     pub id: String,
@@ -223,7 +223,7 @@ impl CheckProof {
                 Verdict::Fail => seen.failure_of("", None).as_str(),
                 verdict => verdict.as_str(),
             };
-            (!killed).then(|| (implementation.name.clone(), word))
+            (!killed).then(|| (implementation.name.clone(), word.to_owned()))
         };
         Self {
             check: check.id.clone(),
@@ -232,7 +232,7 @@ impl CheckProof {
             digest: check.case.digest.clone(),
             requires: check.case.requires.clone(),
             steps: check.steps.len(),
-            green: green.map_or(Verdict::NotRun, Outcome::verdict).as_str(),
+            green: green.map_or(Verdict::NotRun, Outcome::verdict).as_str().to_owned(),
             no_kills: faulty.iter().filter_map(other).collect(),
             expectations,
         }
@@ -266,7 +266,7 @@ fn of_check<'o>(
     let (id, file) = (check.id.clone(), check.case.file.clone());
     let mut problems = Vec::new();
     if green.map(Outcome::verdict) != Some(Verdict::Pass) {
-        problems.push(Problem::NotGreen { check: id.clone(), file: file.clone(), word: proof.green });
+        problems.push(Problem::NotGreen { check: id.clone(), file: file.clone(), word: proof.green.clone() });
     }
     for claim in &check.red {
         let reason = claim.reason.as_ref();
@@ -277,7 +277,7 @@ fn of_check<'o>(
                 file: file.clone(),
                 on: claim.on.clone(),
                 fails: claim.fails.clone(),
-                word: seen.as_str(),
+                word: seen.as_str().to_owned(),
             });
         }
     }

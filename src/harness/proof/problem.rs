@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One reason why the suite is not proven.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "problem")]
 pub enum Problem {
     /// A check does not pass on the reference.
@@ -15,7 +15,7 @@ pub enum Problem {
         /// Its file.
         file: String,
         /// The result.
-        word: &'static str,
+        word: String,
     },
     /// A red entry of a case is wrong.
     ClaimFails {
@@ -28,7 +28,7 @@ pub enum Problem {
         /// The expectation of the entry.
         fails: String,
         /// The actual result.
-        word: &'static str,
+        word: String,
     },
     /// A check kills no mutant of its requirements.
     KillsNothing {

@@ -8,6 +8,12 @@ pub const RESULTS: &str = "results.json";
 pub const JUNIT: &str = "junit.xml";
 /// The wall time of each check, kept apart from the results.
 pub const DURATIONS: &str = "durations.json";
+/// The results for a browser.
+pub const REPORT: &str = "report.html";
+/// The kill matrix of a proof.
+pub const MATRIX_JSON: &str = "matrix.json";
+/// The kill matrix of a proof, for people.
+pub const MATRIX_MARKDOWN: &str = "matrix.md";
 /// The overview for people.
 pub const SUMMARY: &str = "summary.md";
 /// The environment of the run.

@@ -21,7 +21,10 @@ pub use environment::{Binary, Environment, Platform};
 pub use implementation_record::{FileDigest, ImplementationRecord};
 pub use imported::{Imported, ImportedFile, copy_name};
 pub use inventory::{Inventory, InventoryEntry};
-pub use layout::{CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, RESULTS, SUMMARY, SUMS, plan_file};
+pub use layout::{
+    CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN, REPORT, RESULTS, SUMMARY,
+    SUMS, plan_file,
+};
 pub use protected::{Protected, ProtectedChange, ProtectedFile};
 pub use run_record::{Counts, FORMAT, ReadError, RunRecord};
 pub use timestamp::{InvalidTimestamp, RunTimestamp};

@@ -1,4 +1,4 @@
-//! Renders runs: as logs, as Markdown summaries, as JUnit, and several of them as one page.
+//! Renders runs: as logs, as Markdown summaries, as JUnit, as a page for a browser, and several of them as one page.
 //!
 //! [`files`] renders all files of a report from a [`RunRecord`](crate::harness::record::RunRecord), the contents of
 //! `results.json`.
@@ -10,6 +10,7 @@
 mod conformance_page;
 mod failed_check;
 mod failures;
+pub mod html;
 pub(crate) mod junit;
 pub(crate) mod log;
 mod messages;

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
+    html::{self, HtmlError},
     junit, log,
     summary::{phase_summary, summary},
 };
-use crate::harness::record::{DURATIONS, Durations, JUNIT, RESULTS, RunRecord, SUMMARY, plan_file};
+use crate::harness::{
+    proof::{self, KillMatrix},
+    record::{
+        DURATIONS, Durations, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN, REPORT, RESULTS, RunRecord, SUMMARY,
+        plan_file,
+    },
+};
 
 /// Why a run cannot be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -22,23 +29,28 @@ pub enum RenderError {
     /// JUnit serialization failed.
     #[error("failed to write {JUNIT}: {0}")]
     Junit(#[from] quick_junit::SerializeError),
+    /// A page could not be rendered.
+    #[error("failed to write {REPORT}: {0}")]
+    Html(#[from] HtmlError),
 }
 
 /// Renders one file of a report.
-type Renderer = fn(&RunRecord) -> Result<Vec<u8>, RenderError>;
+type Renderer = fn(&RunRecord, Option<&KillMatrix>) -> Result<Vec<u8>, RenderError>;
 
 /// The formats of which a report has one file each, by the name of the file. A new format is a module and a row here.
 const RENDERERS: &[(&str, Renderer)] = &[
-    (RESULTS, |run| json(RESULTS, run)),
-    (DURATIONS, |run| json(DURATIONS, &Durations::of(run))),
-    (JUNIT, |run| Ok(junit::junit(run)?.into_bytes())),
+    (RESULTS, |run, _| json(RESULTS, run)),
+    (DURATIONS, |run, _| json(DURATIONS, &Durations::of(run))),
+    (JUNIT, |run, _| Ok(junit::junit(run)?.into_bytes())),
+    (REPORT, |run, matrix| Ok(html::html(run, matrix)?.into_bytes())),
 ];
 
-/// `results.json` and every file derived from it, by name; a pure function of the run.
+/// `results.json` and every file derived from it, by name; a pure function of the run. A proof has a kill matrix too,
+/// which the run does not contain: `matrix.json` and every file derived from both.
 ///
 /// # Errors
 /// When serialization fails.
-pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
+pub fn files(run: &RunRecord, matrix: Option<&KillMatrix>) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let mut files: BTreeMap<String, Vec<u8>> =
         log::logs(run).into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
     for phase in &run.phases {
@@ -48,7 +60,11 @@ pub fn files(run: &RunRecord) -> Result<BTreeMap<String, Vec<u8>>, RenderError> 
         }
     }
     for (name, render) in RENDERERS {
-        files.insert((*name).to_owned(), render(run)?);
+        files.insert((*name).to_owned(), render(run, matrix)?);
+    }
+    if let Some(matrix) = matrix {
+        files.insert(MATRIX_JSON.to_owned(), json(MATRIX_JSON, matrix)?);
+        files.insert(MATRIX_MARKDOWN.to_owned(), proof::markdown(matrix).into_bytes());
     }
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     let summary = summary(run, &names);
@@ -76,10 +92,10 @@ mod tests {
     #[case::without_a_plan(test_helpers::run())]
     #[case::with_a_plan(test_helpers::planned_run())]
     fn a_report_renders_again_from_its_results_and_durations_byte_for_byte(#[case] run: RunRecord) {
-        let first = files(&run).unwrap();
+        let first = files(&run, None).unwrap();
         let mut read = RunRecord::from_json(&first[RESULTS]).unwrap();
         Durations::from_json(&first[DURATIONS]).unwrap().add_to(&mut read).unwrap();
-        assert_eq!(files(&read).unwrap(), first);
+        assert_eq!(files(&read, None).unwrap(), first);
     }
 
     #[test]
@@ -87,14 +103,14 @@ mod tests {
         let run = test_helpers::planned_run();
         let mut slower = run.clone();
         slower.outcomes.iter_mut().for_each(|outcome| outcome.milliseconds += 1000);
-        let (before, after) = (files(&run).unwrap(), files(&slower).unwrap());
+        let (before, after) = (files(&run, None).unwrap(), files(&slower, None).unwrap());
         let differs: Vec<&String> = before.keys().filter(|name| before[*name] != after[*name]).collect();
         assert_eq!(differs, [DURATIONS, JUNIT]);
     }
 
     #[test]
     fn a_plan_adds_its_logs_and_summaries() {
-        let files = files(&test_helpers::planned_run()).unwrap();
+        let files = files(&test_helpers::planned_run(), None).unwrap();
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -109,6 +125,7 @@ mod tests {
                 "phase_d4_red_persistence.log",
                 "phase_d4_red_summary.md",
                 "phase_d4_red_workflows.log",
+                "report.html",
                 "results.json",
                 "summary.md",
             ]

@@ -17,6 +17,7 @@ use super::{
     write_sums,
 };
 use crate::harness::{
+    proof::KillMatrix,
     record::{
         CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, RunTimes, SUMS,
     },
@@ -116,6 +117,7 @@ pub struct ReportWriter {
     stamp: RunTimestamp,
     partial: PathBuf,
     inventory: Option<Inventory>,
+    matrix: Option<KillMatrix>,
     made_reports: bool,
     over: bool,
 }
@@ -143,7 +145,8 @@ impl ReportWriter {
             });
         }
         let reports = reports.to_owned();
-        let directory = Self { reports, stamp, partial, inventory: None, made_reports, over: false };
+        let directory =
+            Self { reports, stamp, partial, inventory: None, matrix: None, made_reports, over: false };
         let work = directory.work_dir();
         fs::create_dir(&work).map_err(IoError::when("make", &work))?;
         Ok(directory)
@@ -169,6 +172,11 @@ impl ReportWriter {
         Ok(())
     }
 
+    /// Adds the kill matrix of a proof, which is rendered with the run.
+    pub fn set_matrix(&mut self, matrix: KillMatrix) {
+        self.matrix = Some(matrix);
+    }
+
     /// Renders all files, takes the next number of the store, renames the directory and returns its new path.
     ///
     /// # Errors
@@ -192,7 +200,7 @@ impl ReportWriter {
     ) -> Result<PathBuf, ReportError> {
         self.is_whole(run)?;
         self.remove_work()?;
-        for (name, bytes) in render::files(run)? {
+        for (name, bytes) in render::files(run, self.matrix.as_ref())? {
             self.write(&name, &bytes)?;
         }
         self.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;

@@ -1,0 +1,270 @@
+//! One unexpected result, with all that is needed to understand and to rerun it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{
+    state::{State, States},
+    text_diff::TextDifference,
+};
+use crate::{
+    harness::{
+        record::RunRecord,
+        report::{area, ending, log::log_names, messages::describe_step, rerun_command},
+        runner::{ExpectationOutcome, Outcome},
+    },
+    text::{beginning, line},
+};
+
+/// The most unexpected results that are explained on the page; the others are in `results.json` and in the logs.
+const MAX_FAILURES: usize = 400;
+/// The most steps of one result that are listed.
+const MAX_STEPS: usize = 60;
+/// The most files of one result that are listed.
+const MAX_FILES: usize = 40;
+/// The longest traceback that is shown: 16 KiB.
+const MAX_TRACEBACK_BYTES: usize = 16 * 1024;
+/// The lines of a case before and after the one that failed.
+const LINES_AROUND: usize = 3;
+
+/// The unexpected results that are explained, and how many are not.
+#[derive(Debug, Serialize)]
+pub(super) struct Failures<'a> {
+    list: Vec<FailureView<'a>>,
+    left_out: usize,
+    /// The numbers of the explained results, by their index in the run.
+    #[serde(skip)]
+    pub(super) numbers: BTreeMap<usize, usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureView<'a> {
+    number: usize,
+    check: &'a str,
+    title: &'a str,
+    area: &'a str,
+    implementation: &'a str,
+    phase: &'static str,
+    result: &'static str,
+    state: State,
+    file: &'a str,
+    requirements: String,
+    /// In one line: what the first expectation wanted, or how the check ended.
+    message: String,
+    ending: Option<String>,
+    /// The expectation that had to fail, and the reason.
+    must_fail: Option<String>,
+    expectations: Vec<FailedView<'a>>,
+    excerpt: Option<Excerpt<'a>>,
+    steps: Vec<StepView<'a>>,
+    steps_left_out: usize,
+    tracebacks: Vec<(&'a str, String)>,
+    files: Vec<String>,
+    files_left_out: usize,
+    logs: BTreeSet<String>,
+    rerun: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedView<'a> {
+    name: &'a str,
+    line: usize,
+    because: &'a str,
+    about: String,
+    difference: Option<TextDifference>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepView<'a> {
+    text: String,
+    expectations: Vec<(&'a str, &'static str, &'a str)>,
+}
+
+/// Some lines of a case.
+#[derive(Debug, Serialize)]
+struct Excerpt<'a> {
+    /// The number of the case on the page.
+    case: usize,
+    lines: Vec<CaseLine<'a>>,
+}
+
+/// A line of a case.
+#[derive(Debug, Serialize)]
+pub(super) struct CaseLine<'a> {
+    number: usize,
+    text: &'a str,
+    /// Whether a result on the page failed here.
+    failed: bool,
+}
+
+impl<'a> Failures<'a> {
+    pub(super) fn of(run: &'a RunRecord, states: &States) -> Self {
+        let is_failure = |outcome: &Outcome| matches!(states.state(outcome), State::Bad | State::Known);
+        let cases: BTreeMap<&str, usize> =
+            run.cases.keys().enumerate().map(|(number, file)| (file.as_str(), number + 1)).collect();
+        let mut all: Vec<(usize, &Outcome)> =
+            run.outcomes.iter().enumerate().filter(|(_, outcome)| is_failure(outcome)).collect();
+        // Known failures come last: nobody has to look at them.
+        all.sort_by_key(|(_, outcome)| states.state(outcome) == State::Known);
+        let left_out = all.len().saturating_sub(MAX_FAILURES);
+        all.truncate(MAX_FAILURES);
+        let numbers = all.iter().enumerate().map(|(number, (index, _))| (*index, number + 1)).collect();
+        let list = all.iter().enumerate();
+        let list = list.map(|(number, (_, outcome))| FailureView {
+            state: states.state(outcome),
+            ..FailureView::of(number + 1, outcome, run, &cases)
+        });
+        Self { list: list.collect(), left_out, numbers }
+    }
+}
+
+impl<'a> FailureView<'a> {
+    fn of(number: usize, outcome: &'a Outcome, run: &'a RunRecord, cases: &BTreeMap<&str, usize>) -> Self {
+        let first = outcome.failed().next().map(|(_, expectation)| expectation.because.as_str());
+        let ending = ending(outcome);
+        let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_deref());
+        let tracebacks = natives.map(|native| {
+            (native.type_name.as_str(), beginning(native.traceback.clone(), MAX_TRACEBACK_BYTES))
+        });
+        let files = outcome.written.iter().take(MAX_FILES);
+        Self {
+            number,
+            check: &outcome.check,
+            title: &outcome.title,
+            area: area(&outcome.check),
+            implementation: &outcome.implementation,
+            phase: outcome.phase.as_str(),
+            result: outcome.result_name(),
+            state: State::Bad,
+            file: &outcome.file,
+            requirements: outcome.requires.join(" "),
+            message: first.map(line).or_else(|| ending.clone()).unwrap_or_default(),
+            ending,
+            must_fail: outcome.must_fail.as_ref().map(|must_fail| format!("{must_fail}{reason}")),
+            expectations: outcome.failed().map(|(_, failed)| FailedView::of(failed)).collect(),
+            excerpt: Excerpt::of(outcome, run, cases),
+            steps: outcome
+                .steps
+                .iter()
+                .take(MAX_STEPS)
+                .map(|step| StepView {
+                    text: describe_step(step),
+                    expectations: step.expectations.iter().map(expectation).collect(),
+                })
+                .collect(),
+            steps_left_out: outcome.steps.len().saturating_sub(MAX_STEPS),
+            tracebacks: tracebacks.collect(),
+            files: files
+                .map(|file| format!("{} ({} bytes, SHA-256 {})", file.path, file.bytes, file.sha256))
+                .collect(),
+            files_left_out: outcome.written.len().saturating_sub(MAX_FILES),
+            logs: log_names(run.plan.as_ref(), outcome),
+            rerun: rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation),
+        }
+    }
+}
+
+/// The name of an expectation, how it was judged, and why it must hold.
+fn expectation(outcome: &ExpectationOutcome) -> (&str, &'static str, &str) {
+    let judged = match (&outcome.failure, &outcome.skipped) {
+        (Some(_), _) => "failed",
+        (None, Some(_)) => "skipped",
+        (None, None) => "held",
+    };
+    (&outcome.name, judged, &outcome.because)
+}
+
+impl<'a> FailedView<'a> {
+    fn of(failed: &'a ExpectationOutcome) -> Self {
+        let difference = |failure: &crate::harness::runner::Failure| {
+            TextDifference::of(&failure.expected, &failure.actual)
+        };
+        Self {
+            name: &failed.name,
+            line: failed.line,
+            because: &failed.because,
+            about: failed.about.join(", "),
+            difference: failed.failure.as_ref().map(difference),
+        }
+    }
+}
+
+impl<'a> Excerpt<'a> {
+    /// The lines around the first failed expectation, or around the step at which the check ended.
+    fn of(outcome: &Outcome, run: &'a RunRecord, cases: &BTreeMap<&str, usize>) -> Option<Self> {
+        let (file, text) = run.cases.get_key_value(&outcome.file)?;
+        let failed: BTreeSet<usize> = failed_lines(outcome).collect();
+        let at = failed.first().copied().or_else(|| Some(outcome.steps.last()?.line))?;
+        let first = at.saturating_sub(LINES_AROUND).max(1);
+        let lines = text.lines().enumerate().skip(first - 1).take(2 * LINES_AROUND + 1);
+        let lines = lines.map(|(index, text)| CaseLine {
+            number: index + 1,
+            text,
+            failed: failed.contains(&(index + 1)),
+        });
+        Some(Self { case: *cases.get(file.as_str())?, lines: lines.collect() })
+    }
+}
+
+fn failed_lines(outcome: &Outcome) -> impl Iterator<Item = usize> {
+    outcome.failed().map(|(_, failed)| failed.line).chain(outcome.stopped_at().map(|step| step.line))
+}
+
+/// The text of a case with unexpected results.
+#[derive(Debug, Serialize)]
+pub(super) struct CaseView<'a> {
+    number: usize,
+    file: &'a str,
+    lines: Vec<CaseLine<'a>>,
+}
+
+/// The case files that the record has, in the order of their names.
+pub(super) fn cases<'a>(run: &'a RunRecord) -> Vec<CaseView<'a>> {
+    let mut failed: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for outcome in run.outcomes.iter().filter(|outcome| !outcome.met_expectation()) {
+        failed.entry(&outcome.file).or_default().extend(failed_lines(outcome));
+    }
+    let view = |(index, (file, text)): (usize, (&'a String, &'a String))| {
+        let is_failed =
+            |number: usize| failed.get(file.as_str()).is_some_and(|lines| lines.contains(&number));
+        let lines = text.lines().enumerate();
+        let lines = lines
+            .map(|(index, text)| CaseLine { number: index + 1, text, failed: is_failed(index + 1) })
+            .collect();
+        CaseView { number: index + 1, file, lines }
+    };
+    run.cases.iter().enumerate().map(view).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::harness::{runner::Phase, test_helpers};
+
+    #[test]
+    fn more_failures_than_fit_are_counted() {
+        let mut run = test_helpers::run();
+        let fails = |number: usize| test_helpers::unexpected(&format!("a/{number}"), Phase::Green);
+        run.outcomes = (0..MAX_FAILURES + 3).map(fails).collect();
+        let failures = Failures::of(&run, &States::of(&run));
+        assert_eq!((failures.list.len(), failures.left_out), (MAX_FAILURES, 3));
+        assert_eq!(failures.numbers.len(), MAX_FAILURES);
+    }
+
+    #[test]
+    fn the_excerpt_shows_the_line_that_failed() {
+        let mut run = test_helpers::run();
+        let text = (1..=20).map(|number| format!("line {number}\n")).collect();
+        run.cases = [("cases/persistence/params.toml".to_owned(), text)].into();
+        let failures = Failures::of(&run, &States::of(&run));
+        let view = failures.list.last().unwrap();
+        let lines = &view.excerpt.as_ref().unwrap().lines;
+        let failed: Vec<(usize, &str)> =
+            lines.iter().filter(|line| line.failed).map(|line| (line.number, line.text)).collect();
+        assert_eq!((lines.len(), failed), (7, vec![(11, "line 11")]));
+    }
+}

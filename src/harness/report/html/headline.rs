@@ -1,0 +1,359 @@
+//! The first screen: whether it conforms, what failed, what was skipped and what to do next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::state::{State, States};
+use crate::harness::{
+    proof::KillMatrix,
+    record::{RunRecord, SUMS},
+    report::{Group, groups, rerun_command},
+    runner::{Outcome, Phase, Verdict},
+};
+
+/// The most checks of a group that are named on the first screen; the others are in the list of results.
+const MAX_NAMED: usize = 5;
+
+/// The first screen.
+#[derive(Debug, Serialize)]
+pub(super) struct Headline {
+    /// Whether the sentence is good news.
+    state: State,
+    sentence: String,
+    phases: Vec<PhaseView>,
+    /// What failed, grouped by cause.
+    failed: Vec<GroupView>,
+    /// What was skipped, grouped by what it needs.
+    skipped: Vec<GroupView>,
+    next: Vec<Step>,
+}
+
+/// The outcomes of a phase, counted.
+#[derive(Debug, Serialize)]
+struct PhaseView {
+    name: &'static str,
+    text: String,
+    segments: Vec<Segment>,
+}
+
+/// A share of a bar, in percent of its width.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Segment {
+    state: State,
+    label: &'static str,
+    count: usize,
+    x: f64,
+    width: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupView {
+    phase: &'static str,
+    text: String,
+    checks: Vec<String>,
+    left_out: usize,
+}
+
+/// Something to do next.
+#[derive(Debug, Serialize)]
+struct Step {
+    text: String,
+    command: Option<String>,
+}
+
+/// How many outcomes count how.
+#[derive(Clone, Copy, Default)]
+struct StateCounts {
+    good: usize,
+    bad: usize,
+    known: usize,
+    skipped: usize,
+}
+
+impl Headline {
+    pub(super) fn of(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>) -> Self {
+        let green = StateCounts::of(run.outcomes_of(Phase::Green), states);
+        let red = StateCounts::of(run.outcomes_of(Phase::Red), states);
+        let problems = run.judged.iter().flat_map(|judged| judged.conformance(&run.outcomes).known.problems);
+        let problems: Vec<String> = problems.collect();
+        let (state, sentence) = match matrix {
+            Some(matrix) => of_proof(matrix),
+            None => of_run(run, green, red, problems.len()),
+        };
+        let others = |wanted: State| {
+            let others = run.outcomes.iter().filter(|outcome| states.state(outcome) == wanted);
+            groups(others).iter().map(GroupView::of).collect()
+        };
+        Self {
+            state,
+            sentence,
+            phases: run.phases.iter().map(|phase| PhaseView::of(run, *phase, states)).collect(),
+            failed: others(State::Bad),
+            skipped: others(State::Skipped),
+            next: next(run, states, matrix, problems),
+        }
+    }
+}
+
+impl StateCounts {
+    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>, states: &States) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            *counts.of_state(states.state(outcome)) += 1;
+        }
+        counts
+    }
+
+    fn of_state(&mut self, state: State) -> &mut usize {
+        match state {
+            State::Good => &mut self.good,
+            State::Bad => &mut self.bad,
+            State::Known => &mut self.known,
+            State::Skipped => &mut self.skipped,
+        }
+    }
+
+    fn all(self) -> usize {
+        self.good + self.bad + self.known + self.skipped
+    }
+}
+
+fn of_proof(matrix: &KillMatrix) -> (State, String) {
+    let counts = matrix.counts;
+    match matrix.problems.len() {
+        0 => (
+            State::Good,
+            format!(
+                "The suite is proven: all {} expectations fail where they should, and {} of {} mutants are killed.",
+                counts.expectations, counts.killed, counts.mutants
+            ),
+        ),
+        problems => (State::Bad, format!("The suite is not proven: {}.", counted(problems, "problem"))),
+    }
+}
+
+/// The sentence for a run: about the implementation under test if there is one, otherwise about the red phase.
+fn of_run(run: &RunRecord, green: StateCounts, red: StateCounts, problems: usize) -> (State, String) {
+    if green.all() == 0 {
+        return of_red(red);
+    }
+    let names: BTreeSet<&str> =
+        run.outcomes_of(Phase::Green).map(|outcome| outcome.implementation.as_str()).collect();
+    let name = names.into_iter().collect::<Vec<_>>().join(", ");
+    let all = green.all();
+    if green.bad > 0 {
+        let failed = format!("{} of {} did not pass", green.bad, counted(all, "check"));
+        return (State::Bad, format!("{name} does not conform: {failed}."));
+    }
+    if green.good == 0 {
+        return (State::Skipped, format!("Nothing was tested on {name}: all checks were skipped."));
+    }
+    let mut parts = vec![format!("{} of {} passed", green.good, counted(all, "check"))];
+    parts.extend((green.skipped > 0).then(|| format!("{} skipped", green.skipped)));
+    parts.extend((green.known > 0).then(|| format!("{} known to fail", green.known)));
+    let parts = parts.join(", ");
+    if problems > 0 {
+        let problems = counted(problems, "problem");
+        return (State::Bad, format!("The list of known failures of {name} has {problems}: {parts}."));
+    }
+    if red.bad > 0 {
+        let unproven = format!("{} did not fail as expected", counted(red.bad, "red run"));
+        return (State::Bad, format!("{name} passes, but {unproven}: {parts}."));
+    }
+    let (state, except) =
+        if green.known > 0 { (State::Known, " except for known failures") } else { (State::Good, "") };
+    let of = if run.selection.is_empty() { "" } else { " in the selected checks" };
+    (state, format!("{name} conforms{of}{except}: {parts}."))
+}
+
+fn of_red(red: StateCounts) -> (State, String) {
+    let all = counted(red.all(), "red run");
+    match (red.bad, red.good) {
+        (0, 0) => (State::Skipped, "Nothing was tested: all checks were skipped.".to_owned()),
+        (0, good) if red.skipped + red.known == 0 => (
+            State::Good,
+            format!("{} failed as expected.", if good == 1 { all } else { format!("All {all}") }),
+        ),
+        (0, good) => (State::Good, format!("{good} of {all} failed as expected, {} skipped.", red.skipped)),
+        (bad, _) => (State::Bad, format!("Not proven: {bad} of {all} did not fail as expected.")),
+    }
+}
+
+impl PhaseView {
+    fn of(run: &RunRecord, phase: Phase, states: &States) -> Self {
+        let mut counts = StateCounts::of(run.outcomes_of(phase), states);
+        let of_each = State::ALL.map(|state| (state, *counts.of_state(state)));
+        let label = |state| match (state, phase) {
+            (State::Good, Phase::Red) => "failed as expected",
+            (State::Good, Phase::Green) => "passed",
+            (State::Bad, Phase::Red) => "did not fail as expected",
+            (State::Bad, Phase::Green) => "did not pass",
+            (State::Known, _) => "known to fail",
+            (State::Skipped, _) => "skipped",
+        };
+        Self {
+            name: phase.as_str(),
+            text: run.counts(phase).to_string(),
+            segments: segments(&of_each, label),
+        }
+    }
+}
+
+/// The shares of a bar. A share is at least wide enough to be seen, which the others pay for.
+pub(super) fn segments(counts: &[(State, usize)], label: impl Fn(State) -> &'static str) -> Vec<Segment> {
+    const MIN_PERCENT: f64 = 0.8;
+    let shown = || counts.iter().filter(|(_, count)| *count > 0);
+    let all = shown().map(|(_, count)| *count).sum::<usize>().max(1);
+    #[allow(clippy::cast_precision_loss, reason = "a count of checks is far below 2^52")]
+    let width = |count: usize| (count as f64 / all as f64 * 100.0).max(MIN_PERCENT);
+    let total: f64 = shown().map(|(_, count)| width(*count)).sum();
+    let mut x = 0.0;
+    let mut segments = Vec::new();
+    for (state, count) in shown() {
+        let width = rounded(width(*count) * 100.0 / total);
+        segments.push(Segment { state: *state, label: label(*state), count: *count, x: rounded(x), width });
+        x += width;
+    }
+    segments
+}
+
+/// Two decimals, so that every machine writes the same digits.
+fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
+impl GroupView {
+    fn of(group: &Group<'_>) -> Self {
+        Self {
+            phase: group.phase.as_str(),
+            text: group.to_string(),
+            checks: group.outcomes.iter().take(MAX_NAMED).map(|outcome| outcome.check.clone()).collect(),
+            left_out: group.outcomes.len().saturating_sub(MAX_NAMED),
+        }
+    }
+}
+
+fn next(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>, problems: Vec<String>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let bad = |outcome: &&Outcome| states.state(outcome) == State::Bad;
+    let green = || run.outcomes_of(Phase::Green);
+    if let Some(first) = green().find(bad).or_else(|| run.outcomes.iter().find(bad)) {
+        steps.push(Step {
+            text: format!("Fix the first failure, {}, and run it again:", first.check),
+            command: Some(rerun_command(run, &first.check, first.phase, &first.implementation)),
+        });
+    }
+    if let Some(problem) = matrix.and_then(|matrix| matrix.problems.first()) {
+        let text = format!("Fix the first problem of the suite, then prove it again: {problem}");
+        steps.push(Step { text, command: None });
+    }
+    steps.extend(problems.into_iter().map(|problem| Step { text: problem, command: None }));
+    let mut needs: BTreeMap<&str, usize> = BTreeMap::new();
+    let skipped = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported);
+    skipped.filter_map(Outcome::lacking).for_each(|need| *needs.entry(need).or_default() += 1);
+    for (need, count) in needs {
+        let text = format!("Support {need}, so that {} can run.", counted(count, "skipped check"));
+        steps.push(Step { text, command: None });
+    }
+    if !run.unproven.is_empty() {
+        let text = format!(
+            "Prove {} that can pass without a current proof that they can fail:",
+            counted(run.unproven.len(), "case")
+        );
+        steps.push(Step { text, command: Some("bundleproof prove".to_owned()) });
+    }
+    if let Some(plan) = &run.plan {
+        let command = format!("bundleproof ledger --plan {}", crate::text::shell_argument(&plan.name));
+        steps.push(Step {
+            text: "See what this report means for the plan:".to_owned(),
+            command: Some(command),
+        });
+    }
+    if steps.is_empty() {
+        let text =
+            "Nothing is left to do. To check that no file of this report has changed, in its directory:";
+        let command = Some(format!("sha256sum -c {SUMS}"));
+        steps.push(Step { text: text.to_owned(), command });
+    }
+    steps
+}
+
+/// `1 check`, `2 checks`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::harness::{runner::Ended, test_helpers};
+
+    fn sentence(outcomes: Vec<Outcome>) -> (State, String) {
+        let run = RunRecord { outcomes, selection: Vec::new(), unproven: Vec::new(), ..test_helpers::run() };
+        let headline = Headline::of(&run, &States::of(&run), None);
+        (headline.state, headline.sentence)
+    }
+
+    fn green(check: &str) -> Outcome {
+        test_helpers::as_expected(check, Phase::Green)
+    }
+
+    fn skipped() -> Outcome {
+        Outcome { ended: Ended::Unsupported { need: "torch".into() }, ..green("a/skipped") }
+    }
+
+    fn red(check: &str) -> Outcome {
+        test_helpers::as_expected(check, Phase::Red)
+    }
+
+    #[rstest]
+    #[case(vec![green("a/b")], State::Good, "reference conforms: 1 of 1 check passed.")]
+    #[case(vec![green("a/b"), skipped()], State::Good, "reference conforms: 1 of 2 checks passed, 1 skipped.")]
+    #[case(vec![skipped()], State::Skipped, "Nothing was tested on reference: all checks were skipped.")]
+    #[case(
+        vec![green("a/b"), test_helpers::unexpected("a/c", Phase::Green), skipped()],
+        State::Bad,
+        "reference does not conform: 1 of 3 checks did not pass."
+    )]
+    #[case(
+        vec![test_helpers::unexpected("a/b", Phase::Red), green("a/b")],
+        State::Bad,
+        "reference passes, but 1 red run did not fail as expected: 1 of 1 check passed."
+    )]
+    #[case(vec![red("a/b"), red("a/c")], State::Good, "All 2 red runs failed as expected.")]
+    #[case(
+        vec![red("a/b"), test_helpers::stopped("a/c", Phase::Red)],
+        State::Bad,
+        "Not proven: 1 of 2 red runs did not fail as expected."
+    )]
+    #[case(vec![], State::Skipped, "Nothing was tested: all checks were skipped.")]
+    fn the_sentence_is_about_the_worst_result(
+        #[case] outcomes: Vec<Outcome>,
+        #[case] state: State,
+        #[case] said: &str,
+    ) {
+        assert_eq!(sentence(outcomes), (state, said.to_owned()));
+    }
+
+    #[test]
+    fn a_share_is_wide_enough_to_be_seen_and_all_fit() {
+        let segments = segments(&[(State::Good, 4999), (State::Bad, 1), (State::Known, 0)], |_| "");
+        let widths: Vec<f64> = segments.iter().map(|segment| segment.width).collect();
+        assert_eq!(segments.len(), 2);
+        assert!(widths[1] > 0.7 && (widths.iter().sum::<f64>() - 100.0).abs() < 0.05, "{widths:?}");
+    }
+
+    #[test]
+    fn a_run_with_failures_says_what_to_run_again() {
+        let run = test_helpers::run();
+        let headline = Headline::of(&run, &States::of(&run), None);
+        let commands: Vec<&str> = headline.next.iter().filter_map(|step| step.command.as_deref()).collect();
+        assert_eq!(
+            commands,
+            ["bundleproof run --case 'persistence/params' --impl reference", "bundleproof prove"]
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! How an outcome counts on a page.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::harness::{
+    record::RunRecord,
+    runner::{Outcome, Verdict},
+};
+
+/// How an outcome counts. A page shows each with a sign, a word and a color of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// It is what its phase expects.
+    Good,
+    /// It is not, and nothing explains it.
+    Bad,
+    /// It is a failure that is listed as known.
+    Known,
+    /// It has no result, because the implementation does not support what the check needs.
+    Skipped,
+}
+
+impl State {
+    pub(super) const ALL: [Self; 4] = [Self::Good, Self::Bad, Self::Known, Self::Skipped];
+}
+
+/// Decides how the outcomes of a run count.
+pub(super) struct States {
+    known: BTreeSet<String>,
+}
+
+impl States {
+    pub(super) fn of(run: &RunRecord) -> Self {
+        let judged = run.judged.iter();
+        let known = judged.flat_map(|judged| judged.conformance(&run.outcomes).known.known);
+        Self { known: known.map(|(check, _)| check).collect() }
+    }
+
+    pub(super) fn state(&self, outcome: &Outcome) -> State {
+        if outcome.met_expectation() {
+            State::Good
+        } else if outcome.verdict() == Verdict::Unsupported {
+            State::Skipped
+        } else if self.known.contains(&outcome.check) {
+            State::Known
+        } else {
+            State::Bad
+        }
+    }
+}
