@@ -1,6 +1,7 @@
 //! The engine: suites, adapters, runs, reports, ledgers and proofs.
 
 pub mod adapter;
+pub mod compare;
 pub mod contract;
 mod known_failure_file;
 mod known_failures;

@@ -198,7 +198,8 @@ pub enum Verdict {
 }
 
 /// The result of a check in a red phase. Only [`RedResult::Proven`] counts as a red result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RedResult {
     /// The required expectation failed, for the stated reason.
     Proven,
