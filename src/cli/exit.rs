@@ -21,6 +21,8 @@ pub enum Exit {
     EvidenceBroken,
     /// 1: an implementation or bundle does not conform, or two compared bundles differ.
     DoesNotConform,
+    /// 5: a run has regressed from the run that it is compared with.
+    Regression,
     /// 6: a red run did not fail as expected, or a case is unproven.
     NotProven,
     /// 0: success.
@@ -36,6 +38,7 @@ impl Exit {
             Self::Usage => 2,
             Self::InvalidSuite => 3,
             Self::NothingSelected => 4,
+            Self::Regression => 5,
             Self::NotProven => 6,
             Self::AdapterUnusable => 7,
             Self::EvidenceBroken => 8,
@@ -59,6 +62,7 @@ Exit codes:
     2  invalid arguments, or a file that cannot be read or written
     3  the suite is invalid
     4  no checks were selected
+    5  a run has regressed from the run that it is compared with
     6  a red run did not fail as expected, or a case is unproven
     7  the adapter does not start, or fails a probe
     8  a report is damaged

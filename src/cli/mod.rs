@@ -4,6 +4,8 @@
 //! does not know the bundle contract, and gets it from here.
 
 mod check;
+mod compare;
+mod compare_input;
 mod completions;
 mod console;
 mod exit;
@@ -55,6 +57,7 @@ enum Command {
     Check(check::Check),
     Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
+    Compare(compare::Compare),
     Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
@@ -82,6 +85,7 @@ pub fn main() -> Exit {
         Command::Check(check) => check.execute(&console),
         Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),
+        Command::Compare(compare) => compare.execute(&console),
         Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),

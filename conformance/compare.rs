@@ -1,0 +1,369 @@
+//! `bundleproof compare` on reports that the program makes, as a CI job uses it.
+
+#![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use assert_cmd::{Command, assert::Assert};
+use rstest::rstest;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+const FIRST: &str = "2025-10-17T112849Z";
+const SECOND: &str = "2025-10-17T150000Z";
+
+/// A check of this case fails on the stub.
+const CASE: &str = "params/networks_are_built_from_the_archive[smaller_size]";
+
+/// An empty directory, and the program in it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Assert {
+        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        program.current_dir(self.0.path()).args(arguments).assert()
+    }
+
+    /// Makes a report of the area `params`, or of what these options select.
+    fn report(&self, store: &str, stamp: &str, implementation: &str, options: &[&str]) {
+        let all = ["run", "--impl", implementation, "--reports", store, "--stamp", stamp];
+        let options = if options.is_empty() { &["--area", "params"] } else { options };
+        let assert = self.run(&[&all, options].concat());
+        assert!(self.path(store).join(stamp).is_dir(), "{}", err(&assert));
+    }
+
+    fn json(&self, base: &str, new: &str, code: i32) -> Json {
+        let assert = self.run(&["compare", base, new, "--json"]).code(code);
+        serde_json::from_str(&out(&assert)).expect("JSON")
+    }
+}
+
+fn out(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
+}
+
+fn err(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
+}
+
+/// A store with a report of the reference and a later one of the stub.
+fn regressed() -> Place {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &[]);
+    place.report("reports", SECOND, "stub", &[]);
+    place
+}
+
+fn in_store(stamp: &str) -> String {
+    format!("reports/{stamp}")
+}
+
+#[test]
+fn a_regression_is_shown_with_expected_actual_and_rerun_and_exits_with_5() {
+    let place = regressed();
+    let assert = place.run(&["compare", &in_store(FIRST), &in_store(SECOND)]).code(5);
+    let text = out(&assert);
+    assert!(text.starts_with("regressed params/"), "{text}");
+    for expected in [
+        &format!("regressed {CASE} on stub (green)\n"),
+        "params should be restored before the networks are built",
+        "    expected: $loaded.models to compare with $saved",
+        "    actual:   load_torch_bundle was refused: not_implemented",
+        &format!("  rerun: bundleproof run --case '{CASE}' --impl stub\n"),
+        "  result: pass -> fail\n",
+        "green phases compared by check: reference -> stub",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    let last = format!("regression: 4 checks count against reports/{SECOND} compared with reports/{FIRST}\n");
+    assert!(text.ends_with(&last), "{text}");
+    assert_eq!(err(&assert), "");
+}
+
+#[test]
+fn the_rerun_of_a_regression_fails() {
+    let place = regressed();
+    let json = place.json(&in_store(FIRST), &in_store(SECOND), 5);
+    let rerun = json["checks"][0]["rerun"].as_str().expect("a command");
+    let words = shell_words::split(rerun).expect("a command line");
+    let words: Vec<&str> = words.iter().map(String::as_str).skip(1).collect();
+    place.run(&words).code(1);
+}
+
+#[test]
+fn markdown_has_a_table_and_json_has_all() {
+    let place = regressed();
+    let arguments = ["compare", &in_store(FIRST), &in_store(SECOND), "--markdown"];
+    let text = out(&place.run(&arguments).code(5));
+    assert!(text.starts_with("### Regression: 4 checks\n"), "{text}");
+    assert!(
+        text.contains(&format!("| **regressed** | `{CASE}` | stub (green) | pass → fail |  |")),
+        "{text}"
+    );
+    assert!(text.contains("<details><summary>Failures, with expected and actual</summary>"), "{text}");
+
+    let json = place.json(&in_store(FIRST), &in_store(SECOND), 5);
+    assert_eq!((&json["regression"], &json["counts"]["regressed"]), (&true.into(), &4.into()));
+    let checks = json["checks"].as_array().expect("checks");
+    let check = checks.iter().find(|check| check["check"] == CASE).expect("the check");
+    assert_eq!((&check["change"], &check["counts"]), (&"regressed".into(), &true.into()));
+    assert_eq!((&check["before"]["result"], &check["after"]["result"]), (&"pass".into(), &"fail".into()));
+    assert!(check["failures"][0]["actual"].as_str().expect("actual").contains("not_implemented"), "{check}");
+}
+
+#[test]
+fn what_was_fixed_and_what_still_fails_is_no_regression() {
+    let place = regressed();
+    let fixed = place.json(&in_store(SECOND), &in_store(FIRST), 0);
+    assert_eq!(fixed["counts"]["fixed"], 4);
+    let same = place.json(&in_store(SECOND), &in_store(SECOND), 0);
+    assert_eq!((&same["counts"]["still_failing"], &same["counts"]["unchanged"]), (&4.into(), &7.into()));
+}
+
+#[test]
+fn checks_that_the_new_run_leaves_out_count_and_checks_that_it_adds_do_not() {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &[]);
+    place.report("reports", SECOND, "reference", &["--case", CASE]);
+    let fewer = place.json(&in_store(FIRST), &in_store(SECOND), 5);
+    assert_eq!((&fewer["counts"]["removed"], &fewer["selection_changed"]), (&10.into(), &true.into()));
+    let more = place.json(&in_store(SECOND), &in_store(FIRST), 0);
+    assert_eq!(more["counts"]["added"], 10);
+}
+
+#[test]
+fn a_new_check_that_fails_is_shown_and_does_not_count() {
+    let place = Place::new();
+    place.report("reports", FIRST, "stub", &["--case", "params/default*"]);
+    place.report("reports", SECOND, "stub", &[]);
+    let assert = place.run(&["compare", &in_store(FIRST), &in_store(SECOND)]).code(0);
+    assert!(out(&assert).contains(&format!("new and failing {CASE} on stub (green)\n")), "{}", out(&assert));
+}
+
+#[test]
+fn red_phases_are_compared_by_their_red_results() {
+    let place = Place::new();
+    let red = |stamp| place.report("reports", stamp, "stub", &["--phase", "red", "--case", CASE]);
+    red(FIRST);
+    red(SECOND);
+    let same = place.json(&in_store(FIRST), &in_store(SECOND), 0);
+    assert_eq!((&same["counts"]["unchanged"], &same["environment"]), (&1.into(), &Json::Array(vec![])));
+    place.run(&["compare", "--write-baseline", "base.json", &in_store(FIRST)]).code(0);
+    let edited = place.text("base.json").replace("\"result\":\"proven\"", "\"result\":\"set_up_error\"");
+    place.write("edited.json", &edited);
+    let fixed = place.json("edited.json", &in_store(SECOND), 0);
+    assert_eq!(fixed["checks"][0]["before"]["result"], "set_up_error");
+    assert_eq!(fixed["counts"]["fixed"], 1);
+    let regressed = place.json("base.json", "edited.json", 5);
+    assert_eq!(regressed["checks"][0]["after"]["result"], "set_up_error");
+}
+
+#[test]
+fn a_baseline_file_says_what_its_report_says_and_the_same_for_the_same_results() {
+    let place = regressed();
+    place.report("again", SECOND, "reference", &[]);
+    for (file, report) in [("a.json", in_store(FIRST)), ("b.json", format!("again/{SECOND}"))] {
+        let assert = place.run(&["compare", "--write-baseline", file, &report]).code(0);
+        assert_eq!(err(&assert), format!("wrote 11 checks of {report} to {file}\n"));
+    }
+    assert_eq!(place.text("a.json"), place.text("b.json"), "no times and no stamps");
+    assert!(!place.text("a.json").contains("2025-10-17"), "{}", place.text("a.json"));
+    let same = place.json("a.json", &format!("again/{SECOND}"), 0);
+    assert_eq!((&same["counts"]["unchanged"], &same["environment"]), (&11.into(), &Json::Array(vec![])));
+    let regressed = place.json("a.json", &in_store(SECOND), 5);
+    assert_eq!(regressed["counts"]["regressed"], 4);
+
+    // Writing it again accepts what changed.
+    place.run(&["compare", "--write-baseline", "a.json", &in_store(SECOND)]).code(0);
+    assert_eq!(place.json("a.json", &in_store(SECOND), 0)["counts"]["still_failing"], 4);
+}
+
+#[test]
+fn a_baseline_replaces_nothing_but_a_baseline() {
+    let place = regressed();
+    place.write("Cargo.toml", "[package]\n");
+    let assert = place.run(&["compare", "--write-baseline", "Cargo.toml", &in_store(FIRST)]).code(2);
+    assert!(err(&assert).contains("it exists, and is not a baseline file"), "{}", err(&assert));
+    assert_eq!(place.text("Cargo.toml"), "[package]\n");
+    let assert = place.run(&["compare", "--write-baseline", "no/such/folder.json", &in_store(FIRST)]).code(2);
+    assert!(err(&assert).contains("cannot write baseline no/such/folder.json"), "{}", err(&assert));
+}
+
+#[rstest]
+#[case::newer("\"format\": 1", "\"format\": 2", "has format 2; expected format 1")]
+#[case::no_json("{\n", "", "is not a baseline file")]
+#[case::unknown_result("\"result\":\"pass\"", "\"result\":\"good\"", "unknown result \"good\"")]
+#[case::hidden("\"result\":\"pass\"", "\"result\":\"a\\u001b[31m\"", r"unknown result")]
+fn an_invalid_baseline_is_named_with_what_is_wrong(
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] says: &str,
+) {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &["--case", CASE]);
+    place.run(&["compare", "--write-baseline", "base.json", &in_store(FIRST)]).code(0);
+    place.write("base.json", &place.text("base.json").replacen(right, wrong, 1));
+    let assert = place.run(&["compare", "base.json", &in_store(FIRST)]).code(2);
+    assert!(err(&assert).contains("cannot use baseline base.json: "), "{}", err(&assert));
+    assert!(err(&assert).contains(says) && !err(&assert).contains('\u{1b}'), "{}", err(&assert));
+    assert_eq!(out(&assert), "");
+}
+
+#[test]
+fn a_baseline_with_a_check_twice_is_invalid() {
+    let place = regressed();
+    place.run(&["compare", "--write-baseline", "base.json", &in_store(FIRST)]).code(0);
+    let text = place.text("base.json");
+    let line = text.lines().find(|line| line.contains("\"check\":")).expect("a check");
+    place.write("base.json", &text.replacen(line, &format!("{line}\n{line}"), 1));
+    let assert = place.run(&["compare", "base.json", &in_store(FIRST)]).code(2);
+    assert!(err(&assert).contains("duplicate check params/"), "{}", err(&assert));
+}
+
+#[test]
+fn hostile_text_of_a_baseline_is_inert_in_each_format() {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &["--case", CASE]);
+    place.run(&["compare", "--write-baseline", "base.json", &in_store(FIRST)]).code(0);
+    let hostile = r"a/\u001b[31m<img src=x onerror=alert(1)>|`\u202e\nno regression";
+    place.write(
+        "base.json",
+        &place.text("base.json").replacen(
+            &format!("\"check\":\"{CASE}"),
+            &format!("\"check\":\"{hostile}"),
+            1,
+        ),
+    );
+    for format in ["--markdown", "--json"] {
+        let text = out(&place.run(&["compare", "base.json", &in_store(FIRST), format]).code(0));
+        assert!(!text.contains('\u{1b}'), "{format}: {text:?}");
+        assert!(format == "--json" || !text.contains("<img"), "{format}: {text}");
+    }
+    let text = out(&place.run(&["compare", "base.json", &in_store(FIRST)]).code(0));
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    assert!(text.contains(r"renamed a/\u{1b}[31m<img"), "{text}");
+}
+
+#[test]
+fn a_corrupt_report_is_no_side_of_a_comparison() {
+    let place = regressed();
+    let results = format!("reports/{SECOND}/results.json");
+    place.write(&results, &place.text(&results).replacen("\"fail", "\"pass", 1).replacen(' ', "  ", 1));
+    for (base, new) in [(FIRST, SECOND), (SECOND, FIRST)] {
+        let assert = place.run(&["compare", &in_store(base), &in_store(new)]).code(8);
+        assert!(
+            err(&assert).contains(&format!("cannot use report reports/{SECOND}: results.json")),
+            "{}",
+            err(&assert)
+        );
+        assert_eq!(out(&assert), "");
+    }
+}
+
+#[test]
+fn a_store_is_its_newest_report_and_says_which() {
+    let place = Place::new();
+    // The newest is the last one that was written, whatever its stamp says.
+    place.report("old", FIRST, "stub", &[]);
+    place.report("old", "2024-01-01T000000Z", "reference", &[]);
+    place.report("new", FIRST, "stub", &[]);
+    let assert = place.run(&["compare", "old", "new"]).code(5);
+    let notes = format!("newest report: old/2024-01-01T000000Z\nnewest report: new/{FIRST}\n");
+    assert_eq!(err(&assert), notes);
+    assert!(out(&assert).contains("regressed  4\n"), "{}", out(&assert));
+}
+
+#[test]
+fn a_damaged_report_of_a_store_is_ignored_and_named() {
+    let place = regressed();
+    place.report("base", FIRST, "reference", &[]);
+    place.write(&format!("reports/{SECOND}/summary.md"), "all good\n");
+    let assert = place.run(&["compare", "base", "reports"]).code(8);
+    let named = format!("ignored damaged report reports/{SECOND}: summary.md has changed");
+    assert!(err(&assert).contains(&named), "{}", err(&assert));
+    assert!(err(&assert).contains(&format!("newest report: reports/{FIRST}")), "{}", err(&assert));
+    assert!(out(&assert).contains("no regression: "), "{}", out(&assert));
+}
+
+#[test]
+fn renamed_and_changed_cases_and_suites_are_named() {
+    let place = Place::new();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bundle");
+    let read = |name: &str| fs::read_to_string(own.join(name)).expect("a file");
+    for name in ["requirements/loader.toml", "configs.toml"] {
+        place.write(&format!("suite/{name}"), &read(name));
+    }
+    let case = |folder: &str| CASE_TEXT.replace("never_saved", folder);
+    place.write("suite/cases/loader/one.toml", &case("never_saved"));
+    place.write("suite/cases/loader/two.toml", &case("not_there"));
+    let suite = ["--suite", "suite", "--case", "loader/*"];
+    place.report("reports", FIRST, "stub", &suite);
+    fs::rename(place.path("suite/cases/loader/one.toml"), place.path("suite/cases/loader/three.toml"))
+        .expect("a case");
+    place.write("suite/cases/loader/two.toml", &case("not_there_either"));
+    place.report("reports", SECOND, "stub", &suite);
+    let json = place.json(&in_store(FIRST), &in_store(SECOND), 0);
+    assert_eq!(json["suite_changed"], true);
+    let checks = json["checks"].as_array().expect("checks");
+    let named = |name: &str| checks.iter().find(|check| check["check"] == name).expect("the check");
+    assert_eq!(named("loader/three")["renamed_from"], "loader/one");
+    assert_eq!(
+        (&named("loader/two")["case_changed"], &named("loader/two")["renamed_from"]),
+        (&true.into(), &Json::Null)
+    );
+}
+
+/// A case that fails on the stub.
+const CASE_TEXT: &str = r#"
+title    = "A bundle that was never saved"
+requires = ["LOD-004"]
+
+[[steps]]
+do.load_torch_bundle = { base_path = "$work/never_saved/wts.h5", as = "loaded" }
+expect.loads = { equal = ["$loaded.models", "x"], because = "a bundle loads" }
+
+[[red]]
+on = "stub"
+fails = "loads"
+"#;
+
+#[rstest]
+#[case::nothing(&["compare"], 2, "<BASE>")]
+#[case::one_run(&["compare", "reports"], 2, "<NEW>")]
+#[case::two_formats(&["compare", "a", "b", "--json", "--markdown"], 2, "cannot be used with")]
+#[case::two_runs_for_a_baseline(&["compare", "a", "b", "--write-baseline", "c"], 2, "cannot be used with")]
+#[case::no_such_file(&["compare", "nowhere", "reports"], 2, "cannot use baseline nowhere: ")]
+#[case::no_reports(&["compare", "empty", "empty"], 2, "no usable report in empty: expected a report, a directory of reports, or a baseline file")]
+fn invalid_arguments_are_reported_and_leave_nothing(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+    #[case] says: &str,
+) {
+    let place = Place::new();
+    fs::create_dir(place.path("empty")).expect("a folder");
+    let assert = place.run(arguments).code(code);
+    assert!(err(&assert).contains(says), "{}", err(&assert));
+    assert_eq!(out(&assert), "");
+    assert_eq!(fs::read_dir(place.0.path()).expect("a folder").count(), 1, "something was left behind");
+}

@@ -1,0 +1,123 @@
+//! `bundleproof compare`.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Parser;
+
+use super::{Exit, compare_input::CompareInput, console::Console};
+use crate::{
+    fs_util::sibling,
+    harness::compare::{Change, Comparison, Snapshot, read_baseline, write_baseline},
+};
+
+/// Compare two runs and say what regressed [exits with 5 on a regression]
+///
+/// BASE and NEW are each a report, a directory of reports (its newest), or a baseline file. These count as a regression:
+/// a check that was as expected and fails, one that fails for another reason than before, one that is unsupported now,
+/// and one that is missing. These do not: a check that fails in both for the same reason, and a check that fails and
+/// has no result in BASE, because nothing that worked was lost; `run` fails for it. Runs on two implementations are
+/// compared check by check. A baseline file has one line for each check and no times: keep it in a repository, and
+/// write it again to accept what changed.
+#[derive(Debug, Parser)]
+#[command(override_usage = "bundleproof compare <BASE> <NEW> [--markdown | --json]\n       \
+                            bundleproof compare --write-baseline <FILE> <REPORT>")]
+pub(super) struct Compare {
+    /// The older run; with --write-baseline, the run to write
+    #[arg(value_name = "BASE")]
+    base: PathBuf,
+
+    /// The newer run
+    #[arg(value_name = "NEW", required_unless_present = "write_baseline")]
+    new: Option<PathBuf>,
+
+    /// Print Markdown for a comment on a pull request
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Write the results of a report to this file, to compare with later
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new", "markdown", "json"])]
+    write_baseline: Option<PathBuf>,
+}
+
+impl Compare {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        match (&self.write_baseline, &self.new) {
+            (Some(file), _) => write(&CompareInput::read(&self.base, console)?, file, console),
+            (None, Some(new)) => self.compare(new, console),
+            (None, None) => {
+                console.error("expected a second run to compare with, or --write-baseline");
+                Err(Exit::Usage)
+            }
+        }
+    }
+
+    fn compare(&self, new: &Path, console: &Console) -> Result<Exit, Exit> {
+        let base = CompareInput::read(&self.base, console)?;
+        let new = CompareInput::read(new, console)?;
+        let comparison = Comparison::of(&base.snapshot, &new.snapshot);
+        let text = if self.json {
+            comparison.to_json().map_err(|error| internal(&error, console))?
+        } else if self.markdown {
+            comparison.to_markdown()
+        } else {
+            comparison.to_text(|change, word| paint(change, word, console))
+        };
+        console.print(&text);
+        Ok(if base.damaged || new.damaged {
+            Exit::EvidenceBroken
+        } else if comparison.is_regression() {
+            Exit::Regression
+        } else {
+            Exit::Success
+        })
+    }
+}
+
+fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, Exit> {
+    let text = write_baseline(&input.snapshot).map_err(|error| internal(&error, console))?;
+    let failed = |why: String| {
+        console.error(&format!("cannot write baseline {}: {why}", file.display()));
+        Exit::Usage
+    };
+    // A slip of arguments must not replace a report or a source file.
+    if fs::symlink_metadata(file).is_ok() {
+        let what = "exists, and is not a baseline file; remove it, or name another file";
+        read_baseline(file).map_err(|error| failed(format!("it {what} ({error})")))?;
+    }
+    replace(file, &text).map_err(|error| failed(error.to_string()))?;
+    let Snapshot { name, checks, .. } = &input.snapshot;
+    console.note(&format!("wrote {} checks of {name} to {}", checks.len(), file.display()));
+    Ok(if input.damaged { Exit::EvidenceBroken } else { Exit::Success })
+}
+
+fn paint(change: Change, word: &str, console: &Console) -> String {
+    match change {
+        Change::Regressed | Change::FailingForANewReason | Change::NewlyUnsupported | Change::Removed => {
+            console.bad(word)
+        }
+        Change::NewAndFailing | Change::StillFailing => console.odd(word),
+        Change::Fixed => console.good(word),
+        Change::Added | Change::Unchanged => word.to_owned(),
+    }
+}
+
+fn internal(error: &serde_json::Error, console: &Console) -> Exit {
+    console.error(&format!("cannot write the comparison: {error}"));
+    Exit::Internal
+}
+
+/// Replaces the file in one step, so that it is never half written.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut temporary = sibling(file)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.persist(file)?;
+    Ok(())
+}
