@@ -1,14 +1,26 @@
 //! `bundleproof ledger`.
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Parser;
 
-use super::{Exit, SuiteOption, console::Console, run::find_plan, target::implementation_name};
-use crate::harness::{
-    ledger::Ledger as Computed,
-    runner::Phase,
-    store::{Store, StoreError},
+use super::{
+    Exit, SuiteOption,
+    console::{Console, counted},
+    run::find_plan,
+    target::implementation_name,
+};
+use crate::{
+    harness::{
+        ledger::{Ledger as Computed, MAX_LEDGER_BYTES},
+        runner::Phase,
+        store::{Store, StoreError},
+    },
+    text::line,
 };
 
 /// Show the state of each row of a plan, computed from the reports
@@ -33,6 +45,15 @@ pub(super) struct Ledger {
     /// Directory of the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     reports: PathBuf,
+
+    /// Print the numbered attempts at the plan, on all implementations, instead of the rows
+    #[arg(long)]
+    attempts: bool,
+
+    /// Compare a Markdown ledger, or a document that contains one, with the reports: every row that was edited, added or
+    /// removed is named, and the exit code is 8
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["attempts", "markdown", "json"])]
+    verify: Option<PathBuf>,
 
     /// Print Markdown
     #[arg(long, conflicts_with = "json")]
@@ -71,18 +92,58 @@ impl Ledger {
                 console.note(&format!("note: no report of {plan} has a {phase} phase on {name}"));
             }
         }
-        let text = if self.json {
-            let json = serde_json::to_string_pretty(&ledger).map_err(|error| {
-                console.error(&format!("cannot write the ledger as JSON: {error}"));
-                Exit::Internal
-            })?;
-            format!("{json}\n")
-        } else if self.markdown {
-            ledger.to_markdown()
-        } else {
-            ledger.to_text()
+        let whole = if store.damaged.is_empty() { Exit::Success } else { Exit::EvidenceBroken };
+        if let Some(file) = &self.verify {
+            return verify(&ledger, file, console).map(|found| found.min(whole));
+        }
+        let text = match (self.attempts, self.json, self.markdown) {
+            (true, true, _) => json(&ledger.attempts, console)?,
+            (false, true, _) => json(&ledger, console)?,
+            (true, false, true) => ledger.attempts_to_markdown(),
+            (false, false, true) => ledger.to_markdown(),
+            (true, false, false) => ledger.attempts_to_text(),
+            (false, false, false) => ledger.to_text(),
         };
         console.print(&text);
-        Ok(if store.damaged.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
+        Ok(whole)
     }
+}
+
+/// Prints where the copy in a document differs from the ledger.
+fn verify(ledger: &Computed<'_>, file: &Path, console: &Console) -> Result<Exit, Exit> {
+    let unusable = |why: String| {
+        console.error(&format!("cannot verify {}: {why}", file.display()));
+        Exit::Usage
+    };
+    let mut bytes = Vec::new();
+    let opened = File::open(file).and_then(|open| open.take(MAX_LEDGER_BYTES + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| unusable(error.to_string()))?;
+    if bytes.len() as u64 > MAX_LEDGER_BYTES {
+        return Err(unusable(format!("longer than the limit of {MAX_LEDGER_BYTES} bytes")));
+    }
+    let document = String::from_utf8(bytes).map_err(|_| unusable("expected UTF-8".to_owned()))?;
+    match ledger.verify(&document) {
+        Ok(()) => {
+            let rows = counted(ledger.rows.len(), "row");
+            console.print(&format!("{}: {rows} as the reports say\n", line(&file.display().to_string())));
+            Ok(Exit::Success)
+        }
+        Err(mismatches) => {
+            for mismatch in &mismatches {
+                console.error(&format!("{}: {mismatch}", file.display()));
+            }
+            let (count, plan) = (counted(mismatches.len(), "difference"), ledger.plan);
+            console
+                .note(&format!("{count}; write it again with `bundleproof ledger --plan {plan} --markdown`"));
+            Ok(Exit::EvidenceBroken)
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize, console: &Console) -> Result<String, Exit> {
+    let json = serde_json::to_string_pretty(value).map_err(|error| {
+        console.error(&format!("cannot write the ledger as JSON: {error}"));
+        Exit::Internal
+    })?;
+    Ok(format!("{json}\n"))
 }

@@ -1,13 +1,10 @@
-//! Renders the ledger as plain text and as Markdown.
+//! Renders the ledger as plain text.
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::{
-    harness::runner::Phase,
-    text::{line, markdown, markdown_code},
-};
+use crate::{harness::runner::Phase, text::line};
 
-use super::{Ledger, LedgerRow, RowAttempt};
+use super::{Ledger, LedgerRow, PlanAttempt, RowAttempt, Transition};
 
 /// The longest line of plain text in characters, except for a single long word.
 const WIDTH: usize = 96;
@@ -38,11 +35,13 @@ impl Ledger<'_> {
                 line(row.green)
             );
             for (name, value) in remarks(row) {
-                text += &indented(&format!("  {name:9}"), &line(value));
+                text += &indented(&format!("  {name:9}"), &line(&value));
             }
             for attempt in &row.attempts {
-                text += &indented(&format!("  #{:<4}", attempt.number), &attempt.to_string());
+                let number = attempt.number.map_or("-".to_owned(), |number| format!("#{number}"));
+                text += &indented(&format!("  {number:5}"), &line(&attempt.to_string()));
                 attempt.files.iter().for_each(|file| text += &format!("        {}\n", line(file)));
+                attempt.errors.iter().for_each(|error| text += &indented("       !", &line(error)));
             }
         }
         let others = self.other_implementations();
@@ -58,45 +57,18 @@ impl Ledger<'_> {
         text
     }
 
-    /// The ledger as Markdown: a table of the rows with their latest attempt, then all attempts.
-    pub fn to_markdown(&self) -> String {
-        let mut page = format!("# {}: {}\n\n", markdown(self.plan), markdown(self.title));
-        page += "`[ ]` open, `[P]` failed as expected, `[x]` failed as expected, then passed, ";
-        page += "`[!]` regressed.\n\n";
-        page += "| ID | Task | State | How and why |\n|---|---|---|---|\n";
-        for row in &self.rows {
-            let last = row.attempts.last().map(|last| format!("#{} {last}", last.number));
-            let remarks = remarks(row).into_iter().map(|(name, value)| format!("{name} {value}"));
-            let how: Vec<String> = last.into_iter().chain(remarks).map(|remark| markdown(&remark)).collect();
-            let (id, task) = (markdown(row.id), markdown(row.task));
-            page += &format!("| {id} | {task} | `{}` | {} |\n", row.state, how.join("<br>"));
+    /// The numbered attempts as plain text.
+    pub fn attempts_to_text(&self) -> String {
+        let mut text = String::new();
+        for attempt in &self.attempts {
+            text += &indented("-", &line(&attempt.title()));
+            attempt.details().iter().for_each(|detail| text += &indented("  -", &line(detail)));
         }
-        page += "\n## Attempts History\n";
-        for row in self.rows.iter().filter(|row| !row.attempts.is_empty()) {
-            page += &format!("\n### {}: {}\n\n", markdown(row.id), markdown(row.task));
-            page += &format!("Red on {}, green on {}.\n\n", markdown_code(row.red), markdown_code(row.green));
-            for RowAttempt { number, stamp, phase, result, files } in &row.attempts {
-                let files: Vec<String> =
-                    files.iter().map(|file| format!(", {}", markdown_code(file))).collect();
-                let (phase, result) = (phase.as_str(), markdown(result));
-                page += &format!("- [{stamp}] Attempt #{number} - {phase} {result}{}\n", files.concat());
-            }
-        }
-        let others = self.other_implementations();
-        if !others.is_empty() {
-            page += "\n## Other implementations\n\n";
-        }
-        others.iter().for_each(|other| page += &format!("- {}\n", markdown(other)));
-        let ends = self.ends();
-        if !ends.is_empty() {
-            page += "\n## Not evidence\n\n";
-        }
-        ends.iter().for_each(|end| page += &format!("- {}\n", markdown(end)));
-        page
+        if text.is_empty() { format!("{}: no attempts yet\n", line(self.plan)) } else { text }
     }
 
     /// The implementations whose attempts are not shown, and how to show them.
-    fn other_implementations(&self) -> Vec<String> {
+    pub(super) fn other_implementations(&self) -> Vec<String> {
         let other = |(phase, names): (&Phase, &BTreeSet<&str>)| {
             let names: Vec<String> = names.iter().map(|name| line(name)).collect();
             let word = phase.as_str();
@@ -105,8 +77,8 @@ impl Ledger<'_> {
         self.others.iter().map(other).collect()
     }
 
-    /// Entries of the store that do not count as evidence.
-    fn ends(&self) -> Vec<String> {
+    /// Entries of the store that do not count as evidence, and red phases after which it is doubtful.
+    pub(super) fn ends(&self) -> Vec<String> {
         let damaged = self.damaged.iter();
         let damaged =
             damaged.map(|damaged| line(&format!("report {} is corrupt: {}", damaged.stamp, damaged.why)));
@@ -114,7 +86,11 @@ impl Ledger<'_> {
             let how = if run.interrupted { "was interrupted" } else { "is still running, or was killed" };
             line(&format!("run {} {how}: {}", run.stamp, run.directory))
         });
-        damaged.chain(unfinished).collect()
+        let changed = self.attempts.iter().filter_map(|attempt| {
+            let change = attempt.protected.as_ref()?;
+            Some(line(&format!("attempt #{} ({}, red): {change}", attempt.number, attempt.stamp)))
+        });
+        damaged.chain(unfinished).chain(changed).collect()
     }
 }
 
@@ -124,11 +100,45 @@ impl fmt::Display for RowAttempt {
     }
 }
 
-fn remarks<'a>(row: &'a LedgerRow<'_>) -> Vec<(&'static str, &'a str)> {
-    let blocked = row.blocked.map(|why| ("blocked:", why));
-    let stale = row.stale.iter().map(|why| ("stale:", why.as_str()));
-    let next = row.guidance.map(|next| ("next:", next));
-    blocked.into_iter().chain(stale).chain(next).collect()
+/// What there is to say about a row besides its attempts, by name.
+pub(super) fn remarks(row: &LedgerRow<'_>) -> Vec<(&'static str, String)> {
+    let states = row.transitions.iter().map(|Transition { number, stamp, to, .. }| {
+        let number = number.map(|number| format!("#{number} ")).unwrap_or_default();
+        format!("{to} since {number}{stamp}")
+    });
+    let states: Vec<String> = states.collect();
+    let states = (!states.is_empty()).then(|| ("states:", states.join(", ")));
+    let blocked = row.blocked.map(|why| ("blocked:", why.to_owned()));
+    let stale = row.stale.iter().map(|why| ("stale:", why.clone()));
+    let next = row.guidance.map(|next| ("next:", next.to_owned()));
+    states.into_iter().chain(blocked).chain(stale).chain(next).collect()
+}
+
+impl PlanAttempt {
+    /// `[2025-10-17T112849Z] Attempt #55 - red on stub: 4/4 rows proven`.
+    pub(super) fn title(&self) -> String {
+        let Self { phase, on, as_expected, rows, imported, .. } = self;
+        let head = self.head();
+        let done = if *phase == Phase::Red { "proven" } else { "passed" };
+        let imported = if *imported { ", imported" } else { "" };
+        let (phase, on) = (phase.as_str(), on.join(", "));
+        format!("{head}{phase} on {on}: {as_expected}/{rows} rows {done}{imported}")
+    }
+
+    /// `[2025-10-17T112849Z] Attempt #55 - `, with which the title begins.
+    pub(super) fn head(&self) -> String {
+        format!("[{}] Attempt #{} - ", self.stamp, self.number)
+    }
+
+    /// The lines below the title.
+    pub(super) fn details(&self) -> Vec<String> {
+        let mut details = self.unexpected.clone();
+        details.push(format!("artifacts: {}", self.artifacts.join(", ")));
+        details.push(format!("metrics: {}", self.metrics));
+        details.extend(self.protected.iter().map(ToString::to_string));
+        details.push(format!("next: {}", self.next.as_deref().unwrap_or("nothing: every row is done")));
+        details
+    }
 }
 
 /// Wraps a text at words into lines of at most `width` characters.
@@ -159,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        record::RunRecord,
+        record::{Attempt, Chain, RunRecord},
         report::files,
         store::{CorruptReport, IntegrityError, Report, Store, Unfinished},
         test_helpers,
@@ -170,7 +180,9 @@ mod tests {
             let mut run = RunRecord { stamp: test_helpers::stamp(stamp), ..test_helpers::planned_run() };
             change(&mut run);
             let files = files(&run, None).unwrap().into_keys().map(|name| (name, String::new())).collect();
-            let chain = test_helpers::chain(sequence, run.stamp);
+            // The second was not made with the plan's number.
+            let attempt = (sequence == 1).then(|| Attempt { plan: "phase_d4".into(), number: 55 });
+            let chain = Chain { attempt, ..test_helpers::chain(sequence, run.stamp) };
             Report { run, environment: test_helpers::environment(), chain, head: String::new(), files }
         };
         Store {
@@ -207,6 +219,8 @@ mod tests {
         let ledger = Ledger::compute(&plan, &store);
         insta::assert_snapshot!("ledger_text", ledger.to_text());
         insta::assert_snapshot!("ledger_markdown", ledger.to_markdown());
+        insta::assert_snapshot!("attempts_text", ledger.attempts_to_text());
+        insta::assert_snapshot!("attempts_markdown", ledger.attempts_to_markdown());
         insta::assert_snapshot!("ledger_json", serde_json::to_string_pretty(&ledger).unwrap());
     }
 

@@ -1,0 +1,224 @@
+//! Compares a copy of a ledger, which a team keeps in a document of its own, with the ledger of the store.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::text::{line, truncated};
+
+use super::{
+    Ledger,
+    markdown::{HEADER, cells, marker},
+};
+
+/// The longest document with a copy of a ledger that is read: 16 MiB.
+pub const MAX_LEDGER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The longest cell that a mismatch shows, in characters.
+const SHOWN_CHARS: usize = 300;
+
+/// A difference of a copy from the ledger of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The line of the copy, from 1; None if the copy lacks the row.
+    pub line: Option<usize>,
+    /// What differs.
+    pub what: String,
+}
+
+/// `line 12: D4.B1: state is `[x]`, expected `[P]``.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.line.iter().try_for_each(|number| write!(f, "line {number}: "))?;
+        f.write_str(&self.what)
+    }
+}
+
+impl Ledger<'_> {
+    /// Compares the tables of this plan in a document with the rows of the store.
+    ///
+    /// A table is of this plan if the comment that [`Ledger::to_markdown`] writes says so, or if no such comment is before
+    /// it. Text around the tables, and spaces around their cells, are not compared.
+    ///
+    /// # Errors
+    /// All differences, in the order of the document, then the missing rows.
+    pub fn verify(&self, document: &str) -> Result<(), Vec<Mismatch>> {
+        let rows = rows_of(self.plan, document);
+        let Some(rows) = rows else {
+            let what = format!("no table with the columns {} of {}", HEADER.join(", "), self.plan);
+            return Err(vec![Mismatch { line: None, what }]);
+        };
+        let expected: BTreeMap<String, [String; 4]> =
+            self.rows.iter().map(cells).map(|cells| (cells[0].clone(), cells)).collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut wrong = Vec::new();
+        for (number, found) in rows {
+            let id = found.first().cloned().unwrap_or_default();
+            let mut add = |what: String| wrong.push(Mismatch { line: Some(number), what });
+            match (expected.get(&id), seen.get(&id)) {
+                (Some(_), Some(first)) => add(format!("{}: extra row: it is on line {first} too", line(&id))),
+                (None, _) => add(format!("{}: extra row: the plan has no such row", line(&id))),
+                (Some(own), None) => {
+                    seen.insert(id, number);
+                    differences(own, &found).into_iter().for_each(add);
+                }
+            }
+        }
+        let missing = self.rows.iter().map(cells).filter(|cells| !seen.contains_key(&cells[0]));
+        wrong.extend(missing.map(|cells| Mismatch {
+            line: None,
+            what: format!("{}: missing row, expected state {}", cells[0], cells[2]),
+        }));
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+fn differences(expected: &[String; 4], found: &[String]) -> Vec<String> {
+    let id = &expected[0];
+    if found.len() != expected.len() {
+        return vec![format!("{id}: {} cells, expected {}", found.len(), expected.len())];
+    }
+    let names = ["id", "task", "state", "evidence"];
+    let pairs = names.iter().zip(expected).zip(found);
+    let wrong = pairs.filter(|((_, expected), found)| expected != found);
+    wrong
+        .map(|((name, expected), found)| {
+            let [found, expected] = [found, expected].map(|text| truncated(&line(text), SHOWN_CHARS));
+            format!("{id}: {name} is {found}, expected {expected}")
+        })
+        .collect()
+}
+
+/// The rows of all tables of a plan, each with its line; None if there is no table.
+fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
+    let (own, any) = (marker(plan), marker(""));
+    let any = any.trim_end_matches(" -->").trim_end();
+    let mut rows = None;
+    // Whether the tables after the last comment are of this plan.
+    let mut is_own = true;
+    // The lines of the current table so far; None outside of one.
+    let mut table: Option<usize> = None;
+    for (index, text) in document.lines().enumerate() {
+        let text = text.trim();
+        if text.starts_with(any) {
+            is_own = text == own;
+        }
+        let cells = cells_of(text);
+        match (table, cells) {
+            (_, None) => table = None,
+            (None, Some(cells)) if cells == HEADER && is_own => {
+                table = Some(1);
+                rows.get_or_insert_with(Vec::new);
+            }
+            (None, Some(_)) => {}
+            // The line below the header.
+            (Some(1), Some(_)) => table = Some(2),
+            (Some(lines), Some(cells)) => {
+                table = Some(lines + 1);
+                rows.get_or_insert_with(Vec::new).push((index + 1, cells));
+            }
+        }
+    }
+    rows
+}
+
+/// The cells of a table row; None if the line is not one.
+fn cells_of(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix('|')?;
+    let mut cells = vec![String::new()];
+    let mut is_escaped = false;
+    for c in inner.chars() {
+        if c == '|' && !is_escaped {
+            cells.push(String::new());
+        } else if let Some(cell) = cells.last_mut() {
+            cell.push(c);
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    // What follows the last bar is empty, unless the row does not end with one.
+    if cells.last().is_some_and(|last| last.trim().is_empty()) {
+        cells.pop();
+    }
+    Some(cells.into_iter().map(|cell| cell.trim().to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::harness::{store::Store, suite::Plan, test_helpers};
+
+    fn plan() -> Plan {
+        test_helpers::plan()
+    }
+
+    fn said(document: impl Fn(String) -> String) -> Vec<String> {
+        let (plan, store) = (plan(), Store::default());
+        let ledger = Ledger::compute(&plan, &store);
+        let found = ledger.verify(&document(ledger.to_markdown()));
+        found.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_copy_matches_wherever_it_is_kept() {
+        assert_eq!(said(|copy| copy), Vec::<String>::new());
+        let kept = |copy: String| {
+            let table = copy.replace("| D4", "|  D4").replace('\n', "\r\n");
+            format!("# Our plan\n\n| a | b |\n|---|---|\n| c | d |\n\n{table}\n\n- notes\n")
+        };
+        assert_eq!(said(kept), Vec::<String>::new());
+    }
+
+    #[rstest]
+    #[case::ticked("`[ ]`", "`[x]`", "D4.B1: state is `[x]`, expected `[ ]`")]
+    #[case::task("Make persistence right", "Make it right", "D4.B1: task is Make it right, expected Make")]
+    #[case::evidence(
+        "next: wire persistence",
+        "#9 red proven: 9/9",
+        "D4.B1: evidence is #9 red proven: 9/9, exp"
+    )]
+    #[case::id("| D4.B1 |", "| D4.B9 |", "D4.B9: extra row: the plan has no such row")]
+    fn an_edited_cell_is_named_with_its_line(#[case] from: &str, #[case] to: &str, #[case] says: &str) {
+        let found = said(|copy| {
+            assert!(copy.contains(from), "{copy}");
+            copy.replacen(from, to, if from == "`[ ]`" { 2 } else { 1 })
+        });
+        assert!(found[0].starts_with(&format!("line 9: {says}")), "{found:?}");
+    }
+
+    #[test]
+    fn extra_missing_and_repeated_rows_are_named() {
+        let line_of = |copy: &str, id: &str| {
+            copy.lines().find(|line| line.starts_with(&format!("| {id} "))).unwrap().to_owned()
+        };
+        let found = said(|copy| copy.replace(&format!("{}\n", line_of(&copy, "D4.B2")), ""));
+        assert_eq!(found, ["D4.B2: missing row, expected state `[ ]`"]);
+        let found = said(|copy| {
+            let first = line_of(&copy, "D4.B1");
+            copy.replace(&first, &format!("{first}\n{first}"))
+        });
+        assert_eq!(found, ["line 10: D4.B1: extra row: it is on line 9 too"]);
+    }
+
+    #[test]
+    fn a_second_table_is_compared_too_and_that_of_another_plan_is_not() {
+        let forged = "\n| ID | Task | State | How and why |\n|---|---|---|---|\n| D4.B1 | x | `[x]` | x |\n";
+        let found = said(|copy| format!("{copy}{forged}"));
+        assert!(found[0].contains("D4.B1: extra row"), "{found:?}");
+        let of_another = |copy| format!("{copy}\n{}\n{forged}", marker("other"));
+        assert_eq!(said(of_another), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_document_without_the_table_does_not_match() {
+        let found = said(|_| "# Nothing\n".to_owned());
+        assert_eq!(found, ["no table with the columns ID, Task, State, How and why of phase_d4"]);
+    }
+
+    #[test]
+    fn bars_in_cells_are_escaped() {
+        assert_eq!(cells_of(r"| a \| b | c\\| d |").unwrap(), [r"a \| b", r"c\\", "d"]);
+        assert_eq!(cells_of("text"), None);
+    }
+}
