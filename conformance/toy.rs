@@ -481,6 +481,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         options: BTreeMap::new(),
         judged: None,
         implementations: BTreeMap::from([(KEEPER.to_owned(), keeper)]),
+        partition: None,
         cases: BTreeMap::new(),
         imported: None,
         protected: None,

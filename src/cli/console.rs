@@ -1,11 +1,15 @@
 //! Printing: results go to standard output, errors, notes and progress to standard error.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::workflow_command::{self, Annotation, inert};
 use crate::{
     harness::suite::SuiteError,
     text::{line, source},
@@ -21,6 +25,8 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 pub(super) struct Console {
     color_out: bool,
     color_err: bool,
+    /// Whether a line could be taken for a workflow command of GitHub Actions.
+    reads_commands: bool,
 }
 
 impl Console {
@@ -30,14 +36,15 @@ impl Console {
         Self {
             color_out: wanted && io::stdout().is_terminal(),
             color_err: wanted && io::stderr().is_terminal(),
+            reads_commands: workflow_command::is_active(),
         }
     }
 
-    /// Prints a result unchanged. A closed pipe, as in `| head`, is not an error: the exit code still reports the
+    /// Prints a result. In GitHub Actions, what would be a workflow command is escaped. A closed pipe, as in `| head`, is not an error: the exit code still reports the
     /// result.
     pub(super) fn print(&self, text: &str) {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = out.write_all(self.shown(text).as_bytes()).and_then(|()| out.flush());
     }
 
     /// Text for standard output in the color of a good result.
@@ -60,20 +67,29 @@ impl Console {
     pub(super) fn error(&self, message: &str) {
         let head = painted("error:", AnsiColor::Red, self.color_err);
         let lines: Vec<String> = message.lines().map(line).collect();
-        let _ = writeln!(io::stderr().lock(), "{head} {}", lines.join("\n  "));
+        let _ = writeln!(io::stderr().lock(), "{head} {}", self.shown(&lines.join("\n  ")));
     }
 
     /// Prints a note that is not part of the result.
     pub(super) fn note(&self, message: &str) {
         let lines: Vec<String> = message.lines().map(line).collect();
-        let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+        let _ = writeln!(io::stderr().lock(), "{}", self.shown(&lines.join("\n")));
+    }
+
+    /// Prints a workflow command on standard error, which GitHub Actions reads as well as standard output.
+    pub(super) fn annotate(&self, annotation: &Annotation) {
+        let _ = writeln!(io::stderr().lock(), "{annotation}");
+    }
+
+    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.reads_commands { inert(text) } else { Cow::Borrowed(text) }
     }
 
     /// Prints the errors of a suite with the lines they are in.
     pub(super) fn suite_errors(&self, errors: &[SuiteError]) {
         let renderer = if self.color_err { Renderer::styled() } else { Renderer::plain() };
         for error in errors {
-            let _ = writeln!(io::stderr().lock(), "{}\n", rendered(error, &renderer));
+            let _ = writeln!(io::stderr().lock(), "{}\n", self.shown(&rendered(error, &renderer)));
         }
         self.error(&format!("the suite is invalid: {}", counted(errors.len(), "error")));
     }

@@ -10,6 +10,7 @@ mod completions;
 mod console;
 mod exit;
 mod explain;
+mod github;
 mod implementation_file;
 mod inspect;
 mod inspect_text;
@@ -19,11 +20,14 @@ mod known_file;
 mod ledger;
 mod list;
 mod make_fixtures;
+mod merge;
 mod new_adapter;
 mod phases;
 mod plan_options;
 mod prove;
+mod report_argument;
 mod run;
+mod run_exit;
 mod run_session;
 mod selection;
 mod serve;
@@ -33,6 +37,7 @@ mod summary;
 mod survey;
 mod target;
 mod torch;
+mod workflow_command;
 
 pub use exit::Exit;
 pub use serve::serve;
@@ -58,6 +63,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
     Compare(compare::Compare),
+    Merge(merge::Merge),
     Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
@@ -86,6 +92,7 @@ pub fn main() -> Exit {
         Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),
         Command::Compare(compare) => compare.execute(&console),
+        Command::Merge(merge) => merge.execute(&console),
         Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),

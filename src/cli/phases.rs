@@ -70,8 +70,10 @@ impl PhaseOptions {
         } else {
             self.with_each(connect, console)?
         };
-        let green_only =
-            [(adapter.limits_unsupported(), "--max-unsupported"), (adapter.writes_known(), "--write-known")];
+        let green_only = [
+            (adapter.max_unsupported().is_some(), "--max-unsupported"),
+            (adapter.writes_known(), "--write-known"),
+        ];
         let ignored = green_only.into_iter().find(|(given, _)| *given && !phases.green.runs());
         if let Some((_, option)) = ignored {
             console.error(&format!(

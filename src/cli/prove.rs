@@ -92,6 +92,7 @@ impl Prove {
             suite_named: self.suite.named(),
             plan: None,
             selection,
+            partition: None,
             unproven: Vec::new(),
             options: std::collections::BTreeMap::new(),
             files: std::collections::BTreeMap::new(),

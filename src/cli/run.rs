@@ -10,20 +10,21 @@ use clap::Parser;
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
+    github::GitHub,
     known_file,
     phases::{PhaseOptions, Phases},
     plan_options::PlanOptions,
-    run_session::{About, RecordingOptions, RunSession},
+    run_exit,
+    run_session::{self, About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     summary,
     target::{AdapterOptions, RunTarget},
     torch,
 };
 use crate::harness::{
-    ledger::BlockedChecks,
     proof::{PROVEN, Proven},
-    record::{ConformanceSummary, RequirementRecord, RunRecord, RunTimestamp, Target},
-    runner::{self, Implementations, Job, Outcome, Phase, Verdict},
+    record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
+    runner::{self, Implementations, Job, Phase},
     suite::{Check, Plan, Suite, nearest},
 };
 
@@ -40,6 +41,12 @@ pub(super) struct Run {
 
     #[command(flatten)]
     phases: PhaseOptions,
+
+    /// Only part I of N of the selected checks, such as 2/3; `merge` puts the reports of all parts together
+    ///
+    /// The part of a check depends on its ID alone. A part without checks is a report as well.
+    #[arg(long, value_name = "I/N", help_heading = "Selection")]
+    partition: Option<Part>,
 
     #[command(flatten)]
     plan: PlanOptions,
@@ -81,8 +88,17 @@ impl Run {
         let protected =
             plan.as_ref().map(|plan| PlanOptions::protected(plan, self.recording.reports(), console));
         let protected = protected.transpose()?.flatten();
-        let recording = RunSession::begin(&self.recording, &jobs, console)?;
-        let (recording, outcomes) = recording.run(&jobs, &suite, &self.recording, case_deadline, console)?;
+        let partition = self.partition.map(|part| self.partition_of(part, &jobs)).transpose();
+        let partition = partition.map_err(|error| {
+            console.error(&format!("cannot write the inventory: {error}"));
+            Exit::Internal
+        })?;
+        let own: Vec<Job> = match &partition {
+            Some(partition) => partition.positions.iter().filter_map(|at| jobs.get(*at).cloned()).collect(),
+            None => jobs.clone(),
+        };
+        let recording = RunSession::begin(&self.recording, &own, console)?;
+        let (recording, outcomes) = recording.run(&own, &suite, &self.recording, case_deadline, console)?;
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
         let about = About {
@@ -90,24 +106,28 @@ impl Run {
             suite_named: self.suite.named(),
             plan: plan.as_ref(),
             selection: self.selection_arguments(),
-            unproven: unproven(&suite, plan.as_ref(), &jobs, console),
+            partition,
+            unproven: unproven(&suite, plan.as_ref(), &jobs, &own, console),
             options: phases.given().map(option).collect(),
             files: phases.given().map(files).collect(),
+            // The same for every part: that of the whole run.
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
             protected,
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
-        let exit = self.exit(&record, console);
-        let text = if self.json {
-            summary::json(&record, &path, exit)
-        } else {
-            summary::text(&record, &path, console)
-        };
-        console.print(&text);
+        let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);
+        summary::print(&record, &path, exit, self.json, console);
+        GitHub::from_environment().show(&record, &path, console);
         if let Some(file) = known_file {
             known_file::write(&record, file, self.json, console)?;
         }
         Ok(exit)
+    }
+
+    fn partition_of(&self, part: Part, jobs: &[Job]) -> Result<Partition, serde_json::Error> {
+        let planned: Vec<&str> = jobs.iter().map(|job| job.check.id.as_str()).collect();
+        let inventory = run_session::inventory(jobs).digest()?;
+        Ok(Partition::new(part, &planned, inventory, self.adapter.max_unsupported()))
     }
 
     /// What the report records about a third-party implementation; `None` for a built-in one.
@@ -139,71 +159,6 @@ impl Run {
         })
     }
 
-    /// The exit code. What only blocked rows ask for does not count: they stay open anyway.
-    fn exit(&self, record: &RunRecord, console: &Console) -> Exit {
-        if record.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
-            return Exit::Internal;
-        }
-        let counted = without_blocked(record);
-        let record = counted.as_ref().unwrap_or(record);
-        if record.outcomes.is_empty() {
-            console.note("note: every check is of a blocked row, so nothing was decided");
-            return Exit::Success;
-        }
-        let fails = match &record.judged {
-            Some(judged) => self.third_party_fails(record, &judged.conformance(&record.outcomes), console),
-            None => self.built_in_fails(record, console),
-        };
-        if fails {
-            Exit::DoesNotConform
-        } else if record.counts(Phase::Red).unexpected() > 0 || !record.unproven.is_empty() {
-            Exit::NotProven
-        } else {
-            Exit::Success
-        }
-    }
-
-    /// Unsupported checks do not fail the run, unless there are no others or more than `--max-unsupported`.
-    fn built_in_fails(&self, record: &RunRecord, console: &Console) -> bool {
-        let green = || record.outcomes.iter().filter(|outcome| outcome.phase == Phase::Green);
-        let unsupported = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
-        if self.adapter.exceeds_limit(unsupported)
-            || (unsupported > 0 && unsupported == record.outcomes.len())
-        {
-            self.report_unsupported(unsupported, console);
-            return true;
-        }
-        green().any(|outcome| !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported))
-    }
-
-    fn report_unsupported(&self, unsupported: usize, console: &Console) {
-        console.error(&if self.adapter.exceeds_limit(unsupported) {
-            format!("{unsupported} checks are unsupported: more than --max-unsupported")
-        } else {
-            "all selected checks are unsupported: nothing was tested".to_owned()
-        });
-    }
-
-    /// Known failures do not fail the run; unsupported checks do as in `built_in_fails`.
-    fn third_party_fails(
-        &self,
-        record: &RunRecord,
-        standing: &ConformanceSummary<'_>,
-        console: &Console,
-    ) -> bool {
-        let green: Vec<&Outcome> = record.outcomes_of(Phase::Green).collect();
-        let unsupported = green.iter().filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
-        let fails = green.iter().any(|outcome| {
-            !matches!(outcome.verdict(), Verdict::Pass | Verdict::Unsupported)
-                && !standing.knows(&outcome.check)
-        });
-        if self.adapter.exceeds_limit(unsupported) || unsupported == green.len() {
-            self.report_unsupported(unsupported, console);
-            return true;
-        }
-        fails || !standing.known.problems.is_empty()
-    }
-
     /// The selection as command-line arguments, for rerun commands in reports.
     fn selection_arguments(&self) -> Vec<String> {
         let mut arguments = self.selection.arguments(self.suite.named().as_deref());
@@ -212,17 +167,6 @@ impl Run {
         arguments.extend(self.adapter.arguments());
         arguments
     }
-}
-
-/// The run without the outcomes that only blocked rows ask for; None if there are none.
-fn without_blocked(record: &RunRecord) -> Option<RunRecord> {
-    let blocked = BlockedChecks::of(record);
-    if blocked.is_empty() {
-        return None;
-    }
-    let mut counted = record.clone();
-    counted.outcomes = record.outcomes.iter().filter(|own| !blocked.contains(own)).cloned().collect();
-    Some(counted)
 }
 
 /// Finds a plan by name; the error suggests similar names.
@@ -315,9 +259,10 @@ fn without_unsupported_red(
     Ok(jobs)
 }
 
-/// The cases that only run green and have no current entry in proven.toml. Plans are left out, because the ledger
+/// The cases of these jobs that only run green and have no current entry in proven.toml. `own` are those of `jobs`
+/// that belong to this part of the run. Plans are left out, because the ledger
 /// reports rows that never failed.
-fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console) -> Vec<String> {
+fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], own: &[Job], console: &Console) -> Vec<String> {
     if plan.is_some() || jobs.iter().any(|job| job.phase == Phase::Red) {
         return Vec::new();
     }
@@ -329,7 +274,7 @@ fn unproven(suite: &Suite, plan: Option<&Plan>, jobs: &[Job], console: &Console)
         }
         None => Proven::default(),
     };
-    let cases = jobs.iter().map(|job| &job.check.case).filter(|case| !proven.is_current(case));
+    let cases = own.iter().map(|job| &job.check.case).filter(|case| !proven.is_current(case));
     let mut ids: Vec<String> = cases.map(|case| case.id.clone()).collect();
     ids.sort();
     ids.dedup();

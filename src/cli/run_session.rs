@@ -22,11 +22,11 @@ use crate::{
         proof::KillMatrix,
         record::{
             Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
-            Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
+            Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
-        suite::{Plan, Suite},
+        suite::{Case, Plan, Suite},
     },
     value::Digest,
 };
@@ -62,6 +62,8 @@ pub(super) struct About<'a> {
     pub(super) suite_named: Option<String>,
     pub(super) plan: Option<&'a Plan>,
     pub(super) selection: Vec<String>,
+    /// The part of the run, if it is partitioned.
+    pub(super) partition: Option<Partition>,
     /// Cases without a current proof that they can fail.
     pub(super) unproven: Vec<String>,
     /// The command line option of each third-party implementation.
@@ -118,7 +120,8 @@ impl RunSession {
         });
         let started = RunTimestamp::now();
         let program = std::env::current_exe().ok().and_then(|path| digest_of_program(&path).ok());
-        let (stamp, mut report) = directory(options).map_err(|error| no_report(&error, console))?;
+        let (stamp, mut report) =
+            directory(&options.reports, options.stamp).map_err(|error| no_report(&error, console))?;
         report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
         let stamp_given = options.stamp.is_some();
         Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
@@ -206,7 +209,8 @@ impl RunSession {
             implementations: implementations(&self.implementations, about.files),
             imported: None,
             protected: about.protected,
-            cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| check.case.as_ref())),
+            cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| text_of(&check.case))),
+            partition: about.partition,
             outcomes,
         };
         let environment = environment(self.program);
@@ -223,15 +227,21 @@ impl RunSession {
     }
 }
 
+/// The file of a case and its text.
+fn text_of(case: &Case) -> (&str, &str) {
+    (&case.file, &case.text)
+}
+
 /// Creates the report directory. Without `--stamp`, waits for the next second whose name is free.
-fn directory(options: &RecordingOptions) -> Result<(RunTimestamp, ReportWriter), ReportError> {
+pub(super) fn directory(
+    reports: &Path,
+    given: Option<RunTimestamp>,
+) -> Result<(RunTimestamp, ReportWriter), ReportError> {
     let mut retries = 10;
     loop {
-        let stamp = options.stamp.unwrap_or_else(RunTimestamp::now);
-        match ReportWriter::create(&options.reports, stamp) {
-            Err(ReportError::Taken(_) | ReportError::UnderWay(_))
-                if options.stamp.is_none() && retries > 0 =>
-            {
+        let stamp = given.unwrap_or_else(RunTimestamp::now);
+        match ReportWriter::create(reports, stamp) {
+            Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if given.is_none() && retries > 0 => {
                 retries -= 1;
                 thread::sleep(Duration::from_millis(200));
             }
@@ -240,7 +250,8 @@ fn directory(options: &RecordingOptions) -> Result<(RunTimestamp, ReportWriter),
     }
 }
 
-fn inventory(jobs: &[Job]) -> Inventory {
+/// The planned checks of these jobs.
+pub(super) fn inventory(jobs: &[Job]) -> Inventory {
     let planned = |job: &Job| InventoryEntry {
         check: job.check.id.clone(),
         digest: job.check.case.digest.clone(),
@@ -279,12 +290,13 @@ fn digest_of_program(path: &Path) -> std::io::Result<String> {
 }
 
 /// Prints why the report was not written, and returns the exit code.
-fn no_report(error: &ReportError, console: &Console) -> Exit {
+pub(super) fn no_report(error: &ReportError, console: &Console) -> Exit {
     console.error(&format!("cannot write the report: {error}"));
     exit_of(error)
 }
 
-fn exit_of(error: &ReportError) -> Exit {
+/// The exit code for a report that was not written.
+pub(super) fn exit_of(error: &ReportError) -> Exit {
     match error {
         ReportError::Lost { .. }
         | ReportError::NoInventory(_)

@@ -1,6 +1,9 @@
 //! The summary that `run` prints.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -22,17 +25,18 @@ use crate::{
 /// Number of failures that are printed; the others are in the report.
 const MAX_SHOWN: usize = 10;
 
+/// Prints the outcome of a run as text or JSON.
+pub(super) fn print(run: &RunRecord, report: &Path, exit: Exit, as_json: bool, console: &Console) {
+    let text = if as_json { json(run, report, exit) } else { text(run, report, console) };
+    console.print(&text);
+}
+
 /// Text output: unexpected outcomes, counts for each area, and the path of the report.
-pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
+fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     let mut text = String::new();
-    let standing = run.judged.as_ref().map(|judged| (judged, judged.conformance(&run.outcomes)));
-    let is_shown = |outcome: &&Outcome| match &standing {
-        // Unsupported checks are listed below, known failures in the report.
-        Some((_, standing)) => outcome.verdict() != Verdict::Unsupported && !standing.knows(&outcome.check),
-        None => outcome.verdict() != Verdict::Unsupported,
-    };
+    let standing = run.conformance();
     let others = || run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
-    let wrong: Vec<&Outcome> = others().filter(is_shown).collect();
+    let wrong = unexpected(run);
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
     }
@@ -60,9 +64,27 @@ pub(super) fn text(run: &RunRecord, report: &Path, console: &Console) -> String 
             shown.join(", ")
         ));
     }
+    if let Some(partition) = &run.partition {
+        text.push_str(&format!("{partition}; put the parts together with `bundleproof merge`\n\n"));
+    }
     text.push_str(&details(run, console));
     text.push_str(&format!("Report: {}\n", report.display()));
     text
+}
+
+/// The outcomes that a person has to look at. Unsupported checks are listed with their reasons, known failures in the
+/// report.
+pub(super) fn unexpected(run: &RunRecord) -> Vec<&Outcome> {
+    let known: BTreeSet<String> = run
+        .conformance()
+        .into_iter()
+        .flat_map(|(_, standing)| standing.known.known)
+        .map(|(check, _)| check)
+        .collect();
+    let others = run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
+    others
+        .filter(|outcome| outcome.verdict() != Verdict::Unsupported && !known.contains(&outcome.check))
+        .collect()
 }
 
 /// What implementations state about themselves.
@@ -86,7 +108,7 @@ fn stated(run: &RunRecord) -> BTreeMap<&String, &Details> {
 }
 
 /// JSON output with the same contents.
-pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
+fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
         (
@@ -106,9 +128,10 @@ pub(super) fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
-        "standing": run.judged.as_ref().map(|judged| standing_json(judged, &judged.conformance(&run.outcomes))),
+        "standing": run.conformance().map(|(judged, standing)| standing_json(judged, &standing)),
         "not_as_stated": wrong.collect::<Vec<_>>(),
         "details": stated(run),
+        "partition": run.partition.as_ref().map(|partition| partition.part),
         "exit": exit.code(),
     });
     format!("{value:#}\n")

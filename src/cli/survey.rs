@@ -1,14 +1,11 @@
 //! `bundleproof survey`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{Exit, console::Console};
-use crate::harness::{
-    report::{Surveyed, survey},
-    store::{Report, read_report},
-};
+use super::{Exit, console::Console, report_argument};
+use crate::harness::report::{Surveyed, survey};
 
 /// Compare several implementations, or several revisions of one, on one page of Markdown
 ///
@@ -27,7 +24,11 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
-        let reports = self.reports.iter().map(|path| read(path, console)).collect::<Result<Vec<_>, _>>()?;
+        let reports = self
+            .reports
+            .iter()
+            .map(|path| report_argument::read(path, console))
+            .collect::<Result<Vec<_>, _>>()?;
         let surveyed = reports.iter().map(|report| Surveyed::new(&report.run));
         let surveyed = surveyed.collect::<Result<Vec<_>, _>>().map_err(|error| {
             console.error(&error.to_string());
@@ -36,11 +37,4 @@ impl Survey {
         console.print(&survey(&self.title, &surveyed));
         Ok(Exit::Success)
     }
-}
-
-fn read(path: &Path, console: &Console) -> Result<Report, Exit> {
-    read_report(path).map_err(|error| {
-        console.error(&format!("cannot use report {}: {error}", path.display()));
-        if path.is_dir() { Exit::EvidenceBroken } else { Exit::Usage }
-    })
 }

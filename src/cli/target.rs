@@ -150,14 +150,9 @@ impl AdapterOptions {
         }
     }
 
-    /// Whether this number of unsupported checks exceeds `--max-unsupported`.
-    pub(super) fn exceeds_limit(&self, unsupported: usize) -> bool {
-        self.max_unsupported.is_some_and(|limit| unsupported > limit)
-    }
-
-    /// Whether `--max-unsupported` is given.
-    pub(super) fn limits_unsupported(&self) -> bool {
-        self.max_unsupported.is_some()
+    /// The limit of `--max-unsupported`.
+    pub(super) fn max_unsupported(&self) -> Option<usize> {
+        self.max_unsupported
     }
 
     /// Whether `--write-known` is given.

@@ -33,7 +33,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::{
     KnownFailure,
     contract::{Contract, Implementation},
-    known_failures::judge,
+    known_failures::{Scope, judge},
     read_known_failures,
     record::RunTimestamp,
     report::failed_check,
@@ -189,14 +189,14 @@ fn judge_check(test: &CheckTest, shared: &Shared) -> Result<(), Failed> {
     // Of an entry about a requirement one check says nothing: another may be the one that breaks it.
     let about_check = |entry: &&KnownFailure| entry.case.is_some() && test.matches(entry);
     let entries: Vec<KnownFailure> = shared.known.iter().filter(about_check).cloned().collect();
-    let problems = judge(&entries, &[outcome], shared.on, false).problems;
+    let problems = judge(&entries, &[outcome], shared.on, Scope::Selection).problems;
     let may_be_known = match outcome.verdict() {
         Verdict::Pass if problems.is_empty() => return Ok(()),
         Verdict::Pass => return Err(problems.join("\n").into()),
         Verdict::Fail | Verdict::Timeout | Verdict::Crash | Verdict::ProtocolError => true,
         Verdict::Unsupported | Verdict::HarnessError | Verdict::NotRun => false,
     };
-    let known = judge(&shared.known, &[outcome], shared.on, false).known;
+    let known = judge(&shared.known, &[outcome], shared.on, Scope::Selection).known;
     if let (true, Some((check, numbers))) = (may_be_known, known.first()) {
         for entry in numbers.iter().filter_map(|number| shared.known.get(*number)) {
             let (check, why, owner) = (line(check), line(&entry.why), line(&entry.owner));
@@ -222,7 +222,7 @@ fn judge_known_failures(tests: &[Arc<CheckTest>], shared: &Shared) -> Result<(),
     let entries: Vec<KnownFailure> = shared.known.iter().filter(selected).cloned().collect();
     let matched = tests.iter().filter(|test| entries.iter().any(|entry| test.matches(entry)));
     let outcomes = matched.map(|test| test.outcome(shared)).collect::<Result<Vec<_>, _>>()?;
-    let problems = judge(&entries, &outcomes, shared.on, true).problems;
+    let problems = judge(&entries, &outcomes, shared.on, Scope::Suite).problems;
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 

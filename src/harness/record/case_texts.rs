@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    harness::{
-        runner::{Outcome, Verdict},
-        suite::Case,
-    },
+    harness::runner::{Outcome, Verdict},
     text::beginning,
 };
 
@@ -15,17 +12,17 @@ const MAX_CASE_TEXT_BYTES: usize = 64 * 1024;
 /// The longest text of all case files in one report; a file that does not fit is left out: 2 MiB.
 const MAX_CASE_TEXTS_BYTES: usize = 2 * 1024 * 1024;
 
-/// The text of the case file of every outcome that needs an explanation, by file.
+/// The text of the case file of every outcome that needs an explanation, by file. `texts` are files with their texts,
+/// cut or not.
 ///
 /// A failure is only understood with the case that it failed. The suite of that time may be gone or changed when
 /// somebody reads the report, so `results.json` keeps the text as it was when the suite was loaded. Outcomes that meet
 /// their expectation and skipped checks do not need it, and would make the file of a whole run several times as long.
 pub fn case_texts<'a>(
     outcomes: &[Outcome],
-    cases: impl IntoIterator<Item = &'a Case>,
+    texts: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> BTreeMap<String, String> {
-    let texts: BTreeMap<&str, &str> =
-        cases.into_iter().map(|case| (case.file.as_str(), &*case.text)).collect();
+    let texts: BTreeMap<&str, &str> = texts.into_iter().collect();
     let mut kept = BTreeMap::new();
     let mut bytes = 0_usize;
     for outcome in outcomes.iter().filter(|outcome| needs_explanation(outcome)) {
@@ -55,19 +52,6 @@ mod tests {
         test_helpers::{as_expected, unexpected},
     };
 
-    fn case(id: &str, text: &str) -> Case {
-        Case {
-            id: id.into(),
-            area: String::new(),
-            file: format!("cases/{id}.toml"),
-            text: text.into(),
-            title: String::new(),
-            requires: Vec::new(),
-            needs: Vec::new(),
-            digest: String::new(),
-        }
-    }
-
     #[test]
     fn only_cases_with_unexpected_outcomes_are_kept() {
         let unsupported = Ended::Unsupported { need: "torch".into() };
@@ -78,8 +62,8 @@ mod tests {
             Outcome { ended: unsupported, ..as_expected("a/skipped", Phase::Green) },
             unexpected("a/of_another_suite", Phase::Green),
         ];
-        let cases = ["a/passes", "a/fails", "a/skipped"].map(|id| case(id, "the text"));
-        let kept = case_texts(&outcomes, &cases);
+        let files = ["cases/a/passes.toml", "cases/a/fails.toml", "cases/a/skipped.toml"];
+        let kept = case_texts(&outcomes, files.map(|file| (file, "the text")));
         assert_eq!(kept, BTreeMap::from([("cases/a/fails.toml".into(), "the text".into())]));
     }
 
@@ -87,10 +71,11 @@ mod tests {
     fn texts_are_bounded() {
         let ids: Vec<String> = (0..40).map(|number| format!("a/{number}")).collect();
         let long = "x".repeat(MAX_CASE_TEXT_BYTES + 1);
-        let cases: Vec<Case> = ids.iter().map(|id| case(id, &long)).collect();
         let outcomes: Vec<Outcome> = ids.iter().map(|id| unexpected(id, Phase::Green)).collect();
-        let kept = case_texts(&outcomes, &cases);
+        let kept = case_texts(&outcomes, outcomes.iter().map(|own| (own.file.as_str(), long.as_str())));
         assert!(kept.values().all(|text| text.len() == MAX_CASE_TEXT_BYTES + " [cut]".len()));
         assert_eq!(kept.len(), 31);
+        let again = case_texts(&outcomes, kept.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+        assert_eq!(again, kept);
     }
 }

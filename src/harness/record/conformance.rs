@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::harness::{
     KnownFailure, KnownFailureReport,
-    known_failures::judge,
+    known_failures::{Scope, judge},
     report::{Group, groups},
 };
 use crate::harness::{
@@ -37,7 +37,7 @@ pub struct Target {
     pub known: Vec<KnownFailure>,
     /// The day of the run, which decides whether known failures have expired.
     pub on: Date,
-    /// Whether the whole suite was run.
+    /// Whether the whole suite was selected.
     pub whole: bool,
 }
 
@@ -79,8 +79,18 @@ pub struct BrokenRequirement<'a> {
 }
 
 impl Target {
-    /// Summarizes the outcomes of this target; other outcomes are ignored.
-    pub fn conformance<'a>(&'a self, outcomes: &'a [Outcome]) -> ConformanceSummary<'a> {
+    /// Summarizes the outcomes of this target; other outcomes are ignored. `is_part` says that they are those of one
+    /// part of the selected checks.
+    pub(super) fn conformance<'a>(
+        &'a self,
+        outcomes: &'a [Outcome],
+        is_part: bool,
+    ) -> ConformanceSummary<'a> {
+        let scope = match (is_part, self.whole) {
+            (true, _) => Scope::Part,
+            (false, true) => Scope::Suite,
+            (false, false) => Scope::Selection,
+        };
         let own: Vec<&Outcome> = outcomes
             .iter()
             .filter(|outcome| outcome.phase == Phase::Green && outcome.implementation == self.name)
@@ -108,7 +118,7 @@ impl Target {
             differences: broken(differences),
             crashes: groups(crashes),
             unseen: groups(unseen),
-            known: judge(&self.known, &own, self.on, self.whole),
+            known: judge(&self.known, &own, self.on, scope),
         }
     }
 
@@ -179,7 +189,7 @@ mod tests {
         let ids = |broken: &[BrokenRequirement<'_>]| -> Vec<String> {
             broken.iter().map(|broken| broken.ids.join(" ")).collect()
         };
-        let standing = ours.conformance(&run.outcomes);
+        let standing = ours.conformance(&run.outcomes, false);
         assert_eq!(ids(&standing.violations), ["LOD-004"]);
         assert_eq!(ids(&standing.differences), [""; 0]);
         assert_eq!(standing.unseen.len(), 1);
@@ -188,7 +198,7 @@ mod tests {
         if let Some(asked) = ours.requirements.get_mut("LOD-004") {
             asked.authority = Authority::Ours;
         }
-        let standing = ours.conformance(&run.outcomes);
+        let standing = ours.conformance(&run.outcomes, false);
         assert_eq!(ids(&standing.violations), [""; 0]);
         assert_eq!(ids(&standing.differences), ["LOD-004"]);
     }

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{
-    runner::{Outcome, Phase},
-    suite::Reason,
+use crate::{
+    harness::{
+        runner::{Outcome, Phase},
+        suite::Reason,
+    },
+    value::Digest,
 };
 
 use super::{ReadError, RunRecord, run_record};
@@ -48,6 +51,16 @@ impl Inventory {
     /// When it has another format version, or is invalid.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
         run_record::read(bytes, |inventory: &Self| inventory.format)
+    }
+
+    /// The SHA-256 of `inventory.json` in hexadecimal, as `sha256sum` prints it.
+    ///
+    /// # Errors
+    /// When it cannot be serialized.
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(Digest::of(&bytes).to_string())
     }
 
     /// The planned checks that have no outcome in this run.

@@ -9,6 +9,9 @@ mod implementation_record;
 mod imported;
 mod inventory;
 pub(crate) mod layout;
+mod merge;
+mod merge_error;
+mod partition;
 mod protected;
 pub(crate) mod run_record;
 mod timestamp;
@@ -25,6 +28,9 @@ pub use layout::{
     CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN, REPORT, RESULTS, SUMMARY,
     SUMS, plan_file,
 };
+pub use merge::{Merged, PartReport, merge};
+pub use merge_error::MergeError;
+pub use partition::{InvalidPart, Part, Partition};
 pub use protected::{Protected, ProtectedChange, ProtectedFile};
 pub use run_record::{Counts, FORMAT, ReadError, RunRecord};
 pub use timestamp::{InvalidTimestamp, RunTimestamp};

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImplementationRecord, Imported, Protected, RESULTS, RunTimestamp, Target};
+use super::{
+    ConformanceSummary, ImplementationRecord, Imported, Partition, Protected, RESULTS, RunTimestamp, Target,
+};
 use crate::{
     harness::{
         runner::{Outcome, Phase},
@@ -58,6 +60,9 @@ pub struct RunRecord {
     /// The protected files of the plan, if it names any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<Protected>,
+    /// The part of a run that this is; None for a whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Partition>,
     /// The outcomes, in the planned order.
     pub outcomes: Vec<Outcome>,
 }
@@ -104,6 +109,18 @@ impl RunRecord {
     /// The outcomes of one phase.
     pub fn outcomes_of(&self, phase: Phase) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(move |outcome| outcome.phase == phase)
+    }
+
+    /// How far the target conforms, if it is a third-party implementation.
+    pub fn conformance(&self) -> Option<(&Target, ConformanceSummary<'_>)> {
+        let target = self.judged.as_ref()?;
+        Some((target, target.conformance(&self.outcomes, self.partition.is_some())))
+    }
+
+    /// The command line options that selected the checks, as one text.
+    pub fn selected(&self) -> String {
+        let part = self.partition.as_ref().map(|partition| format!("--partition {}", partition.part));
+        self.selection.iter().cloned().chain(part).collect::<Vec<_>>().join(" ")
     }
 
     /// The command line option that selects an implementation of this run.

@@ -22,9 +22,9 @@ use crate::harness::record::RunRecord;
 /// When the XML cannot be written.
 pub fn junit(run: &RunRecord) -> Result<String, SerializeError> {
     let known: BTreeSet<String> = run
-        .judged
-        .iter()
-        .flat_map(|judged| judged.conformance(&run.outcomes).known.known)
+        .conformance()
+        .into_iter()
+        .flat_map(|(_, standing)| standing.known.known)
         .map(|(check, _)| check)
         .collect();
     let mut suites: BTreeMap<(Phase, &str), Vec<&Outcome>> = BTreeMap::new();

@@ -79,7 +79,7 @@ impl fmt::Display for Log<'_> {
         if let Some(plan) = &self.run.plan {
             writeln!(f, "plan:        {}: {}", line(&plan.name), line(&plan.title))?;
         }
-        writeln!(f, "selection:   {}", line(&self.run.selection.join(" ")))?;
+        writeln!(f, "selection:   {}", line(&self.run.selected()))?;
         for (name, value) in &self.run.environment {
             writeln!(f, "variable:    {}=\"{}\"", line(name), line(value))?;
         }

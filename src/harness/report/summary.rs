@@ -30,6 +30,9 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     for phase in phases {
         page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).to_string())));
     }
+    if let Some(partition) = &run.partition {
+        page.line(&format!("- {partition}"));
+    }
     if let Some(plan) = &run.plan {
         page.heading(&format!("Plan {}: {}", markdown(&plan.name), markdown(&plan.title)));
         for phase in &run.phases {
@@ -37,8 +40,8 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
             page.line(&format!("- {}: [{name}]({name})", title(*phase)));
         }
     } else {
-        match &run.judged {
-            Some(judged) => page.conformance(run, judged, &judged.conformance(&run.outcomes)),
+        match run.conformance() {
+            Some((judged, standing)) => page.conformance(run, judged, &standing),
             None => {
                 page.groups(run.outcomes.iter());
                 page.failures(run);
@@ -143,7 +146,7 @@ impl Page {
 
     fn variables(&mut self, run: &RunRecord) {
         self.heading("Selection and environment");
-        self.line(&format!("- selection: {}", markdown_code(&run.selection.join(" "))));
+        self.line(&format!("- selection: {}", markdown_code(&run.selected())));
         for (name, value) in &run.environment {
             self.line(&format!("- variable: {}", markdown_code(&format!("{name}=\"{value}\""))));
         }

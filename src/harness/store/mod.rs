@@ -1,5 +1,6 @@
 //! Report directories: written once, and verified on every read.
 
+mod attachments;
 mod index;
 mod integrity;
 mod place;
@@ -9,6 +10,7 @@ mod report_files;
 pub(crate) mod sums;
 mod writer;
 
+pub use attachments::{AttachmentError, copy_attachments};
 pub use index::{CheckKey, FlakyCheck, Index, IndexedReport, PhaseCounts, Regression, Transition};
 pub use integrity::{CorruptReport, IntegrityError};
 pub use protected_files::{MAX_PROTECTED_FILES, ProtectedError, change_since_previous, read_protected};

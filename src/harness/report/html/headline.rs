@@ -75,7 +75,7 @@ impl Headline {
     pub(super) fn of(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>) -> Self {
         let green = StateCounts::of(run.outcomes_of(Phase::Green), states);
         let red = StateCounts::of(run.outcomes_of(Phase::Red), states);
-        let problems = run.judged.iter().flat_map(|judged| judged.conformance(&run.outcomes).known.problems);
+        let problems = run.conformance().into_iter().flat_map(|(_, standing)| standing.known.problems);
         let problems: Vec<String> = problems.collect();
         let (state, sentence) = match matrix {
             Some(matrix) => of_proof(matrix),
@@ -163,7 +163,7 @@ fn of_run(run: &RunRecord, green: StateCounts, red: StateCounts, problems: usize
     }
     let (state, except) =
         if green.known > 0 { (State::Known, " except for known failures") } else { (State::Good, "") };
-    let of = if run.selection.is_empty() { "" } else { " in the selected checks" };
+    let of = if run.selected().is_empty() { "" } else { " in the selected checks" };
     (state, format!("{name} conforms{of}{except}: {parts}."))
 }
 

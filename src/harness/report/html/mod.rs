@@ -129,8 +129,8 @@ impl<'a> PlanView<'a> {
 
 /// What the run was made of, as far as the record has it.
 fn facts(run: &RunRecord) -> Vec<(String, String)> {
-    let selection =
-        if run.selection.is_empty() { "the whole suite".to_owned() } else { run.selection.join(" ") };
+    let selected = Some(run.selected()).filter(|selected| !selected.is_empty());
+    let selection = selected.unwrap_or_else(|| "the whole suite".to_owned());
     let suite = run.suite.as_deref().unwrap_or("embedded in the program");
     let mut facts = vec![
         ("selection".to_owned(), selection),

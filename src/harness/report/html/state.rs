@@ -34,8 +34,7 @@ pub(super) struct States {
 
 impl States {
     pub(super) fn of(run: &RunRecord) -> Self {
-        let judged = run.judged.iter();
-        let known = judged.flat_map(|judged| judged.conformance(&run.outcomes).known.known);
+        let known = run.conformance().into_iter().flat_map(|(_, standing)| standing.known.known);
         Self { known: known.map(|(check, _)| check).collect() }
     }
 
