@@ -118,7 +118,9 @@ fn markdown_has_a_table_and_json_has_all() {
     let text = out(&place.run(&arguments).code(5));
     assert!(text.starts_with("### Regression: 4 checks\n"), "{text}");
     assert!(
-        text.contains(&format!("| **regressed** | `{CASE}` | stub (green) | pass → fail |  |")),
+        text.contains(&format!(
+            "| **regressed** | `{CASE}` | stub (green) | pass → fail | first bad 2025-10-17T150000Z |"
+        )),
         "{text}"
     );
     assert!(text.contains("<details><summary>Failures, with expected and actual</summary>"), "{text}");
@@ -292,6 +294,68 @@ fn a_store_is_its_newest_report_and_says_which() {
     let notes = format!("newest report: old/2024-01-01T000000Z\nnewest report: new/{FIRST}\n");
     assert_eq!(err(&assert), notes);
     assert!(out(&assert).contains("regressed  4\n"), "{}", out(&assert));
+}
+
+/// An implementation file `mine.toml`, whose program is this command.
+fn mine(place: &Place, command: &[&str]) {
+    place.write("mine.toml", &format!("[launch]\ncommand = {command:?}\n"));
+}
+
+/// The command of an adapter that behaves as this built-in implementation.
+fn served(implementation: &str) -> [String; 4] {
+    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    [program, "serve".to_owned(), "--impl".to_owned(), implementation.to_owned()]
+}
+
+#[test]
+fn a_regression_in_a_store_has_its_last_good_and_its_first_bad_report() {
+    let place = Place::new();
+    let faulty = "restores_params_after_rebuild";
+    let stamps = ["2025-10-17", "2025-10-18", "2025-10-19", "2025-10-20", "2025-10-21"];
+    let stamps = stamps.map(|day| format!("{day}T000000Z"));
+    for (stamp, implementation) in stamps.iter().zip(["reference", "reference", faulty, faulty, "reference"])
+    {
+        mine(&place, &served(implementation).each_ref().map(String::as_str));
+        place.report("reports", stamp, "mine.toml", &["--case", CASE]);
+    }
+    let [first, good, bad, still_bad, fixed] = stamps.each_ref().map(|stamp| in_store(stamp));
+    let json = place.json(&first, &still_bad, 5);
+    let check = &json["checks"][0];
+    assert_eq!(
+        (&check["last_good"], &check["first_bad"]),
+        (&stamps[1].as_str().into(), &stamps[2].as_str().into())
+    );
+    assert_eq!(check["flaky"], false, "the implementation file is another one");
+    assert_eq!(json["environment"][0]["name"], "implementations/mine/files/1 mine.toml");
+    let text = out(&place.run(&["compare", &good, &bad]).code(5));
+    let line = format!("  last good report: {}; first bad report: {}\n", stamps[1], stamps[2]);
+    assert!(text.contains(&line), "{text}");
+    place.run(&["compare", &bad, &still_bad]).code(0);
+    place.run(&["compare", &bad, &fixed]).code(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn another_result_of_the_same_program_is_flaky() {
+    let place = Place::new();
+    let [program, ..] = served("");
+    // Without its name, which is in its version.
+    let script = "which=$(cat \"$(dirname \"$0\")/which\")\nPROGRAM serve --impl \"$which\" | sed -u \"s/$which/it/\"\n";
+    place.write("adapter.sh", &script.replace("PROGRAM", &format!("'{program}'")));
+    mine(&place, &["sh", place.path("adapter.sh").to_str().expect("a path")]);
+    for (stamp, implementation) in [(FIRST, "reference"), (SECOND, "restores_params_after_rebuild")] {
+        place.write("which", implementation);
+        place.report("reports", stamp, "mine.toml", &["--case", CASE]);
+    }
+    let worse = place.json(&in_store(FIRST), &in_store(SECOND), 5);
+    assert_eq!((&worse["checks"][0]["flaky"], &worse["environment"]), (&true.into(), &Json::Array(vec![])));
+    let better = out(&place.run(&["compare", &in_store(SECOND), &in_store(FIRST)]).code(0));
+    assert!(
+        better.contains(&format!(
+            "flaky {CASE} on mine (green): fail -> pass; different results on equal recorded inputs\n"
+        )),
+        "{better}"
+    );
 }
 
 #[test]

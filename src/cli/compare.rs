@@ -11,7 +11,10 @@ use clap::Parser;
 use super::{Exit, compare_input::CompareInput, console::Console};
 use crate::{
     fs_util::sibling,
-    harness::compare::{Change, Comparison, Snapshot, read_baseline, write_baseline},
+    harness::{
+        compare::{Change, Comparison, History, Snapshot, read_baseline, write_baseline},
+        store::Index,
+    },
 };
 
 /// Compare two runs and say what regressed [exits with 5 on a regression]
@@ -62,7 +65,8 @@ impl Compare {
     fn compare(&self, new: &Path, console: &Console) -> Result<Exit, Exit> {
         let base = CompareInput::read(&self.base, console)?;
         let new = CompareInput::read(new, console)?;
-        let comparison = Comparison::of(&base.snapshot, &new.snapshot);
+        let mut comparison = Comparison::of(&base.snapshot, &new.snapshot);
+        add_history(&mut comparison, &new, console);
         let text = if self.json {
             comparison.to_json().map_err(|error| internal(&error, console))?
         } else if self.markdown {
@@ -96,6 +100,18 @@ fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, E
     let Snapshot { name, checks, .. } = &input.snapshot;
     console.note(&format!("wrote {} checks of {name} to {}", checks.len(), file.display()));
     Ok(if input.damaged { Exit::EvidenceBroken } else { Exit::Success })
+}
+
+/// Adds the last good and the first bad reports. Only what counts has them, so a store is not read for anything else.
+fn add_history(comparison: &mut Comparison<'_>, new: &CompareInput, console: &Console) {
+    let Some((store, stamp)) = new.place.as_ref().filter(|_| comparison.is_regression()) else { return };
+    match Index::open(store) {
+        Ok(index) => {
+            let history = History::until(*stamp, &index);
+            comparison.add_history(|key| history.get(key).copied());
+        }
+        Err(error) => console.note(&format!("note: no last good reports: {error}")),
+    }
 }
 
 fn paint(change: Change, word: &str, console: &Console) -> String {

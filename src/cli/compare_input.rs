@@ -1,18 +1,20 @@
 //! What `compare` reads: a report, a store, or a baseline file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, console::Console};
 use crate::harness::{
     compare::{Snapshot, read_baseline},
-    record::SUMS,
-    store::{Report, Store, StoreError, read_report},
+    record::{RunTimestamp, SUMS},
+    store::{CorruptReport, Index, IntegrityError, read_report},
 };
 
 /// A side of a comparison.
 pub(super) struct CompareInput {
     pub(super) snapshot: Snapshot,
-    /// Whether the store has a damaged report.
+    /// The store that the report is in, and its name there; `None` for a baseline file.
+    pub(super) place: Option<(PathBuf, RunTimestamp)>,
+    /// Whether a damaged report was ignored.
     pub(super) damaged: bool,
 }
 
@@ -24,44 +26,57 @@ impl CompareInput {
                 console.error(&format!("cannot use baseline {}: {error}", path.display()));
                 Exit::Usage
             })?;
-            return Ok(Self { snapshot, damaged: false });
+            return Ok(Self { snapshot, place: None, damaged: false });
         }
         if !path.join(SUMS).exists() {
             return Self::newest_of(path, console);
         }
-        let report = read_report(path).map_err(|error| {
+        Self::of_report(path).map_err(|error| {
             console.error(&format!("cannot use report {}: {error}", path.display()));
             Exit::EvidenceBroken
-        })?;
-        Ok(Self { snapshot: snapshot(path, &report), damaged: false })
+        })
     }
 
-    /// The newest report of a store that is not damaged.
-    fn newest_of(path: &Path, console: &Console) -> Result<Self, Exit> {
-        let store = Store::open(path).map_err(|error| {
-            console.error(&match &error {
-                StoreError::Missing(_) | StoreError::Disk(_) => error.to_string(),
-            });
+    fn of_report(path: &Path) -> Result<Self, IntegrityError> {
+        let report = read_report(path)?;
+        let snapshot = Snapshot::of(path.display().to_string(), &report.run, &report.environment);
+        let canonical = path.canonicalize().ok();
+        let store = canonical.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let place = store.map(|store| (store, report.stamp()));
+        Ok(Self { snapshot, place, damaged: false })
+    }
+
+    /// The newest report of a store that is not damaged. Only that one is verified as a whole.
+    fn newest_of(store: &Path, console: &Console) -> Result<Self, Exit> {
+        let index = Index::open(store).map_err(|error| {
+            console.error(&error.to_string());
             Exit::Usage
         })?;
-        for damaged in &store.damaged {
-            let (place, stamp, why) = (path.display(), damaged.stamp, &damaged.why);
-            console.error(&format!("ignored damaged report {place}/{stamp}: {why}"));
-        }
-        let Some(newest) = store.head() else {
-            let place = path.display();
-            console.error(&format!(
-                "no usable report in {place}: expected a report, a directory of reports, or a baseline file"
-            ));
-            return Err(if store.damaged.is_empty() { Exit::Usage } else { Exit::EvidenceBroken });
+        let ignored = |stamp: RunTimestamp, why: &IntegrityError| {
+            console
+                .error(&format!("ignored damaged report {}: {why}", store.join(stamp.to_string()).display()));
         };
-        let path = path.join(newest.stamp().to_string());
-        console.note(&format!("newest report: {}", path.display()));
-        let damaged = !store.damaged.is_empty();
-        Ok(Self { snapshot: snapshot(&path, newest), damaged })
+        for CorruptReport { stamp, why } in index.problems() {
+            ignored(*stamp, why);
+        }
+        let mut damaged = !index.problems().is_empty();
+        for indexed in index.reports().iter().rev() {
+            let path = store.join(indexed.stamp.to_string());
+            match Self::of_report(&path) {
+                Ok(own) => {
+                    console.note(&format!("newest report: {}", path.display()));
+                    return Ok(Self { damaged, ..own });
+                }
+                Err(why) => {
+                    ignored(indexed.stamp, &why);
+                    damaged = true;
+                }
+            }
+        }
+        console.error(&format!(
+            "no usable report in {}: expected a report, a directory of reports, or a baseline file",
+            store.display()
+        ));
+        Err(if damaged { Exit::EvidenceBroken } else { Exit::Usage })
     }
-}
-
-fn snapshot(path: &Path, report: &Report) -> Snapshot {
-    Snapshot::of(path.display().to_string(), &report.run, &report.environment)
 }

@@ -12,11 +12,11 @@ use serde::{
     },
 };
 
-use super::{CheckKey, CheckResult, PhaseResult, Snapshot, check_result::MAX_REASON_CHARS};
+use super::{CheckResult, PhaseResult, Snapshot, check_result::MAX_REASON_CHARS};
 use crate::{
     harness::{
         runner::{Phase, RedResult, Verdict},
-        store::{IoError, sums::read_bounded},
+        store::{CheckKey, IoError, sums::read_bounded},
     },
     text::{line, truncated},
 };

@@ -1,25 +1,15 @@
 //! What one check came to on one side of a comparison.
 
 use crate::{
-    harness::runner::{Ended, Outcome, Phase, RedResult, ReportedResult, StepOutcome, Verdict},
+    harness::{
+        runner::{Ended, Outcome, Phase, RedResult, ReportedResult, StepOutcome, Verdict},
+        store::CheckKey,
+    },
     text::{line, truncated},
 };
 
 /// The longest reason of a failure that is compared, in characters.
 pub(super) const MAX_REASON_CHARS: usize = 300;
-
-/// What identifies a check within one run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CheckKey {
-    /// The check: `area/case`, with `[example]` where the case has examples.
-    pub check: String,
-    /// The implementation.
-    pub implementation: String,
-    /// The phase.
-    pub phase: Phase,
-    /// In a red phase, the expectation that must fail.
-    pub must_fail: Option<String>,
-}
 
 /// The result of a check in its phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,20 +57,13 @@ pub struct Seen {
     pub rerun: String,
 }
 
-impl CheckKey {
-    /// The key of an outcome.
-    pub fn of(outcome: &Outcome) -> Self {
-        Self {
-            check: outcome.check.clone(),
-            implementation: outcome.implementation.clone(),
-            phase: outcome.phase,
-            must_fail: outcome.must_fail.clone(),
-        }
-    }
-
-    /// The part of the check's id that names its example: `[gs2]`, or nothing.
-    pub(super) fn example(&self) -> &str {
-        self.check.find('[').and_then(|start| self.check.get(start..)).unwrap_or_default()
+/// What identifies an outcome within its run.
+pub(super) fn key_of(outcome: &Outcome) -> CheckKey {
+    CheckKey {
+        check: outcome.check.clone(),
+        implementation: outcome.implementation.clone(),
+        phase: outcome.phase,
+        must_fail: outcome.must_fail.clone(),
     }
 }
 
@@ -156,13 +139,19 @@ impl CheckResult {
     pub fn of(outcome: &Outcome, rerun: impl FnOnce() -> String) -> Self {
         let seen = (!outcome.met_expectation()).then(|| Seen { outcome: outcome.clone(), rerun: rerun() });
         Self {
-            key: CheckKey::of(outcome),
+            key: key_of(outcome),
             digest: outcome.digest.clone(),
             result: PhaseResult::of(outcome),
             reasons: reasons(outcome),
             flaky: matches!(&outcome.ended, Ended::Reported(test) if test.result == ReportedResult::Flaky),
             seen,
         }
+    }
+
+    /// The part of the check's id that names its example: `[gs2]`, or nothing.
+    pub(super) fn example(&self) -> &str {
+        let check = &self.key.check;
+        check.find('[').and_then(|start| check.get(start..)).unwrap_or_default()
     }
 
     /// What its result is worth.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Change, CheckKey, CheckResult, Sides, Snapshot,
+    Change, CheckResult, History, Sides, Snapshot,
     pairing::{compared_implementations, pair},
 };
-use crate::harness::record::RunTimestamp;
+use crate::harness::store::CheckKey;
 
 /// What changed between two runs.
 #[derive(Debug)]
@@ -34,15 +34,6 @@ pub struct ComparedCheck<'a> {
     pub flaky: bool,
     /// Where its result changed, if a store says so.
     pub history: Option<History>,
-}
-
-/// Where a result changed in a store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct History {
-    /// The newest report in which it was as expected, before the first bad one.
-    pub last_good: Option<RunTimestamp>,
-    /// The first report since then in which it is not.
-    pub first_bad: Option<RunTimestamp>,
 }
 
 /// An input that differs between the runs.
@@ -107,7 +98,7 @@ impl<'a> Comparison<'a> {
         self.base.selection != self.new.selection
     }
 
-    /// Adds where each regression began.
+    /// Adds where each check that counts stopped being good.
     pub fn add_history(&mut self, history: impl Fn(&CheckKey) -> Option<History>) {
         for own in self.checks.iter_mut().filter(|own| own.change.counts()) {
             own.history = own.sides.after().and_then(|after| history(&after.key));
@@ -179,7 +170,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::*;
+    use super::{super::test_sides, *};
     use crate::harness::{
         record::RunRecord,
         runner::{Ended, Outcome, Phase, Phase::Green, Phase::Red},
@@ -386,9 +377,8 @@ mod tests {
             another(&[unexpected("a/b", Green), unexpected("a/c", Green)]),
         );
         let mut comparison = Comparison::of(&base, &new);
-        let history = History { last_good: Some(test_helpers::stamp("2025-10-17T112849Z")), first_bad: None };
-        comparison.add_history(|key| (key.check == "a/b" || key.check == "a/c").then_some(history));
-        let histories: Vec<_> = comparison.checks.iter().map(|own| own.history).collect();
-        assert_eq!(histories, [Some(history), None]);
+        comparison.add_history(|_| Some(test_sides::history()));
+        let history: Vec<_> = comparison.checks.iter().map(|own| own.history).collect();
+        assert_eq!(history, [Some(test_sides::history()), None]);
     }
 }

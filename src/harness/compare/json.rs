@@ -142,7 +142,7 @@ impl<'a> CheckJson<'a> {
             failures: seen.map(|seen| failures(&seen.outcome)).unwrap_or_default(),
             rerun: seen.map(|seen| seen.rerun.as_str()),
             last_good: own.history.and_then(|history| history.last_good),
-            first_bad: own.history.and_then(|history| history.first_bad),
+            first_bad: own.history.map(|history| history.first_bad),
         }
     }
 }

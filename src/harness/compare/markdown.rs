@@ -119,12 +119,12 @@ impl Comparison<'_> {
 /// What else a reader needs to know of a check.
 fn remarks(own: &ComparedCheck<'_>) -> String {
     let mut remarks = Vec::new();
-    remarks.extend(own.flaky.then(|| "flaky: equal inputs, different results".to_owned()));
+    remarks.extend(own.flaky.then(|| "flaky: different results on equal recorded inputs".to_owned()));
     remarks.extend(own.renamed_from().map(|old| format!("was {}", markdown_code(&cut(old)))));
     remarks.extend(own.case_changed().then(|| "the case changed".to_owned()));
     if let Some(history) = own.history {
         remarks.extend(history.last_good.map(|stamp| format!("last good {stamp}")));
-        remarks.extend(history.first_bad.map(|stamp| format!("first bad {stamp}")));
+        remarks.push(format!("first bad {}", history.first_bad));
     }
     remarks.join("; ")
 }

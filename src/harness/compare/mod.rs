@@ -7,6 +7,7 @@ mod baseline_file;
 mod change;
 mod check_result;
 mod comparison;
+mod history;
 mod json;
 mod markdown;
 mod pairing;
@@ -17,7 +18,8 @@ mod text;
 
 pub use baseline_file::{BaselineError, MAX_BASELINE_BYTES, read_baseline, write_baseline};
 pub use change::{Change, new_reasons};
-pub use check_result::{CheckKey, CheckResult, PhaseResult, Seen, Standing};
-pub use comparison::{ComparedCheck, Comparison, EnvironmentChange, History};
+pub use check_result::{CheckResult, PhaseResult, Seen, Standing};
+pub use comparison::{ComparedCheck, Comparison, EnvironmentChange};
+pub use history::History;
 pub use pairing::Sides;
 pub use snapshot::Snapshot;

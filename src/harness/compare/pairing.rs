@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{CheckKey, CheckResult, Snapshot};
-use crate::harness::runner::Phase;
+use super::{CheckResult, Snapshot};
+use crate::harness::{runner::Phase, store::CheckKey};
 
 /// A check in both runs, or in one of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,7 +105,7 @@ fn pair_by_contents<'a>(
 ) {
     let contents = |own: &'a CheckResult| Contents {
         digest: &own.digest,
-        example: if with_example { own.key.example() } else { "" },
+        example: if with_example { own.example() } else { "" },
         identity: Identity { check: "", ..Identity::of(own, by_check) },
     };
     let mut alike: HashMap<Contents<'_>, (Vec<&CheckResult>, Vec<usize>)> = HashMap::new();

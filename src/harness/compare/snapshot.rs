@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{CheckKey, CheckResult};
+use super::{CheckResult, check_result::key_of};
 use crate::harness::{
     record::{Environment, RunRecord},
     report::rerun_command,
     runner::{Outcome, Phase},
+    store::CheckKey,
     suite::Reason,
 };
 
@@ -32,7 +33,7 @@ impl Snapshot {
     pub fn of(name: impl Into<String>, run: &RunRecord, environment: &Environment) -> Self {
         let mut by_key: BTreeMap<CheckKey, Vec<&Outcome>> = BTreeMap::new();
         for outcome in &run.outcomes {
-            by_key.entry(CheckKey::of(outcome)).or_default().push(outcome);
+            by_key.entry(key_of(outcome)).or_default().push(outcome);
         }
         let checks = by_key.into_values().filter_map(|outcomes| combined(run, &outcomes));
         Self {

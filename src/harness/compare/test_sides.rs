@@ -65,8 +65,8 @@ pub(super) fn many(count: usize) -> (Snapshot, Snapshot) {
 }
 
 pub(super) fn history() -> History {
-    let stamp = |text| Some(test_helpers::stamp(text));
-    History { last_good: stamp("2025-10-17T112849Z"), first_bad: stamp("2025-10-17T150000Z") }
+    let stamp = test_helpers::stamp;
+    History { last_good: Some(stamp("2025-10-17T112849Z")), first_bad: stamp("2025-10-17T150000Z") }
 }
 
 fn snapshot(name: &str, outcomes: Vec<Outcome>) -> Snapshot {

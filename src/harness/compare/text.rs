@@ -115,15 +115,15 @@ fn in_full(own: &ComparedCheck<'_>, word: &str) -> String {
         }
     }
     if let Some(history) = own.history {
-        let report = |stamp: Option<_>| stamp.map_or("none".to_owned(), |stamp| format!("{stamp}"));
-        let (good, bad) = (report(history.last_good), report(history.first_bad));
+        let good = history.last_good.map_or("none".to_owned(), |stamp| stamp.to_string());
+        let bad = history.first_bad;
         text.push_str(&format!("  last good report: {good}; first bad report: {bad}\n"));
     }
     text + "\n"
 }
 
 fn flaky(own: &ComparedCheck<'_>) -> String {
-    format!("flaky {}: {} on equal inputs\n", own.key(), own.transition())
+    format!("flaky {}: {}; different results on equal recorded inputs\n", own.key(), own.transition())
 }
 
 fn renamed(own: &ComparedCheck<'_>) -> Option<String> {

@@ -6,7 +6,10 @@ use super::{
     Index,
     tables::{CheckKey, IndexedReport, Point, Tables, at, position},
 };
-use crate::harness::runner::{Phase, RedResult, Verdict};
+use crate::harness::{
+    record::RunTimestamp,
+    runner::{Phase, RedResult, Verdict},
+};
 
 /// From this report on, a check had this digest and this result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +66,21 @@ impl Index {
 
     /// Every check whose last result is not good, with the last good and the first bad report, in the order of checks.
     pub fn regressions(&self) -> Vec<Regression<'_>> {
-        let mut found: Vec<Regression<'_>> =
-            (0..self.tables.keys.len()).filter_map(|key| self.tables.regression(position(key))).collect();
+        let mut found: Vec<Regression<'_>> = (0..self.tables.keys.len())
+            .filter_map(|key| self.tables.regression(position(key), u32::MAX))
+            .collect();
+        found.sort_by_key(|regression| regression.key);
+        found
+    }
+
+    /// As [`Index::regressions`], as if a report were the newest. Empty for an unknown report.
+    pub fn regressions_until(&self, newest: RunTimestamp) -> Vec<Regression<'_>> {
+        let newest = self.tables.reports.iter().position(|report| report.stamp == newest);
+        let keys =
+            newest.into_iter().flat_map(|newest| (0..self.tables.keys.len()).map(move |key| (key, newest)));
+        let mut found: Vec<Regression<'_>> = keys
+            .filter_map(|(key, newest)| self.tables.regression(position(key), position(newest)))
+            .collect();
         found.sort_by_key(|regression| regression.key);
         found
     }
@@ -72,7 +88,7 @@ impl Index {
     /// The last good and the first bad report of a check whose last result is not good.
     pub fn regression(&self, key: &CheckKey) -> Option<Regression<'_>> {
         let known = self.tables.keys.iter().position(|known| known == key)?;
-        self.tables.regression(position(known))
+        self.tables.regression(position(known), u32::MAX)
     }
 
     /// Every flaky check, in the order of checks.
@@ -101,9 +117,10 @@ impl Tables {
         })
     }
 
-    fn regression(&self, key: u32) -> Option<Regression<'_>> {
-        let points = at(&self.points, key)?;
-        let all = || points.iter().filter_map(|point| Some((*point, self.transition(key, *point)?))).rev();
+    /// The regression of a check, without the reports after this one.
+    fn regression(&self, key: u32, newest: u32) -> Option<Regression<'_>> {
+        let points = at(&self.points, key)?.iter().filter(|point| point.report <= newest);
+        let all = || points.clone().filter_map(|point| Some((*point, self.transition(key, *point)?))).rev();
         // The bad results after the last good one; the oldest of them is the last here.
         let (first, bad) = all().take_while(|(_, transition)| !transition.is_good).last()?;
         let last_good = (0..first.report).rev().find(|report| self.ran(key, *report));

@@ -98,6 +98,25 @@ fn a_regression_has_its_last_good_and_first_bad_report() {
 }
 
 #[test]
+fn a_regression_until_a_report_ignores_later_reports() {
+    let root = store("pfpff");
+    let index = Index::open(root.path()).unwrap();
+    let turns = |newest: usize| {
+        let found = index.regressions_until(test_helpers::stamp(&stamp(newest)));
+        let turns: Vec<_> = found
+            .iter()
+            .map(|own| (own.last_good.map(|report| report.sequence), own.first_bad.sequence))
+            .collect();
+        turns
+    };
+    assert_eq!(turns(0), []);
+    assert_eq!(turns(1), [(Some(1), 2)]);
+    assert_eq!(turns(2), []);
+    assert_eq!(turns(4), [(Some(3), 4)]);
+    assert_eq!(index.regressions_until(test_helpers::stamp("2001-01-01T000000Z")), []);
+}
+
+#[test]
 fn different_results_on_equal_inputs_are_flaky_and_on_other_inputs_are_not() {
     let root = store("ppf");
     let index = Index::open(root.path()).unwrap();
