@@ -25,6 +25,7 @@ mod new_adapter;
 mod phases;
 mod plan_options;
 mod prove;
+mod render;
 mod report_argument;
 mod run;
 mod run_exit;
@@ -64,6 +65,7 @@ enum Command {
     Ledger(ledger::Ledger),
     Compare(compare::Compare),
     Merge(merge::Merge),
+    Render(render::Render),
     Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
@@ -93,6 +95,7 @@ pub fn main() -> Exit {
         Command::Ledger(ledger) => ledger.execute(&console),
         Command::Compare(compare) => compare.execute(&console),
         Command::Merge(merge) => merge.execute(&console),
+        Command::Render(render) => render.execute(&console),
         Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),

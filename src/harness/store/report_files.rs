@@ -80,13 +80,13 @@ impl ReportFiles {
     }
 
     /// Reads a file and checks its digest, so that what is parsed is what was listed.
-    fn read(&self, name: &'static str, limit: u64) -> Result<Vec<u8>, IntegrityError> {
+    pub(super) fn read(&self, name: &'static str, limit: u64) -> Result<Vec<u8>, IntegrityError> {
         let listed = self.listed.get(name).ok_or_else(|| IntegrityError::Missing(name.to_owned()))?;
         let bytes = read_bounded(&self.directory.join(name), limit)?;
         if *listed == sha256(&bytes) { Ok(bytes) } else { Err(IntegrityError::Altered(name.to_owned())) }
     }
 }
 
-fn unreadable(name: &'static str) -> impl FnOnce(ReadError) -> IntegrityError {
+pub(super) fn unreadable(name: &'static str) -> impl FnOnce(ReadError) -> IntegrityError {
     move |source| IntegrityError::Unreadable { name, source }
 }

@@ -14,7 +14,7 @@ use crate::{
         report::{area, ending, log::log_names, messages::describe_step, rerun_command},
         runner::{ExpectationOutcome, Outcome},
     },
-    text::{beginning, line},
+    text::{beginning, line, truncated},
 };
 
 /// The most unexpected results that are explained on the page; the others are in `results.json` and in the logs.
@@ -25,6 +25,8 @@ const MAX_STEPS: usize = 60;
 const MAX_FILES: usize = 40;
 /// The longest traceback that is shown: 16 KiB.
 const MAX_TRACEBACK_BYTES: usize = 16 * 1024;
+/// The longest message next to the name of a check, in characters.
+const MAX_MESSAGE_CHARS: usize = 160;
 /// The lines of a case before and after the one that failed.
 const LINES_AROUND: usize = 3;
 
@@ -140,7 +142,10 @@ impl<'a> FailureView<'a> {
             state: State::Bad,
             file: &outcome.file,
             requirements: outcome.requires.join(" "),
-            message: first.map(line).or_else(|| ending.clone()).unwrap_or_default(),
+            message: truncated(
+                &first.map(line).or_else(|| ending.clone()).unwrap_or_default(),
+                MAX_MESSAGE_CHARS,
+            ),
             ending,
             must_fail: outcome.must_fail.as_ref().map(|must_fail| format!("{must_fail}{reason}")),
             expectations: outcome.failed().map(|(_, failed)| FailedView::of(failed)).collect(),

@@ -12,8 +12,8 @@ use crate::harness::{
     runner::{Outcome, Phase, Verdict},
 };
 
-/// The most checks of a group that are named on the first screen; the others are in the list of results.
-const MAX_NAMED: usize = 5;
+/// The most causes that are named on the first screen; the others are in the list of results.
+const MAX_CAUSES: usize = 6;
 
 /// The first screen.
 #[derive(Debug, Serialize)]
@@ -22,10 +22,10 @@ pub(super) struct Headline {
     state: State,
     sentence: String,
     phases: Vec<PhaseView>,
-    /// What failed, grouped by cause.
-    failed: Vec<GroupView>,
-    /// What was skipped, grouped by what it needs.
-    skipped: Vec<GroupView>,
+    /// What failed, by cause.
+    failed: Causes,
+    /// What was skipped, by what it needs.
+    skipped: Causes,
     next: Vec<Step>,
 }
 
@@ -48,11 +48,18 @@ pub(super) struct Segment {
 }
 
 #[derive(Debug, Serialize)]
-struct GroupView {
+struct Causes {
+    list: Vec<Cause>,
+    left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Cause {
     phase: &'static str,
     text: String,
-    checks: Vec<String>,
-    left_out: usize,
+    /// The first check, and the number of the failure on the page that explains it.
+    check: String,
+    failure: Option<usize>,
 }
 
 /// Something to do next.
@@ -72,26 +79,33 @@ struct StateCounts {
 }
 
 impl Headline {
-    pub(super) fn of(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>) -> Self {
+    /// `failures` are the numbers of the outcomes that the page explains, by their index in the run.
+    pub(super) fn of(
+        run: &RunRecord,
+        states: &States,
+        matrix: Option<&KillMatrix>,
+        failures: &BTreeMap<usize, usize>,
+    ) -> Self {
         let green = StateCounts::of(run.outcomes_of(Phase::Green), states);
         let red = StateCounts::of(run.outcomes_of(Phase::Red), states);
         let problems = run.conformance().into_iter().flat_map(|(_, standing)| standing.known.problems);
         let problems: Vec<String> = problems.collect();
         let (state, sentence) = match matrix {
-            Some(matrix) => of_proof(matrix),
+            Some(matrix) => of_proof(matrix, is_partial(run)),
             None => of_run(run, green, red, problems.len()),
         };
-        let others = |wanted: State| {
-            let others = run.outcomes.iter().filter(|outcome| states.state(outcome) == wanted);
-            groups(others).iter().map(GroupView::of).collect()
+        let of_state = |wanted: State| {
+            groups(run.outcomes.iter().filter(move |outcome| states.state(outcome) == wanted))
         };
+        let (failed, skipped) = (of_state(State::Bad), of_state(State::Skipped));
+        let first = most_common(&failed);
         Self {
             state,
             sentence,
             phases: run.phases.iter().map(|phase| PhaseView::of(run, *phase, states)).collect(),
-            failed: others(State::Bad),
-            skipped: others(State::Skipped),
-            next: next(run, states, matrix, problems),
+            next: next(run, first, matrix, problems),
+            failed: Causes::of(run, &failed, failures),
+            skipped: Causes::of(run, &skipped, failures),
         }
     }
 }
@@ -119,9 +133,16 @@ impl StateCounts {
     }
 }
 
-fn of_proof(matrix: &KillMatrix) -> (State, String) {
+fn of_proof(matrix: &KillMatrix, partial: bool) -> (State, String) {
     let counts = matrix.counts;
     match matrix.problems.len() {
+        0 if partial => (
+            State::Good,
+            format!(
+                "The selected checks are proven: all {} expectations fail where they should.",
+                counts.expectations
+            ),
+        ),
         0 => (
             State::Good,
             format!(
@@ -163,7 +184,7 @@ fn of_run(run: &RunRecord, green: StateCounts, red: StateCounts, problems: usize
     }
     let (state, except) =
         if green.known > 0 { (State::Known, " except for known failures") } else { (State::Good, "") };
-    let of = if run.selected().is_empty() { "" } else { " in the selected checks" };
+    let of = if is_partial(run) { " in the selected checks" } else { "" };
     (state, format!("{name} conforms{of}{except}: {parts}."))
 }
 
@@ -223,24 +244,47 @@ fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-impl GroupView {
-    fn of(group: &Group<'_>) -> Self {
-        Self {
-            phase: group.phase.as_str(),
-            text: group.to_string(),
-            checks: group.outcomes.iter().take(MAX_NAMED).map(|outcome| outcome.check.clone()).collect(),
-            left_out: group.outcomes.len().saturating_sub(MAX_NAMED),
-        }
+impl Causes {
+    fn of(run: &RunRecord, groups: &[Group<'_>], failures: &BTreeMap<usize, usize>) -> Self {
+        let list = groups.iter().take(MAX_CAUSES).filter_map(|group| {
+            let first = *group.outcomes.first()?;
+            let index = run.outcomes.iter().position(|outcome| std::ptr::eq(outcome, first))?;
+            Some(Cause {
+                phase: group.phase.as_str(),
+                text: group.to_string(),
+                check: first.check.clone(),
+                failure: failures.get(&index).copied(),
+            })
+        });
+        Self { list: list.collect(), left_out: groups.len().saturating_sub(MAX_CAUSES) }
     }
 }
 
-fn next(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>, problems: Vec<String>) -> Vec<Step> {
+/// The first outcome with the most common cause; one of the green phase, if any failed there.
+fn most_common<'a>(groups: &[Group<'a>]) -> Option<&'a Outcome> {
+    let rank = |group: &&Group<'_>| (group.phase == Phase::Green, group.outcomes.len());
+    // Of equals, the first.
+    groups.iter().rev().max_by_key(rank)?.outcomes.first().copied()
+}
+
+/// Whether options restricted what ran, so that the whole suite may come to another result.
+fn is_partial(run: &RunRecord) -> bool {
+    let restricts = |option: &String| {
+        ["--case ", "--requirement ", "--area ", "--plan "].iter().any(|prefix| option.starts_with(prefix))
+    };
+    run.partition.is_some() || run.selection.iter().any(restricts)
+}
+
+fn next(
+    run: &RunRecord,
+    first: Option<&Outcome>,
+    matrix: Option<&KillMatrix>,
+    problems: Vec<String>,
+) -> Vec<Step> {
     let mut steps = Vec::new();
-    let bad = |outcome: &&Outcome| states.state(outcome) == State::Bad;
-    let green = || run.outcomes_of(Phase::Green);
-    if let Some(first) = green().find(bad).or_else(|| run.outcomes.iter().find(bad)) {
+    if let Some(first) = first {
         steps.push(Step {
-            text: format!("Fix the first failure, {}, and run it again:", first.check),
+            text: format!("Fix the most common cause; {} shows it:", first.check),
             command: Some(rerun_command(run, &first.check, first.phase, &first.implementation)),
         });
     }
@@ -250,7 +294,7 @@ fn next(run: &RunRecord, states: &States, matrix: Option<&KillMatrix>, problems:
     }
     steps.extend(problems.into_iter().map(|problem| Step { text: problem, command: None }));
     let mut needs: BTreeMap<&str, usize> = BTreeMap::new();
-    let skipped = green().filter(|outcome| outcome.verdict() == Verdict::Unsupported);
+    let skipped = run.outcomes_of(Phase::Green).filter(|outcome| outcome.verdict() == Verdict::Unsupported);
     skipped.filter_map(Outcome::lacking).for_each(|need| *needs.entry(need).or_default() += 1);
     for (need, count) in needs {
         let text = format!("Support {need}, so that {} can run.", counted(count, "skipped check"));
@@ -293,7 +337,7 @@ mod tests {
 
     fn sentence(outcomes: Vec<Outcome>) -> (State, String) {
         let run = RunRecord { outcomes, selection: Vec::new(), unproven: Vec::new(), ..test_helpers::run() };
-        let headline = Headline::of(&run, &States::of(&run), None);
+        let headline = Headline::of(&run, &States::of(&run), None, &BTreeMap::new());
         (headline.state, headline.sentence)
     }
 
@@ -349,7 +393,7 @@ mod tests {
     #[test]
     fn a_run_with_failures_says_what_to_run_again() {
         let run = test_helpers::run();
-        let headline = Headline::of(&run, &States::of(&run), None);
+        let headline = Headline::of(&run, &States::of(&run), None, &BTreeMap::new());
         let commands: Vec<&str> = headline.next.iter().filter_map(|step| step.command.as_deref()).collect();
         assert_eq!(
             commands,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::headline::counted;
+use super::{headline::counted, state::State};
 use crate::harness::{
-    proof::{CheckProof, KillMatrix, MutantProof},
+    proof::{CheckProof, KillMatrix, MutantProof, Problem},
     report::area,
 };
 
@@ -37,7 +37,10 @@ pub(super) struct MatrixView<'a> {
     unproven: usize,
     /// Expectations that fail on nothing, and checks that kill nothing.
     blind: usize,
+    /// Mutants that no check about the requirement that they break kills.
     surviving: usize,
+    /// Checks that do not pass on the reference, and red entries that are wrong.
+    wrong: usize,
     picture: Picture<'a>,
     areas: Vec<Area<'a>>,
     cases_left_out: usize,
@@ -107,10 +110,20 @@ struct Requirement<'a> {
 #[derive(Debug, Serialize)]
 struct Mutant<'a> {
     name: &'a str,
-    survives: bool,
+    state: State,
     killers: usize,
     smallest: Option<&'a str>,
     elsewhere: usize,
+}
+
+/// What the problems of a matrix are about. A mutant that no check kills is a problem only if the checks that could have
+/// killed it were run.
+#[derive(Default)]
+struct Problems<'a> {
+    surviving: BTreeSet<&'a str>,
+    unproven: BTreeSet<&'a str>,
+    blind: usize,
+    wrong: usize,
 }
 
 /// What the checks of a case do to the mutants.
@@ -148,17 +161,15 @@ impl<'a> MatrixView<'a> {
                 area.cases.push(Case::of(case, kills));
             }
         }
-        let requirements: Vec<Requirement<'_>> = matrix
-            .requirements
-            .iter()
-            .map(|requirement| {
-                let mutants = by_requirement.get(requirement.id.as_str());
-                let mutants = mutants.into_iter().flatten().map(|mutant| Mutant::of(mutant));
-                let mutants: Vec<Mutant<'_>> = mutants.collect();
-                let unproven = mutants.is_empty() || requirement.cases.is_empty();
-                Requirement { id: &requirement.id, cases: &requirement.cases, mutants, unproven }
-            })
-            .collect();
+        let found = Problems::of(matrix);
+        let requirements = matrix.requirements.iter().map(|requirement| {
+            let mutants = by_requirement.get(requirement.id.as_str()).into_iter().flatten();
+            let mutants = mutants.map(|mutant| Mutant::of(mutant, &found)).collect();
+            let unproven = found.unproven.contains(requirement.id.as_str());
+            Requirement { id: &requirement.id, cases: &requirement.cases, mutants, unproven }
+        });
+        let requirements: Vec<Requirement<'_>> =
+            requirements.filter(|requirement| requirement.is_shown()).collect();
         let counts = matrix.counts;
         Self {
             totals: format!(
@@ -173,10 +184,11 @@ impl<'a> MatrixView<'a> {
             ),
             problems: matrix.problems.iter().take(MAX_PROBLEMS).map(ToString::to_string).collect(),
             problems_left_out: matrix.problems.len().saturating_sub(MAX_PROBLEMS),
-            unproven: requirements.iter().filter(|requirement| requirement.unproven).count(),
-            blind: cases.values().map(|kills| kills.blind.len()).sum(),
-            surviving: matrix.mutants.iter().filter(|mutant| mutant.killers.is_empty()).count(),
-            picture: Picture::of(&shown, &by_requirement),
+            unproven: found.unproven.len(),
+            blind: found.blind,
+            surviving: found.surviving.len(),
+            wrong: found.wrong,
+            picture: Picture::of(&shown, &by_requirement, &found),
             areas,
             cases_left_out,
             requirements,
@@ -220,11 +232,45 @@ impl<'a> Case<'a> {
     }
 }
 
+impl<'a> Problems<'a> {
+    fn of(matrix: &'a KillMatrix) -> Self {
+        let mut found = Self::default();
+        for problem in &matrix.problems {
+            match problem {
+                Problem::Survives { mutant, .. } | Problem::KilledByOthers { mutant, .. } => {
+                    found.surviving.insert(mutant);
+                }
+                Problem::Unproven { requirement, .. } => {
+                    found.unproven.insert(requirement);
+                }
+                Problem::Vacuous { .. } | Problem::KillsNothing { .. } => found.blind += 1,
+                Problem::NotGreen { .. } | Problem::ClaimFails { .. } => found.wrong += 1,
+            }
+        }
+        found
+    }
+}
+
+impl Requirement<'_> {
+    /// Whether the checks of this proof say anything about it.
+    fn is_shown(&self) -> bool {
+        self.unproven
+            || !self.cases.is_empty()
+            || self.mutants.iter().any(|mutant| mutant.state != State::Skipped)
+    }
+}
+
 impl<'a> Mutant<'a> {
-    fn of(mutant: &'a MutantProof) -> Self {
+    fn of(mutant: &'a MutantProof, found: &Problems<'_>) -> Self {
         Self {
             name: &mutant.name,
-            survives: mutant.killers.is_empty(),
+            state: if found.surviving.contains(mutant.name.as_str()) {
+                State::Bad
+            } else if mutant.killers.is_empty() {
+                State::Skipped
+            } else {
+                State::Good
+            },
             killers: mutant.killers.len(),
             smallest: mutant.killers.first().map(String::as_str),
             elsewhere: mutant.others.len(),
@@ -236,20 +282,30 @@ impl<'a> Picture<'a> {
     fn of(
         cases: &[(&'a str, &CaseKills<'a>)],
         by_requirement: &BTreeMap<&'a str, Vec<&'a MutantProof>>,
+        found: &Problems<'_>,
     ) -> Self {
+        let is_bad = |mutant: &MutantProof| found.surviving.contains(mutant.name.as_str());
+        let is_shown = |mutant: &&&MutantProof| {
+            is_bad(mutant) || !mutant.killers.is_empty() || !mutant.others.is_empty()
+        };
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut columns: Vec<Column<'_>> = Vec::new();
         let mut left_out = 0;
-        for (requirement, mutants) in by_requirement {
+        for (requirement, all) in by_requirement {
+            let mutants: Vec<&MutantProof> = all.iter().filter(is_shown).copied().collect();
+            left_out += all.len() - mutants.len();
+            if mutants.is_empty() {
+                continue;
+            }
             if places.len() + mutants.len() > MAX_MUTANTS {
                 left_out += mutants.len();
                 continue;
             }
             let x = LEFT + places.len() * CELL.width;
             let mut surviving = Vec::new();
-            for mutant in mutants {
+            for mutant in &mutants {
                 let place = LEFT + places.len() * CELL.width;
-                surviving.extend(mutant.killers.is_empty().then_some(place));
+                surviving.extend(is_bad(mutant).then_some(place));
                 places.insert(&mutant.name, place);
             }
             let width = mutants.len() * CELL.width;

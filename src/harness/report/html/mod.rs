@@ -1,8 +1,8 @@
-//! `report.html`: the run as one page for a browser, without any request.
+//! `report.html` and `index.html`: a run, or a store, as one page for a browser, without any request.
 //!
 //! Reading order: [`shell`] (what all pages share: escaping and the content security policy), [`state`] (how an outcome
 //! counts), [`headline`] (the first screen), [`checks`], [`failure`] with [`text_diff`], [`kill_matrix`]. Each makes the
-//! variables of a template in `templates/` from the record.
+//! variables of a template in `templates/` from the record. [`store_index`] is the page of a store.
 
 mod checks;
 mod failure;
@@ -10,9 +10,11 @@ mod headline;
 mod kill_matrix;
 mod shell;
 mod state;
+mod store_index;
 mod text_diff;
 
 pub use shell::{HtmlError, page};
+pub use store_index::index_html;
 
 use std::collections::BTreeSet;
 
@@ -30,8 +32,8 @@ use crate::harness::{
     ledger::{OutcomeIndex, RowResult},
     proof::KillMatrix,
     record::{
-        CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN, RESULTS, RunRecord,
-        SUMMARY, SUMS, plan_file,
+        CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, ImplementationRecord, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN,
+        RESULTS, RunRecord, SUMMARY, SUMS, plan_file,
     },
     runner::Phase,
     suite::{Decision, Plan, Row},
@@ -87,7 +89,7 @@ pub fn html(run: &RunRecord, matrix: Option<&KillMatrix>) -> Result<String, Html
     let checks = Checks::of(run, &states, &failures.numbers);
     let view = ReportView {
         stamp: run.stamp.to_string(),
-        headline: Headline::of(run, &states, matrix),
+        headline: Headline::of(run, &states, matrix, &failures.numbers),
         plan: run.plan.as_ref().map(|plan| PlanView::of(plan, run)),
         matrix: matrix.map(MatrixView::of),
         failures,
@@ -127,6 +129,9 @@ impl<'a> PlanView<'a> {
     }
 }
 
+/// The most implementations whose versions are listed.
+const MAX_IMPLEMENTATIONS: usize = 10;
+
 /// What the run was made of, as far as the record has it.
 fn facts(run: &RunRecord) -> Vec<(String, String)> {
     let selected = Some(run.selected()).filter(|selected| !selected.is_empty());
@@ -136,6 +141,14 @@ fn facts(run: &RunRecord) -> Vec<(String, String)> {
         ("selection".to_owned(), selection),
         ("suite".to_owned(), format!("{suite}, SHA-256 {}", run.suite_digest)),
     ];
+    let version = |(name, own): (&String, &ImplementationRecord)| {
+        (format!("implementation {name}"), own.version.clone())
+    };
+    if run.implementations.len() <= MAX_IMPLEMENTATIONS {
+        facts.extend(run.implementations.iter().map(version));
+    } else {
+        facts.push(("implementations".to_owned(), format!("{}, in {RESULTS}", run.implementations.len())));
+    }
     facts.extend(
         run.environment.iter().map(|(name, value)| (format!("variable {name}"), format!("{value:?}"))),
     );

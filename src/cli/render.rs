@@ -1,0 +1,169 @@
+//! `bundleproof render`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgGroup, Parser};
+use serde_json::json;
+
+use super::{Exit, console::Console};
+use crate::{
+    fs_util::sibling,
+    harness::{
+        report::html::index_html,
+        store::{Index, Rendering, RenderingError},
+    },
+    text::line,
+};
+
+/// Write the renderings of a report again, or a page about all reports of a store
+///
+/// Everything in a report but the environment, the inventory and its place in the store is rendered from results.json,
+/// durations.json and, for a proof, matrix.json. A report is never changed: --out writes its renderings elsewhere, and
+/// --check compares them with what is in the report.
+#[derive(Debug, Parser)]
+#[command(group = ArgGroup::new("what").args(["out", "check", "index"]).required(true))]
+pub(super) struct Render {
+    /// Directory of a report
+    #[arg(value_name = "REPORT", required_unless_present = "index", conflicts_with = "index")]
+    report: Option<PathBuf>,
+
+    /// Directory for the files; it must be empty, or not exist
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Fail if a file of the report differs from its fresh rendering
+    #[arg(long)]
+    check: bool,
+
+    /// Write index.html into this directory of reports: history, transitions, flaky checks and durations
+    #[arg(long, value_name = "STORE")]
+    index: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The page about a store. It is not named by a timestamp, so the store does not take it for a report.
+const INDEX: &str = "index.html";
+
+impl Render {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        match (&self.report, &self.index) {
+            (_, Some(store)) => self.index(store, console),
+            (Some(report), None) => self.report(report, console),
+            (None, None) => Err(Exit::Usage),
+        }
+    }
+
+    fn report(&self, path: &Path, console: &Console) -> Result<Exit, Exit> {
+        let rendering = Rendering::of(path).map_err(|error| {
+            console.error(&format!("cannot render report {}: {error}", path.display()));
+            match error {
+                RenderingError::Corrupt(_) if path.is_dir() => Exit::EvidenceBroken,
+                RenderingError::Corrupt(_) => Exit::Usage,
+                RenderingError::Render(_) => Exit::Internal,
+            }
+        })?;
+        match &self.out {
+            Some(out) => self.write(&rendering, out, console),
+            None => self.compare(&rendering, path, console),
+        }
+    }
+
+    fn write(&self, rendering: &Rendering, out: &Path, console: &Console) -> Result<Exit, Exit> {
+        write_all(rendering, out).map_err(|error| {
+            console.error(&format!("cannot write to {}: {error}", out.display()));
+            Exit::Usage
+        })?;
+        let files: Vec<&String> = rendering.files.keys().collect();
+        console.print(&if self.json {
+            format!("{:#}\n", json!({ "out": out.display().to_string(), "files": files }))
+        } else {
+            format!("wrote {} files to {}\n", files.len(), line(&out.display().to_string()))
+        });
+        Ok(Exit::Success)
+    }
+
+    fn compare(&self, rendering: &Rendering, path: &Path, console: &Console) -> Result<Exit, Exit> {
+        let differing = rendering.differing();
+        let report = path.display().to_string();
+        if self.json {
+            let value = json!({
+                "report": report, "same": differing.is_empty(), "files": rendering.files.len(), "differing": differing,
+            });
+            console.print(&format!("{value:#}\n"));
+        } else if differing.is_empty() {
+            let files = rendering.files.len();
+            console.print(&format!(
+                "{}: all {files} rendered files are as this program renders them\n",
+                line(&report)
+            ));
+        } else {
+            let wrote = &rendering.report.environment.binary.version;
+            for name in &differing {
+                let what = if rendering.report.files.contains_key(*name) {
+                    "differs from"
+                } else {
+                    "is missing, unlike"
+                };
+                console.print(&format!("{}: {} {what} its rendering\n", line(&report), line(name)));
+            }
+            console.note(&format!(
+                "note: version {wrote} wrote the report and version {} rendered it; another version may render other text",
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+        Ok(if differing.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
+    }
+
+    fn index(&self, store: &Path, console: &Console) -> Result<Exit, Exit> {
+        let index = Index::open(store).map_err(|error| {
+            console.error(&error.to_string());
+            Exit::Usage
+        })?;
+        let html = index_html(&index).map_err(|error| {
+            console.error(&format!("cannot render {INDEX}: {error}"));
+            Exit::Internal
+        })?;
+        let path = store.join(INDEX);
+        replace(&path, html.as_bytes()).map_err(|error| {
+            console.error(&format!("cannot write {}: {error}", path.display()));
+            Exit::Usage
+        })?;
+        let (reports, problems) = (index.reports().len(), index.problems());
+        for problem in problems {
+            console.error(&format!("report {} cannot be used: {}", problem.stamp, problem.why));
+        }
+        let shown = path.display().to_string();
+        console.print(&if self.json {
+            format!("{:#}\n", json!({ "index": shown, "reports": reports, "damaged": problems }))
+        } else {
+            format!("Index: {}\n", line(&shown))
+        });
+        Ok(if problems.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
+    }
+}
+
+/// Writes all files into an empty directory.
+fn write_all(rendering: &Rendering, out: &Path) -> io::Result<()> {
+    fs::create_dir_all(out)?;
+    if fs::read_dir(out)?.next().is_some() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "not empty; choose another directory"));
+    }
+    for (name, bytes) in &rendering.files {
+        fs::write(out.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// Replaces a file as a whole, so that a browser never sees half of it.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = sibling(path)?;
+    fs::write(temporary.path(), bytes)?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
