@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod github;
 mod implementation_file;
+mod import;
 mod inspect;
 mod inspect_text;
 mod interop;
@@ -63,6 +64,7 @@ enum Command {
     Check(check::Check),
     Inspect(inspect::Inspect),
     Ledger(ledger::Ledger),
+    Import(import::Import),
     Compare(compare::Compare),
     Merge(merge::Merge),
     Render(render::Render),
@@ -93,6 +95,7 @@ pub fn main() -> Exit {
         Command::Check(check) => check.execute(&console),
         Command::Inspect(inspect) => inspect.execute(&console),
         Command::Ledger(ledger) => ledger.execute(&console),
+        Command::Import(import) => import.execute(&console),
         Command::Compare(compare) => compare.execute(&console),
         Command::Merge(merge) => merge.execute(&console),
         Command::Render(render) => render.execute(&console),

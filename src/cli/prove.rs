@@ -98,6 +98,7 @@ impl Prove {
             files: std::collections::BTreeMap::new(),
             judged: None,
             protected: None,
+            imported: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 

@@ -113,6 +113,7 @@ impl Run {
             // The same for every part: that of the whole run.
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
             protected,
+            imported: None,
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);

@@ -34,7 +34,7 @@ pub(super) fn of(run: &RunRecord, max_unsupported: Option<usize>, console: &Cons
 }
 
 /// The run without the outcomes that only blocked rows ask for; None if there are none.
-fn without_blocked(record: &RunRecord) -> Option<RunRecord> {
+pub(super) fn without_blocked(record: &RunRecord) -> Option<RunRecord> {
     let blocked = BlockedChecks::of(record);
     if blocked.is_empty() {
         return None;

@@ -21,8 +21,9 @@ use crate::{
         contract::{Contract as _, Implementation},
         proof::KillMatrix,
         record::{
-            Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
-            Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target, case_texts,
+            Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Imported, Inventory,
+            InventoryEntry, Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target,
+            case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict},
         store::{ReportError, ReportWriter},
@@ -31,9 +32,9 @@ use crate::{
     value::Digest,
 };
 
-/// Options for the report and for running checks.
+/// Where a report is written.
 #[derive(Debug, Args)]
-pub(super) struct RecordingOptions {
+pub(super) struct ReportOptions {
     /// Directory for reports
     #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Report")]
     reports: PathBuf,
@@ -41,6 +42,13 @@ pub(super) struct RecordingOptions {
     /// UTC timestamp that names the report, such as 2025-10-17T112849Z [default: now]
     #[arg(long, value_name = "STAMP", help_heading = "Report")]
     stamp: Option<RunTimestamp>,
+}
+
+/// Options for the report and for running checks.
+#[derive(Debug, Args)]
+pub(super) struct RecordingOptions {
+    #[command(flatten)]
+    report: ReportOptions,
 
     /// Number of checks that run in parallel
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
@@ -74,6 +82,8 @@ pub(super) struct About<'a> {
     pub(super) judged: Option<Target>,
     /// The protected files of the plan, as they were before the first check ran.
     pub(super) protected: Option<Protected>,
+    /// The files that the outcomes were imported from, if another runner made them.
+    pub(super) imported: Option<Imported>,
 }
 
 /// A report in progress: created before the first check runs, published at the end.
@@ -94,10 +104,17 @@ const DEADLINE: u32 = 60;
 /// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
 
-impl RecordingOptions {
+impl ReportOptions {
     /// The directory of the reports.
     pub(super) fn reports(&self) -> &Path {
         &self.reports
+    }
+}
+
+impl RecordingOptions {
+    /// The directory of the reports.
+    pub(super) fn reports(&self) -> &Path {
+        self.report.reports()
     }
 }
 
@@ -114,6 +131,16 @@ impl RunSession {
                 implementations.push(Arc::clone(&job.implementation));
             }
         }
+        Self::begin_report(&options.report, inventory(planned), implementations, console)
+    }
+
+    /// The same for a report of these planned checks, on implementations that are ended by Ctrl-C.
+    pub(super) fn begin_report(
+        options: &ReportOptions,
+        inventory: Inventory,
+        implementations: Vec<Arc<dyn Implementation>>,
+        console: &Console,
+    ) -> Result<Self, Exit> {
         let running = implementations.clone();
         let interrupted = interruption::listen(console, move || {
             running.iter().for_each(|implementation| implementation.end());
@@ -122,7 +149,7 @@ impl RunSession {
         let program = std::env::current_exe().ok().and_then(|path| digest_of_program(&path).ok());
         let (stamp, mut report) =
             directory(&options.reports, options.stamp).map_err(|error| no_report(&error, console))?;
-        report.write_inventory(inventory(planned)).map_err(|error| no_report(&error, console))?;
+        report.write_inventory(inventory).map_err(|error| no_report(&error, console))?;
         let stamp_given = options.stamp.is_some();
         Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
     }
@@ -183,6 +210,16 @@ impl RunSession {
         self.report.set_matrix(matrix);
     }
 
+    /// Adds a file to the report. The name may have a folder.
+    pub(super) fn add(&self, name: &str, contents: &[u8], console: &Console) -> Result<(), Exit> {
+        let path = self.report.path().join(name);
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder.and_then(|()| fs::write(&path, contents)).map_err(|error| {
+            console.error(&format!("cannot write {}: {error}", path.display()));
+            Exit::Usage
+        })
+    }
+
     /// Publishes the report of these outcomes; returns the record and the path of the report.
     pub(super) fn publish(
         self,
@@ -194,20 +231,25 @@ impl RunSession {
         phases.sort();
         phases.dedup();
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        // Another runner has set variables of its own, if any.
+        let variables = match about.imported {
+            Some(_) => BTreeMap::new(),
+            None => BUNDLE.environment().iter().copied().map(own).collect(),
+        };
         let run = RunRecord {
             format: FORMAT,
             stamp: self.stamp,
             phases,
             plan: about.plan.cloned(),
             selection: about.selection,
-            environment: BUNDLE.environment().iter().copied().map(own).collect(),
+            environment: variables,
             suite_digest: about.suite.digest().to_owned(),
             suite: about.suite_named,
             unproven: about.unproven,
             options: about.options,
             judged: about.judged,
             implementations: implementations(&self.implementations, about.files),
-            imported: None,
+            imported: about.imported,
             protected: about.protected,
             cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| text_of(&check.case))),
             partition: about.partition,

@@ -54,6 +54,10 @@ fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     for phase in &run.phases {
         text.push_str(&phase_table(run, *phase, console));
     }
+    if let Some(change) = run.red_change() {
+        let head = console.bad("warning:");
+        text.push_str(&format!("{head} {}; a red phase changes tests only\n\n", line(&change.to_string())));
+    }
     if !run.unproven.is_empty() {
         let head = console.odd("unproven");
         let shown: Vec<String> = run.unproven.iter().take(MAX_SHOWN).map(|case| line(case)).collect();

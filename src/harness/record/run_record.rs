@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConformanceSummary, ImplementationRecord, Imported, Partition, Protected, RESULTS, RunTimestamp, Target,
+    ConformanceSummary, ImplementationRecord, Imported, Partition, Protected, ProtectedChange, RESULTS,
+    RunTimestamp, Target,
 };
 use crate::{
     harness::{
@@ -127,6 +128,13 @@ impl RunRecord {
     pub fn option(&self, implementation: &str) -> String {
         let given = self.options.get(implementation).cloned();
         given.unwrap_or_else(|| format!("--impl {}", shell_argument(implementation)))
+    }
+
+    /// The protected files that changed since the previous attempt at the plan, if a red phase was run: it changes nothing
+    /// but tests.
+    pub fn red_change(&self) -> Option<&ProtectedChange> {
+        let change = self.protected.as_ref().and_then(|protected| protected.change.as_ref());
+        change.filter(|change| self.phases.contains(&Phase::Red) && change.is_any())
     }
 
     /// Counts the outcomes of a phase.

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     harness::{
-        runner::{ExpectationOutcome, Outcome, Phase, StepOutcome},
+        runner::{Ended, ExpectationOutcome, Outcome, Phase, StepOutcome},
         suite::{Decision, Plan, Row},
     },
     text::line,
@@ -138,6 +138,12 @@ fn write_outcome(
         writeln!(f, "   raised:         {}", line(&native.type_name))?;
         for raised in native.traceback.lines() {
             writeln!(f, "      | {}", line(raised))?;
+        }
+    }
+    if let Ended::Reported(test) = &outcome.ended {
+        writeln!(f, "   reported:       {}: {}", test.result.as_str(), line(&test.to_string()))?;
+        for said in test.details.lines() {
+            writeln!(f, "      | {}", line(said))?;
         }
     }
     for file in &outcome.written {

@@ -5,10 +5,18 @@ use crate::{
     text::{shell_argument, shell_word},
 };
 
-/// The command that reruns one check in one phase.
+/// The command that reruns one check in one phase, or imports a test of another runner again.
 pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
     let suite =
         run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+    if let Some(imported) = &run.imported {
+        // The program does not know how the other runner is started.
+        let files = imported.junit.iter().map(|file| shell_argument(&file.original));
+        let files = files.collect::<Vec<_>>().join(" ");
+        let plan = run.plan.as_ref().map(|plan| shell_argument(&plan.name)).unwrap_or_default();
+        let (phase, implementation) = (phase.as_str(), run.option(implementation));
+        return format!("bundleproof import{suite} {files} --plan {plan} --phase {phase} {implementation}");
+    }
     // Only a plan states what must fail on a third-party implementation, and why.
     let plan = run.plan.as_ref().map(|plan| format!(" --plan {}", shell_argument(&plan.name)));
     let red = match phase {

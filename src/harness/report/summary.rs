@@ -33,6 +33,7 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     if let Some(partition) = &run.partition {
         page.line(&format!("- {partition}"));
     }
+    page.red_change(run);
     if let Some(plan) = &run.plan {
         page.heading(&format!("Plan {}: {}", markdown(&plan.name), markdown(&plan.title)));
         for phase in &run.phases {
@@ -54,7 +55,8 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     page.next_step(run);
     page.heading("Files");
     let rest = [ENVIRONMENT, INVENTORY, CHAIN, SUMS];
-    for name in others.iter().chain(&rest) {
+    let imported = run.imported.iter().flat_map(|imported| imported.files()).map(|file| file.name.as_str());
+    for name in others.iter().chain(&rest).copied().chain(imported) {
         page.line(&format!("- [{name}]({name})"));
     }
     page.text(&format!(
@@ -70,6 +72,9 @@ pub(super) fn phase_summary(run: &RunRecord, plan: &Plan, phase: Phase) -> Strin
         Page::new(&format!("{} of {}: {}", title(phase), markdown(&plan.name), markdown(&plan.title)));
     let counts = markdown(&run.counts(phase).to_string());
     page.line(&format!("Report `{}`. {}: {counts}", run.stamp, title(phase)));
+    if phase == Phase::Red {
+        page.red_change(run);
+    }
     page.text("| ID | Task | State | Log |\n|---|---|---|---|");
     for row in &plan.rows {
         let log = row_log(plan, row, phase).map(|name| format!("[{name}]({name})")).unwrap_or_default();
@@ -103,6 +108,14 @@ fn title(phase: Phase) -> &'static str {
 }
 
 impl Page {
+    /// The protected files that changed before a red phase.
+    fn red_change(&mut self, run: &RunRecord) {
+        if let Some(change) = run.red_change() {
+            let change = markdown(&change.to_string());
+            self.text(&format!("**Warning:** {change}. A red phase changes tests only."));
+        }
+    }
+
     fn groups<'a>(&mut self, outcomes: impl Iterator<Item = &'a Outcome>) {
         let groups = groups(outcomes);
         if groups.is_empty() {
@@ -255,6 +268,22 @@ mod tests {
         assert!(page.contains("- Red: [phase_d4_red_summary.md](phase_d4_red_summary.md)\n"), "{page}");
         assert!(page.contains("- Green: 2/3 passed (1 fail)\n"), "{page}");
         assert!(!page.contains("Areas") && !page.contains("Unexpected results"), "{page}");
+    }
+
+    #[test]
+    fn a_red_phase_names_the_protected_files_that_changed() {
+        use crate::harness::record::{Protected, ProtectedChange};
+        let mut run = test_helpers::planned_run();
+        let change =
+            ProtectedChange { since: test_helpers::stamp("2025-10-16T000000Z"), files: vec!["a|b".into()] };
+        run.protected = Some(Protected { patterns: vec![], files: BTreeMap::new(), change: Some(change) });
+        let said =
+            r"**Warning:** protected files changed since 2025-10-16T000000Z: a\|b. A red phase changes";
+        let red = phase_summary(&run, &test_helpers::plan(), Phase::Red);
+        assert!(summary(&run, &[]).contains(said) && red.contains(said), "{red}");
+        assert!(!phase_summary(&run, &test_helpers::plan(), Phase::Green).contains("Warning"));
+        run.phases = vec![Phase::Green];
+        assert!(!summary(&run, &[]).contains("Warning"), "a green phase may change the implementation");
     }
 
     #[test]
