@@ -31,6 +31,7 @@ mod report_argument;
 mod run;
 mod run_exit;
 mod run_session;
+mod secrets;
 mod selection;
 mod serve;
 mod started_files;

@@ -14,7 +14,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Exit, console::Console, interruption};
+use super::{Exit, console::Console, interruption, secrets::Secrets};
 use crate::{
     bundle::BUNDLE,
     harness::{
@@ -255,6 +255,10 @@ impl RunSession {
             partition: about.partition,
             outcomes,
         };
+        let run = Secrets::of_process().redact(run).map_err(|error| {
+            console.error(&format!("cannot remove secrets from the report: {error}"));
+            Exit::Internal
+        })?;
         let environment = environment(self.program);
         let times = RunTimes {
             started: self.started.rfc3339(),

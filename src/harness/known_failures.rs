@@ -18,6 +18,7 @@ const MAX_REASON_CHARS: usize = 80;
 
 /// A known failure: `[[known]]` in the file of an implementation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KnownFailure {
     /// The failing checks: an id or a glob. Each of them must fail.
@@ -33,6 +34,7 @@ pub struct KnownFailure {
     /// The owner, or a link to an issue.
     pub owner: String,
     /// The last day on which the entry is valid, such as `2027-01-31`.
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date")))]
     pub expires: Date,
 }
 

@@ -12,6 +12,7 @@ pub(crate) const RESET: &str = "reset";
 
 /// What an implementation states about itself for the report, besides its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Details {
     /// The versions of what its results depend on, by name.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Equality ignores the facts: they never leave the process, so a refusal that was written and read back equals the
 /// original.
 #[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[error("{kind}: {message}")]
 pub struct Refusal {
     /// The kind of refusal.

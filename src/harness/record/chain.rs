@@ -13,6 +13,7 @@ pub const MAX_NUMBER: u64 = 1 << 53;
 
 /// The position of a report in its store, and when it ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
     /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
@@ -36,6 +37,7 @@ pub struct Chain {
 
 /// The report that was the newest when this one was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
     /// Its name.
@@ -49,6 +51,7 @@ pub struct Predecessor {
 
 /// An attempt at a plan. It is numbered when the report is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Attempt {
     /// The name of the plan.

@@ -20,6 +20,7 @@ use crate::harness::{
 
 /// A third-party implementation under test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Its name in the outcomes.
@@ -36,6 +37,7 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownFailure>,
     /// The day of the run, which decides whether known failures have expired.
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date")))]
     pub on: Date,
     /// Whether the whole suite was selected.
     pub whole: bool,
@@ -43,6 +45,7 @@ pub struct Target {
 
 /// A requirement, as recorded in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RequirementRecord {
     /// How binding it is.

@@ -8,6 +8,7 @@ use super::{FORMAT, ReadError, RunRecord, run_record};
 
 /// The wall times of the checks of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Durations {
     /// The version of this structure: [`FORMAT`].
@@ -18,6 +19,7 @@ pub struct Durations {
 
 /// The wall time of one check on one implementation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CheckDuration {
     /// The check's id.

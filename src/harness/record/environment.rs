@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The machine and the program that made a run. What decides the results is in `results.json`: the suite, the
 /// implementations and the variables of the cases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// The kind of machine.
@@ -19,6 +20,7 @@ pub struct Environment {
 
 /// The kind of machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// As Rust names it: `linux`.
@@ -29,6 +31,7 @@ pub struct Platform {
 
 /// The program that ran the suite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Binary {
     /// Its version.

@@ -6,6 +6,7 @@ use crate::harness::contract::Details;
 
 /// An implementation, as recorded in a report. Results of equal records of equal programs can be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImplementationRecord {
     /// Its version; that of this program for a built-in one.
@@ -21,6 +22,7 @@ pub struct ImplementationRecord {
 
 /// A file with its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileDigest {
     /// Its name without directories, which differ from machine to machine.

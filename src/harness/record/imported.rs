@@ -7,6 +7,7 @@ const IMPORTED: &str = "imported";
 
 /// The files from which the outcomes of a run were imported, in the order of the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Imported {
     /// The JUnit files.
@@ -18,6 +19,7 @@ pub struct Imported {
 
 /// A file that was copied into the report. Its digest is in `SHA256SUMS`, as that of every file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportedFile {
     /// The copy, relative to the report: `imported/junit.xml`.

@@ -16,6 +16,7 @@ use super::{ReadError, RunRecord, run_record};
 
 /// The planned checks. A report in which one has no outcome is incomplete and invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// The version of this structure: [`FORMAT`](crate::harness::record::FORMAT).
@@ -26,6 +27,7 @@ pub struct Inventory {
 
 /// A planned check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InventoryEntry {
     /// The check's id.

@@ -14,6 +14,8 @@ mod merge_error;
 mod partition;
 mod protected;
 pub(crate) mod run_record;
+#[cfg(test)]
+mod schema;
 mod timestamp;
 
 pub use case_texts::case_texts;

@@ -8,6 +8,7 @@ use super::RunTimestamp;
 
 /// The implementation's files, which a red phase must not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Protected {
     /// The paths and globs of the plan and of the command line, sorted.
@@ -22,6 +23,7 @@ pub struct Protected {
 
 /// One protected file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProtectedFile {
     /// A regular file, with its SHA-256 in hexadecimal.
@@ -36,6 +38,7 @@ pub enum ProtectedFile {
 
 /// The protected files that changed between two attempts at a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProtectedChange {
     /// The report of the previous attempt.

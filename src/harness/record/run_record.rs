@@ -22,6 +22,7 @@ pub const FORMAT: u32 = 3;
 
 /// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
     /// The version of this structure: [`FORMAT`].

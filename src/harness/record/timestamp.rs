@@ -14,7 +14,9 @@ const FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 
 /// A UTC time with second precision, in a form that can name a directory: `2025-10-17T112849Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(test, schemars(with = "String", extend("pattern" = r"^\d{4}-\d{2}-\d{2}T\d{6}Z$")))]
 pub struct RunTimestamp(DateTime);
 
 /// A text that is not a timestamp.

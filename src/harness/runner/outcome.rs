@@ -13,6 +13,7 @@ use crate::harness::{
 
 /// The phase in which a check is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// On an implementation that violates the requirement: the named expectation must fail.
@@ -33,6 +34,7 @@ impl Phase {
 
 /// The outcome of one check on one implementation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The check: `area/case`, with `[example]` where the case has examples.
     pub check: String,
@@ -67,6 +69,7 @@ pub struct Outcome {
 
 /// How a check ended, independent of its expectations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "how")]
 pub enum Ended {
     /// It ran to the end, or to the first step with a failed expectation.
@@ -121,6 +124,7 @@ impl From<SessionError> for Ended {
 
 /// An executed step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepOutcome {
     /// The operation's name.
     pub operation: String,
@@ -137,6 +141,7 @@ pub struct StepOutcome {
 
 /// An expectation that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExpectationOutcome {
     /// Its name.
     pub name: String,
@@ -157,6 +162,7 @@ pub struct ExpectationOutcome {
 
 /// Expected and actual of a failed expectation, for people; limited in length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// What was expected.
     pub expected: String,
@@ -166,6 +172,7 @@ pub struct Failure {
 
 /// A file that the implementation left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WrittenFile {
     /// Its path relative to the work directory, with `/`.
     pub path: String,

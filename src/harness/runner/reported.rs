@@ -8,6 +8,7 @@ use crate::harness::suite::{FailureKind, Reason};
 
 /// The report of another runner on one test, as far as it decides anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportedTest {
     /// The result.
     pub result: ReportedResult,
@@ -25,6 +26,7 @@ pub struct ReportedTest {
 
 /// A line of a source file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SourceLine {
     /// The file, as the runner named it.
     pub file: String,
@@ -34,6 +36,7 @@ pub struct SourceLine {
 
 /// How a test of another runner ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReportedResult {
     /// It passed.

@@ -6,6 +6,7 @@ use super::Reason;
 
 /// A phase plan with resolved checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// The name used on the command line and as the prefix of its files: `phase_d4`.
     pub name: String,
@@ -23,6 +24,7 @@ pub struct Plan {
 
 /// One row of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
     /// A stable id: `D4.B1`.
     pub id: String,
@@ -43,6 +45,7 @@ pub struct Row {
 
 /// What decides a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Checks that must fail in the red phase and later pass in the green phase.
@@ -67,6 +70,7 @@ pub enum Decision {
 /// A test has its selector as `id`, the digest of that as `digest`, the part of it before `::` as `file`, and
 /// [`PASSES`] as the only expectation: nothing else is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlannedCheck {
     /// The check's id.
     pub id: String,

@@ -9,6 +9,7 @@ use crate::harness::contract::RefusalKind;
 
 /// The stated reason of a red result. A failure for another reason is no red result.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// How the step with the failing expectation ended.
@@ -23,6 +24,8 @@ pub struct Reason {
 
 /// How the step with the failing expectation ended: `wrong_result`, or the kind of its refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub enum FailureKind {
     /// The operation was not refused, and its result is wrong.

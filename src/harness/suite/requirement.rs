@@ -45,6 +45,7 @@ impl Requirement {
 
 /// How binding a requirement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
     /// Required without exception.
@@ -67,6 +68,7 @@ impl fmt::Display for Level {
 
 /// Who decides a requirement. Reports on third-party implementations separate `Ours` from the other two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Authority {
     /// The public specification.

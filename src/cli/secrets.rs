@@ -1,0 +1,200 @@
+//! What reports must not contain: secrets of the caller, and the caller's home directory in command lines.
+
+use std::collections::BTreeSet;
+
+use crate::harness::record::RunRecord;
+
+/// What stands in a report for a secret.
+const REDACTED: &str = "REDACTED";
+
+/// The shortest value that counts as a secret, in characters. Shorter ones, such as `1`, occur everywhere.
+const MIN_SECRET_CHARS: usize = 8;
+
+/// Parts of the names of variables and options whose values are secrets.
+const SECRET_NAMES: [&str; 8] =
+    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "APIKEY", "PRIVATE_KEY"];
+
+/// Beginnings of tokens that well-known services issue.
+const SECRET_BEGINNINGS: [&str; 10] =
+    ["AKIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "hf_", "sk-", "xoxb-", "xoxp-"];
+
+/// The secrets of one process: the values of its variables and arguments that look like secrets.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    values: BTreeSet<String>,
+    home: Option<String>,
+}
+
+impl Secrets {
+    /// The secrets of this process.
+    pub(super) fn of_process() -> Self {
+        let text = |value: std::ffi::OsString| value.into_string().ok();
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        let home = std::env::var_os("HOME").and_then(text);
+        let mut secrets = Self::new(variables, home);
+        std::env::args_os().skip(1).filter_map(text).for_each(|argument| secrets.learn(&argument));
+        secrets
+    }
+
+    fn new(variables: impl IntoIterator<Item = (String, String)>, home: Option<String>) -> Self {
+        let mut secrets = Self { values: BTreeSet::new(), home: home.filter(|home| home.len() > 1) };
+        for (name, value) in variables {
+            if names_a_secret(&name) {
+                secrets.add(&value);
+            }
+        }
+        secrets
+    }
+
+    /// Learns the secrets in an argument: `--token=x`, or a command line such as `adapter --token x`.
+    fn learn(&mut self, argument: &str) {
+        let words = shell_words::split(argument).unwrap_or_else(|_| vec![argument.to_owned()]);
+        let mut is_next_secret = false;
+        for word in words {
+            let (name, value) =
+                word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+            if is_next_secret {
+                self.add(&word);
+            }
+            let named = names_a_secret(&name.replace('-', "_"));
+            is_next_secret = named && value.is_none() && name.starts_with('-');
+            value.into_iter().filter(|_| named).for_each(|value| self.add(value));
+            for part in [Some(word.as_str()), value].into_iter().flatten() {
+                if SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) {
+                    self.add(part);
+                }
+            }
+            // The password of a URL: https://user:password@host.
+            let credentials = word.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+            credentials
+                .and_then(|(user, _)| user.split_once(':'))
+                .into_iter()
+                .for_each(|(_, password)| self.add(password));
+        }
+    }
+
+    fn add(&mut self, value: &str) {
+        if value.chars().count() >= MIN_SECRET_CHARS {
+            self.values.insert(value.to_owned());
+        }
+    }
+
+    /// A text without secrets.
+    fn redacted(&self, text: &str) -> String {
+        // Longer values first, because one may contain another.
+        let mut values: Vec<&String> =
+            self.values.iter().filter(|value| text.contains(value.as_str())).collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.iter().fold(text.to_owned(), |text, value| text.replace(value.as_str(), REDACTED))
+    }
+
+    /// A shell command with `$HOME` in place of the home directory, which may name a person.
+    fn without_home(&self, command: &str) -> String {
+        let Some(home) = self.home.as_ref().map(|home| format!("{}/", home.trim_end_matches('/'))) else {
+            return command.to_owned();
+        };
+        let mut parts = command.split(&home);
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        let mut quoted = text.matches('\'').count() % 2 == 1;
+        for part in parts {
+            // A variable is expanded in double quotes only.
+            text.push_str(if quoted { r#"'"$HOME"'/"# } else { r#""$HOME"/"# });
+            text.push_str(part);
+            quoted ^= part.matches('\'').count() % 2 == 1;
+        }
+        text
+    }
+
+    /// A run without secrets in any of its texts, and without the home directory in its command lines.
+    ///
+    /// # Errors
+    /// When the run cannot be written as JSON or read back, which is a defect of the program.
+    pub(super) fn redact(&self, mut run: RunRecord) -> Result<RunRecord, serde_json::Error> {
+        for command in run.selection.iter_mut().chain(run.options.values_mut()) {
+            *command = self.without_home(command);
+        }
+        if self.values.is_empty() {
+            return Ok(run);
+        }
+        let mut json = serde_json::to_value(&run)?;
+        if !self.redact_json(&mut json) {
+            return Ok(run);
+        }
+        let mut redacted: RunRecord = serde_json::from_value(json)?;
+        // Times of checks are not part of the JSON.
+        for (outcome, original) in redacted.outcomes.iter_mut().zip(&run.outcomes) {
+            outcome.milliseconds = original.milliseconds;
+        }
+        Ok(redacted)
+    }
+
+    /// Whether a text was changed.
+    fn redact_json(&self, json: &mut serde_json::Value) -> bool {
+        match json {
+            serde_json::Value::String(text) => {
+                let redacted = self.redacted(text);
+                let changed = redacted != *text;
+                *text = redacted;
+                changed
+            }
+            serde_json::Value::Array(items) => {
+                items.iter_mut().fold(false, |changed, item| self.redact_json(item) || changed)
+            }
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().fold(false, |changed, field| self.redact_json(field) || changed)
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        }
+    }
+}
+
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn learned(argument: &str) -> Secrets {
+        let mut secrets = Secrets::new([], Some("/home/ada".to_owned()));
+        secrets.learn(argument);
+        secrets
+    }
+
+    #[rstest]
+    #[case::next_word("adapter --api-token s3cretvalue --plain value-of-it", "s3cretvalue")]
+    #[case::same_word("--password=s3cretvalue", "s3cretvalue")]
+    #[case::variable("env HF_TOKEN=s3cretvalue adapter", "s3cretvalue")]
+    #[case::quoted("adapter --secret 'two words!'", "two words!")]
+    #[case::known_beginning("adapter ghp_0123456789", "ghp_0123456789")]
+    #[case::of_a_url("adapter https://ada:s3cretvalue@host/x", "s3cretvalue")]
+    fn a_secret_of_a_command_line_is_not_recorded(#[case] argument: &str, #[case] secret: &str) {
+        let secrets = learned(argument);
+        assert_eq!(secrets.values.iter().collect::<Vec<_>>(), [secret]);
+        let recorded = secrets.redacted(argument);
+        assert!(recorded.contains(REDACTED) && !recorded.contains(secret), "{recorded}");
+    }
+
+    #[test]
+    fn variables_are_secrets_by_their_name_and_length() {
+        let variables = [("MY_TOKEN", "abcdefgh"), ("A_PASSWORD", "short"), ("EDITOR", "plain-editor")];
+        let own = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::new(own, None);
+        assert_eq!(secrets.redacted("abcdefgh short plain-editor"), "REDACTED short plain-editor");
+    }
+
+    #[rstest]
+    #[case("--impl /home/ada/a.toml", r#"--impl "$HOME"/a.toml"#)]
+    #[case(
+        "--impl-cmd 'python /home/ada/a.py /home/ada/b'",
+        r#"--impl-cmd 'python '"$HOME"'/a.py '"$HOME"'/b'"#
+    )]
+    #[case("--impl /home/adam/a.toml", "--impl /home/adam/a.toml")]
+    fn the_home_directory_is_a_variable(#[case] command: &str, #[case] recorded: &str) {
+        assert_eq!(learned("x").without_home(command), recorded);
+    }
+}
