@@ -117,9 +117,7 @@ impl Secrets {
             return Ok(run);
         }
         let mut json = serde_json::to_value(&run)?;
-        if !self.redact_json(&mut json) {
-            return Ok(run);
-        }
+        self.redact_json(&mut json);
         let mut redacted: RunRecord = serde_json::from_value(json)?;
         // Times of checks are not part of the JSON.
         for (outcome, original) in redacted.outcomes.iter_mut().zip(&run.outcomes) {
@@ -128,22 +126,14 @@ impl Secrets {
         Ok(redacted)
     }
 
-    /// Whether a text was changed.
-    fn redact_json(&self, json: &mut serde_json::Value) -> bool {
+    fn redact_json(&self, json: &mut serde_json::Value) {
         match json {
-            serde_json::Value::String(text) => {
-                let redacted = self.redacted(text);
-                let changed = redacted != *text;
-                *text = redacted;
-                changed
-            }
-            serde_json::Value::Array(items) => {
-                items.iter_mut().fold(false, |changed, item| self.redact_json(item) || changed)
-            }
+            serde_json::Value::String(text) => *text = self.redacted(text),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
             serde_json::Value::Object(fields) => {
-                fields.values_mut().fold(false, |changed, field| self.redact_json(field) || changed)
+                fields.values_mut().for_each(|field| self.redact_json(field))
             }
-            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::value::Digest;
 /// The part of a check depends on its id alone, so a new case moves no other check to another part, and the red and
 /// green runs of a check stay together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(test, schemars(with = "String"))]
 pub struct Part {
     of: u32,
     number: u32,
@@ -24,6 +26,7 @@ pub struct InvalidPart(String);
 
 /// What a report of one part records, so that the parts can be put together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// The part.
