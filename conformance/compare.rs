@@ -135,6 +135,19 @@ fn markdown_has_a_table_and_json_has_all() {
 }
 
 #[test]
+fn a_page_for_a_browser_is_written_besides_the_output() {
+    let place = regressed();
+    let arguments = ["compare", &in_store(FIRST), &in_store(SECOND), "--html", "page.html"];
+    let assert = place.run(&arguments).code(5);
+    assert!(out(&assert).contains("regression: 4 checks count"), "{}", out(&assert));
+    let page = place.text("page.html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("Regression: 4 checks</h1>"), "{page}");
+    assert!(!page.contains("http://") && !page.contains("https://"), "a request");
+    let arguments = ["compare", &in_store(FIRST), &in_store(FIRST), "--html", "no/page.html"];
+    assert!(err(&place.run(&arguments).code(2)).contains("cannot write no/page.html: "));
+}
+
+#[test]
 fn what_was_fixed_and_what_still_fails_is_no_regression() {
     let place = regressed();
     let fixed = place.json(&in_store(SECOND), &in_store(FIRST), 0);

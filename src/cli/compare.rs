@@ -26,7 +26,7 @@ use crate::{
 /// compared check by check. A baseline file has one line for each check and no times: keep it in a repository, and
 /// write it again to accept what changed.
 #[derive(Debug, Parser)]
-#[command(override_usage = "bundleproof compare <BASE> <NEW> [--markdown | --json]\n       \
+#[command(override_usage = "bundleproof compare <BASE> <NEW> [--markdown | --json] [--html <FILE>]\n       \
                             bundleproof compare --write-baseline <FILE> <REPORT>")]
 pub(super) struct Compare {
     /// The older run; with --write-baseline, the run to write
@@ -45,8 +45,12 @@ pub(super) struct Compare {
     #[arg(long)]
     json: bool,
 
+    /// Also write the comparison to this file, as one page for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     /// Write the results of a report to this file, to compare with later
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["new", "markdown", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new", "markdown", "json", "html"])]
     write_baseline: Option<PathBuf>,
 }
 
@@ -67,6 +71,13 @@ impl Compare {
         let new = CompareInput::read(new, console)?;
         let mut comparison = Comparison::of(&base.snapshot, &new.snapshot);
         add_history(&mut comparison, &new, console);
+        if let Some(file) = &self.html {
+            let html = comparison.to_html().map_err(|error| internal(&error, console))?;
+            replace(file, &html).map_err(|error| {
+                console.error(&format!("cannot write {}: {error}", file.display()));
+                Exit::Usage
+            })?;
+        }
         let text = if self.json {
             comparison.to_json().map_err(|error| internal(&error, console))?
         } else if self.markdown {
@@ -125,7 +136,7 @@ fn paint(change: Change, word: &str, console: &Console) -> String {
     }
 }
 
-fn internal(error: &serde_json::Error, console: &Console) -> Exit {
+fn internal(error: &dyn std::error::Error, console: &Console) -> Exit {
     console.error(&format!("cannot write the comparison: {error}"));
     Exit::Internal
 }

@@ -8,6 +8,7 @@ mod change;
 mod check_result;
 mod comparison;
 mod history;
+mod html;
 mod json;
 mod markdown;
 mod pairing;
