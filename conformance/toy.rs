@@ -493,7 +493,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         variables: BTreeMap::new(),
     };
     let times = RunTimes { started: stamp.rfc3339(), ended: stamp.rfc3339(), stamp_given: true };
-    writer.publish(&run, &environment, times).expect("a report")
+    writer.publish(&run, &environment, times).expect("a report").report
 }
 
 fn jobs_of(

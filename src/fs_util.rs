@@ -32,12 +32,15 @@ fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
+/// How the names of temporary files begin. One is left behind only by a process that was killed.
+pub(crate) const SIBLING_PREFIX: &str = ".bundleproof-";
+
 /// A temporary file next to `path`, to be written and then renamed to it, so that readers see all of it or nothing.
 /// It has the permissions of an ordinary new file, and is deleted unless it is renamed.
 pub(crate) fn sibling(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new();
-    file.prefix(".bundleproof-");
+    file.prefix(SIBLING_PREFIX);
     #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     file.tempfile_in(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))

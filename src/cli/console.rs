@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     io::{self, IsTerminal as _, Write as _},
 };
 
@@ -9,7 +10,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::workflow_command::{self, Annotation, inert};
+use super::{
+    Exit,
+    workflow_command::{self, Annotation, inert},
+};
 use crate::{
     harness::suite::SuiteError,
     text::{line, source},
@@ -27,6 +31,8 @@ pub(super) struct Console {
     color_err: bool,
     /// Whether a line could be taken for a workflow command of GitHub Actions.
     reads_commands: bool,
+    /// Why standard output takes no more.
+    failed: RefCell<Option<io::Error>>,
 }
 
 impl Console {
@@ -37,14 +43,37 @@ impl Console {
             color_out: wanted && io::stdout().is_terminal(),
             color_err: wanted && io::stderr().is_terminal(),
             reads_commands: workflow_command::is_active(),
+            failed: RefCell::new(None),
         }
     }
 
-    /// Prints a result. In GitHub Actions, what would be a workflow command is escaped. A closed pipe, as in `| head`, is not an error: the exit code still reports the
-    /// result.
+    /// Prints a result. In GitHub Actions, what would be a workflow command is escaped. After an error, nothing more is
+    /// printed.
     pub(super) fn print(&self, text: &str) {
+        if self.failed.borrow().is_some() {
+            return;
+        }
         let mut out = io::stdout().lock();
-        let _ = out.write_all(self.shown(text).as_bytes()).and_then(|()| out.flush());
+        self.printed(out.write_all(self.shown(text).as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// Remembers an error of standard output.
+    pub(super) fn printed(&self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.failed.borrow_mut().get_or_insert(error);
+        }
+    }
+
+    /// The exit code of a command whose results were printed here. A closed pipe, as in `| head`, is not an error: the
+    /// exit code still reports the result. Any other error means that the caller does not have the result.
+    pub(super) fn close(&self, exit: Exit) -> Exit {
+        match self.failed.borrow().as_ref() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.error(&format!("cannot write to standard output: {error}"));
+                exit.min(Exit::Usage)
+            }
+            Some(_) | None => exit,
+        }
     }
 
     /// Text for standard output in the color of a good result.

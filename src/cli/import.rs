@@ -125,7 +125,7 @@ impl Import {
         let protected = PlanOptions::protected(&plan, self.report.reports(), console)?;
         let inventory =
             Inventory { format: FORMAT, checks: outcomes.iter().map(InventoryEntry::from).collect() };
-        let session = RunSession::begin_report(&self.report, inventory, Vec::new(), console)?;
+        let mut session = RunSession::begin_report(&self.report, inventory, Vec::new(), console)?;
         for copied in junit.iter().chain(&logs) {
             session.add(&copied.file.name, &copied.bytes, console)?;
         }

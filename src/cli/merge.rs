@@ -62,26 +62,26 @@ impl Merge {
         let stamp = self.stamp.unwrap_or_else(RunTimestamp::now);
         let merged = merge(&parts, stamp).map_err(|error| refused(&error))?;
 
-        let (stamp, mut writer) =
-            directory(&self.reports, self.stamp).map_err(|error| no_report(&error, console))?;
+        let mut writer = directory(&self.reports, self.stamp).map_err(|error| no_report(&error, console))?;
         let Merged { mut run, inventory, environment, max_unsupported } = merged;
-        run.stamp = stamp;
+        run.stamp = writer.stamp();
         self.compare_protected(&mut run, console);
-        copy_attachments(&reports, writer.path()).map_err(|error| refused(&error))?;
+        copy_attachments(&reports, &mut writer).map_err(|error| refused(&error))?;
         writer.write_inventory(inventory).map_err(|error| no_report(&error, console))?;
         // RFC 3339 in UTC with equal precision: the order of the texts is that of the times.
         let started = reports.iter().map(|(_, report)| report.chain.started.as_str()).min();
-        let ended = reports.iter().map(|(_, report)| report.chain.ended.as_str()).max();
         let times = RunTimes {
             started: started.unwrap_or_default().to_owned(),
-            ended: ended.unwrap_or_default().to_owned(),
+            // Its stamp is the time of the merge, which ends the run.
+            ended: RunTimestamp::now().rfc3339(),
             stamp_given: self.stamp.is_some(),
         };
-        let path = writer.publish(&run, &environment, times).map_err(|error| {
+        let published = writer.publish(&run, &environment, times).map_err(|error| {
             console.error(&format!("cannot write the report: {error}"));
             exit_of(&error.why)
         })?;
 
+        let path = published.report;
         let exit = run_exit::of(&run, max_unsupported, console);
         summary::print(&run, &path, exit, self.json, console);
         GitHub::from_environment().show(&run, &path, console);

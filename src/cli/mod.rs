@@ -3,6 +3,7 @@
 //! Only this module prints, reads the environment and chooses an exit code. It also connects the parts: the harness
 //! does not know the bundle contract, and gets it from here.
 
+mod audit;
 mod check;
 mod compare;
 mod compare_input;
@@ -69,6 +70,7 @@ enum Command {
     Compare(compare::Compare),
     Merge(merge::Merge),
     Render(render::Render),
+    Audit(audit::Audit),
     Interop(interop::Interop),
     List(list::List),
     Explain(explain::Explain),
@@ -84,9 +86,13 @@ pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed pipe, as in `| head`, is not an error.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let printed = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let console = Console::new();
+            if !error.use_stderr() {
+                console.printed(printed);
+            }
+            return console.close(exit);
         }
     };
     let console = Console::new();
@@ -100,6 +106,7 @@ pub fn main() -> Exit {
         Command::Compare(compare) => compare.execute(&console),
         Command::Merge(merge) => merge.execute(&console),
         Command::Render(render) => render.execute(&console),
+        Command::Audit(audit) => audit.execute(&console),
         Command::Interop(interop) => interop.execute(&console),
         Command::List(list) => list.execute(&console),
         Command::Explain(explain) => explain.execute(&console),
@@ -109,7 +116,7 @@ pub fn main() -> Exit {
         Command::NewAdapter(new) => new.execute(&console),
         Command::Completions(completions) => completions.execute(command(), &console),
     };
-    ended.unwrap_or_else(|exit| exit)
+    console.close(ended.unwrap_or_else(|exit| exit))
 }
 
 /// The clap definition, which `completions` generates scripts from.

@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -101,6 +100,9 @@ pub(super) struct RunSession {
 /// Default time limit per check, in seconds.
 const DEADLINE: u32 = 60;
 
+/// How far the stamp of a run may be ahead of its start when others have the seconds before: 5 minutes.
+const MAX_SECONDS_AHEAD: u32 = 5 * 60;
+
 /// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
 
@@ -147,8 +149,9 @@ impl RunSession {
         });
         let started = RunTimestamp::now();
         let program = std::env::current_exe().ok().and_then(|path| digest_of_program(&path).ok());
-        let (stamp, mut report) =
+        let mut report =
             directory(&options.reports, options.stamp).map_err(|error| no_report(&error, console))?;
+        let stamp = report.stamp();
         report.write_inventory(inventory).map_err(|error| no_report(&error, console))?;
         let stamp_given = options.stamp.is_some();
         Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
@@ -211,13 +214,8 @@ impl RunSession {
     }
 
     /// Adds a file to the report. The name may have a folder.
-    pub(super) fn add(&self, name: &str, contents: &[u8], console: &Console) -> Result<(), Exit> {
-        let path = self.report.path().join(name);
-        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        folder.and_then(|()| fs::write(&path, contents)).map_err(|error| {
-            console.error(&format!("cannot write {}: {error}", path.display()));
-            Exit::Usage
-        })
+    pub(super) fn add(&mut self, name: &str, contents: &[u8], console: &Console) -> Result<(), Exit> {
+        self.report.add(name, contents).map_err(|error| no_report(&error, console))
     }
 
     /// Publishes the report of these outcomes; returns the record and the path of the report.
@@ -265,11 +263,17 @@ impl RunSession {
             ended: RunTimestamp::now().rfc3339(),
             stamp_given: self.stamp_given,
         };
-        let path = self.report.publish(&run, &environment, times).map_err(|error| {
+        let published = self.report.publish(&run, &environment, times).map_err(|error| {
             console.error(&format!("cannot write the report: {error}"));
             exit_of(&error.why)
         })?;
-        Ok((run, path))
+        if let Some(left) = &published.left {
+            let left = left.display();
+            console.note(&format!(
+                "warning: files that checks left cannot be deleted and were moved to {left}: remove it by hand"
+            ));
+        }
+        Ok((run, published.report))
     }
 }
 
@@ -278,21 +282,11 @@ fn text_of(case: &Case) -> (&str, &str) {
     (&case.file, &case.text)
 }
 
-/// Creates the report directory. Without `--stamp`, waits for the next second whose name is free.
-pub(super) fn directory(
-    reports: &Path,
-    given: Option<RunTimestamp>,
-) -> Result<(RunTimestamp, ReportWriter), ReportError> {
-    let mut retries = 10;
-    loop {
-        let stamp = given.unwrap_or_else(RunTimestamp::now);
-        match ReportWriter::create(reports, stamp) {
-            Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if given.is_none() && retries > 0 => {
-                retries -= 1;
-                thread::sleep(Duration::from_millis(200));
-            }
-            made => return made.map(|report| (stamp, report)),
-        }
+/// Creates the report directory. Without a given stamp, its name is the first free second from now on.
+pub(super) fn directory(reports: &Path, given: Option<RunTimestamp>) -> Result<ReportWriter, ReportError> {
+    match given {
+        Some(stamp) => ReportWriter::create(reports, stamp),
+        None => ReportWriter::create_within(reports, RunTimestamp::now(), MAX_SECONDS_AHEAD),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The planned checks of a run: `inventory.json`, written before the first check.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,30 @@ pub struct InventoryEntry {
     pub reason: Option<Reason>,
 }
 
+/// A check whose outcomes are not what was planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discrepancy {
+    /// The check.
+    pub check: String,
+    /// The implementation.
+    pub implementation: String,
+    /// What is wrong.
+    pub kind: DiscrepancyKind,
+}
+
+/// How outcomes differ from what was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiscrepancyKind {
+    /// It was planned and has no outcome.
+    Lost,
+    /// It was planned once and has several outcomes.
+    Duplicate,
+    /// It was not planned and has an outcome.
+    Unplanned,
+    /// The inventory lists it several times.
+    PlannedTwice,
+}
+
 impl Inventory {
     /// Reads `inventory.json`.
     ///
@@ -63,6 +87,29 @@ impl Inventory {
         let mut bytes = serde_json::to_vec_pretty(self)?;
         bytes.push(b'\n');
         Ok(Digest::of(&bytes).to_string())
+    }
+
+    /// Where the outcomes of a run are not one for each planned check, in the order of checks.
+    pub fn compare(&self, run: &RunRecord) -> Vec<Discrepancy> {
+        let mut counts: BTreeMap<InventoryEntry, (usize, usize)> = BTreeMap::new();
+        for planned in &self.checks {
+            counts.entry(planned.clone()).or_default().0 += 1;
+        }
+        for outcome in &run.outcomes {
+            counts.entry(outcome.into()).or_default().1 += 1;
+        }
+        let discrepancy = |(entry, (planned, ended)): (InventoryEntry, (usize, usize))| {
+            let InventoryEntry { check, implementation, .. } = entry;
+            let kind = match (planned, ended) {
+                (0, _) => DiscrepancyKind::Unplanned,
+                (_, 0) => DiscrepancyKind::Lost,
+                (1, 1) => return None,
+                (1, _) => DiscrepancyKind::Duplicate,
+                (_, _) => DiscrepancyKind::PlannedTwice,
+            };
+            Some(Discrepancy { check, implementation, kind })
+        };
+        counts.into_iter().filter_map(discrepancy).collect()
     }
 
     /// The planned checks that have no outcome in this run.
@@ -99,6 +146,26 @@ mod tests {
         let lost: Vec<_> =
             inventory.lost_in(&run).into_iter().map(|lost| (&lost.check, lost.phase)).collect();
         assert_eq!(lost, [(&gone.check, gone.phase)]);
+    }
+
+    #[test]
+    fn each_planned_check_has_exactly_one_outcome() {
+        let found = |change: fn(&mut RunRecord, &mut Inventory)| {
+            let mut run = test_helpers::run();
+            let mut inventory = test_helpers::inventory(&run);
+            change(&mut run, &mut inventory);
+            let found = inventory.compare(&run);
+            found.into_iter().map(|own| (own.check, own.kind)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(|_, _| ()), []);
+        let check = || "persistence/round_trip".to_owned();
+        assert_eq!(found(|run, _| _ = run.outcomes.remove(0)), [(check(), DiscrepancyKind::Lost)]);
+        let twice = |run: &mut RunRecord, _: &mut Inventory| run.outcomes.extend_from_within(..1);
+        assert_eq!(found(twice), [(check(), DiscrepancyKind::Duplicate)]);
+        assert_eq!(found(|_, planned| _ = planned.checks.remove(0)), [(check(), DiscrepancyKind::Unplanned)]);
+        let planned_twice =
+            |_: &mut RunRecord, planned: &mut Inventory| planned.checks.extend_from_within(..1);
+        assert_eq!(found(planned_twice), [(check(), DiscrepancyKind::PlannedTwice)]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};
 pub use implementation_record::{FileDigest, ImplementationRecord};
 pub use imported::{Imported, ImportedFile, copy_name};
-pub use inventory::{Inventory, InventoryEntry};
+pub use inventory::{Discrepancy, DiscrepancyKind, Inventory, InventoryEntry};
 pub use layout::{
     CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN, REPORT, RESULTS, SUMMARY,
     SUMS, plan_file,

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::{
-    Timestamp,
+    Timestamp, ToSpan as _,
     civil::{Date, DateTime},
     fmt::strtime,
     tz::TimeZone,
@@ -34,6 +34,18 @@ impl RunTimestamp {
     /// The date, in UTC.
     pub fn day(self) -> Date {
         self.0.date()
+    }
+
+    /// The time one second later.
+    pub fn next_second(self) -> Self {
+        Self(self.0.saturating_add(1.seconds()))
+    }
+
+    /// The seconds from an RFC 3339 time to this one, negative if this one is earlier; None if it is no such time.
+    pub fn seconds_since(self, rfc3339: &str) -> Option<i64> {
+        let then: Timestamp = rfc3339.parse().ok()?;
+        let this = TimeZone::UTC.to_timestamp(self.0).ok()?;
+        Some(this.as_second().saturating_sub(then.as_second()))
     }
 
     /// The time as RFC 3339, for other tools: `2025-10-17T11:28:49Z`.
@@ -91,5 +103,22 @@ mod tests {
         let parsed = text.parse::<RunTimestamp>();
         assert_eq!(parsed.is_ok(), is_stamp, "{parsed:?}");
         assert!(parsed.is_err() || parsed.is_ok_and(|stamp| stamp.to_string() == text));
+    }
+
+    #[rstest]
+    #[case("2025-10-17T11:28:49Z", Some(0))]
+    #[case("2025-10-17T13:28:39+02:00", Some(10))]
+    #[case("2025-10-18T11:28:49Z", Some(-86_400))]
+    #[case("", None)]
+    #[case("2025-10-17", None)]
+    fn times_are_compared_in_seconds(#[case] then: &str, #[case] seconds: Option<i64>) {
+        let stamp: Result<RunTimestamp, _> = "2025-10-17T112849Z".parse();
+        assert_eq!(stamp.map(|stamp| stamp.seconds_since(then)), Ok(seconds));
+    }
+
+    #[test]
+    fn a_second_later_may_be_another_year() {
+        let last: Result<RunTimestamp, _> = "2025-12-31T235959Z".parse();
+        assert_eq!(last.map(|stamp| stamp.next_second().to_string()), Ok("2026-01-01T000000Z".into()));
     }
 }

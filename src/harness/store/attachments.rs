@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
-use super::{IoError, Report, sums::sha256_of_file};
+use super::{
+    IoError, MAX_RESULTS_BYTES, Report, ReportError, ReportWriter,
+    sums::{read_bounded, sha256},
+};
 use crate::harness::{
     record::{CHAIN, ENVIRONMENT, INVENTORY},
     report::{RenderError, files},
@@ -36,16 +38,19 @@ pub enum AttachmentError {
     /// A file operation failed.
     #[error(transparent)]
     Disk(#[from] IoError),
+    /// The other report cannot be written.
+    #[error(transparent)]
+    Unwritten(#[from] ReportError),
     /// A report cannot be rendered again.
     #[error(transparent)]
     Render(#[from] RenderError),
 }
 
-/// Copies the attachments of verified reports, each with its directory, to the hidden directory of another report.
+/// Copies the attachments of verified reports, each with its directory, to another report.
 ///
 /// # Errors
 /// When two reports have different files of one name, or a file operation fails.
-pub fn copy_attachments(reports: &[(&Path, &Report)], to: &Path) -> Result<(), AttachmentError> {
+pub fn copy_attachments(reports: &[(&Path, &Report)], to: &mut ReportWriter) -> Result<(), AttachmentError> {
     let mut copied: BTreeMap<&str, (&Path, &str)> = BTreeMap::new();
     for (directory, report) in reports {
         let rendered = files(&report.run, None)?;
@@ -65,21 +70,19 @@ pub fn copy_attachments(reports: &[(&Path, &Report)], to: &Path) -> Result<(), A
     Ok(())
 }
 
-fn copy(name: &str, digest: &str, from: &Path, to: &Path) -> Result<(), AttachmentError> {
-    let (source, target) = (from.join(name), to.join(name));
-    if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder).map_err(IoError::when("make", folder))?;
-    }
-    fs::copy(&source, &target).map_err(IoError::when("copy", &source))?;
-    if sha256_of_file(&target)? != digest {
+fn copy(name: &str, digest: &str, from: &Path, to: &mut ReportWriter) -> Result<(), AttachmentError> {
+    let bytes = read_bounded(&from.join(name), MAX_RESULTS_BYTES)?;
+    if sha256(&bytes) != digest {
         return Err(AttachmentError::Altered { name: name.to_owned(), report: from.to_owned() });
     }
-    Ok(())
+    Ok(to.add(name, &bytes)?)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::harness::{
@@ -95,16 +98,23 @@ mod tests {
         let mut writer = ReportWriter::create(reports, stamp).unwrap();
         writer.write_inventory(test_helpers::inventory(&run)).unwrap();
         for (name, text) in attachments {
-            fs::create_dir_all(writer.path().join(name).parent().unwrap()).unwrap();
-            fs::write(writer.path().join(name), text).unwrap();
+            writer.add(name, text.as_bytes()).unwrap();
         }
-        writer.publish(&run, &test_helpers::environment(), test_helpers::times(stamp)).unwrap()
+        writer.publish(&run, &test_helpers::environment(), test_helpers::times(stamp)).unwrap().report
+    }
+
+    /// A report that nothing is in but its inventory.
+    fn begun(reports: &Path) -> ReportWriter {
+        let run = test_helpers::run();
+        let mut writer = ReportWriter::create(reports, run.stamp).unwrap();
+        writer.write_inventory(test_helpers::inventory(&run)).unwrap();
+        writer
     }
 
     fn copied(reports: &[PathBuf], to: &Path) -> Result<(), AttachmentError> {
         let read: Vec<Report> = reports.iter().map(|path| read_report(path).unwrap()).collect();
         let parts: Vec<(&Path, &Report)> = reports.iter().map(PathBuf::as_path).zip(&read).collect();
-        copy_attachments(&parts, to)
+        copy_attachments(&parts, &mut begun(to))
     }
 
     #[test]
@@ -115,10 +125,12 @@ mod tests {
             with(root.path(), 2, &[("failed/b/wts.h5.zip", "y"), ("notes.txt", "the same")]),
         ];
         copied(&reports, to.path()).unwrap();
-        let mut names = crate::fs_util::files_below(to.path()).unwrap();
+        // The other report ended like that of an interrupted run, with its inventory.
+        let aside = to.path().join(format!(".{}.interrupted", test_helpers::run().stamp));
+        let mut names = crate::fs_util::files_below(&aside).unwrap();
         names.sort();
-        assert_eq!(names, ["failed/a/wts.h5.zip", "failed/b/wts.h5.zip", "notes.txt"]);
-        assert_eq!(fs::read(to.path().join("failed/b/wts.h5.zip")).unwrap(), b"y");
+        assert_eq!(names, ["failed/a/wts.h5.zip", "failed/b/wts.h5.zip", INVENTORY, "notes.txt"]);
+        assert_eq!(fs::read(aside.join("failed/b/wts.h5.zip")).unwrap(), b"y");
     }
 
     #[test]
@@ -135,7 +147,7 @@ mod tests {
         let path = with(root.path(), 1, &[("a", "x")]);
         let report = read_report(&path).unwrap();
         fs::write(path.join("a"), "y").unwrap();
-        let error = copy_attachments(&[(&path, &report)], to.path()).unwrap_err().to_string();
+        let error = copy_attachments(&[(&path, &report)], &mut begun(to.path())).unwrap_err().to_string();
         assert!(error.starts_with("a of ") && error.ends_with("has changed while it was copied"), "{error}");
     }
 }

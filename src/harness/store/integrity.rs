@@ -5,7 +5,11 @@ use serde::{Serialize, Serializer};
 use crate::harness::record::RunTimestamp;
 
 use super::IoError;
-use crate::harness::record::{ReadError, SUMS};
+use crate::harness::record::{CHAIN, DURATIONS, Discrepancy, DiscrepancyKind, RESULTS, ReadError, SUMS};
+
+/// How far the stamp of a run may be from its start, unless it was given by hand: 10 minutes. Runs that begin in the
+/// same second get the seconds after it, and clocks are set.
+pub const STAMP_TOLERANCE_SECONDS: u64 = 10 * 60;
 
 /// A report that has changed since it was written.
 #[derive(Debug, Serialize)]
@@ -65,6 +69,58 @@ pub enum IntegrityError {
         /// The implementation.
         implementation: String,
     },
+    /// A planned check has several outcomes.
+    #[error("planned check {check} on {implementation} has more than one outcome")]
+    Duplicate {
+        /// The check.
+        check: String,
+        /// The implementation.
+        implementation: String,
+    },
+    /// A check without a plan has an outcome.
+    #[error("check {check} on {implementation} has an outcome and was not planned")]
+    Unplanned {
+        /// The check.
+        check: String,
+        /// The implementation.
+        implementation: String,
+    },
+    /// A check is planned several times.
+    #[error("check {check} on {implementation} is planned more than once")]
+    PlannedTwice {
+        /// The check.
+        check: String,
+        /// The implementation.
+        implementation: String,
+    },
+    /// The results cannot be rendered.
+    #[error("{RESULTS} cannot be rendered again: {0}")]
+    NotRendered(String),
+    /// A rendered file says something else than the results.
+    #[error("{0} differs from what is rendered from {RESULTS} and {DURATIONS}")]
+    OtherThanResults(String),
+    /// The time of the run cannot be read.
+    #[error("`started` or `ended` in {CHAIN} is not an RFC 3339 time")]
+    Times,
+    /// The stamp is not that of the run, and was not given by hand.
+    #[error(
+        "the stamp is {} s {} of the run in {CHAIN}, and was not given by hand; expected at most \
+         {STAMP_TOLERANCE_SECONDS} s",
+        seconds.unsigned_abs(),
+        if *seconds < 0 { "before the start" } else { "after the end" }
+    )]
+    StampTime {
+        /// The seconds from the end of the run to the stamp; if negative, from its start.
+        seconds: i64,
+    },
+    /// Another report has the same predecessor.
+    #[error("report {other} has the same predecessor, {before}: one of the two was inserted")]
+    Fork {
+        /// The predecessor.
+        before: RunTimestamp,
+        /// The other report.
+        other: RunTimestamp,
+    },
     /// Another report has the same number.
     #[error("duplicate number {sequence}: report {other} has it too")]
     SameSequence {
@@ -88,6 +144,55 @@ pub enum IntegrityError {
     /// The next report recorded another digest for it.
     #[error("report {0} records a different digest for it")]
     OtherThanSuccessorSaw(RunTimestamp),
+}
+
+/// What an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aspect {
+    /// Something is not as it was written.
+    Integrity,
+    /// Something is missing.
+    Completeness,
+}
+
+impl IntegrityError {
+    pub(super) fn aspect(&self) -> Aspect {
+        match self {
+            Self::Missing(_) | Self::Lost { .. } | Self::NoPredecessor(_) => Aspect::Completeness,
+            Self::Disk(_)
+            | Self::NotAReport(_)
+            | Self::NotADirectory
+            | Self::Sums
+            | Self::Unlisted(_)
+            | Self::Altered(_)
+            | Self::Unreadable { .. }
+            | Self::OtherStamp { .. }
+            | Self::Duplicate { .. }
+            | Self::Unplanned { .. }
+            | Self::PlannedTwice { .. }
+            | Self::NotRendered(_)
+            | Self::OtherThanResults(_)
+            | Self::Times
+            | Self::StampTime { .. }
+            | Self::Fork { .. }
+            | Self::SameSequence { .. }
+            | Self::Sequence { .. }
+            | Self::AlteredPredecessor(_)
+            | Self::OtherThanSuccessorSaw(_) => Aspect::Integrity,
+        }
+    }
+}
+
+impl From<Discrepancy> for IntegrityError {
+    fn from(found: Discrepancy) -> Self {
+        let Discrepancy { check, implementation, kind } = found;
+        match kind {
+            DiscrepancyKind::Lost => Self::Lost { check, implementation },
+            DiscrepancyKind::Duplicate => Self::Duplicate { check, implementation },
+            DiscrepancyKind::Unplanned => Self::Unplanned { check, implementation },
+            DiscrepancyKind::PlannedTwice => Self::PlannedTwice { check, implementation },
+        }
+    }
 }
 
 fn as_text<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,21 +1,36 @@
 //! Report directories: written once, and verified on every read.
 
 mod attachments;
+mod audit;
 mod index;
 mod integrity;
+mod links;
+mod lock;
+mod partial;
 mod place;
 mod protected_files;
 mod reader;
 mod rendering;
+mod report;
+mod report_error;
 mod report_files;
 pub(crate) mod sums;
+mod unfinished;
+mod verify;
 mod writer;
 
 pub use attachments::{AttachmentError, copy_attachments};
+pub use audit::{Audit, Completeness, Integrity, NewestEnd, NewestReport};
 pub use index::{CheckKey, FlakyCheck, Index, IndexedReport, PhaseCounts, Regression, Transition};
-pub use integrity::{CorruptReport, IntegrityError};
+pub use integrity::{CorruptReport, IntegrityError, STAMP_TOLERANCE_SECONDS};
 pub use protected_files::{MAX_PROTECTED_FILES, ProtectedError, change_since_previous, read_protected};
-pub use reader::{Report, Store, StoreError, Unfinished, read_report};
+pub use reader::{Store, StoreError, read_report};
 pub use rendering::{Rendering, RenderingError};
+pub use report::Report;
+pub use report_error::{PublishError, ReportError};
 pub use sums::{IoError, MAX_RESULTS_BYTES, write_sums};
-pub use writer::{PublishError, ReportError, ReportWriter};
+pub use unfinished::{Cleaned, PlannedRun, RunState, Unfinished, UnfinishedRun, clean};
+pub use writer::{Published, ReportWriter};
+
+#[cfg(test)]
+mod audit_tests;

@@ -1,24 +1,21 @@
 //! Reads and verifies all reports of a directory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
-
 use crate::harness::record::RunTimestamp;
 
 use super::{
-    CorruptReport, IntegrityError, IoError,
-    report_files::ReportFiles,
-    sums::{MAX_SUMS_BYTES, files_below, read_bounded, sha256, sha256_of_file},
+    CorruptReport, IntegrityError, IoError, Report, Unfinished,
+    links::{Heads, broken_links},
+    unfinished::unfinished,
+    verify::verify,
 };
-use crate::harness::record::{
-    CHAIN, Chain, DURATIONS, ENVIRONMENT, Environment, INVENTORY, Predecessor, RESULTS, RunRecord, SUMS,
-};
+use crate::harness::record::{Chain, RESULTS};
 
 /// The reports of a directory. Entries that are not named by a timestamp are ignored.
 #[derive(Debug, Default)]
@@ -29,32 +26,6 @@ pub struct Store {
     pub damaged: Vec<CorruptReport>,
     /// The runs without a published report.
     pub unfinished: Vec<Unfinished>,
-}
-
-/// A verified report.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// The run.
-    pub run: RunRecord,
-    /// Where and with what it was made.
-    pub environment: Environment,
-    /// Its position in the store.
-    pub chain: Chain,
-    /// The SHA-256 of its `SHA256SUMS`, which covers all of its files.
-    pub head: String,
-    /// The SHA-256 of each of its files but `SHA256SUMS`, by path.
-    pub files: BTreeMap<String, String>,
-}
-
-/// A run without a published report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unfinished {
-    /// The timestamp of the run.
-    pub stamp: RunTimestamp,
-    /// The hidden directory.
-    pub directory: String,
-    /// Whether it was interrupted; otherwise it is still running, or was killed.
-    pub interrupted: bool,
 }
 
 /// Why a store cannot be read.
@@ -80,21 +51,21 @@ impl Store {
             _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
         })?;
         let mut store = Self::default();
-        // The digests of all reports with readable sums, even of corrupt ones: their successors refer to them.
-        let mut heads = BTreeMap::new();
+        let mut heads = Heads::new();
         for entry in entries {
             let entry = entry.map_err(IoError::when("list", reports))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             if let Ok(stamp) = name.parse::<RunTimestamp>() {
-                if let Ok(sums) = read_bounded(&entry.path().join(SUMS), MAX_SUMS_BYTES) {
-                    heads.insert(stamp, sha256(&sums));
+                let mut found = verify(&entry.path(), stamp);
+                heads.insert(stamp, found.head);
+                match (found.report, found.errors.is_empty()) {
+                    (Some(report), true) => store.reports.push(report),
+                    (_, _) => store
+                        .damaged
+                        .extend(found.errors.drain(..).take(1).map(|why| CorruptReport { stamp, why })),
                 }
-                match verify(&entry.path(), stamp) {
-                    Ok(report) => store.reports.push(report),
-                    Err(why) => store.damaged.push(CorruptReport { stamp, why }),
-                }
-            } else if let Some((stamp, interrupted)) = unfinished(&name) {
-                store.unfinished.push(Unfinished { stamp, directory: name, interrupted });
+            } else if let Some(run) = unfinished(&name) {
+                store.unfinished.push(run);
             }
         }
         store.reports.sort_by_key(|report| (report.sequence(), report.stamp()));
@@ -109,61 +80,17 @@ impl Store {
         self.reports.last()
     }
 
-    fn set_aside_broken_links(&mut self, heads: &BTreeMap<RunTimestamp, String>) {
+    fn set_aside_broken_links(&mut self, heads: &Heads) {
+        let chains: Vec<&Chain> = self.reports.iter().map(|report| &report.chain).collect();
         let mut broken: BTreeMap<RunTimestamp, IntegrityError> = BTreeMap::new();
-        // The reports are sorted by number, so duplicates are neighbors.
-        for pair in self.reports.windows(2) {
-            if let [a, b] = pair
-                && a.sequence() == b.sequence()
-            {
-                let same = |other: &Report| IntegrityError::SameSequence {
-                    sequence: a.sequence(),
-                    other: other.stamp(),
-                };
-                broken.entry(a.stamp()).or_insert_with(|| same(b));
-                broken.entry(b.stamp()).or_insert_with(|| same(a));
-            }
-        }
-        let sequences = self.reports.iter().map(|report| (report.stamp(), report.sequence()));
-        let sequences: BTreeMap<RunTimestamp, u64> = sequences.collect();
-        for report in &self.reports {
-            let Some(Predecessor { stamp: before, sequence, digest }) = &report.chain.predecessor else {
-                if report.sequence() != 1 {
-                    let damage = IntegrityError::Sequence { sequence: report.sequence() };
-                    broken.entry(report.stamp()).or_insert(damage);
-                }
-                continue;
-            };
-            let known = sequences.get(before).is_none_or(|known| known == sequence);
-            let in_order = known && *sequence < report.sequence();
-            let damage = match heads.get(before) {
-                None => IntegrityError::NoPredecessor(*before),
-                // Either report may have been edited, so neither counts.
-                Some(head) if head != digest => {
-                    broken.entry(*before).or_insert(IntegrityError::OtherThanSuccessorSaw(report.stamp()));
-                    IntegrityError::AlteredPredecessor(*before)
-                }
-                Some(_) if !in_order => IntegrityError::Sequence { sequence: report.sequence() },
-                Some(_) => continue,
-            };
-            broken.entry(report.stamp()).or_insert(damage);
+        for (stamp, why) in broken_links(&chains, heads) {
+            broken.entry(stamp).or_insert(why);
         }
         self.reports.retain(|report| !broken.contains_key(&report.stamp()));
         // A report that was already corrupt keeps its first error.
-        broken.retain(|stamp, _| self.damaged.iter().all(|damaged| damaged.stamp != *stamp));
+        let damaged: BTreeSet<RunTimestamp> = self.damaged.iter().map(|damaged| damaged.stamp).collect();
+        broken.retain(|stamp, _| !damaged.contains(stamp));
         self.damaged.extend(broken.into_iter().map(|(stamp, why)| CorruptReport { stamp, why }));
-    }
-}
-
-impl Report {
-    /// Its name.
-    pub fn stamp(&self) -> RunTimestamp {
-        self.chain.stamp
-    }
-
-    /// Its number in the store, from 1.
-    pub fn sequence(&self) -> u64 {
-        self.chain.sequence
     }
 }
 
@@ -175,41 +102,12 @@ pub fn read_report(path: &Path) -> Result<Report, IntegrityError> {
     let path = path.canonicalize().map_err(IoError::when("look at", path))?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stamp = name.parse().map_err(|_| IntegrityError::NotAReport(name.to_owned()))?;
-    verify(&path, stamp)
-}
-
-/// The timestamp in the name of a hidden directory, and whether the run was interrupted.
-fn unfinished(name: &str) -> Option<(RunTimestamp, bool)> {
-    let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
-    let interrupted = rest.starts_with("interrupted");
-    (interrupted || rest == "partial").then_some(())?;
-    Some((stamp.parse().ok()?, interrupted))
-}
-
-fn verify(path: &Path, stamp: RunTimestamp) -> Result<Report, IntegrityError> {
-    let report = ReportFiles::open(path, stamp)?;
-    let mut present = files_below(path)?;
-    present.remove(SUMS);
-    let listed = &report.listed;
-    if let Some(gone) = listed.keys().find(|name| !present.contains_key(*name)) {
-        return Err(IntegrityError::Missing(gone.clone()));
+    let found = verify(&path, stamp);
+    match (found.report, found.errors.into_iter().next()) {
+        (_, Some(why)) => Err(why),
+        (Some(report), None) => Ok(report),
+        (None, None) => Err(IntegrityError::Missing(RESULTS.to_owned())),
     }
-    let needed = [RESULTS, DURATIONS, CHAIN, INVENTORY, ENVIRONMENT];
-    if let Some(gone) = needed.iter().find(|name| !listed.contains_key(**name)) {
-        return Err(IntegrityError::Missing((*gone).to_owned()));
-    }
-    for (name, path) in &present {
-        let listed = listed.get(name).ok_or_else(|| IntegrityError::Unlisted(name.clone()))?;
-        if sha256_of_file(path)? != *listed {
-            return Err(IntegrityError::Altered(name.clone()));
-        }
-    }
-    let (run, chain, environment) = (report.run()?, report.chain()?, report.environment()?);
-    if let Some(lost) = report.inventory()?.lost_in(&run).first() {
-        let (check, implementation) = (lost.check.clone(), lost.implementation.clone());
-        return Err(IntegrityError::Lost { check, implementation });
-    }
-    Ok(Report { run, environment, chain, head: report.head, files: report.listed })
 }
 
 #[cfg(test)]
@@ -221,7 +119,12 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        store::{ReportWriter, write_sums},
+        record::{CHAIN, INVENTORY, Predecessor, RunRecord, SUMS},
+        store::{
+            ReportWriter,
+            sums::{files_below, sha256},
+            write_sums,
+        },
         test_helpers,
     };
 
@@ -253,7 +156,7 @@ mod tests {
     fn sum_again(report: &Path) {
         let mut files = files_below(report).unwrap();
         files.remove(SUMS);
-        let sums = files.into_iter().map(|(name, path)| (name, sha256_of_file(&path).unwrap())).collect();
+        let sums = files.into_iter().map(|(name, path)| (name, sha256(&fs::read(&path).unwrap()))).collect();
         fs::write(report.join(SUMS), write_sums(&sums)).unwrap();
     }
 
@@ -303,7 +206,7 @@ mod tests {
         edit(&report.join(CHAIN), STAMPS[2], "2020-01-01T000000Z");
         sum_again(report);
     })]
-    #[case::lost("planned check persistence/round_trip on nothing", |report: &Path| {
+    #[case::lost("planned check persistence/params on nothing", |report: &Path| {
         edit(&report.join(INVENTORY), "\"reference\"", "\"nothing\"");
         sum_again(report);
     })]

@@ -2,14 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{
-    IntegrityError, MAX_RESULTS_BYTES, Report, read_report,
-    report_files::{ReportFiles, unreadable},
-    sums::sha256,
-};
+use super::{IntegrityError, Report, read_report, report_files::ReportFiles, sums::sha256};
 use crate::harness::{
-    proof::KillMatrix,
-    record::{MATRIX_JSON, ReadError},
+    record::MATRIX_JSON,
     report::{RenderError, files},
 };
 
@@ -40,7 +35,11 @@ impl Rendering {
     /// When the report is corrupt, or a file cannot be rendered.
     pub fn of(path: &Path) -> Result<Self, RenderingError> {
         let report = read_report(path)?;
-        let matrix = if report.files.contains_key(MATRIX_JSON) { Some(matrix(path, &report)?) } else { None };
+        let matrix = if report.files.contains_key(MATRIX_JSON) {
+            Some(ReportFiles::open(path, report.stamp())?.matrix()?)
+        } else {
+            None
+        };
         let files = files(&report.run, matrix.as_ref())?;
         Ok(Self { report, files })
     }
@@ -52,11 +51,6 @@ impl Rendering {
         };
         self.files.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
     }
-}
-
-fn matrix(path: &Path, report: &Report) -> Result<KillMatrix, IntegrityError> {
-    let bytes = ReportFiles::open(path, report.stamp())?.read(MATRIX_JSON, MAX_RESULTS_BYTES)?;
-    serde_json::from_slice(&bytes).map_err(ReadError::from).map_err(unreadable(MATRIX_JSON))
 }
 
 #[cfg(test)]
@@ -77,7 +71,7 @@ mod tests {
         let mut writer = ReportWriter::create(reports, run.stamp).unwrap();
         writer.write_inventory(test_helpers::inventory(&run)).unwrap();
         let times = RunTimes { started: run.stamp.rfc3339(), ended: run.stamp.rfc3339(), stamp_given: true };
-        writer.publish(&run, &test_helpers::environment(), times).unwrap()
+        writer.publish(&run, &test_helpers::environment(), times).unwrap().report
     }
 
     #[test]

@@ -1,109 +1,21 @@
 //! Writes reports: first under a hidden name, then renamed when complete.
 
 use std::{
-    fs::{self, File},
-    io::ErrorKind,
+    fs,
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
 };
 
-use crate::harness::record::RunTimestamp;
-
 use super::{
-    IoError,
-    place::{NoPlace, Place, next_place},
-    sums::{files_below, sha256_of_file},
-    write_sums,
+    IoError, PublishError, ReportError, lock::StoreLock, partial::PartialDirectory, place, write_sums,
 };
 use crate::harness::{
     proof::KillMatrix,
     record::{
-        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, RunTimes, SUMS,
+        CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, RunTimes,
+        RunTimestamp, SUMS,
     },
-    report::{
-        RenderError,
-        render::{self, json},
-    },
+    report::render::{self, json},
 };
-
-/// Why no report was published.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// A report with this timestamp exists.
-    #[error("report {} already exists; rerun to get a new timestamp", .0.display())]
-    Taken(PathBuf),
-    /// The hidden directory of a run with this timestamp exists.
-    #[error(
-        "{} is in use by another run, or was left behind by one that was killed; if no run is active, check \
-         its {INVENTORY} and remove the directory",
-        .0.display()
-    )]
-    UnderWay(PathBuf),
-    /// The run and the directory have different timestamps.
-    #[error("run {found} does not belong to report {stamp}")]
-    OtherStamp {
-        /// The timestamp of the report.
-        stamp: RunTimestamp,
-        /// The timestamp of the run.
-        found: RunTimestamp,
-    },
-    /// The planned checks were not written.
-    #[error("report {0} has no {INVENTORY}; write it before the first check runs")]
-    NoInventory(RunTimestamp),
-    /// Planned checks have no outcome.
-    #[error(
-        "report {stamp} is incomplete: {missing} planned {} no outcome, the first is {check} on {implementation}",
-        if *missing == 1 { "check has" } else { "checks have" }
-    )]
-    Lost {
-        /// The timestamp of the report.
-        stamp: RunTimestamp,
-        /// The first check without an outcome.
-        check: String,
-        /// Its implementation.
-        implementation: String,
-        /// The number of checks without an outcome.
-        missing: usize,
-    },
-    /// A file operation failed.
-    #[error(transparent)]
-    Disk(#[from] IoError),
-    /// A file could not be rendered.
-    #[error(transparent)]
-    Render(#[from] RenderError),
-    /// All numbers of the store or of the plan are used up: by a planted report, because they do not run out otherwise.
-    #[error("{0}")]
-    NoNumber(String),
-}
-
-/// Why a finished run was not published, and what is left of it.
-#[derive(Debug, thiserror::Error)]
-#[error("{why}{}", self.rest())]
-pub struct PublishError {
-    /// Why it was not published.
-    pub why: ReportError,
-    /// The hidden directory with everything that was rendered; None if even that could not be renamed.
-    pub kept: Option<PathBuf>,
-}
-
-impl PublishError {
-    fn rest(&self) -> String {
-        self.kept
-            .as_ref()
-            .map(|kept| format!("; its files are kept in {}", kept.display()))
-            .unwrap_or_default()
-    }
-}
-
-impl From<NoPlace> for ReportError {
-    fn from(why: NoPlace) -> Self {
-        match why {
-            NoPlace::Disk(error) => Self::Disk(error),
-            NoPlace::Full(_) => Self::NoNumber(why.to_string()),
-        }
-    }
-}
 
 /// An unpublished report: the hidden directory `.<stamp>.partial` next to the reports.
 ///
@@ -113,13 +25,22 @@ impl From<NoPlace> for ReportError {
 /// has the name of a report.
 #[derive(Debug)]
 pub struct ReportWriter {
+    directory: PartialDirectory,
     reports: PathBuf,
     stamp: RunTimestamp,
-    partial: PathBuf,
     inventory: Option<Inventory>,
     matrix: Option<KillMatrix>,
     made_reports: bool,
     over: bool,
+}
+
+/// A published report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its directory.
+    pub report: PathBuf,
+    /// The hidden directory with files of checks that could not be deleted.
+    pub left: Option<PathBuf>,
 }
 
 impl ReportWriter {
@@ -128,38 +49,56 @@ impl ReportWriter {
     /// # Errors
     /// [`ReportError::Taken`], [`ReportError::UnderWay`], or a failed file operation.
     pub fn create(reports: &Path, stamp: RunTimestamp) -> Result<Self, ReportError> {
+        Self::create_within(reports, stamp, 0)
+    }
+
+    /// Like [`create`](Self::create), for the first free timestamp in the `seconds` from this one on, so that runs that
+    /// begin in the same second get different ones without waiting.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), if none of them is free.
+    pub fn create_within(reports: &Path, first: RunTimestamp, seconds: u32) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
         fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
-        let report = reports.join(stamp.to_string());
-        if is_there(&report) {
-            return Err(ReportError::Taken(report));
-        }
-        let partial = reports.join(format!(".{stamp}.partial"));
-        if let Err(source) = fs::create_dir(&partial) {
-            if made_reports {
-                _ = fs::remove_dir(reports);
+        let store = StoreLock::acquire(reports)?;
+        let mut stamp = first;
+        let mut left = seconds;
+        loop {
+            match PartialDirectory::create(&store, stamp) {
+                Ok(directory) => {
+                    let reports = reports.to_owned();
+                    return Ok(Self {
+                        directory,
+                        reports,
+                        stamp,
+                        inventory: None,
+                        matrix: None,
+                        made_reports,
+                        over: false,
+                    });
+                }
+                Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if left > 0 => {
+                    left -= 1;
+                    stamp = stamp.next_second();
+                }
+                Err(error) => {
+                    if made_reports {
+                        _ = fs::remove_dir(reports);
+                    }
+                    return Err(error);
+                }
             }
-            return Err(match source.kind() {
-                ErrorKind::AlreadyExists => ReportError::UnderWay(partial),
-                _ => IoError { doing: "make", path: partial, source }.into(),
-            });
         }
-        let reports = reports.to_owned();
-        let directory =
-            Self { reports, stamp, partial, inventory: None, matrix: None, made_reports, over: false };
-        let work = directory.work_dir();
-        fs::create_dir(&work).map_err(IoError::when("make", &work))?;
-        Ok(directory)
+    }
+
+    /// The timestamp of the report.
+    pub fn stamp(&self) -> RunTimestamp {
+        self.stamp
     }
 
     /// The work directory of the checks, removed at the end of the run.
     pub fn work_dir(&self) -> PathBuf {
-        self.partial.join("work")
-    }
-
-    /// The hidden directory; additional files written here are published too.
-    pub fn path(&self) -> &Path {
-        &self.partial
+        self.directory.work()
     }
 
     /// Writes the planned checks; must be called before the first check runs.
@@ -167,7 +106,7 @@ impl ReportWriter {
     /// # Errors
     /// When a file operation fails.
     pub fn write_inventory(&mut self, inventory: Inventory) -> Result<(), ReportError> {
-        self.write(INVENTORY, &json(INVENTORY, &inventory)?)?;
+        self.directory.write(INVENTORY, &json(INVENTORY, &inventory)?)?;
         self.inventory = Some(inventory);
         Ok(())
     }
@@ -177,7 +116,18 @@ impl ReportWriter {
         self.matrix = Some(matrix);
     }
 
-    /// Renders all files, takes the next number of the store, renames the directory and returns its new path.
+    /// Adds a file that is not rendered from the run; `name` may be in folders, separated by `/`.
+    ///
+    /// # Errors
+    /// When a file operation fails.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+        Ok(self.directory.write(name, bytes)?)
+    }
+
+    /// Renders all files, takes the next number of the store and renames the directory.
+    ///
+    /// When this returns, the report is on disk. Files of checks that cannot be deleted do not keep a report from being
+    /// published: they are moved out of it.
     ///
     /// # Errors
     /// When the run belongs to another report or is incomplete, a file operation fails, or the place of an existing
@@ -187,7 +137,7 @@ impl ReportWriter {
         run: &RunRecord,
         environment: &Environment,
         times: RunTimes,
-    ) -> Result<PathBuf, PublishError> {
+    ) -> Result<Published, PublishError> {
         self.try_publish(run, environment, times)
             .map_err(|why| PublishError { why, kept: self.set_aside().ok() })
     }
@@ -197,35 +147,39 @@ impl ReportWriter {
         run: &RunRecord,
         environment: &Environment,
         times: RunTimes,
-    ) -> Result<PathBuf, ReportError> {
-        self.is_whole(run)?;
-        self.remove_work()?;
+    ) -> Result<Published, ReportError> {
+        // Written again: the checks could have changed it.
+        let inventory = json(INVENTORY, self.is_whole(run)?)?;
+        self.directory.write(INVENTORY, &inventory)?;
         for (name, bytes) in render::files(run, self.matrix.as_ref())? {
-            self.write(&name, &bytes)?;
+            self.directory.write(&name, &bytes)?;
         }
-        self.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
+        self.directory.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
+        let left = self.directory.sweep()?;
 
-        // Held until this function returns. The lock is on the directory itself, so no lock file is left behind.
-        let store = File::open(&self.reports).map_err(IoError::when("open", &self.reports))?;
-        store.lock().map_err(IoError::when("lock", &self.reports))?;
+        // Held until this function returns.
+        let store = StoreLock::acquire(&self.reports)?;
         let report = self.reports.join(self.stamp.to_string());
-        if is_there(&report) {
+        if report.symlink_metadata().is_ok() {
             return Err(ReportError::Taken(report));
         }
-        let Place { sequence, predecessor, attempt } = next_place(&self.reports, run.plan.as_ref())?;
-        let RunTimes { started, ended, stamp_given } = times;
-        let stamp = self.stamp;
-        let chain =
-            Chain { format: FORMAT, sequence, stamp, stamp_given, predecessor, attempt, started, ended };
-        self.write(CHAIN, &json(CHAIN, &chain)?)?;
-        let mut sums = files_below(&self.partial)?;
-        // The list cannot contain its own digest.
-        sums.remove(SUMS);
-        let sums = sums.into_iter().map(|(name, path)| Ok((name, sha256_of_file(&path)?)));
-        self.write(SUMS, write_sums(&sums.collect::<Result<_, IoError>>()?).as_bytes())?;
-        fs::rename(&self.partial, &report).map_err(IoError::when("name", &report))?;
+        let place = place::next_place(&self.reports, run.plan.as_ref())?;
+        let chain = Chain {
+            format: FORMAT,
+            sequence: place.sequence,
+            stamp: self.stamp,
+            stamp_given: times.stamp_given,
+            predecessor: place.predecessor,
+            attempt: place.attempt,
+            started: times.started,
+            ended: times.ended,
+        };
+        self.directory.write(CHAIN, &json(CHAIN, &chain)?)?;
+        let sums = write_sums(self.directory.sums());
+        self.directory.write(SUMS, sums.as_bytes())?;
+        self.directory.publish(&store, &report)?;
         self.over = true;
-        Ok(report)
+        Ok(Published { report, left })
     }
 
     /// Keeps the hidden directory as that of an interrupted run, and returns its path.
@@ -233,10 +187,10 @@ impl ReportWriter {
     /// # Errors
     /// When a file operation fails.
     pub fn interrupt(mut self) -> Result<PathBuf, ReportError> {
-        self.set_aside()
+        Ok(self.set_aside()?)
     }
 
-    fn is_whole(&self, run: &RunRecord) -> Result<(), ReportError> {
+    fn is_whole(&self, run: &RunRecord) -> Result<&Inventory, ReportError> {
         let stamp = self.stamp;
         if run.stamp != stamp {
             return Err(ReportError::OtherStamp { stamp, found: run.stamp });
@@ -244,7 +198,7 @@ impl ReportWriter {
         let inventory = self.inventory.as_ref().ok_or(ReportError::NoInventory(stamp))?;
         let lost = inventory.lost_in(run);
         match lost.first() {
-            None => Ok(()),
+            None => Ok(inventory),
             Some(first) => {
                 let (check, implementation) = (first.check.clone(), first.implementation.clone());
                 Err(ReportError::Lost { stamp, check, implementation, missing: lost.len() })
@@ -252,41 +206,13 @@ impl ReportWriter {
         }
     }
 
-    fn set_aside(&mut self) -> Result<PathBuf, ReportError> {
-        self.remove_work()?;
-        let mut aside = self.reports.join(format!(".{}.interrupted", self.stamp));
-        let mut number = 2_u32;
-        while is_there(&aside) {
-            aside = self.reports.join(format!(".{}.interrupted-{number}", self.stamp));
-            number = number.saturating_add(1);
-        }
-        fs::rename(&self.partial, &aside).map_err(IoError::when("name", &aside))?;
+    fn set_aside(&mut self) -> Result<PathBuf, IoError> {
+        // Only the last step of publishing can fail after the directory got its name: it is then a report.
+        let report = self.reports.join(self.stamp.to_string());
+        let is_named = !self.directory.path().exists() && report.exists();
+        let aside = if is_named { report } else { self.directory.set_aside()? };
         self.over = true;
         Ok(aside)
-    }
-
-    /// A cancelled check may still be writing, so removing the directory can fail a few times.
-    fn remove_work(&self) -> Result<(), IoError> {
-        let work = self.work_dir();
-        let mut attempts = 50;
-        loop {
-            match fs::remove_dir_all(&work) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                Err(source) if attempts == 0 => {
-                    return Err(IoError { doing: "remove", path: work, source });
-                }
-                Err(_) => {
-                    attempts -= 1;
-                    thread::sleep(Duration::from_millis(20));
-                }
-            }
-        }
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), IoError> {
-        let path = self.partial.join(name);
-        fs::write(&path, bytes).map_err(IoError::when("write", &path))
     }
 }
 
@@ -300,16 +226,11 @@ impl Drop for ReportWriter {
             _ = self.set_aside();
             return;
         }
-        _ = fs::remove_dir_all(&self.partial);
+        self.directory.remove();
         if self.made_reports {
             _ = fs::remove_dir(&self.reports);
         }
     }
-}
-
-/// Whether the path exists, even as a broken symbolic link.
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }
 
 #[cfg(test)]
@@ -340,17 +261,18 @@ mod tests {
 
     fn publish(directory: ReportWriter, run: &RunRecord) -> Result<PathBuf, PublishError> {
         let times = test_helpers::times(test_helpers::stamp(STAMP));
-        directory.publish(run, &test_helpers::environment(), times)
+        let published = directory.publish(run, &test_helpers::environment(), times)?;
+        assert_eq!(published.left, None);
+        Ok(published.report)
     }
 
     #[test]
     fn a_report_is_complete_and_sha256sum_agrees() {
         let root = tempfile::tempdir().unwrap();
         let reports = root.path().join("deep/reports");
-        let directory = begun(&reports);
+        let mut directory = begun(&reports);
         assert_eq!(names(&reports), [format!(".{STAMP}.partial")]);
-        fs::create_dir(directory.path().join("failed")).unwrap();
-        fs::write(directory.path().join("failed/a b.zip"), "x").unwrap();
+        directory.add("failed/a b.zip", b"x").unwrap();
         let report = publish(directory, &test_helpers::run()).unwrap();
         assert_eq!(names(&reports), [STAMP]);
         assert!(!report.join("work").exists());
@@ -397,6 +319,28 @@ mod tests {
         let error = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap_err();
         assert!(matches!(error, ReportError::UnderWay(_)), "{error}");
         publish(first, &test_helpers::run()).unwrap();
+    }
+
+    #[test]
+    fn runs_of_one_second_get_the_next_free_seconds() {
+        let root = tempfile::tempdir().unwrap();
+        let first = test_helpers::stamp("2025-10-17T112859Z");
+        let create = |seconds| ReportWriter::create_within(root.path(), first, seconds);
+        let writers: Vec<ReportWriter> = (0..3).map(|_| create(2).unwrap()).collect();
+        let stamps: Vec<String> = writers.iter().map(|writer| writer.stamp().to_string()).collect();
+        assert_eq!(stamps, ["2025-10-17T112859Z", "2025-10-17T112900Z", "2025-10-17T112901Z"]);
+        assert!(matches!(create(2), Err(ReportError::UnderWay(_))));
+    }
+
+    #[test]
+    fn an_inventory_that_a_check_changed_is_written_again() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = begun(root.path());
+        let inventory = root.path().join(format!(".{STAMP}.partial")).join(INVENTORY);
+        let before = fs::read(&inventory).unwrap();
+        fs::write(&inventory, "{}").unwrap();
+        let report = publish(directory, &test_helpers::run()).unwrap();
+        assert_eq!(fs::read(report.join(INVENTORY)).unwrap(), before);
     }
 
     #[test]

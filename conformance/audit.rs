@@ -1,0 +1,242 @@
+//! The store as `run` leaves it and `audit` judges it, with the program in processes of its own.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The shortest run there is.
+const RUN: [&str; 3] = ["run", "--case", "params/missing_key_is_refused"];
+
+/// A generous time limit, for a busy machine.
+const UNHURRIED: Duration = Duration::from_secs(120);
+
+fn place() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn program(place: &Path, arguments: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bundleproof"));
+    program.current_dir(place).args(arguments);
+    program
+}
+
+fn run(place: &Path, arguments: &[&str]) -> Output {
+    program(place, arguments).output().expect("the program")
+}
+
+fn ran(place: &Path, arguments: &[&str]) {
+    let output = run(place, arguments);
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn audited(place: &Path, arguments: &[&str]) -> (Value, Option<i32>) {
+    let output = run(place, &[&["audit", "--json"], arguments].concat());
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (json, output.status.code())
+}
+
+/// The names in a directory that begin like this.
+fn names(directory: &Path, start: &str) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(start)).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn runs_at_once_get_names_of_their_own_and_one_chain() {
+    let place = place();
+    let runs: Vec<_> = (0..8)
+        .map(|_| program(place.path(), &RUN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn())
+        .collect();
+    for run in runs {
+        let output = run.expect("the program").wait_with_output().expect("its end");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let (audit, exit) = audited(place.path(), &[]);
+    assert_eq!(
+        (exit, &audit["reports"], &audit["newest"]["sequence"]),
+        (Some(0), &8.into(), &8.into()),
+        "{audit}"
+    );
+    assert_eq!(audit["unfinished"], Value::Array(vec![]));
+}
+
+#[test]
+fn damage_ends_with_8_and_names_the_file() {
+    let place = place();
+    ran(place.path(), &RUN);
+    ran(place.path(), &RUN);
+    let text = run(place.path(), &["audit"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("integrity     intact") && text.contains("completeness  complete"), "{text}");
+    let (audit, exit) = audited(place.path(), &[]);
+    let head = audit["newest"]["head"].as_str().expect("a head").to_owned();
+    assert_eq!(exit, Some(0));
+    let stamp = audit["newest"]["stamp"].as_str().expect("a stamp").to_owned();
+    let summary = place.path().join("reports").join(&stamp).join("summary.md");
+    let mut bytes = fs::read(&summary).expect("a summary");
+    bytes.push(b' ');
+    fs::write(&summary, bytes).expect("a summary");
+    let output = run(place.path(), &["audit"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("integrity     broken: 1 error"), "{text}");
+    assert!(text.contains(&format!("  {stamp}: summary.md has changed")), "{text}");
+    assert_eq!(output.status.code(), Some(8));
+    fs::remove_dir_all(place.path().join("reports").join(&stamp)).expect("a report");
+    let (audit, exit) = audited(place.path(), &[]);
+    assert_eq!((exit, &audit["completeness"]["complete"]), (Some(0), &true.into()));
+    let (audit, exit) = audited(place.path(), &["--expected-head", &head]);
+    assert_eq!((exit, &audit["completeness"]["newest_end"]["is"]), (Some(8), &"missing".into()));
+    assert_eq!(run(place.path(), &["audit", "--expected-head", "xy"]).status.code(), Some(2));
+    assert_eq!(run(place.path(), &["audit", "nowhere"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_killed_run_is_explained_and_cleaned_and_a_living_one_is_not() {
+    let place = place();
+    ran(place.path(), &RUN);
+    let reports = place.path().join("reports");
+    let mut running = program(place.path(), &["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let running = running.as_mut().expect("the program");
+    let start = Instant::now();
+    let partial = loop {
+        let found = names(&reports, ".").into_iter().find(|name| name.ends_with(".partial"));
+        if let Some(found) = found.filter(|name| reports.join(name).join("inventory.json").exists()) {
+            break found;
+        }
+        assert!(start.elapsed() < UNHURRIED, "the run does not begin");
+        thread::sleep(Duration::from_millis(1));
+    };
+    let (audit, _) = audited(place.path(), &["--clean"]);
+    let seen = |audit: &Value| {
+        let run = &audit["unfinished"][0];
+        (run["directory"].clone(), run["state"].clone())
+    };
+    // It can have ended in the meantime, and is then a report.
+    let alive = running.try_wait().expect("its state").is_none();
+    if alive {
+        assert_eq!(seen(&audit), (partial.as_str().into(), "running".into()), "{audit}");
+        assert!(reports.join(&partial).exists());
+    }
+    running.kill().expect("an end");
+    running.wait().expect("its end");
+    if reports.join(&partial).exists() {
+        let (audit, exit) = audited(place.path(), &[]);
+        assert_eq!((exit, seen(&audit)), (Some(0), (partial.as_str().into(), "killed".into())), "{audit}");
+        assert!(audit["unfinished"][0]["planned"]["checks"].as_u64().is_some_and(|checks| checks > 100));
+        let (audit, exit) = audited(place.path(), &["--clean"]);
+        assert_eq!((exit, audit["removed"].as_array().map(Vec::len)), (Some(0), Some(1)), "{audit}");
+    }
+    let (audit, exit) = audited(place.path(), &[]);
+    assert_eq!((exit, &audit["unfinished"]), (Some(0), &Value::Array(vec![])));
+    assert_eq!(names(&reports, "."), [""; 0]);
+}
+
+#[test]
+fn a_full_standard_output_is_an_error_and_a_closed_one_is_not() {
+    let place = place();
+    ran(place.path(), &RUN);
+    let commands: [&[&str]; 8] = [
+        &RUN,
+        &["audit"],
+        &["ledger", "--plan", "phase_d4"],
+        &["list"],
+        &["explain", "LOD-003"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+    ];
+    for command in commands {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let output = program(place.path(), command).stdout(full).output().expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("cannot write to standard output"), "{command:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = program(place.path(), command).stdout(writer).output().expect("the program");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{command:?}");
+    }
+}
+
+/// A program that is not run by root, who may read and write everything.
+#[cfg(unix)]
+fn unprivileged(place: &Path, arguments: &[&str]) -> Output {
+    use std::os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::CommandExt as _,
+    };
+    const NOBODY: u32 = 65_534;
+    let mut program = program(place, arguments);
+    if fs::metadata("/proc/self").expect("this process").uid() == 0 {
+        // The program may be in a directory that only root may enter.
+        let copy = std::env::temp_dir().join(format!("bundleproof-of-nobody-{}", std::process::id()));
+        fs::copy(program.get_program(), &copy).expect("a copy of the program");
+        fs::set_permissions(place, fs::Permissions::from_mode(0o777)).expect("an open directory");
+        chown(place.join("reports"), Some(NOBODY), None).expect("a store of nobody");
+        let mut unprivileged = Command::new(&copy);
+        unprivileged.current_dir(place).args(arguments).uid(NOBODY).gid(NOBODY).env("HOME", place);
+        let output = unprivileged.output().expect("the program");
+        fs::remove_file(copy).expect("a copy of the program");
+        return output;
+    }
+    program.output().expect("the program")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_chain_that_cannot_be_read_stops_the_next_report_and_keeps_its_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = place();
+    ran(place.path(), &RUN);
+    let reports = place.path().join("reports");
+    let [first] = names(&reports, "2").try_into().expect("one report");
+    let chain = reports.join(&first).join("chain.json");
+    fs::set_permissions(&chain, fs::Permissions::from_mode(0o000)).expect("a locked file");
+    let output = unprivileged(place.path(), &RUN);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains(&format!("{first}/chain.json")) && said.contains("its files are kept in"),
+        "{said}"
+    );
+    let kept: Vec<String> = names(&reports, ".");
+    let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+    assert!(kept.ends_with(".interrupted") && reports.join(kept).join("results.json").exists(), "{kept}");
+    fs::set_permissions(&chain, fs::Permissions::from_mode(0o644)).expect("an open file");
+    let (audit, exit) = audited(place.path(), &[]);
+    assert_eq!((exit, &audit["unfinished"][0]["has_results"]), (Some(0), &true.into()));
+    ran(place.path(), &RUN);
+    assert_eq!(audited(place.path(), &[]).0["newest"]["sequence"], 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_cannot_be_written_stays_as_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = place();
+    ran(place.path(), &RUN);
+    let reports = place.path().join("reports");
+    let before = names(&reports, "");
+    let protect =
+        |mode| fs::set_permissions(&reports, fs::Permissions::from_mode(mode)).expect("permissions");
+    protect(0o555);
+    let output = unprivileged(place.path(), &RUN);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let audit = unprivileged(place.path(), &["audit"]);
+    protect(0o755);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("cannot write the report: failed to make"), "{said}");
+    assert_eq!((names(&reports, ""), audit.status.code()), (before, Some(0)));
+}

@@ -1,0 +1,217 @@
+//! `bundleproof audit`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use indicatif::BinaryBytes;
+use serde::Serialize;
+
+use super::{
+    Exit,
+    console::{Console, counted},
+};
+use crate::{
+    harness::store::{Audit as Audited, Cleaned, CorruptReport, NewestEnd, RunState, UnfinishedRun, clean},
+    text::line,
+    value::Digest,
+};
+
+/// Verify every file of every report of a store, and that no report is missing
+///
+/// Answers two questions. Integrity: is everything that is there as it was written? Completeness: is everything there?
+/// Every file is compared with its digest, and rendered again from the results; every planned check must have exactly
+/// one outcome; every report names the one before it and its digest. Only the newest reports can vanish without a trace
+/// in the others: note the head that is printed, and pass it to --expected-head the next time. Exits with 8 if either
+/// answer is no.
+#[derive(Debug, Parser)]
+pub(super) struct Audit {
+    /// Directory of the reports
+    #[arg(value_name = "STORE", default_value = "reports")]
+    store: PathBuf,
+
+    /// Head of a report that must be there, as an earlier audit printed it
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    expected_head: Option<Digest>,
+
+    /// Remove what runs left that were interrupted or killed; runs that are alive are left alone
+    #[arg(long)]
+    clean: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Version of the `audit --json` output: increases when a field is removed or changes its meaning.
+const FORMAT: u32 = 1;
+
+/// The number of stamps that are listed in text; JSON lists all.
+const MAX_SHOWN: usize = 5;
+
+/// The `audit --json` output.
+#[derive(Serialize)]
+struct Printed<'a> {
+    format: u32,
+    store: String,
+    #[serde(flatten)]
+    audit: &'a Audited,
+    removed: Vec<PrintedRemoval>,
+}
+
+#[derive(Serialize)]
+struct PrintedRemoval {
+    directory: String,
+    /// Why it is still there; absent if it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Audit {
+    pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
+        let bar = console.progress_bytes();
+        bar.set_message("reports");
+        let expected = self.expected_head.map(|head| head.to_string());
+        let audit = Audited::of(&self.store, expected.as_deref(), &|| bar.inc(1)).map_err(|error| {
+            console.error(&error.to_string());
+            Exit::Usage
+        })?;
+        bar.finish_and_clear();
+        let removed = if self.clean { self.remove(console)? } else { Vec::new() };
+        let text = if self.json {
+            let store = self.store.display().to_string();
+            let removed = removed.iter().map(printed).collect();
+            let printed = Printed { format: FORMAT, store, audit: &audit, removed };
+            let json = serde_json::to_string_pretty(&printed).map_err(|error| {
+                console.error(&format!("cannot write the audit as JSON: {error}"));
+                Exit::Internal
+            })?;
+            format!("{json}\n")
+        } else {
+            self.text(&audit, &removed, console)
+        };
+        console.print(&text);
+        Ok(if !audit.is_sound() {
+            Exit::EvidenceBroken
+        } else if removed.iter().any(|own| own.error.is_some()) {
+            Exit::Usage
+        } else {
+            Exit::Success
+        })
+    }
+
+    fn remove(&self, console: &Console) -> Result<Vec<Cleaned>, Exit> {
+        clean(&self.store).map_err(|error| {
+            console.error(&format!("cannot clean the store: {error}"));
+            Exit::Usage
+        })
+    }
+
+    fn text(&self, audit: &Audited, removed: &[Cleaned], console: &Console) -> String {
+        let (reports, files) = (counted(audit.reports, "report"), counted_files(audit.files));
+        let store = line(&self.store.display().to_string());
+        let mut text = format!("{store}: {reports}, {files}, {}\n", BinaryBytes(audit.bytes));
+        let (integrity, completeness) = (&audit.integrity, &audit.completeness);
+        text.push_str(&if integrity.intact {
+            format!("integrity     {}: every file is as it was written\n", console.good("intact"))
+        } else {
+            format!("integrity     {}: {}\n", console.bad("broken"), counted(integrity.errors.len(), "error"))
+        });
+        text.extend(integrity.errors.iter().map(error_line));
+        text.push_str(&completeness_line(audit, console));
+        text.extend(completeness.errors.iter().map(error_line));
+        if let Some(newest) = &audit.newest {
+            let (head, sequence, stamp) = (&newest.head, newest.sequence, newest.stamp);
+            text.push_str(&format!("head          {} is report {sequence}, {stamp}\n", line(head)));
+        }
+        if !audit.given_stamps.is_empty() {
+            let stamps = shortened(audit.given_stamps.iter().map(ToString::to_string));
+            text.push_str(&format!("given stamps  not compared with the time of the run: {stamps}\n"));
+        }
+        if !audit.not_rendered.is_empty() {
+            let stamps = shortened(audit.not_rendered.iter().map(ToString::to_string));
+            text.push_str(&format!(
+                "not rendered  written by another version of bundleproof, so not compared with the results: {stamps}\n"
+            ));
+        }
+        if !audit.litter.is_empty() {
+            let names = shortened(audit.litter.iter().map(|name| line(name)));
+            text.push_str(&format!("litter        not part of a report, and harmless: {names}\n"));
+        }
+        text.extend(audit.unfinished.iter().map(unfinished_line));
+        let dead = audit.unfinished.iter().any(|run| run.state != RunState::Running);
+        if dead && !self.clean {
+            text.push_str("remove interrupted and killed runs with: bundleproof audit --clean\n");
+        }
+        text.extend(removed.iter().map(removed_line));
+        text
+    }
+}
+
+fn completeness_line(audit: &Audited, console: &Console) -> String {
+    let completeness = &audit.completeness;
+    let end = match completeness.newest_end {
+        NewestEnd::NotChecked => {
+            "whether newer reports were removed is not known without --expected-head".to_owned()
+        }
+        NewestEnd::Expected { newer: 0 } => "the newest report is the expected one".to_owned(),
+        NewestEnd::Expected { newer } => {
+            format!("the expected report is there, with {} after it", counted(newer, "report"))
+        }
+        NewestEnd::Missing => {
+            "no report has the expected head: the newest reports were removed or changed".to_owned()
+        }
+    };
+    if completeness.complete {
+        return format!("completeness  {}: no gap; {end}\n", console.good("complete"));
+    }
+    let errors = counted(completeness.errors.len(), "error");
+    format!("completeness  {}: {errors}; {end}\n", console.bad("incomplete"))
+}
+
+fn error_line(error: &CorruptReport) -> String {
+    format!("  {}: {}\n", error.stamp, line(&error.why.to_string()))
+}
+
+fn unfinished_line(run: &UnfinishedRun) -> String {
+    let state = match run.state {
+        RunState::Running => "running      ",
+        RunState::Killed => "killed       ",
+        RunState::Interrupted => "interrupted  ",
+    };
+    let planned = match &run.planned {
+        Some(planned) => {
+            let on = shortened(planned.on.iter().map(|on| line(on)));
+            format!("{} planned: {on}", counted(planned.checks, "check"))
+        }
+        None => "what was planned cannot be read".to_owned(),
+    };
+    let results = if run.has_results { "; it has results, which were not published" } else { "" };
+    format!("{state} {}: {planned}{results}\n", run.directory)
+}
+
+fn removed_line(removed: &Cleaned) -> String {
+    match &removed.error {
+        None => format!("removed       {}\n", line(&removed.directory.display().to_string())),
+        Some(error) => format!("not removed   {}\n", line(&error.to_string())),
+    }
+}
+
+fn printed(removed: &Cleaned) -> PrintedRemoval {
+    let directory = removed.directory.display().to_string();
+    PrintedRemoval { directory, error: removed.error.as_ref().map(ToString::to_string) }
+}
+
+fn counted_files(files: u64) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
+}
+
+/// The first of these, and how many more there are.
+fn shortened(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(MAX_SHOWN);
+    let shown: Vec<String> = all.take(MAX_SHOWN).collect();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,317 @@
+//! The hidden directory of a report in progress.
+//!
+//! Checks run below it, so an implementation can leave anything in it. Only what was written through
+//! [`PartialDirectory::write`] becomes part of the report: nothing is written through a link or into a pipe, and
+//! everything else is removed before the directory gets the name of a report.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    IoError, ReportError,
+    lock::{StoreLock, lock_run},
+    sums::sha256,
+};
+use crate::harness::record::RunTimestamp;
+
+/// How often a directory is tried to be removed: a cancelled check may still be writing to it.
+const REMOVALS: u32 = 50;
+/// The time between two tries.
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
+
+/// The directory `.<stamp>.partial`, locked as long as the run is alive.
+#[derive(Debug)]
+pub(super) struct PartialDirectory {
+    reports: PathBuf,
+    stamp: RunTimestamp,
+    path: PathBuf,
+    lock: File,
+    /// The SHA-256 of each written file, by path.
+    sums: BTreeMap<String, String>,
+}
+
+impl PartialDirectory {
+    /// Creates the directory, with its work directory.
+    pub(super) fn create(store: &StoreLock, stamp: RunTimestamp) -> Result<Self, ReportError> {
+        let report = store.path().join(stamp.to_string());
+        if is_there(&report) {
+            return Err(ReportError::Taken(report));
+        }
+        let path = store.path().join(format!(".{stamp}.partial"));
+        fs::create_dir(&path).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => ReportError::UnderWay(path.clone()),
+            _ => IoError { doing: "make", path: path.clone(), source }.into(),
+        })?;
+        // The store is locked, so nobody takes this for the directory of a run that was killed.
+        let lock = lock_run(&path)?.ok_or_else(|| ReportError::UnderWay(path.clone()))?;
+        let reports = store.path().to_owned();
+        let directory = Self { reports, stamp, path, lock, sums: BTreeMap::new() };
+        let work = directory.work();
+        fs::create_dir(&work).map_err(IoError::when("make", &work))?;
+        Ok(directory)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory below which checks run.
+    pub(super) fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// The SHA-256 of each file that was written, by path.
+    pub(super) fn sums(&self) -> &BTreeMap<String, String> {
+        &self.sums
+    }
+
+    /// Writes a file and waits until it is on disk. Whatever has its name is removed first, and never written to.
+    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), IoError> {
+        let path = self.path.join(name);
+        let write = || {
+            for parent in parents(name) {
+                make_real_directory(&self.path.join(parent))?;
+            }
+            remove(&path)?;
+            // Fails if something has the name again; a link is not followed.
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(IoError::when("write", &path))?;
+        self.sums.insert(name.to_owned(), sha256(bytes));
+        Ok(())
+    }
+
+    /// Removes everything that was not written here. What cannot be deleted is moved to a directory like that of an
+    /// interrupted run, which is returned.
+    pub(super) fn sweep(&self) -> Result<Option<PathBuf>, IoError> {
+        let mut left = None;
+        self.sweep_below(&self.path, "", &mut left)?;
+        Ok(left)
+    }
+
+    fn sweep_below(&self, directory: &Path, prefix: &str, left: &mut Option<PathBuf>) -> Result<(), IoError> {
+        for entry in fs::read_dir(directory).map_err(IoError::when("list", directory))? {
+            let entry = entry.map_err(IoError::when("list", directory))?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(IoError::when("look at", &path))?;
+            let name = entry.file_name().to_str().map(|name| format!("{prefix}{name}"));
+            let below = name.as_ref().map(|name| format!("{name}/"));
+            let has_files = |below: &String| {
+                self.sums.range(below.clone()..).next().is_some_and(|(name, _)| name.starts_with(below))
+            };
+            if kind.is_file() && name.is_some_and(|name| self.sums.contains_key(&name)) {
+                continue;
+            }
+            match below.filter(|below| kind.is_dir() && has_files(below)) {
+                Some(below) => self.sweep_below(&path, &below, left)?,
+                None => self.discard(&path, left)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn discard(&self, path: &Path, left: &mut Option<PathBuf>) -> Result<(), IoError> {
+        let Err(source) = remove_persistently(path) else { return Ok(()) };
+        let aside = match left {
+            Some(aside) => aside.clone(),
+            None => {
+                let aside = self.free_name();
+                fs::create_dir(&aside).map_err(IoError::when("make", &aside))?;
+                left.insert(aside).clone()
+            }
+        };
+        let name = path.file_name().unwrap_or_default();
+        fs::rename(path, aside.join(name)).map_err(|_| IoError {
+            doing: "remove",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Gives the directory the name of its report, and waits until that is on disk.
+    pub(super) fn publish(&self, store: &StoreLock, report: &Path) -> Result<(), IoError> {
+        let mut directories: Vec<&Path> = self.sums.keys().flat_map(|name| parents(name)).collect();
+        directories.sort();
+        directories.dedup();
+        for directory in directories {
+            let path = self.path.join(directory);
+            File::open(&path).and_then(|file| file.sync_all()).map_err(IoError::when("sync", &path))?;
+        }
+        self.lock.sync_all().map_err(IoError::when("sync", &self.path))?;
+        fs::rename(&self.path, report).map_err(IoError::when("name", report))?;
+        store.sync()
+    }
+
+    /// Keeps the directory as that of an interrupted run, without what the checks left, and returns its new path.
+    pub(super) fn set_aside(&self) -> Result<PathBuf, IoError> {
+        // What cannot be deleted stays: it is hidden, and the audit names it.
+        _ = remove_persistently(&self.work());
+        let aside = self.free_name();
+        fs::rename(&self.path, &aside).map_err(IoError::when("name", &aside))?;
+        Ok(aside)
+    }
+
+    /// Removes the directory as a whole, as far as that is possible.
+    pub(super) fn remove(&self) {
+        _ = remove_persistently(&self.path);
+    }
+
+    fn free_name(&self) -> PathBuf {
+        let mut name = self.reports.join(format!(".{}.interrupted", self.stamp));
+        let mut number = 2_u32;
+        while is_there(&name) {
+            name = self.reports.join(format!(".{}.interrupted-{number}", self.stamp));
+            number = number.saturating_add(1);
+        }
+        name
+    }
+}
+
+/// The directories above a file, from the outermost: `a`, `a/b` for `a/b/c`.
+fn parents(name: &str) -> impl Iterator<Item = &Path> {
+    name.match_indices('/').filter_map(|(end, _)| Some(Path::new(name.get(..end)?)))
+}
+
+fn make_real_directory(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    remove(path)?;
+    fs::create_dir(path)
+}
+
+/// Whether the path exists, even as a broken symbolic link.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Removes a file, a link or a directory, if it exists. Links are not followed.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Removes like [`remove`], also what was made read-only, and what a process is still writing to.
+pub(super) fn remove_persistently(path: &Path) -> io::Result<()> {
+    let mut removed = remove(path);
+    for _ in 0..REMOVALS {
+        if removed.is_ok() {
+            break;
+        }
+        make_writable(path);
+        thread::sleep(BETWEEN_REMOVALS);
+        removed = remove(path);
+    }
+    removed
+}
+
+/// Makes the directories below a path writable, as far as that is possible.
+fn make_writable(path: &Path) {
+    if !path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.for_each(|entry| make_writable(&entry.path()));
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::symlink;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{fs_util::files_below, harness::test_helpers};
+
+    fn begun(reports: &Path) -> PartialDirectory {
+        let store = StoreLock::acquire(reports).unwrap();
+        PartialDirectory::create(&store, test_helpers::stamp("2025-10-17T112849Z")).unwrap()
+    }
+
+    fn pipe(path: &Path) {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+
+    #[rstest]
+    #[case::a_link(|place: &Path, outside: &Path| symlink(outside, place).unwrap())]
+    #[case::a_broken_link(|place: &Path, _: &Path| symlink("nowhere", place).unwrap())]
+    #[case::a_pipe(|place: &Path, _: &Path| pipe(place))]
+    #[case::a_directory(|place: &Path, _: &Path| fs::create_dir_all(place.join("deep")).unwrap())]
+    #[case::a_file(|place: &Path, _: &Path| fs::write(place, "planted").unwrap())]
+    fn what_an_adapter_planted_is_replaced_and_not_written_to(#[case] plant: fn(&Path, &Path)) {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().join("outside");
+        fs::write(&outside, "theirs").unwrap();
+        let mut directory = begun(root.path());
+        let place = directory.path().join("results.json");
+        plant(&place, &outside);
+        directory.write("results.json", b"ours").unwrap();
+        assert!(place.symlink_metadata().unwrap().is_file());
+        assert_eq!(fs::read(&place).unwrap(), b"ours");
+        assert_eq!(fs::read(&outside).unwrap(), b"theirs");
+        assert_eq!(directory.sums()["results.json"], sha256(b"ours"));
+    }
+
+    #[test]
+    fn a_planted_link_to_a_directory_is_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        let mut directory = begun(root.path());
+        symlink(&outside, directory.path().join("failed")).unwrap();
+        directory.write("failed/a", b"1").unwrap();
+        assert_eq!(files_below(&outside).unwrap(), [""; 0]);
+        assert_eq!(files_below(directory.path()).unwrap(), ["failed/a"]);
+    }
+
+    #[test]
+    fn only_what_was_written_is_left_after_a_sweep() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = begun(root.path());
+        directory.write("summary.md", b"1").unwrap();
+        directory.write("failed/deep/a", b"1").unwrap();
+        let plant = |name: &str| fs::write(directory.path().join(name), "planted").unwrap();
+        ["more.txt", "failed/b", "failed/deep/c", "work/left"].into_iter().for_each(plant);
+        symlink("/etc", directory.path().join("etc")).unwrap();
+        pipe(&directory.path().join("pipe"));
+        assert_eq!(directory.sweep().unwrap(), None);
+        let mut left = files_below(directory.path()).unwrap();
+        left.sort();
+        assert_eq!(left, ["failed/deep/a", "summary.md"]);
+        assert!(!directory.work().exists());
+    }
+
+    #[test]
+    fn what_was_made_read_only_is_removed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let directory = begun(root.path());
+        let deep = directory.work().join("deep");
+        fs::create_dir(&deep).unwrap();
+        fs::write(deep.join("x"), "").unwrap();
+        for path in [&deep, &directory.work()] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        assert_eq!(directory.sweep().unwrap(), None);
+        assert!(!directory.work().exists());
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a report was not written.
+
+use std::path::PathBuf;
+
+use super::{IoError, place::NoPlace};
+use crate::harness::{
+    record::{INVENTORY, RunTimestamp},
+    report::RenderError,
+};
+
+/// Why no report was published.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A report with this timestamp exists.
+    #[error("report {} already exists; rerun to get a new timestamp", .0.display())]
+    Taken(PathBuf),
+    /// The hidden directory of a run with this timestamp exists.
+    #[error(
+        "{} is in use by another run, or was left behind by one that was killed; if no run is active, check \
+         its {INVENTORY} and remove the directory",
+        .0.display()
+    )]
+    UnderWay(PathBuf),
+    /// The run and the directory have different timestamps.
+    #[error("run {found} does not belong to report {stamp}")]
+    OtherStamp {
+        /// The timestamp of the report.
+        stamp: RunTimestamp,
+        /// The timestamp of the run.
+        found: RunTimestamp,
+    },
+    /// The planned checks were not written.
+    #[error("report {0} has no {INVENTORY}; write it before the first check runs")]
+    NoInventory(RunTimestamp),
+    /// Planned checks have no outcome.
+    #[error(
+        "report {stamp} is incomplete: {missing} planned {} no outcome, the first is {check} on {implementation}",
+        if *missing == 1 { "check has" } else { "checks have" }
+    )]
+    Lost {
+        /// The timestamp of the report.
+        stamp: RunTimestamp,
+        /// The first check without an outcome.
+        check: String,
+        /// Its implementation.
+        implementation: String,
+        /// The number of checks without an outcome.
+        missing: usize,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    Disk(#[from] IoError),
+    /// A file could not be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// All numbers of the store or of the plan are used up: by a planted report, because they do not run out otherwise.
+    #[error("{0}")]
+    NoNumber(String),
+}
+
+/// Why a finished run was not published, and what is left of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}{}", self.rest())]
+pub struct PublishError {
+    /// Why it was not published.
+    pub why: ReportError,
+    /// The directory with everything that was rendered; None if even that could not be renamed.
+    pub kept: Option<PathBuf>,
+}
+
+impl PublishError {
+    fn rest(&self) -> String {
+        self.kept
+            .as_ref()
+            .map(|kept| format!("; its files are kept in {}", kept.display()))
+            .unwrap_or_default()
+    }
+}
+
+impl From<NoPlace> for ReportError {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Disk(error) => Self::Disk(error),
+            NoPlace::Full(_) => Self::NoNumber(why.to_string()),
+        }
+    }
+}
