@@ -259,6 +259,10 @@ if (screenshots) {
     for (const view of views) {
       const { page, close } = await open(`${name}.html`, view);
       await page.evaluate(() => { document.querySelectorAll("details.failure")[7]?.setAttribute("open", ""); });
+      // A picture of a whole page shows nothing of what is drawn only once it is scrolled to.
+      await page.evaluate(() => {
+        for (const part of document.querySelectorAll("details")) part.style.setProperty("content-visibility", "visible");
+      });
       const file = `${name.replace("store/", "")}-${view.colorScheme}-${view.viewport.width}.png`;
       await page.screenshot({ path: join(screenshots, file), fullPage: true });
       await close();

@@ -135,22 +135,27 @@ impl StateCounts {
 
 fn of_proof(matrix: &KillMatrix, partial: bool) -> (State, String) {
     let counts = matrix.counts;
-    match matrix.problems.len() {
-        0 if partial => (
-            State::Good,
-            format!(
-                "The selected checks are proven: all {} expectations fail where they should.",
-                counts.expectations
-            ),
-        ),
-        0 => (
-            State::Good,
-            format!(
-                "The suite is proven: all {} expectations fail where they should, and {} of {} mutants are killed.",
-                counts.expectations, counts.killed, counts.mutants
-            ),
-        ),
+    let (state, said) = match matrix.problems.len() {
+        0 if partial => {
+            let expectations = counts.expectations;
+            let said = format!(
+                "The selected checks are proven: all {expectations} expectations fail where they should."
+            );
+            (State::Good, said)
+        }
+        0 => {
+            let (expectations, killed, mutants) = (counts.expectations, counts.killed, counts.mutants);
+            let said = format!(
+                "The suite is proven: all {expectations} expectations fail where they should, and {killed} of {mutants} \
+                 mutants are killed."
+            );
+            (State::Good, said)
+        }
         problems => (State::Bad, format!("The suite is not proven: {}.", counted(problems, "problem"))),
+    };
+    match counts.skipped {
+        0 => (state, said),
+        skipped => (state, format!("{said} Skipped: {}.", counted(skipped, "check"))),
     }
 }
 

@@ -19,8 +19,10 @@ const MAX_PROBLEMS: usize = 200;
 
 /// The size of a cell of the picture, and where the cells begin, in pixels.
 const CELL: Size = Size { width: 9, height: 13 };
-const LEFT: usize = 290;
 const TOP: usize = 70;
+/// The width of a character of a label, rounded up, and the widest column of labels, in pixels.
+const CHARACTER: usize = 7;
+const MAX_LEFT: usize = 420;
 
 struct Size {
     width: usize,
@@ -288,6 +290,9 @@ impl<'a> Picture<'a> {
         let is_shown = |mutant: &&&MutantProof| {
             is_bad(mutant) || !mutant.killers.is_empty() || !mutant.others.is_empty()
         };
+        let longest = cases.iter().map(|(case, _)| case.chars().count()).max().unwrap_or_default();
+        // With room for a mark before the label and a gap behind it.
+        let left = ((longest + 3) * CHARACTER).min(MAX_LEFT);
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut columns: Vec<Column<'_>> = Vec::new();
         let mut left_out = 0;
@@ -301,10 +306,10 @@ impl<'a> Picture<'a> {
                 left_out += mutants.len();
                 continue;
             }
-            let x = LEFT + places.len() * CELL.width;
+            let x = left + places.len() * CELL.width;
             let mut surviving = Vec::new();
             for mutant in &mutants {
-                let place = LEFT + places.len() * CELL.width;
+                let place = left + places.len() * CELL.width;
                 surviving.extend(is_bad(mutant).then_some(place));
                 places.insert(&mutant.name, place);
             }
@@ -329,9 +334,9 @@ impl<'a> Picture<'a> {
             }
         });
         Self {
-            width: LEFT + places.len() * CELL.width + CELL.width,
+            width: left + places.len() * CELL.width + CELL.width,
             height: TOP + cases.len() * CELL.height + CELL.height,
-            left: LEFT,
+            left,
             top: TOP,
             rows: rows.collect(),
             mutants_left_out: left_out,

@@ -194,21 +194,21 @@ fn sentence(index: &Index) -> (State, String) {
     let Some(last) = reports.last() else {
         return (State::Skipped, "The store has no report that can be used.".to_owned());
     };
-    let phases: Vec<(State, String)> =
-        last.phases.iter().map(|(phase, counts)| (state_of_counts(counts), said(*phase, counts))).collect();
+    let phases: Vec<(State, String)> = last
+        .phases
+        .iter()
+        .map(|(phase, counts)| {
+            (state_of_counts(counts), format!("{} {}", phase.as_str(), said(*phase, counts)))
+        })
+        .collect();
     let states = phases.iter().map(|(state, _)| *state);
-    let state = if index.problems().is_empty() { super::checks::worst(states) } else { State::Bad };
+    let state = if index.problems().is_empty() { super::checks::overall(states) } else { State::Bad };
     let texts: Vec<&str> = phases.iter().map(|(_, text)| text.as_str()).collect();
     let damaged = match index.problems().len() {
         0 => String::new(),
         damaged => format!(" {} cannot be used.", counted(damaged, "report")),
     };
     let number = counted(reports.len(), "report");
-    let state = if state == State::Skipped && last.phases.values().any(|counts| counts.as_expected > 0) {
-        State::Good
-    } else {
-        state
-    };
     (state, format!("{number}; the latest, {}: {}.{damaged}", last.stamp, texts.join(", ")))
 }
 
@@ -230,7 +230,7 @@ fn shares(counts: &PhaseCounts) -> [(State, usize); 3] {
 }
 
 fn state_of_counts(counts: &PhaseCounts) -> State {
-    super::checks::worst(shares(counts).into_iter().filter(|(_, count)| *count > 0).map(|(state, _)| state))
+    super::checks::overall(shares(counts).into_iter().filter(|(_, count)| *count > 0).map(|(state, _)| state))
 }
 
 fn is_skip(result: &str) -> bool {
@@ -414,7 +414,7 @@ mod tests {
             )
         );
         let html = index_html(&index).unwrap();
-        assert!(html.contains("4 reports; the latest, 2026-01-04T000000Z: 2&#x2f;2 passed."), "{html}");
+        assert!(html.contains("4 reports; the latest, 2026-01-04T000000Z: green 2&#x2f;2 passed."), "{html}");
         assert_eq!(html.matches("<title>2026-01-0").count(), 4);
     }
 
