@@ -192,7 +192,7 @@ fn known(what: &str, reason: &str) -> String {
     1
 )]
 #[case::no_longer_broken(
-    &(known("case = \"bundle/save_tags_the_backend\"", "None") + &known("requirement = \"LOD-001\"", "None")),
+    &(known("case = \"bundle/save_tags_the_backend\"", "None") + &known("requirement = \"LOD-003\"", "None")),
     1
 )]
 fn known_failures_of_an_adapter_are_judged_as_in_the_whole_run(#[case] file: &str, #[case] ends: i32) {

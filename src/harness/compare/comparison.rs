@@ -6,7 +6,7 @@ use super::{
     Change, CheckResult, History, Sides, Snapshot,
     pairing::{compared_implementations, pair},
 };
-use crate::harness::store::CheckKey;
+use crate::harness::{runner::Phase, store::CheckKey};
 
 /// What changed between two runs.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub struct Comparison<'a> {
     pub environment: Vec<EnvironmentChange<'a>>,
     /// The implementations of the green phases, if they have different names and are compared check by check.
     pub implementations: Option<(&'a str, &'a str)>,
+    /// The red checks of the older run that are not compared, if the newer run has green checks and no red phase. Red
+    /// checks are about the suite, and a run of one implementation has none.
+    pub red_not_run: usize,
 }
 
 /// A check in both runs, or in one of them.
@@ -54,14 +57,20 @@ impl<'a> Comparison<'a> {
         let implementations = compared_implementations(base, new);
         let inputs_are_equal =
             environment.is_empty() && base.suite_digest == new.suite_digest && implementations.is_none();
-        let checks = pair(base, new).into_iter().map(|sides| {
+        let mut sides = pair(base, new);
+        let planned = sides.len();
+        if new.has(Phase::Green) && !new.has(Phase::Red) {
+            sides.retain(|own| own.key().phase != Phase::Red);
+        }
+        let red_not_run = planned - sides.len();
+        let checks = sides.into_iter().map(|sides| {
             let inputs_are_equal = inputs_are_equal && new.identifies(&sides.key().implementation);
             let flaky = is_flaky(sides, inputs_are_equal);
             ComparedCheck { change: Change::of(sides), sides, flaky, history: None }
         });
         let mut checks: Vec<ComparedCheck<'_>> = checks.collect();
         checks.sort_by_cached_key(|own| (own.change, own.key().clone()));
-        Self { base, new, checks, environment, implementations }
+        Self { base, new, checks, environment, implementations, red_not_run }
     }
 
     /// Whether anything counts against the new run.
@@ -203,6 +212,17 @@ mod tests {
 
     fn with_digest(digest: &str, outcome: Outcome) -> Outcome {
         Outcome { digest: digest.into(), ..outcome }
+    }
+
+    #[test]
+    fn red_checks_count_only_if_the_newer_run_has_a_red_phase_or_no_green_one() {
+        let both = another(&[as_expected("a/b", Red), as_expected("a/b", Green)]);
+        let [green, red, none] = [vec![as_expected("a/b", Green)], vec![as_expected("a/b", Red)], vec![]];
+        for (new, counting, red_not_run) in [(green, 0, 1), (red, 1, 0), (none, 2, 0)] {
+            let new = snapshot(&new);
+            let comparison = Comparison::of(&both, &new);
+            assert_eq!((comparison.counting(), comparison.red_not_run), (counting, red_not_run), "{new:?}");
+        }
     }
 
     #[rstest]

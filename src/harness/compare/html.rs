@@ -122,6 +122,9 @@ impl Comparison<'_> {
         }
         inputs
             .extend(self.implementations.map(|(before, after)| ("implementation", cut(before), cut(after))));
+        if self.red_not_run > 0 {
+            inputs.push(("red phase", format!("{} checks", self.red_not_run), "not run".to_owned()));
+        }
         let value = |value: Option<&str>| value.map_or("not recorded".to_owned(), cut);
         let environment = self.environment.iter();
         inputs.extend(environment.map(|own| (own.name, value(own.before), value(own.after))));

@@ -26,6 +26,8 @@ struct ComparisonJson<'a> {
     selection_changed: bool,
     /// The implementations of the green phases, if they are compared check by check.
     implementations: Option<(&'a str, &'a str)>,
+    /// The number of red checks that are not compared, because the newer run has no red phase.
+    red_not_run: usize,
     environment: Vec<InputJson<'a>>,
     /// All checks but those that are as before in every respect.
     checks: Vec<CheckJson<'a>>,
@@ -103,6 +105,7 @@ impl Comparison<'_> {
             suite_changed: self.suite_changed(),
             selection_changed: self.selection_changed(),
             implementations: self.implementations,
+            red_not_run: self.red_not_run,
             environment: environment
                 .map(|own| InputJson { name: own.name, before: own.before, after: own.after })
                 .collect(),

@@ -77,6 +77,9 @@ impl Comparison<'_> {
         if let Some((before, after)) = self.implementations {
             rows.push(("implementation".into(), code(before), code(after)));
         }
+        if self.red_not_run > 0 {
+            rows.push(("red phase".into(), format!("{} checks", self.red_not_run), "not run".into()));
+        }
         for changed in self.environment.iter().take(MAX_ROWS) {
             let value = |value: Option<&str>| value.map(code).unwrap_or_default();
             rows.push((markdown(&cut(changed.name)), value(changed.before), value(changed.after)));

@@ -45,6 +45,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether it has a check of this phase.
+    pub(super) fn has(&self, phase: Phase) -> bool {
+        self.checks.iter().any(|own| own.key.phase == phase)
+    }
+
     /// The implementation of the green phase, if there is exactly one.
     pub(super) fn green_implementation(&self) -> Option<&str> {
         let mut green = self.checks.iter().map(|own| &own.key).filter(|key| key.phase == Phase::Green);

@@ -62,6 +62,12 @@ impl Comparison<'_> {
             let (before, after) = (line(before), line(after));
             text.push_str(&format!("green phases compared by check: {before} -> {after}\n"));
         }
+        if self.red_not_run > 0 {
+            text.push_str(&format!(
+                "not compared: {} red checks, because the newer run has no red phase\n",
+                self.red_not_run
+            ));
+        }
         if !text.is_empty() {
             text.push('\n');
         }
