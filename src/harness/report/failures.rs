@@ -1,12 +1,15 @@
 //! The failing checks of a run and the next step, as sections of `summary.md`.
 
-use super::{page::Page, rerun_command};
+use super::{
+    page::Page,
+    rerun::{rerun_command, suite_option},
+};
 use crate::{
     harness::{
         record::RunRecord,
         runner::{Outcome, Phase},
     },
-    text::{markdown, markdown_code},
+    text::{markdown, markdown_code, shell_argument},
 };
 
 /// The most failing checks that a summary shows in full; the logs have all of them.
@@ -52,6 +55,18 @@ fn next_step(run: &RunRecord) -> String {
     }
     let skipped = run.outcomes.iter().find_map(Outcome::lacking);
     match (&run.plan, run.phases.as_slice(), skipped) {
+        (Some(plan), [Phase::Red], None) if run.imported.is_some() => {
+            // Neither the file nor the implementation of the green phase exists yet.
+            let plan = shell_argument(&plan.name);
+            let green = format!(
+                "bundleproof import{} FILE --plan {plan} --phase green --impl NAME",
+                suite_option(run)
+            );
+            format!(
+                "Every red test failed as expected: implement, run the tests again, then import their results with {}.",
+                markdown_code(&green)
+            )
+        }
         (Some(plan), [Phase::Red], None) => {
             let green = format!("bundleproof run --plan {} --phase green", plan.name);
             format!("Every red check failed as expected: implement, then run {}.", markdown_code(&green))
@@ -71,7 +86,7 @@ fn unexpected(run: &RunRecord) -> impl Iterator<Item = &Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::{runner::Ended, test_helpers};
+    use crate::harness::{record::Imported, runner::Ended, test_helpers};
 
     #[test]
     fn the_next_step_follows_from_the_results() {
@@ -86,6 +101,11 @@ mod tests {
         run.plan = Some(test_helpers::plan());
         run.phases = vec![Phase::Red];
         assert!(next_step(&run).contains("`bundleproof run --plan phase_d4 --phase green`"));
+        run.imported = Some(Imported { junit: Vec::new(), logs: Vec::new() });
+        let next = next_step(&run);
+        let green = "`bundleproof import FILE --plan phase_d4 --phase green --impl NAME`";
+        assert!(next.contains(green) && !next.contains("bundleproof run"), "{next}");
+        run.imported = None;
         let mut skipped = test_helpers::stopped("loader/x", Phase::Green);
         skipped.ended = Ended::Unsupported { need: "torch".into() };
         run.outcomes.push(skipped);

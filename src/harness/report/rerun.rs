@@ -7,8 +7,7 @@ use crate::{
 
 /// The command that reruns one check in one phase, or imports a test of another runner again.
 pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation: &str) -> String {
-    let suite =
-        run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default();
+    let suite = suite_option(run);
     if let Some(imported) = &run.imported {
         // The program does not know how the other runner is started.
         let files = imported.junit.iter().map(|file| shell_argument(&file.original));
@@ -25,6 +24,11 @@ pub fn rerun_command(run: &RunRecord, check: &str, phase: Phase, implementation:
     };
     let (check, implementation) = (shell_word(check), run.option(implementation));
     format!("bundleproof run{suite} --case {check}{red} {implementation}")
+}
+
+/// The option, after a space, that names the suite of the run; nothing for the suite in the program.
+pub(super) fn suite_option(run: &RunRecord) -> String {
+    run.suite.as_ref().map(|suite| format!(" --suite {}", shell_argument(suite))).unwrap_or_default()
 }
 
 #[cfg(test)]
