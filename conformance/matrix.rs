@@ -92,7 +92,7 @@ fn everyone_reads_what_obeys_and_the_matrix_checks_out() {
         assert_eq!(Digest::of(&fs::read(directory.join(name)).expect(name)).to_string(), digest, "{name}");
         files += 1;
     }
-    assert_eq!(files, 8, "a log for each of six cells, and the matrix twice");
+    assert_eq!(files, 9, "a log for each of six cells, and the matrix three times");
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(directory.join("matrix.json")).expect("JSON")).expect("JSON");
     assert_eq!(json["cells"][0]["readings"][0]["verdict"], "same");
@@ -137,6 +137,32 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_matrix() {
     assert!(text.contains("not written: original of changed/wts.h5.zip, read by reference"), "{text}");
     assert!(text.contains("diffraction_to_obj.tensors.decoder.1.conv.weight.sha256"), "{text}");
     assert!(!text.contains("decoder.0.conv.weight"), "only that one: {text}");
+}
+
+#[test]
+fn the_page_of_the_matrix_shows_what_differs_and_links_to_the_log() {
+    let place = place();
+    let folder = place.path().join("changed");
+    one_bit_off(&folder);
+    fs::copy(Path::new(ROOT).join("fixtures/bundles/gs1/sidecar.json"), folder.join("sidecar.json"))
+        .expect("the sidecar");
+    interop(&place, &["reference", "changed"]).code(1);
+    let directory = place.path().join("interop").join(STAMP);
+    let page = fs::read_to_string(directory.join("matrix.html")).expect("the page");
+    let sums = fs::read_to_string(directory.join("SHA256SUMS")).expect("checksums");
+    assert!(sums.contains(&format!("{}  matrix.html\n", Digest::of(page.as_bytes()))), "{sums}");
+    for text in [
+        "Not interoperable: 1 of 6 readings failed.",
+        "Different from its sidecar:",
+        "<dt>expected</dt><dd>diffraction_to_obj.tensors.decoder.1.conv.weight.sha256 = ",
+        "<dt>actual</dt><dd>diffraction_to_obj.tensors.decoder.1.conv.weight.sha256 = ",
+    ] {
+        assert!(page.contains(text), "{text} is not in\n{page}");
+    }
+    let failing = page.split_once("id=\"cell-2-1\"").expect("the cell").1;
+    assert!(failing.contains("<a href=\"cell_2_1.log\">"), "{failing}");
+    let log = fs::read_to_string(directory.join("cell_2_1.log")).expect("the log");
+    assert!(log.contains("original: not written: its sidecar: expected diffraction_to_obj"), "{log}");
 }
 
 #[test]

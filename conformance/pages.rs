@@ -188,6 +188,21 @@ fn reports_have_pages_that_a_browser_opens() {
     keep("many.html", &page);
 }
 
+#[test]
+fn the_matrix_of_writers_and_readers_has_a_page_that_a_browser_opens() {
+    let place = Place::new();
+    let bundles = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles");
+    let [good, broken] = ["gs1", "broken/extra_tensor"].map(|name| bundles.join(name).display().to_string());
+    place.run(&["interop", "reference", &good, &broken, "--stamp", STAMP]).code(1);
+    let page = read(&place.path("interop").join(STAMP).join("matrix.html"));
+    assert!(page.contains("Not interoperable: 1 of 7 readings failed."), "{page}");
+    assert!(
+        page.contains("broken&#x2f;extra_tensor&#x2f;sidecar.json: missing &quot;models&quot;"),
+        "{page}"
+    );
+    keep("interop.html", &page);
+}
+
 /// A store of 50 reports in which some checks change, one is flaky and one is skipped.
 fn store(reports: &Path, report: &Path) {
     let environment: Environment =
@@ -227,6 +242,10 @@ fn the_page_of_a_store_shows_history_and_leaves_the_store_as_it_is() {
     assert_eq!(out(&assert), "Index: S/index.html\n");
     let page = read(&place.path("S/index.html"));
     assert!(page.contains("50 reports; the latest, 2026-02-22T090000Z: "), "{page}");
+    // A narrow page hides the header of the table, so the two links are labeled where they are.
+    for label in ["Since", "Last good"] {
+        assert!(page.contains(&format!("<td data-label=\"{label}\"><a href=\"2026-")), "{page}");
+    }
     assert_eq!(page, index_html(&Index::open(&place.path("S")).expect("an index")).expect("a page"));
     // The page is next to the reports, and is not taken for one.
     let ledger = place.run(&["ledger", "--plan", "phase_d4", "--reports", "S"]).code(0);

@@ -28,7 +28,7 @@ const browser = await chromium.launch({
   ],
 });
 
-const names = ["green.html", "failing.html", "proof.html", "hostile.html", "hostile_matrix.html", "store/index.html"];
+const names = ["green.html", "failing.html", "proof.html", "hostile.html", "hostile_matrix.html", "interop.html", "store/index.html"];
 const views = [
   { colorScheme: "light", viewport: { width: 1280, height: 900 } },
   { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
@@ -84,6 +84,16 @@ const checks = {
         assert.equal(await wide(), 0, `${name} at ${view.viewport.width} is too wide when all is open`);
         await close();
       }
+    }
+  },
+
+  async "on a narrow page the two reports of a failing check are labeled"() {
+    for (const [view, expected] of [[views[0], ["none", "none"]], [views[2], ["\"Since: \"", "\"Last good: \""]]]) {
+      const { page, close } = await open("store/index.html", view);
+      const labels = await page.evaluate(() =>
+        [...document.querySelector("#latest tbody tr").querySelectorAll("td")].slice(-2).map((cell) => getComputedStyle(cell, "::before").content));
+      assert.deepEqual(labels, expected, `at ${view.viewport.width}`);
+      await close();
     }
   },
 
@@ -148,6 +158,10 @@ const checks = {
     await page.locator("details.failure[open] a[href^='#case-']").first().click();
     await page.waitForFunction(() => location.hash.startsWith("#case-") && document.querySelector(location.hash).open);
     await close();
+    const matrix = await open("interop.html");
+    await matrix.page.locator("#matrix td a", { hasText: "not written" }).click();
+    await matrix.page.waitForFunction(() => location.hash === "#cell-3-1" && document.querySelector(location.hash).open);
+    await matrix.close();
   },
 
   async "hostile text is inert"() {
@@ -254,7 +268,7 @@ const checks = {
 
 if (screenshots) {
   mkdirSync(screenshots, { recursive: true });
-  for (const name of ["green", "failing", "proof", "store/index", "whole_proof"]) {
+  for (const name of ["green", "failing", "proof", "interop", "store/index", "whole_proof"]) {
     if (!existsSync(join(pages, `${name}.html`))) continue;
     for (const view of views) {
       const { page, close } = await open(`${name}.html`, view);

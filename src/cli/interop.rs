@@ -12,7 +12,7 @@ use clap::Parser;
 use super::{Exit, SuiteOption, console::Console, interruption, target::Connect};
 use crate::{
     bundle::{
-        interop::{self, Cell, Matrix, Participant, log, markdown},
+        interop::{self, Cell, Matrix, Participant, html, log, log_name, markdown},
         nouns::ARCHIVE_NAME,
     },
     harness::{
@@ -192,10 +192,9 @@ fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert("matrix.md".to_owned(), markdown(matrix));
     files.insert("matrix.json".to_owned(), json(matrix));
-    let column = matrix.readers.len().max(1);
+    files.insert("matrix.html".to_owned(), html(matrix).map_err(io::Error::other)?);
     for (index, cell) in matrix.cells.iter().enumerate() {
-        // Named by row and column, because participant names may be paths.
-        files.insert(format!("cell_{}_{}.log", index / column + 1, index % column + 1), log(cell));
+        files.insert(log_name(matrix, index), log(cell));
     }
     let sums = files.iter().map(|(name, text)| (name.clone(), Digest::of(text.as_bytes()).to_string()));
     let sums = write_sums(&sums.collect());
@@ -238,7 +237,7 @@ fn text(matrix: &Matrix, place: &Path, console: &Console) -> String {
         let word = if reading.verdict.is_bad() { console.bad(word) } else { console.odd(word) };
         let (writer, reader) = (line(&cell.writer), line(&cell.reader));
         text.push_str(&format!("{word}: {} of {writer}, read by {reader}\n", line(&reading.bundle)));
-        text.push_str(&format!("  {}\n", truncated(&line(&reading.reason), MAX_REASON)));
+        text.push_str(&format!("  {}\n", truncated(&line(&reading.reason.to_string()), MAX_REASON)));
     }
     if let Some(more) = others.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("{more} more in matrix.md\n"));

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use serde::Serialize;
 
 use super::{
-    Participant, Verdict, WrittenBundle,
+    Participant, Reason, Verdict, WrittenBundle,
     participant::{ReadFailure, models_name, outputs, response_of},
     written_bundle::{Contents, Unknown, same},
 };
@@ -38,7 +38,7 @@ pub struct Reading {
     /// The verdict.
     pub verdict: Verdict,
     /// The reason: what differs, the message of the reader, or what was compared.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 impl Cell {
@@ -67,20 +67,23 @@ impl Reading {
             Err(Unknown::Unreadable(why)) => {
                 made.copy_to(directory)?;
                 match load(reader, directory) {
-                    Err(failure) => (failure.verdict, failure.why),
-                    Ok(_) => (Verdict::Differs, format!("expected a refusal, but it was loaded: {why}")),
+                    Err(failure) => (failure.verdict, failure.why.into()),
+                    Ok(_) => {
+                        let reason = format!("expected a refusal, but it was loaded: {why}");
+                        (Verdict::Differs, reason.into())
+                    }
                 }
             }
             Ok(contents) => {
                 made.copy_to(directory)?;
                 read(writer, reader, made, contents, directory)
-                    .unwrap_or_else(|failure| (failure.verdict, failure.why))
+                    .unwrap_or_else(|failure| (failure.verdict, failure.why.into()))
             }
         };
         // The directory differs between runs and means nothing to a reader of the report.
         let reason = [directory, &made.directory]
-            .iter()
-            .fold(reason, |reason, place| reason.replace(&place.display().to_string(), "$work"));
+            .into_iter()
+            .fold(reason, |reason: Reason, place| reason.with_place(place, "$work"));
         Ok(Self { bundle: made.name.clone(), verdict, reason })
     }
 }
@@ -100,18 +103,18 @@ fn read(
     made: &WrittenBundle,
     contents: &Contents,
     directory: &Path,
-) -> Result<(Verdict, String), ReadFailure> {
+) -> Result<(Verdict, Reason), ReadFailure> {
     let own = writer.name() == reader.name();
     if contents.has_networks && !own && !reader.has(FIXTURE_NETWORKS) {
         let why = "the reader lacks the capability fixture_networks".to_owned();
-        return Ok((Verdict::Skipped, why));
+        return Ok((Verdict::Skipped, why.into()));
     }
     let (mut session, loaded) = load(reader, directory)?;
     let params = |map: &Map| Value::Map(map.clone());
     let compared = same("the file", &contents.models, &models_value(&loaded.models))
         .and_then(|()| same("the file", &params(&contents.params), &params(&loaded.params.0)));
     if let Err(differs) = compared {
-        return Ok((Verdict::Differs, differs));
+        return Ok((Verdict::Differs, differs.into()));
     }
     let mut compared = format!("{} tensors and {} params", contents.tensors, contents.params.len());
     if reader.gives() && !made.outputs.is_empty() {
@@ -119,13 +122,13 @@ fn read(
         for (model, output) in &made.outputs {
             let found = given.get(model).map_or(Value::None, Value::from);
             if let Err(differs) = same(&format!("the writer's output of {model}"), &output.into(), &found) {
-                return Ok((Verdict::Differs, differs));
+                return Ok((Verdict::Differs, differs.into()));
             }
         }
         compared.push_str(&format!(", outputs of {} models", made.outputs.len()));
     }
     match session.finish() {
         Some(lost) => Err(lost.into()),
-        None => Ok((Verdict::Same, compared)),
+        None => Ok((Verdict::Same, compared.into())),
     }
 }

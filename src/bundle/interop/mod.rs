@@ -1,18 +1,22 @@
 //! Interoperability: every writer against every reader.
 //!
 //! Reading order: [`Participant`] (writers and readers), [`WrittenBundle`] (one bundle of a writer, and its content),
-//! [`Cell`] (the result of one reader), [`Matrix`]. The response of a reader is compared with the file as our own reader
+//! [`Cell`] (the result of one reader, with a [`Reason`] for each bundle), [`Matrix`]. The response of a reader is compared with the file as our own reader
 //! sees it: params and tensors exactly, and outputs where both sides execute the networks of the fixtures.
 
 mod cell;
+mod html;
 mod page;
 mod participant;
+mod reason;
 mod verdict;
 mod written_bundle;
 
 pub use cell::{Cell, Reading};
-pub use page::{log, markdown};
+pub use html::html;
+pub use page::{log, log_name, markdown};
 pub use participant::Participant;
+pub use reason::{Difference, Reason};
 pub use verdict::Verdict;
 pub use written_bundle::WrittenBundle;
 

@@ -29,18 +29,24 @@ pub fn markdown(matrix: &Matrix) -> String {
                 escaped(&cell.reader),
                 escaped(&reading.bundle),
                 reading.verdict.word(),
-                escaped(&reading.reason)
+                escaped(&reading.reason.to_string())
             ));
         }
     }
     text
 }
 
+/// The name of the log of the cell with this index: its row and column, because names of participants may be paths.
+pub fn log_name(matrix: &Matrix, index: usize) -> String {
+    let columns = matrix.readers.len().max(1);
+    format!("cell_{}_{}.log", index / columns + 1, index % columns + 1)
+}
+
 /// The log of one cell, with one line for each bundle.
 pub fn log(cell: &Cell) -> String {
     let mut text = format!("written by {}\nread by    {}\n\n", line(&cell.writer), line(&cell.reader));
     for reading in &cell.readings {
-        let (bundle, reason) = (line(&reading.bundle), line(&reading.reason));
+        let (bundle, reason) = (line(&reading.bundle), line(&reading.reason.to_string()));
         text.push_str(&format!("{bundle}: {}: {reason}\n", reading.verdict.word()));
     }
     text

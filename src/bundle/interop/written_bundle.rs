@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{Reason, reason::Difference};
 use crate::{
     bundle::{
         files::read_bundle,
@@ -38,7 +39,7 @@ pub struct WrittenBundle {
 #[derive(Clone, Debug)]
 pub(super) enum Unknown {
     /// The writer failed, or wrote something else than it reported.
-    NotWritten(String),
+    NotWritten(Reason),
     /// The file exists, and our own reader refuses it.
     Unreadable(String),
 }
@@ -62,7 +63,7 @@ impl WrittenBundle {
         models: Models,
         outputs: BTreeMap<String, TensorDescription>,
     ) -> Self {
-        let contents = in_file(&directory).and_then(|contents| {
+        let contents = in_file(&directory).map_err(Reason::from).and_then(|contents| {
             same("the response of the writer", &models_value(&models), &contents.models)?;
             Ok(contents)
         });
@@ -73,8 +74,8 @@ impl WrittenBundle {
     /// A bundle that already existed. Its file must match the sidecar, if there is one.
     pub(super) fn found(name: &str, directory: PathBuf, sidecar: &Path) -> Self {
         let contents = in_file(&directory).map_err(Unknown::Unreadable).and_then(|contents| {
-            let matches = in_sidecar(sidecar).and_then(|models| match models {
-                Some(models) => same("its sidecar", &models, &contents.models),
+            let matches = in_sidecar(sidecar).map_err(Reason::from).and_then(|models| match models {
+                Some(models) => Ok(same("its sidecar", &models, &contents.models)?),
                 None => Ok(()),
             });
             matches.map(|()| contents).map_err(Unknown::NotWritten)
@@ -99,7 +100,7 @@ impl WrittenBundle {
         Self {
             name: name.to_owned(),
             directory,
-            contents: Err(Unknown::NotWritten(why)),
+            contents: Err(Unknown::NotWritten(why.into())),
             outputs: BTreeMap::new(),
         }
     }
@@ -140,10 +141,10 @@ fn in_sidecar(path: &Path) -> Result<Option<Value>, String> {
     models.map(Some).ok_or_else(|| at_path(&"missing \"models\""))
 }
 
-/// Compares two values; the error describes the first difference.
-pub(super) fn same(what: &str, expected: &Value, found: &Value) -> Result<(), String> {
-    match differences(expected, found) {
+/// Compares two values; the error describes the first differences.
+pub(super) fn same(with: &str, expected: &Value, actual: &Value) -> Result<(), Difference> {
+    match differences(expected, actual) {
         None => Ok(()),
-        Some((expected, found)) => Err(format!("{what}: expected {expected}, found {found}")),
+        Some((expected, actual)) => Err(Difference { with: with.to_owned(), expected, actual }),
     }
 }
