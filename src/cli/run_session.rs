@@ -344,6 +344,7 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         | ReportError::Render(_) => Exit::Internal,
         ReportError::Taken(_)
         | ReportError::UnderWay(_)
+        | ReportError::NoFreeStamp { .. }
         | ReportError::Disk(_)
         | ReportError::NoNumber(_) => Exit::Usage,
     }

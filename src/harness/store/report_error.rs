@@ -16,11 +16,22 @@ pub enum ReportError {
     Taken(PathBuf),
     /// The hidden directory of a run with this timestamp exists.
     #[error(
-        "{} is in use by another run, or was left behind by one that was killed; if no run is active, check \
-         its {INVENTORY} and remove the directory",
+        "{} is in use by another run, or was left behind by one that was killed; `bundleproof audit --clean` \
+         removes it if no run is active",
         .0.display()
     )]
     UnderWay(PathBuf),
+    /// Reports have all timestamps that a run may take.
+    #[error(
+        "the reports in {} have all timestamps of the next {seconds} seconds; wait, or write to another directory",
+        reports.display()
+    )]
+    NoFreeStamp {
+        /// The directory of the reports.
+        reports: PathBuf,
+        /// How far ahead a timestamp may be.
+        seconds: u32,
+    },
     /// The run and the directory have different timestamps.
     #[error("run {found} does not belong to report {stamp}")]
     OtherStamp {

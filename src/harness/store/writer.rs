@@ -56,7 +56,7 @@ impl ReportWriter {
     /// begin in the same second get different ones without waiting.
     ///
     /// # Errors
-    /// As [`create`](Self::create), if none of them is free.
+    /// [`ReportError::NoFreeStamp`], or a failed file operation.
     pub fn create_within(reports: &Path, first: RunTimestamp, seconds: u32) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
         fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
@@ -85,7 +85,12 @@ impl ReportWriter {
                     if made_reports {
                         _ = fs::remove_dir(reports);
                     }
-                    return Err(error);
+                    return Err(match error {
+                        ReportError::Taken(_) | ReportError::UnderWay(_) if seconds > 0 => {
+                            ReportError::NoFreeStamp { reports: reports.to_owned(), seconds }
+                        }
+                        error => error,
+                    });
                 }
             }
         }
@@ -329,7 +334,7 @@ mod tests {
         let writers: Vec<ReportWriter> = (0..3).map(|_| create(2).unwrap()).collect();
         let stamps: Vec<String> = writers.iter().map(|writer| writer.stamp().to_string()).collect();
         assert_eq!(stamps, ["2025-10-17T112859Z", "2025-10-17T112900Z", "2025-10-17T112901Z"]);
-        assert!(matches!(create(2), Err(ReportError::UnderWay(_))));
+        assert!(matches!(create(2), Err(ReportError::NoFreeStamp { seconds: 2, .. })));
     }
 
     #[test]
