@@ -180,4 +180,11 @@ mod tests {
         let errors = [ErrorKind::PermissionDenied, ErrorKind::TimedOut, ErrorKind::Other];
         assert!(!errors.into_iter().any(says_nothing));
     }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_and_not_missing() {
+        // Permissions do not stop every user, so the error is one of the path.
+        assert!(readable(Path::new("chain\0.json"), 10).is_err());
+        assert_eq!(readable(Path::new("missing/chain.json"), 10).unwrap(), None);
+    }
 }
