@@ -1,7 +1,7 @@
 //! The outputs in the README are what the program prints.
 //!
 //! Runs every line `$ ...` of the blocks marked `console`, from top to bottom, in one directory that contains only a
-//! link to the fixtures. Timestamps and times may differ, and a line `...` stands for any number of lines. Commands
+//! link to the fixtures and a file of test results. Timestamps and times may differ, and a line `...` stands for any number of lines. Commands
 //! that need the test suite or the network are in blocks marked `sh`, which are not run. Blocks marked `console python`
 //! run only if `BUNDLEPROOF_PYTHON` is the path of a Python. `BUNDLEPROOF_BLESS=1 cargo test --test readme` writes the
 //! current outputs into the README; review the diff.
@@ -112,6 +112,8 @@ fn the_readme_shows_the_actual_outputs() {
     // Some commands read the fixtures of a clone.
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
+    let junit = "pytest_2025_10_17.xml";
+    fs::copy(readme.with_file_name("conformance/junit").join(junit), place.path().join(junit)).expect("a copy");
     // The number of lines by which updates have moved the rest of the README.
     let mut moved = 0_isize;
     let has_python = std::env::var_os(PYTHON).is_some();
