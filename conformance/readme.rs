@@ -113,7 +113,8 @@ fn the_readme_shows_the_actual_outputs() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
     let junit = "pytest_2025_10_17.xml";
-    fs::copy(readme.with_file_name("conformance/junit").join(junit), place.path().join(junit)).expect("a copy");
+    fs::copy(readme.with_file_name("conformance/junit").join(junit), place.path().join(junit))
+        .expect("a copy");
     // The number of lines by which updates have moved the rest of the README.
     let mut moved = 0_isize;
     let has_python = std::env::var_os(PYTHON).is_some();
