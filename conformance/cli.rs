@@ -2,46 +2,34 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
+
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command as Program, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use assert_cmd::{Command, assert::Assert};
+use assert_cmd::Command;
 use bundleproof::value::Digest;
+use place::{Place, err, out};
 use rstest::rstest;
-use tempfile::TempDir;
 
 const STAMP: &str = "2025-10-17T112849Z";
 
 /// A generous time limit, for a busy machine.
 const UNHURRIED: Duration = Duration::from_secs(120);
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(self.0.path()).args(arguments).assert()
-    }
-
     /// Every file below the directory, with its digest.
     fn files(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        walk(self.0.path(), self.0.path(), &mut found);
+        walk(&self.path(""), &self.path(""), &mut found);
         found
     }
 }
@@ -56,14 +44,6 @@ fn walk(top: &Path, directory: &Path, found: &mut BTreeMap<String, String>) {
             found.insert(name, Digest::of(&fs::read(&path).expect("a file")).to_string());
         }
     }
-}
-
-fn out(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
 }
 
 #[test]
@@ -219,7 +199,7 @@ fn invalid_arguments_are_reported_with_their_exit_code_and_leave_nothing(
     let assert = place.run(arguments).code(code);
     assert!(err(&assert).contains(says), "{}", err(&assert));
     assert_eq!(out(&assert), "");
-    assert_eq!(fs::read_dir(place.0.path()).expect("a folder").count(), 0, "something was left behind");
+    assert_eq!(fs::read_dir(place.path("")).expect("a folder").count(), 0, "something was left behind");
 }
 
 #[test]
@@ -329,7 +309,7 @@ fails = "resets"
 fn an_interrupted_run_stops_soon_and_leaves_no_report() {
     let place = slow_and_writing();
     let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
-        .current_dir(place.0.path())
+        .current_dir(place.path(""))
         .args(["run", "--suite", "suite", "--impl", "reference", "--stamp", STAMP])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -392,7 +372,7 @@ impl Within for std::process::Child {
 fn a_closed_pipe_does_not_change_the_exit_code() {
     let place = Place::new();
     let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
-        .current_dir(place.0.path())
+        .current_dir(place.path(""))
         .args(["list", "requirements"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -496,7 +476,7 @@ fn the_program_needs_no_other_files_and_reports_skipped_checks() {
     let place = Place::new();
     let run = |arguments: &[&str]| {
         let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(place.0.path()).env_clear().arg("run").args(arguments).assert()
+        program.current_dir(place.path("")).env_clear().arg("run").args(arguments).assert()
     };
     let text = out(&run(&["--area", "execution", "--area", "roundtrip", "--stamp", STAMP]).code(0));
     assert!(text.contains("14 checks skipped: requires torch"), "{text}");

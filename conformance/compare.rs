@@ -2,15 +2,15 @@
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
 
-use assert_cmd::{Command, assert::Assert};
+use std::{fs, path::Path};
+
+use place::{Place, err, out};
 use rstest::rstest;
 use serde_json::Value as Json;
-use tempfile::TempDir;
 
 const FIRST: &str = "2025-10-17T112849Z";
 const SECOND: &str = "2025-10-17T150000Z";
@@ -18,31 +18,9 @@ const SECOND: &str = "2025-10-17T150000Z";
 /// A check of this case fails on the stub.
 const CASE: &str = "params/networks_are_built_from_the_archive[smaller_size]";
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("a file")
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(self.0.path()).args(arguments).assert()
     }
 
     /// Makes a report of the area `params`, or of what these options select.
@@ -57,14 +35,6 @@ impl Place {
         let assert = self.run(&["compare", base, new, "--json"]).code(code);
         serde_json::from_str(&out(&assert)).expect("JSON")
     }
-}
-
-fn out(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
 }
 
 /// A store with a report of the reference and a later one of the stub.
@@ -442,5 +412,5 @@ fn invalid_arguments_are_reported_and_leave_nothing(
     let assert = place.run(arguments).code(code);
     assert!(err(&assert).contains(says), "{}", err(&assert));
     assert_eq!(out(&assert), "");
-    assert_eq!(fs::read_dir(place.0.path()).expect("a folder").count(), 1, "something was left behind");
+    assert_eq!(fs::read_dir(place.path("")).expect("a folder").count(), 1, "something was left behind");
 }

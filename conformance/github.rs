@@ -2,40 +2,28 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
 
-use assert_cmd::{Command, assert::Assert};
-use tempfile::TempDir;
+use std::{fs, path::Path};
+
+use assert_cmd::assert::Assert;
+use place::Place;
 
 const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/bundle");
 const CASE: &str = "orchestration/workflow_persists_models";
 const FAILING: [&str; 5] = ["run", "--case", CASE, "--impl", "never_persists"];
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// The program with these variables of GitHub Actions, and no others.
-    fn run(&self, directory: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
-        let program = program.current_dir(self.path(directory)).args(arguments);
-        program.envs(variables.iter().copied()).assert()
+    fn run_with(&self, directory: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Assert {
+        let mut program = self.program();
+        program.current_dir(self.path(directory)).args(arguments).envs(variables.iter().copied()).assert()
     }
 
     fn in_actions(&self, arguments: &[&str]) -> Assert {
-        self.run(".", arguments, &[("GITHUB_ACTIONS", "true")])
+        self.run_with(".", arguments, &[("GITHUB_ACTIONS", "true")])
     }
 
     /// A copy of the suite at `repository/tests/suite` with one case.
@@ -82,8 +70,8 @@ fn a_failing_check_is_annotated_in_actions_only() {
     assert!(command.starts_with(&title), "{command}");
     assert!(command.contains("%0A    expected: a file at $work/out/wts.h5.zip%0A"), "{command}");
     // Without the variable, or with another value, nothing is.
-    assert_eq!(commands(&place.run(".", &FAILING, &[]).code(1)), [""; 0]);
-    assert_eq!(commands(&place.run(".", &FAILING, &[("GITHUB_ACTIONS", "false")]).code(1)), [""; 0]);
+    assert_eq!(commands(&place.run_with(".", &FAILING, &[]).code(1)), [""; 0]);
+    assert_eq!(commands(&place.run_with(".", &FAILING, &[("GITHUB_ACTIONS", "false")]).code(1)), [""; 0]);
     let green = ["run", "--case", CASE, "--impl", "reference"];
     assert_eq!(commands(&place.in_actions(&green).code(0)), [""; 0]);
 }
@@ -114,7 +102,7 @@ fn an_annotation_names_the_file_of_a_suite_in_the_repository() {
     place.suite(str::to_owned);
     let failing: Vec<&str> = FAILING.iter().chain(&["--suite", "suite"]).copied().collect();
     let annotated = || {
-        let assert = place.run("repository/tests", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
+        let assert = place.run_with("repository/tests", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
         commands(&assert).remove(0)
     };
     assert!(annotated().starts_with("::error title="), "no repository, no file: {}", annotated());
@@ -126,7 +114,7 @@ fn an_annotation_names_the_file_of_a_suite_in_the_repository() {
     fs::create_dir_all(place.path("other/.git")).expect("a folder");
     let failing: Vec<&str> =
         FAILING.iter().chain(&["--suite", "../repository/tests/suite"]).copied().collect();
-    let outside = place.run("other", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
+    let outside = place.run_with("other", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
     assert!(commands(&outside).remove(0).starts_with("::error title="), "{}", printed(&outside));
 }
 
@@ -136,7 +124,7 @@ fn no_text_of_a_case_is_a_command() {
     let hostile = r"%0A::warning::a\n::error::b\r::add-mask::c ##[error]d, line=1";
     place.suite(|text| text.replacen("run_cdi_example_torch should", &format!("{hostile} should"), 1));
     let failing: Vec<&str> = FAILING.iter().chain(&["--suite", "tests/suite"]).copied().collect();
-    let assert = place.run("repository", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
+    let assert = place.run_with("repository", &failing, &[("GITHUB_ACTIONS", "true")]).code(1);
     let annotated = commands(&assert);
     let [command] = annotated.as_slice() else { panic!("{annotated:#?}") };
     assert!(command.starts_with("::error title="), "{command}");
@@ -154,7 +142,7 @@ fn the_summary_is_appended_to_that_of_the_step() {
     let variables = [("GITHUB_STEP_SUMMARY", path.as_str())];
     for part in ["1/2", "2/2"] {
         let run = [&FAILING[..], &["--partition", part, "--reports", "parts"]].concat();
-        place.run(".", &run, &[]);
+        place.run_with(".", &run, &[]);
     }
     let parts = fs::read_dir(place.path("parts")).expect("a store");
     let mut merge = vec!["merge".to_owned()];
@@ -163,7 +151,7 @@ fn the_summary_is_appended_to_that_of_the_step() {
     for arguments in [&FAILING[..], &merge] {
         let before = fs::read_to_string(&file).expect("a file");
         let said =
-            String::from_utf8_lossy(&place.run(".", arguments, &variables).code(1).get_output().stdout)
+            String::from_utf8_lossy(&place.run_with(".", arguments, &variables).code(1).get_output().stdout)
                 .into_owned();
         let report = said.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
         let summary = fs::read_to_string(place.path(report).join("summary.md")).expect("summary.md");
@@ -180,23 +168,23 @@ fn the_summary_of_a_step_stays_within_its_limit() {
     let variables = [("GITHUB_STEP_SUMMARY", file.to_str().expect("a path"))];
     let limit = 1024 * 1024;
     fs::write(&file, "x".repeat(limit - 400)).expect("a file");
-    place.run(".", &FAILING, &variables).code(1);
+    place.run_with(".", &FAILING, &variables).code(1);
     let text = fs::read_to_string(&file).expect("a file");
     assert!(text.len() > limit - 400 && text.len() <= limit, "{}", text.len());
     assert!(text.ends_with(" bytes, more than GitHub shows._\n"), "{}", &text[limit - 400..]);
-    place.run(".", &FAILING, &variables).code(1);
+    place.run_with(".", &FAILING, &variables).code(1);
     assert!(fs::metadata(&file).expect("a file").len() <= limit as u64);
 }
 
 #[test]
 fn a_step_summary_that_cannot_be_written_is_named_and_changes_nothing() {
     let place = Place::new();
-    let assert = place.run(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "nowhere/step.md")]).code(1);
+    let assert = place.run_with(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "nowhere/step.md")]).code(1);
     let said = printed(&assert);
     assert!(
         said.contains("error: cannot append the summary to nowhere/step.md (GITHUB_STEP_SUMMARY): "),
         "{said}"
     );
-    let none = printed(&place.run(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "")]).code(1));
+    let none = printed(&place.run_with(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "")]).code(1));
     assert!(!none.contains("cannot append"), "{none}");
 }

@@ -6,25 +6,24 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
 
-use assert_cmd::{Command, assert::Assert};
+use std::{fs, path::Path};
+
+use assert_cmd::assert::Assert;
 use bundleproof::value::Digest;
+use place::{Place, err, out};
 use rstest::rstest;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const STAMP: &str = "2025-10-17T112849Z";
 
-/// An empty directory with a copy of the JUnit files, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().expect("a temporary directory"));
+    /// An empty directory with a copy of the JUnit files.
+    fn with_junit() -> Self {
+        let place = Self::new();
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/junit");
         for entry in fs::read_dir(files).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -32,21 +31,6 @@ impl Place {
                 .expect("a copy");
         }
         place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(self.0.path()).args(arguments).assert()
     }
 
     fn import(&self, file: &str, phase: &str, name: &str) -> Assert {
@@ -92,17 +76,9 @@ impl Place {
     }
 }
 
-fn out(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
-}
-
 #[test]
 fn the_three_red_results_of_2025_10_17_are_not_proven() {
-    let place = Place::new();
+    let place = Place::with_junit();
     let assert = place.import("pytest_2025_10_17.xml", "red", "seed").code(6);
     let text = out(&assert);
     for says in [
@@ -125,7 +101,7 @@ fn the_three_red_results_of_2025_10_17_are_not_proven() {
 
 #[test]
 fn tests_that_fail_for_their_reason_prove_a_row_and_later_pass() {
-    let place = Place::new();
+    let place = Place::with_junit();
     let text = out(&place.import("pytest_red.xml", "red", "seed").code(0));
     assert!(text.contains("red    3/3 failed as expected on seed"), "{text}");
     assert_eq!(place.states(), ["[P]", "[P]", "[P]", "[ ]", "[ ]"]);
@@ -145,7 +121,7 @@ fn tests_that_fail_for_their_reason_prove_a_row_and_later_pass() {
 
 #[test]
 fn every_result_of_pytest_but_a_failure_for_the_reason_has_a_name_of_its_own() {
-    let place = Place::new();
+    let place = Place::with_junit();
     let assertion = "kind = \"wrong_result\"";
     let expected = [
         ("test_passes", assertion, "unexpected_pass", "pass"),
@@ -183,7 +159,7 @@ fn every_result_of_pytest_but_a_failure_for_the_reason_has_a_name_of_its_own() {
 
 #[test]
 fn a_collection_error_leaves_its_selectors_without_a_test() {
-    let place = Place::new();
+    let place = Place::with_junit();
     place.suite(&[("test_import.py::test_x", "kind = \"wrong_result\"")]);
     let arguments = ["import", "pytest_every_result.xml", "--suite", "suite", "--plan", "other"];
     let assert = place.run(&[&arguments[..], &["--phase", "red", "--impl", "it"]].concat()).code(4);
@@ -193,7 +169,7 @@ fn a_collection_error_leaves_its_selectors_without_a_test() {
 
 #[test]
 fn panics_in_a_file_of_nextest_are_assertions_or_not() {
-    let place = Place::new();
+    let place = Place::with_junit();
     place.suite(&[
         ("tiny-store::tests::saves", "kind = \"wrong_result\", mentions = [\"no file wts.h5.zip\"]"),
         (
@@ -210,7 +186,7 @@ fn panics_in_a_file_of_nextest_are_assertions_or_not() {
 
 #[test]
 fn files_and_logs_are_kept_in_a_report_that_the_other_commands_read() {
-    let place = Place::new();
+    let place = Place::with_junit();
     place.write("run.log", "3 failed\n");
     let arguments = ["import", "pytest_red.xml", "--plan", "phase_d4", "--phase", "red", "--impl", "seed"];
     place.run(&[&arguments[..], &["--log", "run.log", "--stamp", STAMP]].concat()).code(0);
@@ -267,7 +243,7 @@ fn a_file_that_cannot_be_imported_is_an_error_and_leaves_nothing(
     #[case] code: i32,
     #[case] says: &str,
 ) {
-    let place = Place::new();
+    let place = Place::with_junit();
     place.write("odd.xml", text);
     let assert = place.import("odd.xml", "red", "seed").code(code);
     assert!(err(&assert).contains(says), "{}", err(&assert));
@@ -276,7 +252,7 @@ fn a_file_that_cannot_be_imported_is_an_error_and_leaves_nothing(
 
 #[test]
 fn missing_huge_and_special_files_are_errors() {
-    let place = Place::new();
+    let place = Place::with_junit();
     let file = fs::File::create(place.path("huge.xml")).expect("a file");
     file.set_len((64 << 20) + 1).expect("a length");
     for (file, says) in [
@@ -291,7 +267,7 @@ fn missing_huge_and_special_files_are_errors() {
 
 #[test]
 fn a_test_in_two_files_is_an_error() {
-    let place = Place::new();
+    let place = Place::with_junit();
     fs::copy(place.path("pytest_red.xml"), place.path("again.xml")).expect("a copy");
     let arguments = ["import", "pytest_red.xml", "again.xml", "--plan", "phase_d4", "--phase", "red"];
     let assert = place.run(&[&arguments[..], &["--impl", "seed"]].concat()).code(4);

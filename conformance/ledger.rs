@@ -2,45 +2,27 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
-use std::{fs, path::PathBuf};
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
 
-use assert_cmd::{Command, assert::Assert};
+use std::fs;
+
+use assert_cmd::assert::Assert;
+use place::{Place, err, out};
 use rstest::rstest;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const STAMPS: [&str; 3] = ["2025-10-17T112849Z", "2025-10-17T120000Z", "2025-10-17T130000Z"];
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn bundleproof(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(self.0.path()).args(arguments).assert()
-    }
-
-    fn run(&self, stamp: &str, arguments: &[&str]) -> Assert {
+    fn run_plan(&self, stamp: &str, arguments: &[&str]) -> Assert {
         let plan = ["run", "--plan", "phase_d4", "--stamp", stamp];
-        self.bundleproof(&[&plan[..], arguments].concat())
+        self.run(&[&plan[..], arguments].concat())
     }
 
     fn ledger(&self, arguments: &[&str]) -> Assert {
-        self.bundleproof(&[&["ledger", "--plan", "phase_d4"], arguments].concat())
+        self.run(&[&["ledger", "--plan", "phase_d4"], arguments].concat())
     }
 
     fn summary(&self, stamp: &str) -> String {
@@ -54,19 +36,11 @@ impl Place {
     }
 }
 
-fn out(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
-}
-
 #[test]
 fn a_blocked_row_stays_open_with_its_reason_and_its_errors_until_a_report_does_not_block_it() {
     let place = Place::new();
     let why = "D4.B2=no disk | on this machine";
-    let text = out(&place.run(STAMPS[0], &["--phase", "red", "--blocked", why]).code(0));
+    let text = out(&place.run_plan(STAMPS[0], &["--phase", "red", "--blocked", why]).code(0));
     assert!(text.contains("D4.B2           blocked (no disk | on this machine): proven: 2/2"), "{text}");
     let rows = place.rows();
     let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().expect("a state")).collect();
@@ -77,10 +51,10 @@ fn a_blocked_row_stays_open_with_its_reason_and_its_errors_until_a_report_does_n
     assert!(out(&place.ledger(&[])).contains("! orchestration/workflow_persists_models: "));
     // What fails in a blocked row alone does not fail the run.
     let green = ["--phase", "green", "--impl", "never_persists"];
-    place.run(STAMPS[1], &[&green[..], &["--blocked", why]].concat()).code(1);
+    place.run_plan(STAMPS[1], &[&green[..], &["--blocked", why]].concat()).code(1);
     let only = ["--blocked", why, "--blocked", "D4.C2=later"];
-    place.run(STAMPS[2], &[&green[..], &only].concat()).code(0);
-    place.run("2025-10-17T140000Z", &["--phase", "red"]).code(0);
+    place.run_plan(STAMPS[2], &[&green[..], &only].concat()).code(0);
+    place.run_plan("2025-10-17T140000Z", &["--phase", "red"]).code(0);
     assert_eq!(place.rows()[1]["state"], "[P]");
 }
 
@@ -93,7 +67,7 @@ fn a_blocked_row_stays_open_with_its_reason_and_its_errors_until_a_report_does_n
 #[case::protect_elsewhere(&["--plan", "phase_d4", "--protect", "../src"], "invalid path \"../src\"")]
 fn options_that_fit_no_row_are_usage_errors(#[case] arguments: &[&str], #[case] says: &str) {
     let place = Place::new();
-    let assert = place.bundleproof(&[&["run"], arguments].concat()).code(2);
+    let assert = place.run(&[&["run"], arguments].concat()).code(2);
     assert!(err(&assert).contains(says), "{}", err(&assert));
     assert!(!place.path("reports").exists());
 }
@@ -104,10 +78,10 @@ fn a_red_phase_names_the_protected_files_that_changed() {
     place.write("src/store.py", "1");
     place.write("src/load.py", "1");
     let red = ["--phase", "red", "--protect", "src/*.py", "--protect", "gone.py"];
-    let text = out(&place.run(STAMPS[0], &red).code(0));
+    let text = out(&place.run_plan(STAMPS[0], &red).code(0));
     assert!(!text.contains("warning"), "{text}");
     place.write("src/store.py", "2");
-    let text = out(&place.run(STAMPS[1], &red).code(0));
+    let text = out(&place.run_plan(STAMPS[1], &red).code(0));
     let says = format!("protected files changed since {}: src/store.py", STAMPS[0]);
     assert!(text.contains(&format!("warning: {says}; a red phase changes tests only")), "{text}");
     assert!(place.summary(STAMPS[1]).contains(&says));
@@ -116,8 +90,8 @@ fn a_red_phase_names_the_protected_files_that_changed() {
     // A green phase may change them, and then they are as in the attempt before.
     place.write("src/load.py", "2");
     let green = ["--phase", "green", "--protect", "src/*.py", "--protect", "gone.py"];
-    assert!(!out(&place.run(STAMPS[2], &green).code(0)).contains("warning"));
-    let text = out(&place.run("2025-10-17T140000Z", &red).code(0));
+    assert!(!out(&place.run_plan(STAMPS[2], &green).code(0)).contains("warning"));
+    let text = out(&place.run_plan("2025-10-17T140000Z", &red).code(0));
     assert!(!text.contains("warning"), "{text}");
     let results = fs::read(place.path("reports").join(STAMPS[0]).join("results.json")).expect("results");
     let results: Value = serde_json::from_slice(&results).expect("JSON");
@@ -127,8 +101,8 @@ fn a_red_phase_names_the_protected_files_that_changed() {
 #[test]
 fn attempts_have_the_form_of_the_plan() {
     let place = Place::new();
-    place.run(STAMPS[0], &["--phase", "red"]).code(0);
-    place.run(STAMPS[1], &["--phase", "green"]).code(0);
+    place.run_plan(STAMPS[0], &["--phase", "red"]).code(0);
+    place.run_plan(STAMPS[1], &["--phase", "green"]).code(0);
     let text = out(&place.ledger(&["--attempts", "--markdown"]).code(0));
     let first = format!("- [{}] Attempt #55 - red on stub: 4/4 rows proven\n", STAMPS[0]);
     assert!(text.contains(&first), "{text}");
@@ -150,7 +124,7 @@ fn attempts_have_the_form_of_the_plan() {
 #[test]
 fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     let place = Place::new();
-    place.run(STAMPS[0], &["--phase", "red"]).code(0);
+    place.run_plan(STAMPS[0], &["--phase", "red"]).code(0);
     let ledger = out(&place.ledger(&["--markdown"]).code(0));
     place.write("plan.md", &format!("# What we do\n\nWords.\n\n{ledger}\n- [ ] exit checklist\n"));
     let assert = place.ledger(&["--verify", "plan.md"]).code(0);
@@ -161,7 +135,7 @@ fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     assert!(text.contains("plan.md: line 9: D4.B1: state is `[x]`, expected `[P]`"), "{text}");
     // The reports go on, and the copy is out of date.
     place.write("plan.md", &ledger);
-    place.run(STAMPS[1], &["--phase", "green"]).code(0);
+    place.run_plan(STAMPS[1], &["--phase", "green"]).code(0);
     let text = err(&place.ledger(&["--verify", "plan.md"]).code(8));
     assert!(text.contains("D4.C2: state is `[P]`, expected `[x]`"), "{text}");
     let text = err(&place.ledger(&["--verify", "gone.md"]).code(2));

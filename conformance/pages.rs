@@ -4,12 +4,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use assert_cmd::{Command, assert::Assert};
 use bundleproof::harness::{
     proof::KillMatrix,
     record::{Environment, Inventory, InventoryEntry, RunRecord, RunTimes},
@@ -17,8 +20,8 @@ use bundleproof::harness::{
     runner::{Ended, Outcome, Phase},
     store::{Index, ReportWriter},
 };
+use place::{Place, err, out};
 use serde_json::Value as Json;
-use tempfile::TempDir;
 
 const STAMP: &str = "2025-10-17T112849Z";
 
@@ -27,23 +30,7 @@ const HOSTILE: &str = "\"'><img src=x onerror=alert(1)></title></style></script>
                        <svg onload=alert(3)><a href=javascript:alert(4)>{{ 7 * 7 }}{% raw %}\u{202e}\u{1b}[31m\u{0}\
                        <link rel=stylesheet href=http://hostile.invalid/x.css><base href=//hostile.invalid>";
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        program.current_dir(self.0.path()).args(arguments).assert()
-    }
-
     /// Runs the suite on the mutant that fails 40 checks; returns the report.
     fn failing(&self) -> PathBuf {
         let arguments = [
@@ -70,14 +57,6 @@ impl Place {
         self.run(&["prove", "--case", cases, "--reports", "P", "--stamp", STAMP]).code(0);
         self.path("P").join(STAMP)
     }
-}
-
-fn out(assert: &Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
 }
 
 fn read(path: &Path) -> String {

@@ -2,6 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod place;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -9,33 +13,16 @@ use std::{
 };
 
 use assert_cmd::{Command, assert::Assert};
+use place::{Place, err, out};
 use rstest::rstest;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const STAMP: &str = "2025-10-17T112849Z";
 
 /// What may differ: what is about the machine, the time or the store.
 const OF_THE_PLACE: [&str; 4] = ["SHA256SUMS", "chain.json", "durations.json", "environment.json"];
 
-/// An empty directory, and the program in it.
-struct Place(TempDir);
-
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
-        let program = program.current_dir(self.0.path()).args(arguments);
-        program.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY").assert()
-    }
-
     /// Runs one part into a store of its own; the path of the report.
     fn part(&self, selection: &[&str], number: usize, of: usize) -> (i32, String) {
         let store = format!("part-{number}");
@@ -78,14 +65,6 @@ struct Runs {
 
 fn code(assert: &Assert) -> i32 {
     assert.get_output().status.code().expect("an exit code")
-}
-
-fn out(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
-}
-
-fn err(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
 }
 
 fn files(report: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -297,7 +276,7 @@ fn parts_with_another_suite_or_environment_are_not_merged() {
     let reports = place.parts(&["--area", "params"], 2).1;
     let store = ["--partition", "2/2", "--reports", "other", "--stamp", STAMP];
     let mut program = Command::cargo_bin("bundleproof").expect("the program");
-    let program = program.current_dir(place.0.path()).args(["run", "--area", "params"]).args(store);
+    let program = program.current_dir(place.path("")).args(["run", "--area", "params"]).args(store);
     program.env("TZ", "Antarctica/Troll").assert().code(0);
     let other = [reports[0].clone(), format!("other/{STAMP}")];
     refused(&place, &other, 2, "environment.json: variables {\"");
