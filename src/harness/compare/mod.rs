@@ -1,6 +1,6 @@
 //! Compares two runs: what regressed, what was fixed, what is new, and what else differs that may explain it.
 //!
-//! A [`Snapshot`] is one side, from a report or a [`BaselineFile`]. [`Comparison::of`] is a pure function of two of them;
+//! A [`Snapshot`] is one side, from a report or a baseline file. [`Comparison::of`] is a pure function of two of them;
 //! the renderings are functions of the comparison.
 
 mod baseline_file;

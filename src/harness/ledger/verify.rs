@@ -24,7 +24,7 @@ pub struct Mismatch {
     pub what: String,
 }
 
-/// `line 12: D4.B1: state is `[x]`, expected `[P]``.
+/// For example: line 12: D4.B1: state is `[x]`, expected `[P]`.
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.line.iter().try_for_each(|number| write!(f, "line {number}: "))?;

@@ -1,8 +1,8 @@
 //! `report.html` and `index.html`: a run, or a store, as one page for a browser, without any request.
 //!
-//! Reading order: [`shell`] (what all pages share: escaping and the content security policy), [`state`] (how an outcome
-//! counts), [`headline`] (the first screen), [`checks`], [`failure`] with [`text_diff`], [`kill_matrix`]. Each makes the
-//! variables of a template in `templates/` from the record. [`store_index`] is the page of a store.
+//! Reading order: `shell` (what all pages share: escaping and the content security policy), `state` (how an outcome
+//! counts), `headline` (the first screen), `checks`, `failure` with `text_diff`, `kill_matrix`. Each makes the
+//! variables of a template in `templates/` from the record. `store_index` is the page of a store.
 
 mod checks;
 mod failure;
