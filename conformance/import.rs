@@ -105,7 +105,7 @@ fn tests_that_fail_for_their_reason_prove_a_row_and_later_pass() {
     let text = out(&place.import("pytest_red.xml", "red", "seed").code(0));
     assert!(text.contains("red    3/3 failed as expected on seed"), "{text}");
     assert_eq!(place.states(), ["[P]", "[P]", "[P]", "[ ]", "[ ]"]);
-    // An xfail is no pass: the original phase was closed with one.
+    // An xfail does not count as a pass: the original phase was closed with one.
     place.import("pytest_2025_10_17.xml", "green", "mended").code(1);
     assert_eq!(place.states()[..2], ["[P]", "[P]"]);
     place.import("pytest_green.xml", "green", "mended").code(0);

@@ -191,7 +191,7 @@ mod tests {
         Snapshot::of("run", &run, &test_helpers::environment())
     }
 
-    /// The same with another program, so that a changed result is no sign of flakiness.
+    /// The same with another program, so that a changed result does not look flaky.
     fn another(outcomes: &[Outcome]) -> Snapshot {
         let mut snapshot = snapshot(outcomes);
         snapshot.environment.insert("binary/sha256".into(), "another".into());

@@ -87,7 +87,7 @@ fn differences(expected: &[String; 4], found: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The rows of all tables of a plan, each with its line; None if there is no table.
+/// The rows of all tables of a plan, each with its line; None without a table.
 fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
     let (own, any) = (marker(plan), marker(""));
     let any = any.trim_end_matches(" -->").trim_end();

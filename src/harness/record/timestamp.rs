@@ -41,7 +41,7 @@ impl RunTimestamp {
         Self(self.0.saturating_add(1.seconds()))
     }
 
-    /// The seconds from an RFC 3339 time to this one, negative if this one is earlier; None if it is no such time.
+    /// The seconds from an RFC 3339 time to this one, negative if this one is earlier; None for any other text.
     pub fn seconds_since(self, rfc3339: &str) -> Option<i64> {
         let then: Timestamp = rfc3339.parse().ok()?;
         let this = TimeZone::UTC.to_timestamp(self.0).ok()?;

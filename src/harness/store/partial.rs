@@ -48,7 +48,7 @@ impl PartialDirectory {
             ErrorKind::AlreadyExists => ReportError::UnderWay(path.clone()),
             _ => IoError { doing: "make", path: path.clone(), source }.into(),
         })?;
-        // The store is locked, so nobody takes this for the directory of a run that was killed.
+        // The store is locked, so no audit mistakes this for the directory of a killed run.
         let lock = lock_run(&path)?.ok_or_else(|| ReportError::UnderWay(path.clone()))?;
         let reports = store.path().to_owned();
         let directory = Self { reports, stamp, path, lock, sums: BTreeMap::new() };

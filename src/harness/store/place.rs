@@ -24,7 +24,7 @@ pub(super) struct Place {
     pub(super) attempt: Option<Attempt>,
 }
 
-/// Why there is no place for another report.
+/// Why the store cannot take another report.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoPlace {
     #[error(transparent)]
@@ -99,7 +99,7 @@ fn readable(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IoError> {
     }
 }
 
-/// Whether this error means that there is no valid file; otherwise a valid one may be there and cannot be read now.
+/// Whether this error means that the file is missing or invalid; otherwise it may be valid and unreadable right now.
 fn says_nothing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidData)
 }

@@ -29,7 +29,7 @@ const MAX_ENTRIES: usize = 200_000;
 const MAX_PROTECTED_BYTES: u64 = 1024 * 1024 * 1024;
 /// The deepest nesting of directories below a pattern.
 const MAX_DEPTH: usize = 32;
-/// Directories that are not looked into: running tests writes to them, and nobody edits them.
+/// Directories that are skipped: tests write to them, and people do not edit them.
 const NOT_SOURCES: [&str; 2] = [".git", "__pycache__"];
 
 /// Why protected files cannot be recorded.

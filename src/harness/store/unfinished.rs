@@ -84,7 +84,7 @@ pub(super) fn unfinished(name: &str) -> Option<Unfinished> {
 /// Finds out what a hidden directory was going to be.
 pub(super) fn explain(reports: &Path, run: Unfinished) -> UnfinishedRun {
     let path = reports.join(&run.directory);
-    // A directory that cannot be opened belongs to nobody who is running.
+    // A running process holds its directory open, so one that cannot be opened is left over.
     let state = match lock_run(&path) {
         Ok(None) => RunState::Running,
         Ok(Some(_)) | Err(_) if run.interrupted => RunState::Interrupted,

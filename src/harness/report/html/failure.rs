@@ -107,7 +107,7 @@ impl<'a> Failures<'a> {
             run.cases.keys().enumerate().map(|(number, file)| (file.as_str(), number + 1)).collect();
         let mut all: Vec<(usize, &Outcome)> =
             run.outcomes.iter().enumerate().filter(|(_, outcome)| is_failure(outcome)).collect();
-        // Known failures come last: nobody has to look at them.
+        // Known failures come last: they need no attention.
         all.sort_by_key(|(_, outcome)| states.state(outcome) == State::Known);
         let left_out = all.len().saturating_sub(MAX_FAILURES);
         all.truncate(MAX_FAILURES);

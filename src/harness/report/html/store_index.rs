@@ -308,7 +308,7 @@ fn seconds(milliseconds: u64) -> String {
 impl Chart {
     fn of(reports: &[IndexedReport]) -> Self {
         let step = number(CHART_WIDTH) / number(reports.len().max(1));
-        // One report is no block over the whole width.
+        // A single report must not become a bar over the whole width.
         let step = step.min(40.0);
         let height = number(CHART_HEIGHT);
         let bar = |(index, report): (usize, &IndexedReport)| {
