@@ -78,8 +78,12 @@ fn a_red_phase_names_the_protected_files_that_changed() {
     place.write("src/store.py", "1");
     place.write("src/load.py", "1");
     let red = ["--phase", "red", "--protect", "src/*.py", "--protect", "gone.py"];
-    let text = out(&place.run_plan(STAMPS[0], &red).code(0));
-    assert!(!text.contains("warning"), "{text}");
+    let first = place.run_plan(STAMPS[0], &red).code(0);
+    assert!(!out(&first).contains("warning"), "{}", out(&first));
+    // A mistyped path would protect nothing.
+    let said = err(&first);
+    assert!(said.contains("warning: gone.py is protected and does not exist"), "{said}");
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
     place.write("src/store.py", "2");
     let text = out(&place.run_plan(STAMPS[1], &red).code(0));
     let says = format!("protected files changed since {}: src/store.py", STAMPS[0]);

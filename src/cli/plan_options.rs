@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Exit, console::Console};
 use crate::{
     harness::{
-        record::Protected,
+        record::{Protected, ProtectedFile},
         store::{change_since_previous, read_protected},
         suite::{Plan, nearest, protected_pattern},
     },
@@ -84,6 +84,11 @@ impl PlanOptions {
             console.error(&format!("cannot record the protected files of {}: {error}", plan.name));
             Exit::Usage
         })?;
+        for (pattern, file) in &protected.files {
+            if *file == ProtectedFile::Missing {
+                console.note(&format!("warning: {pattern} is protected and does not exist"));
+            }
+        }
         match change_since_previous(reports, &plan.name, &protected) {
             Ok(change) => protected.change = change,
             Err(why) => console.note(&format!("note: cannot compare the protected files: {why}")),
