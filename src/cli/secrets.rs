@@ -42,6 +42,7 @@ impl Secrets {
             if names_a_secret(&name) {
                 secrets.add(&value);
             }
+            secrets.learn_password(&value);
         }
         secrets
     }
@@ -64,12 +65,15 @@ impl Secrets {
                     self.add(part);
                 }
             }
-            // The password of a URL: https://user:password@host.
-            let credentials = word.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
-            credentials
-                .and_then(|(user, _)| user.split_once(':'))
-                .into_iter()
-                .for_each(|(_, password)| self.add(password));
+            self.learn_password(&word);
+        }
+    }
+
+    /// Learns the password of a URL: `https://user:password@host`.
+    fn learn_password(&mut self, text: &str) {
+        let credentials = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        if let Some((_, password)) = credentials.and_then(|(user, _)| user.split_once(':')) {
+            self.add(password);
         }
     }
 
@@ -170,11 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_secrets_by_their_name_and_length() {
-        let variables = [("MY_TOKEN", "abcdefgh"), ("A_PASSWORD", "short"), ("EDITOR", "plain-editor")];
+    fn variables_are_secrets_by_their_name_and_length_or_as_the_password_of_a_url() {
+        let variables = [
+            ("MY_TOKEN", "abcdefgh"),
+            ("A_PASSWORD", "short"),
+            ("EDITOR", "plain-editor"),
+            ("DATABASE", "postgres://ada:of-the-url@host/x"),
+        ];
         let own = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let secrets = Secrets::new(own, None);
-        assert_eq!(secrets.redacted("abcdefgh short plain-editor"), "REDACTED short plain-editor");
+        let text = "abcdefgh short plain-editor of-the-url ada";
+        assert_eq!(secrets.redacted(text), "REDACTED short plain-editor REDACTED ada");
     }
 
     #[rstest]
