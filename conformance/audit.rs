@@ -53,6 +53,19 @@ fn names(directory: &Path, start: &str) -> Vec<String> {
     names
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_the_name_of_a_run_is_named_and_not_opened() {
+    let place = place();
+    ran(place.path(), &RUN);
+    let pipe = place.path().join("reports/.2025-10-17T112849Z.partial");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let (audit, exit) = audited(place.path(), &["--clean"]);
+    assert_eq!((exit, &audit["unfinished"]), (Some(0), &Value::Array(vec![])), "{audit}");
+    assert!(audit.to_string().contains(".2025-10-17T112849Z.partial"), "{audit}");
+    assert!(pipe.exists());
+}
+
 #[test]
 fn runs_at_once_get_names_of_their_own_and_one_chain() {
     let place = place();

@@ -46,6 +46,14 @@ pub(crate) fn sibling(path: &Path) -> io::Result<NamedTempFile> {
     file.tempfile_in(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))
 }
 
+/// Replaces a file in one step, so that readers see the old text or the new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = sibling(path)?;
+    fs::write(temporary.path(), bytes)?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -14,7 +14,8 @@
 //! 5. [`harness::adapter`]: implementations in any language, behind a protocol.
 //! 6. [`harness::runner`]: runs checks side by side and records outcomes; a verdict is folded from an outcome.
 //! 7. [`harness::record`], [`harness::report`], [`harness::store`]: what a run leaves, rendered and verified.
-//! 8. [`harness::ledger`]: the state of each plan row, computed from reports.
+//! 8. [`harness::ledger`]: the state of each plan row, computed from reports; [`harness::import`]: results of other test
+//!    runners as reports; [`harness::compare`]: what changed between two reports.
 //! 9. [`harness::proof`]: every check on every faulty implementation, and what that proves.
 //! 10. [`bundle`]: the contract of `wts.h5.zip`: its nouns and operations, the reference, the stub and the mutants,
 //!     the check of a file without an implementation, and who reads whose bundles.
@@ -33,8 +34,8 @@
 //!    of a test target.
 //! 4. No files use each other in a circle.
 //! 5. `torch_files` never panics on input and never allocates from a length it has not checked.
-//! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json` and
-//!    `durations.json`, byte for byte. What is about the store is in `chain.json`.
+//! 6. `harness::report` is a pure function of a record: a report can be rendered again from its own `results.json`,
+//!    `durations.json` and, for a proof, `matrix.json`, byte for byte. What is about the store is in `chain.json`.
 //! 7. An operation is declared once: everything that lists operations is generated from that table.
 //! 8. Nothing is stored twice.
 //!

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,7 @@ use clap::Parser;
 
 use super::{Exit, compare_input::CompareInput, console::Console};
 use crate::{
-    fs_util::sibling,
+    fs_util::replace,
     harness::{
         compare::{Change, Comparison, History, Snapshot, read_baseline, write_baseline},
         store::Index,
@@ -73,7 +72,7 @@ impl Compare {
         add_history(&mut comparison, &new, console);
         if let Some(file) = &self.html {
             let html = comparison.to_html().map_err(|error| internal(&error, console))?;
-            replace(file, &html).map_err(|error| {
+            replace(file, html.as_bytes()).map_err(|error| {
                 console.error(&format!("cannot write {}: {error}", file.display()));
                 Exit::Usage
             })?;
@@ -107,7 +106,7 @@ fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, E
         let what = "exists, and is not a baseline file; remove it, or name another file";
         read_baseline(file).map_err(|error| failed(format!("it {what} ({error})")))?;
     }
-    replace(file, &text).map_err(|error| failed(error.to_string()))?;
+    replace(file, text.as_bytes()).map_err(|error| failed(error.to_string()))?;
     let Snapshot { name, checks, .. } = &input.snapshot;
     console.note(&format!("wrote {} checks of {name} to {}", checks.len(), file.display()));
     Ok(if input.damaged { Exit::EvidenceBroken } else { Exit::Success })
@@ -139,12 +138,4 @@ fn paint(change: Change, word: &str, console: &Console) -> String {
 fn internal(error: &dyn std::error::Error, console: &Console) -> Exit {
     console.error(&format!("cannot write the comparison: {error}"));
     Exit::Internal
-}
-
-/// Replaces the file in one step, so that it is never half written.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut temporary = sibling(file)?;
-    temporary.write_all(text.as_bytes())?;
-    temporary.persist(file)?;
-    Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Exit, console::Console};
 use crate::{
-    fs_util::sibling,
+    fs_util::replace,
     harness::{
         report::html::index_html,
         store::{Index, Rendering, RenderingError},
@@ -157,13 +157,5 @@ fn write_all(rendering: &Rendering, out: &Path) -> io::Result<()> {
     for (name, bytes) in &rendering.files {
         fs::write(out.join(name), bytes)?;
     }
-    Ok(())
-}
-
-/// Replaces a file as a whole, so that a browser never sees half of it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = sibling(path)?;
-    fs::write(temporary.path(), bytes)?;
-    temporary.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

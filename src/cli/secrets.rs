@@ -1,4 +1,6 @@
-//! What reports must not contain: secrets of the caller, and the caller's home directory in command lines.
+//! What records must not contain: secrets of the caller, and the caller's home directory in command lines.
+//!
+//! Files that `import` copies are evidence and stay as they are.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +15,22 @@ const MIN_SECRET_CHARS: usize = 8;
 /// Parts of the names of variables and options whose values are secrets.
 const SECRET_NAMES: [&str; 8] =
     ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "APIKEY", "PRIVATE_KEY"];
+
+/// The fields of a record whose texts come from an implementation, a test runner or the command line. All others are
+/// names, which other records refer to.
+const FREE_TEXTS: [&str; 11] = [
+    "selection",
+    "options",
+    "versions",
+    "notes",
+    "message",
+    "traceback",
+    "type_name",
+    "detail",
+    "details",
+    "expected",
+    "actual",
+];
 
 /// Beginnings of tokens that well-known services issue.
 const SECRET_BEGINNINGS: [&str; 10] =
@@ -121,7 +139,7 @@ impl Secrets {
             return Ok(run);
         }
         let mut json = serde_json::to_value(&run)?;
-        self.redact_json(&mut json);
+        self.redact_json(&mut json, false);
         let mut redacted: RunRecord = serde_json::from_value(json)?;
         // Times of checks are not part of the JSON.
         for (outcome, original) in redacted.outcomes.iter_mut().zip(&run.outcomes) {
@@ -130,14 +148,22 @@ impl Secrets {
         Ok(redacted)
     }
 
-    fn redact_json(&self, json: &mut serde_json::Value) {
+    /// Redacts the texts in the fields of [`FREE_TEXTS`]. `is_free` says that this value is in one.
+    fn redact_json(&self, json: &mut serde_json::Value, is_free: bool) {
         match json {
-            serde_json::Value::String(text) => *text = self.redacted(text),
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
-            serde_json::Value::Object(fields) => {
-                fields.values_mut().for_each(|field| self.redact_json(field))
+            serde_json::Value::String(text) if is_free => *text = self.redacted(text),
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.redact_json(item, is_free));
             }
-            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+            serde_json::Value::Object(fields) => {
+                for (name, field) in fields {
+                    self.redact_json(field, is_free || FREE_TEXTS.contains(&name.as_str()));
+                }
+            }
+            serde_json::Value::String(_)
+            | serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_) => {}
         }
     }
 }

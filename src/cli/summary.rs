@@ -117,7 +117,7 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         let counts = run.counts(*phase);
         (
             phase.as_str().to_owned(),
-            json!({ "all": counts.all, "as_stated": counts.as_expected, "words": counts.words }),
+            json!({ "all": counts.all, "as_expected": counts.as_expected, "words": counts.words }),
         )
     };
     let wrong = run.outcomes.iter().filter(|outcome| !outcome.met_expectation()).map(|outcome| {
@@ -133,7 +133,7 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
         "standing": run.conformance().map(|(judged, standing)| standing_json(judged, &standing)),
-        "not_as_stated": wrong.collect::<Vec<_>>(),
+        "unexpected": wrong.collect::<Vec<_>>(),
         "details": stated(run),
         "partition": run.partition.as_ref().map(|partition| partition.part),
         "exit": exit.code(),
@@ -158,7 +158,7 @@ fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
         "violations": broken(&standing.violations),
         "differences": broken(&standing.differences),
         "crashes": crashes.collect::<Vec<_>>(),
-        "not_looked_at": unseen.collect::<Vec<_>>(),
+        "skipped": unseen.collect::<Vec<_>>(),
         "known": standing.known.known.iter().map(|(check, _)| check).collect::<Vec<_>>(),
         "problems": standing.known.problems,
     })

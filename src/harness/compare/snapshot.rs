@@ -63,7 +63,9 @@ impl Snapshot {
         let place = format!("{IMPLEMENTATIONS}/{implementation}");
         let has = |name: &str| self.environment.contains_key(&format!("{place}/{name}"));
         if has("version") {
-            self.environment.keys().any(|name| name.starts_with(&format!("{place}/files/")))
+            let files = format!("{place}/files/");
+            let first = self.environment.range(files.clone()..).next();
+            first.is_some_and(|(name, _)| name.starts_with(&files))
         } else {
             self.environment.contains_key("binary/sha256")
         }

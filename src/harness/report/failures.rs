@@ -51,7 +51,10 @@ fn next_step(run: &RunRecord) -> String {
         return format!("{what}, with {}, then repeat the run.", markdown_code(&rerun));
     }
     if !run.unproven.is_empty() {
-        return format!("Prove the unproven cases with {}.", markdown_code("bundleproof prove"));
+        return format!(
+            "Prove the unproven cases with {}.",
+            markdown_code(&format!("bundleproof prove{}", suite_option(run)))
+        );
     }
     let skipped = run.outcomes.iter().find_map(Outcome::lacking);
     match (&run.plan, run.phases.as_slice(), skipped) {
@@ -68,7 +71,8 @@ fn next_step(run: &RunRecord) -> String {
             )
         }
         (Some(plan), [Phase::Red], None) => {
-            let green = format!("bundleproof run --plan {} --phase green", plan.name);
+            let plan = shell_argument(&plan.name);
+            let green = format!("bundleproof run{} --plan {plan} --phase green", suite_option(run));
             format!("Every red check failed as expected: implement, then run {}.", markdown_code(&green))
         }
         (_, _, Some(need)) => {
@@ -101,6 +105,10 @@ mod tests {
         run.plan = Some(test_helpers::plan());
         run.phases = vec![Phase::Red];
         assert!(next_step(&run).contains("`bundleproof run --plan phase_d4 --phase green`"));
+        run.suite = Some("my suite".into());
+        let of_suite = "`bundleproof run --suite 'my suite' --plan phase_d4 --phase green`";
+        assert!(next_step(&run).contains(of_suite), "{}", next_step(&run));
+        run.suite = None;
         run.imported = Some(Imported { junit: Vec::new(), logs: Vec::new() });
         let next = next_step(&run);
         let green = "`bundleproof import FILE --plan phase_d4 --phase green --impl NAME`";

@@ -203,10 +203,14 @@ fn names(reports: &Path) -> Result<Names, StoreError> {
     for entry in entries {
         let entry = entry.map_err(IoError::when("list", reports))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_directory = entry.file_type().map_err(IoError::when("inspect", &entry.path()))?.is_dir();
         if let Ok(stamp) = name.parse() {
             names.reports.push(stamp);
-        } else if let Some(run) = unfinished(&name) {
+        } else if let Some(run) = unfinished(&name).filter(|_| is_directory) {
             names.unfinished.push(explain(reports, run));
+        } else if unfinished(&name).is_some() {
+            // A file or a pipe with the name of a run, which opening could block.
+            names.litter.push(name);
         } else if is_litter(&name) || name.starts_with(SIBLING_PREFIX) {
             names.litter.push(name);
         }

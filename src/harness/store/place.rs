@@ -91,7 +91,7 @@ fn newest(
 }
 
 /// The contents of a file; None if it does not exist, or is not a regular file of a permitted length.
-fn readable(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IoError> {
+pub(super) fn readable(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IoError> {
     match read_bounded(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if says_nothing(error.source.kind()) => Ok(None),

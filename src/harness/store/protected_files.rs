@@ -7,10 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{
-    IoError, read_report,
-    sums::{read_bounded, sha256},
-};
+use super::{IoError, place::readable, read_report, sums::sha256};
 use crate::{
     harness::{
         record::{
@@ -56,20 +53,16 @@ pub enum ProtectedError {
 /// # Errors
 /// When a pattern is invalid, a file cannot be read, or a limit is reached.
 pub fn read_protected(root: &Path, patterns: &[String]) -> Result<Protected, ProtectedError> {
-    let mut found = Found { files: BTreeMap::new(), entries: 0, bytes: 0 };
+    let mut found = Found { files: BTreeMap::new(), entries: 0, bytes: 0, matched: false };
     let mut sorted = patterns.to_vec();
     sorted.sort();
     sorted.dedup();
     for text in &sorted {
         let pattern = protected_pattern(text).map_err(ProtectedError::Pattern)?;
-        let before = found.files.len();
+        found.matched = false;
         found.look(root, &pattern)?;
-        // A pattern without a new file may mean files of another pattern; only one without any is missing.
-        let names_known = || match &pattern.glob {
-            Some(glob) => found.files.keys().any(|path| glob.is_match(path)),
-            None => found.files.keys().any(|path| is_below(path, text)),
-        };
-        if found.files.len() == before && !names_known() {
+        if !found.matched {
+            found.count(&pattern)?;
             found.files.insert(text.clone(), ProtectedFile::Missing);
         }
     }
@@ -107,7 +100,8 @@ fn newest_attempt(reports: &Path, plan: &str) -> Result<Option<RunTimestamp>, Io
         let path = entry.map_err(IoError::when("list", reports))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(stamp) = name.and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
-        let chain = read_bounded(&path.join(CHAIN), MAX_CHAIN_BYTES).ok();
+        // Skipping a chain that cannot be read now would make an older attempt the previous one.
+        let chain = readable(&path.join(CHAIN), MAX_CHAIN_BYTES)?;
         let chain = chain.and_then(|bytes| Chain::from_json(&bytes).ok());
         let of_plan = chain.filter(|chain| chain.attempt.as_ref().is_some_and(|own| own.plan == plan));
         newest = newest.max(of_plan.map(|chain| (chain.sequence, stamp)));
@@ -115,14 +109,12 @@ fn newest_attempt(reports: &Path, plan: &str) -> Result<Option<RunTimestamp>, Io
     Ok(newest.map(|(_, stamp)| stamp))
 }
 
-fn is_below(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 struct Found {
     files: BTreeMap<String, ProtectedFile>,
     entries: usize,
     bytes: u64,
+    /// Whether the current pattern names any file, also one of an earlier pattern.
+    matched: bool,
 }
 
 impl Found {
@@ -137,7 +129,11 @@ impl Found {
             let path = root.join(&so_far);
             match path.symlink_metadata() {
                 Ok(found) if found.is_dir() => {}
-                Ok(_) => return self.add(root, &so_far, pattern),
+                Ok(found) if found.is_symlink() || (so_far == pattern.base && pattern.glob.is_none()) => {
+                    return self.add(root, &so_far, pattern);
+                }
+                // A file on the way has nothing below it.
+                Ok(_) => return Ok(()),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                     return Ok(());
                 }
@@ -178,13 +174,20 @@ impl Found {
         Ok(())
     }
 
-    fn add(&mut self, root: &Path, path: &str, pattern: &ProtectedPattern) -> Result<(), ProtectedError> {
-        if self.files.contains_key(path) {
-            return Ok(());
-        }
+    /// Whether another entry is within the limit.
+    fn count(&self, pattern: &ProtectedPattern) -> Result<(), ProtectedError> {
         if self.files.len() >= MAX_PROTECTED_FILES {
             return Err(too_much(pattern, format!("{MAX_PROTECTED_FILES} files")));
         }
+        Ok(())
+    }
+
+    fn add(&mut self, root: &Path, path: &str, pattern: &ProtectedPattern) -> Result<(), ProtectedError> {
+        self.matched = true;
+        if self.files.contains_key(path) {
+            return Ok(());
+        }
+        self.count(pattern)?;
         let place = root.join(path);
         let found = place.symlink_metadata().map_err(IoError::when("look at", &place))?;
         let file = if found.is_symlink() {
@@ -261,13 +264,13 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_recorded_as_missing() {
         let place = place();
-        let files = read(&place, &["gone.py", "lib/*.py", "src/a.py", "src/a.py/b", "src"]);
-        let missing: Vec<&str> = files
-            .iter()
-            .filter(|(_, file)| **file == ProtectedFile::Missing)
-            .map(|(path, _)| path.as_str())
-            .collect();
-        assert_eq!(missing, ["gone.py", "lib/*.py", "src/a.py/b"]);
+        for pattern in ["gone.py", "lib/*.py", "src/a.py/b", "src/a.py/*.py"] {
+            assert_eq!(read(&place, &[pattern])[pattern], ProtectedFile::Missing, "{pattern}");
+            let files = read(&place, &[pattern, "src"]);
+            let missing = files.iter().filter(|(_, file)| **file == ProtectedFile::Missing);
+            assert_eq!(missing.map(|(path, _)| path.as_str()).collect::<Vec<_>>(), [pattern]);
+            assert_eq!(read(&place, &[pattern]).len(), 1, "{pattern}");
+        }
     }
 
     #[cfg(unix)]

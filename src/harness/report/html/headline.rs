@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::state::{State, States};
-use crate::harness::{
-    proof::KillMatrix,
-    record::{RunRecord, SUMS},
-    report::{Group, groups, rerun_command},
-    runner::{Outcome, Phase, Verdict},
+use crate::{
+    harness::{
+        proof::KillMatrix,
+        record::{RunRecord, SUMS},
+        report::{Group, groups, rerun::suite_option, rerun_command},
+        runner::{Outcome, Phase, Verdict},
+    },
+    text::shell_argument,
 };
 
 /// The most causes that are named on the first screen; the others are in the list of results.
@@ -310,10 +313,11 @@ fn next(
             "Prove {} that can pass without a current proof that they can fail:",
             counted(run.unproven.len(), "case")
         );
-        steps.push(Step { text, command: Some("bundleproof prove".to_owned()) });
+        steps.push(Step { text, command: Some(format!("bundleproof prove{}", suite_option(run))) });
     }
     if let Some(plan) = &run.plan {
-        let command = format!("bundleproof ledger --plan {}", crate::text::shell_argument(&plan.name));
+        let command =
+            format!("bundleproof ledger{} --plan {}", suite_option(run), shell_argument(&plan.name));
         steps.push(Step {
             text: "See what this report means for the plan:".to_owned(),
             command: Some(command),
