@@ -241,12 +241,12 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
         }
         return text + "\n";
     }
-    let mut areas: Vec<&str> = run.outcomes_of(phase).map(|outcome| area(&outcome.check)).collect();
-    areas.sort_unstable();
-    areas.dedup();
-    for name in areas {
-        let of_area = Counts::of(run.outcomes_of(phase).filter(|outcome| area(&outcome.check) == name));
-        text.push_str(&format!("       {name:15} {}\n", of_area));
+    let mut areas: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+    for outcome in run.outcomes_of(phase) {
+        areas.entry(area(&outcome.check)).or_default().push(outcome);
+    }
+    for (name, outcomes) in areas {
+        text.push_str(&format!("       {:15} {}\n", line(name), Counts::of(outcomes)));
     }
     text.push('\n');
     text
@@ -259,7 +259,7 @@ fn implementations(run: &RunRecord, phase: Phase) -> String {
     names.sort_unstable();
     names.dedup();
     if names.len() <= 3 {
-        return names.join(", ");
+        return names.into_iter().map(line).collect::<Vec<_>>().join(", ");
     }
     let stub = names.contains(&"stub");
     let mutants = names.len() - usize::from(stub);

@@ -3,7 +3,7 @@
 //! The summary separates violations of the specification or of behavior that both revisions of the real system share,
 //! differences from what this suite decided, and checks without a result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -171,9 +171,9 @@ impl Target {
 }
 
 impl ConformanceSummary<'_> {
-    /// Whether every failure of this check is known.
-    pub fn knows(&self, check: &str) -> bool {
-        self.known.known.iter().any(|(known, _)| known == check)
+    /// The checks whose failures are all known.
+    pub fn known_checks(&self) -> BTreeSet<&str> {
+        self.known.known.iter().map(|(check, _)| check.as_str()).collect()
     }
 }
 

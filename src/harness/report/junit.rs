@@ -1,7 +1,7 @@
 //! `junit.xml`: a suite per phase and area, for programs that read JUnit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -70,7 +70,11 @@ fn case(run: &RunRecord, outcome: &Outcome, known: &BTreeSet<String>, ids: &mut 
 
 /// The class and test names of a report. Together they are unique, because some readers keep only one of equal ones.
 #[derive(Default)]
-struct Ids(HashSet<(String, String)>);
+struct Ids {
+    used: HashSet<(String, String)>,
+    /// The last number of each name that occurred again.
+    numbers: HashMap<(String, String), u32>,
+}
 
 impl Ids {
     /// `green.reference.loader` and `loader/returns_models`; in a red phase the name ends with the expectation that must
@@ -81,13 +85,20 @@ impl Ids {
         let class = format!("{}.{implementation}.{area}", outcome.phase.as_str());
         let must_fail = outcome.must_fail.as_ref().map(|stated| format!(": {}", line(stated)));
         let name = line(&outcome.check) + &must_fail.unwrap_or_default();
-        let mut id = (class.clone(), name.clone());
-        let mut number = 2_u32;
-        while !self.0.insert(id.clone()) {
-            id.1 = format!("{name} ({number})");
-            number = number.saturating_add(1);
+        let id = (class, name);
+        if self.used.insert(id.clone()) {
+            return id;
         }
-        id
+        let (class, name) = id.clone();
+        let number = self.numbers.entry(id).or_insert(1);
+        // Another test may have a name that looks like a numbered one.
+        loop {
+            *number = number.saturating_add(1);
+            let numbered = (class.clone(), format!("{name} ({number})"));
+            if self.used.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
     }
 }
 
@@ -173,6 +184,18 @@ mod tests {
         let unique: BTreeSet<_> =
             ids.iter().map(|(class, name)| (class.as_ref().map(|c| c.as_str()), name.as_str())).collect();
         assert_eq!((ids.len(), unique.len()), (run.outcomes.len(), run.outcomes.len()), "{ids:?}");
+    }
+
+    #[test]
+    fn equal_names_are_numbered_past_those_that_look_numbered() {
+        let first = test_helpers::as_expected("a/b", Phase::Green);
+        let literal = Outcome { check: "a/b (3)".into(), ..first.clone() };
+        let mut ids = Ids::default();
+        let mut next = |outcome: &Outcome| ids.next(outcome).1;
+        assert_eq!(
+            [&first, &literal, &first, &first, &literal, &first].map(&mut next),
+            ["a/b", "a/b (3)", "a/b (2)", "a/b (4)", "a/b (3) (2)", "a/b (5)"]
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Tests of other runners in a plan: how each is selected, and why it must fail.
 
+use std::{collections::BTreeSet, iter, ops::Bound};
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -42,6 +44,7 @@ pub(super) fn planned_tests(
     tables: &[Spanned<TestTable>],
 ) -> Result<Vec<PlannedCheck>, SuiteError> {
     let mut tests: Vec<PlannedCheck> = Vec::new();
+    let mut known: BTreeSet<&str> = BTreeSet::new();
     for table in tables {
         let TestTable { selector, reason } = table.get_ref();
         let id = selector.get_ref().trim();
@@ -52,10 +55,11 @@ pub(super) fn planned_tests(
             return Err(document.error(selector.span(), message));
         };
         // The same test in another parameter is another test; a test and all of its parameters are not.
-        let overlaps = |known: &&PlannedCheck| covers(&known.id, id) || covers(id, &known.id);
-        if tests.iter().any(|known| overlaps(&known)) {
+        let is_covered = selectors_of(id).any(|selector| known.contains(selector));
+        if is_covered || has_parameter(&known, id) {
             return Err(document.error(selector.span(), format!("duplicate test {name}")));
         }
+        known.insert(id);
         tests.push(PlannedCheck {
             id: id.to_owned(),
             digest: Digest::of(id.as_bytes()).to_string(),
@@ -70,6 +74,19 @@ pub(super) fn planned_tests(
 /// Whether a selector selects this test: it is the same, or the test with a parameter.
 pub(crate) fn covers(selector: &str, test: &str) -> bool {
     test.strip_prefix(selector).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+}
+
+/// The selectors that select this test: itself, and what precedes each of its brackets.
+pub(crate) fn selectors_of(test: &str) -> impl Iterator<Item = &str> {
+    let shorter = test.match_indices('[').filter_map(|(at, _)| test.get(..at));
+    iter::once(test).chain(shorter)
+}
+
+/// Whether one of these selectors is this test with a parameter.
+fn has_parameter(known: &BTreeSet<&str>, test: &str) -> bool {
+    let start = format!("{test}[");
+    let mut from_there = known.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
+    from_there.next().is_some_and(|first| first.starts_with(&start))
 }
 
 fn stated(document: &Document, table: &Spanned<TestReasonTable>) -> Result<Reason, SuiteError> {
@@ -133,6 +150,14 @@ mod tests {
         assert_eq!(tests[0].digest, Digest::of(tests[0].id.as_bytes()).to_string());
     }
 
+    #[test]
+    fn other_parameters_and_longer_names_are_other_tests() {
+        let test =
+            |name: &str| format!(r#"{{ selector = "t.py::{name}", reason = {{ kind = "wrong_result" }} }}"#);
+        let names = ["x[1]", "xx", "x[2]", "x1", "x[1", "w"].map(test);
+        assert_eq!(read(&one(&names.join(", "))).unwrap().len(), names.len());
+    }
+
     #[rstest]
     #[case::no_name(r#"{ selector = "t.py", reason = { kind = "wrong_result" } }"#, "expected a selector")]
     #[case::no_reason(r#"{ selector = "t.py::x" }"#, "missing field `reason`")]
@@ -153,6 +178,14 @@ mod tests {
     #[case::twice(
         r#"{ selector = "t.py::x", reason = { kind = "wrong_result" } }, { selector = "t.py::x[1]", reason = { kind = "wrong_result" } }"#,
         "duplicate test x[1]"
+    )]
+    #[case::twice_the_parameter_first(
+        r#"{ selector = "t.py::x[1]", reason = { kind = "wrong_result" } }, { selector = "t.py::x", reason = { kind = "wrong_result" } }"#,
+        "duplicate test x"
+    )]
+    #[case::twice_the_same(
+        r#"{ selector = "t.py::x", reason = { kind = "wrong_result" } }, { selector = "t.py::x", reason = { kind = "wrong_result" } }"#,
+        "duplicate test x"
     )]
     fn a_test_that_could_prove_anything_is_refused(#[case] test: &str, #[case] says: &str) {
         let error = read(&one(test)).unwrap_err();
