@@ -11,6 +11,11 @@ use crate::harness::{
     suite::{PASSES, Plan, PlannedCheck, nearest},
 };
 
+/// Number of errors with which a similar test is offered: each is compared with all tests of the files.
+const MAX_OFFERS: usize = 5;
+/// The longest test id that is compared or offered, in characters.
+const MAX_OFFER_CHARS: usize = 300;
+
 /// Why the tests of a plan cannot be taken from these files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
@@ -26,7 +31,7 @@ pub enum SelectError {
         row: String,
         /// The selector.
         selector: String,
-        /// A similar test of the files.
+        /// A similar test of the files; only the first errors have one.
         offer: Option<String>,
     },
     /// Two entries have the id of a selected test.
@@ -70,7 +75,10 @@ pub fn select(
             let parameters = parameters.take_while(|(other, _)| other.starts_with(&start));
             let mut found = by_id.get_key_value(&id).into_iter().chain(parameters).peekable();
             if found.peek().is_none() && row.blocked.is_none() {
-                let offer = nearest(id.as_str(), by_id.keys().map(TestId::as_str));
+                let short = |id: &&TestId| id.as_str().chars().nth(MAX_OFFER_CHARS).is_none();
+                let offer = Some(&id).filter(|id| errors.len() < MAX_OFFERS && short(id));
+                let offer =
+                    offer.and_then(|id| nearest(id.as_str(), by_id.keys().filter(short).map(TestId::as_str)));
                 let (row, selector) = (row.id.clone(), planned.id.clone());
                 errors.push(SelectError::Missing { row, selector, offer });
             }
@@ -217,6 +225,22 @@ mod tests {
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert!(said[0].starts_with("R: duplicate test t/test_io.py::x in a.xml and b.xml"), "{said:?}");
         assert!(said[1].starts_with("R: no test matches t/test_io.py::z"), "{said:?}");
+    }
+
+    #[test]
+    fn only_the_first_errors_offer_a_test_and_none_that_is_very_long() {
+        let long = "n".repeat(MAX_OFFER_CHARS);
+        let files = [file("a.xml", &(case("load_all", "") + &case(&long, "")))];
+        let selectors: Vec<String> = (0..=MAX_OFFERS).map(|n| format!("t/test_io.py::load_al{n}")).collect();
+        let selectors: Vec<&str> = selectors.iter().map(String::as_str).collect();
+        let offers = |selectors: &[&str]| -> Vec<bool> {
+            let errors = select(&plan(selectors), Phase::Red, "seed", &files).unwrap_err();
+            errors.iter().map(|error| error.to_string().contains("did you mean")).collect()
+        };
+        assert_eq!(offers(&selectors), [true, true, true, true, true, false]);
+        // Both are close to the long test: one is too long itself, the other is not.
+        assert_eq!(offers(&[&format!("t/test_io.py::{long}n")]), [false]);
+        assert_eq!(offers(&[&format!("t/test_io.py::{}", &long[20..])]), [false]);
     }
 
     #[test]
