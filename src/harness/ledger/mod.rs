@@ -7,6 +7,7 @@ mod outcome_index;
 mod plan_ledger;
 mod render;
 mod report_view;
+pub(crate) mod row_index;
 pub(crate) mod row_result;
 mod rows;
 mod verify;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{OutcomeIndex, row_result::row_implementation};
+use super::{OutcomeIndex, row_index::RowIndex, row_result::row_implementation};
 use crate::harness::{
     runner::Phase,
     store::Report,
@@ -14,6 +14,8 @@ pub(super) struct ReportView<'a> {
     pub(super) report: &'a Report,
     pub(super) plan: &'a Plan,
     pub(super) outcomes: OutcomeIndex<'a>,
+    /// The rows of the plan that the report was made with, which may be another.
+    pub(super) asking: RowIndex<'a>,
     /// The recorded rows by id, if the report was made with the plan.
     rows: BTreeMap<&'a str, &'a Row>,
     /// Whether it ran a phase of the plan on the implementation that the plan names for any of its rows.
@@ -24,8 +26,14 @@ impl<'a> ReportView<'a> {
     pub(super) fn new(report: &'a Report, plan: &'a Plan) -> Self {
         let of_plan = report.run.plan.as_ref().filter(|of| of.name == plan.name);
         let rows = of_plan.iter().flat_map(|of| &of.rows).map(|row| (row.id.as_str(), row)).collect();
-        let mut view =
-            Self { report, plan, outcomes: OutcomeIndex::of(&report.run), rows, is_of_pair: false };
+        let mut view = Self {
+            report,
+            plan,
+            outcomes: OutcomeIndex::of(&report.run),
+            asking: RowIndex::of(report.run.plan.as_ref()),
+            rows,
+            is_of_pair: false,
+        };
         let phases = [Phase::Red, Phase::Green];
         view.is_of_pair = plan.rows.iter().any(|row| phases.iter().any(|phase| view.ran(row, *phase)));
         view

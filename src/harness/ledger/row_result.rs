@@ -1,6 +1,6 @@
 //! The result of one row of a plan in one phase of one run.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     harness::{
@@ -155,9 +155,12 @@ pub(crate) fn row_implementation(row: &Row, phase: Phase) -> &str {
 /// Whether an outcome belongs to this check of this row, in any version of the case.
 pub(crate) fn is_of(outcome: &Outcome, row: &Row, check: &PlannedCheck, phase: Phase) -> bool {
     let place = (outcome.phase, outcome.implementation.as_str());
-    is_check(outcome, check)
-        && place == (phase, row_implementation(row, phase))
-        && outcome.result_name() != "not_run"
+    is_check(outcome, check) && place == (phase, row_implementation(row, phase)) && has_run(outcome)
+}
+
+/// Whether a check ran, to whatever end.
+pub(crate) fn has_run(outcome: &Outcome) -> bool {
+    outcome.result_name() != "not_run"
 }
 
 /// Whether an outcome is one of this planned check, or of this test with any parameter.
@@ -171,18 +174,11 @@ pub(crate) fn planned<'r>(row: &'r Row, run: &RunRecord) -> &'r [PlannedCheck] {
     if run.imported.is_some() { row.tests() } else { row.checks() }
 }
 
-/// Whether a row asks for the check of this outcome on this implementation.
-pub(crate) fn asks_for(row: &Row, outcome: &Outcome) -> bool {
-    let planned = if matches!(outcome.ended, Ended::Reported(_)) { row.tests() } else { row.checks() };
-    row_implementation(row, outcome.phase) == outcome.implementation
-        && planned.iter().any(|check| is_check(outcome, check))
-}
-
 /// The first few distinct items, and the number of the others.
 fn some_of(items: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 5;
-    let mut items: Vec<String> = items.collect();
-    items.dedup();
+    let mut known = BTreeSet::new();
+    let mut items: Vec<String> = items.filter(|item| known.insert(item.clone())).collect();
     let more = items.len().saturating_sub(SHOWN);
     items.truncate(SHOWN);
     let shown = items.join(", ");
@@ -207,6 +203,12 @@ mod tests {
 
     fn of<'r>(row: &'r Row, phase: Phase, run: &RunRecord) -> Option<RowResult<'r>> {
         RowResult::of(row, phase, &OutcomeIndex::of(run))
+    }
+
+    #[test]
+    fn distinct_items_are_shown_and_counted_once_in_any_order() {
+        let items = ["a", "b", "a", "c", "d", "e", "b", "f"].into_iter().map(str::to_owned);
+        assert_eq!(some_of(items), "a, b, c, d, e and 1 more");
     }
 
     #[test]

@@ -237,10 +237,7 @@ impl<'a> Walk<'a> {
         };
         let names: BTreeSet<String> = match own.filter(|name| report.files.contains_key(name)) {
             Some(name) => BTreeSet::from([name]),
-            None => self
-                .outcomes(view, phase)
-                .flat_map(|outcome| log_names(report.run.plan.as_ref(), outcome))
-                .collect(),
+            None => self.outcomes(view, phase).flat_map(|outcome| log_names(&view.asking, outcome)).collect(),
         };
         let imported = report.run.imported.iter().flat_map(|imported| imported.files());
         let imported = imported.map(|file| file.name.clone());

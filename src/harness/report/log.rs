@@ -15,7 +15,7 @@ use crate::{
 
 use super::{area, ending, messages::describe_step, rerun_command};
 use crate::harness::{
-    ledger::row_result::{asks_for, is_of, planned},
+    ledger::{row_index::RowIndex, row_result::has_run},
     record::{Counts, RunRecord, layout::area_log, plan_file},
 };
 
@@ -31,24 +31,33 @@ pub fn logs(run: &RunRecord) -> BTreeMap<String, String> {
             }
         }
     }
+    let index = RowIndex::of(run.plan.as_ref());
     for outcome in &run.outcomes {
-        for name in log_names(run.plan.as_ref(), outcome) {
-            logs.entry(name).or_insert_with(|| Log::new(run, outcome.phase)).outcomes.push(outcome);
+        for (name, rows) in rows_by_log(&index, outcome) {
+            let log = logs.entry(name).or_insert_with(|| Log::new(run, outcome.phase));
+            log.outcomes.push((outcome, rows));
         }
     }
     logs.into_iter().map(|(name, log)| (name, log.to_string())).collect()
 }
 
 /// The logs that contain an outcome.
-pub(crate) fn log_names(plan: Option<&Plan>, outcome: &Outcome) -> BTreeSet<String> {
-    let rows = plan.into_iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
-    let asked_for = rows.filter(|(_, row)| asks_for(row, outcome));
-    let mut names: BTreeSet<String> =
-        asked_for.filter_map(|(plan, row)| row_log(plan, row, outcome.phase)).collect();
-    if names.is_empty() {
-        names.insert(area_log(outcome.phase, area(&outcome.check)));
+pub(crate) fn log_names(rows: &RowIndex<'_>, outcome: &Outcome) -> BTreeSet<String> {
+    rows_by_log(rows, outcome).into_keys().collect()
+}
+
+/// The logs that contain an outcome, each with its rows that ask for the outcome.
+fn rows_by_log<'p>(rows: &RowIndex<'p>, outcome: &Outcome) -> BTreeMap<String, Vec<&'p Row>> {
+    let mut logs: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+    for (plan, row) in rows.asking_for(outcome) {
+        if let Some(name) = row_log(plan, row, outcome.phase) {
+            logs.entry(name).or_default().push(row);
+        }
     }
-    names
+    if logs.is_empty() {
+        logs.insert(area_log(outcome.phase, area(&outcome.check)), Vec::new());
+    }
+    logs
 }
 
 /// The log of a row in a phase.
@@ -63,7 +72,8 @@ struct Log<'a> {
     run: &'a RunRecord,
     phase: Phase,
     rows: Vec<&'a Row>,
-    outcomes: Vec<&'a Outcome>,
+    /// Each with the rows that ask for it.
+    outcomes: Vec<(&'a Outcome, Vec<&'a Row>)>,
 }
 
 impl<'a> Log<'a> {
@@ -83,20 +93,19 @@ impl fmt::Display for Log<'_> {
         for (name, value) in &self.run.environment {
             writeln!(f, "variable:    {}=\"{}\"", line(name), line(value))?;
         }
-        writeln!(f, "result:      {}", Counts::of(self.outcomes.iter().copied()))?;
+        writeln!(f, "result:      {}", Counts::of(self.outcomes.iter().map(|(outcome, _)| *outcome)))?;
+        let outcomes = self.outcomes.iter().filter(|(outcome, _)| has_run(outcome));
+        let ran: BTreeSet<&str> = outcomes.flat_map(|(_, rows)| rows).map(|row| row.id.as_str()).collect();
         for row in &self.rows {
             let blocked =
                 row.blocked.as_ref().map(|why| format!(" (blocked: {})", line(why))).unwrap_or_default();
             writeln!(f, "row:         {}: {}{blocked}", line(&row.id), line(&row.task))?;
-            if !planned(row, self.run)
-                .iter()
-                .any(|check| self.outcomes.iter().any(|outcome| is_of(outcome, row, check, self.phase)))
-            {
+            if !ran.contains(row.id.as_str()) {
                 writeln!(f, "             no check of this row ran")?;
             }
         }
-        for outcome in &self.outcomes {
-            let of_rows = self.rows.iter().filter(|row| asks_for(row, outcome)).map(|row| line(&row.id));
+        for (outcome, rows) in &self.outcomes {
+            let of_rows = rows.iter().map(|row| line(&row.id));
             write_outcome(f, self.run, outcome, &of_rows.collect::<Vec<_>>())?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     harness::{
         runner::{Outcome, Phase},
-        suite::{Decision, Plan, Row},
+        suite::{Decision, Plan, PlannedCheck, Row},
     },
     text::{markdown, markdown_code},
 };
@@ -76,28 +76,40 @@ pub(super) fn phase_summary(run: &RunRecord, plan: &Plan, phase: Phase) -> Strin
         page.red_change(run);
     }
     page.text("| ID | Task | State | Log |\n|---|---|---|---|");
+    let outcomes = OutcomeIndex::of(run);
     for row in &plan.rows {
         let log = row_log(plan, row, phase).map(|name| format!("[{name}]({name})")).unwrap_or_default();
-        let state = markdown(&row_state(run, plan, row, phase));
+        let state = markdown(&row_state(&outcomes, plan, row, phase));
         page.line(&format!("| {} | {} | {state} | {log} |", markdown(&row.id), markdown(&row.task)));
     }
     page.groups(run.outcomes_of(phase));
     for row in &plan.rows {
-        page.row(run, row, phase);
+        page.row(run, &outcomes, row, phase);
     }
     page.variables(run);
     page.into_text()
 }
 
-fn row_state(run: &RunRecord, plan: &Plan, row: &Row, phase: Phase) -> String {
+fn row_state(outcomes: &OutcomeIndex<'_>, plan: &Plan, row: &Row, phase: Phase) -> String {
     let state = match &row.decided_by {
         Decision::Artifact { artifact } => {
             format!("requires {}", plan_file(&plan.name, phase, artifact, "md"))
         }
-        Decision::Checks { .. } => RowResult::of(row, phase, &OutcomeIndex::of(run))
-            .map_or("not run".to_owned(), |attempt| attempt.to_string()),
+        Decision::Checks { .. } => {
+            RowResult::of(row, phase, outcomes).map_or("not run".to_owned(), |attempt| attempt.to_string())
+        }
     };
     if row.blocked.is_some() { format!("blocked; {state}") } else { state }
+}
+
+/// The outcomes of a check of a row by their places in the run.
+fn seen<'r>(
+    index: &OutcomeIndex<'r>,
+    row: &Row,
+    check: &PlannedCheck,
+    phase: Phase,
+) -> BTreeMap<usize, &'r Outcome> {
+    index.places_of_check(check).filter(|(_, outcome)| is_of(outcome, row, check, phase)).collect()
 }
 
 fn title(phase: Phase) -> &'static str {
@@ -181,7 +193,7 @@ impl Page {
         }
     }
 
-    fn row(&mut self, run: &RunRecord, row: &Row, phase: Phase) {
+    fn row(&mut self, run: &RunRecord, index: &OutcomeIndex<'_>, row: &Row, phase: Phase) {
         self.heading(&format!("{}: {}", markdown(&row.id), markdown(&row.task)));
         if let Some(why) = &row.blocked {
             self.line(&format!("Blocked: {}\n", markdown(why)));
@@ -195,24 +207,24 @@ impl Page {
             self.line(&format!("- {}", markdown_code(&rerun)));
         }
         if phase == Phase::Red {
-            self.reasons(run, row);
+            self.reasons(run, index, row);
         }
-        let outcomes = run.outcomes.iter().filter(|outcome| {
-            let of_row = planned(row, run).iter().any(|check| is_of(outcome, row, check, phase));
-            of_row && (!outcome.met_expectation() || outcome.failed().next().is_some())
-        });
-        let mut outcomes = outcomes.peekable();
-        if outcomes.peek().is_some() {
+        // By their places in the run: each once, in the order of the run.
+        let of_row = planned(row, run).iter().flat_map(|check| seen(index, row, check, phase));
+        let failing = of_row
+            .filter(|(_, outcome)| !outcome.met_expectation() || outcome.failed().next().is_some())
+            .collect::<BTreeMap<_, _>>();
+        if !failing.is_empty() {
             self.text("Failing assertions:\n");
         }
-        for outcome in outcomes {
+        for outcome in failing.into_values() {
             self.outcome(outcome);
         }
     }
 
     /// Per check of a row: the stated reason of the red result, and the one that was seen.
-    fn reasons(&mut self, run: &RunRecord, row: &Row) {
-        let seen = |check| run.outcomes.iter().filter(move |seen| is_of(seen, row, check, Phase::Red));
+    fn reasons(&mut self, run: &RunRecord, index: &OutcomeIndex<'_>, row: &Row) {
+        let seen = |check| seen(index, row, check, Phase::Red).into_values();
         let mut of_row =
             planned(row, run).iter().flat_map(|check| seen(check).map(move |seen| (check, seen)));
         let mut lines = of_row.by_ref().map(|(check, outcome)| {

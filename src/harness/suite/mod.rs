@@ -29,7 +29,7 @@ pub use case::{Case, Check, Red};
 pub use error::{SuiteError, nearest, position};
 pub use expectation::{Expectation, ExpectationKind, FilesUnder, Mismatch, RefusedAs, StepFacts};
 pub use plan::{Decision, PASSES, Plan, PlannedCheck, Row};
-pub(crate) use planned_test::covers;
+pub(crate) use planned_test::{covers, selectors_of};
 pub use protected::{ProtectedPattern, protected_pattern};
 pub use reason::{FailureKind, Reason};
 pub use requirement::{Authority, Level, Requirement};

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     harness::{
+        ledger::row_index::RowIndex,
         record::RunRecord,
         report::{area, ending, log::log_names, messages::describe_step, rerun_command},
         runner::{ExpectationOutcome, Outcome},
@@ -112,17 +113,24 @@ impl<'a> Failures<'a> {
         let left_out = all.len().saturating_sub(MAX_FAILURES);
         all.truncate(MAX_FAILURES);
         let numbers = all.iter().enumerate().map(|(number, (index, _))| (*index, number + 1)).collect();
+        let rows = RowIndex::of(run.plan.as_ref());
         let list = all.iter().enumerate();
         let list = list.map(|(number, (_, outcome))| FailureView {
             state: states.state(outcome),
-            ..FailureView::of(number + 1, outcome, run, &cases)
+            ..FailureView::of(number + 1, outcome, run, &cases, &rows)
         });
         Self { list: list.collect(), left_out, numbers }
     }
 }
 
 impl<'a> FailureView<'a> {
-    fn of(number: usize, outcome: &'a Outcome, run: &'a RunRecord, cases: &BTreeMap<&str, usize>) -> Self {
+    fn of(
+        number: usize,
+        outcome: &'a Outcome,
+        run: &'a RunRecord,
+        cases: &BTreeMap<&str, usize>,
+        rows: &RowIndex<'_>,
+    ) -> Self {
         let first = outcome.failed().next().map(|(_, expectation)| expectation.because.as_str());
         let ending = ending(outcome);
         let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -165,7 +173,7 @@ impl<'a> FailureView<'a> {
                 .map(|file| format!("{} ({} bytes, SHA-256 {})", file.path, file.bytes, file.sha256))
                 .collect(),
             files_left_out: outcome.written.len().saturating_sub(MAX_FILES),
-            logs: log_names(run.plan.as_ref(), outcome),
+            logs: log_names(rows, outcome),
             rerun: rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation),
         }
     }

@@ -29,7 +29,7 @@ use self::{
 };
 use super::log::log_names;
 use crate::harness::{
-    ledger::{OutcomeIndex, RowResult},
+    ledger::{OutcomeIndex, RowResult, row_index::RowIndex},
     proof::KillMatrix,
     record::{
         CHAIN, DURATIONS, ENVIRONMENT, INVENTORY, ImplementationRecord, JUNIT, MATRIX_JSON, MATRIX_MARKDOWN,
@@ -159,6 +159,7 @@ fn facts(run: &RunRecord) -> Vec<(String, String)> {
 fn files(run: &RunRecord, proof: bool) -> BTreeSet<String> {
     let fixed = [RESULTS, SUMMARY, JUNIT, DURATIONS, ENVIRONMENT, INVENTORY, CHAIN, SUMS];
     let matrix = [MATRIX_JSON, MATRIX_MARKDOWN].into_iter().filter(|_| proof);
-    let logs = run.outcomes.iter().flat_map(|outcome| log_names(run.plan.as_ref(), outcome));
+    let rows = RowIndex::of(run.plan.as_ref());
+    let logs = run.outcomes.iter().flat_map(|outcome| log_names(&rows, outcome));
     fixed.into_iter().chain(matrix).map(str::to_owned).chain(logs).collect()
 }
