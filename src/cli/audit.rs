@@ -48,6 +48,9 @@ const FORMAT: u32 = 1;
 /// The number of stamps that are listed in text; JSON lists all.
 const MAX_SHOWN: usize = 5;
 
+/// The number of errors of one kind that are listed in text; JSON lists all.
+const MAX_ERRORS: usize = 20;
+
 /// The `audit --json` output.
 #[derive(Serialize)]
 struct Printed<'a> {
@@ -116,9 +119,9 @@ impl Audit {
         } else {
             format!("integrity     {}: {}\n", console.bad("broken"), counted(integrity.errors.len(), "error"))
         });
-        text.extend(integrity.errors.iter().map(error_line));
+        text.push_str(&error_lines(&integrity.errors));
         text.push_str(&completeness_line(audit, console));
-        text.extend(completeness.errors.iter().map(error_line));
+        text.push_str(&error_lines(&completeness.errors));
         if let Some(newest) = &audit.newest {
             let (head, sequence, stamp) = (&newest.head, newest.sequence, newest.stamp);
             text.push_str(&format!("head          {} is report {sequence}, {stamp}\n", line(head)));
@@ -168,8 +171,16 @@ fn completeness_line(audit: &Audited, console: &Console) -> String {
     format!("completeness  {}: {errors}; {end}\n", console.bad("incomplete"))
 }
 
-fn error_line(error: &CorruptReport) -> String {
-    format!("  {}: {}\n", error.stamp, line(&error.why.to_string()))
+/// A line for each of the first errors, and the number of the others.
+fn error_lines(errors: &[CorruptReport]) -> String {
+    let shown = errors.iter().take(MAX_ERRORS);
+    let mut text: String =
+        shown.map(|error| format!("  {}: {}\n", error.stamp, line(&error.why.to_string()))).collect();
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    if more > 0 {
+        text.push_str(&format!("  {}; --json lists all\n", counted(more, "more error")));
+    }
+    text
 }
 
 fn unfinished_line(run: &UnfinishedRun) -> String {

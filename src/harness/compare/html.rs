@@ -20,6 +20,9 @@ const MAX_CHECKS: usize = 2000;
 /// The most failures that are explained.
 const MAX_FAILURES: usize = 400;
 
+/// The most inputs of the environment that are listed.
+const MAX_INPUTS: usize = 200;
+
 /// The longest value that is shown, in characters.
 const MAX_VALUE_CHARS: usize = 8000;
 
@@ -37,6 +40,7 @@ struct ComparisonView<'a> {
     checks_left_out: usize,
     /// The name of each input that differs, and its values.
     inputs: Vec<(&'a str, String, String)>,
+    inputs_left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,6 +111,7 @@ impl Comparison<'_> {
             checks: notable().take(MAX_CHECKS).map(RowView::of).collect(),
             checks_left_out: notable().count().saturating_sub(MAX_CHECKS),
             inputs: self.inputs_that_differ(),
+            inputs_left_out: self.environment.len().saturating_sub(MAX_INPUTS),
         };
         page(&TEMPLATES, &view)
     }
@@ -126,7 +131,7 @@ impl Comparison<'_> {
             inputs.push(("red phase", format!("{} checks", self.red_not_run), "not run".to_owned()));
         }
         let value = |value: Option<&str>| value.map_or("not recorded".to_owned(), cut);
-        let environment = self.environment.iter();
+        let environment = self.environment.iter().take(MAX_INPUTS);
         inputs.extend(environment.map(|own| (own.name, value(own.before), value(own.after))));
         inputs
     }
@@ -233,6 +238,14 @@ mod tests {
         let html = Comparison::of(&base, &new).to_html().unwrap();
         assert!(html.contains("3 more checks are not on this page"), "no number of checks");
         assert!(html.contains("1603 more failures are not on this page"), "no number of failures");
+    }
+
+    #[test]
+    fn inputs_that_are_left_out_are_counted() {
+        let (base, new) = test_sides::many_inputs(MAX_INPUTS + 3);
+        let html = Comparison::of(&base, &new).to_html().unwrap();
+        assert_eq!(html.matches("<th scope=\"row\">variables").count(), MAX_INPUTS);
+        assert!(html.contains("3 more inputs are not on this page"), "no number of inputs");
     }
 
     #[test]

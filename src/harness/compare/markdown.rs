@@ -6,10 +6,11 @@ use crate::{
     text::{markdown, markdown_code, truncated},
 };
 
-/// The longest comment, in bytes. GitHub rejects comments of more than 65,536 characters.
+/// The longest comment, in bytes, apart from headings and the numbers of what is left out. GitHub rejects comments of more
+/// than 65,536 characters.
 const MAX_COMMENT_BYTES: usize = 60_000;
 
-/// Number of checks in the table.
+/// Number of rows in the table of checks, and of changed parts of the environment.
 const MAX_ROWS: usize = 50;
 
 /// Number of failed expectations that are shown of one check.
@@ -32,39 +33,42 @@ impl Comparison<'_> {
         let numbers: Vec<String> =
             numbers.map(|(change, count)| format!("{count} {}", change.as_str())).collect();
         text.push_str(&format!("\n{}\n", numbers.join(" · ")));
-        text.push_str(&self.table());
-        text.push_str(&self.inputs_folded());
+        self.table(&mut text);
+        self.inputs_folded(&mut text);
         self.failures_folded(&mut text);
         text
     }
 
-    fn table(&self) -> String {
+    /// The checks that changed, as many as fit.
+    fn table(&self, text: &mut String) {
         let notable =
             || self.checks.iter().filter(|own| own.is_notable() && own.change != Change::StillFailing);
-        let mut text = String::new();
-        for own in notable().take(MAX_ROWS) {
-            if text.is_empty() {
-                text.push_str("\n| | Check | Implementation | Result | |\n|---|---|---|---|---|\n");
-            }
+        let all = notable().count();
+        if all == 0 {
+            return;
+        }
+        text.push_str("\n| | Check | Implementation | Result | |\n|---|---|---|---|---|\n");
+        let rows = notable().take(MAX_ROWS).map(|own| {
             let key = own.key();
             let word = own.change.as_str();
             let word = if own.change.counts() { format!("**{word}**") } else { word.to_owned() };
-            text.push_str(&format!(
+            format!(
                 "| {word} | {} | {} ({}) | {} | {} |\n",
                 markdown_code(&cut(&key.check)),
                 markdown(&cut(&key.implementation)),
                 key.phase.as_str(),
                 own.transition().replace("->", "→"),
                 remarks(own),
-            ));
-        }
-        match notable().count().checked_sub(MAX_ROWS) {
-            Some(more @ 1..) => text + &format!("\n{more} more checks are not shown.\n"),
-            Some(0) | None => text,
+            )
+        });
+        let more = all - push_fitting(text, rows);
+        if more > 0 {
+            text.push_str(&format!("\n{more} more checks are not shown.\n"));
         }
     }
 
-    fn inputs_folded(&self) -> String {
+    /// The inputs that differ, as many as fit.
+    fn inputs_folded(&self, text: &mut String) {
         let mut rows: Vec<(String, String, String)> = Vec::new();
         let code = |value: &str| if value.is_empty() { String::new() } else { markdown_code(&cut(value)) };
         if self.suite_changed() {
@@ -85,16 +89,18 @@ impl Comparison<'_> {
             rows.push((markdown(&cut(changed.name)), value(changed.before), value(changed.after)));
         }
         if rows.is_empty() {
-            return String::new();
+            return;
         }
-        let rows: String = rows
-            .into_iter()
-            .map(|(name, before, after)| format!("| {name} | {before} | {after} |\n"))
-            .collect();
-        let head = "| | Before | Now |\n|---|---|---|\n";
-        format!(
-            "\n<details><summary>What the runs were made with differs</summary>\n\n{head}{rows}\n</details>\n"
-        )
+        let all = rows.len() + self.environment.len().saturating_sub(MAX_ROWS);
+        text.push_str("\n<details><summary>Inputs that differ between the runs</summary>\n\n");
+        text.push_str("| | Before | Now |\n|---|---|---|\n");
+        let rows = rows.into_iter();
+        let rows = rows.map(|(name, before, after)| format!("| {name} | {before} | {after} |\n"));
+        let more = all - push_fitting(text, rows);
+        if more > 0 {
+            text.push_str(&format!("\n{more} more inputs are not shown.\n"));
+        }
+        text.push_str("\n</details>\n");
     }
 
     /// The failures, as many as fit.
@@ -108,15 +114,25 @@ impl Comparison<'_> {
         }
         text.push_str("\n<details><summary>Failures, with expected and actual</summary>\n\n");
         let all = failures.len();
-        for (index, failure) in failures.into_iter().enumerate() {
-            if text.len() + failure.len() > MAX_COMMENT_BYTES {
-                text.push_str(&format!("{} more failures are in the report.\n\n", all - index));
-                break;
-            }
-            text.push_str(&failure);
+        let more = all - push_fitting(text, failures.into_iter());
+        if more > 0 {
+            text.push_str(&format!("{more} more failures are in the report.\n\n"));
         }
         text.push_str("</details>\n");
     }
+}
+
+/// Appends parts until one does not fit into a comment. Returns how many it has appended.
+fn push_fitting(text: &mut String, parts: impl Iterator<Item = String>) -> usize {
+    let mut count = 0;
+    for part in parts {
+        if text.len() + part.len() > MAX_COMMENT_BYTES {
+            break;
+        }
+        text.push_str(&part);
+        count += 1;
+    }
+    count
 }
 
 /// What else a reader needs to know of a check.
@@ -185,5 +201,33 @@ mod tests {
         assert!(text.len() < 65_536, "{} bytes", text.len());
         assert!(text.contains("\n1950 more checks are not shown.\n"), "{text}");
         assert!(text.contains(" more failures are in the report.\n\n</details>\n"), "{text}");
+    }
+
+    #[test]
+    fn long_and_escaped_ids_and_inputs_do_not_make_a_comment_longer_than_it_may_be() {
+        let long = |part: &str, number: usize| format!("{part}/{number}{}", "\u{202e}<|`".repeat(100));
+        let (mut base, mut new) = test_sides::many(80);
+        for side in [&mut base, &mut new] {
+            for (number, own) in side.checks.iter_mut().enumerate() {
+                own.key.check = long("a", 1000 + number);
+                own.key.implementation = long("i", 0);
+            }
+        }
+        new.environment.extend((0..80).map(|number| (long("variables", number), long("v", number))));
+        let text = Comparison::of(&base, &new).to_markdown();
+        assert!(text.len() < 65_536, "{} bytes", text.len());
+        let rows = text.lines().filter(|line| line.starts_with("| **regressed** |")).count();
+        assert!((1..50).contains(&rows), "{rows} rows");
+        assert!(text.contains(&format!("\n{} more checks are not shown.\n", 80 - rows)), "{text}");
+        assert!(text.contains(" more inputs are not shown.\n\n</details>\n"), "{text}");
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    }
+
+    #[test]
+    fn inputs_that_are_left_out_are_counted() {
+        let (base, new) = test_sides::many_inputs(MAX_ROWS + 3);
+        let text = Comparison::of(&base, &new).to_markdown();
+        assert_eq!(text.matches("| variables/V").count(), MAX_ROWS);
+        assert!(text.contains("\n3 more inputs are not shown.\n\n</details>\n"), "{text}");
     }
 }

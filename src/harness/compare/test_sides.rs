@@ -64,6 +64,13 @@ pub(super) fn many(count: usize) -> (Snapshot, Snapshot) {
     (snapshot("base", outcomes(as_expected)), snapshot("new", outcomes(unexpected)))
 }
 
+/// Two runs of one check whose environments differ in many variables.
+pub(super) fn many_inputs(count: usize) -> (Snapshot, Snapshot) {
+    let (base, mut new) = (snapshot("base", Vec::new()), snapshot("new", Vec::new()));
+    new.environment.extend((0..count).map(|number| (format!("variables/V{number}"), HOSTILE.repeat(20))));
+    (base, new)
+}
+
 pub(super) fn history() -> History {
     let stamp = test_helpers::stamp;
     History { last_good: Some(stamp("2025-10-17T112849Z")), first_bad: stamp("2025-10-17T150000Z") }

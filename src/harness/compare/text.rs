@@ -6,7 +6,7 @@ use crate::{
     text::{columns, line},
 };
 
-/// Number of checks of one change that are shown; `--json` has all.
+/// Number of checks of one change, and of changed inputs, that are shown; `--json` has all.
 const MAX_SHOWN: usize = 20;
 
 impl Comparison<'_> {
@@ -53,10 +53,14 @@ impl Comparison<'_> {
             let (before, after) = (options(&self.base.selection), options(&self.new.selection));
             text.push_str(&format!("selected by other options: {before} -> {after}\n"));
         }
-        for changed in &self.environment {
+        for changed in self.environment.iter().take(MAX_SHOWN) {
             let value = |value: Option<&str>| value.map_or("not recorded".to_owned(), line);
             let (before, after) = (value(changed.before), value(changed.after));
             text.push_str(&format!("environment changed: {}: {before} -> {after}\n", line(changed.name)));
+        }
+        let more = self.environment.len().saturating_sub(MAX_SHOWN);
+        if more > 0 {
+            text.push_str(&format!("{more} more environment changes; --json shows all\n"));
         }
         if let Some((before, after)) = self.implementations {
             let (before, after) = (line(before), line(after));
@@ -164,6 +168,14 @@ mod tests {
         let text = Comparison::of(&base, &base).to_text(|_, word| word.to_owned());
         assert!(text.starts_with("still failing"), "{text}");
         assert!(text.ends_with("\n\nno regression: base compared with base\n"), "{text}");
+    }
+
+    #[test]
+    fn many_changed_inputs_are_counted() {
+        let (base, new) = test_sides::many_inputs(MAX_SHOWN + 5);
+        let text = Comparison::of(&base, &new).to_text(|_, word| word.to_owned());
+        assert_eq!(text.matches("environment changed: ").count(), MAX_SHOWN);
+        assert!(text.contains("\n5 more environment changes; --json shows all\n"), "{text}");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{
 pub const MAX_JUNIT_BYTES: u64 = 64 * 1024 * 1024;
 /// The most tests of one file: 200,000.
 const MAX_TESTS: usize = 200_000;
+/// The longest name or class of one test: 4 KiB.
+const MAX_NAME_BYTES: usize = 4 * 1024;
 /// The deepest nesting of elements; suites may be nested.
 const MAX_DEPTH: usize = 16;
 /// The longest text of one failure that is read: 1 MiB. The rest is left out.
@@ -80,7 +82,7 @@ pub fn read_junit(bytes: &[u8]) -> Result<Vec<JunitTest>, JunitError> {
         let xml = |why: String| JunitError::Xml { at, why };
         match event.map_err(|error| xml(error.to_string()))? {
             Event::Start(start) => file.start(&start, at)?,
-            Event::End(_) => file.end()?,
+            Event::End(_) => file.end(),
             Event::Text(text) => {
                 let text =
                     text.xml_content(XmlVersion::Implicit1_0).map_err(|error| xml(error.to_string()))?;
@@ -122,7 +124,7 @@ struct OpenTest {
     class: String,
     name: String,
     milliseconds: u64,
-    /// Its direct children that say how it ended.
+    /// Its direct children that say how it ended: the first of each kind.
     parts: Vec<Part>,
     /// Whether the text is that of the last part.
     in_part: bool,
@@ -174,6 +176,12 @@ impl JunitFile {
                 if test.name.is_empty() {
                     return Err(JunitError::Unnamed(at));
                 }
+                for (what, text) in [("name", &test.name), ("class", &test.class)] {
+                    if text.len() > MAX_NAME_BYTES {
+                        let place = format!("in the {what} of the <testcase> at byte {at}");
+                        return Err(JunitError::TooMuch(format!("{MAX_NAME_BYTES} bytes {place}")));
+                    }
+                }
                 self.test = Some((self.depth, test));
             }
             Some((depth, test)) if self.depth == *depth + 1 => {
@@ -184,6 +192,10 @@ impl JunitFile {
                     "flakyFailure" | "flakyError" => PartKind::Flaky,
                     _ => return Ok(()),
                 };
+                // Only the first of each kind counts, and a file may have millions.
+                if test.parts.iter().any(|part| part.kind == kind) {
+                    return Ok(());
+                }
                 let mut part = Part { kind, type_name: None, message: String::new(), text: String::new() };
                 for (key, value) in attributes(start, at)? {
                     match key.as_str() {
@@ -200,7 +212,7 @@ impl JunitFile {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), JunitError> {
+    fn end(&mut self) {
         if let Some((depth, mut test)) = self.test.take() {
             if self.depth == depth {
                 self.tests.push(test.end());
@@ -210,7 +222,6 @@ impl JunitFile {
             }
         }
         self.depth = self.depth.saturating_sub(1);
-        Ok(())
     }
 
     fn text(&mut self, text: &str) {
@@ -364,6 +375,36 @@ mod tests {
     fn anything_else_is_a_clear_error(#[case] text: &str, #[case] says: &str) {
         let error = read_junit(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+    }
+
+    #[test]
+    fn only_the_first_part_of_each_kind_is_kept() {
+        let test =
+            one(&("<error message='first'>1</error>".to_owned()
+                + &"<error message='later'>2</error>".repeat(9)));
+        assert_eq!((test.reported.message.as_str(), test.reported.details.as_str()), ("first", "1"));
+        let mut file = JunitFile::default();
+        for element in ["testsuite", "testcase name='a'", "error", "error", "failure"] {
+            file.start(&BytesStart::from_content(element, element.find(' ').unwrap_or(element.len())), 0)
+                .unwrap();
+            if matches!(element, "error" | "failure") {
+                file.end();
+            }
+        }
+        assert_eq!(file.test.unwrap().1.parts.len(), 2);
+    }
+
+    #[rstest]
+    #[case::name("name='{}'", "in the name of the <testcase> at byte")]
+    #[case::class("name='a' classname='{}'", "in the class of the <testcase> at byte")]
+    fn names_and_classes_are_limited(#[case] attributes: &str, #[case] says: &str) {
+        let read = |bytes: usize| {
+            let attributes = attributes.replace("{}", &"n".repeat(bytes));
+            read_junit(format!("<testsuite><testcase {attributes}/></testsuite>").as_bytes())
+        };
+        assert_eq!(read(MAX_NAME_BYTES).unwrap().len(), 1);
+        let error = read(MAX_NAME_BYTES + 1).unwrap_err().to_string();
+        assert!(error.starts_with("more than 4096 bytes ") && error.contains(says), "{error}");
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub enum SelectError {
     },
     /// Two entries have the id of a selected test.
     #[error(
-        "{row}: duplicate test {test} in {}: which of the results counts? pytest writes a second entry where the \
-         teardown of a failed test fails too",
+        "{row}: duplicate test {test} in {}; keep one result (pytest writes a second entry when the teardown of a failed \
+         test fails)",
         files.join(" and ")
     )]
     Duplicate {
@@ -45,7 +45,7 @@ pub enum SelectError {
         row: String,
         /// The test.
         test: String,
-        /// The files with an entry of it.
+        /// The files with an entry of it, each once.
         files: Vec<String>,
     },
 }
@@ -91,7 +91,9 @@ pub fn select(
                         }
                     }
                     several => {
-                        let files = several.iter().map(|(file, _)| (*file).to_owned()).collect();
+                        // Once per file, which may have thousands of such entries.
+                        let files: BTreeSet<&str> = several.iter().map(|(file, _)| *file).collect();
+                        let files = files.into_iter().map(str::to_owned).collect();
                         errors.push(SelectError::Duplicate { row: row.id.clone(), test: check, files });
                     }
                 }
@@ -241,6 +243,14 @@ mod tests {
         // Both are close to the long test: one is too long itself, the other is not.
         assert_eq!(offers(&[&format!("t/test_io.py::{long}n")]), [false]);
         assert_eq!(offers(&[&format!("t/test_io.py::{}", &long[20..])]), [false]);
+    }
+
+    #[test]
+    fn a_file_with_many_entries_of_a_test_is_named_once() {
+        let files = [file("b.xml", &case("x", FAILS).repeat(9)), file("a.xml", &case("x", ""))];
+        let errors = select(&plan(&["t/test_io.py::x"]), Phase::Red, "seed", &files).unwrap_err();
+        let said = errors[0].to_string();
+        assert!(said.contains(" in a.xml and b.xml; keep one result (pytest writes"), "{said}");
     }
 
     #[test]

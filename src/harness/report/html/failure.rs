@@ -15,16 +15,20 @@ use crate::{
         report::{area, ending, log::log_names, messages::describe_step, rerun_command},
         runner::{ExpectationOutcome, Outcome},
     },
-    text::{beginning, line, truncated},
+    text::{self, line, truncated},
 };
 
 /// The most unexpected results that are explained on the page; the others are in `results.json` and in the logs.
 const MAX_FAILURES: usize = 400;
 /// The most steps of one result that are listed.
 const MAX_STEPS: usize = 60;
+/// The most failed expectations of one result, and the most expectations of one step, that are listed.
+const MAX_EXPECTATIONS: usize = 60;
+/// The most tracebacks of one result that are shown.
+const MAX_TRACEBACKS: usize = 10;
 /// The most files of one result that are listed.
 const MAX_FILES: usize = 40;
-/// The longest traceback that is shown: 16 KiB.
+/// The longest traceback that is shown: its last 16 KiB. The exception is at the end.
 const MAX_TRACEBACK_BYTES: usize = 16 * 1024;
 /// The longest message next to the name of a check, in characters.
 const MAX_MESSAGE_CHARS: usize = 160;
@@ -59,10 +63,12 @@ struct FailureView<'a> {
     /// The expectation that had to fail, and the reason.
     must_fail: Option<String>,
     expectations: Vec<FailedView<'a>>,
+    expectations_left_out: usize,
     excerpt: Option<Excerpt<'a>>,
     steps: Vec<StepView<'a>>,
     steps_left_out: usize,
     tracebacks: Vec<(&'a str, String)>,
+    tracebacks_left_out: usize,
     files: Vec<String>,
     files_left_out: usize,
     logs: BTreeSet<String>,
@@ -82,6 +88,7 @@ struct FailedView<'a> {
 struct StepView<'a> {
     text: String,
     expectations: Vec<(&'a str, &'static str, &'a str)>,
+    expectations_left_out: usize,
 }
 
 /// Some lines of a case.
@@ -132,11 +139,11 @@ impl<'a> FailureView<'a> {
         rows: &RowIndex<'_>,
     ) -> Self {
         let first = outcome.failed().next().map(|(_, expectation)| expectation.because.as_str());
-        let ending = ending(outcome);
+        let how_it_ended = ending(outcome);
         let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_deref());
-        let tracebacks = natives.map(|native| {
-            (native.type_name.as_str(), beginning(native.traceback.clone(), MAX_TRACEBACK_BYTES))
+        let natives = || outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_deref());
+        let tracebacks = natives().take(MAX_TRACEBACKS).map(|native| {
+            (native.type_name.as_str(), text::ending(native.traceback.clone(), MAX_TRACEBACK_BYTES))
         });
         let files = outcome.written.iter().take(MAX_FILES);
         Self {
@@ -151,12 +158,17 @@ impl<'a> FailureView<'a> {
             file: &outcome.file,
             requirements: outcome.requires.join(" "),
             message: truncated(
-                &first.map(line).or_else(|| ending.clone()).unwrap_or_default(),
+                &first.map(line).or_else(|| how_it_ended.clone()).unwrap_or_default(),
                 MAX_MESSAGE_CHARS,
             ),
-            ending,
+            ending: how_it_ended,
             must_fail: outcome.must_fail.as_ref().map(|must_fail| format!("{must_fail}{reason}")),
-            expectations: outcome.failed().map(|(_, failed)| FailedView::of(failed)).collect(),
+            expectations: outcome
+                .failed()
+                .take(MAX_EXPECTATIONS)
+                .map(|(_, failed)| FailedView::of(failed))
+                .collect(),
+            expectations_left_out: outcome.failed().count().saturating_sub(MAX_EXPECTATIONS),
             excerpt: Excerpt::of(outcome, run, cases),
             steps: outcome
                 .steps
@@ -164,11 +176,13 @@ impl<'a> FailureView<'a> {
                 .take(MAX_STEPS)
                 .map(|step| StepView {
                     text: describe_step(step),
-                    expectations: step.expectations.iter().map(expectation).collect(),
+                    expectations: step.expectations.iter().take(MAX_EXPECTATIONS).map(expectation).collect(),
+                    expectations_left_out: step.expectations.len().saturating_sub(MAX_EXPECTATIONS),
                 })
                 .collect(),
             steps_left_out: outcome.steps.len().saturating_sub(MAX_STEPS),
             tracebacks: tracebacks.collect(),
+            tracebacks_left_out: natives().count().saturating_sub(MAX_TRACEBACKS),
             files: files
                 .map(|file| format!("{} ({} bytes, SHA-256 {})", file.path, file.bytes, file.sha256))
                 .collect(),
@@ -256,7 +270,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::harness::{runner::Phase, test_helpers};
+    use crate::harness::{
+        contract::{Native, Refusal, RefusalKind},
+        runner::Phase,
+        test_helpers,
+    };
 
     #[test]
     fn more_failures_than_fit_are_counted() {
@@ -266,6 +284,44 @@ mod tests {
         let failures = Failures::of(&run, &States::of(&run));
         assert_eq!((failures.list.len(), failures.left_out), (MAX_FAILURES, 3));
         assert_eq!(failures.numbers.len(), MAX_FAILURES);
+    }
+
+    #[test]
+    fn a_long_traceback_keeps_its_end_where_the_exception_is() {
+        let mut run = test_helpers::run();
+        let mut outcome = test_helpers::unexpected("a/one", Phase::Green);
+        let traceback = "  File \"t.py\", line 3\n".repeat(2_000) + "ValueError: the cause";
+        let native = Native { type_name: "ValueError".into(), traceback };
+        let refusal = Refusal { native: Some(Box::new(native)), ..Refusal::new(RefusalKind::Malformed, "m") };
+        outcome.steps[0].refused = Some(refusal);
+        run.outcomes = vec![outcome];
+        let failures = Failures::of(&run, &States::of(&run));
+        let (type_name, text) = &failures.list[0].tracebacks[0];
+        assert_eq!(*type_name, "ValueError");
+        assert!(text.starts_with("[cut] ") && text.ends_with("\nValueError: the cause"), "{text}");
+        assert!(text.len() <= MAX_TRACEBACK_BYTES + "[cut] ".len());
+    }
+
+    #[test]
+    fn more_expectations_and_tracebacks_than_fit_are_counted() {
+        let mut run = test_helpers::run();
+        let mut outcome = test_helpers::unexpected("a/one", Phase::Green);
+        let mut step = outcome.steps.last().unwrap().clone();
+        let failed = step.expectations.iter().find(|own| own.failure.is_some()).unwrap().clone();
+        step.expectations = vec![failed; MAX_EXPECTATIONS + 3];
+        let native = Box::new(Native { type_name: "KeyError".into(), traceback: String::new() });
+        let refusal = Refusal { native: Some(native), ..Refusal::new(RefusalKind::Malformed, "m") };
+        let mut raises = step.clone();
+        (raises.refused, raises.expectations) = (Some(refusal), Vec::new());
+        outcome.steps = vec![raises; MAX_TRACEBACKS + 2];
+        outcome.steps.insert(0, step);
+        run.outcomes = vec![outcome];
+        let failures = Failures::of(&run, &States::of(&run));
+        let view = &failures.list[0];
+        assert_eq!((view.expectations.len(), view.expectations_left_out), (MAX_EXPECTATIONS, 3));
+        let step = &view.steps[0];
+        assert_eq!((step.expectations.len(), step.expectations_left_out), (MAX_EXPECTATIONS, 3));
+        assert_eq!((view.tracebacks.len(), view.tracebacks_left_out), (MAX_TRACEBACKS, 2));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{
 
 /// The most causes that are named on the first screen; the others are in the list of results.
 const MAX_CAUSES: usize = 6;
+/// The most steps of one kind that are listed under what to do next.
+const MAX_STEPS: usize = 20;
 
 /// The first screen.
 #[derive(Debug, Serialize)]
@@ -72,7 +74,7 @@ struct Step {
     command: Option<String>,
 }
 
-/// How many outcomes count how.
+/// The number of outcomes in each state.
 #[derive(Clone, Copy, Default)]
 struct StateCounts {
     good: usize,
@@ -275,7 +277,7 @@ fn most_common<'a>(groups: &[Group<'a>]) -> Option<&'a Outcome> {
     groups.iter().rev().max_by_key(rank)?.outcomes.first().copied()
 }
 
-/// Whether options restricted what ran, so that the whole suite may come to another result.
+/// Whether options limited the checks, so that the result of the whole suite may differ.
 fn is_partial(run: &RunRecord) -> bool {
     let restricts = |option: &String| {
         ["--case ", "--requirement ", "--area ", "--plan "].iter().any(|prefix| option.starts_with(prefix))
@@ -300,12 +302,22 @@ fn next(
         let text = format!("Fix the first problem of the suite, then prove it again: {problem}");
         steps.push(Step { text, command: None });
     }
-    steps.extend(problems.into_iter().map(|problem| Step { text: problem, command: None }));
+    let more_problems = problems.len().saturating_sub(MAX_STEPS);
+    steps.extend(problems.into_iter().take(MAX_STEPS).map(|text| Step { text, command: None }));
+    if more_problems > 0 {
+        let text = format!("Fix {} of the lists of known failures.", counted(more_problems, "more problem"));
+        steps.push(Step { text, command: None });
+    }
     let mut needs: BTreeMap<&str, usize> = BTreeMap::new();
     let skipped = run.outcomes_of(Phase::Green).filter(|outcome| outcome.verdict() == Verdict::Unsupported);
     skipped.filter_map(Outcome::lacking).for_each(|need| *needs.entry(need).or_default() += 1);
-    for (need, count) in needs {
+    let more_needs = needs.len().saturating_sub(MAX_STEPS);
+    for (need, count) in needs.into_iter().take(MAX_STEPS) {
         let text = format!("Support {need}, so that {} can run.", counted(count, "skipped check"));
+        steps.push(Step { text, command: None });
+    }
+    if more_needs > 0 {
+        let text = format!("Support {} of skipped checks.", counted(more_needs, "more need"));
         steps.push(Step { text, command: None });
     }
     if !run.unproven.is_empty() {
@@ -397,6 +409,20 @@ mod tests {
         let widths: Vec<f64> = segments.iter().map(|segment| segment.width).collect();
         assert_eq!(segments.len(), 2);
         assert!(widths[1] > 0.7 && (widths.iter().sum::<f64>() - 100.0).abs() < 0.05, "{widths:?}");
+    }
+
+    #[test]
+    fn more_needs_than_fit_are_counted() {
+        let needs = |number: usize| Outcome {
+            ended: Ended::Unsupported { need: format!("need {number}") },
+            ..green(&format!("a/{number}"))
+        };
+        let outcomes = (0..MAX_STEPS + 3).map(needs).collect();
+        let run = RunRecord { outcomes, ..test_helpers::run() };
+        let headline = Headline::of(&run, &States::of(&run), None, &BTreeMap::new());
+        let support = headline.next.iter().filter(|step| step.text.starts_with("Support need ")).count();
+        assert_eq!(support, MAX_STEPS);
+        assert!(headline.next.iter().any(|step| step.text == "Support 3 more needs of skipped checks."));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::harness::{
     report::area,
 };
 
-/// The most rows of the picture and of each table; `matrix.json` has all of them.
+/// The most cases of the picture and of their tables, and the most requirements; `matrix.json` has all of them.
 const MAX_CASES: usize = 400;
 /// The most columns of the picture.
 const MAX_MUTANTS: usize = 600;
@@ -47,6 +47,7 @@ pub(super) struct MatrixView<'a> {
     areas: Vec<Area<'a>>,
     cases_left_out: usize,
     requirements: Vec<Requirement<'a>>,
+    requirements_left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -170,8 +171,10 @@ impl<'a> MatrixView<'a> {
             let unproven = found.unproven.contains(requirement.id.as_str());
             Requirement { id: &requirement.id, cases: &requirement.cases, mutants, unproven }
         });
-        let requirements: Vec<Requirement<'_>> =
+        let mut requirements: Vec<Requirement<'_>> =
             requirements.filter(|requirement| requirement.is_shown()).collect();
+        let requirements_left_out = requirements.len().saturating_sub(MAX_CASES);
+        requirements.truncate(MAX_CASES);
         let counts = matrix.counts;
         Self {
             totals: format!(
@@ -194,6 +197,7 @@ impl<'a> MatrixView<'a> {
             areas,
             cases_left_out,
             requirements,
+            requirements_left_out,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     state::State,
 };
 use crate::harness::{
-    runner::{Phase, Verdict},
+    runner::{Phase, RedResult, Verdict},
     store::{Index, IndexedReport, PhaseCounts, Transition},
 };
 
@@ -28,6 +28,7 @@ struct IndexView<'i> {
     state: State,
     sentence: String,
     problems: Vec<String>,
+    problems_left_out: usize,
     failing: Vec<Failing<'i>>,
     failing_left_out: usize,
     chart: Chart,
@@ -139,7 +140,7 @@ pub fn index_html(index: &Index) -> Result<String, HtmlError> {
     let (state, sentence) = sentence(index);
     let (transitions, transitions_left_out) = transitions(index);
     let regressions = index.regressions();
-    // A check that nothing runs any more does not fail today.
+    // An unsupported check has no failure to show.
     let failing: Vec<Failing<'_>> = regressions
         .iter()
         .filter(|own| !is_skip(own.result))
@@ -157,7 +158,13 @@ pub fn index_html(index: &Index) -> Result<String, HtmlError> {
     let view = IndexView {
         state,
         sentence,
-        problems: index.problems().iter().map(|one| format!("{}: {}", one.stamp, one.why)).collect(),
+        problems: index
+            .problems()
+            .iter()
+            .take(MAX_ROWS)
+            .map(|one| format!("{}: {}", one.stamp, one.why))
+            .collect(),
+        problems_left_out: index.problems().len().saturating_sub(MAX_ROWS),
         failing_left_out: failing.len().saturating_sub(MAX_ROWS),
         failing: failing.into_iter().take(MAX_ROWS).collect(),
         chart: Chart::of(shown),
@@ -217,14 +224,14 @@ fn said(phase: Phase, counts: &PhaseCounts) -> String {
         Phase::Red => "failed as expected",
         Phase::Green => "passed",
     };
-    let skipped = counts.words.get(Verdict::Unsupported.as_str()).copied().unwrap_or_default();
+    let skipped = skipped(counts);
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
     format!("{}/{} {expected}{skipped}", counts.as_expected, counts.all)
 }
 
 /// The numbers of results that are as expected, skipped, and neither.
 fn shares(counts: &PhaseCounts) -> [(State, usize); 3] {
-    let skipped = counts.words.get(Verdict::Unsupported.as_str()).copied().unwrap_or_default();
+    let skipped = skipped(counts);
     let bad = counts.all.saturating_sub(counts.as_expected).saturating_sub(skipped);
     [(State::Good, counts.as_expected), (State::Skipped, skipped), (State::Bad, bad)]
 }
@@ -233,13 +240,20 @@ fn state_of_counts(counts: &PhaseCounts) -> State {
     super::checks::overall(shares(counts).into_iter().filter(|(_, count)| *count > 0).map(|(state, _)| state))
 }
 
+/// The number of skipped checks.
+fn skipped(counts: &PhaseCounts) -> usize {
+    counts.words.iter().filter(|(result, _)| is_skip(result)).map(|(_, count)| *count).sum()
+}
+
+/// Whether a result with this name is that of a skipped check: of one that the implementation does not support, or of a
+/// test that another runner skipped.
 fn is_skip(result: &str) -> bool {
-    result == Verdict::Unsupported.as_str()
+    result == Verdict::Unsupported.as_str() || result == RedResult::Skipped.as_str()
 }
 
 fn state_of(phase: Phase, result: &str) -> State {
     let good = match phase {
-        Phase::Red => crate::harness::runner::RedResult::Proven.as_str(),
+        Phase::Red => RedResult::Proven.as_str(),
         Phase::Green => Verdict::Pass.as_str(),
     };
     if result == good {
@@ -374,14 +388,15 @@ mod tests {
     use super::*;
     use crate::harness::{
         record::{RunRecord, RunTimes},
-        runner::Outcome,
+        runner::{Ended, Outcome, ReportedResult, ReportedTest},
         store::ReportWriter,
         test_helpers,
     };
 
     fn publish(reports: &std::path::Path, day: usize, outcomes: Vec<Outcome>) {
         let stamp = test_helpers::stamp(&format!("2026-01-{day:02}T000000Z"));
-        let run = RunRecord { stamp, outcomes, phases: vec![Phase::Green], ..test_helpers::run() };
+        let phases = outcomes.iter().map(|outcome| outcome.phase).take(1).collect();
+        let run = RunRecord { stamp, outcomes, phases, ..test_helpers::run() };
         let mut writer = ReportWriter::create(reports, stamp).unwrap();
         writer.write_inventory(test_helpers::inventory(&run)).unwrap();
         let times = RunTimes { started: stamp.rfc3339(), ended: stamp.rfc3339(), stamp_given: true };
@@ -418,6 +433,29 @@ mod tests {
         let html = index_html(&index).unwrap();
         assert!(html.contains("5 reports; the latest, 2026-01-05T000000Z: green 2&#x2f;2 passed."), "{html}");
         assert_eq!(html.matches("<title>2026-01-0").count(), 5);
+    }
+
+    #[test]
+    fn a_red_test_that_another_runner_skipped_is_shown_as_skipped() {
+        let reports = tempfile::tempdir().unwrap();
+        let skipped = ReportedTest {
+            result: ReportedResult::Skipped,
+            exception: None,
+            message: "no torch".into(),
+            details: String::new(),
+            raised_at: None,
+        };
+        let red = test_helpers::as_expected("a/one", Phase::Red);
+        let outcome = Outcome { ended: Ended::Reported(skipped), steps: Vec::new(), ..red };
+        assert_eq!(outcome.result_name(), "skipped");
+        publish(reports.path(), 1, vec![outcome]);
+        let index = Index::open(reports.path()).unwrap();
+        let counts = &index.reports()[0].phases[&Phase::Red];
+        assert_eq!(shares(counts), [(State::Good, 0), (State::Skipped, 1), (State::Bad, 0)]);
+        assert_eq!(said(Phase::Red, counts), "0/1 failed as expected, 1 skipped");
+        assert_eq!(state_of(Phase::Red, "skipped"), State::Skipped);
+        let html = index_html(&index).unwrap();
+        assert!(!html.contains("Checks whose latest result is not the expected one"), "{html}");
     }
 
     #[test]
