@@ -132,7 +132,7 @@ fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     let ledger = out(&place.ledger(&["--markdown"]).code(0));
     place.write("plan.md", &format!("# What we do\n\nWords.\n\n{ledger}\n- [ ] exit checklist\n"));
     let assert = place.ledger(&["--verify", "plan.md"]).code(0);
-    assert_eq!(out(&assert), "plan.md: 5 rows as the reports say\n");
+    assert_eq!(out(&assert), "plan.md: 5 rows match the reports\n");
     let ticked = ledger.replacen("| `[P]` |", "| `[x]` |", 1);
     place.write("plan.md", &ticked);
     let text = err(&place.ledger(&["--verify", "plan.md"]).code(8));

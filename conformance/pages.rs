@@ -248,7 +248,7 @@ fn a_report_is_rendered_again_byte_for_byte() {
     let report = place.proof("params/missing_key_is_refused");
     let path = report.display().to_string();
     let assert = place.run(&["render", &path, "--check"]).code(0);
-    assert!(out(&assert).contains("rendered files are as this program renders them"), "{}", out(&assert));
+    assert!(out(&assert).contains("rendered files match a fresh rendering"), "{}", out(&assert));
     place.run(&["render", &path, "--out", "again"]).code(0);
     let written: Vec<String> = fs::read_dir(place.path("again"))
         .expect("a folder")

@@ -125,7 +125,7 @@ fn verify(ledger: &Computed<'_>, file: &Path, console: &Console) -> Result<Exit,
     match ledger.verify(&document) {
         Ok(()) => {
             let rows = counted(ledger.rows.len(), "row");
-            console.print(&format!("{}: {rows} as the reports say\n", line(&file.display().to_string())));
+            console.print(&format!("{}: {rows} match the reports\n", line(&file.display().to_string())));
             Ok(Exit::Success)
         }
         Err(mismatches) => {

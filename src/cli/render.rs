@@ -98,19 +98,17 @@ impl Render {
             console.print(&format!("{value:#}\n"));
         } else if differing.is_empty() {
             let files = rendering.files.len();
-            console.print(&format!(
-                "{}: all {files} rendered files are as this program renders them\n",
-                line(&report)
-            ));
+            console
+                .print(&format!("{}: all {files} rendered files match a fresh rendering\n", line(&report)));
         } else {
             let wrote = &rendering.report.environment.binary.version;
             for name in &differing {
                 let what = if rendering.report.files.contains_key(*name) {
-                    "differs from"
+                    "differs from its rendering"
                 } else {
-                    "is missing, unlike"
+                    "is missing from the report"
                 };
-                console.print(&format!("{}: {} {what} its rendering\n", line(&report), line(name)));
+                console.print(&format!("{}: {} {what}\n", line(&report), line(name)));
             }
             console.note(&format!(
                 "note: version {wrote} wrote the report and version {} rendered it; another version may render other text",

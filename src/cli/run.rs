@@ -32,8 +32,8 @@ use crate::harness::{
 ///
 /// Every case must first fail, for the expected reason, on the stub or mutants listed in its file; then it must pass on
 /// the reference. With --impl, only the green runs on that implementation take place. With --plan, the rows of a plan
-/// run on any implementation: --red on the code as it stands, --green on the code that mends it. Each run writes a
-/// report: a directory named by its UTC timestamp, which `sha256sum -c SHA256SUMS` verifies.
+/// run on any implementation: --red on the current code, --green on the fixed code. Each run writes a report: a
+/// directory named by its UTC timestamp, which `sha256sum -c SHA256SUMS` verifies.
 #[derive(Debug, Parser)]
 pub(super) struct Run {
     #[command(flatten)]

@@ -76,7 +76,7 @@ fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     text
 }
 
-/// The outcomes that a person has to look at. Unsupported checks are listed with their reasons, known failures in the
+/// The outcomes that need attention. Unsupported checks are listed with their reasons, known failures in the
 /// report.
 pub(super) fn unexpected(run: &RunRecord) -> Vec<&Outcome> {
     let known: BTreeSet<String> = run

@@ -1,4 +1,4 @@
-//! What one check came to on one side of a comparison.
+//! The result of one check on one side of a comparison.
 
 use crate::{
     harness::{
@@ -20,7 +20,7 @@ pub enum PhaseResult {
     Red(RedResult),
 }
 
-/// What a result is worth.
+/// How a result counts: met, unsupported or failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// Passed, or proven in a red phase.

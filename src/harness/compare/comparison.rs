@@ -31,7 +31,7 @@ pub struct Comparison<'a> {
 pub struct ComparedCheck<'a> {
     /// What happened to it.
     pub change: Change,
-    /// What it came to in each run.
+    /// Its result in each run.
     pub sides: Sides<'a>,
     /// Whether the recorded inputs are equal and the results are not, between the runs or within the new one.
     pub flaky: bool,

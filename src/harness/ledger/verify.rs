@@ -54,8 +54,8 @@ impl Ledger<'_> {
             let id = found.first().cloned().unwrap_or_default();
             let mut add = |what: String| wrong.push(Mismatch { line: Some(number), what });
             match (expected.get(&id), seen.get(&id)) {
-                (Some(_), Some(first)) => add(format!("{}: extra row: it is on line {first} too", line(&id))),
-                (None, _) => add(format!("{}: extra row: the plan has no such row", line(&id))),
+                (Some(_), Some(first)) => add(format!("{}: duplicate row: also on line {first}", line(&id))),
+                (None, _) => add(format!("{}: unexpected row: not in the plan", line(&id))),
                 (Some(own), None) => {
                     seen.insert(id, number);
                     differences(own, &found).into_iter().for_each(add);
@@ -74,7 +74,7 @@ impl Ledger<'_> {
 fn differences(expected: &[String; 4], found: &[String]) -> Vec<String> {
     let id = &expected[0];
     if found.len() != expected.len() {
-        return vec![format!("{id}: {} cells, expected {}", found.len(), expected.len())];
+        return vec![format!("{id}: expected {} cells, found {}", expected.len(), found.len())];
     }
     let names = ["id", "task", "state", "evidence"];
     let pairs = names.iter().zip(expected).zip(found);
@@ -178,7 +178,7 @@ mod tests {
         "#9 red proven: 9/9",
         "D4.B1: evidence is #9 red proven: 9/9, exp"
     )]
-    #[case::id("| D4.B1 |", "| D4.B9 |", "D4.B9: extra row: the plan has no such row")]
+    #[case::id("| D4.B1 |", "| D4.B9 |", "D4.B9: unexpected row: not in the plan")]
     fn an_edited_cell_is_named_with_its_line(#[case] from: &str, #[case] to: &str, #[case] says: &str) {
         let found = said(|copy| {
             assert!(copy.contains(from), "{copy}");
@@ -198,14 +198,14 @@ mod tests {
             let first = line_of(&copy, "D4.B1");
             copy.replace(&first, &format!("{first}\n{first}"))
         });
-        assert_eq!(found, ["line 10: D4.B1: extra row: it is on line 9 too"]);
+        assert_eq!(found, ["line 10: D4.B1: duplicate row: also on line 9"]);
     }
 
     #[test]
     fn a_second_table_is_compared_too_and_that_of_another_plan_is_not() {
         let forged = "\n| ID | Task | State | How and why |\n|---|---|---|---|\n| D4.B1 | x | `[x]` | x |\n";
         let found = said(|copy| format!("{copy}{forged}"));
-        assert!(found[0].contains("D4.B1: extra row"), "{found:?}");
+        assert!(found[0].contains("D4.B1: duplicate row"), "{found:?}");
         let of_another = |copy| format!("{copy}\n{}\n{forged}", marker("other"));
         assert_eq!(said(of_another), Vec::<String>::new());
     }

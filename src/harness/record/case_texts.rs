@@ -15,9 +15,9 @@ const MAX_CASE_TEXTS_BYTES: usize = 2 * 1024 * 1024;
 /// The text of the case file of every outcome that needs an explanation, by file. `texts` are files with their texts,
 /// cut or not.
 ///
-/// A failure is only understood with the case that it failed. The suite of that time may be gone or changed when
-/// somebody reads the report, so `results.json` keeps the text as it was when the suite was loaded. Outcomes that meet
-/// their expectation and skipped checks do not need it, and would make the file of a whole run several times as long.
+/// A reader needs the case to understand its failure. The suite may have changed by then, so `results.json` keeps the
+/// text as it was when the suite was loaded. Outcomes that meet their expectation and skipped checks do not need it, and
+/// would make the file of a whole run several times as long.
 pub fn case_texts<'a>(
     outcomes: &[Outcome],
     texts: impl IntoIterator<Item = (&'a str, &'a str)>,

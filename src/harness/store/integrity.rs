@@ -7,8 +7,8 @@ use crate::harness::record::RunTimestamp;
 use super::IoError;
 use crate::harness::record::{CHAIN, DURATIONS, Discrepancy, DiscrepancyKind, RESULTS, ReadError, SUMS};
 
-/// How far the stamp of a run may be from its start, unless it was given by hand: 10 minutes. Runs that begin in the
-/// same second get the seconds after it, and clocks are set.
+/// How far a stamp may be before the start or after the end of its run, unless it was given by hand: 10 minutes. Runs
+/// that begin in the same second get the seconds after it, and clocks are set.
 pub const STAMP_TOLERANCE_SECONDS: u64 = 10 * 60;
 
 /// A report that has changed since it was written.
@@ -16,7 +16,7 @@ pub const STAMP_TOLERANCE_SECONDS: u64 = 10 * 60;
 pub struct CorruptReport {
     /// Its name.
     pub stamp: RunTimestamp,
-    /// The first error that was found.
+    /// What is wrong.
     #[serde(serialize_with = "as_text")]
     pub why: IntegrityError,
 }

@@ -39,7 +39,7 @@ pub enum ProtectedError {
     #[error(transparent)]
     Disk(#[from] IoError),
     /// A limit was reached.
-    #[error("protected {pattern:?} means more than {limit}; name fewer files")]
+    #[error("protected pattern {pattern:?} matches more than {limit}; use a narrower pattern")]
     TooMuch {
         /// The pattern.
         pattern: String,
@@ -296,6 +296,6 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         (0..=MAX_PROTECTED_FILES).for_each(|number| fs::write(folder.join(number.to_string()), "").unwrap());
         let error = read_protected(place.path(), &["many".to_owned()]).unwrap_err().to_string();
-        assert_eq!(error, "protected \"many\" means more than 10000 files; name fewer files");
+        assert_eq!(error, "protected pattern \"many\" matches more than 10000 files; use a narrower pattern");
     }
 }

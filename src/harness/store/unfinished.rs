@@ -48,9 +48,9 @@ pub struct UnfinishedRun {
 pub enum RunState {
     /// A process holds its lock: it is still running.
     Running,
-    /// Its process ended without a word.
+    /// Its process ended without recording an interruption.
     Killed,
-    /// It ended early, and said so.
+    /// It was interrupted and renamed its directory.
     Interrupted,
 }
 

@@ -149,7 +149,7 @@ impl Tables {
 
     fn flaky(&self, key: u32, inputs: &[Option<u32>]) -> Option<FlakyCheck<'_>> {
         let points = at(&self.points, key)?;
-        // Most checks never change, and need no look at their reports.
+        // Most checks never change, so their reports need no scan.
         let changes = |pair: &[Point]| matches!(pair, [a, b] if a.result != b.result);
         points.windows(2).any(changes).then_some(())?;
         let key_of = at(&self.keys, key)?;
