@@ -271,6 +271,6 @@ fn a_test_in_two_files_is_an_error() {
     fs::copy(place.path("pytest_red.xml"), place.path("again.xml")).expect("a copy");
     let arguments = ["import", "pytest_red.xml", "again.xml", "--plan", "phase_d4", "--phase", "red"];
     let assert = place.run(&[&arguments[..], &["--impl", "seed"]].concat()).code(4);
-    let says = "test_load_round_trip_returns_model_stub in pytest_red.xml and again.xml; keep one result";
+    let says = "test_load_round_trip_returns_model_stub in again.xml and pytest_red.xml; keep one result";
     assert!(err(&assert).contains(says), "{}", err(&assert));
 }
