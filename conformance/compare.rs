@@ -414,3 +414,40 @@ fn invalid_arguments_are_reported_and_leave_nothing(
     assert_eq!(out(&assert), "");
     assert_eq!(fs::read_dir(place.path("")).expect("a folder").count(), 1, "something was left behind");
 }
+
+#[test]
+fn a_baseline_without_checks_is_nothing_to_compare_with() {
+    let place = Place::new();
+    place.report("R", FIRST, "reference", &[]);
+    place.run(&["compare", "--write-baseline", "base.json", &format!("R/{FIRST}")]).code(0);
+    let mut baseline: Json = serde_json::from_str(&place.text("base.json")).expect("JSON");
+    baseline["checks"] = Json::Array(Vec::new());
+    place.write("base.json", &baseline.to_string());
+    let said = err(&place.run(&["compare", "base.json", "R"]).code(4));
+    assert!(said.contains("base.json has no checks"), "{said}");
+}
+
+#[test]
+fn the_newest_report_is_the_one_with_the_highest_number_whatever_the_index_says() {
+    let place = Place::new();
+    place.report("R", FIRST, "reference", &["--phase", "green", "--case", CASE]);
+    place.report("R", SECOND, "stub", &["--phase", "green", "--case", CASE]);
+    place.run(&["render", "--index", "R"]).code(0);
+    let mut index: Json = serde_json::from_str(&place.text("R/.index.json")).expect("JSON");
+    index["tables"]["reports"].as_array_mut().expect("reports").reverse();
+    place.write("R/.index.json", &index.to_string());
+    place.run(&["compare", &format!("R/{FIRST}"), "R"]).code(5);
+}
+
+#[test]
+fn a_page_replaces_nothing_but_a_comparison() {
+    let place = Place::new();
+    place.report("R", FIRST, "reference", &[]);
+    let report = format!("R/{FIRST}");
+    let summary = format!("{report}/summary.md");
+    let said = err(&place.run(&["compare", &report, &report, "--html", &summary]).code(2));
+    assert!(said.contains("it exists and is not a comparison"), "{said}");
+    for _ in 0..2 {
+        place.run(&["compare", &report, &report, "--html", "page.html"]).code(0);
+    }
+}

@@ -137,6 +137,11 @@ fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     place.write("plan.md", &ticked);
     let text = err(&place.ledger(&["--verify", "plan.md"]).code(8));
     assert!(text.contains("plan.md: line 9: D4.B1: state is `[x]`, expected `[P]`"), "{text}");
+    let history = "Attempt #55 - red proven";
+    assert!(ledger.contains(history), "{ledger}");
+    place.write("plan.md", &ledger.replace(history, "Attempt #55 - green passed"));
+    let text = err(&place.ledger(&["--verify", "plan.md"]).code(8));
+    assert!(text.contains("the reports do not say: "), "{text}");
     // The reports go on, and the copy is out of date.
     place.write("plan.md", &ledger);
     place.run_plan(STAMPS[1], &["--phase", "green"]).code(0);

@@ -141,7 +141,8 @@ impl Audit {
             text.push_str(&format!("litter        not part of a report, and harmless: {names}\n"));
         }
         text.extend(audit.unfinished.iter().map(unfinished_line));
-        let dead = audit.unfinished.iter().any(|run| run.state != RunState::Running);
+        let dead =
+            audit.unfinished.iter().any(|run| matches!(run.state, RunState::Killed | RunState::Interrupted));
         if dead && !self.clean {
             text.push_str("remove interrupted and killed runs with: bundleproof audit --clean\n");
         }
@@ -188,6 +189,7 @@ fn unfinished_line(run: &UnfinishedRun) -> String {
         RunState::Running => "running      ",
         RunState::Killed => "killed       ",
         RunState::Interrupted => "interrupted  ",
+        RunState::Complete => "hidden       ",
     };
     let planned = match &run.planned {
         Some(planned) => {
@@ -196,7 +198,13 @@ fn unfinished_line(run: &UnfinishedRun) -> String {
         }
         None => "what was planned cannot be read".to_owned(),
     };
-    let results = if run.has_results { "; it has results, which were not published" } else { "" };
+    let results = match run.state {
+        RunState::Complete => "; a complete report, which is kept: give it its own name again",
+        RunState::Killed | RunState::Interrupted | RunState::Running if run.has_results => {
+            "; it has results, which were not published"
+        }
+        RunState::Killed | RunState::Interrupted | RunState::Running => "",
+    };
     format!("{state} {}: {planned}{results}\n", run.directory)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -68,14 +69,25 @@ impl Compare {
     fn compare(&self, new: &Path, console: &Console) -> Result<Exit, Exit> {
         let base = CompareInput::read(&self.base, console)?;
         let new = CompareInput::read(new, console)?;
+        if base.snapshot.checks.is_empty() {
+            console.error(&format!("{} has no checks: there is nothing to compare with", base.snapshot.name));
+            return Err(Exit::NothingSelected);
+        }
         let mut comparison = Comparison::of(&base.snapshot, &new.snapshot);
         add_history(&mut comparison, &new, console);
         if let Some(file) = &self.html {
             let html = comparison.to_html().map_err(|error| internal(&error, console))?;
-            replace(file, html.as_bytes()).map_err(|error| {
-                console.error(&format!("cannot write {}: {error}", file.display()));
+            let failed = |why: String| {
+                console.error(&format!("cannot write {}: {why}", file.display()));
                 Exit::Usage
-            })?;
+            };
+            // A slip of arguments must not replace a file of a report or a source file.
+            if fs::symlink_metadata(file).is_ok() && !is_comparison(file) {
+                return Err(failed(
+                    "it exists and is not a comparison; remove it, or name another file".to_owned(),
+                ));
+            }
+            replace(file, html.as_bytes()).map_err(|error| failed(error.to_string()))?;
         }
         let text = if self.json {
             comparison.to_json().map_err(|error| internal(&error, console))?
@@ -93,6 +105,18 @@ impl Compare {
             Exit::Success
         })
     }
+}
+
+/// Whether a file is a page that `--html` wrote.
+fn is_comparison(file: &Path) -> bool {
+    const BEGINNING_BYTES: u64 = 64 * 1024;
+    let mut beginning = Vec::new();
+    let regular = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
+    let read = regular.then(|| {
+        fs::File::open(file).and_then(|file| file.take(BEGINNING_BYTES).read_to_end(&mut beginning))
+    });
+    read.is_some_and(|read| read.is_ok())
+        && String::from_utf8_lossy(&beginning).contains("bundleproof compare")
 }
 
 fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, Exit> {

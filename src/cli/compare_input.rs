@@ -6,7 +6,7 @@ use super::{Exit, console::Console};
 use crate::harness::{
     compare::{Snapshot, read_baseline},
     record::{RunTimestamp, SUMS},
-    store::{CorruptReport, Index, IntegrityError, read_report},
+    store::{CorruptReport, Index, IntegrityError, chains, read_report},
 };
 
 /// A side of a comparison.
@@ -60,15 +60,20 @@ impl CompareInput {
             ignored(*stamp, why);
         }
         let mut damaged = !index.problems().is_empty();
-        for indexed in index.reports().iter().rev() {
-            let path = store.join(indexed.stamp.to_string());
+        // The numbers are those of the reports: the index is a cache, which anything may have written.
+        let chains = chains(store).map_err(|error| {
+            console.error(&error.to_string());
+            Exit::Usage
+        })?;
+        for chain in chains.iter().rev() {
+            let path = store.join(chain.stamp.to_string());
             match Self::of_report(&path) {
                 Ok(own) => {
                     console.note(&format!("newest report: {}", path.display()));
                     return Ok(Self { damaged, ..own });
                 }
                 Err(why) => {
-                    ignored(indexed.stamp, &why);
+                    ignored(chain.stamp, &why);
                     damaged = true;
                 }
             }

@@ -116,6 +116,10 @@ fn verify(ledger: &Computed<'_>, file: &Path, console: &Console) -> Result<Exit,
         Exit::Usage
     };
     let mut bytes = Vec::new();
+    // Opening a pipe would block.
+    if file.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(unusable("expected a regular file".to_owned()));
+    }
     let opened = File::open(file).and_then(|open| open.take(MAX_LEDGER_BYTES + 1).read_to_end(&mut bytes));
     opened.map_err(|error| unusable(error.to_string()))?;
     if bytes.len() as u64 > MAX_LEDGER_BYTES {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::record::RunRecord;
+use crate::{harness::record::RunRecord, text::shell_word};
 
 /// What stands in a report for a secret.
 const REDACTED: &str = "REDACTED";
@@ -12,9 +12,22 @@ const REDACTED: &str = "REDACTED";
 /// The shortest value that counts as a secret, in characters. Shorter ones, such as `1`, occur everywhere.
 const MIN_SECRET_CHARS: usize = 8;
 
+/// The shortest value of an option named like a secret, in characters: a shorter one would also hide ordinary words.
+const MIN_NAMED_CHARS: usize = 4;
+
 /// Parts of the names of variables and options whose values are secrets.
-const SECRET_NAMES: [&str; 8] =
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "APIKEY", "PRIVATE_KEY"];
+const SECRET_NAMES: [&str; 10] = [
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "CREDENTIAL",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+];
 
 /// The fields of a record whose texts come from an implementation, a test runner or the command line. All others are
 /// names, which other records refer to.
@@ -73,15 +86,20 @@ impl Secrets {
             let (name, value) =
                 word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
             if is_next_secret {
-                self.add(&word);
+                self.add_named(&word);
             }
             let named = names_a_secret(&name.replace('-', "_"));
             is_next_secret = named && value.is_none() && name.starts_with('-');
-            value.into_iter().filter(|_| named).for_each(|value| self.add(value));
-            for part in [Some(word.as_str()), value].into_iter().flatten() {
+            value.into_iter().filter(|_| named).for_each(|value| self.add_named(value));
+            let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            for part in word.split(|c: char| !is_of_token(c)) {
                 if SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) {
                     self.add(part);
                 }
+            }
+            // A header: `Authorization: Bearer x`.
+            if let Some((_, token)) = word.split_once("Bearer ").or_else(|| word.split_once("Basic ")) {
+                self.add(token.trim());
             }
             self.learn_password(&word);
         }
@@ -98,11 +116,21 @@ impl Secrets {
     fn add(&mut self, value: &str) {
         if value.chars().count() >= MIN_SECRET_CHARS {
             self.values.insert(value.to_owned());
+            // As it is in a quoted command.
+            self.values.insert(shell_word(value).trim_matches('\'').to_owned());
+        }
+    }
+
+    /// Adds the value of an option that is named like a secret, which is one however short it is.
+    fn add_named(&mut self, value: &str) {
+        if value.chars().count() >= MIN_NAMED_CHARS {
+            self.values.insert(value.to_owned());
+            self.values.insert(shell_word(value).trim_matches('\'').to_owned());
         }
     }
 
     /// A text without secrets.
-    fn redacted(&self, text: &str) -> String {
+    pub(super) fn redacted(&self, text: &str) -> String {
         // Longer values first, because one may contain another.
         let mut values: Vec<&String> =
             self.values.iter().filter(|value| text.contains(value.as_str())).collect();
@@ -191,12 +219,22 @@ mod tests {
     #[case::variable("env HF_TOKEN=s3cretvalue adapter", "s3cretvalue")]
     #[case::quoted("adapter --secret 'two words!'", "two words!")]
     #[case::known_beginning("adapter ghp_0123456789", "ghp_0123456789")]
+    #[case::short("adapter --token hunter2", "hunter2")]
+    #[case::inside_a_word("adapter https://ghp_0123456789@host/x", "ghp_0123456789")]
+    #[case::header("adapter --header 'Authorization: Bearer abcdefghijk12345'", "abcdefghijk12345")]
     #[case::of_a_url("adapter https://ada:s3cretvalue@host/x", "s3cretvalue")]
     fn a_secret_of_a_command_line_is_not_recorded(#[case] argument: &str, #[case] secret: &str) {
         let secrets = learned(argument);
         assert_eq!(secrets.values.iter().collect::<Vec<_>>(), [secret]);
         let recorded = secrets.redacted(argument);
         assert!(recorded.contains(REDACTED) && !recorded.contains(secret), "{recorded}");
+    }
+
+    #[test]
+    fn a_secret_with_a_quote_is_found_in_a_quoted_command() {
+        let secrets = learned("adapter --password \"it's-a-secret\"");
+        let quoted = shell_word("adapter --password \"it's-a-secret\"");
+        assert!(!secrets.redacted(&quoted).contains("a-secret"), "{}", secrets.redacted(&quoted));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 
 use clap::Args;
 
-use super::{Exit, console::Console, implementation_file::ImplementationFile, started_files::started_files};
+use super::{
+    Exit, console::Console, implementation_file::ImplementationFile, secrets::Secrets,
+    started_files::started_files,
+};
 use crate::{
     bundle::{BUNDLE, operations::FIXTURE_NETWORKS, own_fixtures},
     harness::{
@@ -224,7 +227,8 @@ impl<'a> Connect<'a> {
         let environment = (&BUNDLE as &dyn Contract).environment_map();
         let remote = Remote::connect(&BUNDLE, name.as_deref(), file.launch, environment, trace);
         let remote = remote.map_err(|error| {
-            console.error(&format!("cannot use adapter {shown:?}: {error}"));
+            let message = format!("cannot use adapter {shown:?}: {error}");
+            console.error(&Secrets::of_process().redacted(&message));
             Exit::AdapterUnusable
         })?;
         let case_deadline = remote.case_deadline();

@@ -1,6 +1,6 @@
 //! What a failure in a JUnit file says: the exception, its message, and where it was raised.
 
-use crate::harness::runner::SourceLine;
+use crate::harness::runner::{SourceLine, simple_name};
 
 /// The parts of a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,19 +14,23 @@ pub(super) struct Failure {
 ///
 /// JUnit leaves open where the name of the exception is. Java writes it as the type. pytest writes no type, but ends its
 /// text with `test_io.py:5: AssertionError`, and begins the message with the name unless an assertion has no message.
+/// If the places disagree, the exception is unknown: a message may quote the failure of something else.
 /// Rust has no exceptions: a panic is an `assertion` if its message is that of `assert!`, and otherwise a `panic`.
 pub(super) fn parse(kind: Option<&str>, message: &str, text: &str) -> Failure {
     if let Some(panic) = panic(message, text) {
         return panic;
     }
     let last = text.lines().rev().find(|line| !line.trim().is_empty()).and_then(place);
+    let last = last.or_else(|| text.lines().rev().find_map(frame).map(|place| (place, String::new())));
     let from_kind = kind.filter(|kind| is_name(kind));
     let from_message = || message.split([':', '\n']).next().map(str::trim).filter(|name| is_name(name));
     let assertion = || message.trim_start().starts_with("assert ").then_some("AssertionError");
     let (raised_at, from_text) = last.map_or((None, None), |(place, name)| (Some(place), Some(name)));
-    let exception = from_kind.map(str::to_owned).or(from_text);
-    let exception = exception.or_else(|| assertion().or_else(from_message).map(str::to_owned));
-    Failure { exception, message: message.to_owned(), raised_at }
+    let from_text = from_text.filter(|name| !name.is_empty());
+    let stated = from_kind.or_else(|| assertion().or_else(from_message));
+    let disagree = matches!((stated, &from_text), (Some(a), Some(b)) if simple_name(a) != simple_name(b));
+    let exception = stated.map(str::to_owned).or(from_text).filter(|_| !disagree);
+    Failure { exception, message: message.to_owned(), raised_at: raised_at.filter(|_| !disagree) }
 }
 
 /// `thread 'tests::loads' (12) panicked at src/lib.rs:8:9`, with the message in the next lines of the text.
@@ -53,6 +57,16 @@ fn place(line: &str) -> Option<(SourceLine, String)> {
     Some((SourceLine { file: file.to_owned(), line }, name.to_owned()))
 }
 
+/// A line of a shorter traceback: `test_io.py:5: in test_x`, or `File "test_io.py", line 5, in test_x`.
+fn frame(line: &str) -> Option<SourceLine> {
+    let native = line.trim().strip_prefix("File \"").and_then(|rest| rest.split_once("\", line "));
+    let (file, number) = match native {
+        Some((file, rest)) => (file, rest.split(',').next()?),
+        None => line.split_once(": in ")?.0.rsplit_once(':')?,
+    };
+    Some(SourceLine { file: file.to_owned(), line: number.parse().ok()? })
+}
+
 /// Whether a text could be the name of an exception.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
@@ -76,6 +90,34 @@ mod tests {
         "KeyError: 'N'",
         "t.py:6: in test_x\n    x['N']\nE   KeyError: 'N'",
         Some("KeyError"),
+        Some(("t.py", 6))
+    )]
+    #[case::native_traceback(
+        None,
+        "AssertionError: no file",
+        "  File \"/t/t.py\", line 6, in test_x\n    help()\n  File \"/t/h.py\", line 2, in help\nAssertionError: no file",
+        Some("AssertionError"),
+        Some(("/t/h.py", 2))
+    )]
+    #[case::a_quoted_failure(
+        None,
+        "RuntimeError: said\nloader.py:5: NotImplementedError",
+        "RuntimeError: said\nloader.py:5: NotImplementedError",
+        None,
+        None
+    )]
+    #[case::a_quoted_failure_in_a_short_traceback(
+        None,
+        "RuntimeError: said\nloader.py:5: NotImplementedError",
+        "t.py:6: in test_x\nE   RuntimeError: said\nE   loader.py:5: NotImplementedError",
+        None,
+        None
+    )]
+    #[case::a_type_that_the_text_contradicts(
+        Some("NotImplementedError"),
+        "AttributeError: no",
+        "t.py:5: AttributeError",
+        None,
         None
     )]
     #[case::short_assertion(None, "assert 1 == 2", "", Some("AssertionError"), None)]

@@ -1,6 +1,9 @@
 //! Compares a copy of a ledger, which a team keeps in a document of its own, with the ledger of the store.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::text::{line, truncated};
 
@@ -62,6 +65,7 @@ impl Ledger<'_> {
                 }
             }
         }
+        wrong.extend(self.edited_attempts(document));
         let missing = self.rows.iter().map(cells).filter(|cells| !seen.contains_key(&cells[0]));
         wrong.extend(missing.map(|cells| Mismatch {
             line: None,
@@ -69,6 +73,32 @@ impl Ledger<'_> {
         }));
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
+}
+
+impl Ledger<'_> {
+    /// The lines of the history that name a report of this ledger and say something else of it than the reports do.
+    fn edited_attempts(&self, document: &str) -> Vec<Mismatch> {
+        let rendered = [self.to_markdown(), self.attempts_to_markdown()];
+        let known: BTreeSet<&str> = rendered.iter().flat_map(|page| page.lines()).map(str::trim).collect();
+        let attempts = || known.iter().filter_map(|text| stamp_of_attempt(text));
+        let stamps: BTreeSet<&str> = attempts().collect();
+        let is_edited = |text: &str| {
+            stamp_of_attempt(text).is_some_and(|stamp| stamps.contains(stamp)) && !known.contains(text)
+        };
+        let lines = document.lines().map(str::trim).enumerate().filter(|(_, text)| is_edited(text));
+        lines
+            .map(|(index, text)| Mismatch {
+                line: Some(index + 1),
+                what: format!("the reports do not say: {}", truncated(&line(text), SHOWN_CHARS)),
+            })
+            .collect()
+    }
+}
+
+/// The stamp of a line of the history: `- [2025-10-17T112849Z] Attempt #55 - red proven: 1/1`.
+fn stamp_of_attempt(text: &str) -> Option<&str> {
+    let (stamp, rest) = text.strip_prefix("- [")?.split_once(']')?;
+    rest.trim_start().starts_with("Attempt #").then_some(stamp)
 }
 
 fn differences(expected: &[String; 4], found: &[String]) -> Vec<String> {
@@ -96,15 +126,17 @@ fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
     let mut is_own = true;
     // The lines of the current table so far; None outside of one.
     let mut table: Option<usize> = None;
+    let mut hidden = Hidden::default();
     for (index, text) in document.lines().enumerate() {
         let text = text.trim();
         if text.starts_with(any) {
             is_own = text == own;
         }
-        let cells = cells_of(text);
+        // A table that a reader does not see as one is no copy.
+        let cells = if hidden.is_hidden(text) { None } else { cells_of(text) };
         match (table, cells) {
             (_, None) => table = None,
-            (None, Some(cells)) if cells == HEADER && is_own => {
+            (None, Some(cells)) if is_header(&cells) && is_own => {
                 table = Some(1);
                 rows.get_or_insert_with(Vec::new);
             }
@@ -120,9 +152,45 @@ fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
     rows
 }
 
-/// The cells of a table row; None if the line is not one.
+fn is_header(cells: &[String]) -> bool {
+    cells.len() == HEADER.len()
+        && cells.iter().zip(HEADER).all(|(cell, name)| cell.eq_ignore_ascii_case(name))
+}
+
+/// Whether the current line is in a comment of several lines or in a code block, which Markdown does not show as a table.
+#[derive(Default)]
+struct Hidden {
+    in_comment: bool,
+    in_code: bool,
+}
+
+impl Hidden {
+    fn is_hidden(&mut self, text: &str) -> bool {
+        let was_hidden = self.in_comment || self.in_code;
+        if !self.in_comment && (text.starts_with("```") || text.starts_with("~~~")) {
+            self.in_code = !self.in_code;
+            return true;
+        }
+        if !self.in_code {
+            let opened = text.rfind("<!--");
+            let closed = text.rfind("-->");
+            self.in_comment = match (opened, closed) {
+                (Some(opened), Some(closed)) => opened > closed,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => self.in_comment,
+            };
+        }
+        was_hidden
+    }
+}
+
+/// The cells of a table row, with or without a bar at its ends; None if the line is not one.
 fn cells_of(text: &str) -> Option<Vec<String>> {
-    let inner = text.strip_prefix('|')?;
+    if !text.contains('|') {
+        return None;
+    }
+    let inner = text.strip_prefix('|').unwrap_or(text);
     let mut cells = vec![String::new()];
     let mut is_escaped = false;
     for c in inner.chars() {
@@ -185,6 +253,19 @@ mod tests {
             copy.replacen(from, to, if from == "`[ ]`" { 2 } else { 1 })
         });
         assert!(found[0].starts_with(&format!("line 9: {says}")), "{found:?}");
+    }
+
+    #[rstest]
+    #[case::in_a_comment("<!--\n", "-->\n")]
+    #[case::in_a_code_block("```\n", "```\n")]
+    fn a_hidden_copy_does_not_stand_for_an_edited_one(#[case] before: &str, #[case] after: &str) {
+        let found = said(|copy| {
+            let ticked = copy
+                .replace("`[ ]`", "`[x]`")
+                .replace("| ID | Task | State | How and why |", "ID | task | State | How and Why");
+            format!("{ticked}\n{before}{copy}{after}")
+        });
+        assert!(found.iter().any(|found| found.contains("state is `[x]`, expected `[ ]`")), "{found:?}");
     }
 
     #[test]

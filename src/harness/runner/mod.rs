@@ -15,5 +15,5 @@ pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };
-pub use reported::{ReportedResult, ReportedTest, SourceLine};
+pub use reported::{ReportedResult, ReportedTest, SourceLine, simple_name};
 pub use scheduler::{Options, run};

@@ -95,11 +95,11 @@ impl ReportedTest {
     }
 
     /// Whether a test of this file failed at the stated place and with the stated words. An assertion counts in the test
-    /// itself only: one of the implementation is not what the test asks.
+    /// itself only: one of the implementation is not what the test asks, and one at an unknown place may be that.
     pub fn failed_for(&self, test_file: &str, reason: Option<&Reason>) -> bool {
         let is_here = !self.is_assertion()
             || !test_file.ends_with(".py")
-            || self.raised_at.as_ref().is_none_or(|place| is_same_file(&place.file, test_file));
+            || self.raised_at.as_ref().is_some_and(|place| is_same_file(&place.file, test_file));
         let mentions = reason.map(|reason| reason.mentions.as_slice()).unwrap_or_default();
         is_here && mentions.iter().all(|text| self.message.contains(text))
     }
@@ -129,7 +129,7 @@ impl fmt::Display for ReportedTest {
 }
 
 /// The name without its package: `AssertionFailedError` of `org.opentest4j.AssertionFailedError`.
-fn simple_name(exception: &str) -> &str {
+pub fn simple_name(exception: &str) -> &str {
     exception.rsplit(['.', '$', ':']).next().unwrap_or(exception)
 }
 

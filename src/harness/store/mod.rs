@@ -23,6 +23,7 @@ pub use attachments::{AttachmentError, copy_attachments};
 pub use audit::{Audit, Completeness, Integrity, NewestEnd, NewestReport};
 pub use index::{CheckKey, FlakyCheck, Index, IndexedReport, PhaseCounts, Regression, Transition};
 pub use integrity::{CorruptReport, IntegrityError, STAMP_TOLERANCE_SECONDS};
+pub use place::chains;
 pub use protected_files::{MAX_PROTECTED_FILES, ProtectedError, change_since_previous, read_protected};
 pub use reader::{Store, StoreError, read_report};
 pub use rendering::{Rendering, RenderingError};

@@ -77,6 +77,24 @@ pub(super) fn next_place(reports: &Path, plan: Option<&Plan>) -> Result<Place, N
     Ok(Place { sequence, predecessor: newest(reports, stamps.into_keys())?, attempt })
 }
 
+/// The readable chains of a store, by number. Nothing is verified but that each belongs to its directory.
+///
+/// # Errors
+/// When the store cannot be listed, or an existing chain cannot be read.
+pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
+    let mut chains = Vec::new();
+    for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
+        let entry = entry.map_err(IoError::when("list", reports))?;
+        let name = entry.file_name();
+        let Some(stamp) = name.to_str().and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
+        let bytes = readable(&entry.path().join(CHAIN), MAX_CHAIN_BYTES)?;
+        let chain = bytes.and_then(|bytes| Chain::from_json(&bytes).ok());
+        chains.extend(chain.filter(|chain| chain.stamp == stamp));
+    }
+    chains.sort_by_key(|chain| (chain.sequence, chain.stamp));
+    Ok(chains)
+}
+
 /// The report with the highest number among those that have a `SHA256SUMS` to refer to.
 fn newest(
     reports: &Path,

@@ -14,7 +14,7 @@ use super::{
     partial::remove_persistently,
     sums::read_bounded,
 };
-use crate::harness::record::{INVENTORY, Inventory, RESULTS, RunTimestamp};
+use crate::harness::record::{CHAIN, INVENTORY, Inventory, RESULTS, RunTimestamp, SUMS};
 
 /// A run without a published report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,6 +52,8 @@ pub enum RunState {
     Killed,
     /// It was interrupted and renamed its directory.
     Interrupted,
+    /// A complete report under a hidden name: it was renamed, or its process was killed in the last step. It is kept.
+    Complete,
 }
 
 /// What a run was going to do.
@@ -87,6 +89,7 @@ pub(super) fn explain(reports: &Path, run: Unfinished) -> UnfinishedRun {
     // A running process holds its directory open, so one that cannot be opened is left over.
     let state = match lock_run(&path) {
         Ok(None) => RunState::Running,
+        Ok(Some(_)) | Err(_) if is_complete(&path) => RunState::Complete,
         Ok(Some(_)) | Err(_) if run.interrupted => RunState::Interrupted,
         Ok(Some(_)) | Err(_) => RunState::Killed,
     };
@@ -126,12 +129,21 @@ pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, IoError> {
             // One that cannot be opened can still be removed by its owner.
             Err(_) => None,
         };
+        // A report that was renamed, or killed in its last step, is evidence.
+        if is_complete(&directory) {
+            continue;
+        }
         let removed = remove_persistently(&directory);
         let error = removed.map_err(IoError::when("remove", &directory)).err();
         cleaned.push(Cleaned { directory, error });
     }
     cleaned.sort_by(|a, b| a.directory.cmp(&b.directory));
     Ok(cleaned)
+}
+
+/// Whether a hidden directory has everything that a published report has.
+fn is_complete(directory: &Path) -> bool {
+    [SUMS, CHAIN, RESULTS].iter().all(|name| directory.join(name).is_file())
 }
 
 #[cfg(test)]
@@ -204,5 +216,17 @@ mod tests {
         assert!(others.iter().all(|name| root.path().join(name).exists()));
         assert!(root.path().join(".2025-10-17T112854Z.partial").exists());
         alive.interrupt().unwrap();
+    }
+
+    #[test]
+    fn a_complete_report_under_a_hidden_name_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let hidden = root.path().join(".2025-10-17T112849Z.partial");
+        std::fs::create_dir(&hidden).unwrap();
+        [SUMS, CHAIN, RESULTS].iter().for_each(|name| std::fs::write(hidden.join(name), "").unwrap());
+        assert!(clean(root.path()).unwrap().is_empty() && hidden.exists());
+        std::fs::remove_file(hidden.join(CHAIN)).unwrap();
+        assert_eq!(clean(root.path()).unwrap().len(), 1);
+        assert!(!hidden.exists());
     }
 }
