@@ -190,16 +190,22 @@ fn unprivileged(place: &Path, arguments: &[&str]) -> Output {
         fs::{MetadataExt as _, PermissionsExt as _, chown},
         process::CommandExt as _,
     };
-    const NOBODY: u32 = 65_534;
+    /// The user and the group without privileges: `nobody` on Debian.
+    const UNPRIVILEGED: u32 = 65_534;
     let mut program = program(place, arguments);
     if fs::metadata("/proc/self").expect("this process").uid() == 0 {
         // The program may be in a directory that only root may enter.
-        let copy = std::env::temp_dir().join(format!("bundleproof-of-nobody-{}", std::process::id()));
+        let copy = std::env::temp_dir().join(format!("bundleproof-unprivileged-{}", std::process::id()));
         fs::copy(program.get_program(), &copy).expect("a copy of the program");
         fs::set_permissions(place, fs::Permissions::from_mode(0o777)).expect("an open directory");
-        chown(place.join("reports"), Some(NOBODY), None).expect("a store of nobody");
+        chown(place.join("reports"), Some(UNPRIVILEGED), None).expect("a new owner of the store");
         let mut unprivileged = Command::new(&copy);
-        unprivileged.current_dir(place).args(arguments).uid(NOBODY).gid(NOBODY).env("HOME", place);
+        unprivileged
+            .current_dir(place)
+            .args(arguments)
+            .uid(UNPRIVILEGED)
+            .gid(UNPRIVILEGED)
+            .env("HOME", place);
         let output = unprivileged.output().expect("the program");
         fs::remove_file(copy).expect("a copy of the program");
         return output;

@@ -1,7 +1,8 @@
 //! File helpers that several modules share. Depends on nothing else in the crate.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -34,6 +35,20 @@ fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<(
 
 /// How the names of temporary files begin. One is left behind only by a process that was killed.
 pub(crate) const SIBLING_PREFIX: &str = ".bundleproof-";
+
+/// Reads a regular file, or the target of a link, of at most `limit` bytes. A pipe is not opened: it might never end.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let longer = format!("longer than the limit of {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, longer));
+    }
+    Ok(bytes)
+}
 
 /// A temporary file next to `path`, to be written and then renamed to it, so that readers see all of it or nothing.
 /// It has the permissions of an ordinary new file, and is deleted unless it is renamed.

@@ -1,10 +1,6 @@
 //! `bundleproof import`.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
@@ -20,6 +16,7 @@ use super::{
     target::implementation_name,
 };
 use crate::{
+    fs_util::read_regular,
     harness::{
         import::{JunitTest, MAX_JUNIT_BYTES, read_junit, select},
         record::{FORMAT, Imported, ImportedFile, Inventory, InventoryEntry, RunRecord, copy_name},
@@ -159,7 +156,7 @@ impl Import {
         console: &Console,
     ) -> Result<Vec<Copied>, Exit> {
         let copied = (first..).zip(paths).map(|(number, path)| {
-            let bytes = bounded(path, limit).map_err(|why| {
+            let bytes = read_regular(path, limit).map_err(|why| {
                 console.error(&format!("cannot import {}: {why}", path.display()));
                 Exit::Usage
             })?;
@@ -207,19 +204,4 @@ fn exit(record: &RunRecord) -> Exit {
         Some(outcome) if outcome.phase == Phase::Red => Exit::NotProven,
         Some(_) => Exit::DoesNotConform,
     }
-}
-
-/// Reads a regular file, or a link to one: a pipe might never end.
-fn bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let found = path.metadata().map_err(|error| error.to_string())?;
-    if !found.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > limit {
-        return Err(format!("longer than the limit of {limit} bytes"));
-    }
-    Ok(bytes)
 }

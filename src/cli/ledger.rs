@@ -1,10 +1,6 @@
 //! `bundleproof ledger`.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -15,6 +11,7 @@ use super::{
     target::implementation_name,
 };
 use crate::{
+    fs_util::read_regular,
     harness::{
         ledger::{Ledger as Computed, MAX_LEDGER_BYTES},
         runner::Phase,
@@ -115,16 +112,7 @@ fn verify(ledger: &Computed<'_>, file: &Path, console: &Console) -> Result<Exit,
         console.error(&format!("cannot verify {}: {why}", file.display()));
         Exit::Usage
     };
-    let mut bytes = Vec::new();
-    // Opening a pipe would block.
-    if file.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(unusable("expected a regular file".to_owned()));
-    }
-    let opened = File::open(file).and_then(|open| open.take(MAX_LEDGER_BYTES + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| unusable(error.to_string()))?;
-    if bytes.len() as u64 > MAX_LEDGER_BYTES {
-        return Err(unusable(format!("longer than the limit of {MAX_LEDGER_BYTES} bytes")));
-    }
+    let bytes = read_regular(file, MAX_LEDGER_BYTES).map_err(|error| unusable(error.to_string()))?;
     let document = String::from_utf8(bytes).map_err(|_| unusable("expected UTF-8".to_owned()))?;
     match ledger.verify(&document) {
         Ok(()) => {

@@ -71,7 +71,7 @@ impl Secrets {
         let mut secrets = Self { values: BTreeSet::new(), home: home.filter(|home| home.len() > 1) };
         for (name, value) in variables {
             if names_a_secret(&name) {
-                secrets.add(&value);
+                secrets.add(&value, MIN_SECRET_CHARS);
             }
             secrets.learn_password(&value);
         }
@@ -86,20 +86,20 @@ impl Secrets {
             let (name, value) =
                 word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
             if is_next_secret {
-                self.add_named(&word);
+                self.add(&word, MIN_NAMED_CHARS);
             }
             let named = names_a_secret(&name.replace('-', "_"));
             is_next_secret = named && value.is_none() && name.starts_with('-');
-            value.into_iter().filter(|_| named).for_each(|value| self.add_named(value));
+            value.into_iter().filter(|_| named).for_each(|value| self.add(value, MIN_NAMED_CHARS));
             let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
             for part in word.split(|c: char| !is_of_token(c)) {
                 if SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) {
-                    self.add(part);
+                    self.add(part, MIN_SECRET_CHARS);
                 }
             }
             // A header: `Authorization: Bearer x`.
             if let Some((_, token)) = word.split_once("Bearer ").or_else(|| word.split_once("Basic ")) {
-                self.add(token.trim());
+                self.add(token.trim(), MIN_SECRET_CHARS);
             }
             self.learn_password(&word);
         }
@@ -109,22 +109,15 @@ impl Secrets {
     fn learn_password(&mut self, text: &str) {
         let credentials = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
         if let Some((_, password)) = credentials.and_then(|(user, _)| user.split_once(':')) {
-            self.add(password);
+            self.add(password, MIN_SECRET_CHARS);
         }
     }
 
-    fn add(&mut self, value: &str) {
-        if value.chars().count() >= MIN_SECRET_CHARS {
+    /// Adds a value that has at least this many characters.
+    fn add(&mut self, value: &str, min_chars: usize) {
+        if value.chars().count() >= min_chars {
             self.values.insert(value.to_owned());
             // As it is in a quoted command.
-            self.values.insert(shell_word(value).trim_matches('\'').to_owned());
-        }
-    }
-
-    /// Adds the value of an option that is named like a secret, which is one however short it is.
-    fn add_named(&mut self, value: &str) {
-        if value.chars().count() >= MIN_NAMED_CHARS {
-            self.values.insert(value.to_owned());
             self.values.insert(shell_word(value).trim_matches('\'').to_owned());
         }
     }

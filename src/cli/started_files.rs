@@ -17,9 +17,9 @@ const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// that are not readable files are skipped: most arguments are not files.
 pub(super) fn started_files(launch: &Launch) -> Vec<FileDigest> {
     let directory = launch.directory.as_deref().unwrap_or(Path::new("."));
-    let paths = launch.command.iter().enumerate().filter_map(|(index, word)| match index {
-        0 if !word.contains('/') => in_search_path(word),
-        _ => Some(directory.join(word)),
+    let paths = launch.command.iter().enumerate().filter_map(|(index, word)| {
+        let is_searched = index == 0 && !word.contains('/');
+        if is_searched { in_search_path(word) } else { Some(directory.join(word)) }
     });
     paths.filter_map(|path| file_digest(&path)).take(MAX_FILES).collect()
 }

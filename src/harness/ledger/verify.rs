@@ -132,7 +132,7 @@ fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
         if text.starts_with(any) {
             is_own = text == own;
         }
-        // A table that a reader does not see as one is no copy.
+        // A table inside a comment or a code block is not shown as a table, so it does not count.
         let cells = if hidden.is_hidden(text) { None } else { cells_of(text) };
         match (table, cells) {
             (_, None) => table = None,

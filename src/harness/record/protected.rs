@@ -54,7 +54,7 @@ impl Protected {
         let same_patterns = self.patterns == earlier.patterns;
         let is_changed = |path: &&String| match (self.files.get(*path), earlier.files.get(*path)) {
             (Some(now), Some(then)) => now != then,
-            _ => same_patterns,
+            (Some(_) | None, None) | (None, Some(_)) => same_patterns,
         };
         let mut paths: Vec<&String> =
             self.files.keys().chain(earlier.files.keys()).filter(is_changed).collect();

@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::ErrorKind,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -18,6 +16,7 @@ use super::{
     CorruptReport, IntegrityError, IoError, StoreError, UnfinishedRun,
     integrity::{Aspect, STAMP_TOLERANCE_SECONDS},
     links::{Heads, broken_links},
+    reader::entries,
     unfinished::{explain, unfinished},
     verify::{is_litter, verify_renderings},
 };
@@ -195,12 +194,8 @@ impl Audit {
 }
 
 fn names(reports: &Path) -> Result<Names, StoreError> {
-    let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
-        _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
-    })?;
     let mut names = Names::default();
-    for entry in entries {
+    for entry in entries(reports)? {
         let entry = entry.map_err(IoError::when("list", reports))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_directory = entry.file_type().map_err(IoError::when("inspect", &entry.path()))?.is_dir();

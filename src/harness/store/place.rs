@@ -1,7 +1,6 @@
 //! The place that the next report of a store gets: its number, its predecessor, and the number of its attempt.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -38,46 +37,35 @@ pub(super) enum NoPlace {
 
 /// Finds the place after all reports of the store.
 ///
-/// A chain that is missing or invalid is ignored, because it says nothing reliable: the audit names it. A chain that
-/// exists and cannot be read is an error, because its numbers would be given a second time.
 pub(super) fn next_place(reports: &Path, plan: Option<&Plan>) -> Result<Place, NoPlace> {
-    let mut stamps = BTreeMap::new();
+    let chains = chains(reports)?;
+    let full = |chain: &Chain| NoPlace::Full(reports.join(chain.stamp.to_string()).join(CHAIN));
     let mut last_attempt = None;
-    for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
-        let path = entry.path();
-        // A link or a file is never a report.
-        if !entry.file_type().map_err(IoError::when("look at", &path))?.is_dir() {
-            continue;
-        }
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(stamp) = name.and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
-        let file = path.join(CHAIN);
-        let Some(bytes) = readable(&file, MAX_CHAIN_BYTES)? else { continue };
-        let chain = Chain::from_json(&bytes).ok().filter(|chain| chain.stamp == stamp);
-        let Some(Chain { sequence, attempt, .. }) = chain else { continue };
-        let of_plan = attempt.filter(|attempt| plan.is_some_and(|plan| plan.name == attempt.plan));
-        if let Some(Attempt { number, .. }) = of_plan {
-            if number == MAX_NUMBER {
-                return Err(NoPlace::Full(file));
+    for chain in &chains {
+        let of_plan = |attempt: &&Attempt| plan.is_some_and(|plan| plan.name == attempt.plan);
+        if let Some(Attempt { number, .. }) = chain.attempt.as_ref().filter(of_plan) {
+            if *number == MAX_NUMBER {
+                return Err(full(chain));
             }
-            last_attempt = last_attempt.max(Some(number));
+            last_attempt = last_attempt.max(Some(*number));
         }
-        stamps.insert((sequence, stamp), file);
     }
-    let sequence = match stamps.last_key_value() {
-        Some(((MAX_NUMBER, _), file)) => return Err(NoPlace::Full(file.clone())),
-        Some(((highest, _), _)) => highest + 1,
+    let sequence = match chains.last() {
+        Some(chain) if chain.sequence == MAX_NUMBER => return Err(full(chain)),
+        Some(chain) => chain.sequence + 1,
         None => 1,
     };
     let attempt = plan.map(|plan| Attempt {
         plan: plan.name.clone(),
         number: last_attempt.map_or(plan.first_attempt, |last| last + 1),
     });
-    Ok(Place { sequence, predecessor: newest(reports, stamps.into_keys())?, attempt })
+    Ok(Place { sequence, predecessor: newest(reports, &chains)?, attempt })
 }
 
-/// The readable chains of a store, by number. Nothing is verified but that each belongs to its directory.
+/// The chains of a store, by number. Nothing is verified but that each belongs to its directory.
+///
+/// A chain that is missing or invalid is ignored, because it says nothing reliable: the audit names it. A chain that
+/// exists and cannot be read is an error, because its numbers would be given a second time.
 ///
 /// # Errors
 /// When the store cannot be listed, or an existing chain cannot be read.
@@ -87,6 +75,10 @@ pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
         let entry = entry.map_err(IoError::when("list", reports))?;
         let name = entry.file_name();
         let Some(stamp) = name.to_str().and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
+        // A link or a file is never a report.
+        if !entry.file_type().map_err(IoError::when("inspect", &entry.path()))?.is_dir() {
+            continue;
+        }
         let bytes = readable(&entry.path().join(CHAIN), MAX_CHAIN_BYTES)?;
         let chain = bytes.and_then(|bytes| Chain::from_json(&bytes).ok());
         chains.extend(chain.filter(|chain| chain.stamp == stamp));
@@ -96,11 +88,9 @@ pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
 }
 
 /// The report with the highest number among those that have a `SHA256SUMS` to refer to.
-fn newest(
-    reports: &Path,
-    stamps: impl DoubleEndedIterator<Item = (u64, RunTimestamp)>,
-) -> Result<Option<Predecessor>, IoError> {
-    for (sequence, stamp) in stamps.rev() {
+fn newest(reports: &Path, chains: &[Chain]) -> Result<Option<Predecessor>, IoError> {
+    for Chain { sequence, stamp, .. } in chains.iter().rev() {
+        let (sequence, stamp) = (*sequence, *stamp);
         if let Some(sums) = readable(&reports.join(stamp.to_string()).join(SUMS), MAX_SUMS_BYTES)? {
             return Ok(Some(Predecessor { stamp, sequence, digest: sha256(&sums) }));
         }
@@ -109,7 +99,7 @@ fn newest(
 }
 
 /// The contents of a file; None if it does not exist, or is not a regular file of a permitted length.
-pub(super) fn readable(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IoError> {
+fn readable(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IoError> {
     match read_bounded(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if says_nothing(error.source.kind()) => Ok(None),

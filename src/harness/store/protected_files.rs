@@ -7,12 +7,10 @@ use std::{
     path::Path,
 };
 
-use super::{IoError, place::readable, read_report, sums::sha256};
+use super::{IoError, place::chains, read_report, sums::sha256};
 use crate::{
     harness::{
-        record::{
-            CHAIN, Chain, Protected, ProtectedChange, ProtectedFile, RunTimestamp, chain::MAX_CHAIN_BYTES,
-        },
+        record::{Chain, Protected, ProtectedChange, ProtectedFile, RunTimestamp},
         suite::{ProtectedPattern, protected_pattern},
     },
     value::digest::digest_of,
@@ -91,22 +89,11 @@ pub fn change_since_previous(
 /// The report of the newest attempt at a plan. Entries that are not reports are ignored: the reader of the store names
 /// them.
 fn newest_attempt(reports: &Path, plan: &str) -> Result<Option<RunTimestamp>, IoError> {
-    let entries = match fs::read_dir(reports) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(IoError::when("list", reports))?,
-    };
-    let mut newest: Option<(u64, RunTimestamp)> = None;
-    for entry in entries {
-        let path = entry.map_err(IoError::when("list", reports))?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(stamp) = name.and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
-        // Skipping a chain that cannot be read now would make an older attempt the previous one.
-        let chain = readable(&path.join(CHAIN), MAX_CHAIN_BYTES)?;
-        let chain = chain.and_then(|bytes| Chain::from_json(&bytes).ok());
-        let of_plan = chain.filter(|chain| chain.attempt.as_ref().is_some_and(|own| own.plan == plan));
-        newest = newest.max(of_plan.map(|chain| (chain.sequence, stamp)));
+    if !reports.exists() {
+        return Ok(None);
     }
-    Ok(newest.map(|(_, stamp)| stamp))
+    let of_plan = |chain: &&Chain| chain.attempt.as_ref().is_some_and(|own| own.plan == plan);
+    Ok(chains(reports)?.iter().rev().find(of_plan).map(|chain| chain.stamp))
 }
 
 struct Found {

@@ -39,6 +39,14 @@ pub enum StoreError {
     Disk(#[from] IoError),
 }
 
+/// The entries of a store's directory.
+pub(super) fn entries(reports: &Path) -> Result<fs::ReadDir, StoreError> {
+    fs::read_dir(reports).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
+        _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
+    })
+}
+
 impl Store {
     /// Reads and verifies every report in a directory.
     ///
@@ -46,13 +54,9 @@ impl Store {
     /// When the directory does not exist or cannot be listed. Corrupt reports are no error; they are in
     /// [`Store::damaged`].
     pub fn open(reports: &Path) -> Result<Self, StoreError> {
-        let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
-            ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
-            _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
-        })?;
         let mut store = Self::default();
         let mut heads = Heads::new();
-        for entry in entries {
+        for entry in entries(reports)? {
             let entry = entry.map_err(IoError::when("list", reports))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             if let Ok(stamp) = name.parse::<RunTimestamp>() {

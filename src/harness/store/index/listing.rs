@@ -1,11 +1,13 @@
 //! Which reports a store has, and which of them an index knows already.
 
-use std::{collections::HashMap, fs, io::ErrorKind, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use super::tables::{Tables, position};
 use crate::harness::{
     record::{RunTimestamp, SUMS},
-    store::{CorruptReport, IntegrityError, IoError, StoreError, report_files::ReportFiles, sums},
+    store::{
+        CorruptReport, IntegrityError, IoError, StoreError, reader::entries, report_files::ReportFiles, sums,
+    },
 };
 
 /// Where the results of a report come from.
@@ -44,13 +46,9 @@ pub(super) fn list(reports: &Path, cached: Option<&Tables>) -> Result<Listing, S
     let known = cached.map(|cached| cached.reports.iter().enumerate()).into_iter().flatten();
     let known: HashMap<RunTimestamp, (usize, u64, &str)> =
         known.map(|(index, report)| (report.stamp, (index, report.sequence, report.head.as_str()))).collect();
-    let entries = fs::read_dir(reports).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
-        _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
-    })?;
     let mut ordered = Vec::new();
     let mut problems = Vec::new();
-    for entry in entries {
+    for entry in entries(reports)? {
         let entry = entry.map_err(IoError::when("list", reports))?;
         let name = entry.file_name();
         let Some(stamp) = name.to_str().and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };

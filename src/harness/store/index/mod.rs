@@ -61,13 +61,6 @@ impl Index {
     pub fn problems(&self) -> &[CorruptReport] {
         &self.problems
     }
-
-    /// Every check that any report ran, on each implementation and in each phase, in their order.
-    pub fn checks(&self) -> impl Iterator<Item = &CheckKey> {
-        let mut keys: Vec<&CheckKey> = self.tables.keys.iter().collect();
-        keys.sort();
-        keys.into_iter()
-    }
 }
 
 #[cfg(test)]

@@ -43,8 +43,6 @@ pub struct Regression<'i> {
 pub struct FlakyCheck<'i> {
     /// The check.
     pub key: &'i CheckKey,
-    /// The digest of the case.
-    pub case_digest: &'i str,
     /// The number of pairs of consecutive runs on equal inputs whose results differ.
     pub flips: usize,
     /// The last such pair, older report first.
@@ -52,13 +50,7 @@ pub struct FlakyCheck<'i> {
 }
 
 impl Index {
-    /// How the digest and the result of a check changed, oldest first; empty for an unknown check.
-    pub fn history(&self, key: &CheckKey) -> Vec<Transition<'_>> {
-        let known = self.tables.keys.iter().position(|known| known == key);
-        known.map(|key| self.tables.transitions(position(key))).unwrap_or_default()
-    }
-
-    /// The history of every check, in one pass over the index.
+    /// How the digest and the result of each check changed, oldest first.
     pub fn histories(&self) -> impl Iterator<Item = (&CheckKey, Vec<Transition<'_>>)> {
         let keys = self.tables.keys.iter().enumerate();
         keys.map(|(index, key)| (key, self.tables.transitions(position(index))))
@@ -83,12 +75,6 @@ impl Index {
             .collect();
         found.sort_by_key(|regression| regression.key);
         found
-    }
-
-    /// The last good and the first bad report of a check whose last result is not good.
-    pub fn regression(&self, key: &CheckKey) -> Option<Regression<'_>> {
-        let known = self.tables.keys.iter().position(|known| known == key)?;
-        self.tables.regression(position(known), u32::MAX)
     }
 
     /// Every flaky check, in the order of checks.
@@ -176,12 +162,10 @@ impl Tables {
             let before = last.insert((digest, *inputs, *identity), (result, report));
             if let Some((other, before)) = before.filter(|(other, _)| *other != result) {
                 flips += 1;
-                last_flip =
-                    Some((digest, [(before, at(&self.texts, other)?.as_str()), (report, name.as_str())]));
+                last_flip = Some([(before, at(&self.texts, other)?.as_str()), (report, name.as_str())]);
             }
         }
-        let (digest, last_flip) = last_flip?;
-        Some(FlakyCheck { key: key_of, case_digest: at(&self.texts, digest)?, flips, last_flip })
+        Some(FlakyCheck { key: key_of, flips, last_flip: last_flip? })
     }
 }
 
