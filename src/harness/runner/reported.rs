@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn an_assertion_of_python_at_an_unknown_place_does_not_count() {
+        let test = ReportedTest { raised_at: None, ..failed("AssertionError", "t.py") };
+        assert!(!test.failed_for("t.py", None));
+        assert!(test.failed_for("tiny-store", None), "other runners do not say where");
+        let stated = ReportedTest { raised_at: None, ..failed("NotImplementedError", "t.py") };
+        assert!(stated.failed_for("t.py", None));
+    }
+
+    #[test]
     fn the_message_must_have_what_the_reason_mentions() {
         let test = failed("AssertionError", "t.py");
         let with =
