@@ -190,7 +190,7 @@ fn unprivileged(place: &Path, arguments: &[&str]) -> Output {
         fs::{MetadataExt as _, PermissionsExt as _, chown},
         process::CommandExt as _,
     };
-    /// The user and the group without privileges: `nobody` on Debian.
+    /// The ids of the user and the group without privileges.
     const UNPRIVILEGED: u32 = 65_534;
     let mut program = program(place, arguments);
     if fs::metadata("/proc/self").expect("this process").uid() == 0 {

@@ -445,8 +445,14 @@ fn a_page_replaces_nothing_but_a_comparison() {
     place.report("R", FIRST, "reference", &[]);
     let report = format!("R/{FIRST}");
     let summary = format!("{report}/summary.md");
-    let said = err(&place.run(&["compare", &report, &report, "--html", &summary]).code(2));
-    assert!(said.contains("it exists and is not a comparison"), "{said}");
+    let readme = "Run `bundleproof compare BASE NEW --html page.html`.\n";
+    place.write("README.md", readme);
+    let page = format!("{report}/report.html");
+    for other in [summary.as_str(), page.as_str(), "README.md"] {
+        let said = err(&place.run(&["compare", &report, &report, "--html", other]).code(2));
+        assert!(said.contains("it exists and is not a comparison"), "{said}");
+    }
+    assert_eq!(place.text("README.md"), readme);
     for _ in 0..2 {
         place.run(&["compare", &report, &report, "--html", "page.html"]).code(0);
     }

@@ -185,8 +185,7 @@ fn a_step_summary_that_cannot_be_written_is_named_and_changes_nothing() {
         said.contains("error: cannot append the summary to nowhere/step.md (GITHUB_STEP_SUMMARY): "),
         "{said}"
     );
-    let pipe = std::process::Command::new("mkfifo").arg(place.path("pipe.md")).status().expect("mkfifo");
-    assert!(pipe.success());
+    place.pipe("pipe.md");
     let said = printed(&place.run_with(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "pipe.md")]).code(1));
     assert!(said.contains("pipe.md (GITHUB_STEP_SUMMARY): not a regular file"), "{said}");
     let none = printed(&place.run_with(".", &FAILING, &[("GITHUB_STEP_SUMMARY", "")]).code(1));

@@ -147,8 +147,7 @@ fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     place.run_plan(STAMPS[1], &["--phase", "green"]).code(0);
     let text = err(&place.ledger(&["--verify", "plan.md"]).code(8));
     assert!(text.contains("D4.C2: state is `[P]`, expected `[x]`"), "{text}");
-    let pipe = std::process::Command::new("mkfifo").arg(place.path("pipe.md")).status().expect("mkfifo");
-    assert!(pipe.success());
+    place.pipe("pipe.md");
     let text = err(&place.ledger(&["--verify", "pipe.md"]).code(2));
     assert!(text.contains("cannot verify pipe.md: not a regular file"), "{text}");
     let text = err(&place.ledger(&["--verify", "gone.md"]).code(2));

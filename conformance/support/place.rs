@@ -26,6 +26,12 @@ impl Place {
         fs::write(path, text).expect("a file");
     }
 
+    /// Makes a named pipe, which blocks a program that opens it.
+    pub(crate) fn pipe(&self, name: &str) {
+        let made = std::process::Command::new("mkfifo").arg(self.path(name)).status().expect("mkfifo");
+        assert!(made.success(), "{name}");
+    }
+
     /// The program in the directory. That the tests run in GitHub Actions makes no difference to it.
     pub(crate) fn program(&self) -> Command {
         let mut program = Command::cargo_bin("bundleproof").expect("the program");

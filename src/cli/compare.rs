@@ -17,6 +17,13 @@ use crate::{
     },
 };
 
+/// The most bytes of a file that are read to see whether it is a page of a comparison: more than its style takes.
+const MAX_BEGINNING_BYTES: u64 = 64 * 1024;
+
+/// How such a page begins, and what only such a page has.
+const PAGE_START: &str = "<!doctype html>";
+const PAGE_KICKER: &str = "<p class=\"kicker\">bundleproof compare ";
+
 /// Compare two runs and say what regressed [exits with 5 on a regression]
 ///
 /// BASE and NEW are each a report, a directory of reports (its newest), or a baseline file. These count as a regression:
@@ -107,16 +114,15 @@ impl Compare {
     }
 }
 
-/// Whether a file is a page that `--html` wrote.
+/// Whether a file is a page that `--html` wrote. One that only mentions the command is not.
 fn is_comparison(file: &Path) -> bool {
-    const BEGINNING_BYTES: u64 = 64 * 1024;
     let mut beginning = Vec::new();
     let regular = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
     let read = regular.then(|| {
-        fs::File::open(file).and_then(|file| file.take(BEGINNING_BYTES).read_to_end(&mut beginning))
+        fs::File::open(file).and_then(|file| file.take(MAX_BEGINNING_BYTES).read_to_end(&mut beginning))
     });
-    read.is_some_and(|read| read.is_ok())
-        && String::from_utf8_lossy(&beginning).contains("bundleproof compare")
+    let text = String::from_utf8_lossy(&beginning);
+    read.is_some_and(|read| read.is_ok()) && text.starts_with(PAGE_START) && text.contains(PAGE_KICKER)
 }
 
 fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, Exit> {

@@ -53,10 +53,13 @@ impl Ledger<'_> {
             self.rows.iter().map(cells).map(|cells| (cells[0].clone(), cells)).collect();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut wrong = Vec::new();
-        for (number, found) in rows {
+        for Row { number, cells: found, is_shown } in rows {
             let id = found.first().cloned().unwrap_or_default();
             let mut add = |what: String| wrong.push(Mismatch { line: Some(number), what });
             match (expected.get(&id), seen.get(&id)) {
+                // A row that is not shown must be right and does not stand for one that is: what Markdown hides is
+                // judged roughly here.
+                (Some(own), _) if !is_shown => differences(own, &found).into_iter().for_each(add),
                 (Some(_), Some(first)) => add(format!("{}: duplicate row: also on line {first}", line(&id))),
                 (None, _) => add(format!("{}: unexpected row: not in the plan", line(&id))),
                 (Some(own), None) => {
@@ -117,11 +120,21 @@ fn differences(expected: &[String; 4], found: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The rows of all tables of a plan, each with its line; None without a table.
-fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
+/// A row of a table.
+struct Row {
+    /// The number of its line.
+    number: usize,
+    cells: Vec<String>,
+    /// Whether Markdown shows it: it is neither in a comment nor in a code block.
+    is_shown: bool,
+}
+
+/// The rows of all tables of a plan; None without a table that is shown.
+fn rows_of(plan: &str, document: &str) -> Option<Vec<Row>> {
     let (own, any) = (marker(plan), marker(""));
     let any = any.trim_end_matches(" -->").trim_end();
-    let mut rows = None;
+    let mut rows = Vec::new();
+    let mut is_any_shown = false;
     // Whether the tables after the last comment are of this plan.
     let mut is_own = true;
     // The lines of the current table so far; None outside of one.
@@ -132,24 +145,23 @@ fn rows_of(plan: &str, document: &str) -> Option<Vec<(usize, Vec<String>)>> {
         if text.starts_with(any) {
             is_own = text == own;
         }
-        // A table inside a comment or a code block is not shown as a table, so it does not count.
-        let cells = if hidden.is_hidden(text) { None } else { cells_of(text) };
-        match (table, cells) {
+        let is_shown = !hidden.is_hidden(text);
+        match (table, cells_of(text)) {
             (_, None) => table = None,
             (None, Some(cells)) if is_header(&cells) && is_own => {
                 table = Some(1);
-                rows.get_or_insert_with(Vec::new);
+                is_any_shown |= is_shown;
             }
             (None, Some(_)) => {}
             // The line below the header.
             (Some(1), Some(_)) => table = Some(2),
             (Some(lines), Some(cells)) => {
                 table = Some(lines + 1);
-                rows.get_or_insert_with(Vec::new).push((index + 1, cells));
+                rows.push(Row { number: index + 1, cells, is_shown });
             }
         }
     }
-    rows
+    is_any_shown.then_some(rows)
 }
 
 fn is_header(cells: &[String]) -> bool {
@@ -266,6 +278,21 @@ mod tests {
             format!("{ticked}\n{before}{copy}{after}")
         });
         assert!(found.iter().any(|found| found.contains("state is `[x]`, expected `[ ]`")), "{found:?}");
+    }
+
+    #[rstest]
+    #[case::fences_of_two_kinds("```\n~~~\n", "```\n")]
+    #[case::an_indented_fence("", "    ```\n")]
+    fn an_edited_copy_is_named_wherever_it_is(#[case] before: &str, #[case] between: &str) {
+        let found = said(|copy| format!("{before}{copy}{between}{}", copy.replace("`[ ]`", "`[x]`")));
+        assert!(found.iter().any(|found| found.contains("state is `[x]`, expected `[ ]`")), "{found:?}");
+    }
+
+    #[test]
+    fn a_right_copy_in_a_code_block_is_no_mismatch() {
+        assert_eq!(said(|copy| format!("{copy}\n```\n{copy}```\n")), Vec::<String>::new());
+        let found = said(|copy| format!("```\n{copy}```\n"));
+        assert!(found.len() == 1 && found[0].starts_with("no table with the columns"), "{found:?}");
     }
 
     #[test]

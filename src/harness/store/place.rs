@@ -36,7 +36,6 @@ pub(super) enum NoPlace {
 }
 
 /// Finds the place after all reports of the store.
-///
 pub(super) fn next_place(reports: &Path, plan: Option<&Plan>) -> Result<Place, NoPlace> {
     let chains = chains(reports)?;
     let full = |chain: &Chain| NoPlace::Full(reports.join(chain.stamp.to_string()).join(CHAIN));
