@@ -456,4 +456,11 @@ fn a_page_replaces_nothing_but_a_comparison() {
     for _ in 0..2 {
         place.run(&["compare", &report, &report, "--html", "page.html"]).code(0);
     }
+    place.pipe("pipe.html");
+    std::os::unix::fs::symlink(place.path("page.html"), place.path("link.html")).expect("a link");
+    for other in ["pipe.html", "link.html"] {
+        let said = err(&place.run(&["compare", &report, &report, "--html", other]).code(2));
+        assert!(said.contains("it exists and is not a comparison"), "{said}");
+    }
+    assert!(place.path("link.html").is_symlink());
 }

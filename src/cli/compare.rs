@@ -20,7 +20,7 @@ use crate::{
 /// The most bytes of a file that are read to see whether it is a page of a comparison: more than its style takes.
 const MAX_BEGINNING_BYTES: u64 = 64 * 1024;
 
-/// How such a page begins, and what only such a page has.
+/// How such a page begins, and what its template has that no other page has.
 const PAGE_START: &str = "<!doctype html>";
 const PAGE_KICKER: &str = "<p class=\"kicker\">bundleproof compare ";
 
@@ -116,13 +116,15 @@ impl Compare {
 
 /// Whether a file is a page that `--html` wrote. One that only mentions the command is not.
 fn is_comparison(file: &Path) -> bool {
+    // A pipe is not opened: it might never end. A link is not followed: it would be replaced, and its target stay.
+    if !fs::symlink_metadata(file).is_ok_and(|found| found.is_file()) {
+        return false;
+    }
     let mut beginning = Vec::new();
-    let regular = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
-    let read = regular.then(|| {
-        fs::File::open(file).and_then(|file| file.take(MAX_BEGINNING_BYTES).read_to_end(&mut beginning))
-    });
+    let read =
+        fs::File::open(file).and_then(|file| file.take(MAX_BEGINNING_BYTES).read_to_end(&mut beginning));
     let text = String::from_utf8_lossy(&beginning);
-    read.is_some_and(|read| read.is_ok()) && text.starts_with(PAGE_START) && text.contains(PAGE_KICKER)
+    read.is_ok() && text.starts_with(PAGE_START) && text.contains(PAGE_KICKER)
 }
 
 fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, Exit> {

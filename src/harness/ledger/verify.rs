@@ -39,7 +39,8 @@ impl Ledger<'_> {
     /// Compares the tables of this plan in a document with the rows of the store.
     ///
     /// A table is of this plan if the comment that [`Ledger::to_markdown`] writes says so, or if no such comment is before
-    /// it. Text around the tables, and spaces around their cells, are not compared.
+    /// it. Text around the tables, and spaces around their cells, are not compared. A table in a comment or a code block
+    /// must be right too, and does not stand for one that is shown.
     ///
     /// # Errors
     /// All differences, in the order of the document, then the missing rows.
