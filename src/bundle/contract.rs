@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use include_dir::include_dir;
+use serde::Deserialize as _;
 
 use super::{
-    files::{ALTER_BUNDLE, read_bundle},
+    files::{ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, read_bundle},
     implementations::built_ins,
     nouns::{ERAS, ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
     operations::{
@@ -122,6 +123,12 @@ impl Contract for BundleContract {
             Ok((name, Value::from(Digest::of(&bytes).to_string())))
         };
         names.into_iter().map(digest).collect()
+    }
+
+    /// Takes what `alter_bundle` takes as `change`.
+    fn change_file(&self, path: &Path, change: &Map) -> Result<(), String> {
+        let edit = BundleEdit::deserialize(Value::Map(change.clone())).map_err(|error| error.to_string())?;
+        apply_edit(path, &edit).map(drop).map_err(|refusal| refusal.to_string())
     }
 
     /// Refuses a case with a configuration that no implementation can construct.

@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod compare;
 pub mod contract;
+pub mod fault;
 pub mod import;
 mod known_failure_file;
 mod known_failures;

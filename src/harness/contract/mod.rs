@@ -77,6 +77,23 @@ pub trait Contract: Debug + Send + Sync {
     /// When the file cannot be read.
     fn file_entries(&self, path: &Path) -> Result<Map, String>;
 
+    /// The mechanical changes of a file that an implementation wrote: each part of it changed, dropped, retyped and added,
+    /// one at a time.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn file_changes(&self, _path: &Path) -> Result<Vec<FileChange>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Changes a file in place, as one of [`Contract::file_changes`] or a row of a suite says.
+    ///
+    /// # Errors
+    /// When the contract has no such change, or the file cannot be changed in this way.
+    fn change_file(&self, _path: &Path, change: &Map) -> Result<(), String> {
+        Err(format!("unknown change {}", Value::Map(change.clone())))
+    }
+
     /// Validates a request of a step that does not expect a refusal.
     ///
     /// # Errors
@@ -134,6 +151,17 @@ pub struct ConfigKind {
     pub fields: &'static [&'static str],
     /// The field that holds a configuration of another kind, and the field names of that kind.
     pub nested: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// One mechanical change of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// What is changed: the part of the file, and the place in it.
+    pub at: Vec<String>,
+    /// How: `changed`, `dropped`, `retyped`, `added` or a word of the contract.
+    pub how: &'static str,
+    /// The change for [`Contract::change_file`].
+    pub change: Map,
 }
 
 /// A write that a `reset` must undo.
