@@ -16,8 +16,8 @@ use crate::{
     bundle::{BUNDLE, operations::TORCH},
     harness::contract::Contract as _,
     harness::{
-        proof::{FaultyImplementation, KillMatrix, PROVEN, Proven},
-        runner::{self, Implementations, Job, Outcome, Phase},
+        proof::{FaultyImplementation, KillMatrix, PROVEN, PartsWitness, Proven, Weakened},
+        runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Check, Suite},
     },
     text::line,
@@ -37,6 +37,10 @@ pub(super) struct Prove {
     /// Do not write proven.toml; fail if it is out of date
     #[arg(long)]
     check: bool,
+
+    /// Weaken every expectation, one part at a time, and name the parts that no faulty implementation needs
+    #[arg(long)]
+    weaken: bool,
 
     /// Print JSON
     #[arg(long, help_heading = "Report")]
@@ -81,9 +85,15 @@ impl Prove {
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
         let recording = RunSession::begin(&self.recording, &reported, console)?;
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
-        let (mut recording, outcomes) = recording.run(&jobs, &suite, &self.recording, None, console)?;
+        let parts = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
+        let witness = parts.clone().map(|parts| parts as Arc<dyn Witness>);
+        let (mut recording, outcomes) =
+            recording.run_with_witness(&jobs, &suite, (&self.recording, None), witness.as_ref(), console)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
+        let mut matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
+        matrix.weakened = parts.map(|witness| {
+            Weakened::of(&witness.parts(&checks, &|check, name, on| matrix.kills(check, name, on)))
+        });
 
         recording.set_matrix(matrix.clone());
         let selection = self.selection.arguments(self.suite.named().as_deref());
@@ -103,12 +113,13 @@ impl Prove {
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
         let changes = self.keep(&matrix, &skipped, whole, &suite, console)?;
-        let proven = matrix.problems.is_empty() && changes.is_empty();
+        let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
+        let proven = matrix.problems.is_empty() && changes.is_empty() && is_needed;
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
             let value = json!({
                 "proven": proven, "counts": matrix.counts, "problems": matrix.problems, "changes": changes,
-                "seconds": seconds, "report": path.display().to_string(),
+                "weakened": matrix.weakened, "seconds": seconds, "report": path.display().to_string(),
             });
             format!("{value:#}\n")
         } else {
@@ -222,8 +233,15 @@ fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &C
     for change in changes.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{PROVEN} is out of date: {}\n", line(change)));
     }
+    let unneeded = matrix.weakened.as_ref().map_or(&[][..], |weakened| weakened.unneeded.as_slice());
+    for part in unneeded.iter().take(MAX_SHOWN) {
+        text.push_str(&format!("{}\n", line(&part.to_string())));
+    }
+    if let Some(more) = unneeded.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("{more} more parts in matrix.md of the report\n"));
+    }
     let counts = matrix.counts;
-    let verdict = if matrix.problems.is_empty() && changes.is_empty() {
+    let verdict = if matrix.problems.is_empty() && changes.is_empty() && unneeded.is_empty() {
         console.good("proven")
     } else {
         console.bad("not proven")
@@ -237,5 +255,8 @@ fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &C
         "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",
         counts.killed, counts.mutants, counts.runs
     ));
+    if let Some(weakened) = &matrix.weakened {
+        text.push_str(&format!("{} of {} are needed\n", weakened.needed, counted(weakened.parts, "part")));
+    }
     text
 }

@@ -24,7 +24,7 @@ use crate::{
             InventoryEntry, Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target,
             case_texts,
         },
-        runner::{self, Job, Options, Outcome, Phase, Verdict},
+        runner::{self, Job, Options, Outcome, Phase, Verdict, Witness},
         store::{ReportError, ReportWriter},
         suite::{Case, Plan, Suite},
     },
@@ -166,6 +166,18 @@ impl RunSession {
         case_deadline: Option<u32>,
         console: &Console,
     ) -> Result<(Self, Vec<Outcome>), Exit> {
+        self.run_with_witness(jobs, suite, (options, case_deadline), None, console)
+    }
+
+    /// The same, and shows the facts of every expectation that is judged to a witness.
+    pub(super) fn run_with_witness(
+        self,
+        jobs: &[Job],
+        suite: &Arc<Suite>,
+        (options, case_deadline): (&RecordingOptions, Option<u32>),
+        witness: Option<&Arc<dyn Witness>>,
+        console: &Console,
+    ) -> Result<(Self, Vec<Outcome>), Exit> {
         let bar = console.progress(jobs.len());
         let on_outcome = |outcome: &Outcome| {
             bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
@@ -177,7 +189,8 @@ impl RunSession {
             keep_work_dirs: options.keep_work.is_some(),
         };
         let work = self.work(options, console)?;
-        let outcomes = runner::run(jobs, suite, &work, how, &self.interrupted, &on_outcome);
+        let outcomes =
+            runner::run_with_witness(jobs, suite, (&work, how), &self.interrupted, &on_outcome, witness);
         self.implementations.iter().for_each(|implementation| implementation.end());
         bar.finish_and_clear();
         if !self.interrupted.load(Ordering::Relaxed) {

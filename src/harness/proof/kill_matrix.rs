@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
+use super::{Problem, Weakened};
 use crate::harness::{
     contract::{BuiltIn, BuiltInRole},
     runner::{Outcome, RedResult, Verdict},
@@ -51,6 +51,9 @@ pub struct KillMatrix {
     pub mutants: Vec<MutantProof>,
     /// Per requirement in force: which mutants break it, and which cases test it.
     pub requirements: Vec<RequirementProof>,
+    /// The parts of the expectations, if they were weakened one at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weakened: Option<Weakened>,
 }
 
 /// Totals of a matrix.
@@ -186,7 +189,14 @@ impl KillMatrix {
             kills: proofs.iter().map(|proof| proof.kills().len()).sum(),
             runs: green.len() + red.len(),
         };
-        Self { counts, problems, checks: proofs, mutants, requirements }
+        Self { counts, problems, checks: proofs, mutants, requirements, weakened: None }
+    }
+
+    /// Whether this expectation of a check fails on a faulty implementation.
+    pub fn kills(&self, check: &str, expectation: &str, on: &str) -> bool {
+        let proof = self.checks.iter().find(|proof| proof.check == check);
+        let named = proof.and_then(|proof| proof.expectations.iter().find(|own| own.name == expectation));
+        named.is_some_and(|own| own.fails_on.iter().any(|name| name == on))
     }
 }
 

@@ -9,6 +9,7 @@ mod kill_matrix;
 mod page;
 mod problem;
 mod proven;
+mod weakening;
 
 pub use kill_matrix::{
     CheckProof, Counts, ExpectationProof, FaultyImplementation, KillMatrix, MutantProof, RequirementProof,
@@ -16,3 +17,4 @@ pub use kill_matrix::{
 pub use page::markdown;
 pub use problem::Problem;
 pub use proven::{PROVEN, Proven, ProvenCase, ProvenError};
+pub use weakening::{Part, PartsWitness, UnneededPart, Weakened};

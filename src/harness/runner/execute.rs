@@ -10,6 +10,7 @@ use super::{
     context::{Context, Observed, StepObservation},
     outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
     sandbox::Sandbox,
+    witness::{Judged, Witness},
 };
 use crate::{
     harness::{
@@ -17,9 +18,7 @@ use crate::{
             Contract, Deadline, Field, FieldRole, HarnessStep, Implementation, Native, Operation,
             OwnFixtures, Refusal, RefusalKind, Response, Session, SessionContext, SessionError,
         },
-        suite::{
-            Action, Check, CopyFile, ExpectationKind, Mismatch, NamedExpectation, Step, Suite, work_path,
-        },
+        suite::{Action, Check, CopyFile, Mismatch, NamedExpectation, Step, Suite, work_path},
     },
     text::{beginning, ending},
     value::{Map, Value},
@@ -43,6 +42,7 @@ pub(super) struct CheckEnv<'a> {
     /// Set when the worker has stopped waiting: no further step is run.
     pub(super) cancelled: &'a AtomicBool,
     pub(super) on_step: &'a dyn Fn(StepOutcome),
+    pub(super) witness: Option<&'a dyn Witness>,
 }
 
 /// Runs a check to the end, or to the first step that fails, and reports each step.
@@ -68,7 +68,7 @@ pub(super) fn run(
     }
     let mut session = implementation.start(given);
     let fixtures = Fixtures { suite: env.suite, own };
-    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation.era()));
+    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation));
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
@@ -118,16 +118,23 @@ fn steps(
     session: &mut dyn Session,
     context: &mut Context,
     fixtures: &Fixtures<'_>,
-    (env, era): (&CheckEnv<'_>, Option<&str>),
+    (env, implementation): (&CheckEnv<'_>, &dyn Implementation),
 ) -> Ended {
     if let Some(lost) = session.lost() {
         return lost.into();
     }
+    // What is judged is shown to the witness with the names of the check and the implementation.
+    let show = |expectation: &NamedExpectation, holds: bool, facts: &Context| {
+        if let Some(witness) = env.witness {
+            let (check, implementation) = (check.id.as_str(), implementation.name());
+            witness.judged(&Judged { check, implementation, expectation, holds }, facts);
+        }
+    };
     for step in &check.steps {
         if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let outcome = match run_step(step, session, fixtures, context, era) {
+        let outcome = match run_step(step, session, fixtures, context, (implementation.era(), &show)) {
             Ok(outcome) => outcome,
             Err(StepError::Session(lost)) => return lost.into(),
             Err(StepError::Harness(detail)) => {
@@ -140,7 +147,7 @@ fn steps(
                 (env.on_step)(StepOutcome {
                     operation: step.action.name().to_owned(),
                     line: step.line,
-                    may_be_refused: expects_refusal(step),
+                    may_be_refused: step.may_be_refused(),
                     refused: Some(refusal),
                     expectations: Vec::new(),
                 });
@@ -149,7 +156,7 @@ fn steps(
         };
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
         // A refusal without an expectation about it is a failure, even if everything else holds.
-        let stopped = outcome.refused.is_some() && !expects_refusal(step) && !failed;
+        let stopped = outcome.refused.is_some() && !step.may_be_refused() && !failed;
         (env.on_step)(outcome);
         if stopped {
             return Ended::Stopped;
@@ -175,19 +182,12 @@ impl From<String> for StepError {
     }
 }
 
-fn expects_refusal(step: &Step) -> bool {
-    let speaks = |condition: &ExpectationKind| {
-        matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds(_))
-    };
-    step.expectations.iter().any(|named| speaks(&named.expectation.condition))
-}
-
 fn run_step(
     step: &Step,
     session: &mut dyn Session,
     fixtures: &Fixtures<'_>,
     context: &mut Context,
-    era: Option<&str>,
+    (era, show): (Option<&str>, &dyn Fn(&NamedExpectation, bool, &Context)),
 ) -> Result<StepOutcome, StepError> {
     let contract = fixtures.suite.contract();
     let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
@@ -221,7 +221,11 @@ fn run_step(
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| {
         let skipped = era.and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
-        let judge = || named.expectation.condition.judge(context).err().map(|found| failure(context, &found));
+        let judge = || {
+            let failed = named.expectation.condition.judge(context).err();
+            show(named, failed.is_none(), context);
+            failed.map(|found| failure(context, &found))
+        };
         ExpectationOutcome {
             name: named.name.clone(),
             line: named.line,
@@ -234,7 +238,7 @@ fn run_step(
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),
         line: step.line,
-        may_be_refused: expects_refusal(step),
+        may_be_refused: step.may_be_refused(),
         expectations: judged.collect(),
         refused: context.refusal().map(|refusal| shown_refusal(context, refusal)),
     })

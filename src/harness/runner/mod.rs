@@ -10,10 +10,12 @@ mod outcome;
 mod reported;
 mod sandbox;
 mod scheduler;
+mod witness;
 
 pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{
     Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
 };
 pub use reported::{ReportedResult, ReportedTest, SourceLine, simple_name};
-pub use scheduler::{Options, run};
+pub use scheduler::{Options, run, run_with_witness};
+pub use witness::{Judged, Witness};

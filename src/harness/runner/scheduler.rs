@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Ended, Job, Outcome, StepOutcome, WrittenFile, execute, sandbox::Sandbox};
+use super::{Ended, Job, Outcome, StepOutcome, Witness, WrittenFile, execute, sandbox::Sandbox};
 use crate::harness::{contract::Deadline, suite::Suite};
 
 /// How often a worker checks whether the run was interrupted.
@@ -51,6 +51,18 @@ pub fn run(
     interrupted: &AtomicBool,
     on_outcome: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
+    run_with_witness(jobs, suite, (work, options), interrupted, on_outcome, None)
+}
+
+/// The same, and shows the facts of every expectation that is judged to a witness.
+pub fn run_with_witness(
+    jobs: &[Job],
+    suite: &Arc<Suite>,
+    (work, options): (&Path, Options),
+    interrupted: &AtomicBool,
+    on_outcome: &(dyn Fn(&Outcome) + Sync),
+    witness: Option<&Arc<dyn Witness>>,
+) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
@@ -65,9 +77,9 @@ pub fn run(
                         run_watched(
                             job,
                             suite,
-                            work.join(directory(index, job, options)),
-                            options,
+                            (work.join(directory(index, job, options)), options),
                             interrupted,
+                            witness,
                         )
                     };
                     on_outcome(&outcome);
@@ -128,9 +140,9 @@ fn directory(index: usize, job: &Job, options: Options) -> String {
 fn run_watched(
     job: &Job,
     suite: &Arc<Suite>,
-    root: PathBuf,
-    options: Options,
+    (root, options): (PathBuf, Options),
     interrupted: &AtomicBool,
+    witness: Option<&Arc<dyn Witness>>,
 ) -> Outcome {
     let mut partial = PartialOutcome::default();
     let started = Instant::now();
@@ -143,13 +155,14 @@ fn run_watched(
         }
     };
     let (sender, events) = channel();
-    let (own, suite) = (job.clone(), Arc::clone(suite));
+    let (own, suite, witness) = (job.clone(), Arc::clone(suite), witness.cloned());
     let until = Deadline::after(deadline);
     let cancelled = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancelled);
     // A thread per check, so that a step that never returns blocks neither the worker nor the run.
-    let spawned =
-        thread::Builder::new().spawn(move || run_in_thread(&own, &suite, sandbox, (&stop, until), &sender));
+    let spawned = thread::Builder::new().spawn(move || {
+        run_in_thread(&own, &suite, sandbox, (&stop, until, witness.as_deref()), &sender);
+    });
     let ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("failed to start a thread: {error}") },
         Ok(_) => listen(&events, &mut partial, started, deadline, interrupted),
@@ -198,7 +211,7 @@ fn run_in_thread(
     job: &Job,
     suite: &Suite,
     sandbox: Sandbox,
-    (cancelled, until): (&AtomicBool, Deadline),
+    (cancelled, until, witness): (&AtomicBool, Deadline, Option<&dyn Witness>),
     events: &Sender<WorkerEvent>,
 ) {
     let environment = suite.contract().environment_map();
@@ -206,7 +219,14 @@ fn run_in_thread(
         let _ = events.send(WorkerEvent::Step(step));
     };
     let run = || {
-        let env = execute::CheckEnv { suite, environment: &environment, until, cancelled, on_step: &on_step };
+        let env = execute::CheckEnv {
+            suite,
+            environment: &environment,
+            until,
+            cancelled,
+            on_step: &on_step,
+            witness,
+        };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
     };
     let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {

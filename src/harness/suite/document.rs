@@ -133,7 +133,7 @@ impl Document {
 }
 
 /// The field name, if the text is exactly one placeholder.
-fn placeholder(text: &str) -> Option<&str> {
+pub(super) fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|field| !field.contains("${"))
 }
 

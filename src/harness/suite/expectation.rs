@@ -46,6 +46,11 @@ macro_rules! kinds {
         impl ExpectationKind {
             /// The keys of case files.
             pub const KINDS: &[&str] = &[$(stringify!($key)),+];
+
+            /// Its key in case files.
+            pub fn key(&self) -> &'static str {
+                match self { $(Self::$kind(_) => stringify!($key)),+ }
+            }
         }
 
         /// An expectation as a case file spells it.

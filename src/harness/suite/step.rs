@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Action, Expectation};
+use super::{Action, Expectation, ExpectationKind};
 
 /// An operation, and what must hold after it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,16 @@ pub struct Step {
     pub line: usize,
     /// What must hold; a step without expectations must not be refused.
     pub expectations: Vec<NamedExpectation>,
+}
+
+impl Step {
+    /// Whether it has expectations about a refusal.
+    pub fn may_be_refused(&self) -> bool {
+        let speaks = |condition: &ExpectationKind| {
+            matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds(_))
+        };
+        self.expectations.iter().any(|named| speaks(&named.expectation.condition))
+    }
 }
 
 /// An expectation with the name that red entries use.
