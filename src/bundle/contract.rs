@@ -11,7 +11,7 @@ use super::{
     nouns::{ERAS, ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
     operations::{
         CAPABILITIES, OPERATIONS, PARAMS,
-        request::{ConfigRequest, SetParams},
+        request::{self, ConfigRequest, SetParams, ValidateConfig},
     },
 };
 use crate::{
@@ -137,7 +137,17 @@ impl Contract for BundleContract {
             let Some(Value::Map(config)) = fields.get(field.name) else { continue };
             let mut config: ConfigRequest = from_fields(config).map_err(|refusal| refusal.message)?;
             none_for_text(&mut config.values);
-            config.construct().map_err(|refusal| refusal.message)?;
+            // No operation but the validation takes an execution configuration.
+            let constructed = match config.kind {
+                request::ConfigKind::Execution if operation.name == ValidateConfig::NAME => {
+                    ExecutionConfig::from_values(&config.values).map(drop)
+                }
+                request::ConfigKind::Execution
+                | request::ConfigKind::Model
+                | request::ConfigKind::Training
+                | request::ConfigKind::Inference => config.construct().map(drop),
+            };
+            constructed.map_err(|refusal| refusal.message)?;
         }
         Ok(())
     }

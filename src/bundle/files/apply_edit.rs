@@ -99,9 +99,15 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             Some(name)
         }),
         BundleEdit::RetypeTensor { model, dtype } => tensors(path, model, |tensors| {
-            let is_float32 = |tensor: &Tensor| tensor.dtype() == Dtype::Float32 && !tensor.data().is_empty();
             let (name, tensor) = tensors.iter_mut().find(|(_, tensor)| is_float32(tensor))?;
             *tensor = retyped(tensor, *dtype)?;
+            Some(name.clone())
+        }),
+        BundleEdit::SetElement { model, hex } => tensors(path, model, |tensors| {
+            let (name, tensor) = tensors.iter_mut().find(|(_, tensor)| is_float32(tensor))?;
+            let mut data = tensor.data().to_vec();
+            data.get_mut(..hex.len())?.copy_from_slice(hex);
+            *tensor = Tensor::new(Dtype::Float32, tensor.shape().to_vec(), data)?;
             Some(name.clone())
         }),
         BundleEdit::Relocate { model } => relocate(path, model),
@@ -115,6 +121,9 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
                 },
             )
         }
+        BundleEdit::SetParams { values: set } => values(path, is_params, |params| {
+            params.extend(set.clone());
+        }),
         BundleEdit::DropParams { keys } => values(path, is_params, |params| {
             params.retain(|key, _| !keys.contains(key));
         }),
@@ -147,6 +156,8 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
         BundleEdit::RepeatEntry { entry, with } => edit_entries::repeat(path, entry, with),
         BundleEdit::LinkEntry { entry, to } => edit_entries::link(path, entry, to),
         BundleEdit::RenameEntry { entry, to } => edit_entries::rename(path, entry, to),
+        BundleEdit::ReverseEntries {} => edit_entries::reverse(path),
+        BundleEdit::Comment { text } => edit_entries::comment(path, text),
         BundleEdit::Recompress { method } => edit_entries::recompress(path, *method),
         BundleEdit::FlipByte { entry } => edit_entries::flip_byte(path, entry),
         BundleEdit::Truncate(cut) => edit_entries::truncate(path, *cut),
@@ -159,6 +170,10 @@ fn is_manifest(entry: &str) -> bool {
 
 fn is_params(entry: &str) -> bool {
     entry.ends_with("/params.dill")
+}
+
+fn is_float32(tensor: &Tensor) -> bool {
+    tensor.dtype() == Dtype::Float32 && !tensor.data().is_empty()
 }
 
 /// The first tensor with elements.
@@ -410,6 +425,42 @@ mod tests {
         assert_eq!(refused.kind, RefusalKind::NotFound);
         edit(&path, json!({"empty_state": {"model": "m"}})).unwrap();
         assert!(tensors_of(&path).is_empty());
+    }
+
+    #[test]
+    fn an_element_is_set_bit_for_bit() {
+        let (_place, path) = place();
+        edit(&path, json!({"set_element": {"model": "m", "hex": "0100c07f"}})).unwrap();
+        assert_eq!(tensors_of(&path)["a"].data(), [1, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x3f]);
+        let short: Value =
+            serde_json::from_value(json!({"set_element": {"model": "m", "hex": "00"}})).unwrap();
+        assert!(BundleEdit::deserialize(short).is_err());
+    }
+
+    #[test]
+    fn params_are_set_together_and_in_the_notation_of_values() {
+        let (_place, path) = place();
+        let values = json!({"gridsize": 3, "sizes": {"tuple": [1, 2]}, "sigma": {"float": "nan"}});
+        edit(&path, json!({"set_params": {"values": values}})).unwrap();
+        let bundle = read_bundle(&path).unwrap();
+        let params = &bundle.models["m"].params;
+        assert_eq!((params.get("N"), params.get("gridsize")), (Some(&Value::Int(64)), Some(&Value::Int(3))));
+        assert_eq!(params.get("sizes"), Some(&Value::Tuple(vec![Value::Int(1), Value::Int(2)])));
+        assert!(params.get("sigma").and_then(Value::as_number).is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn entries_are_reversed_and_an_archive_gets_a_comment() {
+        let (_place, path) = place();
+        let names = |path: &Path| Archive::open(path).unwrap().names().map(str::to_owned).collect::<Vec<_>>();
+        let (before, tensors) = (names(&path), tensors_of(&path));
+        edit(&path, json!({"reverse_entries": {}})).unwrap();
+        edit(&path, json!({"comment": {"text": "über"}})).unwrap();
+        assert!(names(&path).iter().eq(before.iter().rev()));
+        assert_eq!(tensors_of(&path), tensors);
+        assert!(fs::read(&path).unwrap().ends_with("\u{5}\0über".as_bytes()));
+        // A second comment would replace the first.
+        assert_eq!(edit(&path, json!({"comment": {"text": "x"}})).unwrap_err().kind, RefusalKind::NotFound);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{torch_files::Dtype, value::Value};
+use crate::{
+    torch_files::Dtype,
+    value::{Map, Value, json_value},
+};
 
 /// Edits an archive in place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -56,6 +59,14 @@ pub enum BundleEdit {
         /// The other type.
         dtype: Dtype,
     },
+    /// Replaces the first element of the model's first float32 tensor with elements by these four bytes.
+    SetElement {
+        /// The model.
+        model: String,
+        /// The little-endian bytes, in hexadecimal: `0000c07f` is a NaN.
+        #[serde(deserialize_with = "element")]
+        hex: [u8; 4],
+    },
     /// States that the model's tensors were on a GPU, `cuda:0`, when they were saved. Their bytes stay the same.
     Relocate {
         /// The model.
@@ -66,10 +77,17 @@ pub enum BundleEdit {
         /// The key.
         key: String,
         /// Its value.
+        #[serde(deserialize_with = "json_value::value")]
         value: Value,
         /// The model; all models when it is not given.
         #[serde(default)]
         model: Option<String>,
+    },
+    /// Sets several params in every snapshot.
+    SetParams {
+        /// The values by key.
+        #[serde(deserialize_with = "json_value::map")]
+        values: Map,
     },
     /// Removes params from every snapshot.
     DropParams {
@@ -81,6 +99,7 @@ pub enum BundleEdit {
         /// The key.
         key: String,
         /// Its value.
+        #[serde(deserialize_with = "json_value::value")]
         value: Value,
     },
     /// Removes a value of the manifest.
@@ -128,6 +147,13 @@ pub enum BundleEdit {
         /// The new name.
         to: String,
     },
+    /// Reverses the order of the entries.
+    ReverseEntries {},
+    /// Gives the archive a comment.
+    Comment {
+        /// The comment.
+        text: String,
+    },
     /// Stores or deflates every entry.
     Recompress {
         /// The method.
@@ -160,7 +186,7 @@ pub enum Content {
     /// These bytes, in hexadecimal.
     Hex(#[serde(deserialize_with = "hexadecimal")] Vec<u8>),
     /// The pickle of this value.
-    Pickle(Value),
+    Pickle(#[serde(deserialize_with = "json_value::value")] Value),
     /// The bytes of another entry of the archive.
     Entry(String),
 }
@@ -206,4 +232,9 @@ pub enum Call {
 
 fn hexadecimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn element<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 4], D::Error> {
+    let bytes = hexadecimal(deserializer)?;
+    bytes.try_into().map_err(|bytes: Vec<u8>| D::Error::invalid_length(bytes.len(), &"4 bytes"))
 }

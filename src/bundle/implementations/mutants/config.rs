@@ -124,7 +124,7 @@ fn keep_old(params: &mut ParamsStore, before: &ParamsStore, key: &str) {
     }
 }
 
-/// Removes texts of the model that are outside of their closed sets, so the defaults apply.
+/// Removes texts that are outside of their closed sets, so the defaults apply.
 fn forget_odd_words(request: &mut ConfigRequest) {
     forget(request, |key, value| key != "N" && matches!(value, Value::Text(_)));
 }
@@ -138,6 +138,12 @@ fn forget(request: &mut ConfigRequest, about: fn(&str, &Value) -> bool) {
         let alone = Map::from_iter([(key.to_owned(), value.clone())]);
         about(key, value) && ModelConfig::from_values(&alone).is_err()
     };
+    let is_invalid_training = |key: &str, value: &Value| {
+        let fields = [("model", &Value::Map(Map::new())), (key, value)];
+        let alone = fields.map(|(key, value)| (key.to_owned(), value.clone()));
+        about(key, value) && TrainingConfig::from_values(&Map::from_iter(alone)).is_err()
+    };
+    request.values.retain(|key, value| key == "model" || !is_invalid_training(key, value));
     if let Some(Value::Map(model)) = request.values.get_mut("model") {
         model.retain(|key, value| !is_invalid(key, value));
     }

@@ -47,6 +47,8 @@ pub(in super::super) enum Hook {
     BridgedAnyway(fn(&mut ParamsStore, &ConfigRequest)),
     /// Changes the initial params of a process.
     Begun(fn(&mut ParamsStore)),
+    /// Changes the params after values were set, or refuses the values.
+    Set(fn(&mut ParamsStore, &Map) -> Option<Refusal>),
     /// Ignores the refusal of invalid values, and changes the params.
     SetAnyway(fn(&mut ParamsStore, &Map)),
     /// Changes the params although the values are refused.
@@ -87,6 +89,8 @@ pub(in super::super) enum Hook {
     GaveLoaded(fn(&mut Output)),
     /// Changes the configuration of every workflow of the process except for the first.
     RanAgain(fn(&mut ConfigRequest)),
+    /// Changes the configuration of a workflow.
+    RanWith(fn(&mut ConfigRequest)),
     /// Changes the response of a workflow.
     Ran(fn(&mut Workflow)),
     /// Changes the params after a failed workflow. Gets its configuration.
@@ -107,6 +111,8 @@ pub(in super::super) enum Hook {
     RefusedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
     /// Changes the params after a refusal of the inference loader.
     RefusedInference(fn(&mut ParamsStore)),
+    /// Refuses some valid datasets.
+    NotReadFrom(fn(&Path) -> Option<Refusal>),
     /// Changes the response for a dataset.
     Read(fn(&mut DatasetDescription)),
     /// Ignores some refusals of a dataset, and returns an empty description.

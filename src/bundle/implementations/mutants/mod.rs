@@ -6,6 +6,7 @@
 
 mod cause;
 mod config;
+mod edge;
 mod execution;
 mod hook;
 mod load;
@@ -21,7 +22,15 @@ use self::mutant::Mutant;
 
 /// All mutants: first those with a changed policy, then those with a hook, in the order of the contract's sections.
 pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
-    [policy::MUTANTS, config::MUTANTS, save::MUTANTS, load::MUTANTS, workflow::MUTANTS, execution::MUTANTS]
-        .into_iter()
-        .flatten()
+    [
+        policy::MUTANTS,
+        config::MUTANTS,
+        save::MUTANTS,
+        load::MUTANTS,
+        workflow::MUTANTS,
+        execution::MUTANTS,
+        edge::MUTANTS,
+    ]
+    .into_iter()
+    .flatten()
 }

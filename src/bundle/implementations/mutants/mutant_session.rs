@@ -230,7 +230,15 @@ impl MutantSession {
     }
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        let before = self.inner.0.process.params.clone();
         match (self.inner.0.set_params(request), self.hook) {
+            (Ok(()), Hook::Set(change)) => {
+                let refusal = change(&mut self.inner.0.process.params, &request.values);
+                refusal.map_or(Ok(()), |refusal| {
+                    self.inner.0.process.params = before;
+                    Err(refusal)
+                })
+            }
             (Err(_), Hook::SetAnyway(set)) => {
                 set(&mut self.inner.0.process.params, &request.values);
                 Ok(())
@@ -310,6 +318,9 @@ impl MutantSession {
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
         let mut config = request.config.clone();
         self.runs += 1;
+        if let Hook::RanWith(change) = self.hook {
+            change(&mut config);
+        }
         if let (Hook::RanAgain(change), true) = (self.hook, self.runs > 1) {
             change(&mut config);
         }
@@ -392,6 +403,9 @@ impl MutantSession {
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
+        if let Hook::NotReadFrom(why) = self.hook {
+            why(&self.inner.0.process.path(&request.path)).map_or(Ok(()), Err)?;
+        }
         match (self.inner.0.load_dataset(request), self.hook) {
             (Ok(mut data), Hook::Read(change)) => {
                 change(&mut data);
