@@ -6,7 +6,10 @@ use include_dir::include_dir;
 use serde::Deserialize as _;
 
 use super::{
-    files::{ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, read_bundle},
+    files::{
+        ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, file_changes, file_parts, read_bundle,
+        write_file_parts,
+    },
     implementations::built_ins,
     nouns::{ERAS, ExecutionConfig, InferenceConfig, ModelConfig, PYTORCH_BACKEND, TrainingConfig},
     operations::{
@@ -17,8 +20,8 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            BuiltIn, ConfigKind, Contract, Era, FieldRole, HarnessStep, Operation, OperationRequest as _,
-            ResetProbe, from_fields,
+            BuiltIn, ConfigKind, Contract, Era, FieldRole, FileChange, HarnessStep, Operation,
+            OperationRequest as _, ResetProbe, from_fields,
         },
         suite::EmbeddedSuite,
     },
@@ -123,6 +126,18 @@ impl Contract for BundleContract {
             Ok((name, Value::from(Digest::of(&bytes).to_string())))
         };
         names.into_iter().map(digest).collect()
+    }
+
+    fn file_changes(&self, path: &Path) -> Result<Vec<FileChange>, String> {
+        file_changes(path).map_err(|error| error.to_string())
+    }
+
+    fn file_parts(&self, path: &Path) -> Result<Map, String> {
+        file_parts(path).map_err(|error| error.to_string())
+    }
+
+    fn write_file_parts(&self, path: &Path, parts: &Map) -> Result<(), String> {
+        write_file_parts(path, parts).map_err(|refusal| refusal.to_string())
     }
 
     /// Takes what `alter_bundle` takes as `change`.

@@ -4,7 +4,7 @@
 //! same with the JSON manifest of later revisions), `dataset` and `inputs` (`.npz` files), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
 //! to the bundle of an implementation: `edit_entries` those of whole entries, `raw_archive` the bytes of archives that no
-//! library writes, `trap` the pickles that call a function).
+//! library writes, `trap` the pickles that call a function), `file_parts` (what a fault changes in a bundle, mechanically).
 //!
 //! Invariants: a reader never panics on input and never allocates from an unchecked length: sizes are bounded by
 //! [`limits`](crate::torch_files::limits) and follow the bytes that are there. Readers accept any bundle that can be
@@ -16,6 +16,7 @@ mod bundle_file;
 mod dataset;
 mod edit_entries;
 mod edit_result;
+mod file_parts;
 mod inputs;
 mod json_bundle;
 mod raw_archive;
@@ -26,6 +27,7 @@ pub(crate) use apply_edit::ALTER_BUNDLE;
 pub use bundle_edit::{BundleEdit, Call, Compression, Content, Cut, EditBundle};
 pub use bundle_file::{BundleReader, Snapshot, read_bundle, write_bundle};
 pub use dataset::{Dataset, read_dataset};
+pub(crate) use file_parts::{file_changes, file_parts, write_file_parts};
 pub use inputs::{Inputs, read_inputs};
 pub use refusal::refusal_facts;
 pub(crate) use refusal::refusal_kind;

@@ -77,13 +77,30 @@ pub trait Contract: Debug + Send + Sync {
     /// When the file cannot be read.
     fn file_entries(&self, path: &Path) -> Result<Map, String>;
 
-    /// The mechanical changes of a file that an implementation wrote: each part of it changed, dropped, retyped and added,
-    /// one at a time.
+    /// The mechanical changes of a file that an implementation wrote, besides those of its parts: each entry of an archive
+    /// dropped, renamed, garbled and added, one at a time. A change that the contract allows is none.
     ///
     /// # Errors
     /// When the file cannot be read.
     fn file_changes(&self, _path: &Path) -> Result<Vec<FileChange>, String> {
         Ok(Vec::new())
+    }
+
+    /// The dicts in a file, by the name of the part that they are in: what a fault can change key by key.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn file_parts(&self, path: &Path) -> Result<Map, String> {
+        Err(format!("{} has no parts", path.display()))
+    }
+
+    /// Writes changed parts of [`Contract::file_parts`] to the file; everything else in it stays as it is. A missing part is
+    /// removed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    fn write_file_parts(&self, path: &Path, _parts: &Map) -> Result<(), String> {
+        Err(format!("{} has no parts", path.display()))
     }
 
     /// Changes a file in place, as one of [`Contract::file_changes`] or a row of a suite says.
@@ -156,9 +173,9 @@ pub struct ConfigKind {
 /// One mechanical change of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
-    /// What is changed: the part of the file, and the place in it.
-    pub at: Vec<String>,
-    /// How: `changed`, `dropped`, `retyped`, `added` or a word of the contract.
+    /// What is changed, such as the entry of an archive.
+    pub at: String,
+    /// How: `dropped`, `added`, `garbled` or another participle.
     pub how: &'static str,
     /// The change for [`Contract::change_file`].
     pub change: Map,

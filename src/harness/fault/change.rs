@@ -86,6 +86,10 @@ impl Change {
     fn apply_to_child(&self, parent: &mut Value, last: &Segment) {
         match (self, parent, last) {
             (Self::Drop, Value::Map(map), Segment::Key(key)) => drop(map.shift_remove(key)),
+            (Self::Drop, Value::Map(map), Segment::Index(at)) => {
+                let at = index(*at, map.len());
+                at.map(|at| map.shift_remove_index(at));
+            }
             (Self::Drop, Value::Map(map), Segment::Each) => map.clear(),
             (Self::Drop, Value::List(items) | Value::Tuple(items), Segment::Index(at)) => {
                 if let Some(at) = index(*at, items.len()) {
@@ -150,6 +154,10 @@ fn swap(fields: &mut Map, a: &Place, b: &Place) {
 fn children<'v>(value: &'v mut Value, segment: &Segment) -> Box<dyn Iterator<Item = &'v mut Value> + 'v> {
     match (segment, value) {
         (Segment::Key(key), Value::Map(map)) => Box::new(map.get_mut(key).into_iter()),
+        (Segment::Index(at), Value::Map(map)) => {
+            let found = index(*at, map.len()).and_then(|at| map.get_index_mut(at));
+            Box::new(found.into_iter().map(|(_, value)| value))
+        }
         (Segment::Each, Value::Map(map)) => Box::new(map.values_mut()),
         (Segment::Index(at), Value::List(items) | Value::Tuple(items)) => {
             Box::new(index(*at, items.len()).and_then(|at| items.get_mut(at)).into_iter())

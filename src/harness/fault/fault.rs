@@ -97,6 +97,16 @@ pub enum Act {
     /// Changes the file of the request as the contract's `change_file` does; for bundles that is a `change` of
     /// `alter_bundle`: `file = { drop_params = { keys = ["N"] } }`.
     File(#[serde(deserialize_with = "json_value::map")] Map),
+    /// Changes the dicts in the file of the request, by the names that the contract's `file_parts` gives them; for bundles
+    /// those of the entries: `part = { at = ["*", "nphotons"], change = "retype" }`.
+    Part {
+        /// Where: the part, and the place in it.
+        at: Place,
+        /// The change.
+        change: Change,
+    },
+    /// The file of the request stays as it was before the operation, or away if there was none.
+    KeepFile {},
     /// Writes a file: `write = { at = "$file.tmp", text = "left" }`.
     Write {
         /// Which file; directories are created.
@@ -201,6 +211,8 @@ impl Act {
             | Self::Observable { .. }
             | Self::Call(_)
             | Self::File(_)
+            | Self::Part { .. }
+            | Self::KeepFile {}
             | Self::Write { .. }
             | Self::Remove(_)
             | Self::Move { .. } => false,
@@ -219,6 +231,8 @@ impl Act {
             | Self::Observable { .. }
             | Self::Call(_)
             | Self::File(_)
+            | Self::Part { .. }
+            | Self::KeepFile {}
             | Self::Write { .. }
             | Self::Remove(_)
             | Self::Move { .. } => false,
@@ -237,6 +251,8 @@ impl Act {
             | Self::Refusal(_)
             | Self::Observable { .. }
             | Self::File(_)
+            | Self::Part { .. }
+            | Self::KeepFile {}
             | Self::Write { .. }
             | Self::Remove(_)
             | Self::Move { .. } => None,
@@ -268,6 +284,8 @@ impl fmt::Display for Act {
             Self::Observable { name, at, change } => write!(f, "{name} {at} {change}"),
             Self::Call(other) => write!(f, "{} afterwards", other.operation),
             Self::File(change) => write!(f, "file {}", Value::Map(change.clone())),
+            Self::Part { at, change } => write!(f, "file {at} {change}"),
+            Self::KeepFile {} => f.write_str("file as before"),
             Self::Write { at, .. } => write!(f, "{at} written"),
             Self::Remove(at) => write!(f, "{at} removed"),
             Self::Move { from, to } => write!(f, "{from} moved to {to}"),

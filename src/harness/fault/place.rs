@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::value::{Map, Value};
 
-/// Where something is in a value: a key, or the list of keys and indexes that lead to it. `*` is every key or item, and a
-/// negative index counts from the end: `"train_loss"`, `["models", "*", "tensors"]`, `["train_loss", -1]`.
+/// Where something is in a value: a key, or the list of keys and indexes that lead to it. `*` is every key or item. An
+/// index counts the items of a list or the entries of a dict, a negative one from the end: `"train_loss"`,
+/// `["models", "*", "tensors"]`, `["train_loss", -1]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(pub Vec<Segment>);
 
@@ -16,7 +17,7 @@ pub struct Place(pub Vec<Segment>);
 pub enum Segment {
     /// The value of this key of a dict.
     Key(String),
-    /// This item of a list or tuple.
+    /// This item of a list or tuple, or this entry of a dict.
     Index(i64),
     /// Each value of a dict, or each item.
     Each,
@@ -46,27 +47,40 @@ impl Place {
     /// The value at the place; the first one where the place has several.
     pub fn find<'v>(&self, fields: &'v Map) -> Option<&'v Value> {
         let (first, rest) = self.0.split_first()?;
-        let start: Vec<&Value> = match first {
-            Segment::Key(key) => fields.get(key).into_iter().collect(),
-            Segment::Each => fields.values().collect(),
-            Segment::Index(_) => Vec::new(),
-        };
-        start.into_iter().find_map(|value| find(value, rest))
+        entries(fields, first).find_map(|value| find(value, rest))
     }
 }
 
 fn find<'v>(value: &'v Value, rest: &[Segment]) -> Option<&'v Value> {
     let Some((first, rest)) = rest.split_first() else { return Some(value) };
-    match (first, value) {
-        (Segment::Key(key), Value::Map(map)) => map.get(key).and_then(|inner| find(inner, rest)),
-        (Segment::Each, Value::Map(map)) => map.values().find_map(|inner| find(inner, rest)),
-        (Segment::Index(at), Value::List(items) | Value::Tuple(items)) => {
-            items.get(index(*at, items.len())?).and_then(|inner| find(inner, rest))
+    match value {
+        Value::Map(map) => entries(map, first).find_map(|inner| find(inner, rest)),
+        Value::List(items) | Value::Tuple(items) => match first {
+            Segment::Key(_) => None,
+            Segment::Index(at) => items.get(index(*at, items.len())?).and_then(|inner| find(inner, rest)),
+            Segment::Each => items.iter().find_map(|inner| find(inner, rest)),
+        },
+        Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::Text(_)
+        | Value::Path(_)
+        | Value::Set(_) => None,
+    }
+}
+
+/// The values of a dict that a segment means.
+fn entries<'v>(map: &'v Map, segment: &Segment) -> Box<dyn Iterator<Item = &'v Value> + 'v> {
+    match segment {
+        Segment::Key(key) => Box::new(map.get(key).into_iter()),
+        Segment::Index(at) => {
+            let found = index(*at, map.len()).and_then(|at| map.get_index(at));
+            Box::new(found.into_iter().map(|(_, value)| value))
         }
-        (Segment::Each, Value::List(items) | Value::Tuple(items)) => {
-            items.iter().find_map(|inner| find(inner, rest))
-        }
-        (Segment::Key(_) | Segment::Index(_) | Segment::Each, _) => None,
+        Segment::Each => Box::new(map.values()),
     }
 }
 

@@ -135,6 +135,8 @@ impl FaultySession {
             | Act::Observable { .. }
             | Act::Call(_)
             | Act::File(_)
+            | Act::Part { .. }
+            | Act::KeepFile {}
             | Act::Write { .. }
             | Act::Remove(_)
             | Act::Move { .. } => None,
@@ -183,6 +185,14 @@ impl FaultySession {
                     self.has_acted();
                 }
             }
+            Act::Part { at, change } => self.change_parts(at, change, call),
+            Act::KeepFile {} => {
+                if let Some((file, before)) = call.file.as_deref().zip(call.contents.as_ref())
+                    && before.restore(file).unwrap_or(false)
+                {
+                    self.has_acted();
+                }
+            }
             Act::Write { at, text } => {
                 self.act_on(at.path(&self.context, call.file.as_deref()), |path| {
                     create_folder(path)?;
@@ -228,6 +238,17 @@ impl FaultySession {
         }
     }
 
+    /// A file that cannot be read or written stays as it is.
+    fn change_parts(&mut self, at: &Place, change: &Change, call: &Call<'_>) {
+        let Some(file) = call.file.as_deref() else { return };
+        let Ok(mut parts) = self.contract.file_parts(file) else { return };
+        if resolved_change(change, call.request).apply(&mut parts, at, None)
+            && self.contract.write_file_parts(file, &parts).is_ok()
+        {
+            self.has_acted();
+        }
+    }
+
     /// The response as it arrives from an adapter: a field that the operation does not have is lost, and one of another type
     /// ends the session.
     fn transported(&mut self, operation: &str, response: Map) -> Answer {
@@ -257,8 +278,31 @@ struct Call<'c> {
     request: &'c Map,
     /// The file of the request.
     file: Option<PathBuf>,
-    /// The observables before it that faults refer to.
+    /// That file before the call, if a fault refers to it.
+    contents: Option<Contents>,
+    /// The observables before the call that faults refer to.
     observed: HashMap<String, Map>,
+}
+
+/// The contents of a file; `None` if there was none.
+struct Contents(Option<Vec<u8>>);
+
+impl Contents {
+    fn of(file: &Path) -> Self {
+        Self(fs::read(file).ok())
+    }
+
+    /// Gives a file its earlier contents, and says whether it had others.
+    fn restore(&self, file: &Path) -> std::io::Result<bool> {
+        if fs::read(file).ok() == self.0 {
+            return Ok(false);
+        }
+        match &self.0 {
+            Some(bytes) => fs::write(file, bytes)?,
+            None => fs::remove_file(file)?,
+        }
+        Ok(true)
+    }
 }
 
 impl Session for FaultySession {
@@ -281,6 +325,10 @@ impl Session for FaultySession {
                 observed.insert(name.clone(), before);
             }
         }
+        let known = self.contract.operation(operation);
+        let file = known.and_then(|known| (known.file)(&request)).map(|file| self.context.path(&file));
+        let keeps_file = due.iter().any(|(_, fault)| matches!(fault.act, Act::KeepFile {}));
+        let contents = file.as_deref().filter(|_| keeps_file).map(Contents::of);
         let mut answer = instead.unwrap_or_else(|| self.inner.call(operation, &request));
         if operation == RESET && answer.is_ok() {
             self.overlays.clear();
@@ -290,9 +338,7 @@ impl Session for FaultySession {
         {
             *inner = overlay.show(inner);
         }
-        let known = self.contract.operation(operation);
-        let file = known.and_then(|known| (known.file)(&request)).map(|file| self.context.path(&file));
-        let call = Call { operation, request: &request, file, observed };
+        let call = Call { operation, request: &request, file, contents, observed };
         // The latest correct answer is what a later call refers to, or the one that a fault gave in place of a refusal.
         let mut correct =
             if self.refers_to_earlier(operation) { answer.as_ref().ok().cloned() } else { None };
