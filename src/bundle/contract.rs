@@ -53,6 +53,7 @@ static SUITE: EmbeddedSuite = EmbeddedSuite {
         ("fixtures.toml", include_str!("../../conformance/bundle/fixtures.toml")),
         ("variants.toml", include_str!("../../conformance/bundle/variants.toml")),
         ("proven.toml", include_str!("../../conformance/bundle/proven.toml")),
+        ("blind_spots.toml", include_str!("../../conformance/bundle/blind_spots.toml")),
     ],
     fixtures: include_dir!("$CARGO_MANIFEST_DIR/fixtures"),
 };

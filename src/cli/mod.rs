@@ -24,6 +24,7 @@ mod list;
 mod make_fixtures;
 mod merge;
 mod new_adapter;
+mod observations;
 mod phases;
 mod plan_options;
 mod prove;

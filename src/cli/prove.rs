@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
+    observations,
     run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     torch,
@@ -41,6 +42,14 @@ pub(super) struct Prove {
     /// Weaken every expectation, one part at a time, and name the parts that no faulty implementation needs
     #[arg(long)]
     weaken: bool,
+
+    /// Also change everything that the reference shows, one thing at a time, and name what no check notices
+    ///
+    /// Each leaf of each response, each param after each operation, each part of each written file, each refusal and each
+    /// sequence of calls becomes a mechanical fault of the reference. Faults that no check notices must be listed in
+    /// blind_spots.toml of the suite, each with a reason. The report contains observations.md and observations.json.
+    #[arg(long)]
+    observations: bool,
 
     /// Print JSON
     #[arg(long, help_heading = "Report")]
@@ -96,6 +105,12 @@ impl Prove {
         });
 
         recording.set_matrix(matrix.clone());
+        let mut observed = None;
+        if self.observations {
+            let found = observations::observe(recording, (&suite, &checks, whole), &self.recording, console)?;
+            recording = found.0;
+            observed = Some(found.1);
+        }
         let selection = self.selection.arguments(self.suite.named().as_deref());
         let about = About {
             suite: &suite,
@@ -114,16 +129,19 @@ impl Prove {
 
         let changes = self.keep(&matrix, &skipped, whole, &suite, console)?;
         let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
-        let proven = matrix.problems.is_empty() && changes.is_empty() && is_needed;
+        let is_noticed = observed.as_ref().is_none_or(|found| found.problems.is_empty());
+        let proven = matrix.problems.is_empty() && changes.is_empty() && is_needed && is_noticed;
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
             let value = json!({
                 "proven": proven, "counts": matrix.counts, "problems": matrix.problems, "changes": changes,
-                "weakened": matrix.weakened, "seconds": seconds, "report": path.display().to_string(),
+                "weakened": matrix.weakened, "observations": observed, "seconds": seconds, "report": path.display().to_string(),
             });
             format!("{value:#}\n")
         } else {
-            proof_text(&matrix, &changes, seconds, console) + &format!("Report: {}\n", path.display())
+            let observed = observed.as_ref().map(|found| observations::text(found, console)).unwrap_or_default();
+            let proof = proof_text(&matrix, &changes, seconds, console);
+            format!("{proof}{observed}Report: {}\n", path.display())
         });
         Ok(if proven { Exit::Success } else { Exit::NotProven })
     }

@@ -118,6 +118,15 @@ impl RecordingOptions {
     pub(super) fn reports(&self) -> &Path {
         self.report.reports()
     }
+
+    /// How checks run.
+    fn how(&self, case_deadline: Option<u32>) -> Options {
+        Options {
+            workers: usize::from(self.workers),
+            deadline: Duration::from_secs(self.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
+            keep_work_dirs: self.keep_work.is_some(),
+        }
+    }
 }
 
 impl RunSession {
@@ -183,11 +192,7 @@ impl RunSession {
             bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
             bar.inc(1);
         };
-        let how = Options {
-            workers: usize::from(options.workers),
-            deadline: Duration::from_secs(options.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
-            keep_work_dirs: options.keep_work.is_some(),
-        };
+        let how = options.how(case_deadline);
         let work = self.work(options, console)?;
         let outcomes =
             runner::run_with_witness(jobs, suite, (&work, how), &self.interrupted, &on_outcome, witness);
@@ -197,13 +202,33 @@ impl RunSession {
             return Ok((self, outcomes));
         }
         let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
+        Err(self.interrupt(&format!("{done} of {} checks", jobs.len()), console))
+    }
+
+    /// Runs more checks below the directory of the checks, whose files are not kept; `Err` with [`Exit::Interrupted`] after
+    /// Ctrl-C. `run` returns how far it came as well.
+    pub(super) fn run_more<T>(
+        self,
+        options: &RecordingOptions,
+        run: impl FnOnce(&Path, Options, &AtomicBool) -> Result<(T, String), Exit>,
+        console: &Console,
+    ) -> Result<(Self, T), Exit> {
+        let how = Options { keep_work_dirs: false, ..options.how(None) };
+        let (result, done) = run(&self.report.work_dir(), how, &self.interrupted)?;
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(self.interrupt(&done, console));
+        }
+        Ok((self, result))
+    }
+
+    /// Gives up the report after this much was done.
+    fn interrupt(self, done: &str, console: &Console) -> Exit {
         let kept = match self.report.interrupt() {
             Ok(kept) => format!("the inventory is in {}", kept.display()),
             Err(error) => error.to_string(),
         };
-        let all = jobs.len();
-        console.error(&format!("interrupted after {done} of {all} checks: no report was written; {kept}"));
-        Err(Exit::Interrupted)
+        console.error(&format!("interrupted after {done}: no report was written; {kept}"));
+        Exit::Interrupted
     }
 
     /// The directory that checks run in. `--keep-work` must be empty, so that runs do not mix.

@@ -47,6 +47,16 @@ impl CaseFile {
         Self { root: Root::Work, rest: name.to_owned() }
     }
 
+    /// A file of this name in the directory that HOME names.
+    pub fn in_home(name: &str) -> Self {
+        Self { root: Root::Home, rest: name.to_owned() }
+    }
+
+    /// A file of this name in the directory that TMPDIR names.
+    pub fn in_tmp(name: &str) -> Self {
+        Self { root: Root::Tmp, rest: name.to_owned() }
+    }
+
     /// Its path, if the request has a file where one is needed, and the environment the directory.
     pub(super) fn path(&self, context: &SessionContext, file: Option<&Path>) -> Option<PathBuf> {
         let variable = |name: &str| context.environment().get(name).map(PathBuf::from);

@@ -39,7 +39,7 @@ pub enum Change {
 
 impl Change {
     /// Changes the fields, and returns whether they are different now. `earlier` are the earlier fields, if there are any.
-    pub(super) fn apply(&self, fields: &mut Map, at: &Place, earlier: Option<&Map>) -> bool {
+    pub fn apply(&self, fields: &mut Map, at: &Place, earlier: Option<&Map>) -> bool {
         let before = fields.clone();
         match self {
             Self::Swap(other) => swap(fields, at, other),

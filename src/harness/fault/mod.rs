@@ -26,4 +26,5 @@ pub use fault::{Act, Fault, OtherRefusal};
 pub use implementation::FaultyImplementation;
 pub use other_value::{altered, retyped};
 pub use place::{Place, Segment};
+pub(crate) use session::transported;
 pub use when::{FieldIs, RefusedFor, TextPattern, When};

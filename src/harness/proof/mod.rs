@@ -6,6 +6,7 @@
 //! what they break, are passed in.
 
 mod kill_matrix;
+pub mod observation;
 mod page;
 mod problem;
 mod proven;

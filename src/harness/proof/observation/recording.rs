@@ -1,0 +1,209 @@
+//! What an implementation shows while it runs the suite.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    harness::{
+        contract::{
+            Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal, Session,
+            SessionContext, SessionError,
+        },
+        runner::{Job, Outcome, Phase, Verdict},
+        suite::Check,
+    },
+    value::{Digest, Map, Value},
+};
+
+/// What was seen in one check that passed.
+#[derive(Debug)]
+pub struct Recording {
+    /// The check.
+    pub check: Arc<Check>,
+    /// The environment of its session.
+    pub(super) environment: BTreeMap<String, String>,
+    /// Its calls, in order.
+    pub(super) calls: Vec<SeenCall>,
+}
+
+/// One call of an operation, or a reset.
+#[derive(Debug)]
+pub(super) struct SeenCall {
+    pub(super) operation: String,
+    pub(super) answer: Result<Map, Refusal>,
+    /// The observables before and after it, by name.
+    pub(super) before: Arc<BTreeMap<&'static str, Map>>,
+    pub(super) after: Arc<BTreeMap<&'static str, Map>>,
+    pub(super) file: SeenFile,
+}
+
+/// What a call did with the file of its request.
+#[derive(Debug)]
+pub(super) enum SeenFile {
+    /// There is none.
+    None,
+    /// It was there before, and is unchanged.
+    Unchanged,
+    /// The call wrote it: its dicts by part, and its other mechanical changes.
+    Written { parts: Map, changes: Vec<FileChange> },
+}
+
+/// An implementation that keeps what it shows.
+pub struct Recorder {
+    inner: Arc<dyn Implementation>,
+    contract: &'static dyn Contract,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    environment: BTreeMap<String, String>,
+    calls: Vec<SeenCall>,
+}
+
+/// A job for each check, on a recorder of its own around this implementation.
+pub fn recorders(
+    checks: &[Arc<Check>],
+    inner: &Arc<dyn Implementation>,
+    contract: &'static dyn Contract,
+) -> (Vec<Arc<Recorder>>, Vec<Job>) {
+    let recorder = |_| Arc::new(Recorder { inner: Arc::clone(inner), contract, seen: Arc::default() });
+    let recorders: Vec<Arc<Recorder>> = checks.iter().map(recorder).collect();
+    let job = |(check, recorder): (&Arc<Check>, &Arc<Recorder>)| Job {
+        check: Arc::clone(check),
+        implementation: Arc::clone(recorder) as Arc<dyn Implementation>,
+        phase: Phase::Green,
+        must_fail: None,
+        reason: None,
+    };
+    let jobs = checks.iter().zip(&recorders).map(job).collect();
+    (recorders, jobs)
+}
+
+/// What was recorded in the checks that passed.
+pub fn recordings(
+    checks: &[Arc<Check>],
+    recorders: &[Arc<Recorder>],
+    outcomes: &[Outcome],
+) -> Vec<Recording> {
+    let all = checks.iter().zip(recorders).zip(outcomes);
+    all.filter(|(_, outcome)| outcome.verdict() == Verdict::Pass)
+        .map(|((check, recorder), _)| {
+            let mut seen = recorder.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let Seen { environment, calls } = std::mem::take(&mut *seen);
+            Recording { check: Arc::clone(check), environment, calls }
+        })
+        .collect()
+}
+
+impl Implementation for Recorder {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn version(&self) -> &str {
+        self.inner.version()
+    }
+
+    fn details(&self) -> Details {
+        self.inner.details()
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        self.inner.supports(need)
+    }
+
+    fn era(&self) -> Option<&str> {
+        self.inner.era()
+    }
+
+    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
+        self.inner.fixtures(need)
+    }
+
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        let inner = self.inner.start(context.clone());
+        let seen = Arc::clone(&self.seen);
+        seen.lock().unwrap_or_else(PoisonError::into_inner).environment = context.environment().clone();
+        let mut session =
+            RecordingSession { inner, context, contract: self.contract, seen, observed: Arc::default() };
+        session.observed = session.observe_all();
+        Box::new(session)
+    }
+
+    fn end(&self) {
+        self.inner.end();
+    }
+}
+
+struct RecordingSession {
+    inner: Box<dyn Session>,
+    context: SessionContext,
+    contract: &'static dyn Contract,
+    seen: Arc<Mutex<Seen>>,
+    observed: Arc<BTreeMap<&'static str, Map>>,
+}
+
+impl RecordingSession {
+    fn observe_all(&mut self) -> Arc<BTreeMap<&'static str, Map>> {
+        let mut all = BTreeMap::new();
+        for name in self.contract.observables() {
+            if let Ok(Value::Map(map)) = self.inner.observe(name) {
+                all.insert(*name, map);
+            }
+        }
+        Arc::new(all)
+    }
+
+    fn seen_file(&self, path: &Path, before: Option<Digest>) -> SeenFile {
+        match digest(path) {
+            None => SeenFile::None,
+            after if after == before => SeenFile::Unchanged,
+            // What the contract's reader cannot read is changed as a whole only.
+            Some(_) => SeenFile::Written {
+                parts: self.contract.file_parts(path).unwrap_or_default(),
+                changes: self.contract.file_changes(path).unwrap_or_default(),
+            },
+        }
+    }
+}
+
+impl Session for RecordingSession {
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let known = self.contract.operation(operation);
+        if known.is_none() && operation != RESET {
+            return self.inner.call(operation, fields);
+        }
+        let file = known.and_then(|known| (known.file)(fields)).map(|file| self.context.path(&file));
+        let before_file = file.as_deref().and_then(digest);
+        let answer = self.inner.call(operation, fields);
+        let before = std::mem::take(&mut self.observed);
+        self.observed = self.observe_all();
+        let file = file.map_or(SeenFile::None, |file| self.seen_file(&file, before_file));
+        let call = SeenCall {
+            operation: operation.to_owned(),
+            answer: answer.clone(),
+            before,
+            after: Arc::clone(&self.observed),
+            file,
+        };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).calls.push(call);
+        answer
+    }
+
+    fn lost(&self) -> Option<SessionError> {
+        self.inner.lost()
+    }
+
+    fn finish(&mut self) -> Option<SessionError> {
+        self.inner.finish()
+    }
+}
+
+fn digest(path: &Path) -> Option<Digest> {
+    fs::read(path).ok().map(|bytes| Digest::of(&bytes))
+}
