@@ -100,9 +100,15 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 )]
 #[case(
     "loader/missing_archive_is_named",
-    r#"mentions = ["nowhere/wts.h5.zip"], kind = "not_found""#,
-    r#"mentions = ["wts"]"#,
-    "expected names_the_archive to fail on calls_a_missing_archive_malformed, found unexpected_pass"
+    r#"refused = { kind = "not_found" }"#,
+    "refused = {}",
+    "expected is_refused to fail on calls_a_missing_archive_malformed, found unexpected_pass"
+)]
+#[case(
+    "loader/missing_archive_is_named",
+    r#"mentions = ["nowhere/wts.h5.zip"]"#,
+    r#"matches = "f""#,
+    "expected names_the_archive to fail on hides_which_archive_is_missing, found unexpected_pass"
 )]
 #[case(
     "loader/missing_archive_is_named",

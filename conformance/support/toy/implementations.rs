@@ -44,12 +44,13 @@ pub(crate) enum Behavior {
     KeepsEntriesOverAReset,
     RestoresTheNewestSnapshot,
     ReplacesLettersBeyondAscii,
+    HidesWhatItRefuses,
     /// Every operation fails with an internal error.
     Crashes,
 }
 
 /// Each mutant: its name, the requirement that it breaks, and how.
-const MUTANTS: [(&str, &str, Behavior); 13] = [
+const MUTANTS: [(&str, &str, Behavior); 14] = [
     ("keeps_the_first_value", "KV-001", Behavior::KeepsTheFirstValue),
     ("returns_none_for_missing_keys", "KV-002", Behavior::ReturnsNoneForMissingKeys),
     ("saves_all_but_the_last_entry", "KV-003", Behavior::SavesAllButTheLastEntry),
@@ -63,6 +64,7 @@ const MUTANTS: [(&str, &str, Behavior); 13] = [
     ("keeps_entries_over_a_reset", "KV-007", Behavior::KeepsEntriesOverAReset),
     ("restores_the_newest_snapshot", "KV-008", Behavior::RestoresTheNewestSnapshot),
     ("replaces_letters_beyond_ascii", "KV-009", Behavior::ReplacesLettersBeyondAscii),
+    ("hides_what_it_refuses", "KV-002", Behavior::HidesWhatItRefuses),
 ];
 
 /// The reference, the stub and the mutants.
@@ -130,7 +132,7 @@ struct StoreSession {
 
 impl Session for StoreSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
-        match operation {
+        let response = match operation {
             "reset" => Ok(self.forget()),
             operation if self.is(Behavior::Crashes) => {
                 Err(Refusal::new(RefusalKind::Internal, format!("{operation}: index out of range")))
@@ -147,7 +149,11 @@ impl Session for StoreSession {
             unknown => {
                 Err(Refusal::new(RefusalKind::NotImplemented, format!("{unknown} is not implemented")))
             }
-        }
+        };
+        response.map_err(|refusal| match self.behavior {
+            Behavior::HidesWhatItRefuses => Refusal { message: "it was refused".to_owned(), ..refusal },
+            _ => refusal,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    Action, Expectation, ExpectationKind, NamedExpectation, Reason, Step, SuiteError,
+    Action, Expectation, NamedExpectation, Reason, Step, SuiteError,
     document::{Document, Fields},
     expectation::ExpectationTable,
     named_config::NamedConfigs,
@@ -301,8 +301,7 @@ fn check_request(
     step: &Step,
     spans: &Spans,
 ) -> Result<(), SuiteError> {
-    let refused =
-        |named: &NamedExpectation| matches!(named.expectation.condition, ExpectationKind::Refused(_));
+    let refused = |named: &NamedExpectation| named.expectation.condition.expects_refusal();
     match &step.action {
         Action::Operation(operation, fields) if !step.expectations.iter().any(refused) => contract
             .check_request(operation, fields)

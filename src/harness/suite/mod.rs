@@ -31,7 +31,9 @@ mod work_path;
 pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
 pub use case::{Case, Check, Red};
 pub use error::{SuiteError, nearest, position};
-pub use expectation::{Expectation, ExpectationKind, FilesUnder, Mismatch, RefusedAs, StepFacts};
+pub use expectation::{
+    Compared, Expectation, ExpectationKind, FilesUnder, Mismatch, Pattern, RefusedAs, StepFacts, Words,
+};
 pub use part::PartPath;
 pub use part_place::{CasePlaces, PartPlace};
 pub use plan::{Decision, PASSES, Plan, PlannedCheck, Row};

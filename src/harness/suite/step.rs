@@ -19,7 +19,7 @@ impl Step {
     /// Whether it has expectations about a refusal.
     pub fn may_be_refused(&self) -> bool {
         let speaks = |condition: &ExpectationKind| {
-            matches!(condition, ExpectationKind::Refused(_) | ExpectationKind::Succeeds(_))
+            condition.expects_refusal() || matches!(condition, ExpectationKind::Succeeds(_))
         };
         self.expectations.iter().any(|named| speaks(&named.expectation.condition))
     }

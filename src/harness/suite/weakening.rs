@@ -4,7 +4,7 @@
 //! would pass without that part.
 
 use super::{
-    ExpectationKind, FilesUnder, NamedExpectation, RefusedAs, Step, StepFacts,
+    ExpectationKind, FilesUnder, NamedExpectation, RefusedAs, Step, StepFacts, Words,
     part::{PartPath, leaves},
     weaker::{Tolerance, Weaker},
 };
@@ -66,7 +66,8 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
     };
     let all = [Tolerance::Added, Tolerance::Missing, Tolerance::Changed];
     match kind {
-        ExpectationKind::Equal(sides) => {
+        ExpectationKind::Equal(compared) => {
+            let sides = &compared.sides;
             let mut weaker = without_leaves(&at, sides);
             if let Some(literal) = sides.iter().find(|side| is_literal(side)) {
                 let what = format!("if any {} is accepted", literal.type_name());
@@ -77,8 +78,8 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
             }
             weaker
         }
-        ExpectationKind::Subset(sides) => {
-            let mut weaker = without_leaves(&at, sides);
+        ExpectationKind::Subset(compared) => {
+            let mut weaker = without_leaves(&at, &compared.sides);
             // Without its only leaf, nothing would be left.
             if weaker.len() == 1 {
                 weaker.clear();
@@ -87,7 +88,7 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
             weaker
         }
         ExpectationKind::Unchanged(_) | ExpectationKind::Entries(_) => tolerant(&all),
-        ExpectationKind::Near(_) => {
+        ExpectationKind::Near(_) | ExpectationKind::Close(_) => {
             vec![Weakening::whole("if any number is accepted", kind, Weaker::AnyNumber)]
         }
         ExpectationKind::MissingKeys((map, keys)) => one_less(keys)
@@ -96,7 +97,22 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
                 Weakening::without(at.index(1).index(index), Some(key), Weaker::Condition(weaker))
             })
             .collect(),
-        ExpectationKind::Refused(refused) => of_refusal(&at, refused),
+        ExpectationKind::Refused(refused) => {
+            let kind = refused.kind.map(|kind| {
+                let weaker = Weaker::Condition(ExpectationKind::Refused(RefusedAs { kind: None }));
+                Weakening::without(at.field("kind"), Some(kind.as_str()), weaker)
+            });
+            kind.into_iter().collect()
+        }
+        ExpectationKind::Says(words) => of_words(&at, words),
+        // Of fewer than two items, none is before another.
+        ExpectationKind::Order((_, items)) if items.len() <= 2 => Vec::new(),
+        ExpectationKind::Order((list, items)) => (0..items.len())
+            .map(|index| {
+                let weaker = ExpectationKind::Order((list.clone(), all_but(items, index)));
+                Weakening::without(at.index(1).index(index), None, Weaker::Condition(weaker))
+            })
+            .collect(),
         ExpectationKind::Bytes([path, _]) => {
             let weaker = Weaker::Condition(ExpectationKind::Exists(path.clone()));
             vec![Weakening::whole("if any bytes are accepted", kind, weaker)]
@@ -111,6 +127,9 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
         }
         ExpectationKind::NotEqual(_)
         | ExpectationKind::Decreases(_)
+        | ExpectationKind::Finite(_)
+        | ExpectationKind::Count(_)
+        | ExpectationKind::Matches(_)
         | ExpectationKind::Succeeds(_)
         | ExpectationKind::Exists(_)
         | ExpectationKind::Absent(_) => Vec::new(),
@@ -125,23 +144,25 @@ fn in_words(tolerance: Tolerance) -> &'static str {
     }
 }
 
-/// Without each mention, and without the kind.
-fn of_refusal(at: &PartPath, refused: &RefusedAs) -> Vec<Weakening> {
-    let mention = |(index, text, mentions)| {
-        let weaker = ExpectationKind::Refused(RefusedAs { mentions, kind: refused.kind });
-        Weakening::without(at.field("mentions").index(index), Some(text), Weaker::Condition(weaker))
+/// Without each text, and without the regular expression.
+fn of_words(at: &PartPath, words: &Words) -> Vec<Weakening> {
+    let less = |at, text: &str, less: Words| {
+        let weaker = Weaker::Condition(ExpectationKind::Says(less));
+        Weakening::without(at, Some(text), weaker)
     };
-    let kind = refused.kind.map(|kind| {
-        let weaker = RefusedAs { mentions: refused.mentions.clone(), kind: None };
-        let weaker = Weaker::Condition(ExpectationKind::Refused(weaker));
-        Weakening::without(at.field("kind"), Some(kind.as_str()), weaker)
+    let mentions = words.mentions.iter().enumerate().map(|(index, text)| {
+        let rest = Words { mentions: all_but(&words.mentions, index), ..words.clone() };
+        less(at.field("mentions").index(index), text, rest)
     });
-    let mentions = refused
-        .mentions
-        .iter()
-        .enumerate()
-        .map(|(index, text)| mention((index, text.as_str(), all_but(&refused.mentions, index))));
-    mentions.chain(kind).collect()
+    let omits = words.omits.iter().enumerate().map(|(index, text)| {
+        let rest = Words { omits: all_but(&words.omits, index), ..words.clone() };
+        less(at.field("omits").index(index), text, rest)
+    });
+    let matches = words
+        .matches
+        .as_ref()
+        .map(|pattern| less(at.field("matches"), pattern.as_str(), Words { matches: None, ..words.clone() }));
+    mentions.chain(omits).chain(matches).collect()
 }
 
 /// Without each leaf of each literal.
@@ -176,7 +197,7 @@ fn one_less(items: &[String]) -> impl Iterator<Item = (usize, &str, Vec<String>)
     several.iter().enumerate().map(|(index, item)| (index, item.as_str(), all_but(items, index)))
 }
 
-fn all_but(items: &[String], index: usize) -> Vec<String> {
+fn all_but<T: Clone>(items: &[T], index: usize) -> Vec<T> {
     let others = items.iter().enumerate().filter(|(other, _)| *other != index);
     others.map(|(_, item)| item.clone()).collect()
 }

@@ -132,8 +132,13 @@ fn agree(expected: &Value, actual: &Value, both_ways: bool, tolerance: Tolerance
 /// The values that a condition compares; None if it compares none, or one is unavailable.
 fn sides(of: &ExpectationKind, facts: &dyn StepFacts) -> Option<Sides> {
     let (expected, actual) = match of {
-        ExpectationKind::Equal([actual, expected]) | ExpectationKind::Subset([expected, actual]) => {
-            (facts.value(expected).ok()?, facts.value(actual).ok()?)
+        ExpectationKind::Equal(compared) => {
+            let [actual, expected] = compared.values(facts).ok()?;
+            (expected, actual)
+        }
+        ExpectationKind::Subset(compared) => {
+            let [expected, actual] = compared.values(facts).ok()?;
+            (expected, actual)
         }
         ExpectationKind::Unchanged(reference) => {
             let before = facts.before(reference.trim_start_matches('$')).ok()?;
@@ -144,9 +149,15 @@ fn sides(of: &ExpectationKind, facts: &dyn StepFacts) -> Option<Sides> {
         }
         ExpectationKind::NotEqual(_)
         | ExpectationKind::Near(_)
+        | ExpectationKind::Close(_)
+        | ExpectationKind::Finite(_)
         | ExpectationKind::MissingKeys(_)
         | ExpectationKind::Decreases(_)
+        | ExpectationKind::Count(_)
+        | ExpectationKind::Order(_)
+        | ExpectationKind::Matches(_)
         | ExpectationKind::Refused(_)
+        | ExpectationKind::Says(_)
         | ExpectationKind::Succeeds(_)
         | ExpectationKind::Exists(_)
         | ExpectationKind::Absent(_)
@@ -159,12 +170,14 @@ fn sides(of: &ExpectationKind, facts: &dyn StepFacts) -> Option<Sides> {
 
 /// The side that an equality compares with this literal.
 fn compared_with<'e>(of: &'e ExpectationKind, literal: &Value) -> Option<&'e Value> {
-    let ExpectationKind::Equal(sides) = of else { return None };
-    sides.iter().find(|side| *side != literal)
+    let ExpectationKind::Equal(compared) = of else { return None };
+    compared.sides.iter().find(|side| *side != literal)
 }
 
 fn number(of: &ExpectationKind) -> Option<&Value> {
-    let ExpectationKind::Near((number, _)) = of else { return None };
+    let (ExpectationKind::Near((number, _)) | ExpectationKind::Close((number, _, _))) = of else {
+        return None;
+    };
     Some(number)
 }
 

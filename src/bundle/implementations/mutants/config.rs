@@ -15,6 +15,7 @@ use crate::{
 };
 
 mutants! {
+    hides_what_it_refuses breaks "REF-001": NotTaken(|_| Instead::hidden(true, "it cannot be used"));
     takes_any_word breaks "CFG-002" as "main: literals are never enforced": Configured(forget_odd_words);
     takes_any_size breaks "CFG-014" as "main: N=63 constructs": Configured(forget_odd_size);
     passes_no_gridsize breaks "CFG-003": ValidatedAnyway(|cause| cause.broke_in(Rule::Positive, "gridsize"));

@@ -35,6 +35,8 @@ type Says = fn(Cause<'_>) -> Instead;
 pub(in super::super) enum Hook {
     /// Changes each configuration of a request before it is used.
     Configured(fn(&mut ConfigRequest)),
+    /// Changes the refusal of any operation but a load.
+    NotTaken(Says),
     /// Accepts some invalid configurations.
     ValidatedAnyway(Passes),
     /// Refuses some valid configurations.

@@ -34,6 +34,10 @@ use crate::{
     value::{Map, Value},
 };
 
+/// The operations that load a bundle.
+const LOADS: [&str; 3] =
+    [LoadTorchBundle::NAME, LoadInferenceBundleTorch::NAME, LoadInferenceBundleWithBackend::NAME];
+
 /// The reference with one hook.
 pub(in super::super) struct MutantSession {
     inner: Typed<ReferenceSession>,
@@ -186,7 +190,7 @@ fn write(archive: &Path, bundle: &Bundle) {
 impl Session for MutantSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         let fields = &self.configured(operation, fields)?;
-        match operation {
+        let response = match operation {
             RESET => self.reset().map(|()| Map::new()),
             SetParams::NAME => typed(fields, |request| self.set_params(request)),
             GetParam::NAME => typed(fields, |request| self.get_param(request)),
@@ -208,6 +212,12 @@ impl Session for MutantSession {
             Forward::NAME => typed(fields, |request| self.forward(request)),
             // No hook changes the other operations.
             _ => self.inner.call(operation, fields),
+        };
+        match (response, self.hook) {
+            (Err(refusal), Hook::NotTaken(says)) if !LOADS.contains(&operation) => {
+                Err(says(Cause::of(&refusal)).of(refusal))
+            }
+            (response, _) => response,
         }
     }
 }
