@@ -301,7 +301,8 @@ fn weakened_case(weakened: &Weakened) {
         | Problem::KillsNothing { .. }
         | Problem::Survives { .. }
         | Problem::KilledByOthers { .. }
-        | Problem::Unproven { .. } => false,
+        | Problem::Unproven { .. }
+        | Problem::AdversaryPasses { .. } => false,
     };
     assert!(problems.iter().any(named), "{problems:#?}");
 }
@@ -480,6 +481,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         unproven: Vec::new(),
         options: BTreeMap::new(),
         judged: None,
+        control: None,
         implementations: BTreeMap::from([(KEEPER.to_owned(), keeper)]),
         partition: None,
         cases: BTreeMap::new(),

@@ -182,6 +182,7 @@ fn empty_run(stamp: RunTimestamp) -> RunRecord {
         implementations: BTreeMap::from([("mine".to_owned(), ImplementationRecord::default())]),
         imported: None,
         protected: None,
+        control: None,
         partition: None,
         outcomes: vec![],
     }

@@ -23,7 +23,7 @@ pub enum Exit {
     DoesNotConform,
     /// 5: a run has regressed from the run that it is compared with.
     Regression,
-    /// 6: a red run did not fail as expected, or a case is unproven.
+    /// 6: a red run did not fail as expected, a case is unproven, or a run did not notice its negative control.
     NotProven,
     /// 0: success.
     Success,
@@ -63,7 +63,7 @@ Exit codes:
     3  the suite is invalid
     4  no checks were selected
     5  a run has regressed from the run that it is compared with
-    6  a red run did not fail as expected, or a case is unproven
+    6  a red run did not fail as expected, a case is unproven, or the negative control passed
     7  the adapter does not start, or fails a probe
     8  a report is damaged
    70  internal error

@@ -138,6 +138,7 @@ impl Import {
             judged: None,
             protected,
             partition: None,
+            control: None,
             imported: Some(Imported { junit: files(junit), logs: files(logs) }),
         };
         let (record, path) = session.publish(about, outcomes, console)?;

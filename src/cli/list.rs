@@ -11,6 +11,7 @@ use super::{
 use crate::{
     bundle::BUNDLE,
     harness::{
+        adversary::Adversary,
         contract::{BuiltIn, BuiltInRole, Contract as _},
         suite::{Decision, Suite},
     },
@@ -56,6 +57,7 @@ impl List {
             What::Plans => plans(&suite),
             What::Implementations => {
                 let mut all = built_ins();
+                all.extend(Adversary::ALL.map(adversary));
                 all.extend(adapters(&suite, console)?);
                 all
             }
@@ -185,6 +187,14 @@ fn built_ins() -> Vec<Entry> {
         }
     };
     BUNDLE.built_ins().into_iter().map(entry).collect()
+}
+
+fn adversary(adversary: Adversary) -> Entry {
+    let (name, does) = (adversary.name(), adversary.does());
+    Entry {
+        columns: [name.to_owned(), "adversary".to_owned(), does.to_owned()],
+        json: json!({ "name": name, "kind": "adversary", "does": does }),
+    }
 }
 
 /// The programs that the implementation files of the suite start.

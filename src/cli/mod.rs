@@ -9,6 +9,7 @@ mod compare;
 mod compare_input;
 mod completions;
 mod console;
+mod control;
 mod exit;
 mod explain;
 mod github;

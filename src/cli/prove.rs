@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     bundle::{BUNDLE, operations::TORCH},
-    harness::contract::Contract as _,
+    harness::contract::{Contract as _, Implementation},
     harness::{
-        proof::{FaultyImplementation, KillMatrix, PROVEN, PartsWitness, Proven, Weakened},
+        adversary::{Adversary, Trial},
+        proof::{AdversaryProof, FaultyImplementation, KillMatrix, PROVEN, PartsWitness, Proven, Weakened},
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Check, Suite},
     },
@@ -96,10 +97,16 @@ impl Prove {
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
         let parts = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
         let witness = parts.clone().map(|parts| parts as Arc<dyn Witness>);
-        let (mut recording, outcomes) =
-            recording.run_with_witness(&jobs, &suite, (&self.recording, None), witness.as_ref(), console)?;
+        let trials = trials(&checks, judged.as_ref());
+        let tried: Vec<Job> = trials.iter().map(|trial| trial.job.clone()).collect();
+        // Adversaries break no requirement in particular, so no expectation is needed because of them.
+        let then = |_: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| run(&tried);
+        let options = (&self.recording, None);
+        let (mut recording, outcomes, on_adversaries) =
+            recording.run_then(&jobs, &suite, options, witness.as_ref(), console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let mut matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
+        matrix.add_adversaries(AdversaryProof::all(&trials, &on_adversaries), whole);
         matrix.weakened = parts.map(|witness| {
             Weakened::of(&witness.parts(&checks, &|check, name, on| matrix.kills(check, name, on)))
         });
@@ -123,6 +130,7 @@ impl Prove {
             files: std::collections::BTreeMap::new(),
             judged: None,
             protected: None,
+            control: None,
             imported: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
@@ -135,11 +143,13 @@ impl Prove {
         console.print(&if self.json {
             let value = json!({
                 "proven": proven, "counts": matrix.counts, "problems": matrix.problems, "changes": changes,
-                "weakened": matrix.weakened, "observations": observed, "seconds": seconds, "report": path.display().to_string(),
+                "adversaries": matrix.adversaries, "weakened": matrix.weakened, "observations": observed,
+                "seconds": seconds, "report": path.display().to_string(),
             });
             format!("{value:#}\n")
         } else {
-            let observed = observed.as_ref().map(|found| observations::text(found, console)).unwrap_or_default();
+            let observed =
+                observed.as_ref().map(|found| observations::text(found, console)).unwrap_or_default();
             let proof = proof_text(&matrix, &changes, seconds, console);
             format!("{proof}{observed}Report: {}\n", path.display())
         });
@@ -216,6 +226,18 @@ fn cells(
     jobs
 }
 
+/// One trial for each check on each adversary around the reference. Checks that execute networks are slow, and left out.
+fn trials(checks: &[Arc<Check>], judged: Option<&Arc<dyn Implementation>>) -> Vec<Trial> {
+    let quick = || checks.iter().filter(|check| !check.needs().any(|need| need == TORCH));
+    let of = |judged| {
+        let all = Adversary::ALL.into_iter().flat_map(move |adversary| {
+            quick().map(move |check| Trial::new(adversary, check, judged, &BUNDLE))
+        });
+        all.collect()
+    };
+    judged.map(of).unwrap_or_default()
+}
+
 /// Whether to run this check on this faulty implementation. Checks that execute networks are slow and need a process
 /// per implementation, so they run only where they are expected to fail and where one of their requirements is broken.
 fn is_relevant(check: &Check, mutant: &FaultyImplementation) -> bool {
@@ -257,6 +279,13 @@ fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &C
     }
     if let Some(more) = unneeded.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("{more} more parts in matrix.md of the report\n"));
+    }
+    for proof in &matrix.adversaries {
+        let AdversaryProof { name, affected, noticed, passed } = proof;
+        let rest = if passed.is_empty() { "" } else { "; the others are in matrix.md" };
+        text.push_str(&format!(
+            "adversary {name}: {noticed} of {affected} affected checks notice it{rest}\n"
+        ));
     }
     let counts = matrix.counts;
     let verdict = if matrix.problems.is_empty() && changes.is_empty() && unneeded.is_empty() {

@@ -10,6 +10,7 @@ use clap::Parser;
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
+    control::control,
     github::GitHub,
     known_file,
     phases::{PhaseOptions, Phases},
@@ -24,7 +25,7 @@ use super::{
 use crate::harness::{
     proof::{PROVEN, Proven},
     record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
-    runner::{self, Implementations, Job, Phase},
+    runner::{self, Implementations, Job, Outcome, Phase},
     suite::{Check, Plan, Suite, nearest},
 };
 
@@ -98,7 +99,13 @@ impl Run {
             None => jobs.clone(),
         };
         let recording = RunSession::begin(&self.recording, &own, console)?;
-        let (recording, outcomes) = recording.run(&own, &suite, &self.recording, case_deadline, console)?;
+        let judged = phases.green.given().filter(|target| target.is_third_party());
+        let whole = self.selection.is_empty() && plan.is_none() && partition.is_none();
+        let then = |outcomes: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| {
+            judged.map(|target| control(target, &own, outcomes, whole, run))
+        };
+        let (recording, outcomes, control) =
+            recording.run_then(&own, &suite, (&self.recording, case_deadline), None, console, then)?;
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
         let about = About {
@@ -113,6 +120,7 @@ impl Run {
             // The same for every part: that of the whole run.
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
             protected,
+            control,
             imported: None,
         };
         let (record, path) = recording.publish(about, outcomes, console)?;

@@ -26,7 +26,10 @@ pub(super) fn of(run: &RunRecord, max_unsupported: Option<usize>, console: &Cons
         };
     if fails {
         Exit::DoesNotConform
-    } else if run.counts(Phase::Red).unexpected() > 0 || !run.unproven.is_empty() {
+    } else if run.counts(Phase::Red).unexpected() > 0
+        || !run.unproven.is_empty()
+        || run.control.as_ref().is_some_and(|control| control.unnoticed().next().is_some())
+    {
         Exit::NotProven
     } else {
         Exit::Success

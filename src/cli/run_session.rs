@@ -20,7 +20,7 @@ use crate::{
         contract::{Contract as _, Implementation},
         proof::KillMatrix,
         record::{
-            Binary, Environment, FORMAT, FileDigest, ImplementationRecord, Imported, Inventory,
+            Binary, Control, Environment, FORMAT, FileDigest, ImplementationRecord, Imported, Inventory,
             InventoryEntry, Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target,
             case_texts,
         },
@@ -81,6 +81,8 @@ pub(super) struct About<'a> {
     pub(super) judged: Option<Target>,
     /// The protected files of the plan, as they were before the first check ran.
     pub(super) protected: Option<Protected>,
+    /// The negative control, if the implementation under test is a third-party one.
+    pub(super) control: Option<Control>,
     /// The files that the outcomes were imported from, if another runner made them.
     pub(super) imported: Option<Imported>,
 }
@@ -166,27 +168,17 @@ impl RunSession {
         Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
     }
 
-    /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C.
-    pub(super) fn run(
-        self,
-        jobs: &[Job],
-        suite: &Arc<Suite>,
-        options: &RecordingOptions,
-        case_deadline: Option<u32>,
-        console: &Console,
-    ) -> Result<(Self, Vec<Outcome>), Exit> {
-        self.run_with_witness(jobs, suite, (options, case_deadline), None, console)
-    }
-
-    /// The same, and shows the facts of every expectation that is judged to a witness.
-    pub(super) fn run_with_witness(
+    /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C. A witness sees the facts of
+    /// every expectation that is judged. `then` may run more jobs, without the witness, before the implementations end.
+    pub(super) fn run_then<T>(
         self,
         jobs: &[Job],
         suite: &Arc<Suite>,
         (options, case_deadline): (&RecordingOptions, Option<u32>),
         witness: Option<&Arc<dyn Witness>>,
         console: &Console,
-    ) -> Result<(Self, Vec<Outcome>), Exit> {
+        then: impl FnOnce(&[Outcome], &dyn Fn(&[Job]) -> Vec<Outcome>) -> T,
+    ) -> Result<(Self, Vec<Outcome>, T), Exit> {
         let bar = console.progress(jobs.len());
         let on_outcome = |outcome: &Outcome| {
             bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
@@ -196,10 +188,14 @@ impl RunSession {
         let work = self.work(options, console)?;
         let outcomes =
             runner::run_with_witness(jobs, suite, (&work, how), &self.interrupted, &on_outcome, witness);
+        // Not below --keep-work, which is for the files of the run.
+        let (hidden, unkept) = (self.report.work_dir(), Options { keep_work_dirs: false, ..how });
+        let more = |jobs: &[Job]| runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &|_| ());
+        let value = then(&outcomes, &more);
         self.implementations.iter().for_each(|implementation| implementation.end());
         bar.finish_and_clear();
         if !self.interrupted.load(Ordering::Relaxed) {
-            return Ok((self, outcomes));
+            return Ok((self, outcomes, value));
         }
         let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
         Err(self.interrupt(&format!("{done} of {} checks", jobs.len()), console))
@@ -288,6 +284,7 @@ impl RunSession {
             imported: about.imported,
             protected: about.protected,
             cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| text_of(&check.case))),
+            control: about.control,
             partition: about.partition,
             outcomes,
         };

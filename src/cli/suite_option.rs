@@ -8,7 +8,8 @@ use super::{Exit, console::Console, torch};
 use crate::{
     bundle::BUNDLE,
     harness::{
-        contract::Contract as _,
+        adversary::{self, Adversary},
+        contract::{BuiltIn, BuiltInRole, Contract as _, Implementation},
         runner::Implementations,
         suite::{Source, Suite},
     },
@@ -35,7 +36,8 @@ impl SuiteOption {
 
     /// Loads the suite, or prints its errors.
     pub(super) fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
-        let implementations = Implementations::of(&torch::built_ins());
+        let built_ins = torch::built_ins();
+        let implementations = Implementations::of(&built_ins);
         let source = match &self.suite {
             None => Source::Embedded(BUNDLE.suite()),
             Some(directory) if directory.is_dir() => Source::disk(directory),
@@ -45,11 +47,20 @@ impl SuiteOption {
             }
         };
         match Suite::load(&BUNDLE, source, &implementations.names()) {
-            Ok(suite) => Ok((Arc::new(suite), implementations)),
+            Ok(suite) => Ok((Arc::new(suite), implementations.with(adversaries(&built_ins).iter()))),
             Err(errors) => {
                 console.suite_errors(&errors);
                 Err(Exit::InvalidSuite)
             }
         }
     }
+}
+
+/// Every adversary around the reference. Red entries of cases do not name them: they are about no requirement.
+fn adversaries(built_ins: &[BuiltIn]) -> Vec<Arc<dyn Implementation>> {
+    let references = built_ins.iter().filter(|own| own.role == BuiltInRole::Reference);
+    let around = |own: &BuiltIn| {
+        Adversary::ALL.map(|adversary| adversary::wrapped(adversary, &own.implementation, &BUNDLE))
+    };
+    references.flat_map(around).collect()
 }

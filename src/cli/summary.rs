@@ -68,6 +68,11 @@ fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
             shown.join(", ")
         ));
     }
+    if let Some(control) = &run.control {
+        let is_fooled = control.unnoticed().next().is_some();
+        let head = if is_fooled { console.bad("control:") } else { console.good("control:") };
+        text.push_str(&format!("{head} {}\n\n", line(&control.to_string())));
+    }
     if let Some(partition) = &run.partition {
         text.push_str(&format!("{partition}; put the parts together with `bundleproof merge`\n\n"));
     }
@@ -132,6 +137,7 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
+        "control": run.control,
         "standing": run.conformance().map(|(judged, standing)| standing_json(judged, &standing)),
         "unexpected": wrong.collect::<Vec<_>>(),
         "details": stated(run),

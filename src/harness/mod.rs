@@ -1,6 +1,7 @@
 //! The engine: suites, adapters, runs, reports, ledgers and proofs.
 
 pub mod adapter;
+pub mod adversary;
 pub mod compare;
 pub mod contract;
 pub mod fault;

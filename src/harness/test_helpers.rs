@@ -128,6 +128,7 @@ pub(super) fn run() -> RunRecord {
         )]),
         imported: None,
         protected: None,
+        control: None,
         partition: None,
         outcomes: vec![
             as_expected("persistence/round_trip", Phase::Red),

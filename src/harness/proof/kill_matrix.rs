@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Weakened};
+use super::{Problem, Weakened, adversaries::AdversaryProof};
 use crate::harness::{
     contract::{BuiltIn, BuiltInRole},
     runner::{Outcome, RedResult, Verdict},
@@ -54,6 +54,9 @@ pub struct KillMatrix {
     /// The parts of the expectations, if they were weakened one at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weakened: Option<Weakened>,
+    /// Per adversary: which checks notice it, and which do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adversaries: Vec<AdversaryProof>,
 }
 
 /// Totals of a matrix.
@@ -173,7 +176,10 @@ impl KillMatrix {
         if whole {
             // Skipped checks might kill the mutants of their requirements.
             let is_skipped = |id: &String| skipped.iter().any(|check| check.case.requires.contains(id));
-            let seen = |mutant: &&MutantProof| !is_skipped(&mutant.breaks);
+            let seen = |mutant: &&MutantProof| {
+                // A suite of its own need not have the requirements that built-in mutants break.
+                suite.requirement(&mutant.breaks).is_some() && !is_skipped(&mutant.breaks)
+            };
             problems.extend(mutants.iter().filter(seen).filter_map(MutantProof::problem));
             let seen = |requirement: &&RequirementProof| !is_skipped(&requirement.id);
             problems.extend(requirements.iter().filter(seen).filter_map(RequirementProof::problem));
@@ -189,7 +195,15 @@ impl KillMatrix {
             kills: proofs.iter().map(|proof| proof.kills().len()).sum(),
             runs: green.len() + red.len(),
         };
-        Self { counts, problems, checks: proofs, mutants, requirements, weakened: None }
+        Self {
+            counts,
+            problems,
+            checks: proofs,
+            mutants,
+            requirements,
+            weakened: None,
+            adversaries: Vec::new(),
+        }
     }
 
     /// Whether this expectation of a check fails on a faulty implementation.
@@ -197,6 +211,18 @@ impl KillMatrix {
         let proof = self.checks.iter().find(|proof| proof.check == check);
         let named = proof.and_then(|proof| proof.expectations.iter().find(|own| own.name == expectation));
         named.is_some_and(|own| own.fails_on.iter().any(|name| name == on))
+    }
+
+    /// Adds the adversaries. A `whole` suite must notice each that affects one of its checks.
+    pub fn add_adversaries(&mut self, proofs: Vec<AdversaryProof>, whole: bool) {
+        let unnoticed = proofs.iter().filter(|proof| whole && proof.noticed == 0 && proof.affected > 0);
+        self.problems.extend(
+            unnoticed.map(|proof| Problem::AdversaryPasses {
+                adversary: proof.name.clone(),
+                checks: proof.affected,
+            }),
+        );
+        self.adversaries = proofs;
     }
 }
 

@@ -5,6 +5,7 @@
 //! results by the digest of each case, so that a run can report cases without a current proof. The implementations, and
 //! what they break, are passed in.
 
+mod adversaries;
 mod kill_matrix;
 pub mod observation;
 mod page;
@@ -12,6 +13,7 @@ mod problem;
 mod proven;
 mod weakening;
 
+pub use adversaries::AdversaryProof;
 pub use kill_matrix::{
     CheckProof, Counts, ExpectationProof, FaultyImplementation, KillMatrix, MutantProof, RequirementProof,
 };

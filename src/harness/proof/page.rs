@@ -1,6 +1,6 @@
 //! The kill matrix as a page of Markdown.
 
-use super::{CheckProof, KillMatrix, MutantProof, RequirementProof};
+use super::{AdversaryProof, CheckProof, KillMatrix, MutantProof, RequirementProof};
 use crate::text::{markdown as escaped, markdown_code as code};
 
 /// The matrix as Markdown: problems first, then mutants, requirements and checks.
@@ -28,6 +28,12 @@ pub fn markdown(matrix: &KillMatrix) -> String {
     page.extend(matrix.mutants.iter().map(mutant));
     page.push_str("\n## Requirements\n\n| Requirement | Cases | Killed | Surviving |\n|---|---|---|---|\n");
     page.extend(matrix.requirements.iter().map(requirement));
+    if !matrix.adversaries.is_empty() {
+        page.push_str(
+            "\n## Adversaries\n\n| Adversary | Affects | Noticed by | Passes |\n|---|---|---|---|\n",
+        );
+    }
+    page.extend(matrix.adversaries.iter().map(adversary));
     page.push_str("\n## Checks\n\n| Check | Expectation | Fails on |\n|---|---|---|\n");
     page.extend(matrix.checks.iter().map(check));
     page
@@ -37,6 +43,11 @@ fn mutant(mutant: &MutantProof) -> String {
     let smallest = mutant.killers.first().map_or("survives".to_owned(), |check| code(check));
     let (killers, others) = (mutant.killers.len(), mutant.others.len());
     format!("| {} | {} | {killers} | {smallest} | {others} |\n", code(&mutant.name), escaped(&mutant.breaks))
+}
+
+fn adversary(adversary: &AdversaryProof) -> String {
+    let AdversaryProof { name, affected, noticed, passed } = adversary;
+    format!("| {} | {affected} | {noticed} | {} |\n", code(name), codes(passed))
 }
 
 fn requirement(requirement: &RequirementProof) -> String {

@@ -73,6 +73,13 @@ pub enum Problem {
         /// The cases that test it.
         cases: Vec<String>,
     },
+    /// An adversary passes every check that it affects.
+    AdversaryPasses {
+        /// The adversary.
+        adversary: String,
+        /// The number of these checks.
+        checks: usize,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -104,6 +111,12 @@ impl fmt::Display for Problem {
             }
             Self::Unproven { requirement, cases } if cases.is_empty() => {
                 write!(f, "requirement {requirement} has no case")
+            }
+            Self::AdversaryPasses { adversary, checks } => {
+                write!(
+                    f,
+                    "no check notices adversary {adversary}, whose answers are wrong in {checks} of them"
+                )
             }
             Self::Unproven { requirement, .. } => {
                 write!(f, "requirement {requirement} has no mutant that breaks it")

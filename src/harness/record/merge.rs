@@ -1,7 +1,7 @@
 //! Puts the parts of a run together.
 //!
-//! What the parts state about the run must be equal; only the outcomes, the unproven cases and the implementations are
-//! those of all parts together. The merged inventory must have the digest that every part recorded for the
+//! What the parts state about the run must be equal; only the outcomes, the unproven cases, the implementations and the
+//! control are those of all parts together. The merged inventory must have the digest that every part recorded for the
 //! unpartitioned run, so a merged run has exactly the planned checks in the planned order.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    ENVIRONMENT, Environment, FORMAT, ImplementationRecord, Inventory, InventoryEntry, MergeError, Part,
-    Partition, Protected, RunRecord, RunTimestamp, case_texts,
+    Control, ENVIRONMENT, Environment, FORMAT, ImplementationRecord, Inventory, InventoryEntry, MergeError,
+    Part, Partition, Protected, RunRecord, RunTimestamp, case_texts,
 };
 use crate::{
     harness::runner::Outcome,
@@ -80,6 +80,7 @@ pub fn merge(parts: &[PartReport<'_>], stamp: RunTimestamp) -> Result<Merged, Me
         cases,
         implementations,
         outcomes,
+        control: Control::of_parts(parts.iter().filter_map(|(part, _)| part.run.control.as_ref())),
         ..without_outcomes(first.run)
     };
     if let Some(judged) = &mut run.judged {
@@ -228,6 +229,7 @@ fn without_outcomes(run: &RunRecord) -> RunRecord {
         imported: run.imported.clone(),
         // What changed since another report is about the store of each part.
         protected: run.protected.clone().map(|protected| Protected { change: None, ..protected }),
+        control: None,
         partition: None,
         outcomes: Vec::new(),
     }

@@ -3,6 +3,7 @@
 mod case_texts;
 pub(crate) mod chain;
 mod conformance;
+mod control;
 mod durations;
 mod environment;
 mod implementation_record;
@@ -21,6 +22,7 @@ mod timestamp;
 pub use case_texts::case_texts;
 pub use chain::{Attempt, Chain, MAX_NUMBER, Predecessor, RunTimes};
 pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
+pub use control::{Control, ControlResult, ControlVariant, NotTried};
 pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};
 pub use implementation_record::{FileDigest, ImplementationRecord};

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConformanceSummary, ImplementationRecord, Imported, Partition, Protected, ProtectedChange, RESULTS,
-    RunTimestamp, Target,
+    ConformanceSummary, Control, ImplementationRecord, Imported, Partition, Protected, ProtectedChange,
+    RESULTS, RunTimestamp, Target,
 };
 use crate::{
     harness::{
@@ -62,6 +62,9 @@ pub struct RunRecord {
     /// The protected files of the plan, if it names any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<Protected>,
+    /// Whether faulty variants of the target were noticed; None if the target is built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// The part of a run that this is; None for a whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<Partition>,

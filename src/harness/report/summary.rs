@@ -30,6 +30,9 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     for phase in phases {
         page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).to_string())));
     }
+    if let Some(control) = &run.control {
+        page.line(&format!("- Control: {}", markdown(&control.to_string())));
+    }
     if let Some(partition) = &run.partition {
         page.line(&format!("- {partition}"));
     }

@@ -249,7 +249,9 @@ impl<'a> Problems<'a> {
                 Problem::Unproven { requirement, .. } => {
                     found.unproven.insert(requirement);
                 }
-                Problem::Vacuous { .. } | Problem::KillsNothing { .. } => found.blind += 1,
+                Problem::Vacuous { .. } | Problem::KillsNothing { .. } | Problem::AdversaryPasses { .. } => {
+                    found.blind += 1
+                }
                 Problem::NotGreen { .. } | Problem::ClaimFails { .. } => found.wrong += 1,
             }
         }
