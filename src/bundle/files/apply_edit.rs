@@ -157,7 +157,6 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
         BundleEdit::LinkEntry { entry, to } => edit_entries::link(path, entry, to),
         BundleEdit::RenameEntry { entry, to } => edit_entries::rename(path, entry, to),
         BundleEdit::ReverseEntries {} => edit_entries::reverse(path),
-        BundleEdit::Comment { text } => edit_entries::comment(path, text),
         BundleEdit::Recompress { method } => edit_entries::recompress(path, *method),
         BundleEdit::FlipByte { entry } => edit_entries::flip_byte(path, entry),
         BundleEdit::Truncate(cut) => edit_entries::truncate(path, *cut),
@@ -450,17 +449,13 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_reversed_and_an_archive_gets_a_comment() {
+    fn entries_are_reversed() {
         let (_place, path) = place();
         let names = |path: &Path| Archive::open(path).unwrap().names().map(str::to_owned).collect::<Vec<_>>();
         let (before, tensors) = (names(&path), tensors_of(&path));
         edit(&path, json!({"reverse_entries": {}})).unwrap();
-        edit(&path, json!({"comment": {"text": "über"}})).unwrap();
         assert!(names(&path).iter().eq(before.iter().rev()));
         assert_eq!(tensors_of(&path), tensors);
-        assert!(fs::read(&path).unwrap().ends_with("\u{5}\0über".as_bytes()));
-        // A second comment would replace the first.
-        assert_eq!(edit(&path, json!({"comment": {"text": "x"}})).unwrap_err().kind, RefusalKind::NotFound);
     }
 
     #[test]

@@ -149,11 +149,6 @@ pub enum BundleEdit {
     },
     /// Reverses the order of the entries.
     ReverseEntries {},
-    /// Gives the archive a comment.
-    Comment {
-        /// The comment.
-        text: String,
-    },
     /// Stores or deflates every entry.
     Recompress {
         /// The method.

@@ -83,18 +83,6 @@ pub(super) fn reverse(path: &Path) -> Result<Map, Refusal> {
     Ok(Map::new())
 }
 
-/// Appends a comment to an archive without one, whose file ends with the length of its comment: 0.
-pub(super) fn comment(path: &Path, text: &str) -> Result<Map, Refusal> {
-    let mut bytes = fs::read(path).map_err(|error| cannot_edit(error.to_string()))?;
-    let length = u16::try_from(text.len()).map_err(|error| cannot_edit(error.to_string()))?;
-    let without = bytes.len().checked_sub(2).filter(|end| bytes.ends_with(&[0; 2]) && *end > 0);
-    bytes.truncate(without.ok_or_else(|| cannot_edit("the archive has a comment".to_owned()))?);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(text.as_bytes());
-    publish(path, &bytes)?;
-    Ok(Map::new())
-}
-
 pub(super) fn recompress(path: &Path, method: Compression) -> Result<Map, Refusal> {
     let entries = entries_of(&mut Archive::open(path)?)?;
     publish(path, &recompressed(&entries, method)?)?;

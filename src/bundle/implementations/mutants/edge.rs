@@ -122,11 +122,7 @@ mutants! {
     }));
     opens_plain_paths_only breaks "RTP-007": NotOpened(|archive| {
         let plain = archive.to_str().is_some_and(|path| path.is_ascii() && !path.contains(' '));
-        (!plain).then(|| Refusal::new(RefusalKind::InvalidValue, "unsupported path"))
-    });
-    refuses_comments breaks "RTP-009": NotOpened(|archive| {
-        let comment = !fs::read(archive).ok()?.ends_with(&[0, 0]);
-        comment.then(|| Refusal::new(RefusalKind::Malformed, "bytes behind the archive"))
+        (!plain).then(|| Refusal::new(RefusalKind::Unsupported, "unsupported path"))
     });
     expects_the_manifest_first breaks "RTP-009": NotOpened(|archive| {
         let first = Archive::open(archive).ok()?.names().next().map(str::to_owned)?;
@@ -138,7 +134,7 @@ mutants! {
             ModelState::Network(tensors) => tensors.values().all(has_plain_elements),
             ModelState::Sentinel(_) => true,
         });
-        (!plain).then(|| Refusal::new(RefusalKind::InvalidValue, "the weights have elements that are not normal"))
+        (!plain).then(|| Refusal::new(RefusalKind::Unsupported, "the weights have elements that are not normal"))
     });
     restores_params_as_json_does breaks "LOD-004": Restored(|params, _, archived| {
         let restored = archived.iter().filter(|(key, _)| *key != VERSION_KEY);
@@ -160,6 +156,11 @@ mutants! {
         config.values.retain(|key, _| TrainingConfig::FIELDS.contains(&key.as_str()));
         config.values.entry("model".to_owned()).or_insert_with(|| Value::Map(Map::new()));
     });
+    writes_to_plain_directories_only breaks "ORC-001": SavedBeside(|archive| {
+        if archive.to_str().is_none_or(|path| !path.is_ascii()) {
+            let _ = fs::remove_file(archive);
+        }
+    });
     trains_with_default_batches breaks "ORC-018": RanWith(|config| {
         config.values.insert("batch_size".to_owned(), Value::Int(16));
     });
@@ -178,7 +179,7 @@ mutants! {
     refuses_unknown_arrays breaks "NPZ-007": NotReadFrom(|path| {
         let known = |name: &str| ARRAYS.contains(&name) || name.starts_with("scan_index") || name.starts_with("objectGuess");
         let unknown = !Archive::open(path).ok()?.names().all(known);
-        unknown.then(|| Refusal::new(RefusalKind::InvalidValue, "unknown array"))
+        unknown.then(|| Refusal::new(RefusalKind::Unsupported, "unknown array"))
     });
     reads_plain_types_only breaks "NPZ-008": NotReadFrom(|path| header(path, &["'<f8'", "'<f4'", "'<c8'", "'<i8'"]));
     reads_row_major_arrays_only breaks "NPZ-012": NotReadFrom(|path| header(path, &["'fortran_order': False"]));
