@@ -24,7 +24,7 @@ use bundleproof::{
         },
         contract::{BuiltIn, BuiltInRole, Contract, Implementation},
         ledger::{Ledger, State},
-        proof::{FaultyImplementation, KillMatrix, Problem, Proven},
+        proof::{FaultyImplementation, KillMatrix, Problem, Proven, Skipped},
         record::{
             Binary, DURATIONS, Durations, Environment, FORMAT, ImplementationRecord, Inventory,
             InventoryEntry, Platform, RESULTS, RunRecord, RunTimes, SUMS,
@@ -186,7 +186,7 @@ fn matrix(suite: &Arc<Suite>, built_ins: &[BuiltIn]) -> KillMatrix {
         .map(|job| Job { phase: Phase::Red, ..job })
         .collect();
     let red = run(&jobs, suite);
-    KillMatrix::of(suite, suite.checks(), &[], &faulty, (&green, &red), true)
+    KillMatrix::of(suite, suite.checks(), Skipped::NONE, &faulty, (&green, &red), true)
 }
 
 fn proven() {

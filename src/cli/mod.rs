@@ -29,6 +29,7 @@ mod observations;
 mod phases;
 mod plan_options;
 mod prove;
+mod proven_file;
 mod render;
 mod report_argument;
 mod run;

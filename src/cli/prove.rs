@@ -1,6 +1,6 @@
 //! `bundleproof prove`.
 
-use std::{collections::BTreeSet, fs, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use clap::Parser;
 use serde_json::json;
@@ -9,6 +9,7 @@ use super::{
     Exit, SuiteOption,
     console::{Console, counted},
     observations,
+    proven_file::{Difference, ProvenFile, Scope},
     run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
     torch,
@@ -18,9 +19,9 @@ use crate::{
     harness::contract::{Contract as _, Implementation},
     harness::{
         adversary::{Adversary, Trial},
-        proof::{AdversaryProof, FaultyImplementation, KillMatrix, PROVEN, PartsWitness, Proven, Weakened},
+        proof::{AdversaryProof, FaultyImplementation, KillMatrix, PartsWitness, Skipped, Weakened},
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
-        suite::{Check, Suite},
+        suite::{Case, Check},
     },
     text::line,
 };
@@ -39,6 +40,10 @@ pub(super) struct Prove {
     /// Do not write proven.toml; fail if it is out of date
     #[arg(long)]
     check: bool,
+
+    /// Write proven.toml even if changed cases fail on fewer faulty implementations than it says
+    #[arg(long, conflicts_with = "check")]
+    accept_lost: bool,
 
     /// Weaken every expectation, one part at a time, and name the parts that no faulty implementation needs
     #[arg(long)]
@@ -105,11 +110,12 @@ impl Prove {
         let (mut recording, outcomes, on_adversaries) =
             recording.run_then(&jobs, &suite, options, witness.as_ref(), console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let mut matrix = KillMatrix::of(&suite, &checks, &skipped, &faulty, (seen_green, seen), whole);
+        let file = ProvenFile::read(&suite);
+        let proven = |case: &Case| file.proven().and_then(|proven| proven.fails_on(case));
+        let aside = Skipped { checks: &skipped, proven: &proven };
+        let mut matrix = KillMatrix::of(&suite, &checks, aside, &faulty, (seen_green, seen), whole);
         matrix.add_adversaries(AdversaryProof::all(&trials, &on_adversaries), whole);
-        matrix.weakened = parts.map(|witness| {
-            Weakened::of(&witness.parts(&checks, &|check, name, on| matrix.kills(check, name, on)))
-        });
+        matrix.weakened = parts.map(|witness| Weakened::of(&witness.parts(&checks, &matrix.fails_on())));
 
         recording.set_matrix(matrix.clone());
         let mut observed = None;
@@ -135,14 +141,18 @@ impl Prove {
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
-        let changes = self.keep(&matrix, &skipped, whole, &suite, console)?;
+        let scope = Scope { suite: &suite, checks: &checks, skipped: &skipped, whole };
+        let directory = self.suite.directory().filter(|_| !self.check);
+        let difference = file.update(&matrix, &scope, directory, self.accept_lost, console)?;
         let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
         let is_noticed = observed.as_ref().is_none_or(|found| found.problems.is_empty());
-        let proven = matrix.problems.is_empty() && changes.is_empty() && is_needed && is_noticed;
+        let proven = matrix.problems.is_empty() && difference.is_settled() && is_needed && is_noticed;
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
             let value = json!({
-                "proven": proven, "counts": matrix.counts, "problems": matrix.problems, "changes": changes,
+                "proven": proven, "counts": matrix.counts, "problems": matrix.problems,
+                "changes": difference.changes, "lost": difference.remains.lost,
+                "renamed": difference.remains.renamed, "set_aside": matrix.set_aside,
                 "adversaries": matrix.adversaries, "weakened": matrix.weakened, "observations": observed,
                 "seconds": seconds, "report": path.display().to_string(),
             });
@@ -150,58 +160,10 @@ impl Prove {
         } else {
             let observed =
                 observed.as_ref().map(|found| observations::text(found, console)).unwrap_or_default();
-            let proof = proof_text(&matrix, &changes, seconds, console);
+            let proof = proof_text(&matrix, &difference, proven, seconds, console);
             format!("{proof}{observed}Report: {}\n", path.display())
         });
         Ok(if proven { Exit::Success } else { Exit::NotProven })
-    }
-
-    /// Writes proven.toml, or returns how it differs from this proof.
-    fn keep(
-        &self,
-        matrix: &KillMatrix,
-        skipped: &[Arc<Check>],
-        whole: bool,
-        suite: &Suite,
-        console: &Console,
-    ) -> Result<Vec<String>, Exit> {
-        let before = suite.file(PROVEN).map(|text| Proven::from_toml(&text));
-        let mut now = Proven::of(matrix);
-        if let Some(Ok(before)) = &before {
-            now.keep(before, skipped.iter().map(|check| check.case.as_ref()));
-        }
-        let unwritten = |error: &dyn std::fmt::Display| {
-            console.error(&format!("cannot write {PROVEN}: {error}"));
-            Exit::Usage
-        };
-        if let (Some(directory), false) = (self.suite.directory(), self.check) {
-            if whole && matrix.problems.is_empty() {
-                let text = now.to_toml().map_err(|error| unwritten(&error))?;
-                fs::write(directory.join(PROVEN), text).map_err(|error| unwritten(&error))?;
-            }
-            return Ok(Vec::new());
-        }
-        match before {
-            None => Ok(vec![format!("missing {PROVEN}; write it with `bundleproof prove --suite DIR`")]),
-            Some(Err(error)) => Ok(vec![error.to_string()]),
-            Some(Ok(mut before)) => {
-                if !whole {
-                    before.cases.retain(|id, _| now.cases.contains_key(id));
-                }
-                let unproven: BTreeSet<&str> = skipped
-                    .iter()
-                    .filter(|check| !before.is_current(&check.case))
-                    .map(|check| check.case.id.as_str())
-                    .collect();
-                before.cases.retain(|id, _| !unproven.contains(id.as_str()));
-                let mut changes: Vec<String> = unproven
-                    .iter()
-                    .map(|id| format!("case {id} is new or changed; proving it requires PyTorch"))
-                    .collect();
-                changes.extend(before.changed_to(&now));
-                Ok(changes)
-            }
-        }
     }
 }
 
@@ -262,7 +224,13 @@ fn claimed(claims: &[Job], seen: &[Outcome], green: &[Outcome]) -> Vec<Outcome> 
 }
 
 /// The summary of a proof, as text.
-fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &Console) -> String {
+fn proof_text(
+    matrix: &KillMatrix,
+    difference: &Difference,
+    proven: bool,
+    seconds: f64,
+    console: &Console,
+) -> String {
     let mut text = String::new();
     for problem in matrix.problems.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{}\n", line(&problem.to_string())));
@@ -270,9 +238,7 @@ fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &C
     if let Some(more) = matrix.problems.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("{more} more in matrix.md of the report\n"));
     }
-    for change in changes.iter().take(MAX_SHOWN) {
-        text.push_str(&format!("{PROVEN} is out of date: {}\n", line(change)));
-    }
+    text.push_str(&difference.text(MAX_SHOWN));
     let unneeded = matrix.weakened.as_ref().map_or(&[][..], |weakened| weakened.unneeded.as_slice());
     for part in unneeded.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{}\n", line(&part.to_string())));
@@ -288,15 +254,19 @@ fn proof_text(matrix: &KillMatrix, changes: &[String], seconds: f64, console: &C
         ));
     }
     let counts = matrix.counts;
-    let verdict = if matrix.problems.is_empty() && changes.is_empty() && unneeded.is_empty() {
-        console.good("proven")
-    } else {
-        console.bad("not proven")
-    };
+    let verdict = if proven { console.good("proven") } else { console.bad("not proven") };
     let [checks, cases] = [counted(counts.checks, "check"), counted(counts.cases, "case")];
     let [expectations, kills] = [counted(counts.expectations, "expectation"), counted(counts.kills, "kill")];
     if counts.skipped > 0 {
         text.push_str(&format!("skipped {}: PyTorch is not available\n", counted(counts.skipped, "check")));
+    }
+    if !matrix.set_aside.is_empty() {
+        let names: Vec<String> = matrix.set_aside.iter().map(ToString::to_string).collect();
+        let mutants = counted(names.len(), "mutant");
+        text.push_str(&format!(
+            "set aside {mutants} that only skipped checks can kill: {}\n",
+            names.join(", ")
+        ));
     }
     text.push_str(&format!(
         "{verdict}: {checks} of {cases} with {expectations}; {} of {} mutants killed; {kills} in {} runs, {seconds:.1} s\n",

@@ -1,13 +1,13 @@
 //! The kill matrix: each check on each faulty implementation.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Weakened, adversaries::AdversaryProof};
+use super::{Problem, SetAside, Skipped, Weakened, adversaries::AdversaryProof};
 use crate::harness::{
     contract::{BuiltIn, BuiltInRole},
     runner::{Outcome, RedResult, Verdict},
@@ -51,6 +51,9 @@ pub struct KillMatrix {
     pub mutants: Vec<MutantProof>,
     /// Per requirement in force: which mutants break it, and which cases test it.
     pub requirements: Vec<RequirementProof>,
+    /// The mutants that only skipped checks can kill.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAside>,
     /// The parts of the expectations, if they were weakened one at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weakened: Option<Weakened>,
@@ -144,12 +147,11 @@ pub struct RequirementProof {
 }
 
 impl KillMatrix {
-    /// Combines the outcomes of these checks on the reference and on the faulty implementations. `skipped` are skipped
-    /// checks. Survivors are reported only if the checks are the `whole` suite.
+    /// Combines the outcomes of these checks on the reference and on the faulty implementations. Survivors are reported only if the checks are the `whole` suite.
     pub fn of(
         suite: &Suite,
         checks: &[Arc<Check>],
-        skipped: &[Arc<Check>],
+        skipped: Skipped<'_>,
         faulty: &[FaultyImplementation],
         (green, red): (&[Outcome], &[Outcome]),
         whole: bool,
@@ -173,22 +175,28 @@ impl KillMatrix {
         let mutants: Vec<MutantProof> =
             faulty.iter().filter_map(|implementation| MutantProof::of(implementation, &proofs)).collect();
         let requirements = requirements(suite, &proofs, &mutants);
+        let mut set_aside = Vec::new();
         if whole {
-            // Skipped checks might kill the mutants of their requirements.
-            let is_skipped = |id: &String| skipped.iter().any(|check| check.case.requires.contains(id));
-            let seen = |mutant: &&MutantProof| {
-                // A suite of its own need not have the requirements that built-in mutants break.
-                suite.requirement(&mutant.breaks).is_some() && !is_skipped(&mutant.breaks)
-            };
-            problems.extend(mutants.iter().filter(seen).filter_map(MutantProof::problem));
-            let seen = |requirement: &&RequirementProof| !is_skipped(&requirement.id);
+            // A suite of its own need not have the requirements that built-in mutants break.
+            let known = |mutant: &&MutantProof| suite.requirement(&mutant.breaks).is_some();
+            for mutant in mutants.iter().filter(known) {
+                match mutant.problem() {
+                    None => {}
+                    Some(problem) => match skipped.set_aside(&mutant.name, &mutant.breaks) {
+                        Some(aside) => set_aside.push(aside),
+                        None => problems.push(problem),
+                    },
+                }
+            }
+            // Skipped checks might be about a requirement, too.
+            let seen = |requirement: &&RequirementProof| !skipped.is_about(&requirement.id);
             problems.extend(requirements.iter().filter(seen).filter_map(RequirementProof::problem));
         }
         let cases: BTreeSet<&str> = proofs.iter().map(|proof| proof.case.as_str()).collect();
         let counts = Counts {
             cases: cases.len(),
             checks: proofs.len(),
-            skipped: skipped.len(),
+            skipped: skipped.checks.len(),
             expectations: proofs.iter().map(|proof| proof.expectations.len()).sum(),
             mutants: mutants.len(),
             killed: mutants.iter().filter(|mutant| !mutant.killers.is_empty()).count(),
@@ -201,16 +209,19 @@ impl KillMatrix {
             checks: proofs,
             mutants,
             requirements,
+            set_aside,
             weakened: None,
             adversaries: Vec::new(),
         }
     }
 
-    /// Whether this expectation of a check fails on a faulty implementation.
-    pub fn kills(&self, check: &str, expectation: &str, on: &str) -> bool {
-        let proof = self.checks.iter().find(|proof| proof.check == check);
-        let named = proof.and_then(|proof| proof.expectations.iter().find(|own| own.name == expectation));
-        named.is_some_and(|own| own.fails_on.iter().any(|name| name == on))
+    /// The faulty implementations on which each expectation fails, by check and name.
+    pub fn fails_on(&self) -> HashMap<(&str, &str), &[String]> {
+        let all = self
+            .checks
+            .iter()
+            .flat_map(|proof| proof.expectations.iter().map(move |own| (proof.check.as_str(), own)));
+        all.map(|(check, own)| ((check, own.name.as_str()), own.fails_on.as_slice())).collect()
     }
 
     /// Adds the adversaries. A `whole` suite must notice each that affects one of its checks.

@@ -24,6 +24,19 @@ pub fn markdown(matrix: &KillMatrix) -> String {
     for problem in &matrix.problems {
         page.push_str(&format!("- {}\n", escaped(&problem.to_string())));
     }
+    if !matrix.set_aside.is_empty() {
+        page.push_str("\n## Set aside\n\nOnly skipped checks can kill these mutants:\n\n");
+    }
+    for aside in &matrix.set_aside {
+        page.push_str(&format!("- {}\n", escaped(&aside.to_string())));
+    }
+    if let Some(weakened) = &matrix.weakened {
+        let (needed, parts) = (weakened.needed, weakened.parts);
+        page.push_str(&format!("\n## Weakened expectations\n\n{needed} of {parts} parts are needed.\n\n"));
+        for part in &weakened.unneeded {
+            page.push_str(&format!("- {}\n", escaped(&part.to_string())));
+        }
+    }
     page.push_str("\n## Mutants\n\n| Mutant | Breaks | Killed by | Smallest killer | Fails elsewhere |\n|---|---|---|---|---|\n");
     page.extend(matrix.mutants.iter().map(mutant));
     page.push_str("\n## Requirements\n\n| Requirement | Cases | Killed | Surviving |\n|---|---|---|---|\n");

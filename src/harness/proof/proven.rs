@@ -22,7 +22,7 @@ const HEAD: &str = "\
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proven {
-    format: u32,
+    pub(super) format: u32,
     /// The requirement that each mutant breaks.
     pub mutants: BTreeMap<String, String>,
     /// The cases by id.
@@ -104,63 +104,15 @@ impl Proven {
         Ok(HEAD.to_owned() + &toml::to_string(self)?)
     }
 
+    /// The implementations on which each expectation of a case failed, if its current version is proven.
+    pub fn fails_on(&self, case: &Case) -> Option<&BTreeMap<String, Vec<String>>> {
+        self.cases.get(&case.id).filter(|proven| proven.digest == case.digest).map(|proven| &proven.fails_on)
+    }
+
     /// Whether the current version of a case is proven.
     pub fn is_current(&self, case: &Case) -> bool {
-        self.cases.get(&case.id).is_some_and(|proven| proven.digest == case.digest)
+        self.fails_on(case).is_some()
     }
-
-    /// The differences from this proof to a newer one, a sentence for each.
-    pub fn changed_to(&self, now: &Self) -> Vec<String> {
-        let mut changes = Vec::new();
-        for (name, breaks) in &now.mutants {
-            match self.mutants.get(name) {
-                None => changes.push(format!("mutant {name} is new")),
-                Some(before) if before != breaks => {
-                    changes.push(format!("mutant {name} now breaks {breaks} instead of {before}"));
-                }
-                Some(_) => {}
-            }
-        }
-        changes.extend(removed(&self.mutants, &now.mutants).map(|name| format!("mutant {name} was removed")));
-        for (id, case) in &now.cases {
-            match self.cases.get(id) {
-                None => changes.push(format!("case {id} is new")),
-                Some(before) if before.digest != case.digest => {
-                    changes.push(format!("case {id} has changed"))
-                }
-                Some(before) => changes.extend(before.kill_changes(id, case)),
-            }
-        }
-        changes.extend(removed(&self.cases, &now.cases).map(|id| format!("case {id} was removed")));
-        changes
-    }
-}
-
-impl ProvenCase {
-    /// How the kills differ between two proofs of one version of a case.
-    fn kill_changes(&self, id: &str, now: &Self) -> Vec<String> {
-        let pairs = |case: &Self| -> std::collections::BTreeSet<(String, String)> {
-            let of = |(name, on): (&String, &Vec<String>)| {
-                on.iter().map(|on| (name.clone(), on.clone())).collect::<Vec<_>>()
-            };
-            case.fails_on.iter().flat_map(of).collect()
-        };
-        let (before, now) = (pairs(self), pairs(now));
-        let lost = before
-            .difference(&now)
-            .map(|(name, on)| format!("mutant {on} changed: {name} of {id} no longer fails on it"));
-        let won = now
-            .difference(&before)
-            .map(|(name, on)| format!("mutant {on} changed: {name} of {id} now fails on it"));
-        lost.chain(won).collect()
-    }
-}
-
-fn removed<'a, A, B>(
-    before: &'a BTreeMap<String, A>,
-    now: &'a BTreeMap<String, B>,
-) -> impl Iterator<Item = &'a String> {
-    before.keys().filter(|key| !now.contains_key(*key))
 }
 
 #[cfg(test)]
@@ -187,25 +139,5 @@ mod tests {
         assert_eq!(Proven::from_toml(&text).unwrap(), written);
         assert_eq!(Proven::from_toml(&text.replace("format = 1", "format = 2")), Err(ProvenError::Format(2)));
         assert!(matches!(Proven::from_toml("format = 1\nx = 2"), Err(ProvenError::Toml(_))));
-    }
-
-    #[test]
-    fn changes_are_listed() {
-        let before = proven("d", &["stub"]);
-        assert!(before.changed_to(&before).is_empty());
-        assert_eq!(before.changed_to(&proven("e", &["stub"])), ["case loader/a has changed"]);
-        assert_eq!(
-            before.changed_to(&proven("d", &["loads_nothing"])),
-            [
-                "mutant stub changed: holds of loader/a no longer fails on it",
-                "mutant loads_nothing changed: holds of loader/a now fails on it",
-            ]
-        );
-        let empty = Proven { format: FORMAT, ..Proven::default() };
-        assert_eq!(
-            before.changed_to(&empty),
-            ["mutant loads_nothing was removed", "case loader/a was removed"]
-        );
-        assert_eq!(empty.changed_to(&before), ["mutant loads_nothing is new", "case loader/a is new"]);
     }
 }

@@ -90,9 +90,9 @@ impl PartsWitness {
         Self { accepted: accepted.to_owned(), weaker, seen: Mutex::default() }
     }
 
-    /// The parts of these checks. `kills` says whether an expectation of a check fails on a faulty implementation for a
-    /// reason that counts.
-    pub fn parts(&self, checks: &[Arc<Check>], kills: &dyn Fn(&str, &str, &str) -> bool) -> Vec<Part> {
+    /// The parts of these checks. `fails_on` are the faulty implementations on which each expectation fails for a reason
+    /// that counts, by check and name.
+    pub fn parts(&self, checks: &[Arc<Check>], fails_on: &HashMap<(&str, &str), &[String]>) -> Vec<Part> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut parts: BTreeMap<PartKey, Part> = BTreeMap::new();
         for check in checks {
@@ -104,6 +104,8 @@ impl PartsWitness {
                     let (Some(weaker), Some(applies)) = (self.weaker.get(&id), seen.applies.get(&id)) else {
                         continue;
                     };
+                    let kills = fails_on.get(&(check.id.as_str(), named.name.as_str()));
+                    let kills = kills.copied().unwrap_or_default();
                     let holds = seen.holds.get(&id);
                     for (position, weaker) in weaker.iter().enumerate() {
                         if applies.get(position) != Some(&true) {
@@ -112,9 +114,10 @@ impl PartsWitness {
                         let place =
                             places.as_ref().map(|places| places.of(check, index, &named.name, &weaker.at));
                         let place = place.unwrap_or(PartPlace { offset: 0, line: named.line });
-                        let needing = holds.into_iter().flatten().filter(|(on, holds)| {
-                            holds.get(position) == Some(&true) && kills(&check.id, &named.name, on)
-                        });
+                        let needing = holds
+                            .into_iter()
+                            .flatten()
+                            .filter(|(on, holds)| holds.get(position) == Some(&true) && kills.contains(on));
                         let needing = needing.map(|(on, _)| on.clone());
                         let own = (check.case.id.clone(), place.offset, named.name.clone());
                         let part = parts.entry((own, weaker.what.clone())).or_insert_with(|| Part {
