@@ -6,6 +6,8 @@ use include_dir::include_dir;
 use serde::Deserialize as _;
 
 use super::{
+    check::{Finding, Severity, check},
+    effects::RESET,
     files::{
         ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, file_changes, file_parts, read_bundle,
         write_file_parts,
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            BuiltIn, ConfigKind, Contract, Era, FieldRole, FileChange, HarnessStep, Operation,
+            BuiltIn, ConfigKind, Contract, Effect, Era, FieldRole, FileChange, HarnessStep, Operation,
             OperationRequest as _, ResetProbe, from_fields,
         },
         suite::EmbeddedSuite,
@@ -170,6 +172,26 @@ impl Contract for BundleContract {
 
     fn eras(&self) -> &'static [Era] {
         ERAS
+    }
+
+    fn reset_effects(&self) -> &'static [Effect] {
+        RESET
+    }
+
+    fn outside_violates(&self) -> Option<&'static str> {
+        Some("ENV-003")
+    }
+
+    /// The first error of the check that `bundleproof check` performs.
+    fn check_file(&self, path: &Path, stated: &dyn Fn(&str) -> bool) -> Option<String> {
+        let report = match check(path, &|_| {}) {
+            Ok(report) => report,
+            Err(error) => return Some(format!("cannot read it: {error}")),
+        };
+        let is_error = |found: &&Finding| found.severity == Severity::Error && stated(found.requirement);
+        let found = report.findings.shown.iter().find(is_error)?;
+        let entry = found.entry.as_ref().map(|entry| format!("{entry}: ")).unwrap_or_default();
+        Some(format!("{entry}{} ({}); expected {}", found.found, found.requirement, found.expected))
     }
 
     fn crash_violates(&self) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! The contract of `wts.h5.zip`: what a bundle contains, and how programs save and load it.
 //!
 //! Reading order: [`nouns`] (configurations, params and bundles, without any I/O), [`operations`] (what a case can call,
-//! with requests and responses), [`files`] (bundles, datasets and inputs on disk), [`implementations`] (the reference
+//! with requests and responses; `effects` is what each may change), [`files`] (bundles, datasets and inputs on disk), [`implementations`] (the reference
 //! and its mutants), [`check`] (the requirements that a file alone can break), [`interop`] (every writer against every
 //! reader), and [`BUNDLE`], which hands all of this to the engine in [`crate::harness`].
 //!
@@ -10,6 +10,7 @@
 
 pub mod check;
 mod contract;
+mod effects;
 pub mod files;
 pub mod implementations;
 pub mod interop;

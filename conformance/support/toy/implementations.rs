@@ -1,6 +1,6 @@
 //! The store itself, and what breaks it: one session, whose behavior says where it departs from the contract.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use bundleproof::{
     harness::contract::{
@@ -45,6 +45,8 @@ pub(crate) enum Behavior {
     RestoresTheNewestSnapshot,
     ReplacesLettersBeyondAscii,
     HidesWhatItRefuses,
+    /// A save leaves a file in the home of the process.
+    LeavesAFileAtHome,
     /// Every operation fails with an internal error.
     Crashes,
 }
@@ -228,6 +230,11 @@ impl StoreSession {
         }
         if self.is(Behavior::LeavesATemporaryFile) {
             write(&path.with_extension("tmp"), Map::new())?;
+        }
+        if let (Behavior::LeavesAFileAtHome, Some(home)) =
+            (self.behavior, self.context.environment().get("HOME"))
+        {
+            write(&Path::new(home).join("history"), Map::new())?;
         }
         write(&path, entries)
     }

@@ -1,8 +1,9 @@
 //! A second contract, outside of the crate: a key-value store that is saved as `store.json`.
 //!
-//! Reading order: [`operations`] (what is asked), [`store_file`] (the file, and a step that damages it),
+//! Reading order: [`operations`] (what is asked), [`effects`] (what each operation changes), [`store_file`] (the file, and a step that damages it),
 //! [`implementations`] (the reference, the stub and the mutants). None of it knows the contract of bundles.
 
+pub(crate) mod effects;
 pub(crate) mod implementations;
 pub(crate) mod operations;
 pub(crate) mod store_file;
@@ -12,7 +13,7 @@ use std::path::Path;
 use bundleproof::{
     harness::{
         contract::{
-            BuiltIn, ConfigKind, Contract, HarnessStep, Operation, OperationRequest as _, ResetProbe,
+            BuiltIn, ConfigKind, Contract, Effect, HarnessStep, Operation, OperationRequest as _, ResetProbe,
         },
         suite::EmbeddedSuite,
     },
@@ -104,6 +105,18 @@ impl Contract for Toy {
     fn check_request(&self, _operation: &Operation, fields: &Map) -> Result<(), String> {
         let Some(config) = fields.get("config").and_then(Value::as_map) else { return Ok(()) };
         operations::Limits::of(config).map(drop).map_err(|refusal| refusal.message)
+    }
+
+    fn reset_effects(&self) -> &'static [Effect] {
+        effects::RESET
+    }
+
+    fn outside_violates(&self) -> Option<&'static str> {
+        Some("KV-011")
+    }
+
+    fn check_file(&self, path: &Path, _stated: &dyn Fn(&str) -> bool) -> Option<String> {
+        effects::check(path)
     }
 
     fn reset_probe(&self) -> Option<ResetProbe> {

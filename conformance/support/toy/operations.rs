@@ -2,14 +2,14 @@
 
 use bundleproof::{
     harness::contract::{
-        Codec, Field, FieldRole, NamedRule, Operation, OperationRequest, OperationResponse, Refusal,
+        Codec, Effect, Field, FieldRole, NamedRule, Operation, OperationRequest, OperationResponse, Refusal,
         RefusalKind, Response,
     },
     value::{Map, Value, json_value},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ENTRIES, store_file::in_directory};
+use super::{ENTRIES, effects, store_file::in_directory};
 
 /// Every operation.
 pub(crate) static OPERATIONS: &[Operation] = &[
@@ -17,19 +17,35 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         &[Field { name: "key", role: FieldRole::Plain }, Field { name: "value", role: FieldRole::Values }],
         KeepsNothing,
         |_| None,
+        effects::SET,
     ),
     operation::<Get>(
         &[Field { name: "key", role: FieldRole::Plain }, Field { name: "as", role: FieldRole::ResponseName }],
         KeepsNothing,
         |_| None,
+        effects::READ,
     ),
-    operation::<List>(&[Field { name: "as", role: FieldRole::ResponseName }], KeepsNothing, |_| None),
-    operation::<Configure>(&[Field { name: "config", role: FieldRole::Config }], KeepsNothing, |_| None),
-    operation::<Save>(&[Field { name: "directory", role: FieldRole::Path }], KeepsNothing, in_directory),
-    operation::<Load>(&[Field { name: "directory", role: FieldRole::Path }], KeepsNothing, in_directory),
-    operation::<Snapshot>(&[Field { name: "as", role: FieldRole::ResponseName }], KeepsItsResponse, |_| None),
-    operation::<Restore>(&[Field { name: "snapshot", role: FieldRole::Models }], KeepsNothing, |_| None),
+    operation::<List>(&[RESPONSE_NAME], KeepsNothing, |_| None, effects::READ),
+    operation::<Configure>(
+        &[Field { name: "config", role: FieldRole::Config }],
+        KeepsNothing,
+        |_| None,
+        effects::READ,
+    ),
+    operation::<Save>(&[DIRECTORY], KeepsNothing, in_directory, effects::SAVE),
+    operation::<Load>(&[DIRECTORY], KeepsNothing, in_directory, effects::LOAD),
+    operation::<Snapshot>(&[RESPONSE_NAME], KeepsItsResponse, |_| None, effects::READ),
+    operation::<Restore>(
+        &[Field { name: "snapshot", role: FieldRole::Models }],
+        KeepsNothing,
+        |_| None,
+        effects::RESTORE,
+    ),
 ];
+
+const RESPONSE_NAME: Field = Field { name: "as", role: FieldRole::ResponseName };
+
+const DIRECTORY: Field = Field { name: "directory", role: FieldRole::Path };
 
 /// Whether an implementation keeps what it returned, for later requests that name it.
 #[derive(Clone, Copy)]
@@ -44,6 +60,7 @@ const fn operation<R: OperationRequest>(
     fields: &'static [Field],
     keeps: Keeps,
     file: fn(&Map) -> Option<String>,
+    effects: &'static [Effect],
 ) -> Operation {
     Operation {
         name: R::NAME,
@@ -51,6 +68,7 @@ const fn operation<R: OperationRequest>(
         response: <R::Response as OperationResponse>::SHAPE,
         keeps_models: matches!(keeps, KeepsItsResponse),
         file,
+        effects,
         codec: Codec::of::<R>(),
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     bundle::{
         nouns::{MANIFEST_ENTRY, model_entry, params_entry},
-        operations::base_path,
+        operations::request_file::base_path,
     },
     harness::contract::{Field, FieldRole, HarnessStep, Refusal, step_from_toml},
     torch_files::{

@@ -27,7 +27,7 @@ pub use layout::{
     PYTORCH_BACKEND, ROLES, SCALE_KEY, SCALING_ENTRY, VERSION, VERSION_KEY, json_params_entry, model_entry,
     params_entry, plain_model_name,
 };
-pub use params::{Params, ParamsStore};
+pub use params::{PARAMS, Params, ParamsStore};
 pub use policy::{
     ArchiveName, BackendTag, Bridged, Bridging, DisagreeingParams, ForeignArchives, InferenceLoader,
     IntensityScale, Overwrite, Persistence, Policy, RefusedLoad, RequiredFields, RestoreParams, RestoredKeys,

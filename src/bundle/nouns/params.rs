@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::{Map, Value, json_value};
 
+/// The observable configuration that all parts of a process share.
+pub const PARAMS: &str = "params";
+
 /// A flat configuration: the keys of all configuration fields and of the defaults, some with dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -5,6 +5,7 @@
 //! implementations and callers in Rust).
 
 pub mod request;
+pub(crate) mod request_file;
 pub mod response;
 
 use self::{
@@ -15,11 +16,18 @@ use self::{
     },
     response::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
 };
+pub use crate::bundle::nouns::PARAMS;
 #[cfg(test)]
 use crate::harness::adapter::schema::schema;
 pub use crate::harness::contract::OperationRequest;
 use crate::{
-    bundle::nouns::{ARCHIVE_NAME, FilePath, Params},
+    bundle::{
+        effects::{
+            BRIDGE, CREATE_MODELS, DISPATCHED_LOAD, DISPATCHED_WORKFLOW, FORWARD, GET_PARAM, INFERENCE_LOAD,
+            LOAD, LOAD_DATASET, SAVE, SET_PARAMS, VALIDATE, WORKFLOW,
+        },
+        nouns::Params,
+    },
     harness::contract::{
         Codec, Field, FieldRole, Operation, OperationResponse, RESET, Refusal, RefusalKind, Session,
         from_fields, to_fields,
@@ -39,16 +47,13 @@ pub const PATH_TYPES: &str = "path_types";
 /// The capabilities that a case may require in addition to operations.
 pub const CAPABILITIES: [&str; 3] = [FIXTURE_NETWORKS, TORCH, PATH_TYPES];
 
-/// The observable configuration that all parts of a process share.
-pub const PARAMS: &str = "params";
-
 /// Declares the operations, one for each row: `name(Request { field: Role, ... }) -> (Response)`, followed by `keeps
-/// models` when the implementation keeps models under the name of the response, and by `about` with the function that
-/// finds the file of a request.
+/// models` when the implementation keeps models under the name of the response, by `about` with the function that finds
+/// the file of a request, and by `with` and its effects.
 macro_rules! operations {
     ($(
         $name:ident($request:ident { $($field:tt: $role:ident),+ }) -> ($response:ty)
-        $(keeps $keeps:ident)? $(about $file:expr)?;
+        $(keeps $keeps:ident)? $(about $file:ident)? with $effects:ident;
     )+) => {
         /// Every operation, in the order in which adapters list them.
         pub static OPERATIONS: &[Operation] = &[$(Operation {
@@ -57,6 +62,7 @@ macro_rules! operations {
             response: <$response as OperationResponse>::SHAPE,
             keeps_models: operations!(@keeps $($keeps)?),
             file: operations!(@file $($file)?),
+            effects: $effects,
             codec: Codec::of::<$request>(),
         }),+];
 
@@ -130,47 +136,43 @@ macro_rules! operations {
     };
     (@keeps models) => { true };
     (@keeps) => { false };
-    (@file $file:expr) => { $file };
+    (@file $file:ident) => { request_file::$file };
     (@file) => { |_| None };
 }
 
 operations! {
-    set_params(SetParams { values: Values }) -> (());
-    get_param(GetParam { key: Plain, default: Values, as: ResponseName }) -> (Value);
-    validate_config(ValidateConfig { config: Config }) -> (());
-    update_legacy_dict(UpdateLegacyDict { config: Config }) -> (());
-    create_models(CreateModels { config: Config, seed: Plain, sentinels: Plain, only: Plain, as: ResponseName }) -> (Models) keeps models;
-    save_torch_bundle(SaveTorchBundle { models: Models, base_path: Path, config: Config, intensity_scale: Plain }) -> (()) about base_path;
-    load_torch_bundle(LoadTorchBundle { base_path: Path, as: ResponseName }) -> (Loaded) keeps models about base_path;
-    run_cdi_example_torch(RunCdiExampleTorch { train_data: Path, config: Config, as: ResponseName }) -> (Workflow) keeps models about output_dir;
-    load_inference_bundle_torch(LoadInferenceBundleTorch { bundle_dir: Path, as: ResponseName }) -> (Loaded) keeps models about bundle_dir;
-    run_cdi_example_with_backend(RunCdiExampleWithBackend { train_data: Path, config: Config, as: ResponseName }) -> (Workflow) keeps models about output_dir;
+    set_params(SetParams { values: Values }) -> (()) with SET_PARAMS;
+    get_param(GetParam { key: Plain, default: Values, as: ResponseName }) -> (Value) with GET_PARAM;
+    validate_config(ValidateConfig { config: Config }) -> (()) with VALIDATE;
+    update_legacy_dict(UpdateLegacyDict { config: Config }) -> (()) with BRIDGE;
+    create_models(
+        CreateModels { config: Config, seed: Plain, sentinels: Plain, only: Plain, as: ResponseName }
+    ) -> (Models) keeps models with CREATE_MODELS;
+    save_torch_bundle(
+        SaveTorchBundle { models: Models, base_path: Path, config: Config, intensity_scale: Plain }
+    ) -> (()) about base_path with SAVE;
+    load_torch_bundle(
+        LoadTorchBundle { base_path: Path, as: ResponseName }
+    ) -> (Loaded) keeps models about base_path with LOAD;
+    run_cdi_example_torch(
+        RunCdiExampleTorch { train_data: Path, config: Config, as: ResponseName }
+    ) -> (Workflow) keeps models about output_dir with WORKFLOW;
+    load_inference_bundle_torch(
+        LoadInferenceBundleTorch { bundle_dir: Path, as: ResponseName }
+    ) -> (Loaded) keeps models about bundle_dir with INFERENCE_LOAD;
+    run_cdi_example_with_backend(
+        RunCdiExampleWithBackend { train_data: Path, config: Config, as: ResponseName }
+    ) -> (Workflow) keeps models about output_dir with DISPATCHED_WORKFLOW;
     load_inference_bundle_with_backend(
         LoadInferenceBundleWithBackend { bundle_dir: Path, config: Config, model: Plain, as: ResponseName }
-    ) -> (LoadedModel) about bundle_dir;
-    load_dataset(LoadDataset { path: Path, as: ResponseName }) -> (DatasetDescription);
-    forward(Forward { models: Models, model: Plain, inputs: Path, as: ResponseName }) -> (Output);
+    ) -> (LoadedModel) about bundle_dir with DISPATCHED_LOAD;
+    load_dataset(LoadDataset { path: Path, as: ResponseName }) -> (DatasetDescription) with LOAD_DATASET;
+    forward(Forward { models: Models, model: Plain, inputs: Path, as: ResponseName }) -> (Output) with FORWARD;
 }
 
 /// Turns a [`BundleSession`] into a [`Session`].
 #[derive(Debug)]
 pub struct Typed<S>(pub S);
-
-/// The archive of a request with a base path.
-pub(crate) fn base_path(fields: &Map) -> Option<String> {
-    Some(format!("{}.zip", fields.get("base_path")?.as_text()?))
-}
-
-/// The archive of a request with a bundle directory.
-fn bundle_dir(fields: &Map) -> Option<String> {
-    Some(format!("{}/{ARCHIVE_NAME}", fields.get("bundle_dir")?.as_text()?))
-}
-
-/// The archive that a workflow writes to the output directory of its configuration.
-fn output_dir(fields: &Map) -> Option<String> {
-    let values = fields.get("config")?.as_map()?.get("values")?.as_map()?;
-    Some(format!("{}/{ARCHIVE_NAME}", FilePath::in_value(values.get("output_dir")?)?))
-}
 
 pub(crate) fn params_response(params: Params) -> Map {
     Map::from_iter([(PARAMS.to_owned(), Value::Map(params.0))])

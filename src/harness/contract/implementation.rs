@@ -1,10 +1,10 @@
 //! Implementations under test, and their sessions.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{OwnFixtures, Refusal, RefusalKind, SessionContext};
+use super::{AllowedEffect, OwnFixtures, Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
 /// The method that restores the state of a new process.
@@ -61,6 +61,11 @@ pub trait Implementation: Send + Sync {
         None
     }
 
+    /// Effects that it may have although the contract excludes them.
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        &[]
+    }
+
     /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
@@ -93,6 +98,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
         (**self).fixtures(need)
     }
 
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        (**self).allowed_effects()
+    }
+
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         (**self).start(context)
     }
@@ -114,6 +123,12 @@ pub trait Session {
     /// # Errors
     /// A refusal; `not_implemented` for an unknown operation.
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal>;
+
+    /// The directory that contains the home and the temporary directory of the implementation, if they are not those of the
+    /// session's context: a process that serves many sessions keeps its own.
+    fn outside(&self) -> Option<&Path> {
+        None
+    }
 
     /// Why the session stopped responding; the result of the latest call is then meaningless. Only the session of
     /// another process can be lost.

@@ -4,16 +4,21 @@
 //! suite of requirements. An [`Implementation`] is started once per check and responds as a [`Session`]. The engine
 //! names no contract: everything it needs to know about one is in this module.
 
+mod allowed_effect;
 mod deadline;
+mod effects;
 mod era;
 mod implementation;
 mod operation;
 mod own_fixtures;
 mod refusal;
 mod session_context;
+mod with_allowed_effects;
 mod with_fixtures;
 
+pub use allowed_effect::AllowedEffect;
 pub use deadline::Deadline;
+pub use effects::{Accepted, After, Effect, EffectRule, Expected, Others, StepView};
 pub use era::Era;
 pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
@@ -24,12 +29,16 @@ pub use operation::{
 pub use own_fixtures::OwnFixtures;
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
 pub use session_context::SessionContext;
+pub use with_allowed_effects::WithAllowedEffects;
 pub use with_fixtures::WithFixtures;
 
 use std::{fmt::Debug, path::Path};
 
 use super::suite::EmbeddedSuite;
 use crate::value::{Map, Value};
+
+/// The name of the effect that an implementation writes no files outside of the case.
+pub(crate) const OUTSIDE: &str = "outside";
 
 /// One kind of file and the operations that save and load it.
 pub trait Contract: Debug + Send + Sync {
@@ -129,6 +138,23 @@ pub trait Contract: Debug + Send + Sync {
         None
     }
 
+    /// The effects of a reset. They hold of a new process as well, before its first step.
+    fn reset_effects(&self) -> &'static [Effect] {
+        &[]
+    }
+
+    /// The requirement that a file violates which appears, changes or disappears in the home or temporary directory of an
+    /// implementation during a step; None if these are not watched.
+    fn outside_violates(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What is wrong with a file that an implementation wrote; None if nothing is. Findings about a requirement that is not
+    /// `stated` do not count.
+    fn check_file(&self, _path: &Path, _stated: &dyn Fn(&str) -> bool) -> Option<String> {
+        None
+    }
+
     /// A write that shows whether an adapter's `reset` works; None if the contract has no resettable state.
     fn reset_probe(&self) -> Option<ResetProbe> {
         None
@@ -145,6 +171,17 @@ impl dyn Contract {
     /// The operation with this name.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations().iter().find(|operation| operation.name == name)
+    }
+
+    /// The names of all effects of an operation, or of `reset`, as reports and red entries use them.
+    pub fn effects_of(&self, operation: &str) -> Vec<String> {
+        let effects = match self.operation(operation) {
+            Some(known) => known.effects,
+            None if operation == RESET => self.reset_effects(),
+            None => return Vec::new(),
+        };
+        let names = effects.iter().map(|effect| effect.name).chain(self.outside_violates().map(|_| OUTSIDE));
+        names.map(|name| format!("{operation}.{name}")).collect()
     }
 
     /// The era with this name.

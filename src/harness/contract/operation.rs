@@ -8,7 +8,7 @@ use std::{any::type_name, path::Path};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
-use super::{Refusal, RefusalKind};
+use super::{Effect, Refusal, RefusalKind};
 use crate::value::{Map, Value, typed};
 
 /// One operation of a contract.
@@ -24,6 +24,8 @@ pub struct Operation {
     pub keeps_models: bool,
     /// The file of a request, as a path in the case such as `$work/out/wts.h5.zip`.
     pub file: fn(&Map) -> Option<String>,
+    /// What it does to observables and files.
+    pub effects: &'static [Effect],
     /// Parses requests and responses.
     pub codec: Codec,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Details, Implementation, OwnFixtures, Session, SessionContext};
+use super::{AllowedEffect, Details, Implementation, OwnFixtures, Session, SessionContext};
 
 /// An implementation with fixtures of its own, which give it one more capability.
 pub struct WithFixtures {
@@ -44,6 +44,10 @@ impl Implementation for WithFixtures {
 
     fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
         (need == self.capability).then_some(&self.fixtures)
+    }
+
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        self.inner.allowed_effects()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

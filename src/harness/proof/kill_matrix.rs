@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Problem, SetAside, Skipped, Weakened, adversaries::AdversaryProof};
 use crate::harness::{
     contract::{BuiltIn, BuiltInRole},
-    runner::{Outcome, RedResult, Verdict},
+    runner::{ExpectationOutcome, Outcome, RedResult, Verdict},
     suite::{Check, Suite},
 };
 
@@ -101,13 +101,13 @@ pub struct CheckProof {
     pub steps: usize,
     /// Its result on the reference.
     pub green: String,
-    /// Each expectation, in order.
+    /// Each expectation, in order, and the effects that some faulty implementation violated.
     pub expectations: Vec<ExpectationProof>,
     /// Faulty implementations on which the result is neither a pass nor a failed expectation, with the result.
     pub no_kills: BTreeMap<String, String>,
 }
 
-/// One expectation of a check.
+/// One expectation of a check, or an effect that the runner holds: `save_torch_bundle.files`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationProof {
     /// Its name.
@@ -250,9 +250,9 @@ impl CheckProof {
                 let reason = check.reason(&implementation.name, name);
                 on(&implementation.name).map(|seen| seen.failure_of(name, reason)) == Some(RedResult::Proven)
             };
-            faulty.iter().filter(fails).map(|implementation| implementation.name.clone()).collect()
+            faulty.iter().filter(fails).map(|implementation| implementation.name.clone()).collect::<Vec<_>>()
         };
-        let expectations: Vec<ExpectationProof> = named
+        let mut expectations: Vec<ExpectationProof> = named
             .map(|named| ExpectationProof {
                 name: named.name.clone(),
                 line: named.line,
@@ -260,6 +260,20 @@ impl CheckProof {
                 fails_on: fails_on(&named.name),
             })
             .collect();
+        // Effects are no expectations of the case; only those that were violated are known.
+        let violated =
+            faulty.iter().filter_map(|implementation| on(&implementation.name)).flat_map(Outcome::failed);
+        let mut effects: BTreeMap<&str, &ExpectationOutcome> = BTreeMap::new();
+        for (_, failed) in violated.filter(|(_, failed)| check.is_effect(&failed.name)) {
+            effects.entry(&failed.name).or_insert(failed);
+        }
+        let effects = effects.into_iter().map(|(name, failed)| ExpectationProof {
+            name: name.to_owned(),
+            line: failed.line,
+            about: failed.about.clone(),
+            fails_on: fails_on(name),
+        });
+        expectations.extend(effects.filter(|effect| !effect.fails_on.is_empty()));
         let other = |implementation: &FaultyImplementation| {
             let seen = on(&implementation.name)?;
             let killed =
@@ -329,7 +343,8 @@ fn of_check<'o>(
         }
     }
     let kills_own = |implementation: &FaultyImplementation| {
-        implementation.breaks.as_ref().is_some_and(|id| proof.kills_for(&implementation.name, id))
+        let breaks = implementation.breaks.as_ref().filter(|id| proof.requires.contains(id));
+        breaks.is_some_and(|id| proof.kills_for(&implementation.name, id))
     };
     if !faulty.iter().any(kills_own) {
         problems.push(Problem::KillsNothing {

@@ -38,9 +38,9 @@ pub(super) struct StepObservation {
     pub(super) response: Option<String>,
     /// The refusal, if it was refused.
     pub(super) refusal: Option<Refusal>,
-    /// The observables before the step that its expectations need.
+    /// The observables before the step.
     pub(super) before: Observed,
-    /// The observables after the step that its expectations need.
+    /// The observables after the step.
     pub(super) after: Observed,
 }
 

@@ -3,29 +3,28 @@
 use std::{
     collections::BTreeMap,
     fs, io,
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{
     context::{Context, Observed, StepObservation},
-    outcome::{Ended, ExpectationOutcome, Failure, StepOutcome},
+    effects::{Performed, Watch},
+    outcome::{Ended, ExpectationOutcome, StepOutcome},
     sandbox::Sandbox,
+    shown,
     witness::{Judged, Witness},
 };
 use crate::{
     harness::{
         contract::{
-            Contract, Deadline, Field, FieldRole, HarnessStep, Implementation, Native, Operation,
+            Contract, Deadline, Effect, Field, FieldRole, HarnessStep, Implementation, Operation,
             OwnFixtures, Refusal, RefusalKind, Response, Session, SessionContext, SessionError,
         },
-        suite::{Action, Check, CopyFile, Mismatch, NamedExpectation, Step, Suite, work_path},
+        suite::{Action, Check, CopyFile, NamedExpectation, Step, Suite, work_path},
     },
-    text::{beginning, ending},
     value::{Map, Value},
 };
-
-/// The longest expected or actual text, in bytes.
-const MAX_SHOWN_BYTES: usize = 4096;
 
 /// How a check ended, and its sandbox for inspection.
 pub(super) struct Finished {
@@ -52,7 +51,9 @@ pub(super) fn run(
     sandbox: Sandbox,
     env: &CheckEnv<'_>,
 ) -> Finished {
-    let given = SessionContext::new(sandbox.root().to_owned(), env.environment.clone())
+    let mut environment = env.environment.clone();
+    environment.extend(sandbox.outside_variables());
+    let given = SessionContext::new(sandbox.root().to_owned(), environment)
         .with_deadline(env.until)
         .with_needs(check.needs().map(str::to_owned).collect());
     let mut context = Context::new(env.suite.contract(), sandbox);
@@ -68,7 +69,8 @@ pub(super) fn run(
     }
     let mut session = implementation.start(given);
     let fixtures = Fixtures { suite: env.suite, own };
-    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation));
+    let mut watch = Watch::new(env.suite, implementation);
+    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation, &mut watch));
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
@@ -118,7 +120,7 @@ fn steps(
     session: &mut dyn Session,
     context: &mut Context,
     fixtures: &Fixtures<'_>,
-    (env, implementation): (&CheckEnv<'_>, &dyn Implementation),
+    (env, implementation, watch): (&CheckEnv<'_>, &dyn Implementation, &mut Watch<'_>),
 ) -> Ended {
     if let Some(lost) = session.lost() {
         return lost.into();
@@ -130,11 +132,13 @@ fn steps(
             witness.judged(&Judged { check, implementation, expectation, holds }, facts);
         }
     };
+    let line = check.steps.first().map_or(0, |step| step.line);
+    let mut violations = watch.begin(session, context, line);
     for step in &check.steps {
         if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let outcome = match run_step(step, session, fixtures, context, (implementation.era(), &show)) {
+        let mut outcome = match run_step(step, session, fixtures, context, (watch, &mut violations), &show) {
             Ok(outcome) => outcome,
             Err(StepError::Session(lost)) => return lost.into(),
             Err(StepError::Harness(detail)) => {
@@ -157,6 +161,8 @@ fn steps(
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
         // A refusal without an expectation about it is a failure, even if everything else holds.
         let stopped = outcome.refused.is_some() && !step.may_be_refused() && !failed;
+        // A violated effect does not end the check: what the case is about can still be seen.
+        outcome.expectations.append(&mut violations);
         (env.on_step)(outcome);
         if stopped {
             return Ended::Stopped;
@@ -182,26 +188,55 @@ impl From<String> for StepError {
     }
 }
 
+/// Performs a step and judges its expectations. The violated effects are added to `violations`.
 fn run_step(
     step: &Step,
     session: &mut dyn Session,
     fixtures: &Fixtures<'_>,
     context: &mut Context,
-    (era, show): (Option<&str>, &dyn Fn(&NamedExpectation, bool, &Context)),
+    (watch, violations): (&mut Watch<'_>, &mut Vec<ExpectationOutcome>),
+    show: &dyn Fn(&NamedExpectation, bool, &Context),
 ) -> Result<StepOutcome, StepError> {
     let contract = fixtures.suite.contract();
-    let conditions = || step.expectations.iter().map(|named| &named.expectation.condition);
-    // Observables cost a request each, so only those that an expectation needs are read.
-    let before = observe(session, contract, |name| conditions().any(|one| one.needs_before(name)));
-    let response = act(&step.action, session, fixtures, context)?;
-    let after = observe(session, contract, |name| conditions().any(|one| one.needs_after(name)));
+    let request = match &step.action {
+        Action::Operation(operation, fields) => resolved(operation.fields, fields, context)?,
+        Action::Reset
+        | Action::HarnessStep(..)
+        | Action::PlaceFixture(_)
+        | Action::ReadSidecar(_)
+        | Action::CopyFile(_) => Map::new(),
+    };
+    let file = file(&step.action, &context.sandbox);
+    if let Some(file) = &file {
+        context.point_at(file.clone());
+    }
+    let response = act(&step.action, &request, session, fixtures, context)?;
+    let effects = effects(&step.action, contract);
+    let before = match effects {
+        Some(_) => watch.observe(session),
+        None => watch.observed().clone(),
+    };
     if let Some(lost) = session.lost() {
         return Err(StepError::Session(lost));
     }
     // The expectations of a step that crashed would fail for the crash alone, whatever they are about.
     let crash = response.as_ref().err().filter(|refusal| refusal.kind == RefusalKind::Internal);
-    if let Some(refusal) = crash.cloned().or_else(|| refused_observation(&before, &after)) {
-        return Err(StepError::Crash(shown_refusal(context, &refusal)));
+    if let Some(refusal) = crash.cloned().or_else(|| refused_observation(step, &before, watch.observed())) {
+        return Err(StepError::Crash(shown::refusal(context, &refusal)));
+    }
+    match effects {
+        Some(effects) => {
+            let performed = Performed {
+                operation: step.action.name(),
+                effects,
+                line: step.line,
+                request: &request,
+                file: file.as_deref(),
+                refusal: response.as_ref().err(),
+            };
+            violations.extend(watch.judge(&performed, &before, session, context));
+        }
+        None => watch.see_files(&context.sandbox),
     }
 
     let refusal = match response {
@@ -214,17 +249,18 @@ fn run_step(
         Err(refusal) => Some(refusal),
     };
     let response = step.action.response_name().map(str::to_owned);
+    let after = watch.observed().clone();
     context.enter(StepObservation { operation: step.action.name(), response, refusal, before, after });
 
     // Expectations with `when = "refused"` apply only after a refusal.
     let refused = context.refusal().is_some();
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| {
-        let skipped = era.and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
+        let skipped = watch.era().and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
         let judge = || {
             let failed = named.expectation.condition.judge(context).err();
             show(named, failed.is_none(), context);
-            failed.map(|found| failure(context, &found))
+            failed.map(|found| shown::failure(context, &found))
         };
         ExpectationOutcome {
             name: named.name.clone(),
@@ -240,13 +276,27 @@ fn run_step(
         line: step.line,
         may_be_refused: step.may_be_refused(),
         expectations: judged.collect(),
-        refused: context.refusal().map(|refusal| shown_refusal(context, refusal)),
+        refused: context.refusal().map(|refusal| shown::refusal(context, refusal)),
     })
 }
 
-/// The refusal to read an observable, which every implementation must be able to read: a crash, whatever its kind.
-fn refused_observation(before: &Observed, after: &Observed) -> Option<Refusal> {
-    let mut all = before.iter().chain(after);
+/// The effects of what the implementation performs; None for a step of the harness.
+fn effects(action: &Action, contract: &dyn Contract) -> Option<&'static [Effect]> {
+    match action {
+        Action::Reset => Some(contract.reset_effects()),
+        Action::Operation(operation, _) => Some(operation.effects),
+        Action::HarnessStep(..) | Action::PlaceFixture(_) | Action::ReadSidecar(_) | Action::CopyFile(_) => {
+            None
+        }
+    }
+}
+
+/// The refusal to read an observable that an expectation needs: a crash, whatever its kind, because every implementation
+/// must be able to read it.
+fn refused_observation(step: &Step, before: &Observed, after: &Observed) -> Option<Refusal> {
+    let is_needed =
+        |name: &str| step.expectations.iter().any(|own| own.expectation.condition.needs_after(name));
+    let mut all = before.iter().chain(after).filter(|(name, _)| is_needed(name));
     all.find_map(|(name, observed)| {
         let refusal = observed.as_ref().err()?.clone();
         let message = match refusal.kind {
@@ -266,38 +316,19 @@ fn crash_detail(step: &Step, refusal: &Refusal) -> String {
     format!("{operation} (line {line}) raised {}: {message}{place}", native.type_name)
 }
 
-fn shown_refusal(context: &Context, refusal: &Refusal) -> Refusal {
-    let native = refusal.native.as_deref().map(|native| {
-        // The end of a traceback shows the exception and where it was raised.
-        let traceback = ending(context.sandbox.shown(&native.traceback), MAX_SHOWN_BYTES);
-        Box::new(Native { type_name: native.type_name.clone(), traceback })
-    });
-    Refusal { message: context.sandbox.shown(&refusal.message), native, ..refusal.clone() }
-}
-
-fn failure(context: &Context, found: &Mismatch) -> Failure {
-    let shown = |text: &str| beginning(context.sandbox.shown(text), MAX_SHOWN_BYTES);
-    Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
-}
-
-/// Reads the observables that are needed.
-fn observe(session: &mut dyn Session, contract: &dyn Contract, wanted: impl Fn(&str) -> bool) -> Observed {
-    let names = contract.observables().iter().filter(|name| wanted(name));
-    names.map(|name| (*name, session.observe(name))).collect()
-}
-
 /// The part of a response that a case can refer to, or a refusal; the outer error is a failure of the harness.
 type Responded = Result<Result<Option<Value>, Refusal>, String>;
 
 fn act(
     action: &Action,
+    request: &Map,
     session: &mut dyn Session,
     fixtures: &Fixtures<'_>,
     context: &mut Context,
 ) -> Responded {
     match action {
         Action::Reset => Ok(session.reset().map(|()| None)),
-        Action::Operation(operation, fields) => operate(operation, fields, session, context),
+        Action::Operation(operation, _) => Ok(operate(operation, request, session)),
         Action::HarnessStep(step, fields) => perform(step, fields, context),
         Action::PlaceFixture(request) => {
             let bytes = fixtures.read(&request.fixture)?;
@@ -314,20 +345,20 @@ fn act(
 
 fn operate(
     operation: &Operation,
-    fields: &Map,
+    request: &Map,
     session: &mut dyn Session,
-    context: &mut Context,
-) -> Responded {
-    // Cases can inspect only files below $work.
-    if let Some(Ok(file)) = (operation.file)(fields).map(|file| context.sandbox.path(&file)) {
-        context.point_at(file);
-    }
-    let request = resolved(operation.fields, fields, context)?;
-    Ok(session.call(operation.name, &request).map(|mut response| match operation.response {
+) -> Result<Option<Value>, Refusal> {
+    session.call(operation.name, request).map(|mut response| match operation.response {
         Response::Nothing => None,
         Response::Fields(_) => Some(Value::Map(response)),
         Response::Inner(field) => response.shift_remove(field),
-    }))
+    })
+}
+
+/// The file that an operation is about. Cases can inspect only files below $work.
+fn file(action: &Action, sandbox: &Sandbox) -> Option<PathBuf> {
+    let Action::Operation(operation, fields) = action else { return None };
+    sandbox.path(&(operation.file)(fields)?).ok()
 }
 
 /// Replaces every `$` reference in a request.

@@ -4,12 +4,15 @@
 //! from an outcome by [`Outcome::verdict`].
 
 mod context;
+mod effects;
 pub(crate) mod execute;
+mod file_states;
 mod job;
 mod outcome;
 mod reported;
 mod sandbox;
 mod scheduler;
+mod shown;
 mod witness;
 
 pub use job::{Implementations, Job, green, planned_red, red};

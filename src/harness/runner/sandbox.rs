@@ -12,6 +12,10 @@ use crate::{
     value::digest::digest_of,
 };
 
+/// The home of a check, and its directory for temporary files.
+const HOME: &str = "home";
+const TEMPORARY: &str = "tmp";
+
 /// A directory for one check, removed when dropped unless it is kept.
 ///
 /// An implementation receives paths relative to it, like a program in its working directory, so nothing that it saves
@@ -19,6 +23,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Sandbox {
     root: PathBuf,
+    /// Next to it: the home and the temporary directory of the check.
+    outside: PathBuf,
     keep: bool,
     /// Files that the harness put here or changed; they do not count as written by the implementation.
     placed: Vec<String>,
@@ -28,7 +34,26 @@ impl Sandbox {
     /// Creates the directory, which must not exist.
     pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
         fs::create_dir(&root)?;
-        Ok(Self { root: root.canonicalize()?, keep, placed: Vec::new() })
+        let root = root.canonicalize()?;
+        let mut outside = root.clone().into_os_string();
+        outside.push(".outside");
+        let outside = PathBuf::from(outside);
+        for own in [HOME, TEMPORARY] {
+            fs::create_dir_all(outside.join(own))?;
+        }
+        Ok(Self { root, outside, keep, placed: Vec::new() })
+    }
+
+    /// The directory that contains the home and the temporary directory of the check.
+    pub(super) fn outside(&self) -> &Path {
+        &self.outside
+    }
+
+    /// The variables that name the home and the temporary directory.
+    pub(super) fn outside_variables(&self) -> [(String, String); 2] {
+        [("HOME", HOME), ("TMPDIR", TEMPORARY)].map(|(variable, own)| {
+            (variable.to_owned(), self.outside.join(own).to_string_lossy().into_owned())
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -96,6 +121,10 @@ impl Sandbox {
 impl Drop for Sandbox {
     /// What cannot be removed here is removed later, with the hidden directory of the report.
     fn drop(&mut self) {
+        let is_empty = || files_below(&self.outside).is_ok_and(|files| files.is_empty());
+        if !self.keep || is_empty() {
+            let _ = fs::remove_dir_all(&self.outside);
+        }
         if !self.keep {
             let _ = fs::remove_dir_all(&self.root);
         }

@@ -23,7 +23,7 @@ use super::{
     step::Spans,
 };
 use crate::{
-    harness::contract::{Contract, FieldRole},
+    harness::contract::{Contract, FieldRole, RESET},
     value::{Digest, Value},
 };
 
@@ -109,6 +109,11 @@ impl Check {
             }
         }
         names
+    }
+
+    /// Whether this is the name of an effect, and not of an expectation of the case.
+    pub fn is_effect(&self, name: &str) -> bool {
+        self.steps.iter().flat_map(|step| &step.expectations).all(|own| own.name != name)
     }
 
     /// The stated reason why an expectation must fail on an implementation.
@@ -456,6 +461,13 @@ fn red_entries(
     {
         return Err(document.error(0..0, format!("duplicate expectation {:?}", twice.1)));
     }
+    // The runner holds the effects of each step, and those of a reset before the first one.
+    let operations = steps.iter().map(|step| step.action.name()).chain([RESET]);
+    let effects: BTreeSet<String> =
+        operations.flat_map(|operation| context.contract.effects_of(operation)).collect();
+    if let Some(name) = names.iter().find(|name| effects.contains(**name)) {
+        return Err(document.error(0..0, format!("expectation {name:?} has the name of an effect")));
+    }
     if red.is_empty() {
         let message = "missing [[red]] entry: name an implementation and the expectation that fails on it";
         return Err(document.error(0..0, message));
@@ -465,8 +477,10 @@ fn red_entries(
         if !context.implementations.contains(&on.get_ref().as_str()) {
             return Err(document.unknown(&on, "implementation", context.implementations));
         }
-        if !names.contains(&fails.get_ref().as_str()) {
-            return Err(document.unknown(&fails, "expectation", &names));
+        if !names.contains(&fails.get_ref().as_str()) && !effects.contains(fails.get_ref()) {
+            let effects = effects.iter().map(String::as_str);
+            let known: Vec<&str> = names.iter().copied().chain(effects).collect();
+            return Err(document.unknown(&fails, "expectation", &known));
         }
         let span = on.span();
         let entry = Red { on: on.into_inner(), fails: fails.into_inner(), reason };

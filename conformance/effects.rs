@@ -1,0 +1,241 @@
+//! Each effect of each operation is seen violated, and named after operation, effect and requirement.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use bundleproof::{
+    bundle::{BUNDLE, implementations::reference},
+    harness::{
+        contract::{
+            After, AllowedEffect, Contract, Effect, EffectRule, Implementation, Refusal, Session,
+            SessionContext, WithAllowedEffects,
+        },
+        runner::{self, Implementations, Options, Outcome},
+        suite::{Check, ExpectationKind, Source, Suite},
+    },
+    value::{Map, Value},
+};
+
+const RESET: &str = "reset";
+
+/// The effect that the runner holds of every operation.
+const OUTSIDE: &str = "outside";
+
+/// How many checks are run at once until a violation is seen.
+const CHUNK: usize = 8;
+
+/// What the faulty implementation does after an operation.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Sets this param.
+    Param(&'static str),
+    /// Writes this file in the directory of the case.
+    File(&'static str),
+    /// Removes the file that the request is about.
+    NoFile,
+    /// Cuts that file off.
+    Truncated,
+    /// Writes a file in the directory that this variable names.
+    Outside(&'static str),
+}
+
+/// The reference with a fault after an operation.
+#[derive(Clone)]
+struct Faulty {
+    reference: Arc<dyn Implementation>,
+    operation: &'static str,
+    after: After,
+    fault: Fault,
+}
+
+impl Implementation for Faulty {
+    fn name(&self) -> &str {
+        "faulty"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        self.reference.supports(need)
+    }
+
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        let inner = self.reference.start(context.clone());
+        Box::new(FaultySession { inner, context, faulty: self.clone() })
+    }
+}
+
+struct FaultySession {
+    inner: Box<dyn Session>,
+    context: SessionContext,
+    faulty: Faulty,
+}
+
+impl Session for FaultySession {
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let result = self.inner.call(operation, fields);
+        if operation == self.faulty.operation && self.faulty.after.includes(result.is_err()) {
+            self.act(operation, fields);
+        }
+        result
+    }
+}
+
+impl FaultySession {
+    fn act(&mut self, operation: &str, fields: &Map) {
+        let contract: &dyn Contract = &BUNDLE;
+        let file = contract.operation(operation).and_then(|operation| (operation.file)(fields));
+        let file = file.map(|file| self.context.path(&file)).filter(|file| file.is_file());
+        match self.faulty.fault {
+            Fault::Param(key) => {
+                let values = Map::from_iter([(key.to_owned(), Value::from("left over"))]);
+                let fields = Map::from_iter([("values".to_owned(), Value::Map(values))]);
+                self.inner.call("set_params", &fields).expect("a param that any process may have");
+            }
+            Fault::File(name) => fs::write(self.context.path(name), "stray").expect("a file"),
+            Fault::NoFile => file.into_iter().for_each(|file| fs::remove_file(file).expect("removed")),
+            Fault::Truncated => file.into_iter().for_each(|file| {
+                let bytes = fs::read(&file).expect("the archive");
+                fs::write(&file, &bytes[..bytes.len() / 2]).expect("a file");
+            }),
+            Fault::Outside(variable) => {
+                let directory = Path::new(&self.context.environment()[variable]);
+                fs::write(directory.join("left_over"), "stray").expect("a file");
+            }
+        }
+    }
+}
+
+fn suite() -> Arc<Suite> {
+    let names = Implementations::of(&BUNDLE.built_ins());
+    let source = Source::disk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bundle"));
+    Arc::new(Suite::load(&BUNDLE, source, &names.names()).expect("a valid suite"))
+}
+
+/// The checks with a step of this operation that is refused, or is not.
+fn checks_of(suite: &Suite, operation: &str, after: After) -> Vec<Arc<Check>> {
+    let is_one = |check: &&Arc<Check>| {
+        check.steps.iter().filter(|step| step.action.name() == operation).any(|step| {
+            let mut conditions = step.expectations.iter().map(|named| &named.expectation.condition);
+            let refused = conditions.any(|condition| matches!(condition, ExpectationKind::Refused(_)));
+            after.includes(refused)
+        })
+    };
+    suite.checks().iter().filter(is_one).cloned().collect()
+}
+
+fn run(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>, suite: &Arc<Suite>) -> Vec<Outcome> {
+    let work = tempfile::tempdir().expect("a temporary directory");
+    let jobs = runner::green(checks, implementation);
+    runner::run(&jobs, suite, work.path(), Options::default(), &AtomicBool::new(false), &|_| ())
+}
+
+/// The requirements of the violation of this name, seen on the first checks on which there is one. No other operation is
+/// blamed.
+fn seen(suite: &Arc<Suite>, faulty: Faulty, effect: &str) -> Option<Vec<String>> {
+    let name = format!("{}.{effect}", faulty.operation);
+    let checks = checks_of(suite, faulty.operation, faulty.after);
+    let own = format!("{}.", faulty.operation);
+    let faulty: Arc<dyn Implementation> = Arc::new(faulty);
+    checks.chunks(CHUNK).find_map(|chunk| {
+        let outcomes = run(chunk, &faulty, suite);
+        let failed = || outcomes.iter().flat_map(Outcome::failed).map(|(_, failed)| failed);
+        let others: BTreeSet<&str> = failed().map(|failed| failed.name.as_str()).collect();
+        let blamed = others.iter().find(|other| other.contains('.') && !other.starts_with(&own));
+        assert!(blamed.is_none(), "{name}: {blamed:?}");
+        failed().find(|failed| failed.name == name).map(|failed| failed.about.clone())
+    })
+}
+
+/// A fault that violates the effect.
+fn fault(effect: &Effect) -> Fault {
+    match effect.rule {
+        EffectRule::Observable(..) if effect.name == "version" => Fault::Param("_version"),
+        EffectRule::Observable(..) if effect.name == "kept" && effect.about == "CFG-010" => {
+            Fault::Param("offset")
+        }
+        EffectRule::Observable(..) if ["bridged", "restored"].contains(&effect.name) => Fault::Param("N"),
+        EffectRule::Observable(..) => Fault::Param("left_over"),
+        EffectRule::Files(_) => Fault::File("left_over"),
+        EffectRule::FileExists(_) => Fault::NoFile,
+        EffectRule::FileIsValid(_) => Fault::Truncated,
+    }
+}
+
+#[test]
+fn each_effect_is_seen_violated_and_named() {
+    let (suite, contract) = (suite(), &BUNDLE as &'static dyn Contract);
+    let reset = [(RESET, contract.reset_effects())];
+    let all = contract.operations().iter().map(|operation| (operation.name, operation.effects));
+    let mut count = 0;
+    for (operation, effects) in all.chain(reset) {
+        // It needs libtorch. Its effects are those of load_dataset.
+        if operation == "forward" {
+            continue;
+        }
+        assert!(!effects.is_empty(), "{operation} has no effects");
+        for effect in effects {
+            let fault = fault(effect);
+            let faulty = Faulty { reference: reference(), operation, after: effect.after, fault };
+            let found = seen(&suite, faulty, effect.name);
+            assert_eq!(found.as_deref(), Some(&[effect.about.to_owned()][..]), "{operation}.{}", effect.name);
+            count += 1;
+        }
+        for variable in ["HOME", "TMPDIR"] {
+            let fault = Fault::Outside(variable);
+            let faulty = Faulty { reference: reference(), operation, after: After::Either, fault };
+            let found = seen(&suite, faulty, OUTSIDE);
+            assert_eq!(found, Some(vec!["ENV-003".to_owned()]), "{operation} {variable}");
+        }
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn every_effect_is_about_a_requirement_in_force() {
+    let (suite, contract) = (suite(), &BUNDLE as &'static dyn Contract);
+    let effects = contract.operations().iter().flat_map(|operation| operation.effects);
+    for effect in effects.chain(contract.reset_effects()) {
+        let requirement = suite.requirement(effect.about);
+        assert!(requirement.is_some_and(|requirement| requirement.superseded.is_none()), "{}", effect.about);
+    }
+    assert!(suite.requirement(contract.outside_violates().expect("an id")).is_some());
+}
+
+#[test]
+fn what_an_implementation_allows_is_no_violation() {
+    let suite = suite();
+    let fault = Fault::File("left_over");
+    let faulty = || -> Arc<dyn Implementation> {
+        Arc::new(Faulty {
+            reference: reference(),
+            operation: "save_torch_bundle",
+            after: After::Success,
+            fault,
+        })
+    };
+    let checks = checks_of(&suite, "save_torch_bundle", After::Success);
+    let checks = &checks[..CHUNK];
+    let allowed = |text: &str| toml::from_str::<AllowedEffect>(text).expect("an entry");
+    let entry = "effect = \"save_torch_bundle.files\"\nreason = \"a lock\"\n";
+    for (paths, violations) in [("paths = [\"left_*\"]", false), ("paths = [\"*.lock\"]", true), ("", false)]
+    {
+        let allowed = allowed(&format!("{entry}{paths}"));
+        let implementation: Arc<dyn Implementation> =
+            Arc::new(WithAllowedEffects::new(faulty(), vec![allowed.clone()]));
+        let outcomes = run(checks, &implementation, &suite);
+        let found = outcomes
+            .iter()
+            .flat_map(Outcome::failed)
+            .any(|(_, failed)| failed.name == "save_torch_bundle.files");
+        assert_eq!((found, allowed.is_used()), (violations, !violations), "{paths}");
+    }
+}

@@ -1,0 +1,281 @@
+//! Holds the declared effects of operations after every step: what they do to observables and files.
+
+use std::path::Path;
+
+use super::{
+    context::{Context, Observed},
+    file_states::{FileChange, FileStates},
+    outcome::ExpectationOutcome,
+    sandbox::Sandbox,
+    shown,
+};
+use crate::{
+    harness::{
+        contract::{
+            AllowedEffect, Contract, Effect, EffectRule, Era, Expected, Implementation, OUTSIDE, RESET,
+            Refusal, Session, StepView,
+        },
+        suite::{Mismatch, Suite},
+    },
+    value::{Map, Value},
+};
+
+/// The most files that a violation names.
+const MAX_FILES: usize = 6;
+
+/// The state between the steps of a check: observables and files as the latest step of the implementation left them.
+pub(super) struct Watch<'a> {
+    suite: &'a Suite,
+    era: Option<&'static Era>,
+    allowed: &'a [AllowedEffect],
+    observed: Observed,
+    files: FileStates,
+    outside: FileStates,
+}
+
+/// A performed step, before its effects are judged.
+pub(super) struct Performed<'a> {
+    /// The operation's name, or `reset`.
+    pub(super) operation: &'a str,
+    /// Its effects.
+    pub(super) effects: &'static [Effect],
+    /// The line of the step.
+    pub(super) line: usize,
+    /// The request, with every reference replaced.
+    pub(super) request: &'a Map,
+    /// The file that it is about.
+    pub(super) file: Option<&'a Path>,
+    /// The refusal.
+    pub(super) refusal: Option<&'a Refusal>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(suite: &'a Suite, implementation: &'a dyn Implementation) -> Self {
+        Self {
+            suite,
+            era: implementation.era().and_then(|era| suite.contract().era(era)),
+            allowed: implementation.allowed_effects(),
+            observed: Observed::new(),
+            files: FileStates::default(),
+            outside: FileStates::default(),
+        }
+    }
+
+    /// Observes the state before the first step, and judges whether it is that of a new process.
+    pub(super) fn begin(
+        &mut self,
+        session: &mut dyn Session,
+        context: &Context,
+        line: usize,
+    ) -> Vec<ExpectationOutcome> {
+        let contract = self.suite.contract();
+        self.observed = observe(session, contract);
+        self.see_files(&context.sandbox);
+        self.see_outside(session, &context.sandbox);
+        let effects = contract.reset_effects();
+        let request = Map::new();
+        let performed =
+            Performed { operation: RESET, effects, line, request: &request, file: None, refusal: None };
+        let is_observable = |effect: &&Effect| matches!(effect.rule, EffectRule::Observable(..));
+        let effects = effects.iter().filter(is_observable);
+        let found = effects.filter_map(|effect| {
+            self.is_held(effect, false).then_some(())?;
+            let EffectRule::Observable(name, expected) = effect.rule else { return None };
+            let difference = self.observable(name, expected, &performed, &self.observed)?;
+            Some(self.violation(effect, &performed, difference, context))
+        });
+        found.collect()
+    }
+
+    /// The name of the implementation's era.
+    pub(super) fn era(&self) -> Option<&'static str> {
+        self.era.map(|era| era.name)
+    }
+
+    /// The observables as the latest step left them.
+    pub(super) fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// Sees the files that the harness placed, changed or removed.
+    pub(super) fn see_files(&mut self, sandbox: &Sandbox) {
+        self.files = FileStates::of(sandbox.root(), &self.files);
+    }
+
+    fn see_outside(&mut self, session: &dyn Session, sandbox: &Sandbox) {
+        if self.suite.contract().outside_violates().is_some() {
+            let outside = session.outside().unwrap_or_else(|| sandbox.outside());
+            self.outside = FileStates::of(outside, &self.outside);
+        }
+    }
+
+    /// Observes the state after a step of the implementation, and returns what it was before.
+    pub(super) fn observe(&mut self, session: &mut dyn Session) -> Observed {
+        let after = observe(session, self.suite.contract());
+        std::mem::replace(&mut self.observed, after)
+    }
+
+    /// The violations of a step, which [`Watch::observe`] has observed. `before` are the observables before it.
+    pub(super) fn judge(
+        &mut self,
+        performed: &Performed<'_>,
+        before: &Observed,
+        session: &dyn Session,
+        context: &Context,
+    ) -> Vec<ExpectationOutcome> {
+        let files_before = std::mem::take(&mut self.files);
+        self.files = FileStates::of(context.sandbox.root(), &files_before);
+        let outside_before = self.outside.clone();
+        self.see_outside(session, &context.sandbox);
+        // An operation that is not implemented yet may have done anything.
+        if performed.refusal.is_some_and(|refusal| !refusal.kind.is_about_the_input()) {
+            return Vec::new();
+        }
+        let changes = self.files.changes_since(&files_before);
+        let held =
+            performed.effects.iter().filter(|effect| self.is_held(effect, performed.refusal.is_some()));
+        let mut found: Vec<ExpectationOutcome> = held
+            .filter_map(|effect| {
+                let difference = self.difference(effect, performed, before, &changes, context)?;
+                Some(self.violation(effect, performed, difference, context))
+            })
+            .collect();
+        let outside = self.outside.changes_since(&outside_before);
+        found.extend(self.outside_violation(performed, &outside, context));
+        found
+    }
+
+    /// Whether the effect is about such a step, and the suite and the era state its requirement.
+    fn is_held(&self, effect: &Effect, refused: bool) -> bool {
+        effect.after.includes(refused) && self.is_stated(effect.about)
+    }
+
+    fn is_stated(&self, requirement: &str) -> bool {
+        let stated = self.suite.requirement(requirement);
+        stated.is_some_and(|stated| {
+            stated.superseded.is_none() && self.era.is_none_or(|era| stated.is_of(era.name))
+        })
+    }
+
+    /// Expected and found, if the effect is violated and this is not allowed.
+    fn difference(
+        &self,
+        effect: &Effect,
+        performed: &Performed<'_>,
+        before: &Observed,
+        changes: &[(&str, FileChange)],
+        context: &Context,
+    ) -> Option<Mismatch> {
+        let name = format!("{}.{}", performed.operation, effect.name);
+        let found = match effect.rule {
+            EffectRule::Observable(observable, expected) => {
+                self.observable(observable, expected, performed, before)
+            }
+            EffectRule::Files(permits) => {
+                let is_wrong = |(path, _): &&(&str, FileChange)| {
+                    !permits(performed.request, path)
+                        && !self.allowed.iter().any(|allowed| allowed.allows_file(&name, path))
+                };
+                let wrong: Vec<_> = changes.iter().filter(is_wrong).copied().collect();
+                (!wrong.is_empty()).then(|| Mismatch {
+                    expected: "no other file changes".to_owned(),
+                    actual: listed(&wrong),
+                })
+            }
+            EffectRule::FileExists(path) => {
+                let path = path(performed.request).filter(|path| !self.files.contains(path))?;
+                Some(Mismatch { expected: format!("a file at {path}"), actual: "no file".to_owned() })
+            }
+            EffectRule::FileIsValid(path) => {
+                let path = path(performed.request).filter(|path| self.files.contains(path))?;
+                let stated = |requirement: &str| {
+                    self.suite.requirement(requirement).is_none() || self.is_stated(requirement)
+                };
+                let file = context.sandbox.root().join(&path);
+                let actual = self.suite.contract().check_file(&file, &stated)?;
+                Some(Mismatch { expected: format!("{path} to pass the check of a file"), actual })
+            }
+        };
+        found.filter(|_| !self.allowed.iter().any(|allowed| allowed.allows(&name)))
+    }
+
+    /// Expected and found, if an observable is not what the contract computes. An observable that could not be read is
+    /// not judged.
+    fn observable(
+        &self,
+        name: &str,
+        expected: fn(&StepView<'_>) -> Option<Expected>,
+        performed: &Performed<'_>,
+        before: &Observed,
+    ) -> Option<Mismatch> {
+        let map = |observed: &'_ Observed| match observed.get(name) {
+            Some(Ok(Value::Map(map))) => Some(map.clone()),
+            _ => None,
+        };
+        let (before, after) = (map(before)?, map(&self.observed)?);
+        let view =
+            StepView { request: performed.request, before: &before, file: performed.file, era: self.era };
+        let (expected, actual) = expected(&view)?.difference(&before, &after)?;
+        Some(Mismatch { expected, actual })
+    }
+
+    /// The violation of a step that wrote, changed or removed files outside of the case.
+    fn outside_violation(
+        &self,
+        performed: &Performed<'_>,
+        changes: &[(&str, FileChange)],
+        context: &Context,
+    ) -> Option<ExpectationOutcome> {
+        let about = self.suite.contract().outside_violates().filter(|about| self.is_stated(about))?;
+        let name = format!("{}.{OUTSIDE}", performed.operation);
+        let is_wrong = |(path, _): &&(&str, FileChange)| {
+            !self.allowed.iter().any(|allowed| allowed.allows_file(&name, path))
+        };
+        let wrong: Vec<_> = changes.iter().filter(is_wrong).copied().collect();
+        if wrong.is_empty() {
+            return None;
+        }
+        let expected = "no file in the home or temporary directory changes".to_owned();
+        let because = "files are written where the request says and nowhere else".to_owned();
+        Some(ExpectationOutcome {
+            name,
+            line: performed.line,
+            because,
+            about: vec![about.to_owned()],
+            failure: Some(shown::failure(context, &Mismatch { expected, actual: listed(&wrong) })),
+            skipped: None,
+        })
+    }
+
+    fn violation(
+        &self,
+        effect: &Effect,
+        performed: &Performed<'_>,
+        difference: Mismatch,
+        context: &Context,
+    ) -> ExpectationOutcome {
+        ExpectationOutcome {
+            name: format!("{}.{}", performed.operation, effect.name),
+            line: performed.line,
+            because: effect.because.to_owned(),
+            about: vec![effect.about.to_owned()],
+            failure: Some(shown::failure(context, &difference)),
+            skipped: None,
+        }
+    }
+}
+
+/// Reads every observable.
+fn observe(session: &mut dyn Session, contract: &dyn Contract) -> Observed {
+    contract.observables().iter().map(|name| (*name, session.observe(name))).collect()
+}
+
+/// `written out/wts.h5.zip.tmp, removed train_data.npz and 3 more`.
+fn listed(changes: &[(&str, FileChange)]) -> String {
+    let named = changes.iter().take(MAX_FILES).map(|(path, change)| format!("{change} {path}"));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match changes.len().saturating_sub(MAX_FILES) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}

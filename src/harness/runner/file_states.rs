@@ -1,0 +1,197 @@
+//! The files below a directory at one moment, and what changed since an earlier one.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    fs_util::files_below,
+    value::{Digest, digest::digest_of},
+};
+
+/// How far the clock of a file system may lag behind.
+const CLOCK_LAG: Duration = Duration::from_millis(50);
+
+/// The files of a directory, by relative path.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileStates(BTreeMap<String, FileState>);
+
+/// One file.
+#[derive(Clone, Debug)]
+struct FileState {
+    contents: Contents,
+    stamp: Stamp,
+    /// When it was first found with this stamp, and when it was read.
+    found: Instant,
+    read: Instant,
+}
+
+/// What is compared. Times and permissions are not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Contents {
+    File(u64, Digest),
+    Link(PathBuf),
+    /// A pipe, a socket or a device, which is not opened; or a file that cannot be read.
+    Opaque,
+}
+
+/// What changes with every write to a file, in the resolution of the file system's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileChange {
+    Written,
+    Changed,
+    Removed,
+}
+
+impl fmt::Display for FileChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Written => "written",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        })
+    }
+}
+
+impl FileStates {
+    /// The files now. Those that cannot have changed since they were read for `earlier` are not read again.
+    pub(super) fn of(directory: &Path, earlier: &Self) -> Self {
+        // A directory that can no longer be listed has lost its files, as far as a later step is concerned.
+        let paths = files_below(directory).unwrap_or_default();
+        let states = paths.into_iter().filter_map(|path| {
+            let state = FileState::of(&directory.join(&path), earlier.0.get(&path)).ok()?;
+            Some((path, state))
+        });
+        Self(states.collect())
+    }
+
+    /// The files that are not as they were earlier, in the order of their paths.
+    pub(super) fn changes_since<'a>(&'a self, earlier: &'a Self) -> Vec<(&'a str, FileChange)> {
+        let now = self.0.iter().filter_map(|(path, state)| match earlier.0.get(path) {
+            None => Some((path.as_str(), FileChange::Written)),
+            Some(before) if before.contents != state.contents => Some((path.as_str(), FileChange::Changed)),
+            Some(_) => None,
+        });
+        let gone = earlier.0.keys().filter(|path| !self.0.contains_key(*path));
+        let mut all: Vec<_> = now.chain(gone.map(|path| (path.as_str(), FileChange::Removed))).collect();
+        all.sort_unstable_by_key(|(path, _)| *path);
+        all
+    }
+
+    /// Whether there is a file at this path.
+    pub(super) fn contains(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+}
+
+impl FileState {
+    /// Reads a file, unless `earlier` is known to be its state: it was read with this stamp so long after it was found
+    /// with it that any write since then would have changed the stamp.
+    fn of(path: &Path, earlier: Option<&Self>) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        let stamp = Stamp {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        let same = earlier.filter(|earlier| earlier.stamp == stamp);
+        if let Some(known) = same.filter(|same| same.read.duration_since(same.found) > CLOCK_LAG) {
+            return Ok(known.clone());
+        }
+        let read = Instant::now();
+        let kind = metadata.file_type();
+        let contents = if kind.is_file() {
+            let digest = fs::File::open(path).and_then(digest_of);
+            digest.map_or(Contents::Opaque, |(length, digest)| Contents::File(length, digest))
+        } else if kind.is_symlink() {
+            Contents::Link(fs::read_link(path)?)
+        } else {
+            Contents::Opaque
+        };
+        Ok(Self { contents, stamp, found: same.map_or(read, |same| same.found), read })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::thread;
+
+    use super::*;
+
+    fn of(place: &Path) -> FileStates {
+        FileStates::of(place, &FileStates::default())
+    }
+
+    #[test]
+    fn what_happened_to_each_file_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir(at("in")).unwrap();
+        for name in ["same", "touched", "changed", "in/gone"] {
+            fs::write(at(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink(at("same"), at("link")).unwrap();
+        let earlier = of(place.path());
+        fs::write(at("touched"), "touched").unwrap();
+        fs::write(at("changed"), "CHANGED").unwrap();
+        fs::remove_file(at("in/gone")).unwrap();
+        fs::write(at("in/new"), "").unwrap();
+        fs::remove_file(at("link")).unwrap();
+        std::os::unix::fs::symlink(at("touched"), at("link")).unwrap();
+        let now = FileStates::of(place.path(), &earlier);
+        let expected = [
+            ("changed", FileChange::Changed),
+            ("in/gone", FileChange::Removed),
+            ("in/new", FileChange::Written),
+            ("link", FileChange::Changed),
+        ];
+        assert_eq!(now.changes_since(&earlier), expected);
+        assert!(now.contains("in/new") && !now.contains("in/gone"));
+    }
+
+    #[test]
+    fn a_write_of_the_same_length_at_once_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a");
+        fs::write(&path, "0").unwrap();
+        let mut earlier = of(place.path());
+        for round in 1..20 {
+            fs::write(&path, format!("{}", round % 10)).unwrap();
+            let now = FileStates::of(place.path(), &earlier);
+            assert_eq!(now.changes_since(&earlier), [("a", FileChange::Changed)]);
+            earlier = now;
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_not_changed_for_a_while_is_not_read_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a");
+        fs::write(&path, "0").unwrap();
+        let first = of(place.path());
+        thread::sleep(CLOCK_LAG * 2);
+        let second = FileStates::of(place.path(), &first);
+        assert!(second.0["a"].read > first.0["a"].read);
+        let third = FileStates::of(place.path(), &second);
+        assert_eq!(third.0["a"].read, second.0["a"].read);
+        fs::write(&path, "1").unwrap();
+        let fourth = FileStates::of(place.path(), &third);
+        assert_eq!(fourth.changes_since(&third), [("a", FileChange::Changed)]);
+    }
+}
