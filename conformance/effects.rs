@@ -239,3 +239,20 @@ fn what_an_implementation_allows_is_no_violation() {
         assert_eq!((found, allowed.is_used()), (violations, !violations), "{paths}");
     }
 }
+
+/// `save_torch_bundle.files` and so on, as the guide lists the effects of an operation.
+fn row(operation: &str, effects: &[Effect]) -> String {
+    let effects: Vec<String> =
+        effects.iter().map(|effect| format!("`{}` {}", effect.name, effect.about)).collect();
+    format!("| `{operation}` | {} |\n", effects.join(", "))
+}
+
+#[test]
+fn the_guide_lists_every_effect() {
+    let contract = &BUNDLE as &'static dyn Contract;
+    let operations = contract.operations().iter().map(|operation| row(operation.name, operation.effects));
+    let table: String = operations.chain([row(RESET, contract.reset_effects())]).collect();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/README.md");
+    let guide = fs::read_to_string(guide).expect("the guide");
+    assert!(guide.contains(&table), "the table in the section Effects should be:\n{table}");
+}

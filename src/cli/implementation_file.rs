@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{Exit, console::Console};
 use crate::{
-    harness::{KnownFailure, adapter::client::Launch, check_all, record::FileDigest, suite::Suite},
+    harness::{
+        KnownFailure, adapter::client::Launch, check_all, contract::AllowedEffect, record::FileDigest, suite::Suite},
     value::Digest,
 };
 
@@ -23,6 +24,9 @@ pub(super) struct ImplementationFile {
     pub(super) launch: Launch,
     #[serde(default)]
     pub(super) known: Vec<KnownFailure>,
+    /// Effects that the contract excludes and the implementation may have.
+    #[serde(default)]
+    pub(super) allowed: Vec<AllowedEffect>,
     /// The file itself, for the report.
     #[serde(skip)]
     pub(super) source: Option<FileDigest>,

@@ -12,13 +12,13 @@ use crate::{
     bundle::BUNDLE,
     harness::{
         adversary::Adversary,
-        contract::{BuiltIn, BuiltInRole, Contract as _},
+        contract::{BuiltIn, BuiltInRole, Contract as _, Effect, RESET},
         suite::{Decision, Suite},
     },
     text::columns,
 };
 
-/// List cases, requirements, plans, implementations or eras
+/// List cases, requirements, plans, implementations, operations or eras
 #[derive(Debug, Parser)]
 pub(super) struct List {
     /// What to list
@@ -39,6 +39,7 @@ enum What {
     Requirements,
     Plans,
     Implementations,
+    Operations,
     Eras,
 }
 
@@ -61,6 +62,7 @@ impl List {
                 all.extend(adapters(&suite, console)?);
                 all
             }
+            What::Operations => operations(&suite),
             What::Eras => eras(&suite),
         };
         if self.json {
@@ -116,6 +118,29 @@ fn requirements(suite: &Suite) -> Vec<Entry> {
         }
     };
     suite.requirements().iter().map(entry).collect()
+}
+
+/// The effects of each operation, which the runner holds after every step, with the requirement that states each.
+fn operations(suite: &Suite) -> Vec<Entry> {
+    let contract = suite.contract();
+    let all = contract.operations().iter().map(|operation| (operation.name, operation.effects));
+    let of_operation = |(operation, effects): (&'static str, &'static [Effect])| {
+        effects.iter().map(move |effect| {
+            let name = format!("{operation}.{}", effect.name);
+            Entry {
+                columns: [
+                    name.clone(),
+                    format!("{} after {}", effect.about, effect.after),
+                    effect.because.to_owned(),
+                ],
+                json: json!({
+                    "effect": name, "operation": operation, "about": effect.about,
+                    "after": effect.after.to_string(), "because": effect.because,
+                }),
+            }
+        })
+    };
+    all.chain([(RESET, contract.reset_effects())]).flat_map(of_operation).collect()
 }
 
 /// The eras of the contract, with the requirements that each of them does not state.

@@ -127,6 +127,9 @@ impl Run {
         let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);
         summary::print(&record, &path, exit, self.json, console);
         GitHub::from_environment().show(&record, &path, console);
+        if let Some(target) = judged.filter(|_| whole) {
+            report_unused(target, console);
+        }
         if let Some(file) = known_file {
             known_file::write(&record, file, self.json, console)?;
         }
@@ -142,12 +145,9 @@ impl Run {
     /// What the report records about a third-party implementation; `None` for a built-in one.
     fn target_record(&self, target: &RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
         let crash_violates = suite.contract().crash_violates();
-        let tested: BTreeSet<&str> = jobs
-            .iter()
-            .flat_map(|job| &job.check.case.requires)
-            .map(String::as_str)
-            .chain(crash_violates)
-            .collect();
+        let of_cases = jobs.iter().flat_map(|job| &job.check.case.requires).map(String::as_str);
+        let of_effects = jobs.iter().flat_map(|job| job.check.effect_requirements(suite.contract()));
+        let tested: BTreeSet<&str> = of_cases.chain(of_effects).chain(crash_violates).collect();
         let requirements =
             suite.requirements().iter().filter(|own| tested.contains(own.id.get_ref().as_str()));
         let requirements = requirements.map(|own| {
@@ -175,6 +175,15 @@ impl Run {
         arguments.extend(self.plan.arguments());
         arguments.extend(self.adapter.arguments());
         arguments
+    }
+}
+
+/// Names the effects that the file of an implementation allows and that no check of the whole suite has seen.
+fn report_unused(target: &RunTarget, console: &Console) {
+    let unused = target.implementation.allowed_effects().iter().filter(|allowed| !allowed.is_used());
+    for allowed in unused {
+        let what = line(&format!("unused [[allowed]] entry for {} ({})", allowed.effect, allowed.reason));
+        console.note(&format!("{what}: remove it from the implementation file"));
     }
 }
 

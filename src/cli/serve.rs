@@ -49,8 +49,9 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
         return Err(Exit::Usage);
     };
     let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let of_contract = BUNDLE.environment().iter().map(|(name, _)| *name);
     let environment: BTreeMap<String, String> =
-        BUNDLE.environment().iter().filter_map(|(name, _)| variable(name)).collect();
+        of_contract.chain(["HOME", "TMPDIR"]).filter_map(variable).collect();
     let input = BufReader::new(io::stdin().lock());
     match adapter::serve(&BUNDLE, served.as_ref(), &environment, input, io::stdout().lock()) {
         Ok(()) => Ok(Exit::Success),

@@ -2,6 +2,7 @@
 
 use std::{
     cell::OnceCell,
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,7 +18,7 @@ use crate::{
     harness::{
         KnownFailure,
         adapter::client::{Launch, Remote, Trace},
-        contract::{Contract, Implementation, WithFixtures},
+        contract::{AllowedEffect, Contract, Implementation, RESET, WithAllowedEffects, WithFixtures},
         record::FileDigest,
         runner::Implementations,
         suite::{Suite, nearest},
@@ -209,7 +210,7 @@ impl<'a> Connect<'a> {
             Exit::Usage
         })?;
         let option = format!("--impl-cmd {}", shell_argument(command));
-        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new(), source: None };
+        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new(), allowed: Vec::new(), source: None };
         self.start(None, option, file, console)
     }
 
@@ -224,7 +225,8 @@ impl<'a> Connect<'a> {
         // Before the start, so that these are the files that are run.
         let files = file.source.into_iter().chain(started_files(&file.launch)).collect();
         let trace = self.opened_trace(console)?;
-        let environment = (&BUNDLE as &dyn Contract).environment_map();
+        check_allowed(&shown, &file.allowed, console)?;
+        let environment = adapter_environment();
         let remote = Remote::connect(&BUNDLE, name.as_deref(), file.launch, environment, trace);
         let remote = remote.map_err(|error| {
             let message = format!("cannot use adapter {shown:?}: {error}");
@@ -232,8 +234,12 @@ impl<'a> Connect<'a> {
             Exit::AdapterUnusable
         })?;
         let case_deadline = remote.case_deadline();
+        let implementation: Arc<dyn Implementation> = match file.allowed.is_empty() {
+            true => Arc::new(remote),
+            false => Arc::new(WithAllowedEffects::new(Arc::new(remote), file.allowed)),
+        };
         Ok(RunTarget {
-            implementation: Arc::new(remote),
+            implementation,
             case_deadline,
             known: Some(file.known),
             option,
@@ -251,6 +257,28 @@ impl<'a> Connect<'a> {
         })?;
         Ok(Some(self.opened.get_or_init(|| trace).clone()))
     }
+}
+
+/// The variables of an adapter in addition to those of this process and of its own directories.
+fn adapter_environment() -> BTreeMap<String, String> {
+    let mut environment = (&BUNDLE as &dyn Contract).environment_map();
+    // An adapter has a home of its own, but finds the Python packages that its user has installed.
+    if let (None, Ok(home)) = (std::env::var_os("PYTHONUSERBASE"), std::env::var("HOME")) {
+        environment.insert("PYTHONUSERBASE".to_owned(), format!("{home}/.local"));
+    }
+    environment
+}
+
+/// Every allowed effect must be one that the contract declares.
+fn check_allowed(file: &str, allowed: &[AllowedEffect], console: &Console) -> Result<(), Exit> {
+    let contract: &dyn Contract = &BUNDLE;
+    let operations = contract.operations().iter().map(|operation| operation.name).chain([RESET]);
+    let known: Vec<String> = operations.flat_map(|operation| contract.effects_of(operation)).collect();
+    let Some(unknown) = allowed.iter().find(|allowed| !known.contains(&allowed.effect)) else { return Ok(()) };
+    let offer = nearest(&unknown.effect, known.iter().map(String::as_str));
+    let offer = offer.unwrap_or_else(|| "see `bundleproof list operations`".to_owned());
+    console.error(&line(&format!("{file}: unknown effect {:?} in [[allowed]]; {offer}", unknown.effect)));
+    Err(Exit::Usage)
 }
 
 /// The name in reports: that of an implementation file without folder and suffix, or the name as given.

@@ -10,6 +10,7 @@ mod known_failure_file;
 mod known_failures;
 pub mod ledger;
 pub mod libtest;
+mod outside;
 pub mod proof;
 pub mod record;
 pub mod report;

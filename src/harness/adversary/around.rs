@@ -1,8 +1,11 @@
 //! A session around another one, which all adversaries share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{
@@ -86,6 +89,10 @@ impl<B: Behavior> Session for Around<B> {
             return self.behavior.observe(&mut self.inner, operation);
         }
         self.inner.call(operation, fields)
+    }
+
+    fn outside(&self) -> Option<&Path> {
+        self.inner.session.outside()
     }
 
     fn lost(&self) -> Option<SessionError> {

@@ -7,7 +7,7 @@ use super::{
     forgets_side_effects::ForgetsSideEffects, kind::Adversary, refuses_everything::RefusesEverything,
     right_once::RightOnce, words::Words,
 };
-use crate::harness::contract::{Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
+use crate::harness::contract::{AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
 
 /// This adversary around an implementation of the contract.
 pub fn wrapped(
@@ -58,6 +58,10 @@ impl Implementation for Wrapped {
 
     fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
         self.inner.fixtures(need)
+    }
+
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        self.inner.allowed_effects()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

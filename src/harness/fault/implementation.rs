@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{Fault, session::FaultySession};
-use crate::harness::contract::{Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
+use crate::harness::contract::{AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
 
 /// Any implementation, with faults between it and the runner.
 pub struct FaultyImplementation {
@@ -59,6 +59,10 @@ impl Implementation for FaultyImplementation {
 
     fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
         self.inner.fixtures(need)
+    }
+
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        self.inner.allowed_effects()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

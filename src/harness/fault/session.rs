@@ -356,6 +356,10 @@ impl Session for FaultySession {
         answer
     }
 
+    fn outside(&self) -> Option<&Path> {
+        self.inner.outside()
+    }
+
     fn lost(&self) -> Option<SessionError> {
         self.lost.clone().or_else(|| self.inner.lost())
     }

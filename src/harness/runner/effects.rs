@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
 
     fn see_outside(&mut self, session: &dyn Session, sandbox: &Sandbox) {
         if self.suite.contract().outside_violates().is_some() {
-            let outside = session.outside().unwrap_or_else(|| sandbox.outside());
+            let outside = session.outside().unwrap_or_else(|| sandbox.outside().path());
             self.outside = FileStates::of(outside, &self.outside);
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn run(
     env: &CheckEnv<'_>,
 ) -> Finished {
     let mut environment = env.environment.clone();
-    environment.extend(sandbox.outside_variables());
+    environment.extend(sandbox.outside().variables());
     let given = SessionContext::new(sandbox.root().to_owned(), environment)
         .with_deadline(env.until)
         .with_needs(check.needs().map(str::to_owned).collect());

@@ -8,13 +8,12 @@ use std::{
 use super::WrittenFile;
 use crate::{
     fs_util::files_below,
-    harness::suite::{WORK, work_path},
+    harness::{
+        outside::Outside,
+        suite::{WORK, work_path},
+    },
     value::digest::digest_of,
 };
-
-/// The home of a check, and its directory for temporary files.
-const HOME: &str = "home";
-const TEMPORARY: &str = "tmp";
 
 /// A directory for one check, removed when dropped unless it is kept.
 ///
@@ -24,7 +23,7 @@ const TEMPORARY: &str = "tmp";
 pub(super) struct Sandbox {
     root: PathBuf,
     /// Next to it: the home and the temporary directory of the check.
-    outside: PathBuf,
+    outside: Outside,
     keep: bool,
     /// Files that the harness put here or changed; they do not count as written by the implementation.
     placed: Vec<String>,
@@ -37,23 +36,13 @@ impl Sandbox {
         let root = root.canonicalize()?;
         let mut outside = root.clone().into_os_string();
         outside.push(".outside");
-        let outside = PathBuf::from(outside);
-        for own in [HOME, TEMPORARY] {
-            fs::create_dir_all(outside.join(own))?;
-        }
+        let outside = Outside::create(outside.into())?;
         Ok(Self { root, outside, keep, placed: Vec::new() })
     }
 
-    /// The directory that contains the home and the temporary directory of the check.
-    pub(super) fn outside(&self) -> &Path {
+    /// The home and the temporary directory of the check.
+    pub(super) fn outside(&self) -> &Outside {
         &self.outside
-    }
-
-    /// The variables that name the home and the temporary directory.
-    pub(super) fn outside_variables(&self) -> [(String, String); 2] {
-        [("HOME", HOME), ("TMPDIR", TEMPORARY)].map(|(variable, own)| {
-            (variable.to_owned(), self.outside.join(own).to_string_lossy().into_owned())
-        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -121,9 +110,9 @@ impl Sandbox {
 impl Drop for Sandbox {
     /// What cannot be removed here is removed later, with the hidden directory of the report.
     fn drop(&mut self) {
-        let is_empty = || files_below(&self.outside).is_ok_and(|files| files.is_empty());
+        let is_empty = || files_below(self.outside.path()).is_ok_and(|files| files.is_empty());
         if !self.keep || is_empty() {
-            let _ = fs::remove_dir_all(&self.outside);
+            let _ = fs::remove_dir_all(self.outside.path());
         }
         if !self.keep {
             let _ = fs::remove_dir_all(&self.root);

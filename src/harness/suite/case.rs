@@ -111,6 +111,13 @@ impl Check {
         names
     }
 
+    /// The requirements of the effects that the runner holds in it, whatever the case is about.
+    pub fn effect_requirements(&self, contract: &dyn Contract) -> BTreeSet<&'static str> {
+        let operations = self.steps.iter().filter_map(|step| step.action.operation());
+        let effects = operations.flat_map(|operation| operation.effects).chain(contract.reset_effects());
+        effects.map(|effect| effect.about).chain(contract.outside_violates()).collect()
+    }
+
     /// Whether this is the name of an effect, and not of an expectation of the case.
     pub fn is_effect(&self, name: &str) -> bool {
         self.steps.iter().flat_map(|step| &step.expectations).all(|own| own.name != name)

@@ -1,6 +1,6 @@
 //! A connection to one adapter, with one request at a time.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use nix::unistd::Pid;
 use serde::Serialize;
@@ -87,6 +87,11 @@ impl Connection {
             // A closed stream is reported by the next request.
             Output::Closed | Output::Timeout => None,
         }
+    }
+
+    /// The directory that contains the home and the temporary directory of the process.
+    pub(super) fn outside(&self) -> &Path {
+        self.process.outside()
     }
 
     /// Its process group.

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, BufReader, Read, Write as _},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -21,8 +22,10 @@ use nix::{
     unistd::Pid,
 };
 
+use tempfile::TempDir;
+
 use super::Launch;
-use crate::harness::adapter::protocol::read_line;
+use crate::harness::{adapter::protocol::read_line, outside::Outside};
 
 /// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 << 10;
@@ -50,6 +53,8 @@ pub(super) struct Process {
     stderr: Arc<Mutex<Tail>>,
     /// Whether the group was killed: its number may have been reused since then.
     killed: bool,
+    /// Its home and its directory for temporary files, which are removed with it.
+    outside: TempDir,
 }
 
 /// What arrives on standard output.
@@ -75,10 +80,13 @@ struct Tail {
 impl Process {
     /// Starts it, with these variables in addition to those of this process.
     pub(super) fn start(launch: &Launch, environment: &BTreeMap<String, String>) -> io::Result<Self> {
+        let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
+        let outside = Outside::create(place.path().to_owned())?;
         let (program, arguments) =
             launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
         let mut command = Command::new(program);
-        command.args(arguments).envs(environment).envs(&launch.environment).process_group(0);
+        command.args(arguments).envs(outside.variables()).envs(environment).envs(&launch.environment);
+        command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
             command.current_dir(directory);
@@ -98,7 +106,12 @@ impl Process {
             let tail = Arc::clone(&stderr);
             thread::Builder::new().spawn(move || drain(pipe, &tail))?;
         }
-        Ok(Self { child, group, input: Some(input), output, stderr, killed: false })
+        Ok(Self { child, group, input: Some(input), output, stderr, killed: false, outside: place })
+    }
+
+    /// The directory that contains its home and its directory for temporary files.
+    pub(super) fn outside(&self) -> &Path {
+        self.outside.path()
     }
 
     /// Its process group.

@@ -1,6 +1,6 @@
 //! A session with an adapter, for one case.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde::{Serialize, de::Error as _};
 
@@ -89,6 +89,14 @@ impl Session for RemoteSession {
         match contract.operation(operation) {
             Some(known) => self.request(operation, fields, known.codec.response_from_json),
             None => self.request(operation, fields, |text| observable(operation, text)),
+        }
+    }
+
+    /// Those of its process, which has served other cases before.
+    fn outside(&self) -> Option<&Path> {
+        match &self.state {
+            State::Working(connection) => Some(connection.outside()),
+            State::Lost(_) | State::Finished => None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal, Session,
+            AllowedEffect, Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal, Session,
             SessionContext, SessionError,
         },
         runner::{Job, Outcome, Phase, Verdict},
@@ -125,6 +125,10 @@ impl Implementation for Recorder {
         self.inner.fixtures(need)
     }
 
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        self.inner.allowed_effects()
+    }
+
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         let inner = self.inner.start(context.clone());
         let seen = Arc::clone(&self.seen);
@@ -193,6 +197,10 @@ impl Session for RecordingSession {
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).calls.push(call);
         answer
+    }
+
+    fn outside(&self) -> Option<&Path> {
+        self.inner.outside()
     }
 
     fn lost(&self) -> Option<SessionError> {
