@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
     trials.push(Trial::test("what_is_known_fails_nothing_as_long_as_it_is_so", known));
     trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
+    trials.push(Trial::test("a_file_that_is_left_is_a_violation_unless_it_is_allowed", allowed));
     trials.push(Trial::test("a_stranger_is_told_violations_differences_and_what_was_not_seen", standing));
     trials.push(Trial::test("what_it_does_not_have_can_be_too_much", unsupported));
     trials.push(Trial::test("what_an_adapter_states_is_bounded_and_shown", stated));
@@ -387,8 +388,33 @@ fn known() -> Result<(), Failed> {
     )?;
     expect(run_in(&mutant(entry(case, "None", "2020-01-01")), &ONE, true), 1, &["expired on 2020-01-01"])?;
     expect(run_in(&mutant(entry("*/*", "None", "2999-01-01")), &ONE, true), 1, &["now pass"])?;
-    let stale = mutant(entry(case, "None", "2999-01-01") + &entry("gone/case", "None", "2999-01-01"));
-    expect(run_in(&stale, &[], true), 1, &["it matches no check"])
+    let unused = "\n[[allowed]]\neffect = \"load_torch_bundle.files\"\nreason = \"a lock\"\n";
+    let stale = entry(case, "None", "2999-01-01") + &entry("gone/case", "None", "2999-01-01") + unused;
+    let says = ["it matches no check", "unused [[allowed]] entry for load_torch_bundle.files (a lock)"];
+    expect(run_in(&mutant(stale), &[], true), 1, &says)
+}
+
+fn allowed() -> Result<(), Failed> {
+    let run = |more: &str| {
+        let adapter = Adapter::new("leaves_files", more);
+        let output = adapter.run(&["bundle/save_tags_the_backend"], &["--workers", "1"]);
+        (adapter, (output.status.code(), shown(&output)))
+    };
+    let (adapter, ended) = run("");
+    expect(ended, 1, &["BUN-001 (spec)", "ENV-003 (ours)"])?;
+    let first = adapter.results().remove(0).to_string();
+    for says in ["save_torch_bundle.files", ".lock", "save_torch_bundle.outside", "written home/cache"] {
+        assert!(first.contains(says), "{says}: {first}");
+    }
+    let entry = |effect: &str, path: &str| {
+        format!("\n[[allowed]]\neffect = {effect:?}\npaths = [{path:?}]\nreason = \"so that others wait\"\n")
+    };
+    let files = entry("save_torch_bundle.files", "*.lock");
+    expect(run(&files).1, 1, &["ENV-003 (ours)"])?;
+    let both = files + &entry("save_torch_bundle.outside", "home/*");
+    expect(run(&both).1, 0, &["so that others wait"])?;
+    let unknown = entry("save_torch_bundle.file", "*");
+    expect(run(&unknown).1, 2, &["did you mean `save_torch_bundle.files`?"])
 }
 
 fn write_known() -> Result<(), Failed> {

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    env, fs,
     io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _},
+    path::Path,
     process::{Command, Stdio, exit},
     thread,
     time::Duration,
@@ -31,6 +33,7 @@ pub(crate) fn answer(way: &str) {
     }
     let mut reference = Served::start();
     let mut remembered: BTreeMap<String, Value> = BTreeMap::new();
+    let mut directory = String::new();
     for line in io::stdin().lock().lines() {
         let line = line.expect("a line of text");
         let question: Value = serde_json::from_str(&line).expect("a question");
@@ -102,6 +105,16 @@ pub(crate) fn answer(way: &str) {
                     (0..100).map(|at| (format!("p\u{1b}{at:02}"), json!("1\n2"))).collect();
                 answer["result"]["versions"] = versions.into();
                 answer["result"]["notes"] = vec!["reads\u{1b}[2J the dataset".repeat(100); 100].into();
+            }
+            ("leaves_files", "reset") => {
+                directory = question["params"]["directory"].as_str().unwrap_or_default().to_owned();
+            }
+            // A lock next to the archive, and a cache at home.
+            ("leaves_files", "save_torch_bundle") => {
+                let path = question["params"]["base_path"].as_str().unwrap_or_default();
+                fs::write(Path::new(&directory).join(format!("{path}.lock")), "").expect("a file");
+                let home = env::var("HOME").expect("a home");
+                fs::write(Path::new(&home).join("cache"), "").expect("a file");
             }
             ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
             ("answers_twice", _) if moment => print(&answer),

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use super::{Exit, console::Console};
 use crate::{
     harness::{
-        KnownFailure, adapter::client::Launch, check_all, contract::AllowedEffect, record::FileDigest, suite::Suite},
+        KnownFailure, adapter::client::Launch, check_all, contract::AllowedEffect, record::FileDigest,
+        suite::Suite,
+    },
     value::Digest,
 };
 

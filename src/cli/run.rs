@@ -22,11 +22,14 @@ use super::{
     target::{AdapterOptions, RunTarget},
     torch,
 };
-use crate::harness::{
-    proof::{PROVEN, Proven},
-    record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
-    runner::{self, Implementations, Job, Outcome, Phase},
-    suite::{Check, Plan, Suite, nearest},
+use crate::{
+    harness::{
+        proof::{PROVEN, Proven},
+        record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
+        runner::{self, Implementations, Job, Outcome, Phase},
+        suite::{Check, Plan, Suite, nearest},
+    },
+    text::line,
 };
 
 /// Run the suite: red runs on faulty implementations, then green runs on the implementation under test

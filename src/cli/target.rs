@@ -210,7 +210,12 @@ impl<'a> Connect<'a> {
             Exit::Usage
         })?;
         let option = format!("--impl-cmd {}", shell_argument(command));
-        let file = ImplementationFile { launch: Launch::command(words), known: Vec::new(), allowed: Vec::new(), source: None };
+        let file = ImplementationFile {
+            launch: Launch::command(words),
+            known: Vec::new(),
+            allowed: Vec::new(),
+            source: None,
+        };
         self.start(None, option, file, console)
     }
 
@@ -238,13 +243,7 @@ impl<'a> Connect<'a> {
             true => Arc::new(remote),
             false => Arc::new(WithAllowedEffects::new(Arc::new(remote), file.allowed)),
         };
-        Ok(RunTarget {
-            implementation,
-            case_deadline,
-            known: Some(file.known),
-            option,
-            files,
-        })
+        Ok(RunTarget { implementation, case_deadline, known: Some(file.known), option, files })
     }
 
     fn opened_trace(&self, console: &Console) -> Result<Option<Trace>, Exit> {
@@ -274,7 +273,9 @@ fn check_allowed(file: &str, allowed: &[AllowedEffect], console: &Console) -> Re
     let contract: &dyn Contract = &BUNDLE;
     let operations = contract.operations().iter().map(|operation| operation.name).chain([RESET]);
     let known: Vec<String> = operations.flat_map(|operation| contract.effects_of(operation)).collect();
-    let Some(unknown) = allowed.iter().find(|allowed| !known.contains(&allowed.effect)) else { return Ok(()) };
+    let Some(unknown) = allowed.iter().find(|allowed| !known.contains(&allowed.effect)) else {
+        return Ok(());
+    };
     let offer = nearest(&unknown.effect, known.iter().map(String::as_str));
     let offer = offer.unwrap_or_else(|| "see `bundleproof list operations`".to_owned());
     console.error(&line(&format!("{file}: unknown effect {:?} in [[allowed]]; {offer}", unknown.effect)));

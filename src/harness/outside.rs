@@ -28,8 +28,7 @@ impl Outside {
 
     /// The variables that name them.
     pub(crate) fn variables(&self) -> [(String, String); 2] {
-        DIRECTORIES.map(|(variable, name)| {
-            (variable.to_owned(), self.0.join(name).to_string_lossy().into_owned())
-        })
+        DIRECTORIES
+            .map(|(variable, name)| (variable.to_owned(), self.0.join(name).to_string_lossy().into_owned()))
     }
 }

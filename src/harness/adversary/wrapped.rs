@@ -7,7 +7,9 @@ use super::{
     forgets_side_effects::ForgetsSideEffects, kind::Adversary, refuses_everything::RefusesEverything,
     right_once::RightOnce, words::Words,
 };
-use crate::harness::contract::{AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
+use crate::harness::contract::{
+    AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
+};
 
 /// This adversary around an implementation of the contract.
 pub fn wrapped(

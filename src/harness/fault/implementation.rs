@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use super::{Fault, session::FaultySession};
-use crate::harness::contract::{AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext};
+use crate::harness::contract::{
+    AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
+};
 
 /// Any implementation, with faults between it and the runner.
 pub struct FaultyImplementation {

@@ -10,8 +10,8 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal, Session,
-            SessionContext, SessionError,
+            AllowedEffect, Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal,
+            Session, SessionContext, SessionError,
         },
         runner::{Job, Outcome, Phase, Verdict},
         suite::Check,
