@@ -28,14 +28,16 @@ const REFERENCE: &str = "reference";
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bundle");
-    let implementations = Implementations::of(&implementations());
-    let suite = match Suite::load(&BUNDLE, Source::disk(&root), &implementations.names()) {
+    let built_ins = implementations();
+    let names = Implementations::of(&built_ins);
+    let suite = match Suite::load(&BUNDLE, Source::disk(&root), &names.names()) {
         Ok(suite) => Arc::new(suite),
         Err(errors) => {
             errors.iter().for_each(|error| eprintln!("error: {error}"));
             return ExitCode::from(3);
         }
     };
+    let implementations = Implementations::of(&suite.with_mutants(built_ins));
     let mut cases: Vec<(String, Vec<Arc<Check>>)> = Vec::new();
     for check in suite.checks() {
         match cases.last_mut() {

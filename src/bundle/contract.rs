@@ -47,6 +47,7 @@ static SUITE: EmbeddedSuite = EmbeddedSuite {
     folders: &[
         ("requirements", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/requirements")),
         ("cases", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/cases")),
+        ("mutants", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/mutants")),
         ("plans", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/plans")),
         ("implementations", include_dir!("$CARGO_MANIFEST_DIR/conformance/bundle/implementations")),
     ],

@@ -57,7 +57,7 @@ impl List {
             What::Requirements => requirements(&suite),
             What::Plans => plans(&suite),
             What::Implementations => {
-                let mut all = built_ins();
+                let mut all = built_ins(&suite);
                 all.extend(Adversary::ALL.map(adversary));
                 all.extend(adapters(&suite, console)?);
                 all
@@ -190,10 +190,11 @@ fn plans(suite: &Suite) -> Vec<Entry> {
     suite.plans().iter().flat_map(rows).collect()
 }
 
-fn built_ins() -> Vec<Entry> {
+/// Those of the program, and the mutants of the suite.
+fn built_ins(suite: &Suite) -> Vec<Entry> {
     let entry = |built_in: BuiltIn| {
         let name = built_in.implementation.name();
-        let (kind, about, breaks, finding) = match built_in.role {
+        let (kind, about, breaks, finding) = match &built_in.role {
             BuiltInRole::Reference => ("reference", "obeys the contract".to_owned(), None, None),
             BuiltInRole::Stub => (
                 "stub",
@@ -202,8 +203,9 @@ fn built_ins() -> Vec<Entry> {
                 None,
             ),
             BuiltInRole::Mutant { breaks, finding } => {
-                let origin = finding.map(|finding| format!(" (found in: {finding})")).unwrap_or_default();
-                ("mutant", format!("breaks {breaks}{origin}"), Some(breaks), finding)
+                let origin =
+                    finding.as_ref().map(|finding| format!(" (found in: {finding})")).unwrap_or_default();
+                ("mutant", format!("breaks {breaks}{origin}"), Some(breaks), finding.as_ref())
             }
         };
         Entry {
@@ -211,7 +213,7 @@ fn built_ins() -> Vec<Entry> {
             json: json!({ "name": name, "kind": kind, "breaks": breaks, "finding": finding }),
         }
     };
-    BUNDLE.built_ins().into_iter().map(entry).collect()
+    suite.with_mutants(BUNDLE.built_ins()).into_iter().map(entry).collect()
 }
 
 fn adversary(adversary: Adversary) -> Entry {

@@ -92,7 +92,7 @@ impl Prove {
             return Err(Exit::NotProven);
         }
         let whole = self.selection.is_empty();
-        let faulty = FaultyImplementation::among(&BUNDLE.built_ins());
+        let faulty = FaultyImplementation::among(&suite.with_mutants(BUNDLE.built_ins()));
         let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
         let cells = cells(&checks, &implementations, &faulty);
         let claims = runner::red(&checks, &implementations, None);

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{Exit, console::Console};
+use super::{Exit, console::Console, suite_option::with_embedded_mutants};
 use crate::{
     bundle::{
         BUNDLE,
@@ -42,7 +42,13 @@ pub fn serve(name: &str, engine: Option<Arc<dyn Engine>>) -> Exit {
 }
 
 fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Console) -> Result<Exit, Exit> {
-    let all = Implementations::of(&built_ins(engine));
+    let own = built_ins(engine);
+    let of_program = Implementations::of(&own);
+    // The mutants of the suite take a moment to read.
+    let all = match of_program.get(name) {
+        Some(_) => of_program,
+        None => with_embedded_mutants(own, console)?,
+    };
     let Some(served) = all.get(name) else {
         let offer = nearest(name, all.names()).map(|offer| format!("; {offer}")).unwrap_or_default();
         console.error(&format!("unknown implementation {name:?}{offer}"));

@@ -37,7 +37,7 @@ impl SuiteOption {
     /// Loads the suite, or prints its errors.
     pub(super) fn load(&self, console: &Console) -> Result<(Arc<Suite>, Implementations), Exit> {
         let built_ins = torch::built_ins();
-        let implementations = Implementations::of(&built_ins);
+        let names = Implementations::of(&built_ins);
         let source = match &self.suite {
             None => Source::Embedded(BUNDLE.suite()),
             Some(directory) if directory.is_dir() => Source::disk(directory),
@@ -46,8 +46,12 @@ impl SuiteOption {
                 return Err(Exit::Usage);
             }
         };
-        match Suite::load(&BUNDLE, source, &implementations.names()) {
-            Ok(suite) => Ok((Arc::new(suite), implementations.with(adversaries(&built_ins).iter()))),
+        match Suite::load(&BUNDLE, source, &names.names()) {
+            Ok(suite) => {
+                let built_ins = suite.with_mutants(built_ins);
+                let implementations = Implementations::of(&built_ins).with(adversaries(&built_ins).iter());
+                Ok((Arc::new(suite), implementations))
+            }
             Err(errors) => {
                 console.suite_errors(&errors);
                 Err(Exit::InvalidSuite)
@@ -63,4 +67,19 @@ fn adversaries(built_ins: &[BuiltIn]) -> Vec<Arc<dyn Implementation>> {
         Adversary::ALL.map(|adversary| adversary::wrapped(adversary, &own.implementation, &BUNDLE))
     };
     references.flat_map(around).collect()
+}
+
+/// These built-in implementations, and the mutants of the embedded suite.
+pub(super) fn with_embedded_mutants(
+    built_ins: Vec<BuiltIn>,
+    console: &Console,
+) -> Result<Implementations, Exit> {
+    let names = Implementations::of(&built_ins);
+    match Suite::load(&BUNDLE, Source::Embedded(BUNDLE.suite()), &names.names()) {
+        Ok(suite) => Ok(Implementations::of(&suite.with_mutants(built_ins))),
+        Err(errors) => {
+            console.suite_errors(&errors);
+            Err(Exit::InvalidSuite)
+        }
+    }
 }

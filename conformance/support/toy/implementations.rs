@@ -73,7 +73,7 @@ const MUTANTS: [(&str, &str, Behavior); 14] = [
 pub(crate) fn built_ins() -> Vec<BuiltIn> {
     let built_in = |name, behavior, role| BuiltIn { implementation: Store::shared(name, behavior), role };
     let mutants = MUTANTS.map(|(name, breaks, behavior)| {
-        built_in(name, behavior, BuiltInRole::Mutant { breaks, finding: None })
+        built_in(name, behavior, BuiltInRole::Mutant { breaks: breaks.into(), finding: None })
     });
     let mut all = vec![
         built_in(KEEPER, Behavior::Correct, BuiltInRole::Reference),

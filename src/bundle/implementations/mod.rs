@@ -39,7 +39,8 @@ pub fn built_ins(engine: Option<Arc<dyn Engine>>) -> Vec<BuiltIn> {
     let reference = built_in("reference", How::Decides(Policy::CONTRACT), BuiltInRole::Reference);
     let stub = built_in("stub", How::Stub, BuiltInRole::Stub);
     let mutants = all_mutants().map(|mutant| {
-        let role = BuiltInRole::Mutant { breaks: mutant.breaks, finding: mutant.finding };
+        let role =
+            BuiltInRole::Mutant { breaks: mutant.breaks.into(), finding: mutant.finding.map(Into::into) };
         built_in(mutant.name, mutant.how, role)
     });
     [reference, stub].into_iter().chain(mutants).collect()

@@ -1,6 +1,6 @@
 //! Implementations under test, and their sessions.
 
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -195,7 +195,7 @@ pub struct BuiltIn {
 }
 
 /// The purpose of a built-in implementation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuiltInRole {
     /// Conforms to the contract.
     Reference,
@@ -204,8 +204,8 @@ pub enum BuiltInRole {
     /// The reference with one requirement broken on purpose.
     Mutant {
         /// The requirement that it breaks.
-        breaks: &'static str,
+        breaks: Cow<'static, str>,
         /// Where the real system was observed to have the same bug, if it was.
-        finding: Option<&'static str>,
+        finding: Option<Cow<'static, str>>,
     },
 }

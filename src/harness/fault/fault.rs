@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::{CaseFile, Change, Place, When};
+use super::{CaseFile, Change, Place, When, one_or_more::one_or_more};
 use crate::{
     harness::contract::{Contract, RESET, RefusalKind},
     harness::suite::nearest,
@@ -291,17 +291,4 @@ impl fmt::Display for Act {
             Self::Move { from, to } => write!(f, "{from} moved to {to}"),
         }
     }
-}
-
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected the name of an operation, or a list of names")]
-    enum Names {
-        One(String),
-        More(Vec<String>),
-    }
-    Ok(match Names::deserialize(deserializer)? {
-        Names::One(name) => vec![name],
-        Names::More(names) => names,
-    })
 }

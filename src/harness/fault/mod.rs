@@ -12,6 +12,7 @@ mod case_file;
 mod change;
 mod fault;
 mod implementation;
+mod one_or_more;
 mod other_value;
 mod overlay;
 mod place;

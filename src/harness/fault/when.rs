@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32};
 
 use serde::Deserialize;
 
-use super::Place;
+use super::{Place, one_or_more::one_or_more};
 use crate::{
     harness::contract::{Refusal, RefusalKind},
     value::{Map, Value, json_value},
@@ -58,22 +58,26 @@ pub struct RefusedFor {
     pub found: Option<TextPattern>,
 }
 
-/// A text, as a whole; with `*` at its start, its end or both, a part of one.
+/// A text, as a whole; with `*` at its start, its end or both, a part of one. A list of texts is any of them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct TextPattern(pub String);
+pub struct TextPattern(#[serde(deserialize_with = "one_or_more")] Vec<String>);
+
+impl From<String> for TextPattern {
+    fn from(text: String) -> Self {
+        Self(vec![text])
+    }
+}
 
 impl TextPattern {
     /// Whether a text is meant.
     pub fn is(&self, text: &str) -> bool {
-        let own = self.0.as_str();
-        match (own.strip_prefix('*'), own.strip_suffix('*')) {
+        self.0.iter().any(|own| match (own.strip_prefix('*'), own.strip_suffix('*')) {
             _ if own == "*" => true,
             (Some(rest), Some(_)) => text.contains(rest.trim_end_matches('*')),
             (Some(end), None) => text.ends_with(end),
             (None, Some(start)) => text.starts_with(start),
             (None, None) => text == own,
-        }
+        })
     }
 }
 
@@ -139,7 +143,7 @@ impl fmt::Display for When {
                 None => f.write_str(", if refused")?,
             }
         }
-        environment.iter().try_for_each(|(name, TextPattern(value))| write!(f, ", with {name}={value}"))
+        environment.iter().try_for_each(|(name, wanted)| write!(f, ", with {name}={}", wanted.0.join(" or ")))
     }
 }
 

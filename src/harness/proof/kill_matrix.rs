@@ -28,10 +28,12 @@ impl FaultyImplementation {
     pub fn among(built_ins: &[BuiltIn]) -> Vec<Self> {
         let faulty = |built_in: &BuiltIn| {
             let name = built_in.implementation.name().to_owned();
-            match built_in.role {
+            match &built_in.role {
                 BuiltInRole::Reference => None,
                 BuiltInRole::Stub => Some(Self { name, breaks: None }),
-                BuiltInRole::Mutant { breaks, .. } => Some(Self { name, breaks: Some(breaks.to_owned()) }),
+                BuiltInRole::Mutant { breaks, .. } => {
+                    Some(Self { name, breaks: Some(breaks.clone().into_owned()) })
+                }
             }
         };
         built_ins.iter().filter_map(faulty).collect()

@@ -1,6 +1,6 @@
-//! The suite: requirements, cases and plans, as data.
+//! The suite: requirements, mutants, cases and plans, as data.
 //!
-//! Reading order: [`Requirement`], [`Case`] with its [`Action`]s and [`Expectation`]s, [`Plan`],
+//! Reading order: [`Requirement`], [`Mutant`], [`Case`] with its [`Action`]s and [`Expectation`]s, [`Plan`],
 //! [`Selection`]. A suite is read and validated as a whole before anything runs: an unknown name is an error with a
 //! line and a column, not a test that never fails. Implementations are not listed here; their names are passed in.
 
@@ -10,6 +10,7 @@ mod case_matcher;
 mod document;
 mod error;
 mod expectation;
+mod mutant_file;
 mod named_config;
 mod named_variants;
 mod part;
@@ -34,6 +35,7 @@ pub use error::{SuiteError, nearest, position};
 pub use expectation::{
     Compared, Expectation, ExpectationKind, FilesUnder, Mismatch, Pattern, RefusedAs, StepFacts, Words,
 };
+pub use mutant_file::Mutant;
 pub use part::PartPath;
 pub use part_place::{CasePlaces, PartPlace};
 pub use plan::{Decision, PASSES, Plan, PlannedCheck, Row};
@@ -52,11 +54,15 @@ use std::{io, sync::Arc};
 use self::{
     case::{Named, SuiteContext},
     document::Document,
+    mutant_file::MutantContext,
     named_config::NamedConfigs,
     named_variants::NamedVariants,
     requirement::RequirementFile,
 };
-use crate::{harness::contract::Contract, value::Digest};
+use crate::{
+    harness::contract::{BuiltIn, BuiltInRole, Contract},
+    value::Digest,
+};
 
 /// Validated requirements, cases and plans.
 #[derive(Debug)]
@@ -64,13 +70,15 @@ pub struct Suite {
     contract: &'static dyn Contract,
     source: Source,
     requirements: Vec<Requirement>,
+    mutants: Vec<Mutant>,
     checks: Vec<Arc<Check>>,
     plans: Vec<Plan>,
     digest: String,
 }
 
 impl Suite {
-    /// Reads and validates a suite. `implementations` are the names that red entries and plan rows may use.
+    /// Reads and validates a suite. `implementations` are the names that red entries and plan rows may use, besides those of
+    /// the suite's own mutants.
     ///
     /// # Errors
     /// Every error that was found, at most one per file.
@@ -101,6 +109,20 @@ impl Suite {
         }
         let ids: Vec<&str> =
             requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
+
+        let mut mutants = Vec::new();
+        let others = errors.len();
+        let context = MutantContext { contract, requirements: &ids, implementations };
+        for document in documents(&source, mutant_file::FOLDER, &mut errors) {
+            errors.extend(Mutant::read(&document, &context, &mut mutants).err());
+        }
+        // Cases name mutants: without valid ones, every error would be reported again.
+        if errors.len() > others {
+            return Err(errors);
+        }
+        let own = mutants.iter().map(|mutant| mutant.id.as_str());
+        let implementations: Vec<&str> = implementations.iter().copied().chain(own).collect();
+        let implementations = implementations.as_slice();
 
         let config_file = optional(&source, named_config::FILE).map_err(|error| vec![error])?;
         let configs = config_file.as_ref().map(|file| NamedConfigs::read(file, contract));
@@ -140,9 +162,9 @@ impl Suite {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let digest = digest(&requirements, &checks);
+        let digest = digest(&requirements, &mutants, &checks);
         drop((named, case_files));
-        Ok(Self { contract, source, requirements, checks, plans, digest })
+        Ok(Self { contract, source, requirements, mutants, checks, plans, digest })
     }
 
     /// The contract under test.
@@ -160,6 +182,20 @@ impl Suite {
         self.requirements.iter().find(|requirement| requirement.id.get_ref() == id)
     }
 
+    /// Its own mutants, in the order of files and lines.
+    pub fn mutants(&self) -> &[Mutant] {
+        &self.mutants
+    }
+
+    /// These implementations, and the suite's own mutants: faults around the reference among them.
+    pub fn with_mutants(&self, mut built_ins: Vec<BuiltIn>) -> Vec<BuiltIn> {
+        let reference = built_ins.iter().find(|own| own.role == BuiltInRole::Reference);
+        if let Some(reference) = reference.map(|own| Arc::clone(&own.implementation)) {
+            built_ins.extend(self.mutants.iter().map(|mutant| mutant.around(&reference, self.contract)));
+        }
+        built_ins
+    }
+
     /// Every check, in the order of files and examples.
     pub fn checks(&self) -> &[Arc<Check>] {
         &self.checks
@@ -170,7 +206,7 @@ impl Suite {
         &self.plans
     }
 
-    /// SHA-256 over requirements and cases, in hexadecimal. Two runs are comparable only if it is the same.
+    /// SHA-256 over requirements, mutants and cases, in hexadecimal. Two runs are comparable only if it is the same.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -222,7 +258,7 @@ fn unreadable(file: &str, error: &io::Error) -> SuiteError {
     Document { file: file.to_owned(), text: Arc::from("") }.error(0..0, format!("failed to read: {error}"))
 }
 
-fn digest(requirements: &[Requirement], checks: &[Arc<Check>]) -> String {
+fn digest(requirements: &[Requirement], mutants: &[Mutant], checks: &[Arc<Check>]) -> String {
     let mut text = String::new();
     for requirement in requirements {
         text.push_str(&format!(
@@ -231,6 +267,9 @@ fn digest(requirements: &[Requirement], checks: &[Arc<Check>]) -> String {
             requirement.level,
             requirement.statement
         ));
+    }
+    for mutant in mutants {
+        text.push_str(&format!("{} {}\n", mutant.id, mutant.digest));
     }
     for check in checks {
         text.push_str(&format!("{} {}\n", check.id, check.case.digest));

@@ -13,7 +13,7 @@ use crate::fs_util::files_below;
 /// The files of a suite that is embedded in a program.
 #[derive(Debug)]
 pub struct EmbeddedSuite {
-    /// The folders `requirements`, `cases`, `plans` and `implementations`, by name.
+    /// The folders `requirements`, `mutants`, `cases`, `plans` and `implementations`, by name.
     pub folders: &'static [(&'static str, Dir<'static>)],
     /// Single files by name, such as `configs.toml`.
     pub files: &'static [(&'static str, &'static str)],
@@ -31,7 +31,7 @@ pub enum Source {
     Embedded(&'static EmbeddedSuite),
     /// A suite on disk.
     Disk {
-        /// The folder with `requirements`, `cases`, `plans`, `implementations` and `configs.toml`.
+        /// The folder with `requirements`, `mutants`, `cases`, `plans`, `implementations` and `configs.toml`.
         suite: PathBuf,
         /// The folder with the fixtures; if none exists, the folders that were searched.
         fixtures: Result<PathBuf, Vec<PathBuf>>,

@@ -320,7 +320,7 @@ fn left_files(recording: &Recording) -> Vec<Act> {
 /// Why an operation was refused, in words and as a condition.
 fn cause(refusal: &Refusal) -> (String, RefusedFor) {
     let Facts { rule, field, .. } = &*refusal.facts;
-    let exactly = |text: &str| Some(TextPattern(text.to_owned()));
+    let exactly = |text: &str| Some(TextPattern::from(text.to_owned()));
     let refused = RefusedFor {
         kind: Some(refusal.kind),
         rule: rule.and_then(exactly),

@@ -70,7 +70,7 @@ pub(super) fn enumerate_environments(all: &mut Enumeration, recordings: &[Record
         }
         for (check, recording) in recordings.iter().enumerate() {
             let Some(value) = recording.environment.get(name) else { continue };
-            let environment = BTreeMap::from([(name.to_owned(), TextPattern(value.clone()))]);
+            let environment = BTreeMap::from([(name.to_owned(), TextPattern::from(value.clone()))]);
             let when = When { environment, ..When::default() };
             for call in recording.calls.iter().filter(|call| call.answer.is_ok()) {
                 let operation = call.operation.as_str();
