@@ -55,10 +55,10 @@ deciding! {
     persists_without_an_output_dir breaks "ORC-002": persistence = Persistence::Always;
     persists_elsewhere breaks "ORC-001": persistence = Persistence::Elsewhere;
     persists_a_nominal_scale breaks "ORC-008" as "INTENSITY-SCALE-SAVE-001": persistence = Persistence::WithNominalScale;
-    leaks_the_scale_of_the_process breaks "BUN-008" as "main: the 777 case": intensity_scale = IntensityScale::ParamsFirst;
+    leaks_the_scale_of_the_process breaks "BUN-029" as "main: the 777 case": intensity_scale = IntensityScale::ParamsFirst;
     overrides_the_explicit_scale breaks "BUN-008": intensity_scale = IntensityScale::TrainedFirst;
     ignores_the_scale_of_the_process breaks "BUN-008": intensity_scale = IntensityScale::NeverParams;
-    ignores_the_trained_scale breaks "BUN-008" as "INTENSITY-SCALE-SAVE-001": intensity_scale = IntensityScale::NeverTrained;
+    ignores_the_trained_scale breaks "BUN-029" as "INTENSITY-SCALE-SAVE-001": intensity_scale = IntensityScale::NeverTrained;
     saves_no_scale_as_zero breaks "BUN-008": intensity_scale = IntensityScale::ZeroByDefault;
     bypasses_the_loader breaks "ORC-006": inference_loader = InferenceLoader::ReadsModelsOnly;
     empties_the_old_archive_first breaks "BUN-011" as "main: a full disk destroyed the previous archive": overwrite = Overwrite::InPlace;
