@@ -1,6 +1,6 @@
 //! Holds the declared effects of operations after every step: what they do to observables and files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     context::{Context, Observed},
@@ -30,7 +30,8 @@ pub(super) struct Watch<'a> {
     allowed: &'a [AllowedEffect],
     observed: Observed,
     files: FileStates,
-    outside: FileStates,
+    /// The directory with the home of the session, and its files.
+    outside: (PathBuf, FileStates),
 }
 
 /// A performed step, before its effects are judged.
@@ -57,11 +58,11 @@ impl<'a> Watch<'a> {
             allowed: implementation.allowed_effects(),
             observed: Observed::new(),
             files: FileStates::default(),
-            outside: FileStates::default(),
+            outside: Default::default(),
         }
     }
 
-    /// Observes the state before the first step, and judges whether it is that of a new process.
+    /// Observes the state before the first step of a process, and judges whether it is that of a new one.
     pub(super) fn begin(
         &mut self,
         session: &mut dyn Session,
@@ -102,11 +103,16 @@ impl<'a> Watch<'a> {
         self.files = FileStates::of(sandbox.root(), &self.files);
     }
 
-    fn see_outside(&mut self, session: &dyn Session, sandbox: &Sandbox) {
-        if self.suite.contract().outside_violates().is_some() {
-            let outside = session.outside().unwrap_or_else(|| sandbox.outside().path());
-            self.outside = FileStates::of(outside, &self.outside);
+    /// Sees the files of the home and the temporary directory, and returns those of before. Those of another process are
+    /// not compared.
+    fn see_outside(&mut self, session: &dyn Session, sandbox: &Sandbox) -> FileStates {
+        if self.suite.contract().outside_violates().is_none() {
+            return FileStates::default();
         }
+        let directory = session.outside().unwrap_or_else(|| sandbox.outside().path());
+        let now = FileStates::of(directory, &self.outside.1);
+        let (before_in, before) = std::mem::replace(&mut self.outside, (directory.to_owned(), now));
+        if before_in == directory { before } else { self.outside.1.clone() }
     }
 
     /// Observes the state after a step of the implementation, and returns what it was before.
@@ -125,8 +131,7 @@ impl<'a> Watch<'a> {
     ) -> Vec<ExpectationOutcome> {
         let files_before = std::mem::take(&mut self.files);
         self.files = FileStates::of(context.sandbox.root(), &files_before);
-        let outside_before = self.outside.clone();
-        self.see_outside(session, &context.sandbox);
+        let outside_before = self.see_outside(session, &context.sandbox);
         // An operation that is not implemented yet may have done anything.
         if performed.refusal.is_some_and(|refusal| !refusal.kind.is_about_the_input()) {
             return Vec::new();
@@ -140,7 +145,7 @@ impl<'a> Watch<'a> {
                 Some(self.violation(effect, performed, difference, context))
             })
             .collect();
-        let outside = self.outside.changes_since(&outside_before);
+        let outside = self.outside.1.changes_since(&outside_before);
         found.extend(self.outside_violation(performed, &outside, context));
         found
     }
