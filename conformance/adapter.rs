@@ -39,6 +39,8 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
+    trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
+    trials.push(Trial::test("variables_of_a_case_are_those_of_a_process_of_its_own", variables));
     trials.push(Trial::test("what_is_known_fails_nothing_as_long_as_it_is_so", known));
     trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
     trials.push(Trial::test("a_file_that_is_left_is_a_violation_unless_it_is_allowed", allowed));
@@ -332,6 +334,44 @@ fn per_case() -> Result<(), Failed> {
         return Err(format!("{begun} processes for {} cases", CASES.len()).into());
     }
     gone(&adapter)
+}
+
+/// The messages that were sent, each with the number of its process.
+fn sent(place: &TempDir, cases: &[&str]) -> Result<Vec<(u64, String)>, Failed> {
+    let cases = cases.iter().flat_map(|case| ["--case", case]);
+    let more: Vec<&str> = cases.chain(["--workers", "1", "--phase", "green", "--trace", "trace"]).collect();
+    let (code, said) = run_in(place, &more, false);
+    if code != Some(0) {
+        return Err(said.into());
+    }
+    let text = fs::read_to_string(place.path().join("trace"))?;
+    let entries: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let method = |entry: &Value| {
+        let message: Value = serde_json::from_str(entry["line"].as_str()?).ok()?;
+        Some((entry["process"].as_u64()?, message["method"].as_str()?.to_owned()))
+    };
+    Ok(entries.iter().filter(|entry| entry["way"] == "sent").filter_map(method).collect())
+}
+
+fn restart() -> Result<(), Failed> {
+    let sent = sent(&served("reference", ""), &["loader/another_process_loads"])?;
+    let at = |name: &str| sent.iter().rposition(|(_, method)| method == name).ok_or(name.to_owned());
+    let (saved, loaded) = (at("save_torch_bundle")?, at("load_torch_bundle")?);
+    let (before, after) = (sent[saved].0, sent[loaded].0);
+    let ended = sent.iter().position(|one| *one == (before, "shutdown".to_owned()));
+    if before == after || !ended.is_some_and(|ended| saved < ended && ended < loaded) {
+        return Err(format!("{sent:?}").into());
+    }
+    Ok(())
+}
+
+fn variables() -> Result<(), Failed> {
+    let cases = ["bundle/save_tags_the_backend", "dispatch/missing_torch_is_explained"];
+    let sent = sent(&served("reference", ""), &cases)?;
+    let process = |name: &str| sent.iter().rfind(|(_, method)| method == name).map(|(process, _)| *process);
+    let (other, own) = (process("save_torch_bundle"), process("run_cdi_example_with_backend"));
+    let ends = sent.iter().rposition(|(process, method)| Some(*process) == own && method == "shutdown");
+    if other == own || ends.is_none() { Err(format!("{sent:?}").into()) } else { Ok(()) }
 }
 
 /// A file of a mutant behind the protocol, with what is known of it.

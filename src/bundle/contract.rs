@@ -117,9 +117,18 @@ impl Contract for BundleContract {
     }
 
     fn describe_file(&self, path: &Path) -> Result<Value, String> {
-        read_bundle(path)
-            .map(|bundle| Value::from(&bundle))
-            .map_err(|error| format!("cannot read the bundle: {error}"))
+        let described = read_bundle(path).and_then(|bundle| {
+            let archive = Archive::open(path)?;
+            let entries = Value::List(archive.names().map(Value::from).collect());
+            Ok(match Value::from(&bundle) {
+                Value::Map(mut described) => {
+                    described.insert("entries".to_owned(), entries);
+                    Value::Map(described)
+                }
+                other => other,
+            })
+        });
+        described.map_err(|error| format!("cannot read the bundle: {error}"))
     }
 
     fn file_entries(&self, path: &Path) -> Result<Map, String> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{self, BufReader},
     sync::Arc,
 };
@@ -14,7 +15,7 @@ use crate::{
         BUNDLE,
         implementations::{Engine, built_ins},
     },
-    harness::{adapter, contract::Contract as _, runner::Implementations, suite::nearest},
+    harness::{adapter, runner::Implementations, suite::nearest},
 };
 
 /// Serve a built-in implementation over the adapter protocol
@@ -54,10 +55,9 @@ fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Conso
         console.error(&format!("unknown implementation {name:?}{offer}"));
         return Err(Exit::Usage);
     };
-    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
-    let of_contract = BUNDLE.environment().iter().map(|(name, _)| *name);
-    let environment: BTreeMap<String, String> =
-        of_contract.chain(["HOME", "TMPDIR"]).filter_map(variable).collect();
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
     let input = BufReader::new(io::stdin().lock());
     match adapter::serve(&BUNDLE, served.as_ref(), &environment, input, io::stdout().lock()) {
         Ok(()) => Ok(Exit::Success),

@@ -34,7 +34,7 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
             RefusalKind::NotFound
         }
         FormatErrorKind::Io { kind: io::ErrorKind::UnexpectedEof, .. } => RefusalKind::Malformed,
-        FormatErrorKind::Io { .. } => RefusalKind::Internal,
+        FormatErrorKind::Io { .. } => RefusalKind::Io,
         FormatErrorKind::Limit { .. }
         | FormatErrorKind::UnsafeName(_)
         | FormatErrorKind::DuplicateEntry

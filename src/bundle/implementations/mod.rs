@@ -28,7 +28,9 @@ use super::{
         FIXTURE_NETWORKS, OPERATIONS, OperationRequest as _, PATH_TYPES, TORCH, Typed, request::Forward,
     },
 };
-use crate::harness::contract::{BuiltIn, BuiltInRole, Implementation, Session, SessionContext};
+use crate::harness::contract::{
+    BuiltIn, BuiltInRole, EVENTS, Implementation, Session, SessionContext, WARNINGS, WITHOUT,
+};
 
 /// The reference, the stub and every mutant. With an engine, networks are executed and really trained.
 pub fn built_ins(engine: Option<Arc<dyn Engine>>) -> Vec<BuiltIn> {
@@ -70,7 +72,7 @@ impl Implementation for OwnImplementation {
     fn supports(&self, need: &str) -> bool {
         match need {
             Forward::NAME | TORCH => self.engine.is_some(),
-            FIXTURE_NETWORKS | PATH_TYPES => true,
+            FIXTURE_NETWORKS | PATH_TYPES | WARNINGS | EVENTS | WITHOUT => true,
             operation => OPERATIONS.iter().any(|known| known.name == operation),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
             request::{LoadInferenceBundleTorch, LoadInferenceBundleWithBackend, LoadTorchBundle},
         },
     },
-    harness::contract::{OperationRequest as _, Refusal, RefusalKind, Session, from_fields},
+    harness::contract::{Notices, OperationRequest as _, Refusal, RefusalKind, Session, from_fields},
     value::Map,
 };
 
@@ -33,6 +33,10 @@ impl Session for StubSession {
         };
         let message = format!("NotImplementedError: {operation}: {detail}");
         Err(Refusal::new(RefusalKind::NotImplemented, message))
+    }
+
+    fn notices(&mut self) -> Notices {
+        self.0.notices()
     }
 }
 

@@ -105,6 +105,8 @@ rules! {
     ModelName;
     /// The backend is one that the contract knows (DSP-001).
     KnownBackend;
+    /// The modules of the backend can be imported (DSP-002).
+    TorchInstalled;
     /// The backend is supported by this implementation.
     OwnBackend;
 

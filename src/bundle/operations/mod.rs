@@ -29,7 +29,7 @@ use crate::{
         nouns::Params,
     },
     harness::contract::{
-        Codec, Field, FieldRole, Operation, OperationResponse, RESET, Refusal, RefusalKind, Session,
+        Codec, Field, FieldRole, Notices, Operation, OperationResponse, RESET, Refusal, RefusalKind, Session,
         from_fields, to_fields,
     },
     value::{Map, Value},
@@ -95,6 +95,11 @@ macro_rules! operations {
             /// The refusal of the implementation.
             fn params(&mut self) -> Result<Params, Refusal>;
 
+            /// The warnings and events since the last time that this was called.
+            fn notices(&mut self) -> Notices {
+                Notices::default()
+            }
+
             $(
                 #[doc = concat!("See [`", stringify!($request), "`].")]
                 ///
@@ -114,6 +119,10 @@ macro_rules! operations {
                     $(<$request>::NAME => self.0.$name(&from_fields(fields)?).map(OperationResponse::into_fields),)+
                     unknown => Err(not_implemented(unknown)),
                 }
+            }
+
+            fn notices(&mut self) -> Notices {
+                self.0.notices()
             }
         }
 

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::harness::contract::{Native, RefusalKind};
+use crate::harness::contract::{Native, Notices, RefusalKind};
 
 /// The version that both sides must speak. It increases with every change that an adapter could notice.
 pub const PROTOCOL: u32 = 1;
@@ -53,7 +53,7 @@ pub(super) struct Error {
     pub(super) message: String,
     /// The kind and exception of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) data: Option<ErrorData>,
+    pub(super) data: Option<Box<ErrorData>>,
 }
 
 /// The details of a refusal.
@@ -65,6 +65,9 @@ pub(super) struct ErrorData {
     /// The exception, if there was one.
     #[serde(flatten)]
     pub(super) native: Option<Native>,
+    /// Warnings and events before the refusal.
+    #[serde(flatten)]
+    pub(super) notices: Notices,
 }
 
 impl Error {

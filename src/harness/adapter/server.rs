@@ -15,7 +15,9 @@ use super::protocol::{
     read_line,
 };
 use crate::{
-    harness::contract::{Contract, Implementation, Refusal, Session, SessionContext},
+    harness::contract::{
+        Contract, EVENTS, Implementation, Notices, Refusal, Session, SessionContext, WARNINGS, WITHOUT,
+    },
     value::Map,
 };
 
@@ -90,7 +92,8 @@ impl Server<'_> {
         if let Some((own, session)) = &mut self.session
             && *own == directory
         {
-            return session_result(session.reset().map(|()| Nothing {}));
+            let answer = session.reset().map(|()| Map::new());
+            return session_result(answer, session.notices());
         }
         let context = SessionContext::new(directory.clone(), self.environment.clone());
         self.session = Some((directory, self.implementation.start(context)));
@@ -109,7 +112,8 @@ impl Server<'_> {
             return Err(Error::new(Error::REQUEST, format!("received {method} before the first reset")));
         };
         let fields = read(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))?;
-        session_result(session.call(method, &fields))
+        let answer = session.call(method, &fields);
+        session_result(answer, session.notices())
     }
 
     fn introduction(&self) -> Initialized {
@@ -123,7 +127,9 @@ impl Server<'_> {
             version: self.implementation.version().to_owned(),
             backend: self.contract.backend().to_owned(),
             operations: supported(&mut self.contract.operations().iter().map(|operation| operation.name)),
-            supports: supported(&mut self.contract.capabilities().iter().copied()),
+            supports: supported(
+                &mut self.contract.capabilities().iter().copied().chain([WARNINGS, EVENTS, WITHOUT]),
+            ),
             era: self.implementation.era().map(str::to_owned),
             versions: details.versions,
             notes: details.notes,
@@ -135,12 +141,22 @@ fn read<'p, T: Deserialize<'p>>(params: &'p RawValue) -> Result<T, Error> {
     serde_json::from_str(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))
 }
 
-fn session_result(answer: Result<impl Serialize, Refusal>) -> RpcResult {
+/// The fields of a response with what was reported meanwhile.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    fields: Map,
+    #[serde(flatten)]
+    notices: Notices,
+}
+
+fn session_result(answer: Result<Map, Refusal>, notices: Notices) -> RpcResult {
     match answer {
-        Ok(answer) => to_json(&answer),
+        Ok(fields) => to_json(&Answer { fields, notices }),
         Err(refusal) => {
-            let data = ErrorData { kind: refusal.kind, native: refusal.native.map(|native| *native) };
-            Err(Error { code: Error::REFUSED, message: refusal.message, data: Some(data) })
+            let native = refusal.native.map(|native| *native);
+            let data = ErrorData { kind: refusal.kind, native, notices };
+            Err(Error { code: Error::REFUSED, message: refusal.message, data: Some(Box::new(data)) })
         }
     }
 }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use crate::{
-    harness::contract::{Contract, Operation, RESET, Refusal, Session, SessionContext, SessionError},
+    harness::contract::{
+        Contract, Notices, Operation, RESET, Refusal, Session, SessionContext, SessionError,
+    },
     value::Map,
 };
 
@@ -93,6 +95,10 @@ impl<B: Behavior> Session for Around<B> {
 
     fn outside(&self) -> Option<&Path> {
         self.inner.session.outside()
+    }
+
+    fn notices(&mut self) -> Notices {
+        self.inner.session.notices()
     }
 
     fn lost(&self) -> Option<SessionError> {

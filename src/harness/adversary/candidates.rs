@@ -33,7 +33,9 @@ fn operations(check: &Check) -> impl Iterator<Item = &'static str> {
         | Action::HarnessStep(..)
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
-        | Action::CopyFile(_) => None,
+        | Action::CopyFile(_)
+        | Action::Restart
+        | Action::Look(_) => None,
     })
 }
 
@@ -44,7 +46,9 @@ fn is_about_a_file(action: &Action) -> bool {
         | Action::HarnessStep(..)
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
-        | Action::CopyFile(_) => false,
+        | Action::CopyFile(_)
+        | Action::Restart
+        | Action::Look(_) => false,
     }
 }
 
@@ -52,6 +56,10 @@ fn is_about_a_file(action: &Action) -> bool {
 fn changes_files(action: &Action) -> bool {
     match action {
         Action::HarnessStep(..) | Action::PlaceFixture(_) | Action::CopyFile(_) => true,
-        Action::Operation(..) | Action::Reset | Action::ReadSidecar(_) => false,
+        Action::Operation(..)
+        | Action::Reset
+        | Action::ReadSidecar(_)
+        | Action::Restart
+        | Action::Look(_) => false,
     }
 }

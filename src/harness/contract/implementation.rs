@@ -4,11 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AllowedEffect, OwnFixtures, Refusal, RefusalKind, SessionContext};
+use super::{AllowedEffect, Notices, OwnFixtures, Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
 /// The method that restores the state of a new process.
 pub(crate) const RESET: &str = "reset";
+
+/// The step that continues in a new process. The runner performs it; no implementation receives it.
+pub(crate) const RESTART: &str = "restart";
 
 /// What an implementation states about itself for the report, besides its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +131,11 @@ pub trait Session {
     /// session's context: a process that serves many sessions keeps its own.
     fn outside(&self) -> Option<&Path> {
         None
+    }
+
+    /// The warnings and events since the last time that this was called.
+    fn notices(&mut self) -> Notices {
+        Notices::default()
     }
 
     /// Why the session stopped responding; the result of the latest call is then meaningless. Only the session of

@@ -9,6 +9,7 @@ mod deadline;
 mod effects;
 mod era;
 mod implementation;
+mod notices;
 mod operation;
 mod own_fixtures;
 mod refusal;
@@ -20,15 +21,16 @@ pub use allowed_effect::AllowedEffect;
 pub use deadline::Deadline;
 pub use effects::{Accepted, After, Effect, EffectRule, Expected, Others, StepView};
 pub use era::Era;
-pub(crate) use implementation::RESET;
 pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
+pub(crate) use implementation::{RESET, RESTART};
+pub use notices::{EVENTS, Notices, WARNINGS};
 pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
     StepResult, from_fields, step_from_toml, to_fields,
 };
 pub use own_fixtures::OwnFixtures;
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
-pub use session_context::SessionContext;
+pub use session_context::{SessionContext, WITHOUT, WITHOUT_MODULES};
 pub use with_allowed_effects::WithAllowedEffects;
 pub use with_fixtures::WithFixtures;
 

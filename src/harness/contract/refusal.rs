@@ -131,6 +131,8 @@ pub enum RefusalKind {
     Mismatch,
     /// The input would execute code, escape its directory, or exceed a limit.
     Unsafe,
+    /// Reading or writing failed: the disk is full, the permission is missing, a directory is in the way.
+    Io,
     /// The operation does not exist yet. Never counts as an expected refusal.
     NotImplemented,
     /// The implementation failed unexpectedly. Never counts as an expected refusal.
@@ -146,7 +148,7 @@ impl RefusalKind {
     /// Whether the file could not be read at all, so that nothing is known of its contents.
     pub fn is_about_access(self) -> bool {
         match self {
-            Self::NotFound | Self::Internal => true,
+            Self::NotFound | Self::Io | Self::Internal => true,
             Self::Malformed
             | Self::MissingField
             | Self::InvalidValue
@@ -167,6 +169,7 @@ impl RefusalKind {
             Self::Unsupported => "unsupported",
             Self::Mismatch => "mismatch",
             Self::Unsafe => "unsafe",
+            Self::Io => "io",
             Self::NotImplemented => "not_implemented",
             Self::Internal => "internal",
         }

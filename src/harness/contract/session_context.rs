@@ -7,6 +7,12 @@ use std::{
 
 use super::Deadline;
 
+/// The capability of running without a module that is installed.
+pub const WITHOUT: &str = "without";
+
+/// The environment variable with the modules that cannot be imported, separated by commas.
+pub const WITHOUT_MODULES: &str = "BUNDLEPROOF_WITHOUT";
+
 /// The directory, environment and deadline given to a session.
 ///
 /// It replaces the global state of a process: a session reads this and never the real working directory, environment
@@ -15,14 +21,26 @@ use super::Deadline;
 pub struct SessionContext {
     root: PathBuf,
     environment: BTreeMap<String, String>,
+    /// The variables of this session alone.
+    own_variables: BTreeMap<String, String>,
     deadline: Option<Deadline>,
     needs: Vec<String>,
+    new_process: bool,
+    ends_process: bool,
 }
 
 impl SessionContext {
     /// The context of a new process.
     pub fn new(root: PathBuf, environment: BTreeMap<String, String>) -> Self {
-        Self { root, environment, deadline: None, needs: Vec::new() }
+        Self {
+            root,
+            environment,
+            own_variables: BTreeMap::new(),
+            deadline: None,
+            needs: Vec::new(),
+            new_process: false,
+            ends_process: false,
+        }
     }
 
     /// Sets the deadline.
@@ -33,6 +51,46 @@ impl SessionContext {
     /// Sets the operations and capabilities that the check needs.
     pub fn with_needs(self, needs: Vec<String>) -> Self {
         Self { needs, ..self }
+    }
+
+    /// Sets variables for this session alone, which needs a process of its own for them.
+    pub fn with_own_variables(mut self, variables: BTreeMap<String, String>) -> Self {
+        if variables.is_empty() {
+            return self;
+        }
+        self.environment.extend(variables.clone());
+        Self { own_variables: variables, ..self }.with_new_process().with_end_of_process()
+    }
+
+    /// The variables of this session alone.
+    pub fn own_variables(&self) -> &BTreeMap<String, String> {
+        &self.own_variables
+    }
+
+    /// Whether a module must not be used, although it may be installed.
+    pub fn is_without(&self, module: &str) -> bool {
+        let without = self.environment.get(WITHOUT_MODULES);
+        without.is_some_and(|modules| modules.split(',').any(|own| own == module))
+    }
+
+    /// Asks for a process that no other session had.
+    pub fn with_new_process(self) -> Self {
+        Self { new_process: true, ..self }
+    }
+
+    /// Asks that the process end with the session.
+    pub fn with_end_of_process(self) -> Self {
+        Self { ends_process: true, ..self }
+    }
+
+    /// Whether the session must have a process that no other session had.
+    pub fn has_new_process(&self) -> bool {
+        self.new_process
+    }
+
+    /// Whether the process must end with the session.
+    pub fn ends_process(&self) -> bool {
+        self.ends_process
     }
 
     /// Whether the check needs this operation or capability.

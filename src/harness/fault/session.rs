@@ -14,7 +14,8 @@ use std::{
 use super::{Act, Change, Fault, OtherRefusal, Place, fault::OtherCall, overlay::Overlay};
 use crate::{
     harness::contract::{
-        Contract, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext, SessionError,
+        Contract, Notices, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext,
+        SessionError,
     },
     value::{Map, Value},
 };
@@ -358,6 +359,10 @@ impl Session for FaultySession {
 
     fn outside(&self) -> Option<&Path> {
         self.inner.outside()
+    }
+
+    fn notices(&mut self) -> Notices {
+        self.inner.notices()
     }
 
     fn lost(&self) -> Option<SessionError> {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::sandbox::Sandbox;
 use crate::{
     harness::{
-        contract::{Contract, Refusal},
+        contract::{Contract, EVENTS, Refusal, WARNINGS},
         suite::{StepFacts, work_path},
     },
     value::{Map, Value},
@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Context {
     pub(super) sandbox: Sandbox,
     contract: &'static dyn Contract,
+    /// Whether paths of requests are absolute, because the implementation works in another directory.
+    absolute_paths: bool,
     responses: IndexMap<String, Value>,
     /// The file of the latest operation that has one.
     file: Option<PathBuf>,
@@ -42,6 +44,8 @@ pub(super) struct StepObservation {
     pub(super) before: Observed,
     /// The observables after the step.
     pub(super) after: Observed,
+    /// The lists of warnings and of events.
+    pub(super) notices: Map,
 }
 
 impl Context {
@@ -49,11 +53,26 @@ impl Context {
         Self {
             sandbox,
             contract,
+            absolute_paths: false,
             responses: IndexMap::new(),
             file: None,
             description: OnceCell::new(),
             step: StepObservation::default(),
         }
+    }
+
+    /// Makes the paths of requests absolute.
+    pub(super) fn make_paths_absolute(&mut self) {
+        self.absolute_paths = true;
+    }
+
+    /// The path that stands for `$work/...` in a request.
+    pub(super) fn work_path(&self, text: &str) -> Result<String, String> {
+        if !self.absolute_paths {
+            return work_path(text);
+        }
+        let path = self.sandbox.path(text)?;
+        path.into_os_string().into_string().map_err(|path| format!("{path:?} is not valid UTF-8"))
     }
 
     /// Stores a response under its name.
@@ -106,10 +125,13 @@ impl Context {
         };
         let root = match name {
             "none" => &Value::None,
-            _ if name == "work" || name.starts_with("work/") => return work_path(text).map(Value::from),
+            _ if name == "work" || name.starts_with("work/") => return self.work_path(text).map(Value::from),
             name if self.contract.observables().contains(&name) => observed(&self.step.after, name)?,
             name if name == self.contract.file_name() => {
                 self.description.get_or_init(|| self.describe_file()).as_ref().map_err(Clone::clone)?
+            }
+            WARNINGS | EVENTS => {
+                self.step.notices.get(name).ok_or_else(|| format!("no step has {name} yet"))?
             }
             name => self.responses.get(name).ok_or_else(|| self.no_response(name))?,
         };

@@ -172,13 +172,16 @@ impl<'a> Watch<'a> {
         context: &Context,
     ) -> Option<Mismatch> {
         let name = format!("{}.{}", performed.operation, effect.name);
+        // Paths of files are relative to the directory of the case, as rules about files see them.
+        let request = || below(context.sandbox.root(), performed.request);
         let found = match effect.rule {
             EffectRule::Observable(observable, expected) => {
                 self.observable(observable, expected, performed, before)
             }
             EffectRule::Files(permits) => {
+                let request = request();
                 let is_wrong = |(path, _): &&(&str, FileChange)| {
-                    !permits(performed.request, path)
+                    !permits(&request, path)
                         && !self.allowed.iter().any(|allowed| allowed.allows_file(&name, path))
                 };
                 let wrong: Vec<_> = changes.iter().filter(is_wrong).copied().collect();
@@ -188,11 +191,11 @@ impl<'a> Watch<'a> {
                 })
             }
             EffectRule::FileExists(path) => {
-                let path = path(performed.request).filter(|path| !self.files.contains(path))?;
+                let path = path(&request()).filter(|path| !self.files.contains(path))?;
                 Some(Mismatch { expected: format!("a file at {path}"), actual: "no file".to_owned() })
             }
             EffectRule::FileIsValid(path) => {
-                let path = path(performed.request).filter(|path| self.files.contains(path))?;
+                let path = path(&request()).filter(|path| self.files.contains(path))?;
                 let stated = |requirement: &str| {
                     self.suite.requirement(requirement).is_none() || self.is_stated(requirement)
                 };
@@ -267,6 +270,29 @@ impl<'a> Watch<'a> {
             failure: Some(shown::failure(context, &difference)),
             skipped: None,
         }
+    }
+}
+
+/// A request in which paths below this directory are relative to it.
+fn below(root: &Path, request: &Map) -> Map {
+    request.iter().map(|(name, value)| (name.clone(), relative(root, value))).collect()
+}
+
+fn relative(root: &Path, value: &Value) -> Value {
+    let inside = |text: &str| Path::new(text).strip_prefix(root).ok()?.to_str().map(str::to_owned);
+    match value {
+        Value::Text(text) => inside(text).map_or_else(|| value.clone(), Value::Text),
+        Value::Path(path) => inside(path).map_or_else(|| value.clone(), Value::Path),
+        Value::Map(map) => Value::Map(below(root, map)),
+        Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Tuple(_)
+        | Value::Set(_) => value.clone(),
     }
 }
 

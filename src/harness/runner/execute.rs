@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    case_session::CaseSession,
     context::{Context, Observed, StepObservation},
     effects::{Performed, Watch},
     outcome::{Ended, ExpectationOutcome, StepOutcome},
@@ -18,10 +19,11 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            Contract, Deadline, Effect, Field, FieldRole, HarnessStep, Implementation, Operation,
-            OwnFixtures, Refusal, RefusalKind, Response, Session, SessionContext, SessionError,
+            Contract, Deadline, EVENTS, Effect, Field, FieldRole, HarnessStep, Implementation, Notices,
+            Operation, OwnFixtures, RESTART, Refusal, RefusalKind, Response, Session, SessionContext,
+            SessionError, WARNINGS, WITHOUT_MODULES,
         },
-        suite::{Action, Check, CopyFile, NamedExpectation, Step, Suite, work_path},
+        suite::{Action, CaseEnvironment, Check, CopyFile, NamedExpectation, Step, Suite},
     },
     value::{Map, Value},
 };
@@ -51,12 +53,17 @@ pub(super) fn run(
     sandbox: Sandbox,
     env: &CheckEnv<'_>,
 ) -> Finished {
-    let mut environment = env.environment.clone();
-    environment.extend(sandbox.outside().variables());
-    let given = SessionContext::new(sandbox.root().to_owned(), environment)
-        .with_deadline(env.until)
-        .with_needs(check.needs().map(str::to_owned).collect());
+    let given = match given_context(check, &sandbox, env) {
+        Ok(given) => given,
+        Err(detail) => {
+            let context = Context::new(env.suite.contract(), sandbox);
+            return Finished { ended: Ended::HarnessError { detail }, context };
+        }
+    };
     let mut context = Context::new(env.suite.contract(), sandbox);
+    if check.environment.directory.is_some() {
+        context.make_paths_absolute();
+    }
     let lacking = check.needs().find(|need| !implementation.supports(need)).map(str::to_owned);
     let lacking = lacking.or_else(|| lacking_in_era(check, env.suite, implementation.era()?));
     if let Some(need) = lacking {
@@ -67,16 +74,36 @@ pub(super) fn run(
     if let Some(need) = lacking {
         return Finished { ended: Ended::Unsupported { need }, context };
     }
-    let mut session = implementation.start(given);
+    let restarts = check.steps.iter().filter(|step| matches!(step.action, Action::Restart)).count();
+    let mut session = CaseSession::start(implementation, given, restarts);
     let fixtures = Fixtures { suite: env.suite, own };
     let mut watch = Watch::new(env.suite, implementation);
-    let ended = steps(check, session.as_mut(), &mut context, &fixtures, (env, implementation, &mut watch));
+    let ended = steps(check, &mut session, &mut context, &fixtures, (env, implementation, &mut watch));
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
         _ => ended,
     };
     Finished { ended, context }
+}
+
+/// The directory, the variables and the deadline of the session.
+fn given_context(check: &Check, sandbox: &Sandbox, env: &CheckEnv<'_>) -> Result<SessionContext, String> {
+    let CaseEnvironment { variables, directory, without } = &check.environment;
+    let mut own = variables.clone();
+    if !without.is_empty() {
+        own.insert(WITHOUT_MODULES.to_owned(), without.join(","));
+    }
+    let root =
+        directory.as_deref().map_or_else(|| Ok(sandbox.root().to_owned()), |text| sandbox.path(text))?;
+    fs::create_dir_all(&root)
+        .map_err(|error| format!("failed to create the directory of the case: {error}"))?;
+    let mut environment = env.environment.clone();
+    environment.extend(sandbox.outside().variables());
+    Ok(SessionContext::new(root, environment)
+        .with_own_variables(own)
+        .with_deadline(env.until)
+        .with_needs(check.needs().map(str::to_owned).collect()))
 }
 
 /// What a check needs that an era lacks: another era, if every expectation is about a requirement that this one does not
@@ -204,18 +231,26 @@ fn run_step(
         | Action::HarnessStep(..)
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
-        | Action::CopyFile(_) => Map::new(),
+        | Action::CopyFile(_)
+        | Action::Restart
+        | Action::Look(_) => Map::new(),
     };
     let file = file(&step.action, &context.sandbox);
     if let Some(file) = &file {
         context.point_at(file.clone());
     }
+    // What was reported before the step is not about it.
+    drop(session.notices());
     let response = act(&step.action, &request, session, fixtures, context)?;
+    let notices = session.notices();
     let effects = effects(&step.action, contract);
     let before = match effects {
         Some(_) => watch.observe(session),
         None => watch.observed().clone(),
     };
+    if matches!(step.action, Action::Restart) && session.lost().is_none() {
+        violations.extend(watch.begin(session, context, step.line));
+    }
     if let Some(lost) = session.lost() {
         return Err(StepError::Session(lost));
     }
@@ -250,7 +285,8 @@ fn run_step(
     };
     let response = step.action.response_name().map(str::to_owned);
     let after = watch.observed().clone();
-    context.enter(StepObservation { operation: step.action.name(), response, refusal, before, after });
+    let operation = step.action.name();
+    context.enter(StepObservation { operation, response, refusal, before, after, notices: listed(notices) });
 
     // Expectations with `when = "refused"` apply only after a refusal.
     let refused = context.refusal().is_some();
@@ -285,9 +321,12 @@ fn effects(action: &Action, contract: &dyn Contract) -> Option<&'static [Effect]
     match action {
         Action::Reset => Some(contract.reset_effects()),
         Action::Operation(operation, _) => Some(operation.effects),
-        Action::HarnessStep(..) | Action::PlaceFixture(_) | Action::ReadSidecar(_) | Action::CopyFile(_) => {
-            None
-        }
+        Action::HarnessStep(..)
+        | Action::PlaceFixture(_)
+        | Action::ReadSidecar(_)
+        | Action::CopyFile(_)
+        | Action::Restart
+        | Action::Look(_) => None,
     }
 }
 
@@ -340,7 +379,19 @@ fn act(
             Ok(Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?)))
         }
         Action::CopyFile(request) => copy_file(request, context),
+        Action::Restart => Ok(session.call(RESTART, &Map::new()).map(|_| None)),
+        Action::Look(_) => {
+            let names = fixtures.suite.contract().observables().iter();
+            let seen = names.map(|name| Ok(((*name).to_owned(), session.observe(name)?)));
+            Ok(seen.collect::<Result<Map, Refusal>>().map(|seen| Some(Value::Map(seen))))
+        }
     }
+}
+
+/// The notices of a step as the values of `$warnings` and `$events`.
+fn listed(Notices { warnings, events }: Notices) -> Map {
+    let list = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::from).collect());
+    Map::from_iter([(WARNINGS.to_owned(), list(warnings)), (EVENTS.to_owned(), list(events))])
 }
 
 fn operate(
@@ -369,7 +420,7 @@ fn resolved(roles: &[Field], fields: &Map, context: &Context) -> Result<Map, Str
 
 fn replaced(role: Option<FieldRole>, value: &Value, context: &Context) -> Result<Value, String> {
     match (role, value) {
-        (Some(FieldRole::Path), Value::Text(path)) => work_path(path).map(Value::from),
+        (Some(FieldRole::Path), Value::Text(path)) => context.work_path(path).map(Value::from),
         (Some(FieldRole::Models), Value::Text(name)) => Ok(Value::from(name.trim_start_matches('$'))),
         (Some(FieldRole::Config | FieldRole::Values), value) => context.resolve(value),
         (

@@ -3,6 +3,7 @@
 //! Implementations are passed in; none is named here. Clocks, deadlines and sandboxes live here; the verdict is derived
 //! from an outcome by [`Outcome::verdict`].
 
+mod case_session;
 mod context;
 mod effects;
 pub(crate) mod execute;

@@ -8,7 +8,7 @@ use toml::{
 
 use super::{document::Document, error::SuiteError};
 use crate::{
-    harness::contract::{Contract, Field, FieldRole, HarnessStep, Operation, Response},
+    harness::contract::{Contract, Field, FieldRole, HarnessStep, Operation, RESET, RESTART, Response},
     value::{Map, Value},
 };
 
@@ -27,6 +27,10 @@ pub enum Action {
     ReadSidecar(ReadSidecar),
     /// Copies a file, for a later comparison.
     CopyFile(CopyFile),
+    /// Continues in a new process.
+    Restart,
+    /// Keeps the observables, for a later comparison.
+    Look(Look),
 }
 
 /// Copies a fixture into the work directory.
@@ -60,13 +64,22 @@ pub struct CopyFile {
     pub to: String,
 }
 
-const RESET: &str = "reset";
+/// Keeps the observables.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// The name under which later steps refer to them: `$name.params`.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
 const PLACE_FIXTURE: &str = "place_fixture";
 const READ_SIDECAR: &str = "read_sidecar";
 const COPY_FILE: &str = "copy_file";
+const LOOK: &str = "look";
 
 /// The steps of every suite, independent of the contract.
-const OWN_STEPS: [&str; 4] = [RESET, PLACE_FIXTURE, READ_SIDECAR, COPY_FILE];
+const OWN_STEPS: [&str; 6] = [RESET, PLACE_FIXTURE, READ_SIDECAR, COPY_FILE, RESTART, LOOK];
 
 impl Action {
     /// Reads the table after `do`: one key with the name of the operation, and its request.
@@ -115,6 +128,8 @@ impl Action {
             PLACE_FIXTURE => document.typed(request).map(Self::PlaceFixture),
             READ_SIDECAR => document.typed(request).map(Self::ReadSidecar),
             COPY_FILE => document.typed(request).map(Self::CopyFile),
+            RESTART => document.typed::<NoFields>(request).map(|_| Self::Restart),
+            LOOK => document.typed(request).map(Self::Look),
             _ => {
                 let operations = contract.operations().iter().map(|operation| operation.name);
                 let steps = contract.harness_steps().iter().map(|step| step.name);
@@ -133,6 +148,8 @@ impl Action {
             Self::PlaceFixture(_) => PLACE_FIXTURE,
             Self::ReadSidecar(_) => READ_SIDECAR,
             Self::CopyFile(_) => COPY_FILE,
+            Self::Restart => RESTART,
+            Self::Look(_) => LOOK,
         }
     }
 
@@ -144,7 +161,9 @@ impl Action {
             | Self::HarnessStep(..)
             | Self::PlaceFixture(_)
             | Self::ReadSidecar(_)
-            | Self::CopyFile(_) => None,
+            | Self::CopyFile(_)
+            | Self::Restart
+            | Self::Look(_) => None,
         }
     }
 
@@ -152,20 +171,26 @@ impl Action {
     pub fn response_name(&self) -> Option<&str> {
         match self {
             Self::ReadSidecar(request) => Some(&request.name),
+            Self::Look(request) => Some(&request.name),
             Self::Operation(..) | Self::HarnessStep(..) => self.texts(FieldRole::ResponseName).next(),
-            Self::Reset | Self::PlaceFixture(_) | Self::CopyFile(_) => None,
+            Self::Reset | Self::PlaceFixture(_) | Self::CopyFile(_) | Self::Restart => None,
         }
     }
 
     /// The fields of that response; None if they are not known in advance.
-    pub fn response_fields(&self) -> Option<&'static [&'static str]> {
+    pub fn response_fields(&self, contract: &dyn Contract) -> Option<&'static [&'static str]> {
         match self {
             Self::Operation(operation, _) => match operation.response {
                 Response::Fields(fields) => Some(fields),
                 Response::Nothing | Response::Inner(_) => None,
             },
             Self::HarnessStep(step, _) => Some(step.response),
-            Self::Reset | Self::PlaceFixture(_) | Self::ReadSidecar(_) | Self::CopyFile(_) => None,
+            Self::Look(_) => Some(contract.observables()),
+            Self::Reset
+            | Self::PlaceFixture(_)
+            | Self::ReadSidecar(_)
+            | Self::CopyFile(_)
+            | Self::Restart => None,
         }
     }
 
@@ -174,7 +199,12 @@ impl Action {
         match self {
             Self::PlaceFixture(request) => Some(&request.fixture),
             Self::ReadSidecar(request) => Some(&request.fixture),
-            Self::Reset | Self::Operation(..) | Self::HarnessStep(..) | Self::CopyFile(_) => None,
+            Self::Reset
+            | Self::Operation(..)
+            | Self::HarnessStep(..)
+            | Self::CopyFile(_)
+            | Self::Restart
+            | Self::Look(_) => None,
         }
     }
 
@@ -183,9 +213,8 @@ impl Action {
         match self {
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
-            Self::Reset | Self::ReadSidecar(_) | Self::Operation(..) | Self::HarnessStep(..) => {
-                self.texts(FieldRole::Path).collect()
-            }
+            Self::Operation(..) | Self::HarnessStep(..) => self.texts(FieldRole::Path).collect(),
+            Self::Reset | Self::ReadSidecar(_) | Self::Restart | Self::Look(_) => Vec::new(),
         }
     }
 
@@ -214,7 +243,12 @@ impl Action {
         let (roles, fields): (&'static [Field], Option<&Map>) = match self {
             Self::Operation(operation, fields) => (operation.fields, Some(fields)),
             Self::HarnessStep(step, fields) => (step.fields, Some(fields)),
-            Self::Reset | Self::PlaceFixture(_) | Self::ReadSidecar(_) | Self::CopyFile(_) => (&[], None),
+            Self::Reset
+            | Self::PlaceFixture(_)
+            | Self::ReadSidecar(_)
+            | Self::CopyFile(_)
+            | Self::Restart
+            | Self::Look(_) => (&[], None),
         };
         roles.iter().filter_map(move |field| Some((field.role, fields?.get(field.name)?)))
     }

@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    Action, Expectation, NamedExpectation, Reason, Step, SuiteError,
+    Action, CaseEnvironment, Expectation, NamedExpectation, Reason, Step, SuiteError,
     document::{Document, Fields},
     expectation::ExpectationTable,
     named_config::NamedConfigs,
@@ -23,7 +23,7 @@ use super::{
     step::Spans,
 };
 use crate::{
-    harness::contract::{Contract, FieldRole, RESET},
+    harness::contract::{Contract, EVENTS, FieldRole, RESET, WARNINGS, WITHOUT},
     value::{Digest, Value},
 };
 
@@ -67,6 +67,8 @@ pub struct Check {
     pub id: String,
     /// Its case.
     pub case: Arc<Case>,
+    /// Its environment, as far as it is not that of every check.
+    pub environment: CaseEnvironment,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// Where it must fail, and at which expectation.
@@ -74,10 +76,19 @@ pub struct Check {
 }
 
 impl Check {
-    /// Everything an implementation must support: the capabilities of the case and the operations of its steps.
+    /// Everything an implementation must support: the capabilities of the case, the operations of its steps, and the
+    /// notices to which its expectations refer.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let operations = self.steps.iter().filter_map(|step| step.action.operation());
-        self.case.needs.iter().map(String::as_str).chain(operations.map(|operation| operation.name))
+        let refers = |name: &str| {
+            let mut expectations = self.steps.iter().flat_map(|step| &step.expectations);
+            expectations.any(|named| named.expectation.condition.needs_after(name))
+        };
+        let notices = [WARNINGS, EVENTS].into_iter().filter(move |name| refers(name));
+        let without = (!self.environment.without.is_empty()).then_some(WITHOUT);
+        let notices = notices.chain(without);
+        let needs = self.case.needs.iter().map(String::as_str);
+        needs.chain(operations.map(|operation| operation.name)).chain(notices)
     }
 
     /// What an era may lack of it: the names of its steps, the contract's file if an expectation refers to it, and the
@@ -154,6 +165,8 @@ struct CaseTable {
     requires: Vec<Spanned<String>>,
     #[serde(default)]
     needs: Vec<Spanned<String>>,
+    #[serde(default)]
+    environment: CaseEnvironment,
     steps: Vec<StepTable>,
     #[serde(default)]
     red: Vec<RedTable>,
@@ -223,7 +236,7 @@ impl Case {
                 .map(|(step, spans)| resolve_about(document, step, &spans, &table.requires))
                 .collect::<Result<_, _>>()?;
             let red = red_entries(document, table.red, &steps, context)?;
-            checks.push((check, steps, red));
+            checks.push((check, table.environment, steps, red));
             head = Some((table.title, table.requires, table.needs));
         }
         let Some((title, requires, needs)) = head else {
@@ -246,7 +259,8 @@ impl Case {
             needs: needs.into_iter().map(Spanned::into_inner).collect(),
             digest: Digest::of(canonical.as_bytes()).to_string(),
         });
-        let with_case = |(id, steps, red)| Check { id, case: Arc::clone(&case), steps, red };
+        let with_case =
+            |(id, environment, steps, red)| Check { id, case: Arc::clone(&case), environment, steps, red };
         Ok(checks.into_iter().map(with_case).collect())
     }
 }
@@ -323,7 +337,9 @@ fn check_request(
         | Action::HarnessStep(..)
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
-        | Action::CopyFile(_) => Ok(()),
+        | Action::CopyFile(_)
+        | Action::Restart
+        | Action::Look(_) => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod action;
 mod case;
+mod case_environment;
 mod case_matcher;
 mod document;
 mod error;
@@ -29,8 +30,9 @@ mod weakening;
 mod weaker;
 mod work_path;
 
-pub use action::{Action, CopyFile, PlaceFixture, ReadSidecar};
+pub use action::{Action, CopyFile, Look, PlaceFixture, ReadSidecar};
 pub use case::{Case, Check, Red};
+pub use case_environment::CaseEnvironment;
 pub use error::{SuiteError, nearest, position};
 pub use expectation::{
     Compared, Expectation, ExpectationKind, FilesUnder, Mismatch, Pattern, RefusedAs, StepFacts, Words,

@@ -5,11 +5,14 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use toml::Spanned;
 
-use super::{Step, SuiteError, document::Document, expectation::texts_in, step::Spans, work_path};
-use crate::harness::contract::Contract;
+use super::{Action, Step, SuiteError, document::Document, expectation::texts_in, step::Spans, work_path};
+use crate::harness::contract::{Contract, EVENTS, WARNINGS};
+
+/// Names that values of a request may use.
+const OF_VALUES: [&str; 2] = ["work", "none"];
 
 /// Names reserved in every suite; a contract adds its observables and the name of its file.
-const RESERVED: [&str; 2] = ["work", "none"];
+const RESERVED: [&str; 4] = ["work", "none", WARNINGS, EVENTS];
 
 /// The response of an earlier step.
 struct Response {
@@ -51,16 +54,21 @@ pub(super) fn check(
         action.values().for_each(|value| texts_in(value, &mut texts));
         // Requests must not depend on earlier responses, so values may use only the reserved names.
         for (name, _) in texts.into_iter().filter_map(parse_reference) {
-            if !RESERVED.contains(&name) {
+            if !OF_VALUES.contains(&name) {
                 let word = Spanned::new(span.clone(), name.to_owned());
-                return Err(document.unknown(&word, "name after $ in a value", &RESERVED));
+                return Err(document.unknown(&word, "name after $ in a value", &OF_VALUES));
             }
+        }
+        if matches!(action, Action::Restart) {
+            // A new process has no models; what is known of the earlier ones stays.
+            known.values_mut().for_each(|response| response.is_models = false);
         }
         if let Some(name) = action.response_name() {
             if reserved.contains(&name) || known.contains_key(name) {
                 return Err(document.error(span.clone(), format!("the name {name:?} is already in use")));
             }
-            let response = Response { fields: action.response_fields(), is_models: action.keeps_models() };
+            let response =
+                Response { fields: action.response_fields(contract), is_models: action.keeps_models() };
             known.insert(name.to_owned(), response);
         }
         for (named_expectation, span) in step.expectations.iter().zip(&spans.expectations) {

@@ -130,6 +130,7 @@ fn of_kind(kind: &ExpectationKind) -> Vec<Weakening> {
         | ExpectationKind::Finite(_)
         | ExpectationKind::Count(_)
         | ExpectationKind::Matches(_)
+        | ExpectationKind::NoMatch(_)
         | ExpectationKind::Succeeds(_)
         | ExpectationKind::Exists(_)
         | ExpectationKind::Absent(_) => Vec::new(),

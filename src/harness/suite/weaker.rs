@@ -156,6 +156,7 @@ fn sides(of: &ExpectationKind, facts: &dyn StepFacts) -> Option<Sides> {
         | ExpectationKind::Count(_)
         | ExpectationKind::Order(_)
         | ExpectationKind::Matches(_)
+        | ExpectationKind::NoMatch(_)
         | ExpectationKind::Refused(_)
         | ExpectationKind::Says(_)
         | ExpectationKind::Succeeds(_)

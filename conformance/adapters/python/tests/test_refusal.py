@@ -37,7 +37,9 @@ class Refusals(unittest.TestCase):
             (Refused(Kind.UNSAFE, "a link"), "unsafe"),
             (Refused("mismatch", "gridsize"), "mismatch"),
             (RuntimeError("oops"), "internal"),
-            (PermissionError(13, "no"), "internal"),
+            (PermissionError(13, "no"), "io"),
+            (IsADirectoryError(21, "in the way"), "io"),
+            (NotADirectoryError(20, "a file"), "not_found"),
             (AttributeError("no such thing"), "internal"),
             (KeyboardInterrupt(), "internal"),
         ):

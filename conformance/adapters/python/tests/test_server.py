@@ -7,8 +7,11 @@ import json
 import os
 import platform
 import struct
+import subprocess
+import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +83,7 @@ class Protocol(Talk):
                 "version": "1.2",
                 "backend": "pytorch",
                 "operations": written,
-                "supports": ["fixture_networks"],
+                "supports": ["fixture_networks", "warnings"],
                 "versions": {"python": platform.python_version()},
                 "notes": [],
             },
@@ -347,6 +350,51 @@ class Operations(Talk):
             self.adapter.get_param = lambda _, answer=value: answer  # type: ignore[method-assign]
             error = self.refused(-32000, "get_param", key="k", **{"as": "a"})
             self.assertEqual(error["data"]["kind"], "internal")
+
+
+class Notices(Talk):
+    def warn(self, refuse: bool) -> None:
+        def set_params(values: dict[str, Any]) -> None:
+            self.adapter.event("train")
+            for _ in range(2):
+                warnings.warn("n_images is deprecated", DeprecationWarning, stacklevel=1)
+            if refuse:
+                raise ValueError("refused")
+
+        self.adapter.set_params = set_params  # type: ignore[method-assign]
+
+    def test_warnings_and_events_are_part_of_the_response_that_they_belong_to(self) -> None:
+        self.reset()
+        self.warn(refuse=False)
+        said = {"warnings": ["DeprecationWarning: n_images is deprecated"] * 2, "events": ["train"]}
+        self.assertEqual(self.result("set_params", values={}), said)
+        self.assertEqual(self.result("params"), {"params": {"N": 128}})
+
+    def test_a_refusal_has_the_warnings_and_events_before_it(self) -> None:
+        self.reset()
+        self.warn(refuse=True)
+        error = self.refused(-32000, "set_params", values={})
+        self.assertEqual((error["data"]["events"], len(error["data"]["warnings"])), (["train"], 2))
+        self.assertEqual(self.result("params"), {"params": {"N": 128}})
+
+
+class Without(unittest.TestCase):
+    def test_modules_that_the_environment_names_cannot_be_imported(self) -> None:
+        program = (
+            "import kit, bundleproof_adapter, json\n"
+            "for name in ('wave', 'xml.dom', 'xmlrpc'):\n"
+            "    try: __import__(name)\n"
+            "    except ModuleNotFoundError as cause: print(cause)\n"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "BUNDLEPROOF_WITHOUT": "wave,xml"},
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.assertEqual(ran.stdout, "No module named 'wave'\nNo module named 'xml'\n")
 
 
 if __name__ == "__main__":

@@ -143,5 +143,5 @@ fn odd(key: &str) -> Refusal {
 }
 
 fn unwritable(error: std::io::Error) -> Refusal {
-    Refusal::new(RefusalKind::Internal, format!("cannot write the archive: {error}"))
+    Refusal::new(RefusalKind::Io, format!("cannot write the archive: {error}"))
 }

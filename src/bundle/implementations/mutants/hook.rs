@@ -16,7 +16,7 @@ use crate::{
             response::{DatasetDescription, Loaded, Models, Output, Workflow},
         },
     },
-    harness::contract::Refusal,
+    harness::contract::{Notices, Refusal, SessionContext},
     torch_files::ModelState,
     value::{Map, Value},
 };
@@ -37,6 +37,16 @@ pub(in super::super) enum Hook {
     Configured(fn(&mut ConfigRequest)),
     /// Changes the refusal of any operation but a load.
     NotTaken(Says),
+    /// Changes the warnings and events of an operation.
+    Noticed(fn(&mut Notices)),
+    /// Changes the context of the session.
+    Started(fn(SessionContext) -> SessionContext),
+    /// Acts on the path of the archive after a save, depending on the context of the session.
+    SavedIn(fn(&SessionContext, &Path)),
+    /// Refuses to load an archive that this process did not save.
+    NotRemembered,
+    /// Acts on the path of the archive after a refused save.
+    NotSaved(fn(&Path)),
     /// Accepts some invalid configurations.
     ValidatedAnyway(Passes),
     /// Refuses some valid configurations.

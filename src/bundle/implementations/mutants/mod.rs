@@ -14,6 +14,7 @@ mod mutant;
 mod mutant_session;
 mod policy;
 mod save;
+mod surroundings;
 mod workflow;
 
 pub(super) use self::{mutant::How, mutant_session::MutantSession};
@@ -30,6 +31,7 @@ pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
         workflow::MUTANTS,
         execution::MUTANTS,
         edge::MUTANTS,
+        surroundings::MUTANTS,
     ]
     .into_iter()
     .flatten()

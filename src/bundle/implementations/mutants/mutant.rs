@@ -29,12 +29,12 @@ pub(in crate::bundle::implementations) enum How {
 
 /// Declares mutants with a hook, one for each row: id, broken requirement, the real finding if any, the hook.
 macro_rules! mutants {
-    ($($name:ident breaks $requirement:literal $(as $finding:literal)?: $kind:ident($change:expr);)+) => {
+    ($($name:ident breaks $requirement:literal $(as $finding:literal)?: $kind:ident $(($change:expr))?;)+) => {
         pub(crate) const MUTANTS: &[super::mutant::Mutant] = &[$(super::mutant::Mutant {
             name: stringify!($name),
             breaks: $requirement,
             finding: mutants!(@finding $($finding)?),
-            how: super::mutant::How::Hooked(super::hook::Hook::$kind($change)),
+            how: super::mutant::How::Hooked(super::hook::Hook::$kind $(($change))?),
         }),+];
     };
     (@finding) => { None };

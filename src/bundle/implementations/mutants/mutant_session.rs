@@ -27,8 +27,8 @@ use crate::{
         },
     },
     harness::contract::{
-        FieldRole, OperationRequest, OperationResponse, RESET, Refusal, RefusalKind, Session, from_fields,
-        to_fields,
+        FieldRole, Notices, OperationRequest, OperationResponse, RESET, Refusal, RefusalKind, Session,
+        from_fields, to_fields,
     },
     torch_files::ModelState,
     value::{Map, Value},
@@ -54,6 +54,9 @@ impl MutantSession {
     pub(in super::super) fn new(mut inner: ReferenceSession, hook: Hook) -> Self {
         if let Hook::Begun(change) = hook {
             change(&mut inner.process.params);
+        }
+        if let Hook::Started(change) = hook {
+            inner.process.context = change(inner.process.context.clone());
         }
         Self {
             inner: Typed(inner),
@@ -99,6 +102,9 @@ impl MutantSession {
         }
         if let Hook::SavedBeside(act) = self.hook {
             act(archive);
+        }
+        if let Hook::SavedIn(act) = self.hook {
+            act(&self.inner.0.process.context, archive);
         }
     }
 
@@ -220,6 +226,14 @@ impl Session for MutantSession {
             (response, _) => response,
         }
     }
+
+    fn notices(&mut self) -> Notices {
+        let mut notices = self.inner.notices();
+        if let Hook::Noticed(change) = self.hook {
+            change(&mut notices);
+        }
+        notices
+    }
 }
 
 /// Parses the request, calls the operation, and converts its response to fields.
@@ -301,9 +315,15 @@ impl MutantSession {
                 let models = IndexMap::new();
                 write(&archive, &Bundle { version: VERSION.to_owned(), backend: None, models });
             }
+            (Err(refusal), Hook::NotSaved(act)) => {
+                act(&archive);
+                return Err(refusal);
+            }
             (result, _) => result?,
         }
-        if let (Hook::Remembered(_), Some(states)) = (self.hook, self.inner.0.states_mut(&request.models)) {
+        if let (Hook::Remembered(_) | Hook::NotRemembered, Some(states)) =
+            (self.hook, self.inner.0.states_mut(&request.models))
+        {
             let saved =
                 states.iter().map(|(name, state)| (name.clone(), (state as &ModelState).into())).collect();
             self.remembered.insert(request.base_path.clone(), saved);
@@ -316,6 +336,9 @@ impl MutantSession {
         let before = self.inner.0.process.params.clone();
         let archive = self.inner.0.process.path(&format!("{}.zip", request.base_path));
         self.open(&archive)?;
+        if matches!(self.hook, Hook::NotRemembered) && !self.remembered.contains_key(&request.base_path) {
+            return Err(Refusal::new(RefusalKind::NotFound, format!("unknown bundle {}", request.base_path)));
+        }
         let mut result = self.inner.0.load_torch_bundle(request);
         let saved = self.remembered.get(&request.base_path);
         if let (Hook::Remembered(change), Ok(loaded), Some(saved)) = (self.hook, &mut result, saved) {

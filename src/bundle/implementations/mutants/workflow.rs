@@ -29,6 +29,8 @@ mutants! {
     takes_amplitudes_for_intensities breaks "NPZ-006" as "DATA-001": Ran(|workflow| {
         workflow.intensity_scale = workflow.intensity_scale.map(f64::sqrt);
     });
+    returns_the_last_loss_only breaks "ORC-015": Ran(|workflow| drop(workflow.train_loss.drain(..workflow.train_loss.len().saturating_sub(1))));
+    returns_losses_that_are_not_finite breaks "ORC-015": Ran(|workflow| workflow.train_loss.fill(f64::NAN));
     dispatches_any_backend breaks "DSP-001": Dispatched(|config| {
         config.values.insert("backend".to_owned(), Value::from("pytorch"));
     });

@@ -30,7 +30,7 @@ pub(super) fn dispatch(
     let (config, backend) = named_backend(request)?;
     legacy_params::update_legacy_dict(&mut process.params, &config, policy.bridged);
     process.params.update([("backend".to_owned(), Value::from(backend.as_str()))]);
-    own_backend(&backend)?;
+    own_backend(&backend, process)?;
     Ok((config, backend))
 }
 
@@ -41,7 +41,7 @@ pub(super) fn load(
     request: &LoadInferenceBundleWithBackend,
 ) -> Result<LoadedModel, Refusal> {
     let (_, backend) = named_backend(&request.config)?;
-    own_backend(&backend)?;
+    own_backend(&backend, process)?;
     let directory = process.path(&request.bundle_dir);
     let wanted = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
     let before = process.params.clone();
@@ -67,8 +67,13 @@ fn named_backend(request: &ConfigRequest) -> Result<(Configuration, String), Ref
     Ok((constructible.construct()?, backend))
 }
 
-fn own_backend(backend: &str) -> Result<(), Refusal> {
+fn own_backend(backend: &str, process: &Process) -> Result<(), Refusal> {
     if backend == PYTORCH_BACKEND {
+        if process.context.is_without("torch") {
+            let message =
+                "PyTorch backend selected, but torch cannot be imported; install it with `pip install torch`";
+            return Err(Refusal::new(RefusalKind::Unsupported, message).rule(Rule::TorchInstalled));
+        }
         return Ok(());
     }
     let known = BACKENDS.join(" or ");

@@ -26,16 +26,17 @@ use crate::{
         operations::{
             BundleSession,
             request::{
-                ConfigKind, CreateModels, Forward, GetParam, LoadDataset, LoadInferenceBundleTorch,
-                LoadInferenceBundleWithBackend, LoadTorchBundle, RunCdiExampleTorch,
-                RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict, ValidateConfig,
+                ConfigKind, ConfigRequest, CreateModels, Forward, GetParam, LoadDataset,
+                LoadInferenceBundleTorch, LoadInferenceBundleWithBackend, LoadTorchBundle,
+                RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict,
+                ValidateConfig,
             },
             response::{
                 DatasetDescription, Loaded, LoadedModel, Models, Output, TensorDescription, Workflow,
             },
         },
     },
-    harness::contract::{Refusal, RefusalKind},
+    harness::contract::{Notices, Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, Tensor},
     value::{Map, Value},
 };
@@ -75,6 +76,16 @@ impl ReferenceSession {
         })
     }
 
+    /// Constructs a configuration, and warns of `n_images` where it counts (CFG-023).
+    fn construct(&mut self, request: &ConfigRequest) -> Result<Configuration, Refusal> {
+        let config = request.construct()?;
+        let given = |field: &str| request.values.get(field).is_some_and(|value| *value != Value::None);
+        if given("n_images") && !given("n_groups") {
+            self.process.warn("n_images is deprecated; use n_groups");
+        }
+        Ok(config)
+    }
+
     /// The models that are kept under a name.
     pub(crate) fn states_mut(&mut self, name: &str) -> Option<&mut IndexMap<String, ModelState>> {
         self.models.get_mut(name).map(|models| &mut models.states)
@@ -100,6 +111,10 @@ impl BundleSession for ReferenceSession {
         Ok(self.process.params.snapshot())
     }
 
+    fn notices(&mut self) -> Notices {
+        std::mem::take(&mut self.process.notices)
+    }
+
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
         validation::set_params(&mut self.process.params, &request.values)
     }
@@ -112,11 +127,11 @@ impl BundleSession for ReferenceSession {
         if request.config.kind == ConfigKind::Execution {
             return validation::execution(&request.config.values);
         }
-        validation::validate(&request.config.construct()?, &self.process)
+        validation::validate(&self.construct(&request.config)?, &self.process)
     }
 
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
-        let config = request.config.construct()?;
+        let config = self.construct(&request.config)?;
         legacy_params::update_legacy_dict(&mut self.process.params, &config, self.policy.bridged);
         Ok(())
     }
@@ -157,7 +172,7 @@ impl BundleSession for ReferenceSession {
     }
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
-        let config = request.config.construct()?;
+        let config = self.construct(&request.config)?;
         self.workflow(&request.train_data, &config, &request.name)
     }
 

@@ -374,7 +374,7 @@ impl Target {
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
     let message = format!("cannot write {}: {error}", path.display());
-    Refusal::new(RefusalKind::Internal, message).rule(Rule::Writable)
+    Refusal::new(RefusalKind::Io, message).rule(Rule::Writable)
 }
 
 #[cfg(test)]

@@ -41,16 +41,22 @@ pub(super) fn run_cdi_example_torch(
         let refusal = Refusal::new(RefusalKind::InvalidValue, "expected a TrainingConfig for a workflow");
         return Err(refusal.rule(Rule::TrainingConfiguration));
     };
-    let bridge = |store: &mut ParamsStore| legacy_params::update_legacy_dict(store, config, policy.bridged);
+    let bridge = |process: &mut Process| {
+        process.begins("bridge");
+        legacy_params::update_legacy_dict(&mut process.params, config, policy.bridged);
+    };
     if policy.bridging == Bridging::First {
-        bridge(&mut process.params);
+        bridge(process);
     }
     let initial = initial_models(&process.params, training)?;
     if policy.bridging == Bridging::AfterModels {
-        bridge(&mut process.params);
+        bridge(process);
     }
     if policy.saved_state == SavedState::Initial {
         persist(policy, process, &initial, training)?;
+    }
+    if policy.training != Training::Skipped {
+        process.begins("train");
     }
     let train = |data: &Dataset, training: &TrainingConfig| train(process.engine(), &initial, data, training);
     let trained = match policy.training {
@@ -88,6 +94,7 @@ fn persist(
         (_, Some(directory)) => Some(directory),
     };
     let Some(directory) = output else { return Ok(()) };
+    process.begins("persist");
     let base = process.path(directory).join(BASE_NAME);
     let config = Configuration::Training(training.clone());
     let scale = (policy.persistence == Persistence::WithNominalScale).then_some(1.0);

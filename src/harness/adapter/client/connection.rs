@@ -14,7 +14,7 @@ use super::{
 use crate::{
     harness::{
         adapter::protocol::{Error, MAX_LINE_BYTES, Request, Response, Version},
-        contract::{Deadline, Refusal, RefusalKind, SessionError},
+        contract::{Deadline, Notices, Refusal, RefusalKind, SessionError},
     },
     text::{ending, truncated},
 };
@@ -47,11 +47,11 @@ impl Connection {
     /// Starts the process; `number` identifies it in the trace.
     pub(super) fn start(
         launch: &Launch,
-        environment: &BTreeMap<String, String>,
+        variables: [&BTreeMap<String, String>; 2],
         number: u32,
         trace: Option<Trace>,
     ) -> io::Result<Self> {
-        Ok(Self { process: Process::start(launch, environment)?, number, next: 1, trace })
+        Ok(Self { process: Process::start(launch, variables)?, number, next: 1, trace })
     }
 
     /// Sends a request and waits for the response until the deadline.
@@ -171,6 +171,14 @@ fn read<R>(
 }
 
 impl CallError {
+    /// The warnings and events before a refusal.
+    pub(super) fn notices(&self) -> Notices {
+        match self {
+            Self::Response(Error { data: Some(data), .. }) => data.notices.clone(),
+            Self::Response(_) | Self::Lost(_) => Notices::default(),
+        }
+    }
+
     /// The refusal in an error response; an error if there is no valid response.
     pub(super) fn refusal(self) -> Result<Refusal, SessionError> {
         let error = match self {

@@ -72,17 +72,26 @@ impl Pool {
 
     /// An idle process, or a new one.
     pub(super) fn take(&self) -> Result<Connection, SessionError> {
+        // A run that has ended starts no process, so its error is the one that counts.
+        let idle = if self.end_of_run.left().is_zero() { None } else { self.idle() };
+        idle.map_or_else(|| self.take_new(&BTreeMap::new()), Ok)
+    }
+
+    fn idle(&self) -> Option<Connection> {
+        let mut state = self.state();
+        if state.ended { None } else { state.idle.pop() }
+    }
+
+    /// A new process, with these variables in addition to those of the others.
+    pub(super) fn take_new(&self, own: &BTreeMap<String, String>) -> Result<Connection, SessionError> {
         if self.end_of_run.left().is_zero() {
             let seconds = self.launch.deadlines.run;
             return Err(SessionError::Skipped(format!("run deadline ({seconds} s) exceeded")));
         }
         {
-            let mut state = self.state();
+            let state = self.state();
             if state.ended {
                 return Err(SessionError::Skipped("the run has ended".to_owned()));
-            }
-            if let Some(connection) = state.idle.pop() {
-                return Ok(connection);
             }
             if state.lost > self.launch.restarts {
                 let restarts = self.launch.restarts;
@@ -90,7 +99,7 @@ impl Pool {
                 return Err(SessionError::Skipped(detail));
             }
         }
-        match self.start() {
+        match self.start_with(own) {
             Ok((connection, _)) => Ok(connection),
             Err(error) => {
                 self.state().lost += 1;
@@ -107,12 +116,17 @@ impl Pool {
 
     /// Starts a process and sends `initialize`.
     pub(super) fn start(&self) -> Result<(Connection, Initialized), SpawnError> {
+        self.start_with(&BTreeMap::new())
+    }
+
+    fn start_with(&self, own: &BTreeMap<String, String>) -> Result<(Connection, Initialized), SpawnError> {
         let number = {
             let mut state = self.state();
             state.started += 1;
             state.started
         };
-        let mut connection = Connection::start(&self.launch, &self.environment, number, self.trace.clone())
+        let variables = [&self.environment, own];
+        let mut connection = Connection::start(&self.launch, variables, number, self.trace.clone())
             .map_err(SpawnError::Spawn)?;
         self.state().alive.insert(connection.group());
         let until = Deadline::after(self.launch.deadlines.start());
@@ -167,7 +181,8 @@ impl Pool {
         }
     }
 
-    fn part_with(&self, connection: Connection) {
+    /// Ends a process in order.
+    pub(super) fn part_with(&self, connection: Connection) {
         let group = connection.group();
         connection.end();
         self.state().alive.remove(&group);

@@ -78,15 +78,19 @@ struct Tail {
 }
 
 impl Process {
-    /// Starts it, with these variables in addition to those of this process.
-    pub(super) fn start(launch: &Launch, environment: &BTreeMap<String, String>) -> io::Result<Self> {
+    /// Starts it, with variables in addition to those of this process: those of the suite, those of the launch, and those of
+    /// the case. Later ones win.
+    pub(super) fn start(
+        launch: &Launch,
+        [of_suite, of_case]: [&BTreeMap<String, String>; 2],
+    ) -> io::Result<Self> {
         let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
         let outside = Outside::create(place.path().to_owned())?;
         let (program, arguments) =
             launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
         let mut command = Command::new(program);
-        command.args(arguments).envs(outside.variables()).envs(environment).envs(&launch.environment);
-        command.process_group(0);
+        command.args(arguments).envs(outside.variables()).envs(of_suite).envs(&launch.environment);
+        command.envs(of_case).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
             command.current_dir(directory);

@@ -8,7 +8,7 @@ use super::{connection::Connection, pool::Pool};
 use crate::{
     harness::{
         adapter::protocol::{Nothing, Reset},
-        contract::{Deadline, RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
+        contract::{Deadline, Notices, RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
     },
     value::{Map, Value},
 };
@@ -20,6 +20,9 @@ pub(super) struct RemoteSession {
     directory: String,
     /// The deadline of the case.
     until: Option<Deadline>,
+    notices: Notices,
+    /// Whether no other case may use the process afterwards.
+    ends_process: bool,
 }
 
 enum State {
@@ -33,11 +36,20 @@ impl RemoteSession {
     /// Takes a process and resets it in the directory of the context.
     pub(super) fn start(pool: Arc<Pool>, context: &SessionContext) -> Self {
         let directory = context.root().to_string_lossy().into_owned();
-        let state = match pool.take() {
+        let taken =
+            if context.has_new_process() { pool.take_new(context.own_variables()) } else { pool.take() };
+        let state = match taken {
             Ok(connection) => State::Working(connection),
             Err(lost) => State::Lost(lost),
         };
-        let mut session = Self { pool, state, directory, until: context.deadline() };
+        let mut session = Self {
+            pool,
+            state,
+            directory,
+            until: context.deadline(),
+            notices: Notices::default(),
+            ends_process: context.ends_process(),
+        };
         // An error is kept in the state.
         let _ = session.call(RESET, &Map::new());
         session
@@ -53,7 +65,16 @@ impl RemoteSession {
         let State::Working(connection) = &mut self.state else { return Err(unanswered(method)) };
         let own = Deadline::after(self.pool.deadlines().call()).or(self.pool.end_of_run());
         let until = self.until.map_or(own, |end| own.or(end));
-        match connection.call(method, params, until, read) {
+        let mut notices = Notices::default();
+        let answer = connection.call(method, params, until, |text| {
+            notices = serde_json::from_str(text)?;
+            read(text)
+        });
+        if let Err(error) = &answer {
+            notices = error.notices();
+        }
+        self.notices.extend(notices);
+        match answer {
             Ok(result) => Ok(result),
             Err(error) => error.refusal().map_or_else(
                 |lost| {
@@ -100,6 +121,10 @@ impl Session for RemoteSession {
         }
     }
 
+    fn notices(&mut self) -> Notices {
+        std::mem::take(&mut self.notices)
+    }
+
     fn lost(&self) -> Option<SessionError> {
         match &self.state {
             State::Lost(lost) => Some(lost.clone()),
@@ -117,7 +142,11 @@ impl Session for RemoteSession {
         }
         match std::mem::replace(&mut self.state, State::Finished) {
             State::Working(connection) => {
-                self.pool.release(connection);
+                if self.ends_process {
+                    self.pool.part_with(connection);
+                } else {
+                    self.pool.release(connection);
+                }
                 None
             }
             State::Lost(lost) => Some(lost),

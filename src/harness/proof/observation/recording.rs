@@ -10,8 +10,8 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, Contract, Details, FileChange, Implementation, OwnFixtures, RESET, Refusal,
-            Session, SessionContext, SessionError,
+            AllowedEffect, Contract, Details, FileChange, Implementation, Notices, OwnFixtures, RESET,
+            Refusal, Session, SessionContext, SessionError,
         },
         runner::{Job, Outcome, Phase, Verdict},
         suite::Check,
@@ -201,6 +201,10 @@ impl Session for RecordingSession {
 
     fn outside(&self) -> Option<&Path> {
         self.inner.outside()
+    }
+
+    fn notices(&mut self) -> Notices {
+        self.inner.notices()
     }
 
     fn lost(&self) -> Option<SessionError> {

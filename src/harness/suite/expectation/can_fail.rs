@@ -65,6 +65,7 @@ impl ExpectationKind {
             | Self::Count(_)
             | Self::Order(_)
             | Self::Matches(_)
+            | Self::NoMatch(_)
             | Self::Refused(_)
             | Self::Succeeds(true)
             | Self::Exists(_)

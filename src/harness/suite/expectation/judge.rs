@@ -25,7 +25,8 @@ impl ExpectationKind {
             Self::Finite(list) => numbers::finite(facts, list),
             Self::Count((list, expected)) => lists::count(facts, list, *expected),
             Self::Order((list, items)) => lists::order(facts, list, items),
-            Self::Matches((text, pattern)) => lists::matches(facts, text, pattern),
+            Self::Matches((text, pattern)) => lists::matches(facts, text, pattern, true),
+            Self::NoMatch((text, pattern)) => lists::matches(facts, text, pattern, false),
             Self::Refused(wanted) => wanted.judge(facts),
             Self::Says(words) => words.judge(facts),
             Self::Succeeds(_) => match facts.refusal() {

@@ -85,8 +85,10 @@ kinds! {
     count: Count((Value, u64)),
     /// The list contains each of these items once, and in this order; other items do not count.
     order: Order((Value, Vec<Value>)),
-    /// The text matches the regular expression.
+    /// The text matches the regular expression, or one of a list of texts.
     matches: Matches((Value, Pattern)),
+    /// The text does not match the regular expression, and none of a list of texts.
+    no_match: NoMatch((Value, Pattern)),
     /// The operation was refused.
     refused: Refused(RefusedAs),
     /// The operation was refused, with these words.
@@ -144,6 +146,9 @@ impl ExpectationTable {
                     "unexpected `without`; only `equal` and `subset` compare less some keys".to_owned()
                 );
             };
+            if keys.is_empty() {
+                return Err("the list of keys after `without` is empty".to_owned());
+            }
             compared.without = keys;
         }
         let (because, about) = (self.because, self.about.unwrap_or_default());

@@ -53,13 +53,30 @@ fn in_order(list: &Value, expected: &[Value]) -> bool {
     items.iter().filter(|item| expected.contains(item)).eq(expected)
 }
 
-/// The text matches the regular expression.
-pub(super) fn matches(facts: &dyn StepFacts, text: &Value, pattern: &Pattern) -> Result<(), Mismatch> {
+/// Whether the text, or one of a list of texts, matches the regular expression, is as expected.
+pub(super) fn matches(
+    facts: &dyn StepFacts,
+    text: &Value,
+    pattern: &Pattern,
+    expected: bool,
+) -> Result<(), Mismatch> {
     let found = resolve(facts, text, text)?;
-    match &found {
-        Value::Text(text) if pattern.is_in(text) => Ok(()),
-        other => Err(Mismatch::new(format!("a text that matches {:?}", pattern.as_str()), other.to_string())),
+    match any_matches(&found, pattern) {
+        Some(matches) if matches == expected => Ok(()),
+        Some(_) => {
+            let what = if expected { "a text that matches" } else { "no text that matches" };
+            Err(Mismatch::new(format!("{what} {:?}", pattern.as_str()), found.to_string()))
+        }
+        None => Err(Mismatch::new(format!("{text} to be a text or a list of texts"), found.to_string())),
     }
+}
+
+/// None if it is neither a text nor a list of texts.
+fn any_matches(value: &Value, pattern: &Pattern) -> Option<bool> {
+    let of_text = |text: &Value| text.as_text().map(|text| pattern.is_in(text));
+    let Value::List(items) = value else { return of_text(value) };
+    let each: Option<Vec<bool>> = items.iter().map(of_text).collect();
+    each.map(|each| each.contains(&true))
 }
 
 #[cfg(test)]
@@ -99,5 +116,18 @@ mod tests {
     #[case("2", None)]
     fn lists_and_maps_have_items(#[case] value: &str, #[case] count: Option<usize>) {
         assert_eq!(items(&read(value)), count);
+    }
+
+    #[rstest]
+    #[case("\"n_images is deprecated\"", Some(true))]
+    #[case("\"it is deprecated\"", Some(false))]
+    #[case("[\"a\", \"n_images is deprecated\"]", Some(true))]
+    #[case("[\"a\"]", Some(false))]
+    #[case("[]", Some(false))]
+    #[case("[\"n_images\", 1]", None)]
+    #[case("1", None)]
+    fn a_text_matches_or_one_of_a_list(#[case] value: &str, #[case] matches: Option<bool>) {
+        let pattern = Pattern::try_from("n_images".to_owned()).unwrap();
+        assert_eq!(any_matches(&read(value), &pattern), matches);
     }
 }

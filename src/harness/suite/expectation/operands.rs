@@ -27,9 +27,8 @@ impl ExpectationKind {
             Self::Near((value, others)) => Operands::Values([value].into_iter().chain(others).collect()),
             Self::Close((value, other, _)) => Operands::Values(vec![value, other]),
             Self::Order((list, items)) => Operands::Values([list].into_iter().chain(items).collect()),
-            Self::MissingKeys((value, _)) | Self::Count((value, _)) | Self::Matches((value, _)) => {
-                Operands::Values(vec![value])
-            }
+            Self::MissingKeys((value, _)) | Self::Count((value, _)) => Operands::Values(vec![value]),
+            Self::Matches((value, _)) | Self::NoMatch((value, _)) => Operands::Values(vec![value]),
             Self::Decreases(list) | Self::Finite(list) => Operands::Values(vec![list]),
             Self::Says(words) => {
                 Operands::Texts(words.mentions.iter().chain(&words.omits).map(String::as_str).collect())

@@ -121,6 +121,8 @@ fn is_of_a_word(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use rstest::rstest;
 
     use super::*;
@@ -150,5 +152,83 @@ mod tests {
         #[case] is: bool,
     ) {
         assert_eq!(mentioned(message, text), is);
+    }
+
+    /// A step that was refused, or not.
+    struct Step(Option<Refusal>);
+
+    impl StepFacts for Step {
+        fn value(&self, reference: &Value) -> Result<Value, String> {
+            match reference.as_text() {
+                Some("$empty") => Ok(Value::from(" ")),
+                Some(text) if text.starts_with('$') => Err(format!("unknown name {text}")),
+                Some(_) | None => Ok(reference.clone()),
+            }
+        }
+
+        fn before(&self, observable: &str) -> Result<Value, String> {
+            Err(observable.to_owned())
+        }
+
+        fn refusal(&self) -> Option<&Refusal> {
+            self.0.as_ref()
+        }
+
+        fn file(&self, path: &str) -> Result<Option<String>, String> {
+            Err(path.to_owned())
+        }
+
+        fn entries(&self, path: &str) -> Result<crate::value::Map, String> {
+            Err(path.to_owned())
+        }
+
+        fn files(&self, directory: &str) -> Result<Vec<String>, String> {
+            Err(directory.to_owned())
+        }
+    }
+
+    fn refused(kind: RefusalKind) -> Step {
+        Step(Some(Refusal::new(kind, "gridsize must be positive, not 0")))
+    }
+
+    #[rstest]
+    #[case("{}", Some(RefusalKind::InvalidValue), None)]
+    #[case("{\"kind\": \"invalid_value\"}", Some(RefusalKind::InvalidValue), None)]
+    #[case("{\"kind\": \"io\"}", Some(RefusalKind::InvalidValue), Some("invalid_value: gridsize"))]
+    #[case("{}", None, Some("was not refused"))]
+    #[case("{}", Some(RefusalKind::NotImplemented), Some("never counts"))]
+    #[case("{}", Some(RefusalKind::Internal), Some("never counts"))]
+    fn a_refusal_is_expected_of_a_kind_or_of_any(
+        #[case] wanted: &str,
+        #[case] kind: Option<RefusalKind>,
+        #[case] actual: Option<&str>,
+    ) {
+        let wanted: RefusedAs = serde_json::from_str(wanted).unwrap();
+        let found = wanted.judge(&kind.map_or(Step(None), refused)).err();
+        assert_eq!(found.is_some(), actual.is_some(), "{found:?}");
+        assert!(found.is_none_or(|found| found.actual.contains(actual.unwrap_or_default())));
+    }
+
+    #[rstest]
+    #[case(r#"{"mentions": ["gridsize", "0"]}"#, None)]
+    #[case(r#"{"mentions": ["gridsize", "grid", "N"]}"#, Some(r#"it does not mention "grid" and "N""#))]
+    #[case(r#"{"omits": ["grid", "N"]}"#, None)]
+    #[case(r#"{"omits": ["positive"]}"#, Some(r#"it mentions "positive""#))]
+    #[case(r#"{"matches": "not [0-9]+$"}"#, None)]
+    #[case(r#"{"matches": "^not"}"#, Some(r#"it does not match "^not""#))]
+    #[case(r#"{"mentions": ["N"], "omits": ["0"]}"#, Some(r#"it does not mention "N"; it mentions "0""#))]
+    #[case(r#"{"mentions": ["$empty"]}"#, Some("\" \""))]
+    #[case(r#"{"mentions": ["$gone"]}"#, Some("unknown name $gone"))]
+    fn the_words_of_a_refusal_are_judged_one_by_one(#[case] words: &str, #[case] actual: Option<&str>) {
+        let words: Words = serde_json::from_str(words).unwrap();
+        let found = words.judge(&refused(RefusalKind::InvalidValue)).err();
+        assert_eq!(found.is_some(), actual.is_some(), "{found:?}");
+        assert!(
+            found.as_ref().is_none_or(|found| found.actual.contains(actual.unwrap_or_default())),
+            "{found:?}"
+        );
+        for step in [Step(None), refused(RefusalKind::Internal)] {
+            assert!(words.judge(&step).is_err(), "it is no expected refusal");
+        }
     }
 }

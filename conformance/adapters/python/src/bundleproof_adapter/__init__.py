@@ -24,7 +24,12 @@ The methods take and return Python objects. The kit handles the protocol, keeps 
 describes tensors, and turns exceptions into refusals.
 """
 
-from .adapter import (
+from . import without
+
+# Before the modules of the adapter are imported, which come after the kit.
+without.install()
+
+from .adapter import (  # noqa: E402
     ABSENT,
     OPERATIONS,
     Adapter,
@@ -37,10 +42,10 @@ from .adapter import (
     Workflow,
     sentinel,
 )
-from .channel import claim
-from .refusal import Kind, Refused, kind_of
-from .server import PROTOCOL, Server, serve
-from .tensor import Raw, describe
+from .channel import claim  # noqa: E402
+from .refusal import Kind, Refused, kind_of  # noqa: E402
+from .server import PROTOCOL, Server, serve  # noqa: E402
+from .tensor import Raw, describe  # noqa: E402
 
 __all__ = [
     "ABSENT",

@@ -104,7 +104,9 @@ class Adapter(ABC):
     """The backend tag of the bundles it saves."""
     supports: Sequence[str] = ()
     """Further capabilities. `fixture_networks`: it builds the networks of the fixtures of the suite. `torch`: it
-    executes its networks. `path_types`: it passes paths as paths and `PlainText` as text."""
+    executes its networks. `path_types`: it passes paths as paths and `PlainText` as text. `events`: its workflows call
+    `event`. `without`: it works, or refuses, when modules that a case makes unavailable cannot be imported. The kit adds
+    `warnings`, since it captures those of `warnings.warn`."""
     missing: Collection[str] = ()
     """Operations that the class defines and the installed implementation does not have."""
     era: str | None = None
@@ -183,6 +185,23 @@ class Adapter(ABC):
         `[B]`. Inputs of the wrong shape are a `mismatch`. Only called if `supports` contains `torch`.
         """
         raise NotImplementedError
+
+    @final
+    def event(self, name: str) -> None:
+        """Reports that a part of a workflow begins: `bridge`, `train`, `stitch` or `persist`."""
+        self._events().append(name)
+
+    @final
+    def take_events(self) -> list[str]:
+        """Returns the events since the last time that this was called."""
+        events = list(self._events())
+        self._events().clear()
+        return events
+
+    def _events(self) -> list[str]:
+        # Not set in a constructor, because a subclass need not call that of this class.
+        events: list[str] = self.__dict__.setdefault("_reported_events", [])
+        return events
 
     def state_of(self, model: Any) -> Mapping[str, Any]:
         """Returns the tensors of a model by name, or a sentinel unchanged: a mapping with the key `_sentinel`.

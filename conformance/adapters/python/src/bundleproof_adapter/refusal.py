@@ -7,6 +7,7 @@ import traceback
 import zipfile
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 
 class Kind(str, Enum):
@@ -26,6 +27,8 @@ class Kind(str, Enum):
     """Weights or params do not match each other or the network."""
     UNSAFE = "unsafe"
     """Would execute code, write outside its directory, or exceed a limit."""
+    IO = "io"
+    """Reading or writing failed: the disk is full, the permission is missing, a directory is in the way."""
     NOT_IMPLEMENTED = "not_implemented"
     """The operation does not exist yet. Never an expected refusal."""
     INTERNAL = "internal"
@@ -54,6 +57,8 @@ def kind_of(raised: BaseException) -> Kind:
 # so its subclass NotImplementedError has an entry of its own.
 _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
     (FileNotFoundError, Kind.NOT_FOUND),
+    (NotADirectoryError, Kind.NOT_FOUND),
+    (OSError, Kind.IO),
     (KeyError, Kind.MISSING_FIELD),
     (ValueError, Kind.INVALID_VALUE),
     (NotImplementedError, Kind.NOT_IMPLEMENTED),
@@ -66,7 +71,7 @@ MAX_TRACEBACK = 64 << 10
 """Maximum number of characters of a traceback; its end is kept, which names the exception."""
 
 
-def refusal(raised: BaseException, kind_of: Callable[[BaseException], Kind | str]) -> dict[str, object]:
+def refusal(raised: BaseException, kind_of: Callable[[BaseException], Kind | str]) -> dict[str, Any]:
     """Returns the error object of the protocol for an exception."""
     name = type(raised).__qualname__
     if type(raised).__module__ != "builtins":

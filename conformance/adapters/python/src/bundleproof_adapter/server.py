@@ -78,9 +78,10 @@ class Server:
         if params is not None and not isinstance(params, dict):
             return {"error": _error(PARAMS, "params must be an object")}
         try:
-            return {"result": self._method(method)(Request(params or {}))}
+            result = self._method(method)(Request(params or {}))
+            return {"result": {**result, **self._notices()}}
         except Refusal as refused:
-            return {"error": refused.error}
+            return {"error": {**refused.error, "data": {**refused.error["data"], **self._notices()}}}
         except Malformed as cause:
             return {"error": _error(PARAMS, f"{method}: {cause}")}
         except _Unknown as cause:
@@ -89,6 +90,9 @@ class Server:
             # An exit, or a result that cannot be described. Both are internal errors, whatever `kind_of` of the
             # adapter would return.
             return {"error": refusal.refusal(raised, _internal)}
+
+    def _notices(self) -> dict[str, Any]:
+        return {} if self._session is None else self._session.notices()
 
     def _method(self, method: str) -> Callable[[Request], dict[str, Any]]:
         own = {"initialize": self._initialize, "reset": self._reset, "shutdown": self._shutdown}
@@ -109,7 +113,7 @@ class Server:
             "version": adapter.version,
             "backend": adapter.backend,
             "operations": adapter.operations,
-            "supports": list(adapter.supports),
+            "supports": [*adapter.supports, "warnings"],
             **({} if adapter.era is None else {"era": adapter.era}),
             "versions": {"python": platform.python_version(), **adapter.versions},
             "notes": list(adapter.notes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,14 @@ from .request import Malformed, Request
 
 Answer = dict[str, Any]
 
+MAX_NOTICES = 100
+"""Maximum number of warnings and of events of one operation."""
+
 
 class Refusal(Exception):
     """The adapter raised an exception during an operation."""
 
-    def __init__(self, error: dict[str, object]) -> None:
+    def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["message"])
         self.error = error
 
@@ -30,6 +34,13 @@ class Session:
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self._models: dict[str, Models] = {}
+        self._warnings: list[str] = []
+
+    def notices(self) -> Answer:
+        """Returns the warnings and events since the last time that this was called, where there are any."""
+        caught, self._warnings = self._warnings, []
+        found = {"warnings": caught, "events": self._adapter.take_events()}
+        return {name: [refusal.sendable(text) for text in texts[:MAX_NOTICES]] for name, texts in found.items() if texts}
 
     def reset(self) -> None:
         """Restores the state of a new process: no models, and the initial params."""
@@ -112,10 +123,15 @@ class Session:
         return {"models": self._keep(name, models), "params": notation.encode_members(params)}
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        try:
-            return getattr(self._adapter, method)(*arguments)
-        except Exception as raised:
-            raise Refusal(refusal.refusal(raised, self._adapter.kind_of)) from raised
+        with warnings.catch_warnings(record=True) as caught:
+            # Python shows a repeated warning only once.
+            warnings.simplefilter("always")
+            try:
+                return getattr(self._adapter, method)(*arguments)
+            except Exception as raised:
+                raise Refusal(refusal.refusal(raised, self._adapter.kind_of)) from raised
+            finally:
+                self._warnings += [f"{one.category.__name__}: {one.message}" for one in caught]
 
     def _keep(self, name: str, models: Models) -> Answer:
         described = {model_name: self._described(model) for model_name, model in models.items()}

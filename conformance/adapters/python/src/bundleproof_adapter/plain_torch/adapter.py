@@ -39,7 +39,7 @@ class PlainTorch(Adapter):
 
     name = "plain_torch"
     version = "0.1.0"
-    supports = ("fixture_networks", "torch", "path_types")
+    supports = ("fixture_networks", "torch", "path_types", "events")
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "dill")}
 
     def __init__(self) -> None:
@@ -87,10 +87,13 @@ class PlainTorch(Adapter):
             raise ValueError(f"expected a training configuration, found {config.kind}")
         flat = flatten(constructed)
         with self._params.unchanged_on_error():
+            self.event("bridge")
             self._params.bridge(flat)
             scan = dataset.read(train_data)
+            self.event("train")
             models, losses = train(self._params, constructed, scan)
             if constructed.output_dir:
+                self.event("persist")
                 bundle.save(self._params, models, os.path.join(constructed.output_dir, "wts.h5"), flat, None)
         return Workflow(models, scan.intensity_scale(constructed.nphotons), losses)
 

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import types
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from bundleproof_adapter import Config, PlainText
+
+
+def _warn_of(n_images: int | None) -> None:
+    if n_images is not None:
+        warnings.warn("n_images is deprecated; use n_groups", DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,9 @@ class TrainingConfig:
     plateau_threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        # `n_images` is the deprecated name, and training without either uses 512 groups.
+        # Training without either uses 512 groups.
         if self.n_groups is None:
+            _warn_of(self.n_images)
             self.n_groups = 512 if self.n_images is None else self.n_images
 
 
@@ -108,6 +115,7 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         if self.n_groups is None:
+            _warn_of(self.n_images)
             self.n_groups = self.n_images
 
 
