@@ -47,6 +47,18 @@ impl Copy {
         fs::write(&file, text.replacen(from, to, 1)).expect("a file");
     }
 
+    /// Removes the red entries of an expectation, but for the first of the case if all are about it.
+    fn trim_red_entries(&self, case: &str, expectation: &str) {
+        let file = self.suite().join(format!("cases/{case}.toml"));
+        let text = fs::read_to_string(&file).expect("a case");
+        let is_about = |entry: &&str| entry.contains(&format!("fails = \"{expectation}\""));
+        let mut parts = text.split("[[red]]");
+        let head = parts.next().expect("a head").to_owned();
+        let kept: Vec<&str> = parts.filter(|entry| !is_about(entry)).collect();
+        assert!(!kept.is_empty(), "{case} has no other red entries than those of {expectation}");
+        fs::write(&file, kept.iter().fold(head, |text, entry| text + "[[red]]" + entry)).expect("a file");
+    }
+
     fn prove(&self, arguments: &[&str]) -> Assert {
         let mut program = Command::cargo_bin("bundleproof").expect("the program");
         program.current_dir(self.0.path()).args(["prove", "--suite", "suite"]).args(arguments).assert()
@@ -88,8 +100,8 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
 )]
 #[case(
     "bundle/save_writes_one_archive",
-    r#"files = { under = "$work", are = ["runs/one/wts.h5.zip"] }"#,
-    r#"exists = "$work/runs/one/wts.h5.zip""#,
+    r#"files = { under = "$work", are = ["${file}"] }"#,
+    r#"not_equal = ["${file}", "$archive.backend"]"#,
     "expected only_the_archive to fail on leaves_a_temporary_file, found unexpected_pass"
 )]
 #[case(
@@ -176,6 +188,107 @@ fn a_weakened_expectation_is_named(
     let text = out(&assert.code(6));
     assert!(text.contains(says) && text.contains(case), "{text}");
     assert!(text.contains("not proven: "), "{text}");
+}
+
+/// Each of these drops a part that a mutant needs, and every red entry that would show it.
+#[rstest]
+#[case(
+    "loader/params_are_restored",
+    r#"equal = ["$params.my_key", "kept"]"#,
+    r#"not_equal = ["$params.my_key", 1]"#,
+    "unrelated_keys_survive"
+)]
+#[case(
+    "orchestration/workflow_persists_models",
+    r#"equal = ["$archive.models", "$run.models"]"#,
+    r#"not_equal = ["$archive.models", 1]"#,
+    "archive_holds_trained_models"
+)]
+fn a_weakened_expectation_without_its_red_entries_is_named_by_what_it_lost(
+    #[case] case: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] expectation: &str,
+) {
+    let copy = Copy::of(case);
+    copy.edit(case, from, to);
+    copy.trim_red_entries(case, expectation);
+    let text = out(&copy.prove(&["--case", case]).code(6));
+    let lost = format!("lost: case {case} has changed: {expectation} no longer fails on ");
+    assert!(text.contains(&lost) && text.contains("accept it with --accept-lost"), "{text}");
+    let accepted = out(&copy.prove(&["--case", case, "--accept-lost"]));
+    assert!(accepted.contains(&lost) && !accepted.contains("accept it with"), "{accepted}");
+    let json = out(&copy.prove(&["--case", case, "--json"]).code(6));
+    let told: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(told["lost"][0]["loss"], "case_changed", "{json}");
+    assert_eq!(told["lost"][0]["expectation"], expectation, "{json}");
+}
+
+#[test]
+fn a_renamed_case_and_a_renamed_expectation_have_lost_nothing() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let folder = copy.suite().join("cases/bundle");
+    fs::rename(folder.join("save_tags_the_backend.toml"), folder.join("the_tag_is_there.toml"))
+        .expect("a move");
+    let other = "bundle/the_tag_is_there";
+    let text = out(&copy.prove(&["--case", other]).code(0));
+    assert!(text.contains(&format!("renamed: case {case} was renamed to {other}\n")), "{text}");
+    assert!(!text.contains("lost"), "{text}");
+    copy.edit(other, "expect.tagged", "expect.has_a_tag");
+    let file = folder.join("the_tag_is_there.toml");
+    let renamed = fs::read_to_string(&file).expect("a case").replace("\"tagged\"", "\"has_a_tag\"");
+    fs::write(&file, renamed).expect("a file");
+    let text = out(&copy.prove(&["--case", other]).code(0));
+    assert!(text.contains(&format!("case {case} was changed and renamed to {other}")), "{text}");
+    assert!(text.contains(&format!("expectation tagged of {other} was renamed to has_a_tag")), "{text}");
+}
+
+#[test]
+fn a_part_of_an_expectation_that_nothing_needs_is_named_with_its_place() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let text = out(&copy.prove(&["--case", case, "--weaken"]).code(0));
+    assert!(text.contains(" parts of expectations are needed, "), "{text}");
+    // A second side that is the same by construction, so nothing can tell that it is there.
+    copy.edit(
+        case,
+        r#"equal = ["$archive.backend", "pytorch"]"#,
+        r#"equal = [{ tag = "$archive.backend", own = 1 }, { tag = "pytorch", own = 1 }]"#,
+    );
+    let text = out(&copy.prove(&["--case", case, "--weaken"]).code(6));
+    let named = |part: &str| {
+        text.lines().any(|line| {
+            line.starts_with(&format!("cases/{case}.toml:"))
+                && line.ends_with(&format!("tagged finds as much without {part}"))
+        })
+    };
+    assert!(named("equal[1].own") && !named("equal[1].tag"), "{text}");
+    let json = out(&copy.prove(&["--case", case, "--weaken", "--json"]).code(6));
+    let told: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let unneeded = told["weakened"]["unneeded"].as_array().expect("parts");
+    assert!(unneeded.iter().any(|part| part["weaker"] == "without equal[1].own"), "{json}");
+}
+
+/// The part needs a fault that no mutant has: `prove --weaken` finds one, and the proof keeps it.
+#[test]
+fn a_changed_case_must_still_fail_on_the_observations_that_it_was_needed_for() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let file = copy.suite().join("proven.toml");
+    let text = fs::read_to_string(&file).expect("proven.toml");
+    let of_case = format!("[cases.\"{case}\".fails_on]");
+    let observed = format!(
+        "[cases.\"{case}\".observations]\ntagged = [\"save_torch_bundle: no such fault\"]\n\n{of_case}"
+    );
+    assert!(text.contains(&of_case), "{text}");
+    fs::write(&file, text.replace(&of_case, &observed)).expect("a file");
+    out(&copy.prove(&["--case", case]).code(0));
+    copy.edit(case, "seed = 1", "seed = 2");
+    let text = out(&copy.prove(&["--case", case]).code(6));
+    let lost =
+        format!("lost: case {case} has changed: tagged no longer fails on save_torch_bundle: no such fault");
+    assert!(text.contains(&lost), "{text}");
 }
 
 #[test]

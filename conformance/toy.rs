@@ -24,13 +24,18 @@ use bundleproof::{
         },
         contract::{BuiltIn, BuiltInRole, Contract, Implementation},
         ledger::{Ledger, State},
-        proof::{FaultyImplementation, KillMatrix, Problem, Proven, Skipped},
+        proof::{
+            FailedExpectation, FaultyImplementation, KillMatrix, NeededBy, Parts, PartsWitness, Problem,
+            Proven, Skipped, Weakened as WeakenedParts,
+            observation::{Search, observation_faults, recorders, recordings},
+            search_parts,
+        },
         record::{
             Binary, DURATIONS, Durations, Environment, FORMAT, ImplementationRecord, Inventory,
             InventoryEntry, Platform, RESULTS, RunRecord, RunTimes, SUMS,
         },
         report,
-        runner::{self, Implementations, Job, Options, Outcome, Phase, RedResult, Verdict},
+        runner::{self, Implementations, Job, Options, Outcome, Phase, RedResult, Verdict, Witness},
         store::{ReportWriter, Store},
         suite::{Plan, Selection, Source, Suite},
     },
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Trial::test("every_mutant_is_killed", || test(proven)),
         Trial::test("a_violated_effect_is_named_by_operation_effect_and_requirement", || test(violations)),
         Trial::test("a_mutant_that_behaves_is_named", || test(behaving_mutant)),
+        Trial::test("every_part_is_needed_but_one_that_says_nothing", || test(weakened_parts)),
         Trial::test("a_mutant_that_crashes_is_not_killed", || test(crashing_mutants)),
         Trial::test("an_adapter_that_does_not_reset_is_refused", || test(adapter_without_reset)),
         Trial::test("a_report_is_whole_and_renders_again", || test(report_renders_again)),
@@ -227,6 +233,70 @@ fn violations() {
         let expected = (!about.is_empty()).then(|| vec![(*about).to_owned()]);
         assert_eq!(found, expected, "{behavior:?}");
     }
+}
+
+/// A key that both sides have with the same value is the only part that no fault needs.
+fn weakened_parts() {
+    let unneeded = |suite: &Arc<Suite>| -> Vec<String> {
+        WeakenedParts::of(&parts(suite)).unneeded.iter().map(ToString::to_string).collect()
+    };
+    let (file, from) = ("cases/entries/last_value_counts.toml", r#"equal = ["$found.value", 2.5]"#);
+    let before = unneeded(&embedded());
+    let copy = Copy::new().edited(
+        file,
+        from,
+        r#"equal = [{ value = "$found.value", own = 1 }, { value = 2.5, own = 1 }]"#,
+    );
+    let added = unneeded(&load(copy.source())).into_iter().filter(|part| !before.contains(part));
+    let added: Vec<String> = added.filter(|part| part.contains("without")).collect();
+    assert!(
+        matches!(added.as_slice(), [part] if part.ends_with("last_value finds as much without equal[1].own")),
+        "{added:#?}"
+    );
+    assert!(before.is_empty(), "{before:#?}");
+}
+
+/// The parts of all expectations, with what needs them: a mutant, or a mechanical fault of the reference.
+fn parts(suite: &Arc<Suite>) -> Parts {
+    let (built_ins, checks) = (built_ins(), suite.checks());
+    let implementations = Implementations::of(&built_ins);
+    let witness = Arc::new(PartsWitness::new(checks, KEEPER));
+    let shown = Arc::clone(&witness) as Arc<dyn Witness>;
+    let jobs: Vec<Job> = implementations
+        .names()
+        .into_iter()
+        .filter_map(|name| implementations.get(name))
+        .flat_map(|implementation| runner::green(checks, &implementation))
+        .collect();
+    let (work, going) = (tempfile::tempdir().expect("a temporary directory"), AtomicBool::new(false));
+    let options = Options::default();
+    let quiet = |_: &Outcome| ();
+    let outcomes =
+        runner::run_with_witness(&jobs, suite, (work.path(), options), &going, &quiet, Some(&shown));
+    let mut parts = Parts::of(checks, &witness);
+    let counts = |failed: &FailedExpectation| {
+        outcomes.iter().any(|outcome| {
+            (&outcome.check, outcome.implementation.as_str()) == (&failed.check, failed.on.as_str())
+                && outcome.failure_of(&failed.expectation, None) == RedResult::Proven
+        })
+    };
+    parts.add(&witness.take_failed(), &counts, &|on| NeededBy::Mutant(on.to_owned()));
+
+    let inner = implementations.get(KEEPER).expect("the reference");
+    let (recorders, jobs) = recorders(checks, &inner, &TOY);
+    let recordings = recordings(checks, &recorders, &run(&jobs, suite));
+    let how = Search {
+        suite,
+        recordings: &recordings,
+        inner: &inner,
+        contract: &TOY,
+        work: work.path(),
+        options,
+        interrupted: &going,
+        on_progress: &|_| (),
+    };
+    search_parts(&mut parts, &observation_faults(&TOY, &recordings), &witness, &how);
+    parts
 }
 
 fn behaving_mutant() {

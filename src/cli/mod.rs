@@ -44,6 +44,7 @@ mod summary;
 mod survey;
 mod target;
 mod torch;
+mod weaken;
 mod workflow_command;
 
 pub use exit::Exit;

@@ -12,14 +12,17 @@ use super::{
     proven_file::{Difference, ProvenFile, Scope},
     run_session::{About, RecordingOptions, RunSession},
     selection::SelectionOptions,
-    torch,
+    torch, weaken,
 };
 use crate::{
     bundle::{BUNDLE, operations::TORCH},
     harness::contract::{Contract as _, Implementation},
     harness::{
         adversary::{Adversary, Trial},
-        proof::{AdversaryProof, FaultyImplementation, KillMatrix, PartsWitness, Skipped, Weakened},
+        proof::{
+            AdversaryProof, FailedExpectation, FaultyImplementation, KillMatrix, NeededBy, Parts,
+            PartsWitness, Skipped, Weakened, needed_observations,
+        },
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Case, Check},
     },
@@ -46,6 +49,10 @@ pub(super) struct Prove {
     accept_lost: bool,
 
     /// Weaken every expectation, one part at a time, and name the parts that no faulty implementation needs
+    ///
+    /// A part is a key of a literal, a mention, a kind, a file, and so on. It is needed if a mutant fails the expectation and
+    /// would pass without the part. Checks with parts that no mutant needs also run on mechanical faults, as for
+    /// --observations. What those need is recorded in proven.toml, and a changed case must still fail on it.
     #[arg(long)]
     weaken: bool,
 
@@ -100,22 +107,33 @@ impl Prove {
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
         let recording = RunSession::begin(&self.recording, &reported, console)?;
         let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
-        let parts = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
-        let witness = parts.clone().map(|parts| parts as Arc<dyn Witness>);
+        let witness = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
+        let shown = witness.clone().map(|witness| witness as Arc<dyn Witness>);
         let trials = trials(&checks, judged.as_ref());
         let tried: Vec<Job> = trials.iter().map(|trial| trial.job.clone()).collect();
         // Adversaries break no requirement in particular, so no expectation is needed because of them.
         let then = |_: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| run(&tried);
         let options = (&self.recording, None);
         let (mut recording, outcomes, on_adversaries) =
-            recording.run_then(&jobs, &suite, options, witness.as_ref(), console, then)?;
+            recording.run_then(&jobs, &suite, options, shown.as_ref(), console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let file = ProvenFile::read(&suite);
         let proven = |case: &Case| file.proven().and_then(|proven| proven.fails_on(case));
         let aside = Skipped { checks: &skipped, proven: &proven };
         let mut matrix = KillMatrix::of(&suite, &checks, aside, &faulty, (seen_green, seen), whole);
         matrix.add_adversaries(AdversaryProof::all(&trials, &on_adversaries), whole);
-        matrix.weakened = parts.map(|witness| Weakened::of(&witness.parts(&checks, &matrix.fails_on())));
+        let mut parts = witness.map(|witness| (parts_needed_by(&matrix, &checks, &witness), witness));
+        let changed = file.observations_of_changed(&checks);
+        let found = weaken::search(
+            recording,
+            (&suite, &checks),
+            parts.as_mut().map(|(parts, witness)| (parts, &*witness)),
+            &changed,
+            &self.recording,
+            console,
+        )?;
+        recording = found.0;
+        matrix.weakened = parts.as_ref().map(|(parts, _)| Weakened::of(parts));
 
         recording.set_matrix(matrix.clone());
         let mut observed = None;
@@ -141,7 +159,9 @@ impl Prove {
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;
 
-        let scope = Scope { suite: &suite, checks: &checks, skipped: &skipped, whole };
+        let needed = parts.as_ref().map(|(parts, _)| needed_observations(parts));
+        let scope =
+            Scope { suite: &suite, checks: &checks, skipped: &skipped, whole, needed, still: found.1 };
         let directory = self.suite.directory().filter(|_| !self.check);
         let difference = file.update(&matrix, &scope, directory, self.accept_lost, console)?;
         let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
@@ -165,6 +185,18 @@ impl Prove {
         });
         Ok(if proven { Exit::Success } else { Exit::NotProven })
     }
+}
+
+/// The parts of the expectations, with those that the stub or a mutant needs.
+fn parts_needed_by(matrix: &KillMatrix, checks: &[Arc<Check>], witness: &PartsWitness) -> Parts {
+    let mut parts = Parts::of(checks, witness);
+    let fails_on = matrix.fails_on();
+    let counts = |failed: &FailedExpectation| {
+        let kills = fails_on.get(&(failed.check.as_str(), failed.expectation.as_str()));
+        kills.is_some_and(|kills| kills.contains(&failed.on))
+    };
+    parts.add(&witness.take_failed(), &counts, &|on| NeededBy::Mutant(on.to_owned()));
+    parts
 }
 
 /// One job for each check on each faulty implementation.
@@ -273,7 +305,7 @@ fn proof_text(
         counts.killed, counts.mutants, counts.runs
     ));
     if let Some(weakened) = &matrix.weakened {
-        text.push_str(&format!("{} of {} are needed\n", weakened.needed, counted(weakened.parts, "part")));
+        text.push_str(&format!("{weakened}\n"));
     }
     text
 }

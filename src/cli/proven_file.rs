@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
-use super::{Exit, console::Console};
+use super::{Exit, console::Console, weaken::KillsByCase};
 use crate::{
     harness::{
         proof::{KillMatrix, Loss, PROVEN, Proven, Remains, Renamed, changes},
@@ -26,6 +26,10 @@ pub(super) struct Scope<'a> {
     pub(super) skipped: &'a [Arc<Check>],
     /// Whether these are all checks of the suite.
     pub(super) whole: bool,
+    /// The observations that parts of each case are needed for, if they were looked for.
+    pub(super) needed: Option<KillsByCase>,
+    /// The recorded observations on which changed cases still fail.
+    pub(super) still: KillsByCase,
 }
 
 /// How a proof differs from the file.
@@ -51,6 +55,15 @@ impl ProvenFile {
         self.before.as_ref()?.as_ref().ok()
     }
 
+    /// The recorded observations of the cases that have changed since.
+    pub(super) fn observations_of_changed(&self, checks: &[Arc<Check>]) -> KillsByCase {
+        let Some(before) = self.proven() else { return KillsByCase::new() };
+        let changed = checks.iter().map(|check| &check.case).filter(|case| !before.is_current(case));
+        let recorded = changed.filter_map(|case| Some((case, before.cases.get(&case.id)?)));
+        let recorded = recorded.filter(|(_, proven)| !proven.observations.is_empty());
+        recorded.map(|(case, proven)| (case.id.clone(), proven.observations.clone())).collect()
+    }
+
     /// Writes a complete proof to `directory`, if it has no problems and lost nothing that is not accepted. Without a
     /// directory, says how the file differs.
     pub(super) fn update(
@@ -62,6 +75,7 @@ impl ProvenFile {
         console: &Console,
     ) -> Result<Difference, Exit> {
         let mut now = Proven::of(matrix);
+        scope.add_observations(&mut now, self.proven());
         if let Some(before) = self.proven() {
             now.keep(before, scope.skipped.iter().map(|check| check.case.as_ref()));
         }
@@ -104,6 +118,25 @@ impl ProvenFile {
 }
 
 impl Scope<'_> {
+    /// Adds the observations: those that were looked for, or those that are recorded for a case that has not changed. A
+    /// changed case keeps those on which it still fails.
+    fn add_observations(&self, now: &mut Proven, before: Option<&Proven>) {
+        for (id, case) in &mut now.cases {
+            let before = before.and_then(|before| before.cases.get(id));
+            let same = before.filter(|before| before.digest == case.digest);
+            let needed = match &self.needed {
+                Some(needed) => needed.get(id),
+                None => same.map(|same| &same.observations),
+            };
+            for (name, faults) in needed.into_iter().chain(self.still.get(id)).flatten() {
+                let known = case.observations.entry(name.clone()).or_default();
+                known.extend(faults.iter().cloned());
+                known.sort();
+                known.dedup();
+            }
+        }
+    }
+
     /// What is left of an earlier proof.
     fn remains(&self, before: &Proven, now: &Proven) -> Remains {
         let in_suite: BTreeSet<&str> =

@@ -82,6 +82,11 @@ impl TextPattern {
 }
 
 impl When {
+    /// Whether only calls of certain numbers are meant.
+    pub fn is_numbered(&self) -> bool {
+        self.nth.is_some() || self.from.is_some()
+    }
+
     /// Whether the number of this call is meant.
     pub(super) fn is_call(&self, number: u32) -> bool {
         self.nth.is_none_or(|nth| nth.get() == number) && self.from.is_none_or(|from| number >= from.get())

@@ -87,7 +87,9 @@ impl Remains {
         let exists = |on: &String| now.mutants.contains_key(on) || !before.mutants.contains_key(on);
         for (id, earlier) in &before.cases {
             if let Some(case) = now.cases.get(id) {
-                remains.compare_cases(id, earlier, case, &exists);
+                // Of a case that has not changed, the parts and what they are needed for are the same.
+                let all = earlier.digest != case.digest;
+                remains.compare_cases(id, (earlier, case), all, &exists);
             } else if !in_suite.contains(id.as_str()) {
                 remains.find_case(id, earlier, (before, now), &exists);
             }
@@ -115,30 +117,31 @@ impl Remains {
         if let Some((to, case)) = same.or_else(as_good) {
             let changed = case.digest != earlier.digest;
             self.renamed.push(Renamed::Case { from: id.to_owned(), to: to.clone(), changed });
-            self.compare_cases(to, earlier, case, exists);
+            self.compare_cases(to, (earlier, case), false, exists);
         } else {
             let on = killed.into_iter().cloned().collect();
             self.lost.push(Loss::CaseRemoved { case: id.to_owned(), on });
         }
     }
 
+    /// Compares what two versions of a case fail on; `all` also compares the observations.
     fn compare_cases(
         &mut self,
         id: &str,
-        earlier: &ProvenCase,
-        now: &ProvenCase,
+        (earlier, now): (&ProvenCase, &ProvenCase),
+        all: bool,
         exists: &dyn Fn(&String) -> bool,
     ) {
-        let added: Kills = now
-            .fails_on
+        let (kills, now_kills) = (kills(earlier, all), kills(now, all));
+        let added: Kills = now_kills
             .iter()
-            .filter(|(name, _)| !earlier.fails_on.contains_key(*name))
+            .filter(|(name, _)| !kills.contains_key(*name))
             .map(|(name, on)| (name.clone(), on.clone()))
             .collect();
-        for (name, on) in &earlier.fails_on {
+        for (name, on) in &kills {
             let mut lost: Vec<&String> = on.iter().filter(|on| exists(on)).collect();
             let had = !lost.is_empty();
-            let is_there = now.fails_on.get(name);
+            let is_there = now_kills.get(name);
             if let Some(now) = is_there {
                 lost.retain(|on| !now.contains(on));
             } else if let Some((to, _)) =
@@ -162,6 +165,15 @@ impl Remains {
             });
         }
     }
+}
+
+/// The implementations on which each expectation fails, and if `all` are meant also the observations.
+fn kills(case: &ProvenCase, all: bool) -> Kills {
+    let mut kills = case.fails_on.clone();
+    for (name, faults) in case.observations.iter().filter(|_| all) {
+        kills.entry(name.clone()).or_default().extend(faults.iter().cloned());
+    }
+    kills
 }
 
 impl fmt::Display for Loss {
@@ -256,6 +268,22 @@ mod tests {
         let found = said(&[before], &[now], &[]);
         assert_eq!(found.0, lost);
         assert_eq!(found.1, renamed);
+    }
+
+    #[test]
+    fn a_changed_case_must_still_fail_on_the_observations_that_it_was_needed_for() {
+        let with = |digest: &str, faults: &[&str]| {
+            let mut proof = proven(&[&format!("x/y {digest}: e=a")]);
+            let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
+            proof.cases.get_mut("x/y").unwrap().observations.insert("e".to_owned(), faults);
+            proof
+        };
+        let in_suite = BTreeSet::from(["x/y"]);
+        let (before, weaker) = (with("1", &["load: params N dropped"]), with("2", &[]));
+        let lost = Remains::of(&before, &weaker, &in_suite).lost;
+        let said: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["case x/y has changed: e no longer fails on load: params N dropped"]);
+        assert_eq!(Remains::of(&before, &with("1", &[]), &in_suite), Remains::default());
     }
 
     #[test]

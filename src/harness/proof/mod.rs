@@ -27,4 +27,7 @@ pub use page::markdown;
 pub use problem::Problem;
 pub use proven::{PROVEN, Proven, ProvenCase, ProvenError};
 pub use set_aside::{SetAside, Skipped};
-pub use weakening::{Part, PartsWitness, UnneededPart, Weakened};
+pub use weakening::{
+    FailedExpectation, NeededBy, Part, Parts, PartsWitness, UnneededPart, Weakened, needed_observations,
+    rerun, search_parts,
+};

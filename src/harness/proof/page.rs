@@ -31,8 +31,7 @@ pub fn markdown(matrix: &KillMatrix) -> String {
         page.push_str(&format!("- {}\n", escaped(&aside.to_string())));
     }
     if let Some(weakened) = &matrix.weakened {
-        let (needed, parts) = (weakened.needed, weakened.parts);
-        page.push_str(&format!("\n## Weakened expectations\n\n{needed} of {parts} parts are needed.\n\n"));
+        page.push_str(&format!("\n## Weakened expectations\n\n{weakened}.\n\n"));
         for part in &weakened.unneeded {
             page.push_str(&format!("- {}\n", escaped(&part.to_string())));
         }

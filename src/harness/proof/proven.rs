@@ -16,7 +16,8 @@ const FORMAT: u32 = 1;
 /// The header of the file.
 const HEAD: &str = "\
 # Written by `bundleproof prove`; not to be edited. Per case: its digest, and for each expectation the stub and\n\
-# mutants on which it was seen to fail. Per mutant: the requirement that it breaks.\n\n";
+# mutants on which it was seen to fail, and the observations that only it needs. Per mutant: the requirement that it\n\
+# breaks.\n\n";
 
 /// The results of `prove`, by case and by mutant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +31,16 @@ pub struct Proven {
 }
 
 /// The proof of one version of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenCase {
     /// Its digest.
     pub digest: String,
     /// Per expectation, the faulty implementations on which it failed in any example.
     pub fails_on: BTreeMap<String, Vec<String>>,
+    /// Per expectation, mechanical faults of the reference that a part of it is needed for and no mutant shows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observations: BTreeMap<String, Vec<String>>,
 }
 
 /// Why the file cannot be read.
@@ -57,7 +61,7 @@ impl Proven {
         for check in &matrix.checks {
             let case = cases
                 .entry(check.case.clone())
-                .or_insert_with(|| ProvenCase { digest: check.digest.clone(), fails_on: BTreeMap::new() });
+                .or_insert_with(|| ProvenCase { digest: check.digest.clone(), ..ProvenCase::default() });
             for expectation in &check.expectations {
                 let known = case.fails_on.entry(expectation.name.clone()).or_default();
                 known.extend(expectation.fails_on.iter().cloned());
@@ -123,7 +127,11 @@ mod tests {
 
     fn proven(digest: &str, on: &[&str]) -> Proven {
         let on: Vec<String> = on.iter().map(|name| (*name).to_owned()).collect();
-        let case = ProvenCase { digest: digest.to_owned(), fails_on: [("holds".to_owned(), on)].into() };
+        let case = ProvenCase {
+            digest: digest.to_owned(),
+            fails_on: [("holds".to_owned(), on)].into(),
+            observations: BTreeMap::new(),
+        };
         Proven {
             format: FORMAT,
             mutants: [("loads_nothing".to_owned(), "LOD-002".to_owned())].into(),

@@ -17,6 +17,8 @@ pub struct Weakening {
     pub what: String,
     /// The part of the expectation's table that demands more.
     pub at: PartPath,
+    /// The text that is no longer demanded, or no longer forbidden, if it is one.
+    pub text: Option<String>,
     weaker: Weaker,
 }
 
@@ -48,12 +50,12 @@ impl Weakening {
     }
 
     fn whole(what: &str, kind: &ExpectationKind, weaker: Weaker) -> Self {
-        Self { what: what.to_owned(), at: PartPath::key(kind.key()), weaker }
+        Self { what: what.to_owned(), at: PartPath::key(kind.key()), text: None, weaker }
     }
 
     fn without(at: PartPath, text: Option<&str>, weaker: Weaker) -> Self {
-        let text = text.map(|text| format!(" {text:?}")).unwrap_or_default();
-        Self { what: format!("without {at}{text}"), at, weaker }
+        let quoted = text.map(|text| format!(" {text:?}")).unwrap_or_default();
+        Self { what: format!("without {at}{quoted}"), at, text: text.map(str::to_owned), weaker }
     }
 }
 
@@ -166,16 +168,16 @@ fn of_words(at: &PartPath, words: &Words) -> Vec<Weakening> {
     mentions.chain(omits).chain(matches).collect()
 }
 
-/// Without each leaf of each literal.
-fn without_leaves(at: &PartPath, sides: &[Value; 2]) -> Vec<Weakening> {
-    let of_side = |(index, side): (usize, &Value)| {
-        let at = at.index(index);
-        leaves(side)
-            .into_iter()
-            .map(move |leaf| Weakening::without(at.then(&leaf), None, Weaker::Without(leaf)))
-            .collect::<Vec<_>>()
+/// Without each leaf of each literal. A leaf that both have is one part.
+fn without_leaves(at: &PartPath, [first, second]: &[Value; 2]) -> Vec<Weakening> {
+    let (of_first, of_second) = (leaves(first), leaves(second));
+    let only_first = of_first.into_iter().filter(|leaf| !of_second.contains(leaf)).map(|leaf| (0, leaf));
+    let all: Vec<(usize, PartPath)> =
+        only_first.chain(of_second.iter().cloned().map(|leaf| (1, leaf))).collect();
+    let without = |(index, leaf): (usize, PartPath)| {
+        Weakening::without(at.index(index).then(&leaf), None, Weaker::Without(leaf))
     };
-    sides.iter().enumerate().flat_map(of_side).collect()
+    all.into_iter().map(without).collect()
 }
 
 /// Whether it is a single value of the case itself: neither a reference, nor a map or a list with parts.
@@ -201,4 +203,156 @@ fn one_less(items: &[String]) -> impl Iterator<Item = (usize, &str, Vec<String>)
 fn all_but<T: Clone>(items: &[T], index: usize) -> Vec<T> {
     let others = items.iter().enumerate().filter(|(other, _)| *other != index);
     others.map(|(_, item)| item.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        harness::{
+            contract::{Refusal, RefusalKind},
+            suite::{Action, Compared, Expectation},
+        },
+        value::Map,
+    };
+
+    /// What a step left: `$found`, `$params` before and after, a refusal, and the files `a` and `b` of `$work`.
+    struct Facts {
+        found: Value,
+        before: Value,
+        refusal: Option<Refusal>,
+        files: Vec<String>,
+    }
+
+    impl StepFacts for Facts {
+        fn value(&self, reference: &Value) -> Result<Value, String> {
+            match reference {
+                Value::Text(text) if text == "$found" => Ok(self.found.clone()),
+                Value::Text(text) if text.starts_with('$') => Err("unavailable".to_owned()),
+                other => Ok(other.clone()),
+            }
+        }
+
+        fn before(&self, _observable: &str) -> Result<Value, String> {
+            Ok(self.before.clone())
+        }
+
+        fn refusal(&self) -> Option<&Refusal> {
+            self.refusal.as_ref()
+        }
+
+        fn file(&self, path: &str) -> Result<Option<String>, String> {
+            Ok(self.files.iter().find(|file| path.ends_with(file.as_str())).cloned())
+        }
+
+        fn entries(&self, path: &str) -> Result<Map, String> {
+            let entries = if path.ends_with('a') { &self.found } else { &self.before };
+            entries.as_map().cloned().ok_or_else(|| "no archive".to_owned())
+        }
+
+        fn files(&self, _directory: &str) -> Result<Vec<String>, String> {
+            Ok(self.files.clone())
+        }
+    }
+
+    fn value(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn facts(found: &str) -> Facts {
+        Facts { found: value(found), before: value("{\"k\": 1}"), refusal: None, files: vec!["a".to_owned()] }
+    }
+
+    fn refused(kind: RefusalKind, message: &str) -> Facts {
+        Facts { refusal: Some(Refusal::new(kind, message)), ..facts("null") }
+    }
+
+    fn sides(expected: &str) -> Compared {
+        [Value::from("$found"), value(expected)].into()
+    }
+
+    fn of(condition: ExpectationKind) -> (NamedExpectation, Vec<Weakening>) {
+        let expectation =
+            Expectation { condition, because: String::new(), about: Vec::new(), when_refused: false };
+        let named = NamedExpectation { name: "e".to_owned(), line: 1, expectation };
+        let step = Step { action: Action::Reset, line: 1, expectations: vec![named.clone()] };
+        let weaker = Weakening::of(&step, &named);
+        (named, weaker)
+    }
+
+    /// The weaker forms that hold for these facts.
+    fn holding(condition: ExpectationKind, facts: &Facts) -> Vec<String> {
+        let (named, weaker) = of(condition);
+        let holding = weaker.iter().filter(|weaker| weaker.holds(&named, facts));
+        holding.map(|weaker| weaker.what.replace("if it is dropped", "-")).collect()
+    }
+
+    /// Every part is needed where only that part is wrong: the expectation fails, and holds without the part alone.
+    #[rstest]
+    #[case::value(ExpectationKind::Equal(sides(r#"{"a": 1, "b": {"c": [2, 3]}}"#)), r#"{"a": 9, "b": {"c": [2, 3]}}"#,
+        &["-", "without equal[1].a", "if changed values are accepted"])]
+    #[case::nested(ExpectationKind::Equal(sides(r#"{"a": 1, "b": {"c": [2, 3]}}"#)), r#"{"a": 1, "b": {"c": [2, 9]}}"#,
+        &["-", "without equal[1].b.c[1]", "if changed values are accepted"])]
+    #[case::added(ExpectationKind::Equal(sides(r#"{"a": 1}"#)), r#"{"a": 1, "b": 2}"#, &["-", "if added keys are accepted"])]
+    #[case::missing(ExpectationKind::Equal(sides(r#"{"a": 1, "b": 2}"#)), r#"{"a": 1}"#,
+        &["-", "without equal[1].b", "if missing keys are accepted"])]
+    #[case::other_value(ExpectationKind::Equal(sides("2")), "3", &["-", "if any int is accepted"])]
+    #[case::other_type(ExpectationKind::Equal(sides("2")), "2.0", &["-"])]
+    #[case::subset(ExpectationKind::Subset([value(r#"{"a": 1, "b": 2}"#), Value::from("$found")].into()), r#"{"a": 1, "b": 3, "c": 4}"#,
+        &["-", "without subset[0].b", "if changed values are accepted"])]
+    #[case::subset_of_one_key(ExpectationKind::Subset([value(r#"{"a": 1}"#), Value::from("$found")].into()), "{}",
+        &["-", "if missing keys are accepted"])]
+    #[case::near(ExpectationKind::Near((Value::from("$found"), vec![value("2.0")])), "3.0", &["-", "if any number is accepted"])]
+    #[case::not_a_number(ExpectationKind::Near((Value::from("$found"), vec![value("2.0")])), "\"2.0\"", &["-"])]
+    #[case::missing_keys(ExpectationKind::MissingKeys((Value::from("$found"), vec!["a".into(), "b".into()])), r#"{"b": 1}"#,
+        &["-", "without missing_keys[1][1] \"b\""])]
+    #[case::entries(ExpectationKind::Entries(["$work/a".into(), "$work/b".into()]), r#"{"k": 2}"#,
+        &["-", "if changed values are accepted"])]
+    #[case::bytes(ExpectationKind::Bytes(["$work/a".into(), "$work/b".into()]), "null", &["-", "if any bytes are accepted"])]
+    #[case::more_files(ExpectationKind::Files(FilesUnder { under: "$work".into(), are: vec![], named: None }), "null",
+        &["-", "if more files are accepted"])]
+    #[case::missing_file(ExpectationKind::Files(FilesUnder { under: "$work".into(), are: vec!["a".into(), "b".into()], named: None }), "null",
+        &["-", "without files.are[1] \"b\""])]
+    #[case::absent(ExpectationKind::Absent("$work/a".into()), "null", &["-"])]
+    fn a_part_is_needed_where_only_that_part_is_wrong(
+        #[case] condition: ExpectationKind,
+        #[case] found: &str,
+        #[case] holds: &[&str],
+    ) {
+        assert!(condition.judge(&facts(found)).is_err());
+        assert_eq!(holding(condition, &facts(found)), holds);
+    }
+
+    #[test]
+    fn the_parts_of_a_refusal_are_that_it_was_refused_and_the_kind() {
+        let wanted = || ExpectationKind::Refused(RefusedAs { kind: Some(RefusalKind::Mismatch) });
+        let other_kind = refused(RefusalKind::NotFound, "grid");
+        assert_eq!(holding(wanted(), &other_kind), ["-", "without refused.kind \"mismatch\""]);
+        assert_eq!(holding(wanted(), &facts("null")), ["-", "if it is checked only after a refusal"]);
+    }
+
+    #[test]
+    fn the_parts_of_a_message_are_its_texts() {
+        let wanted = || {
+            let (mentions, omits) = (vec!["grid".to_owned(), "size".to_owned()], vec!["path".to_owned()]);
+            ExpectationKind::Says(Words { mentions, omits, matches: None })
+        };
+        let silent = refused(RefusalKind::Mismatch, "grid");
+        assert_eq!(holding(wanted(), &silent), ["-", "without says.mentions[1] \"size\""]);
+        let talkative = refused(RefusalKind::Mismatch, "grid size path");
+        assert_eq!(holding(wanted(), &talkative), ["-", "without says.omits[0] \"path\""]);
+    }
+
+    #[test]
+    fn a_comparison_of_values_that_are_no_maps_has_no_keys_to_tolerate() {
+        let (named, weaker) = of(ExpectationKind::Unchanged("$found".to_owned()));
+        let applies = |facts: &Facts| weaker.iter().filter(|weaker| weaker.applies(&named, facts)).count();
+        assert_eq!(applies(&facts("{\"k\": 1}")), 4);
+        assert_eq!(applies(&Facts { before: value("{}"), ..facts("{}") }), 2);
+        assert_eq!(applies(&Facts { before: value("1"), ..facts("1") }), 1);
+    }
 }

@@ -21,6 +21,13 @@ pub struct ObservationFault {
     pub(super) checks: Vec<usize>,
 }
 
+impl ObservationFault {
+    /// Whether the recorded check at this position reaches it.
+    pub fn reaches(&self, check: usize) -> bool {
+        self.checks.binary_search(&check).is_ok()
+    }
+}
+
 /// What a fault changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -30,6 +30,13 @@ pub struct Recording {
     pub(super) calls: Vec<SeenCall>,
 }
 
+impl Recording {
+    /// The operation of each call, and its refusal.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, Option<&Refusal>)> {
+        self.calls.iter().map(|call| (call.operation.as_str(), call.answer.as_ref().err()))
+    }
+}
+
 /// One call of an operation, or a reset.
 #[derive(Debug)]
 pub(super) struct SeenCall {
