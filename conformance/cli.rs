@@ -403,6 +403,7 @@ fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
 #[case::plans("plans", "phase_d4")]
 #[case::implementations("implementations", "reference")]
 #[case::adapters("implementations", "plain_torch")]
+#[case::operations("operations", "save_torch_bundle.files")]
 fn lists_are_printed_as_text_and_as_json(#[case] what: &str, #[case] names: &str) {
     let place = Place::new();
     let text = out(&place.run(&["list", what]).code(0));
@@ -418,6 +419,8 @@ fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     let place = Place::new();
     let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
     assert!(requirement.contains("tested by loader/altered_fields_are_refused"), "{requirement}");
+    let requirement = out(&place.run(&["explain", "BUN-001"]).code(0));
+    assert!(requirement.contains("held after every step as save_torch_bundle.files, "), "{requirement}");
     let case = out(&place.run(&["explain", "roundtrip/networks_come_back"]).code(0));
     assert!(case.contains("expected to fail on stub, at returns_saved_models (not_implemented)\n"), "{case}");
     let case = out(&place.run(&["explain", "loader/altered_fields_are_refused"]).code(0));

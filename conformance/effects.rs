@@ -202,8 +202,7 @@ fn each_effect_is_seen_violated_and_named() {
 #[test]
 fn every_effect_is_about_a_requirement_in_force() {
     let (suite, contract) = (suite(), &BUNDLE as &'static dyn Contract);
-    let effects = contract.operations().iter().flat_map(|operation| operation.effects);
-    for effect in effects.chain(contract.reset_effects()) {
+    for (_, effect) in contract.effects() {
         let requirement = suite.requirement(effect.about);
         assert!(requirement.is_some_and(|requirement| requirement.superseded.is_none()), "{}", effect.about);
     }

@@ -56,6 +56,12 @@ fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
     if let Some(test) = &requirement.held_by {
         text.push_str(&format!("  held by the runner, at every step of every case; its test: {test}\n"));
     }
+    let effects = suite.contract().effects().filter(|(_, effect)| effect.about == id);
+    let effects: Vec<String> =
+        effects.map(|(operation, effect)| format!("{operation}.{}", effect.name)).collect();
+    if !effects.is_empty() {
+        text.push_str(&format!("  held after every step as {}\n", effects.join(", ")));
+    }
     let about = suite.checks().iter().filter(|check| check.case.requires.contains(id));
     let mut cases: Vec<&Case> = about.map(|check| check.case.as_ref()).collect();
     cases.dedup_by_key(|case| &case.id);

@@ -12,7 +12,7 @@ use crate::{
     bundle::BUNDLE,
     harness::{
         adversary::Adversary,
-        contract::{BuiltIn, BuiltInRole, Contract as _, Effect, RESET},
+        contract::{BuiltIn, BuiltInRole, Contract as _, Effect},
         suite::{Decision, Suite},
     },
     text::columns,
@@ -122,25 +122,18 @@ fn requirements(suite: &Suite) -> Vec<Entry> {
 
 /// The effects of each operation, which the runner holds after every step, with the requirement that states each.
 fn operations(suite: &Suite) -> Vec<Entry> {
-    let contract = suite.contract();
-    let all = contract.operations().iter().map(|operation| (operation.name, operation.effects));
-    let of_operation = |(operation, effects): (&'static str, &'static [Effect])| {
-        effects.iter().map(move |effect| {
-            let name = format!("{operation}.{}", effect.name);
-            Entry {
-                columns: [
-                    name.clone(),
-                    format!("{} after {}", effect.about, effect.after),
-                    effect.because.to_owned(),
-                ],
-                json: json!({
-                    "effect": name, "operation": operation, "about": effect.about,
-                    "after": effect.after.to_string(), "because": effect.because,
-                }),
-            }
-        })
+    let entry = |(operation, effect): (&'static str, &'static Effect)| {
+        let name = format!("{operation}.{}", effect.name);
+        let required = format!("{} after {}", effect.about, effect.after);
+        Entry {
+            columns: [name.clone(), required, effect.because.to_owned()],
+            json: json!({
+                "effect": name, "operation": operation, "about": effect.about,
+                "after": effect.after.to_string(), "because": effect.because,
+            }),
+        }
     };
-    all.chain([(RESET, contract.reset_effects())]).flat_map(of_operation).collect()
+    suite.contract().effects().map(entry).collect()
 }
 
 /// The eras of the contract, with the requirements that each of them does not state.

@@ -12,6 +12,9 @@ use crate::{
 /// The number of groups of a training that gives none (CFG-006).
 const TRAINING_GROUPS: i64 = 512;
 
+/// The era without a dispatcher, whose configurations have no `backend`. Cases give it in every era.
+const BEFORE_BACKENDS: &str = "2025-10";
+
 /// Every field that is not None is under its key. Other keys are open.
 pub(super) fn bridged(step: &StepView<'_>) -> Option<Expected> {
     let mut keys = flat(config(step)?, step.era)?;
@@ -92,6 +95,9 @@ fn fields(
         return None;
     }
     let accepted = |field: &ConfigField| {
+        if field.name == "backend" && era.is_some_and(|era| era.name == BEFORE_BACKENDS) {
+            return Some((field.key.to_owned(), Accepted::Anything));
+        }
         let lacks = |era: &Era| era.why_lacking(&format!("{kind}.{}", field.name)).is_some();
         let accepted = match values.get(field.name) {
             Some(value) => given(field.kind, value),
@@ -282,6 +288,7 @@ mod tests {
             of(config, bridged, era).unwrap().keys
         };
         assert!(keys("main").contains_key("optimizer") && !keys("2025-10").contains_key("optimizer"));
+        assert!(keys("2025-11").contains_key("backend") && !keys("2025-10").contains_key("backend"));
         assert!(!keys("torch-manifest-v1").contains_key("n_groups"));
     }
 }

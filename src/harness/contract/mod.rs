@@ -175,6 +175,13 @@ impl dyn Contract {
         self.operations().iter().find(|operation| operation.name == name)
     }
 
+    /// Every declared effect with its operation, those of `reset` last.
+    pub fn effects(&self) -> impl Iterator<Item = (&'static str, &'static Effect)> {
+        let all = self.operations().iter().map(|operation| (operation.name, operation.effects));
+        let all = all.chain([(RESET, self.reset_effects())]);
+        all.flat_map(|(operation, effects)| effects.iter().map(move |effect| (operation, effect)))
+    }
+
     /// The names of all effects of an operation, or of `reset`, as reports and red entries use them.
     pub fn effects_of(&self, operation: &str) -> Vec<String> {
         let effects = match self.operation(operation) {

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -15,6 +16,9 @@ use crate::{
 
 /// How far the clock of a file system may lag behind.
 const CLOCK_LAG: Duration = Duration::from_millis(50);
+
+/// The longest file whose bytes are kept.
+const MAX_SHORT_BYTES: u64 = 256 << 10;
 
 /// The files of a directory, by relative path.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +37,9 @@ struct FileState {
 /// What is compared. Times and permissions are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Contents {
-    File(u64, Digest),
+    /// A short file: comparing its bytes costs less than a digest of them.
+    Short(Vec<u8>),
+    Long(u64, Digest),
     Link(PathBuf),
     /// A pipe, a socket or a device, which is not opened; or a file that cannot be read.
     Opaque,
@@ -63,6 +69,18 @@ impl fmt::Display for FileChange {
             Self::Changed => "changed",
             Self::Removed => "removed",
         })
+    }
+}
+
+impl Contents {
+    fn of(path: &Path, length: u64) -> io::Result<Self> {
+        if length <= MAX_SHORT_BYTES {
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            fs::File::open(path)?.take(MAX_SHORT_BYTES).read_to_end(&mut bytes)?;
+            return Ok(Self::Short(bytes));
+        }
+        let (length, digest) = digest_of(fs::File::open(path)?)?;
+        Ok(Self::Long(length, digest))
     }
 }
 
@@ -115,8 +133,7 @@ impl FileState {
         let read = Instant::now();
         let kind = metadata.file_type();
         let contents = if kind.is_file() {
-            let digest = fs::File::open(path).and_then(digest_of);
-            digest.map_or(Contents::Opaque, |(length, digest)| Contents::File(length, digest))
+            Contents::of(path, metadata.len()).unwrap_or(Contents::Opaque)
         } else if kind.is_symlink() {
             Contents::Link(fs::read_link(path)?)
         } else {
@@ -131,6 +148,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::thread;
+
+    use rstest::rstest;
 
     use super::*;
 
@@ -165,14 +184,16 @@ mod tests {
         assert!(now.contains("in/new") && !now.contains("in/gone"));
     }
 
-    #[test]
-    fn a_write_of_the_same_length_at_once_is_found() {
+    #[rstest]
+    #[case::short(1)]
+    #[case::long(usize::try_from(MAX_SHORT_BYTES).unwrap() + 1)]
+    fn a_write_of_the_same_length_at_once_is_found(#[case] length: usize) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a");
-        fs::write(&path, "0").unwrap();
+        fs::write(&path, "0".repeat(length)).unwrap();
         let mut earlier = of(place.path());
         for round in 1..20 {
-            fs::write(&path, format!("{}", round % 10)).unwrap();
+            fs::write(&path, format!("{}", round % 10).repeat(length)).unwrap();
             let now = FileStates::of(place.path(), &earlier);
             assert_eq!(now.changes_since(&earlier), [("a", FileChange::Changed)]);
             earlier = now;
