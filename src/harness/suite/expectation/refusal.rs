@@ -217,7 +217,7 @@ mod tests {
     #[case(r#"{"matches": "not [0-9]+$"}"#, None)]
     #[case(r#"{"matches": "^not"}"#, Some(r#"it does not match "^not""#))]
     #[case(r#"{"mentions": ["N"], "omits": ["0"]}"#, Some(r#"it does not mention "N"; it mentions "0""#))]
-    #[case(r#"{"mentions": ["$empty"]}"#, Some("\" \""))]
+    #[case(r#"{"mentions": ["$empty"]}"#, Some("' '"))]
     #[case(r#"{"mentions": ["$gone"]}"#, Some("unknown name $gone"))]
     fn the_words_of_a_refusal_are_judged_one_by_one(#[case] words: &str, #[case] actual: Option<&str>) {
         let words: Words = serde_json::from_str(words).unwrap();
