@@ -37,7 +37,7 @@ pub struct Fault {
 /// What a fault does.
 ///
 /// Values are in the JSON notation of values (`{ float = "nan" }`, `{ path = "a/b" }`, `{ tuple = [1] }`). The text `$none`
-/// is None, and `$request.NAME` the field NAME of the request.
+/// is None, and `$request.NAME` the field NAME of the request; `$request.NAME.KEY` is a part of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Act {

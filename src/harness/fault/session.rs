@@ -393,7 +393,7 @@ fn resolved_change<'c>(change: &'c Change, request: &Map) -> Cow<'c, Change> {
     }
 }
 
-/// Replaces `$none` and `$request.NAME`.
+/// Replaces `$none` and `$request.NAME`, or `$request.NAME.KEY` for a part.
 fn resolved(fields: &Map, request: &Map) -> Map {
     fields.iter().map(|(key, value)| (key.clone(), resolved_value(value, request))).collect()
 }
@@ -403,7 +403,7 @@ fn resolved_value(value: &Value, request: &Map) -> Value {
     match value {
         Value::Text(text) if text == "$none" => Value::None,
         Value::Text(text) => {
-            let field = text.strip_prefix("$request.").and_then(|name| request.get(name));
+            let field = text.strip_prefix("$request.").and_then(|path| field_of(request, path));
             field.unwrap_or(value).clone()
         }
         Value::List(items) => Value::List(all(items)),
@@ -417,5 +417,13 @@ fn resolved_value(value: &Value, request: &Map) -> Value {
         | Value::Bytes(_)
         | Value::Path(_)
         | Value::Set(_) => value.clone(),
+    }
+}
+
+/// The value at `config.values.model`.
+fn field_of<'v>(fields: &'v Map, path: &str) -> Option<&'v Value> {
+    match path.split_once('.') {
+        None => fields.get(path),
+        Some((first, rest)) => field_of(fields.get(first)?.as_map()?, rest),
     }
 }

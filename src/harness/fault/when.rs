@@ -36,7 +36,7 @@ pub struct When {
 pub struct FieldIs {
     /// Where in the request.
     pub at: Place,
-    /// The value, in the JSON notation of values; any if not given.
+    /// The value, in the JSON notation of values; any if not given. `$none` is None or nothing at all.
     #[serde(default, deserialize_with = "some_value")]
     pub is: Option<Value>,
 }
@@ -95,7 +95,11 @@ impl When {
     pub(super) fn is_request(&self, request: &Map) -> bool {
         self.request.iter().all(|field| {
             let found = field.at.find(request);
-            found.is_some_and(|found| field.is.as_ref().is_none_or(|wanted| wanted == found))
+            match &field.is {
+                None => found.is_some(),
+                Some(Value::None) => found.is_none_or(|found| *found == Value::None),
+                Some(wanted) => found == Some(wanted),
+            }
         })
     }
 
@@ -153,5 +157,8 @@ impl fmt::Display for When {
 }
 
 fn some_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    json_value::value(deserializer).map(Some)
+    Ok(Some(match json_value::value(deserializer)? {
+        Value::Text(text) if text == "$none" => Value::None,
+        other => other,
+    }))
 }

@@ -21,11 +21,6 @@ impl<'r> Cause<'r> {
         self.facts.broke(rule)
     }
 
-    /// Whether this field broke this rule.
-    pub(super) fn broke_in(self, rule: impl NamedRule, field: &str) -> bool {
-        self.broke(rule) && self.facts.about(field)
-    }
-
     /// Whether this field broke any rule.
     pub(super) fn about(self, field: &str) -> bool {
         self.facts.about(field)
@@ -35,19 +30,12 @@ impl<'r> Cause<'r> {
     pub(super) fn in_file(self, name: &str) -> bool {
         self.facts.outer_entry().and_then(|entry| entry.rsplit('/').next()) == Some(name)
     }
-
-    /// Whether the found value starts with this text, in Python's notation.
-    pub(super) fn found(self, start: &str) -> bool {
-        self.facts.found.as_deref().is_some_and(|found| found.starts_with(start))
-    }
 }
 
 /// The replacement of a refusal.
 pub(in super::super) enum Instead {
     /// The unchanged refusal.
     Same,
-    /// The same message with another kind.
-    Kind(RefusalKind),
     /// Another message with the same kind.
     Message(String),
 }
@@ -61,7 +49,6 @@ impl Instead {
     pub(super) fn of(self, refusal: Refusal) -> Refusal {
         match self {
             Self::Same => refusal,
-            Self::Kind(kind) => Refusal { kind, ..refusal },
             Self::Message(message) => Refusal { message, ..refusal },
         }
     }
@@ -78,18 +65,16 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_matched_by_rule_field_outer_file_and_found_value() {
+    fn a_cause_is_matched_by_rule_field_and_outer_file() {
         let refusal = refusal();
         let cause = Cause::of(&refusal);
         assert!(cause.broke(Rule::ForeignGlobal) && !cause.broke(Rule::MissingEntry));
-        assert!(cause.broke_in(Rule::ForeignGlobal, "['a']") && !cause.broke_in(Rule::ForeignGlobal, "a"));
         assert!(cause.about("['a']") && !cause.about("['b']"));
         assert!(cause.in_file("model.pth") && !cause.in_file("data.pkl") && !cause.in_file("del.pth"));
-        assert!(cause.found("io.") && !cause.found("open"));
     }
 
     #[test]
-    fn a_replacement_changes_the_kind_or_the_message() {
+    fn a_replacement_changes_the_message() {
         let unchanged = (RefusalKind::Unsafe, "no");
         let replaced = |instead: Instead| {
             let refusal = instead.of(refusal());
@@ -99,7 +84,6 @@ mod tests {
             (Instead::Same, unchanged),
             (Instead::hidden(false, "hidden"), unchanged),
             (Instead::hidden(true, "hidden"), (RefusalKind::Unsafe, "hidden")),
-            (Instead::Kind(RefusalKind::Malformed), (RefusalKind::Malformed, "no")),
         ] {
             assert_eq!(replaced(instead), (kind, message.to_owned()));
         }

@@ -6,11 +6,8 @@ use std::{fs, path::Path};
 use super::mutant::mutants;
 use crate::{
     bundle::{
-        nouns::{Bundle, Configuration, FilePath, ROLES, Rule, SCALE_KEY, TrainingConfig, VERSION_KEY},
-        operations::{
-            request::{ConfigKind, ConfigRequest, GetParam},
-            response::TensorDescription,
-        },
+        nouns::{Bundle, FilePath, ROLES, Rule, SCALE_KEY, TrainingConfig, VERSION_KEY},
+        operations::request::{ConfigKind, ConfigRequest, GetParam},
     },
     harness::contract::{Refusal, RefusalKind},
     torch_files::{Dtype, ModelState, Tensor, limits::MAX_ENTRY_BYTES, zip::Archive},
@@ -36,23 +33,6 @@ const WORDS: [&str; 11] = [
 const ARRAYS: [&str; 4] = ["xcoords.npy", "ycoords.npy", "diff3d.npy", "probeGuess.npy"];
 
 mutants! {
-    bridges_training_only breaks "CFG-007": Bridged(|params, before, config| {
-        if let Configuration::Inference(_) = config {
-            params.clone_from(before);
-        }
-    });
-    keeps_the_first_bridge breaks "CFG-020": Bridged(|params, before, _| {
-        let bridged = before.get("probe_scale").filter(|scale| **scale != Value::Float(10.0));
-        params.update(bridged.map(|scale| ("probe_scale".to_owned(), scale.clone())));
-    });
-    bridges_a_field_of_its_own breaks "CFG-022": Bridged(|params, _, _| {
-        params.update([("learning_rate".to_owned(), Value::Float(1e-3))]);
-    });
-    saves_a_field_of_its_own breaks "CFG-008": Saved(|bundle, _| {
-        for model in bundle.models.values_mut() {
-            model.params.insert("learning_rate".to_owned(), Value::Float(1e-3));
-        }
-    });
     refuses_known_words breaks "CFG-002": RefusedAnyway(|config| refused_field(config, |_, value| {
         value.as_text().is_some_and(|word| WORDS.contains(&word))
     }));
@@ -68,10 +48,6 @@ mutants! {
         if let Some(Value::Map(model)) = config.values.get_mut("model") {
             model.retain(|key, value| number(key, value));
         }
-    });
-    refuses_every_execution_configuration breaks "CFG-019": RefusedAnyway(|config| {
-        let execution = config.kind == ConfigKind::Execution;
-        execution.then(|| Refusal::new(RefusalKind::InvalidValue, "unknown configuration"))
     });
     finds_no_archive_in_a_directory breaks "CFG-005": Configured(|config| seek_elsewhere(config, |path| !path.contains(".h5")));
     finds_no_archive_by_its_path breaks "CFG-005": Configured(|config| seek_elsewhere(config, |path| path.ends_with(".zip")));
@@ -100,9 +76,6 @@ mutants! {
         let source = values.get("data_source").and_then(Value::as_text);
         let refused = source.is_some_and(|source| source != "generic");
         refused.then(|| Refusal::new(RefusalKind::InvalidValue, "data_source"))
-    });
-    refuses_realspace_weights breaks "PRM-010": Set(|_, values| {
-        values.contains_key("realspace_mae_weight").then(|| Refusal::new(RefusalKind::InvalidValue, "realspace_mae_weight"))
     });
     drops_other_models breaks "BUN-023": Saved(|bundle, _| bundle.models.retain(|name, _| ROLES.contains(&name.as_str())));
     returns_the_roles_only breaks "BUN-023": Loaded(|loaded| loaded.models.retain(|name, _| ROLES.contains(&name.as_str())));
@@ -140,16 +113,11 @@ mutants! {
         let restored = archived.iter().filter(|(key, _)| *key != VERSION_KEY);
         params.update(restored.map(|(key, value)| (key.clone(), through_json(value))));
     });
-    truncates_filters breaks "LOD-025" as "main: 1.9 becomes 1": LoadedAnyway(|cause| cause.broke_in(Rule::NetworkParams, "n_filters_scale"));
     compares_sizes_only breaks "LOD-011": LoadedAnyway(|cause| {
         cause.broke(Rule::AgreeingParams) && !cause.about("N") && !cause.about("gridsize")
     });
     answers_the_last_loss_only breaks "ORC-007": Ran(|workflow| {
         workflow.train_loss = workflow.train_loss.pop().into_iter().collect();
-    });
-    invents_a_phase breaks "ORC-009": Ran(|workflow| {
-        let image = Tensor::new(Dtype::Float32, vec![1, 1], vec![0; 4]);
-        workflow.phase = image.as_ref().map(TensorDescription::from);
     });
     takes_any_configuration_for_training breaks "ORC-020": RanWith(|config| {
         config.kind = ConfigKind::Training;
@@ -161,21 +129,6 @@ mutants! {
             let _ = fs::remove_file(archive);
         }
     });
-    trains_with_default_batches breaks "ORC-018": RanWith(|config| {
-        config.values.insert("batch_size".to_owned(), Value::Int(16));
-    });
-    dispatcher_never_persists breaks "DSP-009": Dispatched(|config| {
-        config.values.insert("output_dir".to_owned(), Value::None);
-    });
-    dispatcher_trains_one_epoch_more breaks "DSP-009": Dispatched(|config| {
-        if let Some(Value::Int(epochs)) = config.values.get_mut("nepochs") {
-            *epochs += 1;
-        }
-    });
-    loads_with_any_backend breaks "DSP-008": LoadedOne(|request| {
-        request.config.values.insert("backend".to_owned(), Value::from("pytorch"));
-    });
-    answers_no_arrays breaks "NPZ-001": Read(|data| data.arrays.clear());
     refuses_unknown_arrays breaks "NPZ-007": NotReadFrom(|path| {
         let known = |name: &str| ARRAYS.contains(&name) || name.starts_with("scan_index") || name.starts_with("objectGuess");
         let unknown = !Archive::open(path).ok()?.names().all(known);

@@ -12,8 +12,8 @@ use crate::{
     bundle::{
         nouns::{Bundle, Configuration, Params, ParamsStore},
         operations::{
-            request::{ConfigRequest, GetParam, LoadInferenceBundleWithBackend},
-            response::{DatasetDescription, Loaded, Models, Output, Workflow},
+            request::{ConfigRequest, GetParam},
+            response::{Loaded, Models, Output, Workflow},
         },
     },
     harness::contract::{Notices, Refusal, SessionContext},
@@ -35,8 +35,6 @@ type Says = fn(Cause<'_>) -> Instead;
 pub(in super::super) enum Hook {
     /// Changes each configuration of a request before it is used.
     Configured(fn(&mut ConfigRequest)),
-    /// Changes the refusal of any operation but a load.
-    NotTaken(Says),
     /// Changes the warnings and events of an operation.
     Noticed(fn(&mut Notices)),
     /// Changes the context of the session.
@@ -45,18 +43,10 @@ pub(in super::super) enum Hook {
     SavedIn(fn(&SessionContext, &Path)),
     /// Refuses to load an archive that this process did not save.
     NotRemembered,
-    /// Acts on the path of the archive after a refused save.
-    NotSaved(fn(&Path)),
-    /// Accepts some invalid configurations.
-    ValidatedAnyway(Passes),
     /// Refuses some valid configurations.
     RefusedAnyway(fn(&ConfigRequest) -> Option<Refusal>),
-    /// Changes the refusal of an invalid configuration.
-    NotValidated(Says),
     /// Changes the params after a bridge. Gets the params before it, and the configuration.
     Bridged(fn(&mut ParamsStore, &ParamsStore, &Configuration)),
-    /// Ignores the refusal of a configuration that must not be bridged, and changes the params.
-    BridgedAnyway(fn(&mut ParamsStore, &ConfigRequest)),
     /// Changes the initial params of a process.
     Begun(fn(&mut ParamsStore)),
     /// Changes the params after values were set, or refuses the values.
@@ -71,8 +61,6 @@ pub(in super::super) enum Hook {
     Saved(fn(&mut Bundle, usize)),
     /// Acts on the path of the archive after a save.
     SavedBeside(fn(&Path)),
-    /// Ignores some refusals of a save, and writes a bundle without models.
-    SavedAnyway(Passes),
     /// Refuses some valid archives.
     NotOpened(fn(&Path) -> Option<Refusal>),
     /// Refuses some valid archives in the dispatcher.
@@ -89,8 +77,6 @@ pub(in super::super) enum Hook {
     Remembered(fn(&mut Models, &Models)),
     /// Changes the refusal of a load.
     Refused(Says),
-    /// Acts in the directory of the archive when a load is refused.
-    RefusedBeside(fn(&Path, Cause<'_>)),
     /// Changes the output of a network.
     Gave(fn(&mut Output)),
     /// Ignores some refusals of inputs, and returns an output.
@@ -105,30 +91,6 @@ pub(in super::super) enum Hook {
     RanWith(fn(&mut ConfigRequest)),
     /// Changes the response of a workflow.
     Ran(fn(&mut Workflow)),
-    /// Changes the params after a failed workflow. Gets its configuration.
-    Failed(fn(&mut ParamsStore, &ConfigRequest)),
-    /// Acts on the path of the archive after a failed workflow.
-    FailedBeside(fn(&Path)),
-    /// Changes the configuration of the dispatcher.
-    Dispatched(fn(&mut ConfigRequest)),
-    /// Changes the params after the dispatcher refused. Gets the configuration.
-    NotDispatched(fn(&mut ParamsStore, &ConfigRequest)),
-    /// Changes the request to the dispatcher's loader.
-    LoadedOne(fn(&mut LoadInferenceBundleWithBackend)),
-    /// Changes the params after the dispatcher's loader. Gets the configuration.
-    LoadedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
-    /// Changes the refusal of the dispatcher's loader.
-    RefusedOne(Says),
-    /// Changes the params after a refusal of the dispatcher's loader. Gets the configuration.
-    RefusedOneInto(fn(&mut ParamsStore, &ConfigRequest)),
-    /// Changes the params after a refusal of the inference loader.
-    RefusedInference(fn(&mut ParamsStore)),
     /// Refuses some valid datasets.
     NotReadFrom(fn(&Path) -> Option<Refusal>),
-    /// Changes the response for a dataset.
-    Read(fn(&mut DatasetDescription)),
-    /// Ignores some refusals of a dataset, and returns an empty description.
-    ReadAnyway(Passes),
-    /// Changes the refusal of a dataset.
-    NotRead(Says),
 }

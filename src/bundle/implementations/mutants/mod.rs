@@ -1,4 +1,5 @@
-//! The mutants: the reference with exactly one requirement broken each.
+//! The mutants that faults cannot describe: the reference with exactly one requirement broken each. All others are rows of
+//! the suite's `mutants/*.toml`.
 //!
 //! A mutant changes one decision of the [`Policy`], or adds one [`Hook`] to the reference, which changes a request, a
 //! response or an effect. A hook sees the kind and the facts of a refusal and never its message, so messages can be
@@ -21,7 +22,7 @@ pub(super) use self::{mutant::How, mutant_session::MutantSession};
 
 use self::mutant::Mutant;
 
-/// All mutants: first those with a changed policy, then those with a hook, in the order of the contract's sections.
+/// These mutants: first those with a changed policy, then those with a hook, in the order of the contract's sections.
 pub(super) fn all_mutants() -> impl Iterator<Item = &'static Mutant> {
     [
         policy::MUTANTS,

@@ -8,14 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use indexmap::IndexMap;
-
 use super::{cause::Cause, hook::Hook};
 use crate::{
     bundle::{
         files::{read_bundle, write_bundle},
         implementations::reference::{DEFAULT_MODEL, NetworkLayout, ReferenceSession},
-        nouns::{ARCHIVE_NAME, Bundle, FilePath, ParamsStore, ROLES, VERSION},
+        nouns::{ARCHIVE_NAME, Bundle, FilePath, ParamsStore, ROLES},
         operations::{
             BundleSession as _, OPERATIONS, Typed,
             request::{
@@ -33,10 +31,6 @@ use crate::{
     torch_files::ModelState,
     value::{Map, Value},
 };
-
-/// The operations that load a bundle.
-const LOADS: [&str; 3] =
-    [LoadTorchBundle::NAME, LoadInferenceBundleTorch::NAME, LoadInferenceBundleWithBackend::NAME];
 
 /// The reference with one hook.
 pub(in super::super) struct MutantSession {
@@ -108,13 +102,8 @@ impl MutantSession {
         }
     }
 
-    /// Applies the hook to the result of a load of this archive.
-    fn loaded(
-        &mut self,
-        archive: &Path,
-        before: &ParamsStore,
-        result: Result<Loaded, Refusal>,
-    ) -> Result<Loaded, Refusal> {
+    /// Applies the hook to the result of a load.
+    fn loaded(&mut self, before: &ParamsStore, result: Result<Loaded, Refusal>) -> Result<Loaded, Refusal> {
         match (result, self.hook) {
             (Ok(mut loaded), Hook::Loaded(change)) => {
                 change(&mut loaded);
@@ -126,10 +115,6 @@ impl MutantSession {
             }
             (Err(refusal), Hook::LoadedAnyway(takes)) if takes(Cause::of(&refusal)) => self.fresh(),
             (Err(refusal), Hook::Refused(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
-            (Err(refusal), Hook::RefusedBeside(act)) => {
-                act(archive.parent().unwrap_or(archive), Cause::of(&refusal));
-                Err(refusal)
-            }
             (result, _) => result,
         }
     }
@@ -166,19 +151,13 @@ impl MutantSession {
         let output =
             config.values.get("output_dir").and_then(FilePath::in_value).filter(|text| !text.is_empty());
         let archive: Option<PathBuf> = output.map(|text| self.inner.0.process.path(text).join(ARCHIVE_NAME));
-        match (archive, &result, self.hook) {
-            (Some(archive), Ok(_), _) => self.saved(&archive),
-            (Some(archive), Err(_), Hook::FailedBeside(act)) => act(&archive),
-            _ => {}
+        if let (Some(archive), Ok(_)) = (archive, &result) {
+            self.saved(&archive);
         }
         match (result, self.hook) {
             (Ok(mut workflow), Hook::Ran(change)) => {
                 change(&mut workflow);
                 Ok(workflow)
-            }
-            (Err(refusal), Hook::Failed(change)) => {
-                change(&mut self.inner.0.process.params, config);
-                Err(refusal)
             }
             (result, _) => result,
         }
@@ -196,7 +175,7 @@ fn write(archive: &Path, bundle: &Bundle) {
 impl Session for MutantSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         let fields = &self.configured(operation, fields)?;
-        let response = match operation {
+        match operation {
             RESET => self.reset().map(|()| Map::new()),
             SetParams::NAME => typed(fields, |request| self.set_params(request)),
             GetParam::NAME => typed(fields, |request| self.get_param(request)),
@@ -218,12 +197,6 @@ impl Session for MutantSession {
             Forward::NAME => typed(fields, |request| self.forward(request)),
             // No hook changes the other operations.
             _ => self.inner.call(operation, fields),
-        };
-        match (response, self.hook) {
-            (Err(refusal), Hook::NotTaken(says)) if !LOADS.contains(&operation) => {
-                Err(says(Cause::of(&refusal)).of(refusal))
-            }
-            (response, _) => response,
         }
     }
 
@@ -288,39 +261,21 @@ impl MutantSession {
         if let Hook::RefusedAnyway(why) = self.hook {
             why(&request.config).map_or(Ok(()), Err)?;
         }
-        match (self.inner.0.validate_config(request), self.hook) {
-            (Err(refusal), Hook::ValidatedAnyway(takes)) if takes(Cause::of(&refusal)) => Ok(()),
-            (Err(refusal), Hook::NotValidated(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
-            (result, _) => result,
-        }
+        self.inner.0.validate_config(request)
     }
 
     fn update_legacy_dict(&mut self, request: &UpdateLegacyDict) -> Result<(), Refusal> {
         let before = self.inner.0.process.params.clone();
-        let config = &request.config;
-        match (self.inner.0.update_legacy_dict(request), self.hook) {
-            (Err(_), Hook::BridgedAnyway(bridge)) => bridge(&mut self.inner.0.process.params, config),
-            (result, _) => result?,
-        }
+        self.inner.0.update_legacy_dict(request)?;
         if let Hook::Bridged(change) = self.hook {
-            change(&mut self.inner.0.process.params, &before, &config.construct()?);
+            change(&mut self.inner.0.process.params, &before, &request.config.construct()?);
         }
         Ok(())
     }
 
     fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
         let archive = self.inner.0.process.path(&format!("{}.zip", request.base_path));
-        match (self.inner.0.save_torch_bundle(request), self.hook) {
-            (Err(refusal), Hook::SavedAnyway(takes)) if takes(Cause::of(&refusal)) => {
-                let models = IndexMap::new();
-                write(&archive, &Bundle { version: VERSION.to_owned(), backend: None, models });
-            }
-            (Err(refusal), Hook::NotSaved(act)) => {
-                act(&archive);
-                return Err(refusal);
-            }
-            (result, _) => result?,
-        }
+        self.inner.0.save_torch_bundle(request)?;
         if let (Hook::Remembered(_) | Hook::NotRemembered, Some(states)) =
             (self.hook, self.inner.0.states_mut(&request.models))
         {
@@ -345,7 +300,7 @@ impl MutantSession {
             change(&mut loaded.models, saved);
         }
         self.kept(&request.name);
-        self.loaded(&archive, &before, result)
+        self.loaded(&before, result)
     }
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
@@ -369,87 +324,49 @@ impl MutantSession {
         let archive = self.in_directory(&request.bundle_dir);
         self.open(&archive)?;
         let result = self.inner.0.load_inference_bundle_torch(request);
-        if let (Err(_), Hook::RefusedInference(change)) = (&result, self.hook) {
-            change(&mut self.inner.0.process.params);
-        }
         self.kept(&request.name);
-        self.loaded(&archive, &before, result)
+        self.loaded(&before, result)
     }
 
     fn run_cdi_example_with_backend(
         &mut self,
         request: &RunCdiExampleWithBackend,
     ) -> Result<Workflow, Refusal> {
-        let mut config = request.config.clone();
-        if let Hook::Dispatched(change) = self.hook {
-            change(&mut config);
-        }
-        let asked = RunCdiExampleWithBackend { config: config.clone(), ..request.clone() };
-        let result = self.inner.0.run_cdi_example_with_backend(&asked);
-        if let (Err(_), Hook::NotDispatched(change)) = (&result, self.hook) {
-            change(&mut self.inner.0.process.params, &config);
-        }
-        self.ran(&config, result)
+        let result = self.inner.0.run_cdi_example_with_backend(request);
+        self.ran(&request.config, result)
     }
 
     fn load_inference_bundle_with_backend(
         &mut self,
         request: &LoadInferenceBundleWithBackend,
     ) -> Result<LoadedModel, Refusal> {
-        let mut asked = request.clone();
-        if let Hook::LoadedOne(change) = self.hook {
-            change(&mut asked);
-        }
         let before = self.inner.0.process.params.clone();
         let archive = self.in_directory(&request.bundle_dir);
         self.open(&archive)?;
         if let Hook::NotDispatchedTo(why) = self.hook {
             why(&archive).map_or(Ok(()), Err)?;
         }
-        let name = asked.model.as_deref().unwrap_or(DEFAULT_MODEL);
-        let result = self.inner.0.load_inference_bundle_with_backend(&asked);
+        let name = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
+        let result = self.inner.0.load_inference_bundle_with_backend(request);
         // The hooks of loads see all models, of which there is one here.
         let models = |LoadedModel { model, params }| Loaded {
             models: Models::from_iter([(name.to_owned(), model)]),
             params,
         };
-        let result = self.loaded(&archive, &before, result.map(models)).and_then(|mut loaded| {
+        self.loaded(&before, result.map(models)).and_then(|mut loaded| {
             let model = loaded
                 .models
                 .swap_remove(name)
                 .ok_or_else(|| Refusal::new(RefusalKind::MissingField, format!("unknown model {name:?}")))?;
             Ok(LoadedModel { model, params: loaded.params })
-        });
-        let params = &mut self.inner.0.process.params;
-        match (result, self.hook) {
-            (Ok(loaded), Hook::LoadedOneInto(change)) => {
-                change(params, &request.config);
-                Ok(loaded)
-            }
-            (Err(refusal), Hook::RefusedOne(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
-            (Err(refusal), Hook::RefusedOneInto(change)) => {
-                change(params, &request.config);
-                Err(refusal)
-            }
-            (result, _) => result,
-        }
+        })
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
         if let Hook::NotReadFrom(why) = self.hook {
             why(&self.inner.0.process.path(&request.path)).map_or(Ok(()), Err)?;
         }
-        match (self.inner.0.load_dataset(request), self.hook) {
-            (Ok(mut data), Hook::Read(change)) => {
-                change(&mut data);
-                Ok(data)
-            }
-            (Err(refusal), Hook::ReadAnyway(passes)) if passes(Cause::of(&refusal)) => {
-                Ok(DatasetDescription { positions: 0, arrays: Default::default() })
-            }
-            (Err(refusal), Hook::NotRead(says)) => Err(says(Cause::of(&refusal)).of(refusal)),
-            (result, _) => result,
-        }
+        self.inner.0.load_dataset(request)
     }
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
