@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
     trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
     trials.push(Trial::test("variables_of_a_case_are_those_of_a_process_of_its_own", variables));
+    trials.push(Trial::test("state_that_leaks_is_named_with_the_earlier_check", state_leak));
     trials.push(Trial::test("what_is_known_fails_nothing_as_long_as_it_is_so", known));
     trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
     trials.push(Trial::test("a_file_that_is_left_is_a_violation_unless_it_is_allowed", allowed));
@@ -316,6 +317,21 @@ fn budget() -> Result<(), Failed> {
     }
     if !results.iter().any(|outcome| outcome.to_string().contains("restart limit (1) reached")) {
         return Err(format!("{results:#?}").into());
+    }
+    gone(&adapter)
+}
+
+/// A check that fails only after another one in its process stays a failure, and names that one.
+fn state_leak() -> Result<(), Failed> {
+    let adapter = Adapter::new("cannot_load_after_a_bridge", "");
+    let output = adapter.run(&[CASES[1], CASES[2], LOADING], &["--workers", "1"]);
+    let results = adapter.results();
+    let loading = results.iter().find(|outcome| outcome["check"] == LOADING).ok_or("no outcome")?;
+    let leak = json!({ "how": "after", "check": CASES[2] });
+    let said = shown(&output);
+    let is_said = said.contains(&format!("1 check failed only after {} (state leak)", CASES[2]));
+    if verdict(loading) != "fail" || loading["leak"] != leak || !is_said || output.status.code() != Some(1) {
+        return Err(format!("{loading:#}\n{said}").into());
     }
     gone(&adapter)
 }

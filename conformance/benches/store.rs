@@ -225,7 +225,7 @@ fn environment() -> Environment {
 }
 
 fn outcome(check: usize, fails: bool) -> Outcome {
-    let failure = fails.then(|| Failure { expected: "64".into(), actual: "128".into() });
+    let failure = fails.then(|| Failure::new("64", "128"));
     let expectation = |name: &str, failure| ExpectationOutcome {
         name: name.into(),
         line: 12,
@@ -239,6 +239,7 @@ fn outcome(check: usize, fails: bool) -> Outcome {
         line: 9,
         may_be_refused: false,
         refused: None,
+        asked: None,
         expectations,
     };
     Outcome {
@@ -257,6 +258,7 @@ fn outcome(check: usize, fails: bool) -> Outcome {
         ],
         ended: Ended::Completed,
         written: vec![],
+        leak: None,
         milliseconds: 3,
     }
 }

@@ -6,7 +6,7 @@ use include_dir::include_dir;
 use serde::Deserialize as _;
 
 use super::{
-    check::{Finding, Severity, check},
+    check::{Finding, Severity, check, explain},
     effects::RESET,
     files::{
         ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, file_changes, file_parts, read_bundle,
@@ -22,8 +22,8 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            BuiltIn, ConfigKind, Contract, Effect, Era, FieldRole, FileChange, HarnessStep, Operation,
-            OperationRequest as _, ResetProbe, from_fields,
+            BuiltIn, ConfigKind, Contract, Effect, Era, FieldRole, FileChange, HarnessStep, KnownFacts,
+            Operation, OperationRequest as _, ResetProbe, from_fields,
         },
         suite::EmbeddedSuite,
     },
@@ -208,6 +208,45 @@ impl Contract for BundleContract {
         Some("LOD-017")
     }
 
+    fn refusal_violates(&self, operation: &str) -> Option<&'static str> {
+        Some(match operation {
+            "set_params" => "PRM-003",
+            "get_param" => "PRM-002",
+            "validate_config" => "CFG-003",
+            "update_legacy_dict" => "CFG-007",
+            "save_torch_bundle" | "copy_file" => "BUN-001",
+            "load_torch_bundle" => "LOD-016",
+            "run_cdi_example_torch" => "ORC-007",
+            "load_inference_bundle_torch" => "ORC-006",
+            "run_cdi_example_with_backend" => "DSP-003",
+            "load_inference_bundle_with_backend" => "DSP-004",
+            "load_dataset" => "NPZ-001",
+            "forward" => "EXE-001",
+            // The step refuses an archive that is not as every save writes it.
+            "alter_bundle" => "BUN-002",
+            _ => return None,
+        })
+    }
+
+    fn explain_values(&self, expected: &Value, found: &Value, known: &KnownFacts<'_>) -> Vec<String> {
+        explain::values(expected, found, known)
+    }
+
+    fn explain_files(&self, expected: &Path, found: &Path) -> Vec<String> {
+        explain::files(expected, found)
+    }
+
+    fn telling_fields(&self, operation: &Operation, fields: &Map) -> Map {
+        let is_config = |name: &str| {
+            operation.fields.iter().any(|field| field.name == name && field.role == FieldRole::Config)
+        };
+        let shown = |(name, value): (&String, &Value)| {
+            let shorter = if is_config(name) { without_defaults(value) } else { None };
+            (name.clone(), shorter.unwrap_or_else(|| value.clone()))
+        };
+        fields.iter().map(shown).collect()
+    }
+
     fn reset_probe(&self) -> Option<ResetProbe> {
         let values = Map::from_iter([(PROBE_KEY.to_owned(), Value::Int(1))]);
         let fields = Map::from_iter([("values".to_owned(), Value::Map(values))]);
@@ -221,6 +260,40 @@ impl Contract for BundleContract {
     fn suite(&self) -> &'static EmbeddedSuite {
         &SUITE
     }
+}
+
+/// A configuration without the values that it has anyway, as `{training = {N = 128}}`; None if it cannot be
+/// constructed.
+fn without_defaults(config: &Value) -> Option<Value> {
+    let mut config: ConfigRequest = from_fields(config.as_map()?).ok()?;
+    let constructed = |values: &Map| {
+        let mut values = values.clone();
+        none_for_text(&mut values);
+        ConfigRequest { kind: config.kind, values }.construct().ok()
+    };
+    let whole = constructed(&config.values)?;
+    let mut kept = config.values.clone();
+    for (key, value) in &config.values {
+        let mut without = kept.clone();
+        without.shift_remove(key);
+        if constructed(&without).as_ref() == Some(&whole) {
+            kept = without;
+            continue;
+        }
+        let Value::Map(inner) = value else { continue };
+        for name in inner.keys() {
+            let mut without = kept.clone();
+            if let Some(Value::Map(nested)) = without.get_mut(key) {
+                nested.shift_remove(name);
+            }
+            if constructed(&without).as_ref() == Some(&whole) {
+                kept = without;
+            }
+        }
+    }
+    config.values = kept;
+    let kind = serde_json::to_value(config.kind).ok()?.as_str()?.to_owned();
+    Some(Value::Map(Map::from_iter([(kind, Value::Map(config.values))])))
 }
 
 /// Replaces `$none` by None; other references in a configuration stay text.

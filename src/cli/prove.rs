@@ -10,7 +10,7 @@ use super::{
     console::{Console, counted},
     observations,
     proven_file::{Difference, ProvenFile, Scope},
-    run_session::{About, RecordingOptions, RunSession},
+    run_session::{About, Besides, RecordingOptions, RunSession},
     selection::SelectionOptions,
     torch, weaken,
 };
@@ -115,7 +115,7 @@ impl Prove {
         let then = |_: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| run(&tried);
         let options = (&self.recording, None);
         let (mut recording, outcomes, on_adversaries) =
-            recording.run_then(&jobs, &suite, options, shown.as_ref(), console, then)?;
+            recording.run_then(&jobs, &suite, options, Besides::Witness(shown.as_ref()), console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let file = ProvenFile::read(&suite);
         let proven = |case: &Case| file.proven().and_then(|proven| proven.fails_on(case));

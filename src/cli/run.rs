@@ -16,7 +16,7 @@ use super::{
     phases::{PhaseOptions, Phases},
     plan_options::PlanOptions,
     run_exit,
-    run_session::{self, About, RecordingOptions, RunSession},
+    run_session::{self, About, Besides, RecordingOptions, RunSession},
     selection::SelectionOptions,
     summary,
     target::{AdapterOptions, RunTarget},
@@ -27,7 +27,7 @@ use crate::{
         proof::{PROVEN, Proven},
         record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
         runner::{self, Implementations, Job, Outcome, Phase},
-        suite::{Check, Plan, Suite, nearest},
+        suite::{Check, Plan, Step, Suite, nearest},
     },
     text::line,
 };
@@ -107,8 +107,9 @@ impl Run {
         let then = |outcomes: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| {
             judged.map(|target| control(target, &own, outcomes, whole, run))
         };
+        let options = (&self.recording, case_deadline);
         let (recording, outcomes, control) =
-            recording.run_then(&own, &suite, (&self.recording, case_deadline), None, console, then)?;
+            recording.run_then(&own, &suite, options, Besides::Leaks, console, then)?;
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
         let about = About {
@@ -148,9 +149,17 @@ impl Run {
     /// What the report records about a third-party implementation; `None` for a built-in one.
     fn target_record(&self, target: &RunTarget, suite: &Suite, jobs: &[Job]) -> Option<Target> {
         let crash_violates = suite.contract().crash_violates();
+        let violated = |step: &Step| {
+            let operation = step.action.name();
+            Some((operation.to_owned(), suite.contract().refusal_violates(operation)?.to_owned()))
+        };
+        let refusal_violates: BTreeMap<String, String> =
+            jobs.iter().flat_map(|job| &job.check.steps).filter_map(violated).collect();
         let of_cases = jobs.iter().flat_map(|job| &job.check.case.requires).map(String::as_str);
         let of_effects = jobs.iter().flat_map(|job| job.check.effect_requirements(suite.contract()));
-        let tested: BTreeSet<&str> = of_cases.chain(of_effects).chain(crash_violates).collect();
+        let of_refusals = refusal_violates.values().map(String::as_str);
+        let tested: BTreeSet<&str> =
+            of_cases.chain(of_effects).chain(of_refusals).chain(crash_violates).collect();
         let requirements =
             suite.requirements().iter().filter(|own| tested.contains(own.id.get_ref().as_str()));
         let requirements = requirements.map(|own| {
@@ -165,6 +174,7 @@ impl Run {
             era: target.implementation.era().map(str::to_owned),
             requirements: requirements.collect(),
             crash_violates: crash_violates.map(str::to_owned),
+            refusal_violates: refusal_violates.clone(),
             known: target.known.clone()?,
             on: RunTimestamp::now().day(),
             whole: self.selection.is_empty() && self.phases.plan().is_none(),

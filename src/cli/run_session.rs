@@ -99,6 +99,14 @@ pub(super) struct RunSession {
     program: Option<String>,
 }
 
+/// What is asked of a run besides its outcomes.
+pub(super) enum Besides<'a> {
+    /// Failed checks are run again, to find state that leaks from one check into another.
+    Leaks,
+    /// The witness, if there is one, sees the facts of every expectation that is judged.
+    Witness(Option<&'a Arc<dyn Witness>>),
+}
+
 /// Default time limit per check, in seconds.
 const DEADLINE: u32 = 60;
 
@@ -168,14 +176,14 @@ impl RunSession {
         Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
     }
 
-    /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C. A witness sees the facts of
-    /// every expectation that is judged. `then` may run more jobs, without the witness, before the implementations end.
+    /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C. `then` may run more jobs, without
+    /// anything besides, before the implementations end.
     pub(super) fn run_then<T>(
         self,
         jobs: &[Job],
         suite: &Arc<Suite>,
         (options, case_deadline): (&RecordingOptions, Option<u32>),
-        witness: Option<&Arc<dyn Witness>>,
+        besides: Besides<'_>,
         console: &Console,
         then: impl FnOnce(&[Outcome], &dyn Fn(&[Job]) -> Vec<Outcome>) -> T,
     ) -> Result<(Self, Vec<Outcome>, T), Exit> {
@@ -184,10 +192,18 @@ impl RunSession {
             bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
             bar.inc(1);
         };
+        let on_again = |check: &str| bar.set_message(format!("again {check}"));
         let how = options.how(case_deadline);
         let work = self.work(options, console)?;
-        let outcomes =
-            runner::run_with_witness(jobs, suite, (&work, how), &self.interrupted, &on_outcome, witness);
+        let (place, interrupted) = ((&*work, how), &self.interrupted);
+        let outcomes = match besides {
+            Besides::Leaks => {
+                runner::run_and_recheck(jobs, suite, place, interrupted, &on_outcome, &on_again)
+            }
+            Besides::Witness(witness) => {
+                runner::run_with_witness(jobs, suite, place, interrupted, &on_outcome, witness)
+            }
+        };
         // Not below --keep-work, which is for the files of the run.
         let (hidden, unkept) = (self.report.work_dir(), Options { keep_work_dirs: false, ..how });
         let more = |jobs: &[Job]| runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &|_| ());

@@ -15,7 +15,7 @@ use crate::{
     harness::{
         contract::Details,
         ledger::{OutcomeIndex, RowResult},
-        record::{BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
+        record::{BrokenBy, BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
         report::{area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
@@ -150,20 +150,26 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
 fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
     let broken = |all: &[BrokenRequirement<'_>]| -> Vec<Json> {
         let one = |broken: &BrokenRequirement<'_>| {
-            let checks: Vec<&str> =
-                broken.failures.iter().map(|(outcome, _)| outcome.check.as_str()).collect();
-            json!({ "requirements": broken.ids, "authority": judged.authorities(broken.ids), "checks": checks })
+            let cause = |cause: &BrokenBy<'_>| json!({ "what": cause.what, "checks": cause.places.len() });
+            let causes: Vec<Json> = broken.causes.iter().map(cause).collect();
+            json!({
+                "requirements": broken.ids, "authority": judged.authorities(&broken.ids),
+                "checks": broken.checks(), "causes": causes,
+            })
         };
         all.iter().map(one).collect()
     };
     let crashes =
         standing.crashes.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
+    let leaks =
+        standing.leaks.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
     let unseen =
         standing.unseen.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
     json!({
         "violations": broken(&standing.violations),
         "differences": broken(&standing.differences),
         "crashes": crashes.collect::<Vec<_>>(),
+        "leaks": leaks.collect::<Vec<_>>(),
         "skipped": unseen.collect::<Vec<_>>(),
         "known": standing.known.known.iter().map(|(check, _)| check).collect::<Vec<_>>(),
         "problems": standing.known.problems,
@@ -185,9 +191,9 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
             continue;
         }
         text.push_str(&format!("{}\n", console.bad(title)));
-        for BrokenRequirement { ids, failures } in broken {
-            let mut checks: Vec<String> = failures.iter().map(|(outcome, _)| line(&outcome.check)).collect();
-            checks.dedup();
+        for requirement in broken {
+            let ids = &requirement.ids;
+            let mut checks: Vec<String> = requirement.checks().into_iter().map(line).collect();
             let more = checks.len().saturating_sub(2);
             checks.truncate(2);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -197,11 +203,24 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
                 line(&ids.join(", ")),
                 checks.join(", ")
             ));
+            let several = requirement.causes.iter().filter(|cause| cause.places.len() > 1);
+            for BrokenBy { what, places } in several.take(MAX_SHOWN) {
+                text.push_str(&format!("    {} {}\n", counted(places.len(), "check"), line(what)));
+            }
         }
     }
     if !standing.crashes.is_empty() {
         text.push_str(&format!("{}\n", console.bad(&line(&judged.crash_title("crashes")))));
         for group in &standing.crashes {
+            text.push_str(&format!("  {}\n", line(&group.to_string())));
+        }
+    }
+    if !standing.leaks.is_empty() {
+        text.push_str(&format!(
+            "{}\n",
+            console.bad("state leaks: as expected alone, not after another check")
+        ));
+        for group in &standing.leaks {
             text.push_str(&format!("  {}\n", line(&group.to_string())));
         }
     }

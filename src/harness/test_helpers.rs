@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     contract::{Details, Refusal, RefusalKind},
     record::RunTimestamp,
-    runner::{Ended, ExpectationOutcome, Failure, Outcome, Phase, StepOutcome, WrittenFile},
+    runner::{Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, StepOutcome, WrittenFile},
     suite::{Authority, Decision, FailureKind, Level, Plan, PlannedCheck, Reason, Row},
 };
 
@@ -28,7 +28,10 @@ fn not_implemented() -> Reason {
 
 /// An outcome that meets the expectation of its phase.
 pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
-    let failure = Failure { expected: "the saved models".into(), actual: "refused: not_implemented".into() };
+    let failure = Failure {
+        not_reached: Some(NotReached::Refused),
+        ..Failure::new("the saved models", "refused: not_implemented")
+    };
     let refused = Refusal::new(RefusalKind::NotImplemented, "no loader yet");
     let red = phase == Phase::Red;
     Outcome {
@@ -47,6 +50,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
                 line: 5,
                 may_be_refused: false,
                 refused: None,
+                asked: None,
                 expectations: vec![],
             },
             StepOutcome {
@@ -54,6 +58,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
                 line: 9,
                 may_be_refused: false,
                 refused: red.then_some(refused),
+                asked: red.then(|| "load_torch_bundle(base_path = \"out/wts.h5\")".into()),
                 expectations: vec![ExpectationOutcome {
                     name: "returns_saved_models".into(),
                     line: 10,
@@ -66,6 +71,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
         ],
         ended: Ended::Completed,
         written: vec![WrittenFile { path: "wts.h5.zip".into(), bytes: 1234, sha256: "ab".repeat(32) }],
+        leak: None,
         milliseconds: 7,
     }
 }
@@ -75,6 +81,7 @@ pub(super) fn stopped(check: &str, phase: Phase) -> Outcome {
     let mut outcome = as_expected(check, phase);
     let step = outcome.steps.last_mut().unwrap();
     step.refused = Some(Refusal::new(RefusalKind::NotImplemented, "no loader yet"));
+    step.asked = Some("load_torch_bundle(base_path = \"out/wts.h5\")".into());
     step.expectations.clear();
     outcome.ended = Ended::Stopped;
     outcome
@@ -89,7 +96,7 @@ pub(super) fn unexpected(check: &str, phase: Phase) -> Outcome {
 
 fn failed_with_hostile_text(check: &str) -> Outcome {
     let mut outcome = as_expected(check, Phase::Green);
-    let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}".into();
+    let actual = "N = 64\n\u{1b}]0;title\u{7}<b>|\u{202e}";
     outcome.requires.push("LOD-004".into());
     let step = outcome.steps.last_mut().unwrap();
     step.refused = Some(Refusal::new(RefusalKind::Malformed, "entry \u{1b}[31m`x`\nis | bad"));
@@ -98,7 +105,10 @@ fn failed_with_hostile_text(check: &str) -> Outcome {
         line: 11,
         because: "params must be back".into(),
         about: vec!["LOD-004".into()],
-        failure: Some(Failure { expected: "N = 128".into(), actual }),
+        failure: Some(Failure {
+            details: vec!["N is <i>|half</i>".into()],
+            ..Failure::new("N = 128", actual)
+        }),
         skipped: None,
     }];
     outcome
@@ -235,6 +245,7 @@ pub(super) fn judged() -> Target {
         ]),
         era: None,
         crash_violates: None,
+        refusal_violates: BTreeMap::from([("load_torch_bundle".into(), "LOD-004".into())]),
         known: Vec::new(),
         on: jiff::civil::date(2026, 12, 31),
         whole: true,

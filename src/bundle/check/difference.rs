@@ -4,11 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Description, ProgressFn, StateDetails, TensorDetails, describe, element_visitor::numbers};
+use super::{
+    Description, ProgressFn, StateDetails, TensorDetails, describe,
+    element_difference::{ElementDifference, Place},
+};
 use crate::{
     bundle::{files::BundleReader, nouns::JsonTags},
     harness::contract::Refusal,
-    torch_files::{Dtype, FormatError, ModelState},
+    torch_files::{FormatError, ModelState, Tensor},
     value::{Map, Value},
 };
 
@@ -191,7 +194,7 @@ fn states(
     if let (ModelState::Network(left), ModelState::Network(right)) = (left?, right?) {
         for name in changed {
             if let (Some(a), Some(b)) = (left.get(name), right.get(name)) {
-                found.push(difference(Some(name), elements(a.dtype(), a.data(), b.data())));
+                found.push(difference(Some(name), elements(a, b)));
             }
         }
     }
@@ -199,21 +202,7 @@ fn states(
 }
 
 /// Compares the elements of two tensors with the same layout. A complex element is compared part by part.
-fn elements(dtype: Dtype, left: &[u8], right: &[u8]) -> Difference {
-    let [a, b] = [left, right].map(|bytes| {
-        let mut all = Vec::new();
-        numbers(dtype, bytes, |number| all.push(number));
-        all
-    });
-    let (mut changed, mut largest) = (0, None::<f64>);
-    for (a, b) in a.iter().zip(&b) {
-        if a.to_bits() != b.to_bits() {
-            changed += 1;
-            let distance = (a - b).abs();
-            if distance.is_finite() {
-                largest = Some(largest.map_or(distance, |largest| largest.max(distance)));
-            }
-        }
-    }
-    Difference::Elements { changed, of: a.len() as u64, largest }
+fn elements(left: &Tensor, right: &Tensor) -> Difference {
+    let ElementDifference { changed, of, largest, .. } = ElementDifference::of(left, right);
+    Difference::Elements { changed, of, largest: largest.map(Place::distance) }
 }

@@ -7,6 +7,7 @@ use crate::{
     harness::report::{
         ending,
         html::{HtmlError, page},
+        shown_step::ShownStep,
     },
     text::truncated,
 };
@@ -164,7 +165,8 @@ impl<'a> FailureView<'a> {
     fn of(own: &ComparedCheck<'a>) -> Option<Self> {
         let Seen { outcome, rerun } = own.sides.after()?.seen.as_ref()?;
         let ending = ending(outcome);
-        let expectations = outcome.failed().filter_map(|(_, failed)| {
+        let shown = ShownStep::all(outcome);
+        let expectations = shown.iter().flat_map(|shown| &shown.failed).filter_map(|failed| {
             let failure = failed.failure.as_ref()?;
             Some(FailedView {
                 name: &failed.name,
@@ -176,7 +178,8 @@ impl<'a> FailureView<'a> {
         });
         let expectations: Vec<FailedView<'_>> = expectations.collect();
         let first = expectations.first().map(|failed| failed.because.to_owned());
-        let message = first.or_else(|| ending.clone()).unwrap_or_default();
+        let refused = shown.iter().find_map(|shown| shown.refused.clone());
+        let message = first.or(refused).or_else(|| ending.clone()).unwrap_or_default();
         Some(Self { row: RowView::of(own), message, ending, expectations, rerun })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Change, ComparedCheck, Comparison, Seen};
 use crate::{
-    harness::report::ending,
+    harness::report::{ending, shown_step::ShownStep},
     text::{markdown, markdown_code, truncated},
 };
 
@@ -150,8 +150,12 @@ fn remarks(own: &ComparedCheck<'_>) -> String {
 
 fn failure(own: &ComparedCheck<'_>, seen: &Seen) -> String {
     let mut text = format!("- {}\n", markdown_code(&cut(&own.key().check)));
+    let steps = ShownStep::all(&seen.outcome);
     text.extend(ending(&seen.outcome).map(|ending| format!("  - {}\n", markdown(&cut(&ending)))));
-    for (_, failed) in seen.outcome.failed().take(MAX_EXPECTATIONS) {
+    for shown in &steps {
+        text.extend(shown.refused.iter().map(|refused| format!("  - {}\n", markdown(&cut(refused)))));
+    }
+    for failed in steps.iter().flat_map(|shown| &shown.failed).take(MAX_EXPECTATIONS) {
         let Some(failure) = &failed.failure else { continue };
         let place = format!("{}:{}", seen.outcome.file, failed.line);
         text.push_str(&format!(

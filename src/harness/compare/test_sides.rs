@@ -5,7 +5,7 @@
 use super::{History, Snapshot};
 use crate::harness::{
     record::RunRecord,
-    runner::{Ended, Outcome, Phase},
+    runner::{Ended, Failure, Outcome, Phase},
     test_helpers::{self, as_expected, unexpected},
 };
 
@@ -21,9 +21,13 @@ pub(super) fn hostile() -> (Snapshot, Snapshot) {
     let unsupported =
         Outcome { ended: Ended::Unsupported { need: "torch".into() }, ..green("a/unsupported") };
     let mut failed = on(&format!("a/{HOSTILE}"), fails("a/hostile"));
-    let expectation = failed.steps.last_mut().unwrap().expectations.last_mut().unwrap();
+    let step = failed.steps.last_mut().unwrap();
+    step.refused = None;
+    let expectation = step.expectations.last_mut().unwrap();
     expectation.because = HOSTILE.into();
-    expectation.failure.as_mut().unwrap().actual = HOSTILE.into();
+    expectation.failure = Some(Failure::new("the saved models", HOSTILE));
+    let mut refused = fails("a/new");
+    refused.steps.last_mut().unwrap().refused.as_mut().unwrap().message = HOSTILE.into();
     let base = [
         on(&format!("a/{HOSTILE}"), green("a/hostile")),
         as_expected("a/red", Phase::Red),
@@ -41,7 +45,7 @@ pub(super) fn hostile() -> (Snapshot, Snapshot) {
         unexpected("a/red", Phase::Red),
         timeout,
         unsupported,
-        fails("a/new"),
+        refused,
         green("a/added"),
         green("a/fixed"),
         fails("a/known"),

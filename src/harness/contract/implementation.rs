@@ -69,6 +69,11 @@ pub trait Implementation: Send + Sync {
         &[]
     }
 
+    /// The same implementation in new processes of its own, which have run nothing; None if it runs in this process.
+    fn fresh(&self) -> Option<Arc<dyn Implementation>> {
+        None
+    }
+
     /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
@@ -103,6 +108,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
 
     fn allowed_effects(&self) -> &[AllowedEffect] {
         (**self).allowed_effects()
+    }
+
+    fn fresh(&self) -> Option<Arc<dyn Implementation>> {
+        (**self).fresh()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
@@ -141,6 +150,11 @@ pub trait Session {
     /// Why the session stopped responding; the result of the latest call is then meaningless. Only the session of
     /// another process can be lost.
     fn lost(&self) -> Option<SessionError> {
+        None
+    }
+
+    /// The process that responds, by a number that no other process of the implementation has; None for this process.
+    fn process(&self) -> Option<u32> {
         None
     }
 

@@ -9,6 +9,7 @@ mod deadline;
 mod effects;
 mod era;
 mod implementation;
+mod known_facts;
 mod notices;
 mod operation;
 mod own_fixtures;
@@ -23,6 +24,7 @@ pub use effects::{Accepted, After, Effect, EffectRule, Expected, Others, StepVie
 pub use era::Era;
 pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
 pub(crate) use implementation::{RESET, RESTART};
+pub use known_facts::KnownFacts;
 pub use notices::{EVENTS, Notices, WARNINGS};
 pub use operation::{
     Codec, Field, FieldRole, HarnessStep, Nothing, Operation, OperationRequest, OperationResponse, Response,
@@ -155,6 +157,29 @@ pub trait Contract: Debug + Send + Sync {
     /// `stated` do not count.
     fn check_file(&self, _path: &Path, _stated: &dyn Fn(&str) -> bool) -> Option<String> {
         None
+    }
+
+    /// The requirement that an operation or a step of the harness violates when it refuses a valid request, if the contract
+    /// names one.
+    fn refusal_violates(&self, _operation: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// The fields of a request that say something to a reader: without the values of a configuration that are defaults
+    /// anyway.
+    fn telling_fields(&self, _operation: &Operation, fields: &Map) -> Map {
+        fields.clone()
+    }
+
+    /// What is known about a difference beyond the two values, one sentence each: what became of a tensor, or which other one
+    /// it is.
+    fn explain_values(&self, _expected: &Value, _found: &Value, _known: &KnownFacts<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// How the contents of two files differ, one sentence each; empty if they cannot be read.
+    fn explain_files(&self, _expected: &Path, _found: &Path) -> Vec<String> {
+        Vec::new()
     }
 
     /// A write that shows whether an adapter's `reset` works; None if the contract has no resettable state.

@@ -50,6 +50,11 @@ impl Implementation for WithFixtures {
         self.inner.allowed_effects()
     }
 
+    fn fresh(&self) -> Option<Arc<dyn Implementation>> {
+        let inner = self.inner.fresh()?;
+        Some(Arc::new(Self { inner, capability: self.capability, fixtures: self.fixtures.clone() }))
+    }
+
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         self.inner.start(context)
     }

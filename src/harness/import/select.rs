@@ -128,6 +128,7 @@ fn outcome(
         steps: step(&test.reported).into_iter().collect(),
         ended: Ended::Reported(test.reported.clone()),
         written: Vec::new(),
+        leak: None,
         milliseconds: test.milliseconds,
     }
 }
@@ -137,9 +138,7 @@ fn outcome(
 fn step(test: &ReportedTest) -> Option<StepOutcome> {
     let failure = match test.result {
         ReportedResult::Passed => None,
-        ReportedResult::Failed => {
-            Some(Failure { expected: "the test passes".to_owned(), actual: test.to_string() })
-        }
+        ReportedResult::Failed => Some(Failure::new("the test passes", test.to_string())),
         ReportedResult::Error
         | ReportedResult::Skipped
         | ReportedResult::Xfail
@@ -156,6 +155,7 @@ fn step(test: &ReportedTest) -> Option<StepOutcome> {
         line,
         may_be_refused: false,
         refused: None,
+        asked: None,
         expectations: vec![expectation],
     })
 }

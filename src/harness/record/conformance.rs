@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::broken_requirement::{BrokenRequirement, broken_requirements};
 use crate::harness::{
     KnownFailure, KnownFailureReport,
     known_failures::{Scope, judge},
     report::{Group, groups},
-};
-use crate::harness::{
-    runner::{ExpectationOutcome, Outcome, Phase, Verdict},
+    runner::{Outcome, Phase, Verdict},
     suite::{Authority, Level},
 };
 
@@ -33,6 +32,9 @@ pub struct Target {
     /// The requirement that a crash violates, if the contract has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash_violates: Option<String>,
+    /// The requirement that each operation violates when it refuses a valid request, by operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusal_violates: BTreeMap<String, String>,
     /// The known failures listed in its file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownFailure>,
@@ -66,19 +68,12 @@ pub struct ConformanceSummary<'a> {
     /// Checks in which the implementation crashed, grouped by operation and exception. A crash violates none of the
     /// requirements of its check, because nothing shows which.
     pub crashes: Vec<Group<'a>>,
+    /// Checks that fail only after other checks, grouped by the earlier one. They violate none of their requirements.
+    pub leaks: Vec<Group<'a>>,
     /// Checks without a result, grouped by reason.
     pub unseen: Vec<Group<'a>>,
     /// How the failures match the list of known failures.
     pub known: KnownFailureReport,
-}
-
-/// A set of requirements with failed expectations.
-#[derive(Debug)]
-pub struct BrokenRequirement<'a> {
-    /// The requirements that the expectations name together.
-    pub ids: &'a [String],
-    /// The failed expectations, each with its check, in the order of the run.
-    pub failures: Vec<(&'a Outcome, &'a ExpectationOutcome)>,
 }
 
 impl Target {
@@ -98,28 +93,20 @@ impl Target {
             .iter()
             .filter(|outcome| outcome.phase == Phase::Green && outcome.implementation == self.name)
             .collect();
-        let mut violations: BTreeMap<&[String], Vec<_>> = BTreeMap::new();
-        let mut differences: BTreeMap<&[String], Vec<_>> = BTreeMap::new();
-        for outcome in &own {
-            for (_, expectation) in outcome.failed() {
-                let broken =
-                    if self.is_ours(&expectation.about) { &mut differences } else { &mut violations };
-                broken.entry(&expectation.about).or_default().push((*outcome, expectation));
-            }
-        }
-        let broken = |map: BTreeMap<&'a [String], Vec<_>>| {
-            map.into_iter().map(|(ids, failures)| BrokenRequirement { ids, failures }).collect()
-        };
-        let without_failure = own
-            .iter()
-            .copied()
-            .filter(|outcome| outcome.verdict() != Verdict::Pass && outcome.failed().next().is_none());
+        let (leaks, own_failures): (Vec<&Outcome>, Vec<&Outcome>) =
+            own.iter().partition(|outcome| outcome.leak.is_some());
+        let broken = broken_requirements(&own_failures, &self.refusal_violates);
+        let (differences, violations) = broken.into_iter().partition(|broken| self.is_ours(&broken.ids));
+        let without_failure = own_failures
+            .into_iter()
+            .filter(|outcome| outcome.verdict() != Verdict::Pass && outcome.failing_steps().next().is_none());
         let (crashes, unseen): (Vec<&Outcome>, Vec<&Outcome>) =
             without_failure.partition(|outcome| outcome.verdict() == Verdict::Crash);
         ConformanceSummary {
-            violations: broken(violations),
-            differences: broken(differences),
+            violations,
+            differences,
             crashes: groups(crashes),
+            leaks: groups(leaks),
             unseen: groups(unseen),
             known: judge(&self.known, &own, self.on, scope),
         }

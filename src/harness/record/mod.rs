@@ -1,5 +1,6 @@
 //! The contents of reports: runs, planned checks, environments, and the chain of a store.
 
+mod broken_requirement;
 mod case_texts;
 pub(crate) mod chain;
 mod conformance;
@@ -19,9 +20,10 @@ pub(crate) mod run_record;
 mod schema;
 mod timestamp;
 
+pub use broken_requirement::{BrokenAt, BrokenBy, BrokenRequirement};
 pub use case_texts::case_texts;
 pub use chain::{Attempt, Chain, MAX_NUMBER, Predecessor, RunTimes};
-pub use conformance::{BrokenRequirement, ConformanceSummary, RequirementRecord, Target};
+pub use conformance::{ConformanceSummary, RequirementRecord, Target};
 pub use control::{Control, ControlResult, ControlVariant, NotTried};
 pub use durations::{CheckDuration, Durations};
 pub use environment::{Binary, Environment, Platform};

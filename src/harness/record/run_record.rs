@@ -18,7 +18,7 @@ use crate::{
 
 /// The version of `results.json`, `durations.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
 /// misread; readers reject unknown versions.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,14 +223,14 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_rejected_by_its_number() {
-        let newer = RunRecord::from_json(br#"{"format": 4, "runs": []}"#).unwrap_err();
-        assert!(matches!(newer, ReadError::Format { found: 4 }), "{newer}");
+        let newer = RunRecord::from_json(br#"{"format": 5, "runs": []}"#).unwrap_err();
+        assert!(matches!(newer, ReadError::Format { found: 5 }), "{newer}");
         let none = RunRecord::from_json(b"{").unwrap_err();
         assert!(matches!(none, ReadError::Json(_)), "{none}");
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
         let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
-        assert!(newer.to_string().starts_with("has format 7; expected format 3"), "{newer}");
+        assert!(newer.to_string().starts_with("has format 7; expected format 4"), "{newer}");
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use crate::text::{markdown, markdown_code};
 
-use super::{ending, page::Page, rerun_command};
-use crate::harness::record::{BrokenRequirement, ConformanceSummary, RunRecord, Target};
+use super::{ending, page::Page, rerun_command, shown_step::ShownStep};
+use crate::harness::record::{BrokenAt, BrokenBy, BrokenRequirement, ConformanceSummary, RunRecord, Target};
+
+/// The number of checks of one cause that are shown in full. The logs have all of them.
+const MAX_IN_FULL: usize = 3;
 
 impl Page {
     /// Adds a section each for violations, differences, crashes, checks without a result, and known failures.
@@ -37,6 +40,18 @@ impl Page {
                 for outcome in &group.outcomes {
                     let how = ending(outcome).unwrap_or_default();
                     self.line(&format!("  - {}: {}", markdown_code(&outcome.check), markdown(&how)));
+                }
+            }
+        }
+        if !standing.leaks.is_empty() {
+            self.heading("State leaks");
+            self.line(
+                "These checks are as expected alone. Something of an earlier check is left when they run:\n",
+            );
+            for group in &standing.leaks {
+                self.line(&format!("- {}", markdown(&group.to_string())));
+                for outcome in &group.outcomes {
+                    self.outcome(outcome);
                 }
             }
         }
@@ -80,22 +95,37 @@ impl Page {
         }
         self.heading(title);
         self.line(which);
-        for BrokenRequirement { ids, failures } in all {
+        for BrokenRequirement { ids, causes } in all {
             let (ids_said, authorities) = (markdown(&ids.join(", ")), judged.authorities(ids));
             self.text(&format!("### {ids_said} ({authorities})\n"));
             self.line(&markdown(&judged.statements(ids)));
             self.line("");
-            for (outcome, expectation) in failures {
-                let place = format!("{}:{}", outcome.file, expectation.line);
-                self.line(&format!("- {} at {}", markdown_code(&outcome.check), markdown_code(&place)));
-                self.line(&format!("  - {}", markdown(&expectation.because)));
-                if let Some(failure) = &expectation.failure {
-                    self.line(&format!("  - expected: {}", markdown(&failure.expected)));
-                    self.line(&format!("  - actual: {}", markdown(&failure.actual)));
-                }
-                let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-                self.line(&format!("  - rerun: {}", markdown_code(&rerun)));
+            for cause in causes {
+                self.cause(run, cause);
             }
+        }
+    }
+
+    /// One cause: the first checks in full, the others by name, because they show the same.
+    fn cause(&mut self, run: &RunRecord, BrokenBy { what, places }: &BrokenBy<'_>) {
+        let count = places.len();
+        self.line(&format!("- {count} {} {}", if count == 1 { "check" } else { "checks" }, markdown(what)));
+        for BrokenAt { outcome, failing, expectation } in places.iter().take(MAX_IN_FULL) {
+            let line = expectation.map_or(failing.step.line, |expectation| expectation.line);
+            let place = format!("{}:{line}", outcome.file);
+            self.line(&format!("  - {} at {}", markdown_code(&outcome.check), markdown_code(&place)));
+            for shown in ShownStep::all(outcome).iter().filter(|shown| shown.step == failing.step) {
+                self.refusal(shown, "    ");
+            }
+            if let Some(expectation) = expectation {
+                self.line(&format!("    - {}", markdown(&expectation.because)));
+                self.difference(expectation, "    ");
+            }
+            let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+            self.line(&format!("    - rerun: {}", markdown_code(&rerun)));
+        }
+        for BrokenAt { outcome, .. } in places.iter().skip(MAX_IN_FULL) {
+            self.line(&format!("  - {}", markdown_code(&outcome.check)));
         }
     }
 }

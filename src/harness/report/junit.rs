@@ -12,7 +12,7 @@ use crate::{
     text::line,
 };
 
-use super::{area, ending, messages::describe_step, rerun_command};
+use super::{area, ending, messages::describe_step, rerun_command, shown_step::ShownStep};
 use crate::harness::record::RunRecord;
 
 /// The run as JUnit. In the red phase the required failure is a success. Failures of the harness or of communication
@@ -115,27 +115,50 @@ fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus 
         }
     };
     let ending = ending(outcome);
-    let first = outcome.failed().next().map(|(_, expectation)| line(&expectation.because));
+    let leak = outcome.leak.as_ref().map(|leak| line(&leak.to_string()));
+    let first = ShownStep::all(outcome).into_iter().next().and_then(|shown| {
+        let failed = shown.failed.first().map(|expectation| expectation.because.clone());
+        shown.refused.filter(|_| failed.is_none()).or(failed)
+    });
+    let first = first.map(|message| line(&message));
     status.set_type(outcome.result_name());
-    status.set_message(ending.or(first).unwrap_or_else(|| outcome.result_name().to_owned()));
+    status.set_message(leak.or(ending).or(first).unwrap_or_else(|| outcome.result_name().to_owned()));
     status.set_description(description(run, outcome));
     status
 }
 
 fn description(run: &RunRecord, outcome: &Outcome) -> String {
     let mut text = String::new();
-    for (step, expectation) in outcome.failed() {
+    text.extend(outcome.leak.iter().map(|leak| format!("{}\n", line(&leak.to_string()))));
+    for shown in ShownStep::all(outcome) {
+        text += &step_description(outcome, &shown);
+    }
+    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
+    format!("{text}file: {}\nrerun: {rerun}", line(&outcome.file))
+}
+
+fn step_description(outcome: &Outcome, shown: &ShownStep<'_>) -> String {
+    let mut text = String::new();
+    if let Some(refused) = &shown.refused {
+        text += &format!("{}\n", line(refused));
+        text.extend(shown.asked().map(|asked| format!("  asked:    {}\n", line(asked))));
+    }
+    for expectation in &shown.failed {
         let place = format!("{}:{}", line(&outcome.file), expectation.line);
         text +=
             &format!("{} ({place})\n  because:  {}\n", line(&expectation.name), line(&expectation.because));
         if let Some(failure) = &expectation.failure {
             text +=
                 &format!("  expected: {}\n  actual:   {}\n", line(&failure.expected), line(&failure.actual));
+            text.extend(failure.details.iter().map(|detail| format!("  {}\n", line(detail))));
         }
-        text += &format!("  step:     {}\n", describe_step(step));
+        text += &format!("  step:     {}\n", describe_step(shown.step));
     }
-    let rerun = rerun_command(run, &outcome.check, outcome.phase, &outcome.implementation);
-    format!("{text}file: {}\nrerun: {rerun}", line(&outcome.file))
+    if let Some(not_reached) = &shown.not_reached {
+        text += &format!("not reached, because {}:\n", not_reached.why);
+        text.extend(not_reached.lines().iter().map(|own| format!("  {}\n", line(own))));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -201,6 +224,8 @@ mod tests {
     #[test]
     fn characters_that_xml_cannot_represent_are_escaped() {
         let mut outcome = test_helpers::unexpected("a/b", Phase::Green);
+        let failed = outcome.steps.last_mut().unwrap().expectations[0].failure.as_mut().unwrap();
+        failed.not_reached = None;
         let hostile: String = ('\0'..' ').chain(['\u{fffe}', '\u{ffff}', '\u{9b}']).collect();
         outcome.steps.last_mut().unwrap().expectations[0].because = hostile.clone() + "]]></failure>";
         outcome.check.push_str(&hostile);

@@ -13,7 +13,12 @@ use crate::{
     text::line,
 };
 
-use super::{area, ending, messages::describe_step, rerun_command};
+use super::{
+    area,
+    messages::{describe_step, other_ending},
+    rerun_command,
+    shown_step::ShownStep,
+};
 use crate::harness::{
     ledger::{row_index::RowIndex, row_result::has_run},
     record::{Counts, RunRecord, layout::area_log, plan_file},
@@ -132,14 +137,17 @@ fn write_outcome(
             writeln!(f, "   for the reason: {}", line(&reason.to_string()))?;
         }
     }
-    for (step, expectation) in outcome.failed() {
-        write_failure(f, outcome, step, expectation)?;
+    if let Some(leak) = &outcome.leak {
+        writeln!(f, "   leak:           {}", line(&leak.to_string()))?;
+    }
+    for shown in ShownStep::all(outcome) {
+        write_step(f, outcome, &shown)?;
     }
     let expectations = outcome.steps.iter().flat_map(|step| &step.expectations);
     for (expectation, need) in expectations.filter_map(|own| Some((own, own.skipped.as_ref()?))) {
         writeln!(f, "   skipped:        {}: requires {}", line(&expectation.name), line(need))?;
     }
-    if let Some(ending) = ending(outcome) {
+    if let Some(ending) = other_ending(outcome) {
         writeln!(f, "   ended:          {ending}")?;
     }
     let natives = outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_ref());
@@ -163,6 +171,25 @@ fn write_outcome(
     writeln!(f, "   rerun:          {rerun}")
 }
 
+fn write_step(f: &mut fmt::Formatter<'_>, outcome: &Outcome, shown: &ShownStep<'_>) -> fmt::Result {
+    if let Some(refused) = &shown.refused {
+        writeln!(f, "   refused:        {} ({}:{})", line(refused), line(&outcome.file), shown.step.line)?;
+        if let Some(asked) = shown.asked() {
+            writeln!(f, "      asked:       {}", line(asked))?;
+        }
+    }
+    for expectation in &shown.failed {
+        write_failure(f, outcome, shown.step, expectation)?;
+    }
+    if let Some(not_reached) = &shown.not_reached {
+        writeln!(f, "   not reached:    because {}", not_reached.why)?;
+        for own in not_reached.lines() {
+            writeln!(f, "      {}", line(&own))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_failure(
     f: &mut fmt::Formatter<'_>,
     outcome: &Outcome,
@@ -175,6 +202,9 @@ fn write_failure(
     if let Some(failure) = &expectation.failure {
         writeln!(f, "      expected:    {}", line(&failure.expected))?;
         writeln!(f, "      actual:      {}", line(&failure.actual))?;
+        for detail in &failure.details {
+            writeln!(f, "      detail:      {}", line(detail))?;
+        }
     }
     writeln!(f, "      step:        {}", describe_step(step))
 }

@@ -3,22 +3,27 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    harness::runner::{Ended, Outcome, Phase, RedResult, ReportedTest, StepOutcome},
+    harness::runner::{Ended, Outcome, Phase, RedResult, ReportedTest, StateLeak, StepOutcome},
     text::line,
 };
+
+use super::cause::Cause;
 
 /// Unexpected outcomes with a common cause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group<'a> {
     /// Their phase.
     pub phase: Phase,
-    /// What happened, as a predicate: `stopped because save was refused (internal)`.
+    /// What happened, as a predicate: `stopped because save was refused (malformed): no manifest`. Without the values
+    /// that differ between the outcomes.
     pub root: String,
+    /// The root without any values, equal for equal causes in all reports.
+    pub key: String,
     /// The outcomes, in the order of the run.
     pub outcomes: Vec<&'a Outcome>,
 }
 
-/// `12 checks stopped because load_torch_bundle was refused (not_implemented)`.
+/// `12 checks stopped because load_torch_bundle was refused (not_implemented): no loader yet`.
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.outcomes.len();
@@ -28,14 +33,24 @@ impl fmt::Display for Group<'_> {
 
 /// Groups the unexpected outcomes by cause; within each phase, the largest group comes first.
 pub fn groups<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Group<'a>> {
-    let mut by_root: BTreeMap<(Phase, String), Vec<&Outcome>> = BTreeMap::new();
+    let mut by_key: BTreeMap<(Phase, String), Group<'_>> = BTreeMap::new();
     for outcome in outcomes {
-        if !outcome.met_expectation() {
-            by_root.entry((outcome.phase, root(outcome))).or_default().push(outcome);
+        if outcome.met_expectation() {
+            continue;
         }
+        let (phase, Cause { key, text }) = (outcome.phase, root(outcome));
+        let group = by_key.entry((phase, key.clone())).or_insert_with(|| Group {
+            phase,
+            root: text.clone(),
+            key,
+            outcomes: Vec::new(),
+        });
+        if group.root != text {
+            group.root.clone_from(&group.key);
+        }
+        group.outcomes.push(outcome);
     }
-    let groups = by_root.into_iter().map(|((phase, root), outcomes)| Group { phase, root, outcomes });
-    let mut groups: Vec<Group<'_>> = groups.collect();
+    let mut groups: Vec<Group<'_>> = by_key.into_values().collect();
     groups.sort_by_key(|group| (group.phase, std::cmp::Reverse(group.outcomes.len())));
     groups
 }
@@ -94,6 +109,12 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
     Some(line(&message))
 }
 
+/// How the check ended, unless its failing steps show that.
+pub(super) fn other_ending(outcome: &Outcome) -> Option<String> {
+    let is_shown = outcome.phase == Phase::Green && outcome.ended == Ended::Stopped;
+    ending(outcome).filter(|_| !is_shown)
+}
+
 /// `returns_models failed for another reason than not_implemented; does not count as a red result; mismatch: gridsize`.
 fn wrong_reason(outcome: &Outcome, stated: &str) -> String {
     let expected = match &outcome.reason {
@@ -122,27 +143,31 @@ pub(super) fn describe_step(step: &StepOutcome) -> String {
     line(&format!("{} (line {}){refused}", step.operation, step.line))
 }
 
-fn root(outcome: &Outcome) -> String {
-    if let Some(need) = outcome.lacking() {
-        return format!("skipped: requires {}", line(need));
+/// The cause of an unexpected outcome.
+fn root(outcome: &Outcome) -> Cause {
+    if let Some(leak) = &outcome.leak {
+        return Cause::plain(match leak {
+            StateLeak::After { check } => format!("failed only after {} (state leak)", line(check)),
+            StateLeak::AfterSeveral { .. } => {
+                "failed only after several other checks (state leak)".to_owned()
+            }
+            StateLeak::NotRepeated => "failed only among other checks (state leak)".to_owned(),
+        });
     }
-    let kind = |step: &StepOutcome| step.refused.as_ref().map(|refusal| refusal.kind);
-    match &outcome.ended {
-        Ended::Stopped => match outcome.stopped_at() {
-            Some(step) => {
-                let kind = kind(step).map(|kind| format!(" ({kind})")).unwrap_or_default();
-                format!("stopped because {} was refused{kind}", line(&step.operation))
+    if let Some(need) = outcome.lacking() {
+        return Cause::plain(format!("skipped: requires {}", line(need)));
+    }
+    Cause::plain(match &outcome.ended {
+        Ended::Stopped | Ended::Completed => {
+            if let Some(cause) = outcome.failing_steps().find_map(|failing| Cause::first_of(&failing)) {
+                return cause;
             }
-            None => "stopped before the first step".to_owned(),
-        },
-        Ended::Completed => match outcome.failed().next() {
-            Some((step, expectation)) => {
-                let after = kind(step).map(|kind| format!(", {} refused ({kind})", line(&step.operation)));
-                format!("failed {}{}", line(&expectation.name), after.unwrap_or_default())
+            match (&outcome.ended, outcome.phase) {
+                (Ended::Stopped, _) => "stopped before the first step".to_owned(),
+                (_, Phase::Red) => "passed, but a failure was expected".to_owned(),
+                (_, Phase::Green) => "checked no expectation".to_owned(),
             }
-            None if outcome.phase == Phase::Red => "passed, but a failure was expected".to_owned(),
-            None => "checked no expectation".to_owned(),
-        },
+        }
         Ended::Unsupported { need } => format!("skipped: requires {}", line(need)),
         Ended::Timeout { .. } => "timed out".to_owned(),
         Ended::Crash { .. } => match outcome.crashed_at() {
@@ -154,13 +179,13 @@ fn root(outcome: &Outcome) -> String {
         },
         Ended::ProtocolError { .. } => "violated the protocol".to_owned(),
         Ended::HarnessError { .. } => "ended with a failure of the harness".to_owned(),
-        Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
+        Ended::NotRun { detail: Some(detail) } => format!("not run: {}", line(detail)),
         Ended::NotRun { detail: None } => "not run: the run was interrupted".to_owned(),
         Ended::Reported(test) => match &test.exception {
             Some(exception) => format!("ended with {} ({})", line(exception), outcome.result_name()),
             None => format!("ended as {}", outcome.result_name()),
         },
-    }
+    })
 }
 
 #[cfg(test)]
@@ -188,8 +213,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "2 checks stopped because load_torch_bundle was refused (not_implemented)",
-                "1 check stopped because load_torch_bundle was refused (internal)",
+                "2 checks stopped because load_torch_bundle was refused (not_implemented): in PATH",
+                "1 check stopped because load_torch_bundle was refused (internal): in a/one",
             ]
         );
     }
@@ -202,8 +227,8 @@ mod tests {
             said,
             [
                 "1 check passed, but a failure was expected",
-                "1 check stopped because load_torch_bundle was refused (not_implemented)",
-                "1 check failed restores_params, load_torch_bundle refused (malformed)",
+                "1 check stopped because load_torch_bundle was refused (not_implemented): no loader yet",
+                r"1 check stopped because load_torch_bundle was refused (malformed): entry \u{1b}[31m`x`",
             ]
         );
     }

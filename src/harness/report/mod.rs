@@ -7,6 +7,7 @@
 //! run, so a report can be rendered again from its own `results.json` and `durations.json`, byte for byte. What depends
 //! on the other reports of a store is in `chain.json`, and no fact is stored twice.
 
+mod cause;
 mod conformance_page;
 mod failed_check;
 mod failures;
@@ -17,9 +18,11 @@ mod messages;
 mod page;
 pub(crate) mod render;
 mod rerun;
+pub(crate) mod shown_step;
 mod summary;
 mod survey;
 
+pub use cause::Cause;
 pub use failed_check::failed_check;
 pub use junit::junit;
 pub use log::logs;

@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::{
     harness::{
-        runner::{Outcome, Phase},
+        runner::{ExpectationOutcome, Outcome, Phase},
         suite::{Decision, Plan, PlannedCheck, Row},
     },
     text::{markdown, markdown_code},
 };
 
-use super::{area, ending, groups, log::row_log, messages::describe_step, page::Page, rerun_command};
+use super::{
+    area, ending, groups,
+    log::row_log,
+    messages::{describe_step, other_ending},
+    page::Page,
+    rerun_command,
+    shown_step::ShownStep,
+};
 use crate::harness::{
     ledger::{
         OutcomeIndex, RowResult,
@@ -248,18 +255,44 @@ impl Page {
 
     pub(super) fn outcome(&mut self, outcome: &Outcome) {
         self.line(&format!("- {}: {}", markdown_code(&outcome.check), markdown(outcome.result_name())));
-        if let Some(ending) = ending(outcome) {
+        if let Some(ending) = other_ending(outcome) {
             self.line(&format!("  - ended: {}", markdown(&ending)));
         }
-        for (step, expectation) in outcome.failed() {
-            let place = markdown_code(&format!("{}:{}", outcome.file, expectation.line));
-            self.line(&format!("  - {} at {place}", markdown_code(&expectation.name)));
-            self.line(&format!("    - because: {}", markdown(&expectation.because)));
-            if let Some(failure) = &expectation.failure {
-                self.line(&format!("    - expected: {}", markdown(&failure.expected)));
-                self.line(&format!("    - actual: {}", markdown(&failure.actual)));
+        if let Some(leak) = &outcome.leak {
+            self.line(&format!("  - {}", markdown(&leak.to_string())));
+        }
+        for shown in ShownStep::all(outcome) {
+            self.refusal(&shown, "  ");
+            for expectation in &shown.failed {
+                let place = markdown_code(&format!("{}:{}", outcome.file, expectation.line));
+                self.line(&format!("  - {} at {place}", markdown_code(&expectation.name)));
+                self.line(&format!("    - because: {}", markdown(&expectation.because)));
+                self.difference(expectation, "    ");
+                self.line(&format!("    - step: {}", markdown(&describe_step(shown.step))));
             }
-            self.line(&format!("    - step: {}", markdown(&describe_step(step))));
+            if let Some(not_reached) = &shown.not_reached {
+                self.line(&format!("  - not reached, because {}:", not_reached.why));
+                not_reached.lines().iter().for_each(|own| self.line(&format!("    - {}", markdown(own))));
+            }
+        }
+    }
+
+    /// The refusal of a step and what was asked, as items indented by `indent`.
+    pub(super) fn refusal(&mut self, shown: &ShownStep<'_>, indent: &str) {
+        let Some(refused) = &shown.refused else { return };
+        self.line(&format!("{indent}- {}", markdown(refused)));
+        if let Some(asked) = shown.asked() {
+            self.line(&format!("{indent}  - asked: {}", markdown(asked)));
+        }
+    }
+
+    /// Expected, actual and details of a failed expectation, as items indented by `indent`.
+    pub(super) fn difference(&mut self, expectation: &ExpectationOutcome, indent: &str) {
+        let Some(failure) = &expectation.failure else { return };
+        self.line(&format!("{indent}- expected: {}", markdown(&failure.expected)));
+        self.line(&format!("{indent}- actual: {}", markdown(&failure.actual)));
+        for detail in &failure.details {
+            self.line(&format!("{indent}- {}", markdown(detail)));
         }
     }
 }

@@ -234,7 +234,7 @@ impl Page {
         let mut rows: BTreeMap<String, Vec<(usize, &str)>> = BTreeMap::new();
         for (index, one) in reports.iter().enumerate() {
             for group in groups(one.outcomes().filter(|outcome| verdict(outcome.verdict()))) {
-                let row = rows.entry(group.root).or_default();
+                let row = rows.entry(group.key).or_default();
                 row.resize(reports.len(), (0, ""));
                 if let Some(cell) = row.get_mut(index) {
                     *cell = (group.outcomes.len(), group.outcomes.first().map_or("", |first| &first.check));
@@ -262,38 +262,20 @@ impl Page {
 /// The causes of a failed check, each with the requirements that fail for it and what was found. A refusal that should
 /// not have been is one cause, whatever fails after it.
 fn causes_of(outcome: &Outcome) -> Vec<(Cause, Vec<String>, String)> {
-    let refused = outcome.steps.iter().find_map(|step| {
-        let refusal = step.refused.as_ref()?;
-        (!step.may_be_refused || !refusal.kind.is_about_the_input()).then_some((step, refusal))
+    let refused = outcome.failing_steps().find_map(|failing| {
+        let refusal = failing.step.refused.as_ref()?;
+        (!failing.step.may_be_refused || !refusal.kind.is_about_the_input()).then_some((failing, refusal))
     });
-    if let Some((step, refusal)) = refused {
-        let said = line(&format!("{} was refused ({})", step.operation, refusal.kind));
-        return vec![(Cause::Refused(said), about(outcome, step), found(&refusal.message))];
+    if let Some((failing, refusal)) = refused {
+        let said = line(&format!("{} was refused ({})", failing.step.operation, refusal.kind));
+        return vec![(Cause::Refused(said), failing.requirements(outcome), found(&refusal.message))];
     }
-    let failed = outcome.failed().map(|(_, expectation)| {
+    let failed = outcome.failing_steps().flat_map(|failing| failing.failed).map(|expectation| {
         let actual = expectation.failure.as_ref().map_or("", |failure| failure.actual.as_str());
         let ids = expectation.about.clone();
         (Cause::Failed(ids.clone(), line(&expectation.because)), ids, found(actual))
     });
     failed.collect()
-}
-
-/// The requirements of the failed expectations of a step; without any, those of the check that no earlier expectation
-/// was about.
-fn about(outcome: &Outcome, step: &StepOutcome) -> Vec<String> {
-    let failed = step.expectations.iter().filter(|expectation| expectation.failure.is_some());
-    let mut ids: Vec<String> = failed.flat_map(|expectation| expectation.about.iter().cloned()).collect();
-    if ids.is_empty() {
-        let judged: BTreeSet<&String> =
-            outcome.steps.iter().flat_map(|step| &step.expectations).flat_map(|own| &own.about).collect();
-        ids.extend(outcome.requires.iter().filter(|id| !judged.contains(id)).cloned());
-    }
-    if ids.is_empty() {
-        ids.extend(outcome.requires.iter().cloned());
-    }
-    ids.sort();
-    ids.dedup();
-    ids
 }
 
 fn found(text: &str) -> String {
@@ -302,7 +284,7 @@ fn found(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
 
     use super::*;
     use crate::harness::{runner::Ended, test_helpers};
@@ -332,19 +314,6 @@ mod tests {
         let page = survey("Two | revisions", &reports);
         insta::assert_snapshot!("survey", page);
         assert!(!page.contains('\u{1b}') && !page.contains("<b>"), "{page}");
-    }
-
-    #[test]
-    fn a_stopped_check_is_charged_with_what_it_left_open() {
-        let mut outcome = test_helpers::stopped("loader/s", Phase::Green);
-        outcome.requires = vec!["LOD-004".into(), "RTP-001".into()];
-        let [_, step] = outcome.steps.as_slice() else { panic!("{outcome:#?}") };
-        let step = step.clone();
-        assert_eq!(about(&outcome, &step), ["LOD-004", "RTP-001"]);
-        // An earlier step has shown that the first one holds.
-        let held = test_helpers::as_expected("loader/s", Phase::Green).steps.pop();
-        outcome.steps.splice(0..0, held);
-        assert_eq!(about(&outcome, &step), ["LOD-004"]);
     }
 
     #[test]

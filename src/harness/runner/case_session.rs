@@ -64,6 +64,10 @@ impl Session for CaseSession<'_> {
         self.inner.outside()
     }
 
+    fn process(&self) -> Option<u32> {
+        self.inner.process()
+    }
+
     fn lost(&self) -> Option<SessionError> {
         self.lost.clone().or_else(|| self.inner.lost())
     }

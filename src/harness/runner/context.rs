@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use super::sandbox::Sandbox;
 use crate::{
     harness::{
-        contract::{Contract, EVENTS, Refusal, WARNINGS},
-        suite::{StepFacts, work_path},
+        contract::{Contract, EVENTS, KnownFacts, Refusal, WARNINGS},
+        suite::{StepFacts, WORK, work_path},
     },
     value::{Map, Value},
 };
@@ -26,6 +26,8 @@ pub(super) struct Context {
     /// Its description by the contract's own reader, read on first use.
     description: OnceCell<Result<Value, String>>,
     step: StepObservation,
+    /// Whether differences are explained. That reads files, so it is left out where a failure is expected.
+    pub(super) explains: bool,
 }
 
 /// The value of each observable that was read, or the refusal to read it.
@@ -58,6 +60,7 @@ impl Context {
             file: None,
             description: OnceCell::new(),
             step: StepObservation::default(),
+            explains: false,
         }
     }
 
@@ -93,6 +96,35 @@ impl Context {
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         self.step.refusal.as_ref()
+    }
+
+    /// What is known besides two sides of a difference, of which the second is this reference.
+    pub(super) fn known(&self, found: &Value) -> KnownFacts<'_> {
+        let reference = found.as_text().and_then(|text| text.strip_prefix('$')).unwrap_or_default();
+        let compared = reference.split('.').next().unwrap_or_default();
+        let responses = self.responses.iter().filter(|(name, _)| *name != compared);
+        let files = self.sandbox.files(WORK).unwrap_or_default();
+        let file = |path: String| (format!("{WORK}/{path}"), self.sandbox.root().join(path));
+        KnownFacts {
+            responses: responses.map(|(name, value)| (name.as_str(), value)).collect(),
+            files: files.into_iter().map(file).collect(),
+            compared_file: self.file.clone().filter(|_| compared == self.contract.file_name()),
+        }
+    }
+
+    /// The contract, which explains differences.
+    pub(super) fn contract(&self) -> &'static dyn Contract {
+        self.contract
+    }
+
+    /// The name by which a case refers to the file of the latest operation.
+    pub(super) fn file_name(&self) -> &'static str {
+        self.contract.file_name()
+    }
+
+    /// Whether there should be a file of the latest operation, and the contract's reader cannot read it.
+    pub(super) fn file_is_unreadable(&self) -> bool {
+        self.file.is_some() && self.description.get_or_init(|| self.describe_file()).is_err()
     }
 
     /// Replaces every `$` reference in a value.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     context::{Context, Observed},
     file_states::{FileChange, FileStates},
-    outcome::ExpectationOutcome,
+    outcome::{ExpectationOutcome, Failure},
     sandbox::Sandbox,
     shown,
 };
@@ -267,7 +267,10 @@ impl<'a> Watch<'a> {
             line: performed.line,
             because: effect.because.to_owned(),
             about: vec![effect.about.to_owned()],
-            failure: Some(shown::failure(context, &difference)),
+            failure: Some(Failure {
+                spoils_file: matches!(effect.rule, EffectRule::FileExists(_) | EffectRule::FileIsValid(_)),
+                ..shown::failure(context, &difference)
+            }),
             skipped: None,
         }
     }

@@ -11,6 +11,7 @@ use super::{
     case_session::CaseSession,
     context::{Context, Observed, StepObservation},
     effects::{Performed, Watch},
+    failure::{asked, failure},
     outcome::{Ended, ExpectationOutcome, StepOutcome},
     sandbox::Sandbox,
     shown,
@@ -32,6 +33,8 @@ use crate::{
 pub(super) struct Finished {
     pub(super) ended: Ended,
     pub(super) context: Context,
+    /// The number of the process in which it ran; None for this process.
+    pub(super) process: Option<u32>,
 }
 
 /// The environment of a check, except for its sandbox.
@@ -42,6 +45,8 @@ pub(super) struct CheckEnv<'a> {
     pub(super) until: Deadline,
     /// Set when the worker has stopped waiting: no further step is run.
     pub(super) cancelled: &'a AtomicBool,
+    /// Whether differences are explained.
+    pub(super) explains: bool,
     pub(super) on_step: &'a dyn Fn(StepOutcome),
     pub(super) witness: Option<&'a dyn Witness>,
 }
@@ -57,25 +62,27 @@ pub(super) fn run(
         Ok(given) => given,
         Err(detail) => {
             let context = Context::new(env.suite.contract(), sandbox);
-            return Finished { ended: Ended::HarnessError { detail }, context };
+            return Finished { ended: Ended::HarnessError { detail }, context, process: None };
         }
     };
     let mut context = Context::new(env.suite.contract(), sandbox);
     if check.environment.directory.is_some() {
         context.make_paths_absolute();
     }
+    context.explains = env.explains;
     let lacking = check.needs().find(|need| !implementation.supports(need)).map(str::to_owned);
     let lacking = lacking.or_else(|| lacking_in_era(check, env.suite, implementation.era()?));
     if let Some(need) = lacking {
-        return Finished { ended: Ended::Unsupported { need }, context };
+        return Finished { ended: Ended::Unsupported { need }, context, process: None };
     }
     let own = check.needs().find_map(|need| implementation.fixtures(need));
     let lacking = own.and_then(|own| check.steps.iter().find_map(|step| own.lacks(step.action.fixture()?)));
     if let Some(need) = lacking {
-        return Finished { ended: Ended::Unsupported { need }, context };
+        return Finished { ended: Ended::Unsupported { need }, context, process: None };
     }
     let restarts = check.steps.iter().filter(|step| matches!(step.action, Action::Restart)).count();
     let mut session = CaseSession::start(implementation, given, restarts);
+    let process = session.process();
     let fixtures = Fixtures { suite: env.suite, own };
     let mut watch = Watch::new(env.suite, implementation);
     let ended = steps(check, &mut session, &mut context, &fixtures, (env, implementation, &mut watch));
@@ -84,7 +91,7 @@ pub(super) fn run(
         Some(lost) if !matches!(ended, Ended::HarnessError { .. } | Ended::NotRun { .. }) => lost.into(),
         _ => ended,
     };
-    Finished { ended, context }
+    Finished { ended, context, process }
 }
 
 /// The directory, the variables and the deadline of the session.
@@ -180,6 +187,7 @@ fn steps(
                     line: step.line,
                     may_be_refused: step.may_be_refused(),
                     refused: Some(refusal),
+                    asked: asked(env.suite.contract(), &step.action),
                     expectations: Vec::new(),
                 });
                 return Ended::Crash { detail };
@@ -296,7 +304,7 @@ fn run_step(
         let judge = || {
             let failed = named.expectation.condition.judge(context).err();
             show(named, failed.is_none(), context);
-            failed.map(|found| shown::failure(context, &found))
+            failed.map(|found| failure(context, step, named, &found))
         };
         ExpectationOutcome {
             name: named.name.clone(),
@@ -307,12 +315,15 @@ fn run_step(
             skipped,
         }
     });
+    let expectations: Vec<ExpectationOutcome> = judged.collect();
+    let fails = !step.may_be_refused() || expectations.iter().any(|own| own.failure.is_some());
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),
         line: step.line,
         may_be_refused: step.may_be_refused(),
-        expectations: judged.collect(),
         refused: context.refusal().map(|refusal| shown::refusal(context, refusal)),
+        asked: context.refusal().filter(|_| fails).and_then(|_| asked(contract, &step.action)),
+        expectations,
     })
 }
 

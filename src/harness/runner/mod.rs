@@ -7,19 +7,27 @@ mod case_session;
 mod context;
 mod effects;
 pub(crate) mod execute;
+mod failure;
 mod file_states;
 mod job;
 mod outcome;
+mod recheck;
 mod reported;
+mod root;
 mod sandbox;
 mod scheduler;
 mod shown;
+mod state_leak;
 mod witness;
 
 pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{
-    Ended, ExpectationOutcome, Failure, Outcome, Phase, RedResult, StepOutcome, Verdict, WrittenFile,
+    Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, RedResult, StepOutcome, Verdict,
+    WrittenFile,
 };
+pub use recheck::run_and_recheck;
 pub use reported::{ReportedResult, ReportedTest, SourceLine, simple_name};
+pub use root::FailingStep;
 pub use scheduler::{Options, run, run_with_witness};
+pub use state_leak::StateLeak;
 pub use witness::{Judged, Witness};

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReportedResult, ReportedTest};
+use super::{ReportedResult, ReportedTest, StateLeak};
 use crate::harness::{
     contract::{Refusal, RefusalKind, SessionError},
     suite::{FailureKind, Reason},
@@ -62,6 +62,9 @@ pub struct Outcome {
     pub ended: Ended,
     /// Files that the implementation left in the work directory, by path.
     pub written: Vec<WrittenFile>,
+    /// What an earlier check has to do with the failure, if the check is as expected when it runs alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak: Option<StateLeak>,
     /// Wall time in milliseconds; in a report it is in `durations.json`.
     #[serde(skip)]
     pub milliseconds: u64,
@@ -135,6 +138,10 @@ pub struct StepOutcome {
     /// The refusal, if the operation was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
+    /// What was asked, if that explains a failure: the operation with its fields, without the values that are defaults
+    /// anyway; limited in length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The expectations that were checked, in the order of the file.
     pub expectations: Vec<ExpectationOutcome>,
 }
@@ -168,6 +175,40 @@ pub struct Failure {
     pub expected: String,
     /// What was found.
     pub actual: String,
+    /// More about the difference, one sentence each: how two tensors differ, or what a wrong one equals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// Why there was nothing to judge, if so. The failure then only follows from that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_reached: Option<NotReached>,
+    /// Whether it says that the file of the step is missing or invalid. When later steps cannot use the file, that follows
+    /// from this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spoils_file: bool,
+}
+
+/// Why an expectation had nothing to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NotReached {
+    /// The operation was refused, and nothing allows that.
+    Refused,
+    /// The file that it is about cannot be read.
+    UnreadableFile,
+}
+
+impl Failure {
+    /// A failure without details.
+    pub fn new(expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self {
+            expected: expected.into(),
+            actual: actual.into(),
+            details: Vec::new(),
+            not_reached: None,
+            spoils_file: false,
+        }
+    }
 }
 
 /// A file that the implementation left.
@@ -499,7 +540,7 @@ mod tests {
             line: 1,
             because: String::new(),
             about: Vec::new(),
-            failure: (!holds).then(|| Failure { expected: "a".to_owned(), actual: "b".to_owned() }),
+            failure: (!holds).then(|| Failure::new("a", "b")),
             skipped: None,
         };
         StepOutcome {
@@ -507,6 +548,7 @@ mod tests {
             line: 1,
             may_be_refused: false,
             refused: refused.map(|kind| Refusal::new(kind, "no")),
+            asked: None,
             expectations: expectations.iter().map(expectation).collect(),
         }
     }
@@ -526,6 +568,7 @@ mod tests {
             steps,
             ended,
             written: Vec::new(),
+            leak: None,
             milliseconds: 0,
         }
     }

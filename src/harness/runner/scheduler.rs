@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Ended, Job, Outcome, StepOutcome, Witness, WrittenFile, execute, sandbox::Sandbox};
+use super::{Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile, execute, sandbox::Sandbox};
 use crate::harness::{contract::Deadline, suite::Suite};
 
 /// How often a worker checks whether the run was interrupted.
@@ -63,16 +63,29 @@ pub fn run_with_witness(
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Outcome> {
+    let ran = schedule(jobs, suite, (work, options), interrupted, on_outcome, witness);
+    ran.into_iter().map(|(outcome, _)| outcome).collect()
+}
+
+/// Runs the jobs; each outcome with the number of its process.
+pub(super) fn schedule(
+    jobs: &[Job],
+    suite: &Arc<Suite>,
+    (work, options): (&Path, Options),
+    interrupted: &AtomicBool,
+    on_outcome: &(dyn Fn(&Outcome) + Sync),
+    witness: Option<&Arc<dyn Witness>>,
+) -> Vec<(Outcome, Option<u32>)> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(jobs.len()));
+    let done: Mutex<Vec<(usize, (Outcome, Option<u32>))>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
         for _ in 0..options.workers.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
-                    let outcome = if interrupted.load(Ordering::Relaxed) {
-                        PartialOutcome::default().outcome(job, Ended::NotRun { detail: None })
+                    let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
+                        (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
                     } else {
                         run_watched(
                             job,
@@ -83,20 +96,20 @@ pub fn run_with_witness(
                         )
                     };
                     on_outcome(&outcome);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
+    done.into_iter().map(|(_, ran)| ran).collect()
 }
 
 /// What the thread of a check reports to its worker.
 enum WorkerEvent {
     Step(StepOutcome),
-    Ended(Ended, Vec<WrittenFile>),
+    Ended(Ended, Vec<WrittenFile>, Option<u32>),
 }
 
 /// What a worker has received from a check so far.
@@ -104,6 +117,8 @@ enum WorkerEvent {
 struct PartialOutcome {
     steps: Vec<StepOutcome>,
     written: Vec<WrittenFile>,
+    /// The number of its process.
+    process: Option<u32>,
     took: Duration,
 }
 
@@ -123,6 +138,7 @@ impl PartialOutcome {
             steps: self.steps,
             ended,
             written: self.written,
+            leak: None,
             milliseconds: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -143,7 +159,7 @@ fn run_watched(
     (root, options): (PathBuf, Options),
     interrupted: &AtomicBool,
     witness: Option<&Arc<dyn Witness>>,
-) -> Outcome {
+) -> (Outcome, Option<u32>) {
     let mut partial = PartialOutcome::default();
     let started = Instant::now();
     let deadline = options.deadline;
@@ -151,7 +167,7 @@ fn run_watched(
         Ok(sandbox) => sandbox,
         Err(error) => {
             let detail = format!("failed to create the work directory: {error}");
-            return partial.outcome(job, Ended::HarnessError { detail });
+            return (partial.outcome(job, Ended::HarnessError { detail }), None);
         }
     };
     let (sender, events) = channel();
@@ -174,7 +190,8 @@ fn run_watched(
         while events.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
     }
     partial.took = started.elapsed();
-    partial.outcome(job, ended)
+    let process = partial.process;
+    (partial.outcome(job, ended), process)
 }
 
 fn listen(
@@ -187,8 +204,8 @@ fn listen(
     loop {
         match events.recv_timeout(POLL_INTERVAL) {
             Ok(WorkerEvent::Step(step)) => partial.steps.push(step),
-            Ok(WorkerEvent::Ended(ended, written)) => {
-                partial.written = written;
+            Ok(WorkerEvent::Ended(ended, written, process)) => {
+                (partial.written, partial.process) = (written, process);
                 return ended;
             }
             // The thread ended without an event: only a panic that cannot be caught does this.
@@ -224,19 +241,20 @@ fn run_in_thread(
             environment: &environment,
             until,
             cancelled,
+            explains: job.phase == Phase::Green,
             on_step: &on_step,
             witness,
         };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
     };
-    let (ended, written) = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(finished) => (finished.ended, finished.context.sandbox.written()),
+    let (ended, written, process) = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(finished) => (finished.ended, finished.context.sandbox.written(), finished.process),
         Err(panic) => {
             let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
             let detail = format!("panicked: {}", message.unwrap_or_else(|| "no message".to_owned()));
-            (Ended::Crash { detail }, Vec::new())
+            (Ended::Crash { detail }, Vec::new(), None)
         }
     };
-    let _ = events.send(WorkerEvent::Ended(ended, written));
+    let _ = events.send(WorkerEvent::Ended(ended, written, process));
 }

@@ -23,5 +23,5 @@ pub(super) fn refusal(context: &Context, refusal: &Refusal) -> Refusal {
 
 pub(super) fn failure(context: &Context, found: &Mismatch) -> Failure {
     let shown = |text: &str| beginning(context.sandbox.shown(text), MAX_SHOWN_BYTES);
-    Failure { expected: shown(&found.expected), actual: shown(&found.actual) }
+    Failure::new(shown(&found.expected), shown(&found.actual))
 }

@@ -198,8 +198,8 @@ mod tests {
         fs::remove_file(report.join(RESULTS)).unwrap();
         sum_again(report);
     })]
-    #[case::newer("results.json has format 4", |report: &Path| {
-        edit(&report.join(RESULTS), "\"format\": 3", "\"format\": 4");
+    #[case::newer("results.json has format 5", |report: &Path| {
+        edit(&report.join(RESULTS), "\"format\": 4", "\"format\": 5");
         sum_again(report);
     })]
     #[case::run_of_another("results.json belongs to report 2020-01-01T000000Z", |report: &Path| {

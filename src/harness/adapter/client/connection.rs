@@ -94,6 +94,11 @@ impl Connection {
         self.process.outside()
     }
 
+    /// The number of its process.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Its process group.
     pub(super) fn group(&self) -> Pid {
         self.process.group()

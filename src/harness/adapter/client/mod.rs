@@ -146,6 +146,15 @@ impl Implementation for Remote {
         self.adapter.era.as_deref()
     }
 
+    fn fresh(&self) -> Option<Arc<dyn Implementation>> {
+        Some(Arc::new(Self {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            adapter: self.adapter.clone(),
+            pool: self.pool.fresh(),
+        }))
+    }
+
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         Box::new(RemoteSession::start(Arc::clone(&self.pool), &context))
     }

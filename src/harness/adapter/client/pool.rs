@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use nix::unistd::Pid;
@@ -26,6 +29,8 @@ pub(super) struct Pool {
     environment: BTreeMap<String, String>,
     trace: Option<Trace>,
     end_of_run: Deadline,
+    /// The number of processes that were started for the adapter, in all pools.
+    started: Arc<AtomicU32>,
     state: Mutex<PoolState>,
 }
 
@@ -34,7 +39,8 @@ struct PoolState {
     idle: Vec<Connection>,
     /// The groups of all running processes.
     alive: BTreeSet<Pid>,
-    started: u32,
+    /// Other pools of the same adapter, which end with this one.
+    others: Vec<Weak<Pool>>,
     lost: u32,
     ended: bool,
 }
@@ -55,7 +61,25 @@ impl Pool {
         trace: Option<Trace>,
     ) -> Self {
         let end_of_run = Deadline::after(launch.deadlines.run());
-        Self { contract, launch, environment, trace, end_of_run, state: Mutex::default() }
+        let started = Arc::default();
+        Self { contract, launch, environment, trace, end_of_run, started, state: Mutex::default() }
+    }
+
+    /// A pool of the same adapter without a process, which ends with this one at the latest.
+    pub(super) fn fresh(&self) -> Arc<Self> {
+        let mut state = self.state();
+        let fresh = Arc::new(Self {
+            contract: self.contract,
+            launch: self.launch.clone(),
+            environment: self.environment.clone(),
+            trace: self.trace.clone(),
+            end_of_run: self.end_of_run,
+            started: Arc::clone(&self.started),
+            state: Mutex::new(PoolState { ended: state.ended, ..PoolState::default() }),
+        });
+        state.others.retain(|other| other.strong_count() > 0);
+        state.others.push(Arc::downgrade(&fresh));
+        fresh
     }
 
     pub(super) fn contract(&self) -> &'static dyn Contract {
@@ -120,11 +144,7 @@ impl Pool {
     }
 
     fn start_with(&self, own: &BTreeMap<String, String>) -> Result<(Connection, Initialized), SpawnError> {
-        let number = {
-            let mut state = self.state();
-            state.started += 1;
-            state.started
-        };
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let variables = [&self.environment, own];
         let mut connection = Connection::start(&self.launch, variables, number, self.trace.clone())
             .map_err(SpawnError::Spawn)?;
@@ -168,11 +188,12 @@ impl Pool {
 
     /// Ends every process: sends `shutdown` to idle ones and kills busy ones.
     pub(super) fn end(&self) {
-        let idle = {
+        let (idle, others) = {
             let mut state = self.state();
             state.ended = true;
-            std::mem::take(&mut state.idle)
+            (std::mem::take(&mut state.idle), std::mem::take(&mut state.others))
         };
+        others.iter().filter_map(Weak::upgrade).for_each(|other| other.end());
         for connection in idle {
             self.part_with(connection);
         }

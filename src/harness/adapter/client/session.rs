@@ -18,6 +18,8 @@ pub(super) struct RemoteSession {
     pool: Arc<Pool>,
     state: State,
     directory: String,
+    /// The number of its process, if it has one.
+    process: Option<u32>,
     /// The deadline of the case.
     until: Option<Deadline>,
     notices: Notices,
@@ -38,14 +40,15 @@ impl RemoteSession {
         let directory = context.root().to_string_lossy().into_owned();
         let taken =
             if context.has_new_process() { pool.take_new(context.own_variables()) } else { pool.take() };
-        let state = match taken {
-            Ok(connection) => State::Working(connection),
-            Err(lost) => State::Lost(lost),
+        let (process, state) = match taken {
+            Ok(connection) => (Some(connection.number()), State::Working(connection)),
+            Err(lost) => (None, State::Lost(lost)),
         };
         let mut session = Self {
             pool,
             state,
             directory,
+            process,
             until: context.deadline(),
             notices: Notices::default(),
             ends_process: context.ends_process(),
@@ -130,6 +133,10 @@ impl Session for RemoteSession {
             State::Lost(lost) => Some(lost.clone()),
             State::Working(_) | State::Finished => None,
         }
+    }
+
+    fn process(&self) -> Option<u32> {
+        self.process
     }
 
     /// Sends another request: a duplicate response or an unsolicited message arrives before its response.

@@ -12,7 +12,13 @@ use crate::{
     harness::{
         ledger::row_index::RowIndex,
         record::RunRecord,
-        report::{area, ending, log::log_names, messages::describe_step, rerun_command},
+        report::{
+            area,
+            log::log_names,
+            messages::{describe_step, other_ending},
+            rerun_command,
+            shown_step::ShownStep,
+        },
         runner::{ExpectationOutcome, Outcome},
     },
     text::{self, line, truncated},
@@ -60,10 +66,16 @@ struct FailureView<'a> {
     /// In one line: what the first expectation wanted, or how the check ended.
     message: String,
     ending: Option<String>,
+    leak: Option<String>,
+    /// The refusal of the failing step, and what was asked.
+    refused: Option<String>,
+    asked: Option<&'a str>,
     /// The expectation that had to fail, and the reason.
     must_fail: Option<String>,
     expectations: Vec<FailedView<'a>>,
     expectations_left_out: usize,
+    /// Why expectations were not reached, and a line for each.
+    not_reached: Option<(&'static str, Vec<String>)>,
     excerpt: Option<Excerpt<'a>>,
     steps: Vec<StepView<'a>>,
     steps_left_out: usize,
@@ -82,6 +94,7 @@ struct FailedView<'a> {
     because: &'a str,
     about: String,
     difference: Option<TextDifference>,
+    details: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -138,8 +151,15 @@ impl<'a> FailureView<'a> {
         cases: &BTreeMap<&str, usize>,
         rows: &RowIndex<'_>,
     ) -> Self {
-        let first = outcome.failed().next().map(|(_, expectation)| expectation.because.as_str());
-        let how_it_ended = ending(outcome);
+        // A run ends a check at its first failing step.
+        let shown = ShownStep::all(outcome).into_iter().next();
+        let failed = shown.as_ref().map(|shown| shown.failed.clone()).unwrap_or_default();
+        let asked = shown.as_ref().filter(|shown| shown.refused.is_some()).and_then(ShownStep::asked);
+        let (refused, not_reached) = shown.map_or((None, None), |shown| {
+            (shown.refused, shown.not_reached.map(|own| (own.why, own.lines())))
+        });
+        let how_it_ended = other_ending(outcome);
+        let first = failed.first().map(|expectation| expectation.because.as_str()).or(refused.as_deref());
         let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let natives = || outcome.steps.iter().filter_map(|step| step.refused.as_ref()?.native.as_deref());
         let tracebacks = natives().take(MAX_TRACEBACKS).map(|native| {
@@ -162,13 +182,13 @@ impl<'a> FailureView<'a> {
                 MAX_MESSAGE_CHARS,
             ),
             ending: how_it_ended,
+            leak: outcome.leak.as_ref().map(ToString::to_string),
+            asked,
             must_fail: outcome.must_fail.as_ref().map(|must_fail| format!("{must_fail}{reason}")),
-            expectations: outcome
-                .failed()
-                .take(MAX_EXPECTATIONS)
-                .map(|(_, failed)| FailedView::of(failed))
-                .collect(),
-            expectations_left_out: outcome.failed().count().saturating_sub(MAX_EXPECTATIONS),
+            expectations: failed.iter().take(MAX_EXPECTATIONS).map(|failed| FailedView::of(failed)).collect(),
+            expectations_left_out: failed.len().saturating_sub(MAX_EXPECTATIONS),
+            refused,
+            not_reached,
             excerpt: Excerpt::of(outcome, run, cases),
             steps: outcome
                 .steps
@@ -214,6 +234,7 @@ impl<'a> FailedView<'a> {
             because: &failed.because,
             about: failed.about.join(", "),
             difference: failed.failure.as_ref().map(difference),
+            details: failed.failure.as_ref().map_or(&[], |failure| failure.details.as_slice()),
         }
     }
 }
@@ -307,7 +328,8 @@ mod tests {
         let mut run = test_helpers::run();
         let mut outcome = test_helpers::unexpected("a/one", Phase::Green);
         let mut step = outcome.steps.last().unwrap().clone();
-        let failed = step.expectations.iter().find(|own| own.failure.is_some()).unwrap().clone();
+        let mut failed = step.expectations.iter().find(|own| own.failure.is_some()).unwrap().clone();
+        failed.failure.as_mut().unwrap().not_reached = None;
         step.expectations = vec![failed; MAX_EXPECTATIONS + 3];
         let native = Box::new(Native { type_name: "KeyError".into(), traceback: String::new() });
         let refusal = Refusal { native: Some(native), ..Refusal::new(RefusalKind::Malformed, "m") };
