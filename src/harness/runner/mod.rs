@@ -18,16 +18,15 @@ mod sandbox;
 mod scheduler;
 mod shown;
 mod state_leak;
+mod verdict;
 mod witness;
 
 pub use job::{Implementations, Job, green, planned_red, red};
-pub use outcome::{
-    Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, RedResult, StepOutcome, Verdict,
-    WrittenFile,
-};
+pub use outcome::{Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, StepOutcome, WrittenFile};
 pub use recheck::run_and_recheck;
 pub use reported::{ReportedResult, ReportedTest, SourceLine, simple_name};
 pub use root::FailingStep;
 pub use scheduler::{Options, run, run_with_witness};
 pub use state_leak::StateLeak;
+pub use verdict::{RedResult, Verdict};
 pub use witness::{Judged, Witness};
