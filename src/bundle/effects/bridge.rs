@@ -9,6 +9,9 @@ use crate::{
     value::{Map, Value},
 };
 
+/// The field of the number of groups.
+const GROUPS: &str = "n_groups";
+
 /// The number of groups of a training that gives none (CFG-006).
 const TRAINING_GROUPS: i64 = 512;
 
@@ -70,18 +73,25 @@ fn flat(config: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
     };
     let mut values = values.clone();
     values.shift_remove("model");
-    settle_groups(kind, &mut values);
+    if !lacks(era, kind, GROUPS) {
+        settle_groups(kind, &mut values);
+    }
     let mut keys = fields(kind, own, &values, era)?;
     keys.extend(fields("model", &MODEL, nested, era)?);
     Some(keys)
+}
+
+/// Whether the era has no such field.
+fn lacks(era: Option<&Era>, kind: &str, field: &str) -> bool {
+    era.is_some_and(|era| era.why_lacking(&format!("{kind}.{field}")).is_some())
 }
 
 /// `n_images` is the older name of `n_groups`, and a training has groups without either.
 fn settle_groups(kind: &str, values: &mut Map) {
     let given = |name: &str| values.get(name).filter(|value| **value != Value::None).cloned();
     let default = (kind == "training").then_some(Value::Int(TRAINING_GROUPS));
-    if let Some(groups) = given("n_groups").or_else(|| given("n_images")).or(default) {
-        values.insert("n_groups".to_owned(), groups);
+    if let Some(groups) = given(GROUPS).or_else(|| given("n_images")).or(default) {
+        values.insert(GROUPS.to_owned(), groups);
     }
 }
 
@@ -98,10 +108,9 @@ fn fields(
         if field.name == "backend" && era.is_some_and(|era| era.name == BEFORE_BACKENDS) {
             return Some((field.key.to_owned(), Accepted::Anything));
         }
-        let lacks = |era: &Era| era.why_lacking(&format!("{kind}.{}", field.name)).is_some();
         let accepted = match values.get(field.name) {
             Some(value) => given(field.kind, value),
-            None if era.is_some_and(lacks) => Accepted::Anything,
+            None if lacks(era, kind, field.name) => Accepted::Anything,
             None => by_default(field)?,
         };
         Some((field.key.to_owned(), accepted))
