@@ -275,7 +275,7 @@ fn saved(request: &Map) -> Option<String> {
 
 fn persisted(request: &Map) -> Option<String> {
     let directory = workflow_directory(request)?;
-    plain(&format!("{directory}/{ARCHIVE_NAME}").trim_start_matches('/'))
+    plain(format!("{directory}/{ARCHIVE_NAME}").trim_start_matches('/'))
 }
 
 fn in_output(request: &Map, path: &str) -> bool {
