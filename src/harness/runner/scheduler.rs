@@ -75,9 +75,9 @@ pub(super) fn schedule(
     interrupted: &AtomicBool,
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
-) -> Vec<(Outcome, Option<u32>)> {
+) -> Vec<Ran> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, (Outcome, Option<u32>))>> = Mutex::new(Vec::with_capacity(jobs.len()));
+    let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
         for _ in 0..options.workers.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
@@ -105,6 +105,9 @@ pub(super) fn schedule(
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, ran)| ran).collect()
 }
+
+/// An outcome, and the number of its process; None for this process.
+pub(super) type Ran = (Outcome, Option<u32>);
 
 /// What the thread of a check reports to its worker.
 enum WorkerEvent {
@@ -159,7 +162,7 @@ fn run_watched(
     (root, options): (PathBuf, Options),
     interrupted: &AtomicBool,
     witness: Option<&Arc<dyn Witness>>,
-) -> (Outcome, Option<u32>) {
+) -> Ran {
     let mut partial = PartialOutcome::default();
     let started = Instant::now();
     let deadline = options.deadline;
