@@ -254,7 +254,7 @@ mod tests {
     };
 
     fn implementation(name: &str) -> Arc<dyn Implementation> {
-        Implementations::of(&BUNDLE.built_ins()).get(name).unwrap()
+        Implementations::of(&suite().with_mutants(BUNDLE.built_ins())).get(name).unwrap()
     }
 
     fn suite() -> Suite {
