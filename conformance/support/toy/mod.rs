@@ -102,6 +102,16 @@ impl Contract for Toy {
         Ok(entries.into_iter().map(|(key, value)| (key, digest(value))).collect())
     }
 
+    fn file_parts(&self, path: &Path) -> Result<Map, String> {
+        let entries = store_file::read(path).map_err(|refusal| refusal.to_string())?;
+        Ok(Map::from_iter([(ENTRIES.to_owned(), Value::Map(entries))]))
+    }
+
+    fn write_file_parts(&self, path: &Path, parts: &Map) -> Result<(), String> {
+        let entries = parts.get(ENTRIES).and_then(Value::as_map).cloned().unwrap_or_default();
+        store_file::write(path, entries).map_err(|refusal| refusal.to_string())
+    }
+
     fn check_request(&self, _operation: &Operation, fields: &Map) -> Result<(), String> {
         let Some(config) = fields.get("config").and_then(Value::as_map) else { return Ok(()) };
         operations::Limits::of(config).map(drop).map_err(|refusal| refusal.message)

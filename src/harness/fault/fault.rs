@@ -80,6 +80,13 @@ pub enum Act {
     AnswerEarlier {},
     /// Changes the refusal, with `when.refused`: `refusal = { message = "cannot load it" }`.
     Refusal(OtherRefusal),
+    /// Changes the warnings and events that come with the result: `notices = { at = "events", change = "reverse" }`.
+    Notices {
+        /// Where: `warnings` or `events`, and the item in them.
+        at: Place,
+        /// The change.
+        change: Change,
+    },
     /// Changes what an observable shows from now on, until a reset, or until the implementation itself gives the key
     /// another value: `observable = { name = "params", at = "N", change = { set = 128 } }`.
     Observable {
@@ -208,6 +215,7 @@ impl Act {
             | Self::Answer(_)
             | Self::AnswerEarlier {}
             | Self::Refusal(_)
+            | Self::Notices { .. }
             | Self::Observable { .. }
             | Self::Call(_)
             | Self::File(_)
@@ -228,6 +236,7 @@ impl Act {
             | Self::Refuse { .. }
             | Self::Answer(_)
             | Self::Refusal(_)
+            | Self::Notices { .. }
             | Self::Observable { .. }
             | Self::Call(_)
             | Self::File(_)
@@ -249,6 +258,7 @@ impl Act {
             | Self::Answer(_)
             | Self::AnswerEarlier {}
             | Self::Refusal(_)
+            | Self::Notices { .. }
             | Self::Observable { .. }
             | Self::File(_)
             | Self::Part { .. }
@@ -280,6 +290,7 @@ impl fmt::Display for Act {
             Self::AnswerEarlier {} => f.write_str("the answer of the previous call"),
             Self::Refusal(OtherRefusal { kind: Some(kind), .. }) => write!(f, "refused as {kind}"),
             Self::Refusal(OtherRefusal { kind: None, .. }) => f.write_str("refused with another message"),
+            Self::Notices { at, change } => write!(f, "{at} {change}"),
             Self::Observable { name, at, change } if at.is_whole() => write!(f, "{name} {change}"),
             Self::Observable { name, at, change } => write!(f, "{name} {at} {change}"),
             Self::Call(other) => write!(f, "{} afterwards", other.operation),

@@ -27,5 +27,5 @@ pub use fault::{Act, Fault, OtherRefusal};
 pub use implementation::FaultyImplementation;
 pub use other_value::{altered, retyped};
 pub use place::{Place, Segment};
-pub(crate) use session::transported;
+pub(crate) use session::{notices_fields, transported};
 pub use when::{FieldIs, RefusedFor, TextPattern, When};

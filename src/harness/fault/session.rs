@@ -14,8 +14,8 @@ use std::{
 use super::{Act, Change, Fault, OtherRefusal, Place, fault::OtherCall, overlay::Overlay};
 use crate::{
     harness::contract::{
-        Contract, Notices, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext,
-        SessionError,
+        Contract, EVENTS, Notices, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext,
+        SessionError, WARNINGS,
     },
     value::{Map, Value},
 };
@@ -40,6 +40,8 @@ pub(super) struct FaultySession {
     happened: BTreeSet<String>,
     /// The latest request and response of each operation, where a fault refers to them.
     earlier: HashMap<String, Exchange>,
+    /// The warnings and events that were not asked for yet.
+    notices: Notices,
     lost: Option<SessionError>,
 }
 
@@ -68,6 +70,7 @@ impl FaultySession {
             overlays: HashMap::new(),
             happened: BTreeSet::new(),
             earlier: HashMap::new(),
+            notices: Notices::default(),
             lost: None,
         }
     }
@@ -133,6 +136,7 @@ impl FaultySession {
             | Act::Answer(_)
             | Act::AnswerEarlier {}
             | Act::Refusal(_)
+            | Act::Notices { .. }
             | Act::Observable { .. }
             | Act::Call(_)
             | Act::File(_)
@@ -176,6 +180,13 @@ impl FaultySession {
                 self.has_acted();
                 let message = message.clone().unwrap_or(refusal.message);
                 return Err(Refusal { kind: kind.unwrap_or(refusal.kind), message, ..refusal });
+            }
+            Act::Notices { at, change } => {
+                let mut fields = notices_fields(&self.notices);
+                if resolved_change(change, call.request).apply(&mut fields, at, None) {
+                    self.notices = notices_of(&fields);
+                    self.has_acted();
+                }
             }
             Act::Observable { name, at, change } => self.cover(name, at, change, call),
             Act::Call(other) => self.other_call(other, call.request),
@@ -331,6 +342,8 @@ impl Session for FaultySession {
         let keeps_file = due.iter().any(|(_, fault)| matches!(fault.act, Act::KeepFile {}));
         let contents = file.as_deref().filter(|_| keeps_file).map(Contents::of);
         let mut answer = instead.unwrap_or_else(|| self.inner.call(operation, &request));
+        let notices = self.inner.notices();
+        self.notices.extend(notices);
         if operation == RESET && answer.is_ok() {
             self.overlays.clear();
         }
@@ -362,7 +375,7 @@ impl Session for FaultySession {
     }
 
     fn notices(&mut self) -> Notices {
-        self.inner.notices()
+        std::mem::take(&mut self.notices)
     }
 
     fn lost(&self) -> Option<SessionError> {
@@ -372,6 +385,20 @@ impl Session for FaultySession {
     fn finish(&mut self) -> Option<SessionError> {
         self.lost.clone().or_else(|| self.inner.finish())
     }
+}
+
+/// The warnings and events as fields.
+pub(crate) fn notices_fields(Notices { warnings, events }: &Notices) -> Map {
+    let list = |texts: &[String]| Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect());
+    Map::from_iter([(WARNINGS.to_owned(), list(warnings)), (EVENTS.to_owned(), list(events))])
+}
+
+fn notices_of(fields: &Map) -> Notices {
+    let texts = |name: &str| match fields.get(name) {
+        Some(Value::List(items)) => items.iter().filter_map(Value::as_text).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    Notices { warnings: texts(WARNINGS), events: texts(EVENTS) }
 }
 
 fn create_folder(path: &Path) -> std::io::Result<()> {

@@ -141,8 +141,79 @@ impl fmt::Display for BlindSpotProblem {
             }
             Self::TooWide { pattern, fault, noticed } => write!(
                 f,
-                "{BLIND_SPOTS}: {pattern:?} also matches {noticed} faults that are noticed, such as {fault}: narrow it"
+                "{BLIND_SPOTS}: {pattern:?} also matches noticed faults ({noticed}), such as {fault}: narrow it"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::{
+        super::{Kind, ObservationFault},
+        *,
+    };
+    use crate::harness::fault::{Act, Fault};
+
+    fn settled(name: &str, noticed: Noticed) -> Settled {
+        let fault = Fault::always("load", Act::Skip {});
+        let fault = ObservationFault {
+            name: name.to_owned(),
+            operation: "load".to_owned(),
+            kind: Kind::File,
+            fault,
+            checks: vec![0],
+        };
+        Settled { fault, noticed, runs: 1 }
+    }
+
+    fn found() -> Vec<Settled> {
+        vec![
+            settled("load: file a/b dropped", Noticed::By("files/x".to_owned())),
+            settled("load: file a/b changed", Noticed::Not),
+            settled("load: file c changed", Noticed::Not),
+            settled("load: file d changed", Noticed::NeverActed),
+        ]
+    }
+
+    fn problems(rows: &str) -> Vec<String> {
+        let spots = BlindSpots::from_toml(rows).unwrap();
+        spots.problems(&found()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_not_noticed_must_be_listed() {
+        let rows = "[[blind_spot]]\nfaults = [\"load: file {a/b,c} changed\"]\nreason = \"r\"\n";
+        assert_eq!(problems(rows), [""; 0]);
+        let all = problems("");
+        assert!(all.len() == 2 && all[0].contains("load: file a/b changed"), "{all:?}");
+        let spots = BlindSpots::from_toml(rows).unwrap();
+        assert_eq!(spots.reason("load: file c changed"), Some("r"));
+        assert_eq!(spots.reason("load: file d changed"), None);
+    }
+
+    #[rstest]
+    #[case("load: file a/b dropped", "there is none: remove it")]
+    #[case("load: file d changed", "there is none: remove it")]
+    #[case("save: *", "there is none: remove it")]
+    #[case("load: file a/b *", "also matches noticed faults (1), such as load: file a/b dropped")]
+    fn a_line_that_lists_something_else_is_named(#[case] pattern: &str, #[case] says: &str) {
+        let rows = "[[blind_spot]]\nreason = \"r\"\nfaults = [\"load: file {a/b,c} changed\", \"PATTERN\"]";
+        let all = problems(&rows.replace("PATTERN", pattern));
+        assert!(all.len() == 1 && all[0].contains(says), "{all:?}");
+    }
+
+    #[rstest]
+    #[case("[[blind_spot]]\nfaults = [\"*\"]\nreason = \" \"", "expected faults and a reason")]
+    #[case("[[blind_spot]]\nfaults = []\nreason = \"r\"", "expected faults and a reason")]
+    #[case("[[blind_spot]]\nfaults = [\"[\"]\nreason = \"r\"", "blind_spots.toml")]
+    #[case("[[spot]]\nfaults = [\"*\"]", "unknown field `spot`")]
+    fn a_row_that_says_nothing_is_an_error(#[case] rows: &str, #[case] says: &str) {
+        let error = BlindSpots::from_toml(rows).unwrap_err();
+        assert!(error.contains(says), "{error}");
     }
 }

@@ -96,6 +96,7 @@ impl Enumeration {
         match &call.answer {
             Ok(response) => {
                 self.response(check, &call.operation, response);
+                self.notices(check, call);
                 self.observables(check, call);
                 self.file(check, call);
                 for act in left_files(recording) {
@@ -174,6 +175,20 @@ impl Enumeration {
                     texts.push(text.clone());
                 }
             }
+        }
+    }
+
+    /// Changes of the warnings and events that come with an answer. Texts may differ between right implementations, and have
+    /// one type.
+    fn notices(&mut self, check: usize, call: &SeenCall) {
+        let operation = &call.operation;
+        for Point { at, change } in points(&call.notices) {
+            if matches!(change, Change::Alter | Change::Retype) || change == Change::Drop && at.0.len() == 1 {
+                continue;
+            }
+            let act = Act::Notices { at, change };
+            let name = format!("{operation}: {act}");
+            self.add(name, operation, Kind::Response, check, || Fault::always(operation, act));
         }
     }
 

@@ -10,9 +10,10 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, Contract, Details, FileChange, Implementation, Notices, OwnFixtures, RESET,
-            Refusal, Session, SessionContext, SessionError,
+            AllowedEffect, Contract, Details, EVENTS, FileChange, Implementation, Notices, OwnFixtures,
+            RESET, Refusal, Session, SessionContext, SessionError, WARNINGS,
         },
+        fault::notices_fields,
         runner::{Job, Outcome, Phase, Verdict},
         suite::Check,
     },
@@ -46,6 +47,10 @@ pub(super) struct SeenCall {
     pub(super) before: Arc<BTreeMap<&'static str, Map>>,
     pub(super) after: Arc<BTreeMap<&'static str, Map>>,
     pub(super) file: SeenFile,
+    /// The warnings and events that came with it, as fields.
+    pub(super) notices: Map,
+    /// The number of the session: a restart begins another one.
+    pub(super) session: usize,
 }
 
 /// What a call did with the file of its request.
@@ -69,6 +74,7 @@ pub struct Recorder {
 #[derive(Default)]
 struct Seen {
     environment: BTreeMap<String, String>,
+    sessions: usize,
     calls: Vec<SeenCall>,
 }
 
@@ -101,7 +107,7 @@ pub fn recordings(
     all.filter(|(_, outcome)| outcome.verdict() == Verdict::Pass)
         .map(|((check, recorder), _)| {
             let mut seen = recorder.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let Seen { environment, calls } = std::mem::take(&mut *seen);
+            let Seen { environment, calls, .. } = std::mem::take(&mut *seen);
             Recording { check: Arc::clone(check), environment, calls }
         })
         .collect()
@@ -139,9 +145,22 @@ impl Implementation for Recorder {
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         let inner = self.inner.start(context.clone());
         let seen = Arc::clone(&self.seen);
-        seen.lock().unwrap_or_else(PoisonError::into_inner).environment = context.environment().clone();
-        let mut session =
-            RecordingSession { inner, context, contract: self.contract, seen, observed: Arc::default() };
+        let session = {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.environment = context.environment().clone();
+            seen.sessions += 1;
+            seen.sessions
+        };
+        let mut session = RecordingSession {
+            inner,
+            context,
+            contract: self.contract,
+            seen,
+            observed: Arc::default(),
+            notices: Notices::default(),
+            reports: [WARNINGS, EVENTS].into_iter().filter(|name| self.inner.supports(name)).collect(),
+            session,
+        };
         session.observed = session.observe_all();
         Box::new(session)
     }
@@ -157,6 +176,11 @@ struct RecordingSession {
     contract: &'static dyn Contract,
     seen: Arc<Mutex<Seen>>,
     observed: Arc<BTreeMap<&'static str, Map>>,
+    /// The warnings and events that were not asked for yet.
+    notices: Notices,
+    /// Which of them the implementation reports.
+    reports: Vec<&'static str>,
+    session: usize,
 }
 
 impl RecordingSession {
@@ -168,6 +192,13 @@ impl RecordingSession {
             }
         }
         Arc::new(all)
+    }
+
+    /// The warnings and events, if the implementation says that it reports them.
+    fn reported(&self, notices: &Notices) -> Map {
+        let mut fields = notices_fields(notices);
+        fields.retain(|name, _| self.reports.contains(&name.as_str()));
+        fields
     }
 
     fn seen_file(&self, path: &Path, before: Option<Digest>) -> SeenFile {
@@ -192,6 +223,7 @@ impl Session for RecordingSession {
         let file = known.and_then(|known| (known.file)(fields)).map(|file| self.context.path(&file));
         let before_file = file.as_deref().and_then(digest);
         let answer = self.inner.call(operation, fields);
+        let notices = self.inner.notices();
         let before = std::mem::take(&mut self.observed);
         self.observed = self.observe_all();
         let file = file.map_or(SeenFile::None, |file| self.seen_file(&file, before_file));
@@ -201,7 +233,10 @@ impl Session for RecordingSession {
             before,
             after: Arc::clone(&self.observed),
             file,
+            notices: self.reported(&notices),
+            session: self.session,
         };
+        self.notices.extend(notices);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).calls.push(call);
         answer
     }
@@ -211,7 +246,7 @@ impl Session for RecordingSession {
     }
 
     fn notices(&mut self) -> Notices {
-        self.inner.notices()
+        std::mem::take(&mut self.notices)
     }
 
     fn lost(&self) -> Option<SessionError> {

@@ -20,8 +20,13 @@ use crate::harness::{
 pub(super) fn enumerate(all: &mut Enumeration, check: usize, recording: &Recording) {
     let mut answers: HashMap<&str, u32> = HashMap::new();
     let mut latest: HashMap<&str, &SeenCall> = HashMap::new();
-    let (mut after_refusal, mut after_reset) = (false, false);
+    let (mut after_refusal, mut after_reset, mut session) = (false, false, 0);
     for call in &recording.calls {
+        if call.session != session {
+            (after_refusal, after_reset, session) = (false, false, call.session);
+            answers.clear();
+            latest.clear();
+        }
         let operation = call.operation.as_str();
         let Ok(answer) = &call.answer else {
             after_refusal = true;
