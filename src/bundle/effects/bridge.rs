@@ -61,7 +61,7 @@ fn kind(config: &Map) -> Option<&str> {
 }
 
 /// What each key of a configuration must be afterwards; None for one that must be refused.
-fn flat(config: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
+pub(super) fn flat(config: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
     let empty = Map::new();
     let kind = kind(config)?;
     let values = config.get("values").map_or(Some(&empty), Value::as_map)?;

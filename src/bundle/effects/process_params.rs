@@ -21,7 +21,7 @@ use crate::{
 const MAX_IN_MEMORY_BYTES: u64 = 16 << 20;
 
 /// The key whose value `get_param` derives and stores.
-const DERIVED_KEY: &str = "bigN";
+pub(super) const DERIVED_KEY: &str = "bigN";
 
 pub(super) fn unchanged(_: &StepView<'_>) -> Option<Expected> {
     Some(Expected::unchanged())
@@ -82,7 +82,7 @@ fn exactly(values: Map) -> IndexMap<String, Accepted> {
 
 /// What our own reader finds in the archive. None if it cannot read the snapshots or they disagree: a load must refuse
 /// such a bundle.
-fn archived(file: &Path) -> Option<IndexMap<String, Accepted>> {
+pub(super) fn archived(file: &Path) -> Option<IndexMap<String, Accepted>> {
     // A reader seeks a lot, which costs nothing in memory.
     match read_regular(file, MAX_IN_MEMORY_BYTES) {
         Ok(bytes) => agreed(BundleReader::new(Cursor::new(bytes)).ok()?),

@@ -1,12 +1,12 @@
 //! The effects of each operation, as the table of operations refers to them.
 
-use super::{bridge, process_params as params};
+use super::{agreement, bridge, process_params as params};
 use crate::{
     bundle::{
         nouns::{ARCHIVE_NAME, PARAMS, PYTORCH_BACKEND},
         operations::request_file::{base_path, config_values, plain, workflow_directory},
     },
-    harness::contract::{After, Effect, EffectRule, Expected, StepView},
+    harness::contract::{After, Agreement, Effect, EffectRule, Expected, ResultView, StepView},
     value::{Map, Value},
 };
 
@@ -44,6 +44,7 @@ pub(crate) static GET_PARAM: &[Effect] = &[
         "reading a param changes none but a derived bigN",
         params::derived,
     ),
+    agrees("value", "PRM-002", "the value is the one in the params", agreement::param),
     NO_FILES,
 ];
 
@@ -101,6 +102,19 @@ pub(crate) static SAVE: &[Effect] = &[
     files("refused_files", "BUN-026", After::Refusal, "a refused save changes no file", |_, _| false),
     exists("BUN-001", "a save writes its archive", saved),
     is_valid(|request| saved(request).filter(|_| has_valid_sizes(request))),
+    agrees(
+        "networks",
+        "BUN-010",
+        "the archive contains the networks that were given",
+        agreement::saved_networks,
+    ),
+    agrees("snapshot", "BUN-007", "the snapshots are the flat configuration", agreement::saved_params),
+    agrees(
+        "scale",
+        "BUN-008",
+        "the saved scale is the one that was given or trained",
+        agreement::saved_scale,
+    ),
 ];
 
 /// `load_torch_bundle`.
@@ -108,6 +122,10 @@ pub(crate) static LOAD: &[Effect] = &[
     on_params("params", "LOD-004", After::Success, RESTORED, params::restored),
     WITHOUT_VERSION,
     REFUSED_LOAD,
+    LOADED_NETWORKS,
+    LOADED_SENTINELS,
+    LOADED_OTHERS,
+    LOADED_PARAMS,
     LOAD_FILES,
 ];
 
@@ -116,6 +134,10 @@ pub(crate) static INFERENCE_LOAD: &[Effect] = &[
     on_params("params", "ORC-006", After::Success, RESTORED, params::restored),
     WITHOUT_VERSION,
     REFUSED_LOAD,
+    LOADED_NETWORKS,
+    LOADED_SENTINELS,
+    LOADED_OTHERS,
+    LOADED_PARAMS,
     LOAD_FILES,
 ];
 
@@ -131,6 +153,13 @@ pub(crate) static DISPATCHED_LOAD: &[Effect] = &[
     on_params("kept", "DSP-004", After::Success, "the inference configuration is not bridged", params::kept),
     WITHOUT_VERSION,
     REFUSED_LOAD,
+    agrees(
+        "model",
+        "DSP-004",
+        "the returned model is the archived one that was asked for",
+        agreement::loaded_model,
+    ),
+    LOADED_PARAMS,
     LOAD_FILES,
 ];
 
@@ -148,6 +177,11 @@ pub(crate) static WORKFLOW: &[Effect] = &[
     FAILED_WORKFLOW_FILES,
     exists("ORC-001", "a workflow with an output directory writes its archive there", persisted),
     is_valid(persisted),
+    PERSISTED_MODELS,
+    PERSISTED_PARAMS,
+    PERSISTED_SCALE,
+    TRAINING,
+    UNSTITCHED,
 ];
 
 /// `run_cdi_example_with_backend`.
@@ -168,10 +202,20 @@ pub(crate) static DISPATCHED_WORKFLOW: &[Effect] = &[
     FAILED_WORKFLOW_FILES,
     exists("ORC-001", "a workflow with an output directory writes its archive there", persisted),
     is_valid(persisted),
+    PERSISTED_MODELS,
+    PERSISTED_PARAMS,
+    PERSISTED_SCALE,
+    TRAINING,
+    UNSTITCHED,
+    agrees("backend", "DSP-003", "the results name the backend that ran", agreement::backend),
 ];
 
 /// `load_dataset`.
-pub(crate) static LOAD_DATASET: &[Effect] = &[READS_ONLY, NO_FILES];
+pub(crate) static LOAD_DATASET: &[Effect] = &[
+    READS_ONLY,
+    NO_FILES,
+    agrees("arrays", "NPZ-001", "the arrays are those in the file", agreement::dataset),
+];
 
 /// `forward`.
 pub(crate) static FORWARD: &[Effect] = &[READS_ONLY, NO_FILES];
@@ -191,6 +235,57 @@ const REFUSED_LOAD: Effect =
 
 const LOAD_FILES: Effect =
     files("files", "LOD-022", After::Either, "a load changes no file and writes none", |_, _| false);
+
+const LOADED_NETWORKS: Effect = agrees(
+    "networks",
+    "RTP-001",
+    "the returned networks are those in the archive",
+    agreement::loaded_networks,
+);
+
+const LOADED_SENTINELS: Effect = agrees(
+    "sentinels",
+    "RTP-002",
+    "the returned sentinels are those in the archive",
+    agreement::loaded_sentinels,
+);
+
+const LOADED_OTHERS: Effect =
+    agrees("others", "BUN-023", "the returned models are those in the archive", agreement::loaded_others);
+
+const LOADED_PARAMS: Effect = agrees(
+    "returned_params",
+    "LOD-012",
+    "the returned params are those in the archive",
+    agreement::loaded_params,
+);
+
+const PERSISTED_MODELS: Effect = agrees(
+    "models",
+    "ORC-003",
+    "the archive contains the models that are returned",
+    agreement::persisted_models,
+);
+
+const PERSISTED_PARAMS: Effect =
+    agrees("snapshot", "ORC-018", "the snapshots are the flat configuration", agreement::saved_params);
+
+const PERSISTED_SCALE: Effect =
+    agrees("scale", "ORC-008", "the archive has the scale that is returned", agreement::persisted_scale);
+
+const TRAINING: Effect = agrees(
+    "training",
+    "ORC-007",
+    "there are both trained models and a finite loss after each epoch",
+    agreement::training,
+);
+
+const UNSTITCHED: Effect = agrees(
+    "images",
+    "ORC-009",
+    "without stitching there are neither amplitude nor phase",
+    agreement::unstitched,
+);
 
 const READS_ONLY: Effect =
     unchanged("params", "CFG-017", After::Either, "the operation does not change the params");
@@ -257,6 +352,15 @@ const fn exists(about: &'static str, because: &'static str, path: fn(&Map) -> Op
         because,
         rule: EffectRule::FileExists(path),
     }
+}
+
+const fn agrees(
+    name: &'static str,
+    about: &'static str,
+    because: &'static str,
+    compared: fn(&ResultView<'_>) -> Option<Agreement>,
+) -> Effect {
+    Effect { name, about, after: After::Success, because, rule: EffectRule::Agrees(compared) }
 }
 
 const fn is_valid(path: fn(&Map) -> Option<String>) -> Effect {

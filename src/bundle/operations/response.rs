@@ -4,7 +4,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bundle::nouns::{Bundle, Params},
+    bundle::{
+        files::Dataset,
+        nouns::{Bundle, Params},
+    },
     harness::contract::{OperationResponse, Response},
     torch_files::{Dtype, ModelState, Tensor},
     value::{Digest, Map, Value, json_value},
@@ -103,6 +106,29 @@ pub struct Output {
 impl From<&Tensor> for TensorDescription {
     fn from(tensor: &Tensor) -> Self {
         Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec(), digest: tensor.digest() }
+    }
+}
+
+/// Describes the arrays of a dataset under their names on disk.
+impl From<&Dataset> for DatasetDescription {
+    fn from(data: &Dataset) -> Self {
+        let floats =
+            |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let (positions, side) = (data.positions(), data.pattern_side);
+        let patterns = data.diffraction.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let probe = data.probe.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
+        let arrays = [
+            ("xcoords", Dtype::Float64, vec![positions], floats(&data.xcoords)),
+            ("ycoords", Dtype::Float64, vec![positions], floats(&data.ycoords)),
+            ("diff3d", Dtype::Float32, vec![positions, side, side], patterns),
+            ("probeGuess", Dtype::Complex64, data.probe_shape.to_vec(), probe),
+        ];
+        // The bytes were made to fit the shape, so no array is dropped.
+        let described =
+            arrays.into_iter().filter_map(|(name, dtype, shape, bytes): (&str, _, _, Vec<u8>)| {
+                Some((name.to_owned(), TensorDescription::from(&Tensor::new(dtype, shape, bytes)?)))
+            });
+        Self { positions, arrays: described.collect() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{fmt, path::Path};
 
 use indexmap::IndexMap;
 
-use super::Era;
+use super::{Era, Refusal};
 use crate::value::{Map, Value, differences};
 
 /// One effect of an operation.
@@ -70,6 +70,38 @@ pub enum EffectRule {
     FileExists(fn(&Map) -> Option<String>),
     /// The file at this path, if it exists, passes the contract's check of a file.
     FileIsValid(fn(&Map) -> Option<String>),
+    /// The response and the file have the values that this function computes; None if the contract leaves them open.
+    Agrees(fn(&ResultView<'_>) -> Option<Agreement>),
+}
+
+/// The result of a step that was not refused, as effects see it.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultView<'a> {
+    /// The request, with every reference replaced and relative paths.
+    pub request: &'a Map,
+    /// The response as a case refers to it; None if it is empty.
+    pub response: Option<&'a Value>,
+    /// The responses of earlier steps, by name.
+    pub responses: &'a IndexMap<String, Value>,
+    /// The observables before the step.
+    pub before: &'a IndexMap<&'static str, Result<Value, Refusal>>,
+    /// The directory of the case.
+    pub root: &'a Path,
+    /// The file that the operation is about, if it has one.
+    pub file: Option<&'a Path>,
+    /// Its description by the contract's own reader, if that can read it.
+    pub described: Option<&'a Value>,
+    /// The era of the implementation, if it has one.
+    pub era: Option<&'static Era>,
+}
+
+/// Two values that must be equal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreement {
+    /// What the contract computes.
+    pub expected: Value,
+    /// What the step left.
+    pub actual: Value,
 }
 
 /// One step of an implementation, as effects see it.

@@ -20,7 +20,7 @@ mod with_fixtures;
 
 pub use allowed_effect::AllowedEffect;
 pub use deadline::Deadline;
-pub use effects::{Accepted, After, Effect, EffectRule, Expected, Others, StepView};
+pub use effects::{Accepted, After, Agreement, Effect, EffectRule, Expected, Others, ResultView, StepView};
 pub use era::Era;
 pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
 pub(crate) use implementation::{RESET, RESTART};

@@ -91,7 +91,21 @@ impl Context {
     /// Starts the next step with these observations.
     pub(super) fn enter(&mut self, step: StepObservation) {
         self.step = step;
+    }
+
+    /// States that the file may have changed, so that it is read again.
+    pub(super) fn forget_description(&mut self) {
         self.description = OnceCell::new();
+    }
+
+    /// The responses so far, by name.
+    pub(super) fn responses(&self) -> &IndexMap<String, Value> {
+        &self.responses
+    }
+
+    /// The description of the file, or why it cannot be read.
+    pub(super) fn description(&self) -> Result<&Value, &String> {
+        self.description.get_or_init(|| self.describe_file()).as_ref()
     }
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {
@@ -159,9 +173,7 @@ impl Context {
             "none" => &Value::None,
             _ if name == "work" || name.starts_with("work/") => return self.work_path(text).map(Value::from),
             name if self.contract.observables().contains(&name) => observed(&self.step.after, name)?,
-            name if name == self.contract.file_name() => {
-                self.description.get_or_init(|| self.describe_file()).as_ref().map_err(Clone::clone)?
-            }
+            name if name == self.contract.file_name() => self.description().map_err(Clone::clone)?,
             WARNINGS | EVENTS => {
                 self.step.notices.get(name).ok_or_else(|| format!("no step has {name} yet"))?
             }

@@ -12,12 +12,12 @@ use super::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, Contract, Effect, EffectRule, Era, Expected, Implementation, OUTSIDE, RESET,
-            Refusal, Session, StepView,
+            Agreement, AllowedEffect, Contract, Effect, EffectRule, Era, Expected, Implementation, OUTSIDE,
+            RESET, Refusal, ResultView, Session, StepView,
         },
         suite::{Mismatch, Suite},
     },
-    value::{Map, Value},
+    value::{Map, Value, differences},
 };
 
 /// The most files that a violation names.
@@ -46,8 +46,8 @@ pub(super) struct Performed<'a> {
     pub(super) request: &'a Map,
     /// The file that it is about.
     pub(super) file: Option<&'a Path>,
-    /// The refusal.
-    pub(super) refusal: Option<&'a Refusal>,
+    /// The response as a case refers to it, or the refusal.
+    pub(super) result: Result<Option<&'a Value>, &'a Refusal>,
 }
 
 impl<'a> Watch<'a> {
@@ -76,7 +76,7 @@ impl<'a> Watch<'a> {
         let effects = contract.reset_effects();
         let request = Map::new();
         let performed =
-            Performed { operation: RESET, effects, line, request: &request, file: None, refusal: None };
+            Performed { operation: RESET, effects, line, request: &request, file: None, result: Ok(None) };
         let is_observable = |effect: &&Effect| matches!(effect.rule, EffectRule::Observable(..));
         let effects = effects.iter().filter(is_observable);
         let found = effects.filter_map(|effect| {
@@ -133,12 +133,11 @@ impl<'a> Watch<'a> {
         self.files = FileStates::of(context.sandbox.root(), &files_before);
         let outside_before = self.see_outside(session, &context.sandbox);
         // An operation that is not implemented yet may have done anything.
-        if performed.refusal.is_some_and(|refusal| !refusal.kind.is_about_the_input()) {
+        if performed.result.is_err_and(|refusal| !refusal.kind.is_about_the_input()) {
             return Vec::new();
         }
         let changes = self.files.changes_since(&files_before);
-        let held =
-            performed.effects.iter().filter(|effect| self.is_held(effect, performed.refusal.is_some()));
+        let held = performed.effects.iter().filter(|effect| self.is_held(effect, performed.result.is_err()));
         let mut found: Vec<ExpectationOutcome> = held
             .filter_map(|effect| {
                 let difference = self.difference(effect, performed, before, &changes, context)?;
@@ -202,6 +201,20 @@ impl<'a> Watch<'a> {
                 let file = context.sandbox.root().join(&path);
                 let actual = self.suite.contract().check_file(&file, &stated)?;
                 Some(Mismatch { expected: format!("{path} to pass the check of a file"), actual })
+            }
+            EffectRule::Agrees(compared) => {
+                let Agreement { expected, actual } = compared(&ResultView {
+                    request: performed.request,
+                    response: performed.result.ok().flatten(),
+                    responses: context.responses(),
+                    before,
+                    root: context.sandbox.root(),
+                    file: performed.file,
+                    described: performed.file.and_then(|_| context.description().ok()),
+                    era: self.era,
+                })?;
+                let (expected, actual) = differences(&expected, &actual)?;
+                Some(Mismatch { expected, actual })
             }
         };
         found.filter(|_| !self.allowed.iter().any(|allowed| allowed.allows(&name)))

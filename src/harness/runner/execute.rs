@@ -250,6 +250,7 @@ fn run_step(
     // What was reported before the step is not about it.
     drop(session.notices());
     let response = act(&step.action, &request, session, fixtures, context)?;
+    context.forget_description();
     let notices = session.notices();
     let effects = effects(&step.action, contract);
     let before = match effects {
@@ -275,7 +276,7 @@ fn run_step(
                 line: step.line,
                 request: &request,
                 file: file.as_deref(),
-                refusal: response.as_ref().err(),
+                result: response.as_ref().map(Option::as_ref),
             };
             violations.extend(watch.judge(&performed, &before, session, context));
         }

@@ -18,7 +18,7 @@ pub use workflow::intensity_scale;
 use indexmap::IndexMap;
 
 use self::store::TrainedModels;
-use crate::bundle::files::{Dataset, read_dataset, read_inputs};
+use crate::bundle::files::{read_dataset, read_inputs};
 use crate::{
     bundle::{
         implementations::process::Process,
@@ -31,13 +31,11 @@ use crate::{
                 RunCdiExampleTorch, RunCdiExampleWithBackend, SaveTorchBundle, SetParams, UpdateLegacyDict,
                 ValidateConfig,
             },
-            response::{
-                DatasetDescription, Loaded, LoadedModel, Models, Output, TensorDescription, Workflow,
-            },
+            response::{DatasetDescription, Loaded, LoadedModel, Models, Output, Workflow},
         },
     },
     harness::contract::{Notices, Refusal, RefusalKind},
-    torch_files::{Dtype, ModelState, Tensor},
+    torch_files::ModelState,
     value::{Map, Value},
 };
 
@@ -205,7 +203,7 @@ impl BundleSession for ReferenceSession {
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
-        Ok(described(&read_dataset(&self.process.path(&request.path))?))
+        Ok(DatasetDescription::from(&read_dataset(&self.process.path(&request.path))?))
     }
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {
@@ -227,25 +225,6 @@ impl BundleSession for ReferenceSession {
 fn no_models(name: &str) -> Refusal {
     let message = format!("unknown models {name:?}");
     Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::KnownModels).field(name)
-}
-
-/// Describes a dataset by the digests of its arrays, under their names on disk.
-fn described(data: &Dataset) -> DatasetDescription {
-    let floats = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-    let (positions, side) = (data.positions(), data.pattern_side);
-    let patterns = data.diffraction.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let probe = data.probe.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
-    let arrays = [
-        ("xcoords", Dtype::Float64, vec![positions], floats(&data.xcoords)),
-        ("ycoords", Dtype::Float64, vec![positions], floats(&data.ycoords)),
-        ("diff3d", Dtype::Float32, vec![positions, side, side], patterns),
-        ("probeGuess", Dtype::Complex64, data.probe_shape.to_vec(), probe),
-    ];
-    // The bytes were made to fit the shape, so no array is dropped.
-    let described = arrays.into_iter().filter_map(|(name, dtype, shape, bytes): (&str, _, _, Vec<u8>)| {
-        Some((name.to_owned(), TensorDescription::from(&Tensor::new(dtype, shape, bytes)?)))
-    });
-    DatasetDescription { positions, arrays: described.collect() }
 }
 
 fn sentinel_state(name: &str, sentinel: &str) -> ModelState {
