@@ -43,6 +43,10 @@ enum Fault {
     Truncated,
     /// Writes a file in the directory that this variable names.
     Outside(&'static str),
+    /// Replaces this field of the response with this value.
+    Field(&'static str, &'static str),
+    /// Changes the file that the request is about, as `alter_bundle` does.
+    Change(&'static str),
 }
 
 /// The reference with a fault after an operation.
@@ -81,9 +85,12 @@ struct FaultySession {
 
 impl Session for FaultySession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
-        let result = self.inner.call(operation, fields);
+        let mut result = self.inner.call(operation, fields);
         if operation == self.faulty.operation && self.faulty.after.includes(result.is_err()) {
             self.act(operation, fields);
+            if let (Fault::Field(path, value), Ok(response)) = (self.faulty.fault, &mut result) {
+                replace(response, path, serde_json::from_str(value).expect("a value"));
+            }
         }
         result
     }
@@ -109,6 +116,26 @@ impl FaultySession {
             Fault::Outside(variable) => {
                 let directory = Path::new(&self.context.environment()[variable]);
                 fs::write(directory.join("left_over"), "stray").expect("a file");
+            }
+            Fault::Field(..) => {}
+            Fault::Change(change) => {
+                let change = serde_json::from_str::<Value>(change).expect("a change");
+                // A sentinel has no weights that could change.
+                if let (Some(file), Some(change)) = (file, change.as_map()) {
+                    let _ = contract.change_file(&file, change);
+                }
+            }
+        }
+    }
+}
+
+/// Replaces what is at the dotted path.
+fn replace(fields: &mut Map, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(fields.insert(path.to_owned(), value)),
+        Some((name, rest)) => {
+            if let Some(Value::Map(inner)) = fields.get_mut(name) {
+                replace(inner, rest, value);
             }
         }
     }
@@ -155,9 +182,31 @@ fn seen(suite: &Arc<Suite>, faulty: Faulty, effect: &str) -> Option<Vec<String>>
     })
 }
 
-/// A fault that violates the effect.
-fn fault(effect: &Effect) -> Fault {
+/// A fault that violates the effect of the operation.
+fn fault(operation: &str, effect: &Effect) -> Fault {
+    const NO_TENSORS: &str = r#"{"tensors": {}}"#;
+    let writes = operation == "save_torch_bundle" || operation.starts_with("run_");
     match effect.rule {
+        EffectRule::Agrees(_) if writes => match effect.name {
+            "networks" => Fault::Change(r#"{"flip_bit": {"model": "autoencoder"}}"#),
+            "models" => Fault::Field("models.autoencoder", NO_TENSORS),
+            "snapshot" => Fault::Change(r#"{"set_param": {"key": "nepochs", "value": -1}}"#),
+            "scale" => Fault::Change(r#"{"set_param": {"key": "intensity_scale", "value": 5.5}}"#),
+            "training" => Fault::Field("train_loss", "[]"),
+            "images" => Fault::Field("amplitude", "1"),
+            "backend" => Fault::Field("backend", "null"),
+            other => panic!("{operation}.{other} has no fault"),
+        },
+        EffectRule::Agrees(_) => match effect.name {
+            "value" => Fault::Field("value", "\"another\""),
+            "networks" => Fault::Field("models.autoencoder", NO_TENSORS),
+            "sentinels" => Fault::Field("models.autoencoder", r#"{"sentinel": {}}"#),
+            "others" => Fault::Field("models.third", NO_TENSORS),
+            "returned_params" => Fault::Field("params.N", "1"),
+            "model" => Fault::Field("model", NO_TENSORS),
+            "arrays" => Fault::Field("positions", "0"),
+            other => panic!("{operation}.{other} has no fault"),
+        },
         EffectRule::Observable(..) if effect.name == "version" => Fault::Param("_version"),
         EffectRule::Observable(..) if effect.name == "kept" && effect.about == "CFG-010" => {
             Fault::Param("offset")
@@ -183,7 +232,7 @@ fn each_effect_is_seen_violated_and_named() {
         }
         assert!(!effects.is_empty(), "{operation} has no effects");
         for effect in effects {
-            let fault = fault(effect);
+            let fault = fault(operation, effect);
             let faulty = Faulty { reference: reference(), operation, after: effect.after, fault };
             let found = seen(&suite, faulty, effect.name);
             assert_eq!(found.as_deref(), Some(&[effect.about.to_owned()][..]), "{operation}.{}", effect.name);
