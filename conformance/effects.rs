@@ -208,6 +208,7 @@ fn fault(operation: &str, effect: &Effect) -> Fault {
             other => panic!("{operation}.{other} has no fault"),
         },
         EffectRule::Observable(..) if effect.name == "version" => Fault::Param("_version"),
+        EffectRule::Observable(..) if effect.name == "renamed" => Fault::Param("probe.mask"),
         EffectRule::Observable(..) if effect.name == "kept" && effect.about == "CFG-010" => {
             Fault::Param("offset")
         }

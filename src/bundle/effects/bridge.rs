@@ -18,6 +18,14 @@ const TRAINING_GROUPS: i64 = 512;
 /// The era without a dispatcher, whose configurations have no `backend`. Cases give it in every era.
 const BEFORE_BACKENDS: &str = "2025-10";
 
+/// Every field with a legacy key that is not None is under that key, which is not its name. Other keys are open.
+pub(super) fn renamed(step: &StepView<'_>) -> Option<Expected> {
+    let Expected { mut keys, others } = bridged(step)?;
+    let fields = || MODEL.iter().chain(&TRAINING).chain(&INFERENCE);
+    keys.retain(|key, _| fields().any(|field| field.key == key && field.name != key));
+    Some(Expected { keys, others })
+}
+
 /// Every field that is not None is under its key. Other keys are open.
 pub(super) fn bridged(step: &StepView<'_>) -> Option<Expected> {
     let mut keys = flat(config(step)?, step.era)?;

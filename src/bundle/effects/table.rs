@@ -54,6 +54,13 @@ pub(crate) static VALIDATE: &[Effect] = &[READS_ONLY, NO_FILES];
 /// `update_legacy_dict`.
 pub(crate) static BRIDGE: &[Effect] = &[
     on_params(
+        "renamed",
+        "CFG-007",
+        After::Success,
+        "nine fields are under their legacy keys",
+        bridge::renamed,
+    ),
+    on_params(
         "bridged",
         "CFG-027",
         After::Success,
