@@ -187,7 +187,7 @@ mod tests {
         assert!(changes.len() > 35, "{}", changes.len());
         for FileChange { at, how, change } in changes {
             let edit = BundleEdit::deserialize(Value::Map(change)).unwrap();
-            apply_edit(&path, &edit).unwrap_or_else(|refusal| panic!("{at} {how}: {refusal}"));
+            apply_edit(&path, &edit).map_err(|refusal| format!("{at} {how}: {refusal}")).unwrap();
             assert_ne!(fs::read(&path).unwrap(), before, "{at} {how}");
             fs::write(&path, &before).unwrap();
         }
