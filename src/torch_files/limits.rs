@@ -91,5 +91,8 @@ pub const MIN_VIEW_BYTES: u64 = 16 << 20;
 /// Bytes of the header of an `.npy` array: NumPy's own limit.
 pub const MAX_NPY_HEADER_BYTES: usize = 10_000;
 
+/// The longest file that is read as a whole.
+pub const MAX_IN_MEMORY_BYTES: u64 = 1 << 20;
+
 /// Bytes of the buffer between a file and its reader. Measured: with 8 KiB, reading a stored entry takes twice as long.
 pub const BUFFER_BYTES: usize = 256 << 10;

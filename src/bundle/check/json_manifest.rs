@@ -6,8 +6,7 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
-    io::{BufReader, Read, Seek},
+    io::{Read, Seek},
     path::Path,
 };
 
@@ -26,7 +25,7 @@ use crate::{
             ROLES, SCALE_KEY, SCALING_ENTRY, VERSION, VERSION_KEY, json_params_entry, model_entry,
         },
     },
-    torch_files::{FormatError, FormatErrorKind as Kind},
+    torch_files::{FormatError, FormatErrorKind as Kind, zip::FileReader},
     value::{Map, Value},
 };
 
@@ -98,7 +97,7 @@ pub(super) struct JsonReport {
 
 /// Checks a bundle whose manifest is JSON.
 pub(super) fn check(
-    reader: &mut BundleReader<BufReader<File>>,
+    reader: &mut BundleReader<FileReader>,
     file: &Path,
     watch: ProgressFn<'_>,
 ) -> Result<JsonReport, FormatError> {

@@ -1,8 +1,7 @@
 //! Processes the models of one bundle on as many threads as there are processors.
 
 use std::{
-    fs::File,
-    io::{self, BufReader},
+    io,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -11,7 +10,10 @@ use std::{
     thread,
 };
 
-use crate::{bundle::files::BundleReader, torch_files::FormatError};
+use crate::{
+    bundle::files::BundleReader,
+    torch_files::{FormatError, zip::FileReader},
+};
 
 /// Receives the number of bytes of elements that were read since the last call; called from several threads.
 pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
@@ -20,7 +22,7 @@ pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
 pub(super) fn in_parallel<T: Send>(
     file: &Path,
     models: &[String],
-    work: impl Fn(&mut BundleReader<BufReader<File>>, &str) -> Result<T, FormatError> + Sync,
+    work: impl Fn(&mut BundleReader<FileReader>, &str) -> Result<T, FormatError> + Sync,
 ) -> Vec<Result<T, FormatError>> {
     let results: Vec<Mutex<Option<Result<T, FormatError>>>> =
         models.iter().map(|_| Mutex::default()).collect();

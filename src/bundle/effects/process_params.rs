@@ -1,9 +1,6 @@
 //! What reading and writing params, a reset and a load leave in the params of the process.
 
-use std::{
-    io::{Cursor, Read, Seek},
-    path::Path,
-};
+use std::path::Path;
 
 use indexmap::IndexMap;
 
@@ -12,13 +9,9 @@ use crate::{
         files::BundleReader,
         nouns::{Params, VERSION_KEY},
     },
-    fs_util::read_regular,
     harness::contract::{Accepted, Expected, Others, StepView},
     value::{Map, Value},
 };
-
-/// The longest archive that is read as a whole.
-const MAX_IN_MEMORY_BYTES: u64 = 16 << 20;
 
 /// The key whose value `get_param` derives and stores.
 pub(super) const DERIVED_KEY: &str = "bigN";
@@ -83,15 +76,7 @@ fn exactly(values: Map) -> IndexMap<String, Accepted> {
 /// What our own reader finds in the archive. None if it cannot read the snapshots or they disagree: a load must refuse
 /// such a bundle.
 pub(super) fn archived(file: &Path) -> Option<IndexMap<String, Accepted>> {
-    // A reader seeks a lot, which costs nothing in memory.
-    match read_regular(file, MAX_IN_MEMORY_BYTES) {
-        Ok(bytes) => agreed(BundleReader::new(Cursor::new(bytes)).ok()?),
-        Err(_) => agreed(BundleReader::open(file).ok()?),
-    }
-}
-
-/// The params that all snapshots of a bundle share.
-fn agreed(mut reader: BundleReader<impl Read + Seek>) -> Option<IndexMap<String, Accepted>> {
+    let mut reader = BundleReader::open(file).ok()?;
     let models = reader.manifest().ok()?.models;
     let mut snapshots = models.iter().map(|model| reader.snapshot(model));
     let first = snapshots.next()?.ok()?;

@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
-    io::{BufReader, Cursor, Read, Seek, Write},
+    io::{Cursor, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +14,7 @@ use crate::torch_files::{
     pickle::{self, Allow, ConvertedObject, Protocol, write_value},
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
-        Archive,
+        Archive, FileReader,
         case_twins::refuse_case_twins,
         writer::{ArchiveWriter, Placement},
     },
@@ -82,7 +81,7 @@ pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
     Ok(())
 }
 
-impl BundleReader<BufReader<File>> {
+impl BundleReader<FileReader> {
     /// Opens a bundle on disk. `path` is that of the archive, including `.zip` (BUN-001).
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Seek},
+    io::{Read, Seek},
     path::Path,
 };
 
@@ -16,14 +16,14 @@ use zip::{
 use super::{
     central_directory::{self, Listed},
     coverage,
+    file_reader::FileReader,
     single_pass::Span,
 };
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::{excerpt, within},
     limits::{
-        BUFFER_BYTES, MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO,
-        MAX_TOTAL_BYTES,
+        MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO, MAX_TOTAL_BYTES,
     },
 };
 
@@ -54,7 +54,7 @@ pub struct Entry {
     pub crc32: u32,
 }
 
-impl Archive<BufReader<File>> {
+impl Archive<FileReader> {
     /// Opens a file on disk.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Archive<BufReader<File>> {
                 )
                 .into());
             }
-            Self::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
+            Self::new(FileReader::new(File::open(path)?)?)
         };
         open().map_err(|error: FormatError| error.in_file(path))
     }

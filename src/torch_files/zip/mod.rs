@@ -2,7 +2,7 @@
 //!
 //! Reading order: `central_directory` (the list of entries, parsed before the `zip` crate sees the file), `coverage`
 //! (every byte belongs to an entry or a record), `case_twins` (names that differ only in case), [`Archive`] (all of
-//! these checks, and the bytes of an entry), `writer`. For large archives: `single_pass` reads nested checksums in one
+//! these checks, and the bytes of an entry), [`FileReader`] (a file on disk), `writer`. For large archives: `single_pass` reads nested checksums in one
 //! pass, and `sparse_reader` is a file of which only some ranges were kept.
 //!
 //! Invariants: all readers of an accepted archive see the same entries; the CRC-32 of an entry is verified when all of
@@ -12,9 +12,11 @@ mod archive;
 pub(crate) mod case_twins;
 pub(crate) mod central_directory;
 pub(crate) mod coverage;
+mod file_reader;
 pub(crate) mod single_pass;
 pub(crate) mod sparse_reader;
 pub(crate) mod writer;
 
 pub use archive::{Archive, Entry};
+pub use file_reader::FileReader;
 pub use writer::rewrite_archive;
