@@ -1,8 +1,11 @@
 //! `bundleproof prove --observations`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use super::{
@@ -26,6 +29,12 @@ use crate::{
 /// Number of problems that are printed; the others are in observations.md.
 const MAX_SHOWN: usize = 20;
 
+/// What was found, and how long it took.
+pub(super) struct Observed {
+    pub(super) found: Observations,
+    seconds: f64,
+}
+
 /// Searches for what the checks do not notice, and adds the result to the report. `whole` says whether these are all checks
 /// of the suite, so that the list of blind spots must fit.
 pub(super) fn observe(
@@ -33,7 +42,8 @@ pub(super) fn observe(
     (suite, checks, whole): (&Arc<Suite>, &[Arc<Check>], bool),
     options: &RecordingOptions,
     console: &Console,
-) -> Result<(RunSession, Observations), Exit> {
+) -> Result<(RunSession, Observed), Exit> {
+    let began = Instant::now();
     let spots = suite
         .file(BLIND_SPOTS)
         .map_or_else(|| Ok(BlindSpots::default()), |text| BlindSpots::from_toml(&text));
@@ -85,11 +95,11 @@ pub(super) fn observe(
     })?;
     recording.add("observations.json", &json, console)?;
     recording.add("observations.md", observations_markdown(&found).as_bytes(), console)?;
-    Ok((recording, found))
+    Ok((recording, Observed { found, seconds: began.elapsed().as_secs_f64() }))
 }
 
 /// The result as text: the problems, and a line for each operation.
-pub(super) fn text(found: &Observations, console: &Console) -> String {
+pub(super) fn text(Observed { found, seconds }: &Observed, console: &Console) -> String {
     let mut text = String::new();
     for problem in found.problems.iter().take(MAX_SHOWN) {
         text.push_str(&format!("{}\n", line(&problem.to_string())));
@@ -105,7 +115,7 @@ pub(super) fn text(found: &Observations, console: &Console) -> String {
     let crashes = found.noticed_by_a_crash;
     text.push_str(&format!(
         "{verdict}: {faults}, {unnoticed} not noticed ({listed} listed in {BLIND_SPOTS}), {crashes} noticed by a crash \
-         only; {runs}\n"
+         only; {runs}, {seconds:.1} s\n"
     ));
     for KindCount { operation, kind, faults, unnoticed } in
         found.kinds.iter().filter(|kind| kind.unnoticed > 0)

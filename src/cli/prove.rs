@@ -165,7 +165,7 @@ impl Prove {
         let directory = self.suite.directory().filter(|_| !self.check);
         let difference = file.update(&matrix, &scope, directory, self.accept_lost, console)?;
         let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
-        let is_noticed = observed.as_ref().is_none_or(|found| found.problems.is_empty());
+        let is_noticed = observed.as_ref().is_none_or(|observed| observed.found.problems.is_empty());
         let proven = matrix.problems.is_empty() && difference.is_settled() && is_needed && is_noticed;
         let seconds = began.elapsed().as_secs_f64();
         console.print(&if self.json {
@@ -173,13 +173,13 @@ impl Prove {
                 "proven": proven, "counts": matrix.counts, "problems": matrix.problems,
                 "changes": difference.changes, "lost": difference.remains.lost,
                 "renamed": difference.remains.renamed, "set_aside": matrix.set_aside,
-                "adversaries": matrix.adversaries, "weakened": matrix.weakened, "observations": observed,
+                "adversaries": matrix.adversaries, "weakened": matrix.weakened, "observations": observed.as_ref().map(|observed| &observed.found),
                 "seconds": seconds, "report": path.display().to_string(),
             });
             format!("{value:#}\n")
         } else {
             let observed =
-                observed.as_ref().map(|found| observations::text(found, console)).unwrap_or_default();
+                observed.as_ref().map(|observed| observations::text(observed, console)).unwrap_or_default();
             let proof = proof_text(&matrix, &difference, proven, seconds, console);
             format!("{proof}{observed}Report: {}\n", path.display())
         });

@@ -21,6 +21,8 @@ pub struct BlindSpots {
 pub struct BlindSpot {
     /// Globs over the names of faults.
     patterns: Vec<(String, GlobMatcher)>,
+    /// Whether some of them are noticed nevertheless, because a case happens to say more than it must.
+    some_noticed: bool,
     /// Why they may stay unnoticed.
     pub reason: String,
 }
@@ -61,6 +63,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Row {
     faults: Vec<String>,
+    #[serde(default)]
+    some_noticed: bool,
     reason: String,
 }
 
@@ -94,8 +98,12 @@ impl BlindSpots {
         let missing = unnoticed.iter().filter(|fault| self.reason(fault).is_none());
         let mut problems: Vec<BlindSpotProblem> =
             missing.map(|fault| BlindSpotProblem::Missing { fault: (*fault).to_owned() }).collect();
-        for (pattern, glob) in self.spots.iter().flat_map(|spot| &spot.patterns) {
-            let mut hidden = noticed.iter().filter(|fault| glob.is_match(fault));
+        let patterns = self
+            .spots
+            .iter()
+            .flat_map(|spot| spot.patterns.iter().map(|(pattern, glob)| (pattern, glob, spot.some_noticed)));
+        for (pattern, glob, some_noticed) in patterns {
+            let mut hidden = noticed.iter().filter(|fault| !some_noticed && glob.is_match(fault));
             if !unnoticed.iter().any(|fault| glob.is_match(fault)) {
                 problems.push(BlindSpotProblem::Stale { pattern: pattern.clone() });
             } else if let Some(first) = hidden.next() {
@@ -111,7 +119,7 @@ impl BlindSpots {
 }
 
 impl BlindSpot {
-    fn of(Row { faults, reason }: Row) -> Result<Self, String> {
+    fn of(Row { faults, some_noticed, reason }: Row) -> Result<Self, String> {
         if reason.trim().is_empty() || faults.is_empty() {
             return Err(format!(
                 "{BLIND_SPOTS}: expected faults and a reason, found {faults:?} and {reason:?}"
@@ -122,7 +130,7 @@ impl BlindSpot {
             let built = built.map_err(|error| format!("{BLIND_SPOTS}: {error}"))?;
             Ok::<_, String>((pattern, built.compile_matcher()))
         };
-        Ok(Self { patterns: faults.into_iter().map(glob).collect::<Result<_, _>>()?, reason })
+        Ok(Self { patterns: faults.into_iter().map(glob).collect::<Result<_, _>>()?, some_noticed, reason })
     }
 
     fn lists(&self, fault: &str) -> bool {
@@ -205,6 +213,16 @@ mod tests {
         let rows = "[[blind_spot]]\nreason = \"r\"\nfaults = [\"load: file {a/b,c} changed\", \"PATTERN\"]";
         let all = problems(&rows.replace("PATTERN", pattern));
         assert!(all.len() == 1 && all[0].contains(says), "{all:?}");
+    }
+
+    #[test]
+    fn a_row_may_say_that_some_of_its_faults_are_noticed() {
+        let row = "[[blind_spot]]\nreason = \"r\"\nfaults = [\"load: file *\"]\n";
+        assert_eq!(problems(&format!("{row}some_noticed = true")), [""; 0]);
+        assert_eq!(problems(row).len(), 1);
+        // One that lists nothing any more is stale nevertheless.
+        let stale = row.replace("file *", "file a/b dropped");
+        assert_eq!(problems(&format!("{row}some_noticed = true\n{stale}some_noticed = true")).len(), 1);
     }
 
     #[rstest]

@@ -18,6 +18,7 @@ use crate::{
             altered, retyped, transported,
         },
     },
+    text::line,
     value::{Map, Value},
 };
 
@@ -80,7 +81,8 @@ impl Enumeration {
         check: usize,
         fault: impl FnOnce() -> Fault,
     ) {
-        let known = self.faults.entry(name).or_insert_with_key(|name| ObservationFault {
+        // A key or a field may be any text.
+        let known = self.faults.entry(line(&name)).or_insert_with_key(|name| ObservationFault {
             name: name.clone(),
             operation: operation.to_owned(),
             kind,
@@ -150,7 +152,7 @@ impl Enumeration {
     /// the type of the field.
     fn is_visible(&mut self, operation: &str, response: &Map, at: &Place, change: &Change) -> bool {
         let name = format!("{operation}: {}", Act::Response { at: at.clone(), change: change.clone() });
-        if self.faults.contains_key(&name) {
+        if self.faults.contains_key(&line(&name)) {
             return true;
         }
         let tries = self.tried.entry(name).or_default();
