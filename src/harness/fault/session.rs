@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use super::{Act, Change, Fault, OtherRefusal, Place, fault::OtherCall, overlay::Overlay};
+use super::{Act, Change, Fault, OtherRefusal, Place, overlay::Overlay, row::OtherCall};
 use crate::{
     harness::contract::{
         Contract, EVENTS, Notices, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext,

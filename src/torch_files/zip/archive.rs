@@ -23,7 +23,8 @@ use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::{excerpt, within},
     limits::{
-        MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO, MAX_TOTAL_BYTES,
+        BUFFER_BYTES, MAX_DEFLATED_BYTES, MAX_ENTRY_BYTES, MAX_ENTRY_NAME_BYTES, MAX_EXPANSION_RATIO,
+        MAX_TOTAL_BYTES,
     },
 };
 
