@@ -517,7 +517,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("w.zip");
         assert_eq!(read_bundle(&path).unwrap_err().place.file.as_ref(), Some(&path));
-        write_bundle(&bundle(), File::create(&path).unwrap()).unwrap();
+        write_bundle(&bundle(), std::fs::File::create(&path).unwrap()).unwrap();
         assert_eq!(read_bundle(&path).unwrap(), bundle());
         let error = BundleReader::open(&path).unwrap().params("c").unwrap_err();
         assert_eq!(error.place.file, Some(path));
