@@ -6,7 +6,8 @@
 //! [`search`] looks for a check that notices each of them; what none notices is a blind spot, which
 //! [`BlindSpots`] must list with a reason.
 //!
-//! Reading order: `recording`, `points` (the leaves of a value), `observation_fault`, `enumerate`, `sequences`, `search`,
+//! Reading order: `recording`, `points` (the leaves of a value), `observation_fault`, `enumeration` (the faults
+//! of single calls), `sequences`, `enumerate` (both), `search`,
 //! `blind_spots`, `report`.
 //!
 //! The number of faults grows with the operations times what they show, not with the cases. Most are noticed by the first
@@ -14,6 +15,7 @@
 
 mod blind_spots;
 mod enumerate;
+mod enumeration;
 mod observation_fault;
 mod page;
 mod points;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Kind, Recording,
-    enumerate::{Enumeration, SILENT, file_act, part_acts},
+    enumeration::{Enumeration, SILENT, file_act, part_acts},
     recording::{SeenCall, SeenFile},
 };
 use crate::harness::{
