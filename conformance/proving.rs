@@ -414,3 +414,39 @@ fn what_was_proven_of_a_case_that_needs_torch_stands_until_it_is_changed() {
     let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(text.contains("build bundleproof with `--features torch`"), "{text}");
 }
+
+#[test]
+fn what_no_case_notices_is_named_unless_it_is_listed_with_a_reason() {
+    let copy = Copy::of("bundle/save_tags_the_backend");
+    let unnoticed = "save_torch_bundle: file manifest.dill with one more";
+    let text = out(&copy.prove(&["--observations"]).code(6));
+    assert!(text.contains(&format!("no check notices this fault: {unnoticed}; write a case")), "{text}");
+    assert!(
+        text.contains("blind spots: ") && text.contains("not noticed: save_torch_bundle (file)"),
+        "{text}"
+    );
+
+    let row = "[[blind_spot]]\nfaults = [\"*\"]\nreason = \"a suite of one case\"\n";
+    fs::write(copy.suite().join("blind_spots.toml"), format!("{row}some_noticed = true\n")).expect("a file");
+    let text = out(&copy.prove(&["--observations"]).code(6));
+    assert!(text.contains("\nobserved: ") && !text.contains("no check notices"), "{text}");
+    let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
+    let report = copy.0.path().join(report);
+    let page = fs::read_to_string(report.join("observations.md")).expect("the page");
+    assert!(page.contains(&format!("| `{unnoticed}` | 1 | a suite of one case |")), "{page}");
+    let found = fs::read_to_string(report.join("observations.json")).expect("the result");
+    let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["problems"], serde_json::json!([]));
+    let (all, noticed) = (found["faults"].as_u64(), found["noticed"].as_u64());
+    assert!(noticed > Some(100) && noticed < all, "{all:?} {noticed:?}");
+}
+
+#[test]
+fn a_list_of_blind_spots_that_cannot_be_read_is_an_error_of_the_suite() {
+    let copy = Copy::of("bundle/save_tags_the_backend");
+    fs::write(copy.suite().join("blind_spots.toml"), "[[blind_spot]]\nfaults = []\nreason = \"\"\n")
+        .expect("a file");
+    let assert = copy.prove(&["--observations", "--case", "bundle/*"]).code(3);
+    let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(text.contains("blind_spots.toml: expected faults and a reason"), "{text}");
+}
