@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
 #[path = "support/place.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
 mod place;
 #[path = "support/toy/mod.rs"]
 #[allow(dead_code, reason = "the toy has more than these tests use")]
