@@ -267,8 +267,13 @@ fn costs(row: &Row) -> Result<(), Failed> {
             return Err(format!("it does not say {:?}: {outcome:#}", row.says).into());
         }
     }
-    if results.len() != CASES.len() {
-        return Err(format!("{} checks were run", results.len()).into());
+    for case in CASES {
+        if !results
+            .iter()
+            .any(|outcome| outcome["check"].as_str().is_some_and(|check| check.starts_with(case)))
+        {
+            return Err(format!("{case} was not run").into());
+        }
     }
     let wanted = i32::from(row.loading != "pass");
     if output.status.code() != Some(wanted) {
@@ -601,8 +606,9 @@ fn trace() -> Result<(), Failed> {
     let text = fs::read_to_string(trace)?;
     let entries: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let went = |way: &str| entries.iter().filter(|entry| entry["way"] == way).count();
-    if went("sent") < 5 || went("sent") != went("received") + 1 {
-        // Nobody waits for the answer to shutdown.
+    // No response to shutdown is waited for.
+    let processes = entries.iter().filter(|entry| entry.to_string().contains("shutdown")).count();
+    if went("sent") < 5 || processes == 0 || went("sent") != went("received") + processes {
         return Err(format!("{} sent and {} received", went("sent"), went("received")).into());
     }
     Ok(())

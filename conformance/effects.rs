@@ -166,7 +166,7 @@ fn run(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>, suite: &
 }
 
 /// The requirements of the violation of this name, seen on the first checks on which there is one. No other operation is
-/// blamed.
+/// blamed first: what comes later may follow from the fault.
 fn seen(suite: &Arc<Suite>, faulty: Faulty, effect: &str) -> Option<Vec<String>> {
     let name = format!("{}.{effect}", faulty.operation);
     let checks = checks_of(suite, faulty.operation, faulty.after);
@@ -174,11 +174,12 @@ fn seen(suite: &Arc<Suite>, faulty: Faulty, effect: &str) -> Option<Vec<String>>
     let faulty: Arc<dyn Implementation> = Arc::new(faulty);
     checks.chunks(CHUNK).find_map(|chunk| {
         let outcomes = run(chunk, &faulty, suite);
-        let failed = || outcomes.iter().flat_map(Outcome::failed).map(|(_, failed)| failed);
-        let others: BTreeSet<&str> = failed().map(|failed| failed.name.as_str()).collect();
-        let blamed = others.iter().find(|other| other.contains('.') && !other.starts_with(&own));
+        let first = outcomes.iter().filter_map(|outcome| outcome.failed().next());
+        let mut first = first.map(|(_, failed)| failed.name.as_str());
+        let blamed = first.find(|other| other.contains('.') && !other.starts_with(&own));
         assert!(blamed.is_none(), "{name}: {blamed:?}");
-        failed().find(|failed| failed.name == name).map(|failed| failed.about.clone())
+        let mut failed = outcomes.iter().flat_map(Outcome::failed).map(|(_, failed)| failed);
+        failed.find(|failed| failed.name == name).map(|failed| failed.about.clone())
     })
 }
 

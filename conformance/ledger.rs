@@ -52,7 +52,7 @@ fn a_blocked_row_stays_open_with_its_reason_and_its_errors_until_a_report_does_n
     // What fails in a blocked row alone does not fail the run.
     let green = ["--phase", "green", "--impl", "never_persists"];
     place.run_plan(STAMPS[1], &[&green[..], &["--blocked", why]].concat()).code(1);
-    let only = ["--blocked", why, "--blocked", "D4.C2=later"];
+    let only = ["--blocked", why, "--blocked", "D4.C1=later", "--blocked", "D4.C2=later"];
     place.run_plan(STAMPS[2], &[&green[..], &only].concat()).code(0);
     place.run_plan("2025-10-17T140000Z", &["--phase", "red"]).code(0);
     assert_eq!(place.rows()[1]["state"], "[P]");
@@ -111,14 +111,14 @@ fn attempts_have_the_form_of_the_plan() {
     let first = format!("- [{}] Attempt #55 - red on stub: 4/4 rows proven\n", STAMPS[0]);
     assert!(text.contains(&first), "{text}");
     for says in
-        ["Attempt #56 - green on reference: 4/4 rows passed", "  - metrics: 17/17 passed", "  - next: "]
+        ["Attempt #56 - green on reference: 4/4 rows passed", "  - metrics: 23/23 passed", "  - next: "]
     {
         assert!(text.contains(says), "{text}");
     }
     let attempts: Value =
         serde_json::from_slice(&place.ledger(&["--attempts", "--json"]).get_output().stdout).expect("JSON");
     assert_eq!(attempts[1]["number"], 56);
-    assert_eq!(attempts[1]["counts"]["pass"], 17);
+    assert_eq!(attempts[1]["counts"]["pass"], 23);
     let row = &place.rows()[0];
     assert_eq!(row["transitions"][0]["from"], "[ ]");
     assert_eq!(row["transitions"][1]["to"], "[x]");

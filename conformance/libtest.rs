@@ -131,7 +131,7 @@ fn a_failure_is_printed_as_run_prints_it() {
 fn a_backend_without_a_fault_passes() {
     let seen = seen("reference", &[(AREA, "roundtrip")], &[]);
     assert_eq!(seen.code, Some(0), "{}", seen.out);
-    assert_holds(&seen.out, &[CHECK, "13 passed; 0 failed; "]);
+    assert_holds(&seen.out, &[CHECK, "19 passed; 0 failed; "]);
 }
 
 fn a_known_failure_passes_with_a_note() {

@@ -175,6 +175,7 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
                 &Path::new(ROOT).join("conformance/bundle/cases/roundtrip"),
                 &suite.join("cases/roundtrip"),
             )
+            + fs_copy(&Path::new(ROOT).join("conformance/bundle/mutants"), &suite.join("mutants"))
             + fs_copy(&Path::new(ROOT).join("fixtures"), &suite.join("fixtures"));
     assert!(options > 50, "too little was copied");
     fs::copy(Path::new(ROOT).join("conformance/bundle/configs.toml"), suite.join("configs.toml"))

@@ -125,11 +125,11 @@ fn all(state: &str, attempts: usize) -> Vec<(String, usize)> {
 fn any_pair() {
     let place = Place::new();
     let text = place.run(&["--phase", "red", "--impl", "seed.toml", "--stamp", STAMP], 0);
-    assert!(text.contains("17/17 failed as expected on seed") && text.contains("D4.B1"), "{text}");
+    assert!(text.contains("23/23 failed as expected on seed") && text.contains("D4.B1"), "{text}");
     let pair = ["--red", "seed", "--green", "mended"];
     assert_eq!(place.ledger(&pair), all("[P]", 1));
     let text = place.run(&["--green", "mended.toml"], 0);
-    assert!(text.contains("17/17 passed on mended") && !text.contains("red "), "{text}");
+    assert!(text.contains("23/23 passed on mended") && !text.contains("red "), "{text}");
     assert_eq!(place.ledger(&pair), all("[x]", 2));
     let page = shown(&place.command(&[&["ledger", "--plan", "phase_d4"], &pair[..]].concat()));
     assert!(page.contains("[x] D4.B1: red on seed, green on mended"), "{page}");

@@ -100,9 +100,12 @@ pub(super) fn unexpected(run: &RunRecord) -> Vec<&Outcome> {
 fn details(run: &RunRecord, console: &Console) -> String {
     let mut text = String::new();
     for (name, Details { versions, notes }) in stated(run) {
-        let versions: Vec<String> =
-            versions.iter().map(|(name, version)| line(&format!("{name} {version}"))).collect();
-        text.push_str(&format!("{}: {}\n", console.odd(&line(name)), versions.join(", ")));
+        text.push_str(&console.odd(&line(name)));
+        for (at, (name, version)) in versions.iter().enumerate() {
+            text.push_str(if at == 0 { ": " } else { ", " });
+            text.push_str(&line(&format!("{name} {version}")));
+        }
+        text.push('\n');
         for note in notes {
             text.push_str(&format!("  {}\n", line(note)));
         }

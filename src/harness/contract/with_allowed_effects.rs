@@ -50,6 +50,11 @@ impl Implementation for WithAllowedEffects {
         &self.allowed
     }
 
+    fn fresh(&self) -> Option<Arc<dyn Implementation>> {
+        let inner = self.inner.fresh()?;
+        Some(Arc::new(Self { inner, allowed: self.allowed.clone() }))
+    }
+
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         self.inner.start(context)
     }

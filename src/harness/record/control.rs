@@ -1,7 +1,7 @@
 //! The negative control of a run: whether its checks notice what is wrong on purpose, around the implementation under
 //! test.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,9 +105,9 @@ impl ControlResult {
 impl NotTried {
     fn as_str(self) -> &'static str {
         match self {
-            Self::NoCheck => "no passed check would show it",
-            Self::NoTime => "its checks take too long",
-            Self::NoResult => "its checks did not finish",
+            Self::NoCheck => "no passed check would notice",
+            Self::NoTime => "the checks take too long",
+            Self::NoResult => "the checks did not finish",
         }
     }
 }
@@ -115,14 +115,21 @@ impl NotTried {
 /// `4 of 5 faulty variants noticed; right_once passes a/b, c/d: a pass in this run proves nothing`.
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} faulty variants noticed", self.noticed(), self.tried())?;
+        match self.tried() {
+            0 => f.write_str("no faulty variant was tried")?,
+            tried => write!(f, "{} of {tried} faulty variants noticed", self.noticed())?,
+        }
         for (name, checks) in self.unnoticed() {
             write!(f, "; {name} passes {}: a pass in this run proves nothing", checks.join(", "))?;
         }
+        let mut others: BTreeMap<NotTried, Vec<&str>> = BTreeMap::new();
         for variant in &self.variants {
             if let ControlResult::NotTried(why) = variant.result {
-                write!(f, "; {} not tried: {}", variant.name, why.as_str())?;
+                others.entry(why).or_default().push(&variant.name);
             }
+        }
+        for (why, names) in others {
+            write!(f, "; {} not tried: {}", names.join(", "), why.as_str())?;
         }
         Ok(())
     }
@@ -152,7 +159,14 @@ mod tests {
         assert_eq!(
             some.to_string(),
             "1 of 2 faulty variants noticed; y passes c/d, e/f: a pass in this run proves nothing; z not tried: \
-             its checks take too long"
+             the checks take too long"
+        );
+        let not = |why| ControlResult::NotTried(why);
+        let none = [("x", NotTried::NoCheck), ("y", NotTried::NoResult), ("z", NotTried::NoCheck)];
+        assert_eq!(
+            control(&none.map(|(name, why)| (name, not(why)))).to_string(),
+            "no faulty variant was tried; x, z not tried: no passed check would notice; y not tried: the checks did \
+             not finish"
         );
     }
 

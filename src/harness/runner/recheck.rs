@@ -80,8 +80,10 @@ impl Recheck<'_> {
         let mut leaks = BTreeMap::new();
         let earlier = RefCell::new(Vec::new());
         for at in self.likely_first(&suspects) {
-            if self.fails_after(&[], at) == Some(false) {
-                leaks.insert(at, self.leak(at, &earlier));
+            let before = self.before(at);
+            // Without a check before it, its result changes by itself, and it fails as any other check does.
+            if !before.is_empty() && self.fails_after(&[], at) == Some(false) {
+                leaks.insert(at, self.leak(at, &before, &earlier));
             }
         }
         leaks
@@ -122,10 +124,9 @@ impl Recheck<'_> {
         likely.iter().chain(others).copied().collect()
     }
 
-    /// Which earlier checks make this one fail. `found` are those that were found for others: one check often leaks into
-    /// many.
-    fn leak(&self, at: usize, found: &RefCell<Vec<usize>>) -> StateLeak {
-        let before = self.before(at);
+    /// Which of the checks before this one make it fail. `found` are those that were found for others: one check often
+    /// leaks into many.
+    fn leak(&self, at: usize, before: &[usize], found: &RefCell<Vec<usize>>) -> StateLeak {
         let after = |check: usize| {
             let check = self.outcomes.get(check).map(|outcome| outcome.check.clone()).unwrap_or_default();
             StateLeak::After { check }
@@ -135,10 +136,10 @@ impl Recheck<'_> {
                 return after(*earlier);
             }
         }
-        if before.is_empty() || self.fails_after(&before, at) != Some(true) {
+        if self.fails_after(before, at) != Some(true) {
             return StateLeak::NotRepeated;
         }
-        let mut left = before.as_slice();
+        let mut left = before;
         while left.len() > 1 {
             let (first, second) = left.split_at(left.len() / 2);
             // State is overwritten more often than it is kept, so the later half is tried first.
