@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::Path,
     sync::{Arc, atomic::AtomicBool},

@@ -246,7 +246,6 @@ impl CheckProof {
         faulty: &[FaultyImplementation],
         on: &dyn Fn(&str) -> Option<&'o Outcome>,
     ) -> Self {
-        let named = check.steps.iter().flat_map(|step| &step.expectations);
         let fails_on = |name: &str| {
             let fails = |implementation: &&FaultyImplementation| {
                 let reason = check.reason(&implementation.name, name);
@@ -254,7 +253,8 @@ impl CheckProof {
             };
             faulty.iter().filter(fails).map(|implementation| implementation.name.clone()).collect::<Vec<_>>()
         };
-        let mut expectations: Vec<ExpectationProof> = named
+        let mut expectations: Vec<ExpectationProof> = check
+            .expectations()
             .map(|named| ExpectationProof {
                 name: named.name.clone(),
                 line: named.line,

@@ -324,7 +324,10 @@ impl Outcome {
         }
         let mut judged =
             self.steps.iter().flat_map(|step| step.expectations.iter().map(move |own| (step, own)));
-        match judged.clone().find(|(_, expectation)| expectation.name == stated) {
+        // A step that is performed several times is judged each time.
+        let named = judged.clone().filter(|(_, expectation)| expectation.name == stated);
+        let failed = named.clone().find(|(_, expectation)| expectation.failure.is_some());
+        match failed.or_else(|| named.clone().next()) {
             Some((_, expectation)) if expectation.skipped.is_some() => RedResult::Unsupported,
             Some((step, expectation)) if expectation.failure.is_some() => {
                 if step.was_asked_wrongly() {

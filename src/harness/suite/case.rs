@@ -1,7 +1,7 @@
 //! Case files: parsing, and validation before anything runs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -16,6 +16,7 @@ use toml::{
 use super::{
     Action, CaseEnvironment, Expectation, NamedExpectation, Reason, Step, SuiteError,
     document::{Document, Fields},
+    each_after_each,
     expectation::ExpectationTable,
     named_config::NamedConfigs,
     named_variants::{NamedVariants, Variant},
@@ -91,6 +92,13 @@ impl Check {
         needs.chain(operations.map(|operation| operation.name)).chain(notices)
     }
 
+    /// Each expectation of the case once, however often its step is performed.
+    pub fn expectations(&self) -> impl Iterator<Item = &NamedExpectation> {
+        let mut seen = HashSet::new();
+        let all = self.steps.iter().flat_map(|step| &step.expectations);
+        all.filter(move |named| seen.insert(named.name.as_str()))
+    }
+
     /// What an era may lack of it: the names of its steps, the contract's file if an expectation refers to it, and the
     /// kinds and fields of configurations: `alter_bundle`, `archive`, `training`, `training.nepochs`.
     pub fn uses(&self, contract: &dyn Contract) -> BTreeSet<String> {
@@ -141,6 +149,10 @@ impl Check {
     }
 }
 
+/// The keys of a case under which its steps are.
+pub(super) const STEPS: &str = "steps";
+pub(super) const EACH_AFTER_EACH: &str = "each_after_each";
+
 /// What the suite names once and cases refer to.
 pub(super) struct Named<'i> {
     pub(super) configs: NamedConfigs<'i>,
@@ -168,6 +180,9 @@ struct CaseTable {
     #[serde(default)]
     environment: CaseEnvironment,
     steps: Vec<StepTable>,
+    /// Steps that are performed after those, in an order in which each follows each.
+    #[serde(default)]
+    each_after_each: Vec<StepTable>,
     #[serde(default)]
     red: Vec<RedTable>,
 }
@@ -219,9 +234,11 @@ impl Case {
             named.configs.expand(document, filled.get_mut())?;
             // The digest covers expanded configurations, so that a change of a named one invalidates the proof.
             canonical.push_str(&canonical_text(document, filled.clone())?);
-            let actions = take_actions(document, context.contract, filled.get_mut())?;
+            let mut actions = take_actions(document, context.contract, filled.get_mut(), STEPS)?;
+            actions.extend(take_actions(document, context.contract, filled.get_mut(), EACH_AFTER_EACH)?);
             let table: CaseTable = document.typed(filled)?;
-            let steps = actions.into_iter().zip(table.steps);
+            let first = table.steps.len();
+            let steps = actions.into_iter().zip(table.steps.into_iter().chain(table.each_after_each));
             let steps = steps.map(|(action, step)| Step::read(document, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
@@ -230,12 +247,20 @@ impl Case {
                 fixtures
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
-            resolve::check(document, context.contract, &steps)?;
-            let steps: Vec<Step> = steps
+            let (once, repeated) = steps.split_at(first.min(steps.len()));
+            each_after_each::check(document, repeated)?;
+            resolve::check(document, context.contract, &mut once.iter())?;
+            for step in repeated {
+                // Any of the others may be the step before it, so it refers to its own response only.
+                resolve::check(document, context.contract, &mut once.iter().chain([step]))?;
+            }
+            let mut steps: Vec<Step> = steps
                 .into_iter()
                 .map(|(step, spans)| resolve_about(document, step, &spans, &table.requires))
                 .collect::<Result<_, _>>()?;
             let red = red_entries(document, table.red, &steps, context)?;
+            let repeated = steps.split_off(first);
+            steps.extend(each_after_each::in_order(&repeated));
             checks.push((check, table.environment, steps, red));
             head = Some((table.title, table.requires, table.needs));
         }
@@ -348,9 +373,10 @@ fn take_actions(
     document: &Document,
     contract: &'static dyn Contract,
     case: &mut DeTable<'_>,
+    key: &str,
 ) -> Result<Vec<Spanned<Action>>, SuiteError> {
     // Anything but a list of tables is reported when the whole case is deserialized.
-    let Some(DeValue::Array(steps)) = case.get_mut("steps").map(Spanned::get_mut) else {
+    let Some(DeValue::Array(steps)) = case.get_mut(key).map(Spanned::get_mut) else {
         return Ok(Vec::new());
     };
     let mut actions = Vec::new();

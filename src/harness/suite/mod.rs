@@ -9,6 +9,7 @@ mod case;
 mod case_environment;
 mod case_matcher;
 mod document;
+mod each_after_each;
 mod error;
 mod expectation;
 mod mutant_file;

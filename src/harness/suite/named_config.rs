@@ -5,7 +5,11 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{SuiteError, document::Document};
+use super::{
+    SuiteError,
+    case::{EACH_AFTER_EACH, STEPS},
+    document::Document,
+};
 use crate::harness::contract::{Contract, FieldRole};
 
 /// The file with the named configurations, in the suite's root.
@@ -43,35 +47,40 @@ impl<'i> NamedConfigs<'i> {
     /// Expands every `config` of a case into `{ kind, values }`: the configuration named by the text or by `from`,
     /// overridden by the case's own fields.
     pub(super) fn expand(&self, document: &Document, case: &mut DeTable<'i>) -> Result<(), SuiteError> {
-        let Some(steps) = case.get_mut("steps") else { return Ok(()) };
-        let DeValue::Array(steps) = steps.get_mut() else { return Ok(()) };
-        for step in steps.iter_mut() {
-            let DeValue::Table(step) = step.get_mut() else { continue };
-            let Some(DeValue::Table(operation)) = step.get_mut("do").map(Spanned::get_mut) else { continue };
-            for (name, request) in operation.iter_mut() {
-                let DeValue::Table(request) = request.get_mut() else { continue };
-                // An unknown operation is reported when the step is read.
-                let operation = self.contract.operation(name.get_ref());
-                let fields = operation.into_iter().flat_map(|operation| operation.fields);
-                for field in fields.filter(|field| field.role == FieldRole::Config) {
-                    let Some(config) = request.get_mut(field.name) else { continue };
-                    let span = config.span();
-                    let own = match config.get_mut() {
-                        DeValue::String(name) => {
-                            let name = Spanned::new(span.clone(), DeValue::String(name.clone()));
-                            DeTable::from_iter([(key("from"), name)])
-                        }
-                        DeValue::Table(own) => std::mem::take(own),
-                        other => {
-                            let message = format!(
-                                "expected the config to be a name or a table, found {}",
-                                other.type_str()
-                            );
-                            return Err(document.error(span, message));
-                        }
-                    };
-                    *config = Spanned::new(span.clone(), DeValue::Table(self.request(document, own, span)?));
-                }
+        for key in [STEPS, EACH_AFTER_EACH] {
+            if let Some(DeValue::Array(steps)) = case.get_mut(key).map(Spanned::get_mut) {
+                steps.iter_mut().try_for_each(|step| self.expand_step(document, step))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn expand_step(&self, document: &Document, step: &mut Spanned<DeValue<'i>>) -> Result<(), SuiteError> {
+        let DeValue::Table(step) = step.get_mut() else { return Ok(()) };
+        let Some(DeValue::Table(operation)) = step.get_mut("do").map(Spanned::get_mut) else { return Ok(()) };
+        for (name, request) in operation.iter_mut() {
+            let DeValue::Table(request) = request.get_mut() else { continue };
+            // An unknown operation is reported when the step is read.
+            let operation = self.contract.operation(name.get_ref());
+            let fields = operation.into_iter().flat_map(|operation| operation.fields);
+            for field in fields.filter(|field| field.role == FieldRole::Config) {
+                let Some(config) = request.get_mut(field.name) else { continue };
+                let span = config.span();
+                let own = match config.get_mut() {
+                    DeValue::String(name) => {
+                        let name = Spanned::new(span.clone(), DeValue::String(name.clone()));
+                        DeTable::from_iter([(key("from"), name)])
+                    }
+                    DeValue::Table(own) => std::mem::take(own),
+                    other => {
+                        let message = format!(
+                            "expected the config to be a name or a table, found {}",
+                            other.type_str()
+                        );
+                        return Err(document.error(span, message));
+                    }
+                };
+                *config = Spanned::new(span.clone(), DeValue::Table(self.request(document, own, span)?));
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use toml::{
 
 use super::{
     Check,
+    case::{EACH_AFTER_EACH, STEPS},
     document::placeholder,
     part::{PartPath, Segment},
     position,
@@ -39,18 +40,18 @@ impl<'a> CasePlaces<'a> {
         Ok(Self { text, tree: DeTable::parse(text)?.into_inner() })
     }
 
-    /// The place of a part of the expectation with this name in this step of a check. A value that a variant gives is at
+    /// The place of a part of the expectation with this name in a check. A value that a variant gives is at
     /// the placeholder of its field.
-    pub fn of(&self, check: &Check, step: usize, expectation: &str, part: &PartPath) -> PartPlace {
-        let found =
-            self.expectation(step, expectation).map(|table| self.within(check, table, part.segments()));
+    pub fn of(&self, check: &Check, expectation: &str, part: &PartPath) -> PartPlace {
+        let found = self.expectation(expectation).map(|table| self.within(check, table, part.segments()));
         let offset = found.unwrap_or_default();
         PartPlace { offset, line: position(self.text, offset).0 }
     }
 
-    fn expectation(&self, step: usize, name: &str) -> Option<&Spanned<DeValue<'a>>> {
-        let steps = self.tree.get("steps")?.get_ref().as_array()?;
-        steps.get(step)?.get_ref().as_table()?.get(EXPECT)?.get_ref().as_table()?.get(name)
+    fn expectation(&self, name: &str) -> Option<&Spanned<DeValue<'a>>> {
+        let lists = [STEPS, EACH_AFTER_EACH].into_iter().filter_map(|key| self.tree.get(key));
+        let mut steps = lists.filter_map(|list| list.get_ref().as_array()).flat_map(|list| list.iter());
+        steps.find_map(|step| step.get_ref().as_table()?.get(EXPECT)?.get_ref().as_table()?.get(name))
     }
 
     /// The place of the part, or of the smallest table around it that the file has.

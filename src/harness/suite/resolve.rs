@@ -24,7 +24,7 @@ struct Response {
 pub(super) fn check(
     document: &Document,
     contract: &dyn Contract,
-    steps: &[(Step, Spans)],
+    steps: &mut dyn Iterator<Item = &(Step, Spans)>,
 ) -> Result<(), SuiteError> {
     let reserved: Vec<&str> =
         contract.observables().iter().copied().chain([contract.file_name()]).chain(RESERVED).collect();

@@ -58,31 +58,28 @@ impl Parts {
             let case = &check.case;
             // The text of a case of a valid suite can be parsed.
             let places = CasePlaces::read(&case.text).ok();
-            for (index, step) in check.steps.iter().enumerate() {
-                for named in &step.expectations {
-                    for (position, weaker) in witness.weaker(&check.id, named) {
-                        let place =
-                            places.as_ref().map(|places| places.of(check, index, &named.name, &weaker.at));
-                        let place = place.unwrap_or(PartPlace { offset: 0, line: named.line });
-                        let same = (case.id.clone(), place.offset, named.name.clone(), weaker.what.clone());
-                        let part = *known.entry(same).or_insert_with(|| {
-                            all.parts.push(Part {
-                                case: case.id.clone(),
-                                file: case.file.clone(),
-                                line: place.line,
-                                expectation: named.name.clone(),
-                                weaker: weaker.what.clone(),
-                                text: weaker.text.clone(),
-                                checks: BTreeSet::new(),
-                                needed_by: None,
-                            });
-                            all.parts.len() - 1
+            for named in check.expectations() {
+                for (position, weaker) in witness.weaker(&check.id, named) {
+                    let place = places.as_ref().map(|places| places.of(check, &named.name, &weaker.at));
+                    let place = place.unwrap_or(PartPlace { offset: 0, line: named.line });
+                    let same = (case.id.clone(), place.offset, named.name.clone(), weaker.what.clone());
+                    let part = *known.entry(same).or_insert_with(|| {
+                        all.parts.push(Part {
+                            case: case.id.clone(),
+                            file: case.file.clone(),
+                            line: place.line,
+                            expectation: named.name.clone(),
+                            weaker: weaker.what.clone(),
+                            text: weaker.text.clone(),
+                            checks: BTreeSet::new(),
+                            needed_by: None,
                         });
-                        if let Some(part) = all.parts.get_mut(part) {
-                            part.checks.insert(check.id.clone());
-                        }
-                        all.of.entry(key(&check.id, named)).or_default().push((position, part));
+                        all.parts.len() - 1
+                    });
+                    if let Some(part) = all.parts.get_mut(part) {
+                        part.checks.insert(check.id.clone());
                     }
+                    all.of.entry(key(&check.id, named)).or_default().push((position, part));
                 }
             }
         }
@@ -116,8 +113,8 @@ impl Parts {
 
     /// The parts of a check that nothing needs so far.
     pub(super) fn unneeded<'a>(&'a self, check: &Check) -> impl Iterator<Item = &'a Part> {
-        let named = check.steps.iter().flat_map(|step| &step.expectations);
-        let indices: BTreeSet<usize> = named
+        let indices: BTreeSet<usize> = check
+            .expectations()
             .filter_map(|named| self.of.get(&key(&check.id, named)))
             .flatten()
             .map(|(_, part)| *part)
