@@ -288,7 +288,7 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         | Misbehavior::AnswersTwice
         | Misbehavior::IsNotAsked => UNHURRIED,
     };
-    let options = Options { workers: 1, deadline, keep_work_dirs: false };
+    let options = Options { workers: 1, deadline, keep_work_dirs: false, first: 0 };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)

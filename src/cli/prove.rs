@@ -21,7 +21,7 @@ use crate::{
         adversary::{Adversary, Trial},
         proof::{
             AdversaryProof, FailedExpectation, FaultyImplementation, KillMatrix, NeededBy, Parts,
-            PartsWitness, Skipped, Weakened, needed_observations,
+            PartsWitness, Reached, Skipped, Weakened, logged, needed_observations,
         },
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Case, Check},
@@ -100,13 +100,21 @@ impl Prove {
         }
         let whole = self.selection.is_empty();
         let faulty = FaultyImplementation::among(&suite.with_mutants(BUNDLE.built_ins()));
-        let green: Vec<Job> = judged.as_ref().map_or_else(Vec::new, |judged| runner::green(&checks, judged));
+        let (loggers, green) = judged.as_ref().map(|judged| logged(&checks, judged)).unwrap_or_default();
         let cells = cells(&checks, &implementations, &faulty);
         let claims = runner::red(&checks, &implementations, None);
 
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
         let recording = RunSession::begin(&self.recording, &reported, console)?;
-        let jobs: Vec<Job> = green.iter().chain(&cells).cloned().collect();
+        let runs = green.len() + cells.len();
+        let next = |seen: &[Outcome]| {
+            let reached = Reached::of(&loggers, seen);
+            cells
+                .iter()
+                .filter(|cell| executes_networks(&cell.check) || reached.must_run(cell))
+                .cloned()
+                .collect()
+        };
         let witness = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
         let shown = witness.clone().map(|witness| witness as Arc<dyn Witness>);
         let trials = trials(&checks, judged.as_ref());
@@ -114,13 +122,15 @@ impl Prove {
         // Adversaries break no requirement in particular, so no expectation is needed because of them.
         let then = |_: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| run(&tried);
         let options = (&self.recording, None);
+        let besides = Besides::Proof { next: &next, witness: shown.as_ref() };
         let (mut recording, outcomes, on_adversaries) =
-            recording.run_then(&jobs, &suite, options, Besides::Witness(shown.as_ref()), console, then)?;
+            recording.run_then(&green, &suite, options, besides, console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
         let file = ProvenFile::read(&suite);
         let proven = |case: &Case| file.proven().and_then(|proven| proven.fails_on(case));
         let aside = Skipped { checks: &skipped, proven: &proven };
         let mut matrix = KillMatrix::of(&suite, &checks, aside, &faulty, (seen_green, seen), whole);
+        matrix.counts.runs = runs;
         matrix.add_adversaries(AdversaryProof::all(&trials, &on_adversaries), whole);
         let mut parts = witness.map(|witness| (parts_needed_by(&matrix, &checks, &witness), witness));
         let changed = file.observations_of_changed(&checks);
@@ -222,7 +232,7 @@ fn cells(
 
 /// One trial for each check on each adversary around the reference. Checks that execute networks are slow, and left out.
 fn trials(checks: &[Arc<Check>], judged: Option<&Arc<dyn Implementation>>) -> Vec<Trial> {
-    let quick = || checks.iter().filter(|check| !check.needs().any(|need| need == TORCH));
+    let quick = || checks.iter().filter(|check| !executes_networks(check));
     let of = |judged| {
         let all = Adversary::ALL.into_iter().flat_map(move |adversary| {
             quick().map(move |check| Trial::new(adversary, check, judged, &BUNDLE))
@@ -236,9 +246,13 @@ fn trials(checks: &[Arc<Check>], judged: Option<&Arc<dyn Implementation>>) -> Ve
 /// per implementation, so they run only where they are expected to fail and where one of their requirements is broken.
 fn is_relevant(check: &Check, mutant: &FaultyImplementation) -> bool {
     let is_about = |id: &String| check.case.requires.contains(id);
-    !check.needs().any(|need| need == TORCH)
+    !executes_networks(check)
         || check.red.iter().any(|red| red.on == mutant.name)
         || mutant.breaks.as_ref().is_some_and(is_about)
+}
+
+fn executes_networks(check: &Check) -> bool {
+    check.needs().any(|need| need == TORCH)
 }
 
 /// The outcomes in the report: one for each red entry, and those of the reference.

@@ -103,8 +103,9 @@ pub(super) struct RunSession {
 pub(super) enum Besides<'a> {
     /// Failed checks are run again, to find state that leaks from one check into another.
     Leaks,
-    /// The witness, if there is one, sees the facts of every expectation that is judged.
-    Witness(Option<&'a Arc<dyn Witness>>),
+    /// Jobs that are chosen by the outcomes follow and are run alike. The witness, if there is one, sees the facts of every
+    /// expectation that is judged.
+    Proof { next: &'a dyn Fn(&[Outcome]) -> Vec<Job>, witness: Option<&'a Arc<dyn Witness>> },
 }
 
 /// Default time limit per check, in seconds.
@@ -135,6 +136,7 @@ impl RecordingOptions {
             workers: usize::from(self.workers),
             deadline: Duration::from_secs(self.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
             keep_work_dirs: self.keep_work.is_some(),
+            first: 0,
         }
     }
 }
@@ -200,8 +202,21 @@ impl RunSession {
             Besides::Leaks => {
                 runner::run_and_recheck(jobs, suite, place, interrupted, &on_outcome, &on_again)
             }
-            Besides::Witness(witness) => {
-                runner::run_with_witness(jobs, suite, place, interrupted, &on_outcome, witness)
+            Besides::Proof { next, witness } => {
+                let mut outcomes =
+                    runner::run_with_witness(jobs, suite, place, interrupted, &on_outcome, witness);
+                let more = next(&outcomes);
+                bar.inc_length(more.len() as u64);
+                let place = (&*work, Options { first: jobs.len(), ..how });
+                outcomes.extend(runner::run_with_witness(
+                    &more,
+                    suite,
+                    place,
+                    interrupted,
+                    &on_outcome,
+                    witness,
+                ));
+                outcomes
             }
         };
         // Not below --keep-work, which is for the files of the run.
@@ -214,7 +229,7 @@ impl RunSession {
             return Ok((self, outcomes, value));
         }
         let done = outcomes.iter().filter(|outcome| outcome.verdict() != Verdict::NotRun).count();
-        Err(self.interrupt(&format!("{done} of {} checks", jobs.len()), console))
+        Err(self.interrupt(&format!("{done} of {} checks", outcomes.len()), console))
     }
 
     /// Runs more checks below the directory of the checks, whose files are not kept; `Err` with [`Exit::Interrupted`] after

@@ -17,7 +17,7 @@ pub use torch_backed::{NoTorch, TorchProgram, with_torch};
 use std::sync::Arc;
 
 use self::{
-    mutants::{How, MutantSession, all_mutants},
+    mutants::{How, MutantSession, all_mutants, may_differ},
     process::Process,
     reference::ReferenceSession,
     stub::StubSession,
@@ -29,7 +29,7 @@ use super::{
     },
 };
 use crate::harness::contract::{
-    BuiltIn, BuiltInRole, EVENTS, Implementation, Session, SessionContext, WARNINGS, WITHOUT,
+    BuiltIn, BuiltInRole, CallLog, EVENTS, Implementation, Session, SessionContext, WARNINGS, WITHOUT,
 };
 
 /// The reference, the stub and every mutant. With an engine, networks are executed and really trained.
@@ -75,6 +75,10 @@ impl Implementation for OwnImplementation {
             FIXTURE_NETWORKS | PATH_TYPES | WARNINGS | EVENTS | WITHOUT => true,
             operation => OPERATIONS.iter().any(|known| known.name == operation),
         }
+    }
+
+    fn may_differ(&self, calls: &CallLog) -> bool {
+        may_differ(self.how, calls)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

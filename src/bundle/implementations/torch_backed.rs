@@ -13,7 +13,7 @@ use crate::{
     },
     harness::{
         adapter::client::{Launch, Remote},
-        contract::{BuiltIn, Implementation, Refusal, Session, SessionContext, SessionError},
+        contract::{BuiltIn, CallLog, Implementation, Refusal, Session, SessionContext, SessionError},
     },
     value::Map,
 };
@@ -92,6 +92,10 @@ impl Implementation for TorchBacked {
 
     fn supports(&self, need: &str) -> bool {
         self.own.supports(need) || ([TORCH, Forward::NAME].contains(&need) && self.program.check().is_ok())
+    }
+
+    fn may_differ(&self, calls: &CallLog) -> bool {
+        self.own.may_differ(calls)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AllowedEffect, Notices, OwnFixtures, Refusal, RefusalKind, SessionContext};
+use super::{AllowedEffect, CallLog, Notices, OwnFixtures, Refusal, RefusalKind, SessionContext};
 use crate::value::{Map, Value};
 
 /// The method that restores the state of a new process.
@@ -74,6 +74,13 @@ pub trait Implementation: Send + Sync {
         None
     }
 
+    /// Whether a run of a check on it can differ from the run on the reference that made these calls. A faulty
+    /// implementation that is the reference until a call meets its conditions knows when none does; every other one
+    /// says yes.
+    fn may_differ(&self, _calls: &CallLog) -> bool {
+        true
+    }
+
     /// Starts a session with the state of a new process: default state and no models.
     fn start(&self, context: SessionContext) -> Box<dyn Session>;
 
@@ -112,6 +119,10 @@ impl<T: Implementation + ?Sized> Implementation for Arc<T> {
 
     fn fresh(&self) -> Option<Arc<dyn Implementation>> {
         (**self).fresh()
+    }
+
+    fn may_differ(&self, calls: &CallLog) -> bool {
+        (**self).may_differ(calls)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

@@ -5,6 +5,7 @@
 //! names no contract: everything it needs to know about one is in this module.
 
 mod allowed_effect;
+mod calls;
 mod deadline;
 mod effects;
 mod era;
@@ -19,6 +20,7 @@ mod with_allowed_effects;
 mod with_fixtures;
 
 pub use allowed_effect::AllowedEffect;
+pub use calls::{CallLog, LoggedCall, SessionLog};
 pub use deadline::Deadline;
 pub use effects::{Accepted, After, Agreement, Effect, EffectRule, Expected, Others, ResultView, StepView};
 pub use era::Era;

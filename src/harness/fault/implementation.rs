@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{Fault, session::FaultySession};
 use crate::harness::contract::{
-    AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
+    AllowedEffect, CallLog, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
 };
 
 /// Any implementation, with faults between it and the runner.
@@ -65,6 +65,10 @@ impl Implementation for FaultyImplementation {
 
     fn allowed_effects(&self) -> &[AllowedEffect] {
         self.inner.allowed_effects()
+    }
+
+    fn may_differ(&self, calls: &CallLog) -> bool {
+        self.inner.may_differ(calls) || self.faults.iter().any(|fault| fault.is_reached(calls))
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `row` (the data), `when` (the conditions), `place` and `change` (one change of a value), `other_value`
 //! (values that differ from a given one), `overlay` (observables that show something else), `case_file` (files by name),
-//! `session` and `implementation` (the faults at work).
+//! `session` and `implementation` (the faults at work), `reach` (the runs in which they are not).
 
 mod case_file;
 mod change;
@@ -15,6 +15,7 @@ mod one_or_more;
 mod other_value;
 mod overlay;
 mod place;
+mod reach;
 mod row;
 mod session;
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
 type Answer = Result<Map, Refusal>;
 
 /// What `when.after` says of any refused operation.
-const REFUSAL: &str = "refusal";
+pub(super) const REFUSAL: &str = "refusal";
 
 /// A session that deviates from its inner one as faults say.
 pub(super) struct FaultySession {

@@ -82,7 +82,8 @@ pub struct Counts {
     pub killed: usize,
     /// Pairs of a check and a faulty implementation on which one of its expectations fails.
     pub kills: usize,
-    /// Runs of a check, on the reference and on each faulty implementation.
+    /// Runs of a check, on the reference and on each faulty implementation. Those that cannot differ from the run on the
+    /// reference are that run.
     pub runs: usize,
 }
 
@@ -149,7 +150,8 @@ pub struct RequirementProof {
 }
 
 impl KillMatrix {
-    /// Combines the outcomes of these checks on the reference and on the faulty implementations. Survivors are reported only if the checks are the `whole` suite.
+    /// Combines the outcomes of these checks on the reference and on the faulty implementations; without an outcome, a check
+    /// ends on an implementation as on the reference. Survivors are reported only if the checks are the `whole` suite.
     pub fn of(
         suite: &Suite,
         checks: &[Arc<Check>],

@@ -14,6 +14,7 @@ pub mod observation;
 mod page;
 mod problem;
 mod proven;
+mod reached;
 mod set_aside;
 mod weakening;
 
@@ -26,6 +27,7 @@ pub use loss::{Loss, Remains, Renamed};
 pub use page::markdown;
 pub use problem::Problem;
 pub use proven::{PROVEN, Proven, ProvenCase, ProvenError};
+pub use reached::{CallLogger, Reached, logged};
 pub use set_aside::{SetAside, Skipped};
 pub use weakening::{
     FailedExpectation, NeededBy, Part, Parts, PartsWitness, UnneededPart, Weakened, needed_observations,

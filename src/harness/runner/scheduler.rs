@@ -30,11 +30,13 @@ pub struct Options {
     pub deadline: Duration,
     /// Whether to keep the work directories, each with a descriptive name.
     pub keep_work_dirs: bool,
+    /// The number of the first work directory.
+    pub first: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 2, deadline: Duration::from_secs(60), keep_work_dirs: false }
+        Self { workers: 2, deadline: Duration::from_secs(60), keep_work_dirs: false, first: 0 }
     }
 }
 
@@ -90,7 +92,7 @@ pub(super) fn schedule(
                         run_watched(
                             job,
                             suite,
-                            (work.join(directory(index, job, options)), options),
+                            (work.join(directory(options.first + index, job, options)), options),
                             interrupted,
                             witness,
                         )

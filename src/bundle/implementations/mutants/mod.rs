@@ -14,11 +14,12 @@ mod load;
 mod mutant;
 mod mutant_session;
 mod policy;
+mod reach;
 mod save;
 mod surroundings;
 mod workflow;
 
-pub(super) use self::{mutant::How, mutant_session::MutantSession};
+pub(super) use self::{mutant::How, mutant_session::MutantSession, reach::may_differ};
 
 use self::mutant::Mutant;
 

@@ -69,8 +69,12 @@ impl MutantSession {
         let known = OPERATIONS.iter().find(|known| known.name == operation);
         for field in known.into_iter().flat_map(|known| known.fields) {
             if let (FieldRole::Config, Some(Value::Map(given))) = (field.role, fields.get(field.name)) {
-                let mut config: ConfigRequest = from_fields(given)?;
+                let before: ConfigRequest = from_fields(given)?;
+                let mut config = before.clone();
                 change(&mut config);
+                if config == before {
+                    continue;
+                }
                 let changed =
                     to_fields(&config).map_err(|error| Refusal::new(RefusalKind::Internal, error))?;
                 fields.insert(field.name.to_owned(), Value::Map(changed));

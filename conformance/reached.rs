@@ -1,0 +1,67 @@
+//! What a proof leaves out: runs on faulty implementations that cannot differ from the run on the reference.
+
+#![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use bundleproof::{
+    bundle::BUNDLE,
+    harness::{
+        contract::{BuiltInRole, Contract as _},
+        proof::{Reached, logged},
+        runner::{self, Implementations, Job, Options, Outcome, Phase},
+        suite::{Check, Source, Suite},
+    },
+};
+
+/// One of so many runs that are left out is made; all of them take minutes.
+const ONE_OF: usize = 41;
+
+fn run(jobs: &[Job], suite: &Arc<Suite>) -> Vec<Outcome> {
+    let work = tempfile::tempdir().expect("a temporary directory");
+    runner::run(jobs, suite, work.path(), Options::default(), &AtomicBool::new(false), &|_| ())
+}
+
+#[test]
+fn a_run_that_a_proof_leaves_out_is_the_run_on_the_reference() {
+    let built_ins = BUNDLE.built_ins();
+    let names = Implementations::of(&built_ins);
+    let suite = Suite::load(&BUNDLE, Source::Embedded(BUNDLE.suite()), &names.names()).expect("the suite");
+    let suite = Arc::new(suite);
+    let all = suite.with_mutants(built_ins);
+    let reference = all.iter().find(|own| own.role == BuiltInRole::Reference).expect("the reference");
+    let is_supported =
+        |check: &&Arc<Check>| check.needs().all(|need| reference.implementation.supports(need));
+    let checks: Vec<Arc<Check>> = suite.checks().iter().filter(is_supported).cloned().collect();
+
+    let (loggers, green) = logged(&checks, &reference.implementation);
+    let on_reference = run(&green, &suite);
+    let reached = Reached::of(&loggers, &on_reference);
+    let (mut expected, mut jobs, mut cells) = (Vec::new(), Vec::new(), 0);
+    for faulty in all.iter().filter(|own| own.role != BuiltInRole::Reference) {
+        for (check, on_reference) in checks.iter().zip(&on_reference) {
+            let job = Job {
+                check: Arc::clone(check),
+                implementation: Arc::clone(&faulty.implementation),
+                phase: Phase::Red,
+                must_fail: None,
+                reason: None,
+            };
+            if reached.must_run(&job) {
+                continue;
+            }
+            cells += 1;
+            if cells % ONE_OF == 0 {
+                let implementation = faulty.implementation.name().to_owned();
+                let like_it = on_reference.clone();
+                expected.push(Outcome { implementation, phase: Phase::Red, milliseconds: 0, ..like_it });
+                jobs.push(job);
+            }
+        }
+    }
+    let of_all = checks.len() * (all.len() - 1);
+    assert!(cells > of_all / 2, "most of {of_all} runs are left out: {cells}");
+    for (found, expected) in run(&jobs, &suite).into_iter().zip(expected) {
+        assert_eq!(Outcome { milliseconds: 0, ..found }, expected);
+    }
+}

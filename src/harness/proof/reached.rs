@@ -1,0 +1,156 @@
+//! Which checks need not run on which faulty implementation: those in which it cannot differ from the reference.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    harness::{
+        contract::{
+            AllowedEffect, CallLog, Details, Implementation, LoggedCall, Notices, OwnFixtures, Refusal,
+            Session, SessionContext, SessionError, SessionLog,
+        },
+        runner::{Job, Outcome, Phase, Verdict},
+        suite::Check,
+    },
+    value::Map,
+};
+
+/// The checks that passed on the reference, each with the calls that it made.
+pub struct Reached(HashMap<String, CallLog>);
+
+/// The reference, which keeps the calls of one check.
+pub struct CallLogger {
+    inner: Arc<dyn Implementation>,
+    log: Arc<Mutex<CallLog>>,
+}
+
+/// A green job for each check, on a logger of its own around the reference.
+pub fn logged(
+    checks: &[Arc<Check>],
+    reference: &Arc<dyn Implementation>,
+) -> (Vec<Arc<CallLogger>>, Vec<Job>) {
+    let logger = |_| Arc::new(CallLogger { inner: Arc::clone(reference), log: Arc::default() });
+    let loggers: Vec<Arc<CallLogger>> = checks.iter().map(logger).collect();
+    let job = |(check, logger): (&Arc<Check>, &Arc<CallLogger>)| Job {
+        check: Arc::clone(check),
+        implementation: Arc::clone(logger) as Arc<dyn Implementation>,
+        phase: Phase::Green,
+        must_fail: None,
+        reason: None,
+    };
+    let jobs = checks.iter().zip(&loggers).map(job).collect();
+    (loggers, jobs)
+}
+
+impl Reached {
+    /// What was logged in these runs.
+    pub fn of(loggers: &[Arc<CallLogger>], outcomes: &[Outcome]) -> Self {
+        let passed = loggers.iter().zip(outcomes).filter(|(_, outcome)| outcome.verdict() == Verdict::Pass);
+        let log = |(logger, outcome): (&Arc<CallLogger>, &Outcome)| {
+            (outcome.check.clone(), std::mem::take(&mut *lock(&logger.log)))
+        };
+        Self(passed.map(log).collect())
+    }
+
+    /// Whether a check on an implementation can end otherwise than on the reference. A check whose red entries name the
+    /// implementation is always run, because the claim is shown in the report.
+    pub fn must_run(&self, job: &Job) -> bool {
+        let calls = self.0.get(&job.check.id);
+        job.check.red.iter().any(|claim| claim.on == job.implementation.name())
+            || calls.is_none_or(|calls| job.implementation.may_differ(calls))
+    }
+}
+
+impl Implementation for CallLogger {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn version(&self) -> &str {
+        self.inner.version()
+    }
+
+    fn details(&self) -> Details {
+        self.inner.details()
+    }
+
+    fn supports(&self, need: &str) -> bool {
+        self.inner.supports(need)
+    }
+
+    fn era(&self) -> Option<&str> {
+        self.inner.era()
+    }
+
+    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
+        self.inner.fixtures(need)
+    }
+
+    fn allowed_effects(&self) -> &[AllowedEffect] {
+        self.inner.allowed_effects()
+    }
+
+    fn start(&self, context: SessionContext) -> Box<dyn Session> {
+        let environment = context.environment().clone();
+        lock(&self.log).sessions.push(SessionLog { environment, ..SessionLog::default() });
+        Box::new(LoggingSession { inner: self.inner.start(context), log: Arc::clone(&self.log) })
+    }
+
+    fn end(&self) {
+        self.inner.end();
+    }
+}
+
+/// A session whose calls are kept.
+struct LoggingSession {
+    inner: Box<dyn Session>,
+    log: Arc<Mutex<CallLog>>,
+}
+
+impl LoggingSession {
+    /// A check has one session at a time, which is the latest.
+    fn keep(&self, keep: impl FnOnce(&mut SessionLog)) {
+        if let Some(session) = lock(&self.log).sessions.last_mut() {
+            keep(session);
+        }
+    }
+}
+
+impl Session for LoggingSession {
+    fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
+        let answer = self.inner.call(operation, fields);
+        let (request, refusal) = (fields.clone(), answer.as_ref().err().cloned());
+        let call = LoggedCall { operation: operation.to_owned(), request, refusal };
+        self.keep(|session| session.calls.push(call));
+        answer
+    }
+
+    fn outside(&self) -> Option<&Path> {
+        self.inner.outside()
+    }
+
+    fn notices(&mut self) -> Notices {
+        let notices = self.inner.notices();
+        self.keep(|session| session.notices.push(notices.clone()));
+        notices
+    }
+
+    fn lost(&self) -> Option<SessionError> {
+        self.inner.lost()
+    }
+
+    fn process(&self) -> Option<u32> {
+        self.inner.process()
+    }
+
+    fn finish(&mut self) -> Option<SessionError> {
+        self.inner.finish()
+    }
+}
+
+fn lock(log: &Mutex<CallLog>) -> std::sync::MutexGuard<'_, CallLog> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
