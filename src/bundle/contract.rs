@@ -9,7 +9,7 @@ use super::{
     check::{Finding, Severity, check, explain},
     effects::RESET,
     files::{
-        ALTER_BUNDLE, BundleEdit, apply_edit::apply_edit, file_changes, file_parts, read_bundle,
+        ALTER_BUNDLE, BundleEdit, BundleReader, apply_edit::apply_edit, file_changes, file_parts,
         write_file_parts,
     },
     implementations::built_ins,
@@ -117,9 +117,9 @@ impl Contract for BundleContract {
     }
 
     fn describe_file(&self, path: &Path) -> Result<Value, String> {
-        let described = read_bundle(path).and_then(|bundle| {
-            let archive = Archive::open(path)?;
-            let entries = Value::List(archive.names().map(Value::from).collect());
+        let described = BundleReader::open(path).and_then(|mut reader| {
+            let bundle = reader.read()?;
+            let entries = Value::List(reader.archive().names().map(Value::from).collect());
             Ok(match Value::from(&bundle) {
                 Value::Map(mut described) => {
                     described.insert("entries".to_owned(), entries);

@@ -15,10 +15,20 @@ const DIRECTORIES: [(&str, &str); 2] = [("HOME", "home"), ("TMPDIR", "tmp")];
 impl Outside {
     /// Creates both directories in this one, which is created as well.
     pub(crate) fn create(directory: PathBuf) -> io::Result<Self> {
+        // First, so that the others are made at once.
+        fs::create_dir_all(&directory)?;
         for (_, name) in DIRECTORIES {
             fs::create_dir_all(directory.join(name))?;
         }
         Ok(Self(directory))
+    }
+
+    /// Removes all three.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        // As a rule they are empty, so that nothing needs to be listed.
+        let all = DIRECTORIES.map(|(_, name)| self.0.join(name));
+        let empty = all.iter().try_for_each(fs::remove_dir).and_then(|()| fs::remove_dir(&self.0));
+        empty.or_else(|_| fs::remove_dir_all(&self.0))
     }
 
     /// The directory that contains both.

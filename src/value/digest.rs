@@ -44,13 +44,16 @@ impl fmt::Display for Digest {
 /// The read buffer, in bytes: large enough that hashing dominates.
 pub(crate) const READ_BYTES: usize = 256 << 10;
 
+/// The buffer of a stream that may be short, in bytes: making a large one takes longer than hashing a small file.
+const FIRST_READ_BYTES: usize = 8 << 10;
+
 /// The length of a stream in bytes, and its SHA-256.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn digest_of(mut stream: impl Read) -> io::Result<(u64, Digest)> {
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = vec![0; FIRST_READ_BYTES];
     let mut length = 0;
     loop {
         let read = match stream.read(&mut buffer) {
@@ -61,5 +64,8 @@ pub(crate) fn digest_of(mut stream: impl Read) -> io::Result<(u64, Digest)> {
         };
         hasher.update(buffer.get(..read).unwrap_or_default());
         length += u64::try_from(read).unwrap_or_default();
+        if read == FIRST_READ_BYTES {
+            buffer.resize(READ_BYTES, 0);
+        }
     }
 }

@@ -90,7 +90,7 @@ pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatEr
         snapshots(&mut reader, &manifest, &mut checked)?;
         let weights =
             |reader: &mut BundleReader<_>, model: &str| weights(reader, model, Part::Weights, watch);
-        for found in in_parallel(&checked.file, &manifest.models, weights) {
+        for found in in_parallel(&mut reader, &checked.file, &manifest.models, weights) {
             checked.findings.extend(found?);
         }
         others(&mut reader, &manifest, &mut checked.findings)?;

@@ -133,7 +133,8 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     let tensorflow = json.is_none() && rules::is_tensorflow(&manifest);
     let mut models = IndexMap::new();
     if !tensorflow {
-        let states = in_parallel(&file, &manifest.models, |reader, model| state(reader, model, watch));
+        let states =
+            in_parallel(&mut reader, &file, &manifest.models, |reader, model| state(reader, model, watch));
         for (model, state) in manifest.models.iter().zip(states) {
             let params = if json.is_some() { reader.json_params(model) } else { reader.params(model) };
             let params = params.map_err(Refusal::from);

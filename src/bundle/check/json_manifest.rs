@@ -119,7 +119,7 @@ pub(super) fn check(
         report.params = snapshots(reader, &common.models, findings)?;
         let weights =
             |reader: &mut BundleReader<_>, model: &str| weights(reader, model, Part::JsonWeights, watch);
-        for found in in_parallel(file, &common.models, weights) {
+        for found in in_parallel(reader, file, &common.models, weights) {
             findings.extend(found?);
         }
         findings.extend(schema(&tags));

@@ -1,4 +1,4 @@
-//! Processes the models of one bundle on as many threads as there are processors.
+//! Processes the models of one bundle, those of a long one on as many threads as there are processors.
 
 use std::{
     io,
@@ -12,18 +12,23 @@ use std::{
 
 use crate::{
     bundle::files::BundleReader,
-    torch_files::{FormatError, zip::FileReader},
+    torch_files::{FormatError, limits::MAX_IN_MEMORY_BYTES, zip::FileReader},
 };
 
 /// Receives the number of bytes of elements that were read since the last call; called from several threads.
 pub type ProgressFn<'w> = &'w (dyn Fn(u64) + Sync);
 
-/// The result of `work` for each model, in the order of the models.
+/// The result of `work` for each model, in the order of the models. `reader` is of the file; a short file, which it holds
+/// in memory, is not worth another thread.
 pub(super) fn in_parallel<T: Send>(
+    reader: &mut BundleReader<FileReader>,
     file: &Path,
     models: &[String],
     work: impl Fn(&mut BundleReader<FileReader>, &str) -> Result<T, FormatError> + Sync,
 ) -> Vec<Result<T, FormatError>> {
+    if file.metadata().is_ok_and(|file| file.len() <= MAX_IN_MEMORY_BYTES) {
+        return models.iter().map(|model| work(reader, model)).collect();
+    }
     let results: Vec<Mutex<Option<Result<T, FormatError>>>> =
         models.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);

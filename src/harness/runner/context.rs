@@ -1,6 +1,6 @@
 //! Resolves the references of a case while it runs.
 
-use std::{cell::OnceCell, path::PathBuf};
+use std::{cell::OnceCell, path::PathBuf, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -30,8 +30,9 @@ pub(super) struct Context {
     pub(super) explains: bool,
 }
 
-/// The value of each observable that was read, or the refusal to read it.
-pub(super) type Observed = IndexMap<&'static str, Result<Value, Refusal>>;
+/// The value of each observable that was read, or the refusal to read it. Each is kept once: what one step left is what
+/// the next one found.
+pub(super) type Observed = Arc<IndexMap<&'static str, Result<Value, Refusal>>>;
 
 /// The observations of one step.
 #[derive(Debug, Default)]

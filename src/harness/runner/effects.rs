@@ -1,6 +1,9 @@
 //! Holds the declared effects of operations after every step: what they do to observables and files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     context::{Context, Observed},
@@ -56,7 +59,7 @@ impl<'a> Watch<'a> {
             suite,
             era: implementation.era().and_then(|era| suite.contract().era(era)),
             allowed: implementation.allowed_effects(),
-            observed: Observed::new(),
+            observed: Observed::default(),
             files: FileStates::default(),
             outside: Default::default(),
         }
@@ -229,14 +232,9 @@ impl<'a> Watch<'a> {
         performed: &Performed<'_>,
         before: &Observed,
     ) -> Option<Mismatch> {
-        let map = |observed: &'_ Observed| match observed.get(name) {
-            Some(Ok(Value::Map(map))) => Some(map.clone()),
-            _ => None,
-        };
-        let (before, after) = (map(before)?, map(&self.observed)?);
-        let view =
-            StepView { request: performed.request, before: &before, file: performed.file, era: self.era };
-        let (expected, actual) = expected(&view)?.difference(&before, &after)?;
+        let (before, after) = (observed_map(before, name)?, observed_map(&self.observed, name)?);
+        let view = StepView { request: performed.request, before, file: performed.file, era: self.era };
+        let (expected, actual) = expected(&view)?.difference(before, after)?;
         Some(Mismatch { expected, actual })
     }
 
@@ -312,9 +310,17 @@ fn relative(root: &Path, value: &Value) -> Value {
     }
 }
 
+/// The observable of this name, if it was read.
+fn observed_map<'o>(observed: &'o Observed, name: &str) -> Option<&'o Map> {
+    match observed.get(name) {
+        Some(Ok(Value::Map(map))) => Some(map),
+        _ => None,
+    }
+}
+
 /// Reads every observable.
 fn observe(session: &mut dyn Session, contract: &dyn Contract) -> Observed {
-    contract.observables().iter().map(|name| (*name, session.observe(name))).collect()
+    Arc::new(contract.observables().iter().map(|name| (*name, session.observe(name))).collect())
 }
 
 /// `written out/wts.h5.zip.tmp, removed train_data.npz and 3 more`.

@@ -347,7 +347,7 @@ fn effects(action: &Action, contract: &dyn Contract) -> Option<&'static [Effect]
 fn refused_observation(step: &Step, before: &Observed, after: &Observed) -> Option<Refusal> {
     let is_needed =
         |name: &str| step.expectations.iter().any(|own| own.expectation.condition.needs_after(name));
-    let mut all = before.iter().chain(after).filter(|(name, _)| is_needed(name));
+    let mut all = before.iter().chain(after.iter()).filter(|(name, _)| is_needed(name));
     all.find_map(|(name, observed)| {
         let refusal = observed.as_ref().err()?.clone();
         let message = match refusal.kind {

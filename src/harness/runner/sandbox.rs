@@ -30,10 +30,9 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Creates the directory, which must not exist.
+    /// Creates the directory, which must not exist. Its parent is absolute and without links, as programs see it.
     pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
         fs::create_dir(&root)?;
-        let root = root.canonicalize()?;
         let mut outside = root.clone().into_os_string();
         outside.push(".outside");
         let outside = Outside::create(outside.into())?;
@@ -112,7 +111,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         let is_empty = || files_below(self.outside.path()).is_ok_and(|files| files.is_empty());
         if !self.keep || is_empty() {
-            let _ = fs::remove_dir_all(self.outside.path());
+            let _ = self.outside.remove();
         }
         if !self.keep {
             let _ = fs::remove_dir_all(&self.root);

@@ -78,6 +78,8 @@ pub(super) fn schedule(
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Ran> {
+    // A program that asks for its directory gets a path without links. Without this directory no check can start.
+    let work = &work.canonicalize().unwrap_or_else(|_| work.to_owned());
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {

@@ -23,8 +23,9 @@ impl FileReader {
     /// # Errors
     /// When the file cannot be read.
     pub fn new(mut file: File) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        if file.metadata()?.len() <= MAX_IN_MEMORY_BYTES {
+        let length = file.metadata()?.len();
+        if length <= MAX_IN_MEMORY_BYTES {
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
             (&mut file).take(MAX_IN_MEMORY_BYTES + 1).read_to_end(&mut bytes)?;
             // The file may have grown in the meantime.
             if bytes.len() as u64 <= MAX_IN_MEMORY_BYTES {
