@@ -1,6 +1,8 @@
 //! What responses and written archives must agree with: the file that was read, the models and the configuration that
 //! were given.
 
+use indexmap::IndexMap;
+
 use super::{bridge, process_params};
 use crate::{
     bundle::{
@@ -51,10 +53,15 @@ fn loaded(step: &ResultView<'_>, is_one: fn(&str, &Value) -> bool) -> Option<Agr
     Some(agreement(as_read(&expected.map(owned).collect(), found), actual.map(owned).collect()))
 }
 
-/// The returned params are the archived ones (LOD-012).
+/// The archived params are returned (LOD-012).
 pub(super) fn loaded_params(step: &ResultView<'_>) -> Option<Agreement> {
     let found = response(step, PARAMS)?.as_map()?;
-    Some(accepted(process_params::archived(step.file?)?, found))
+    let mut keys: IndexMap<String, Accepted> = process_params::archived(step.file?)?.into_iter().collect();
+    // Others may be returned too.
+    for key in found.keys().filter(|key| !keys.contains_key(*key)).cloned().collect::<Vec<_>>() {
+        keys.insert(key, Accepted::Anything);
+    }
+    Some(accepted(keys, found))
 }
 
 /// The returned model is the archived one that was asked for (DSP-004).
@@ -77,8 +84,7 @@ pub(super) fn saved_networks(step: &ResultView<'_>) -> Option<Agreement> {
 
 /// The snapshots are the configuration that was given, with the scale and the version (BUN-007, ORC-018).
 pub(super) fn saved_params(step: &ResultView<'_>) -> Option<Agreement> {
-    let config = step.request.get("config")?.as_map()?;
-    let mut keys = bridge::flat(config, step.era)?;
+    let mut keys = bridge::asked(step.request, step.era)?;
     for accepted in keys.values_mut().filter(|accepted| **accepted == Accepted::AsBefore) {
         *accepted = Accepted::OneOf(vec![Value::None]);
     }

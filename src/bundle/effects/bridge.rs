@@ -49,7 +49,7 @@ pub(super) fn added(step: &StepView<'_>) -> Option<Expected> {
 }
 
 fn others(step: &StepView<'_>, others: Others) -> Option<Expected> {
-    let keys = flat(config(step)?, step.era)?.into_iter();
+    let keys = asked(step.request, step.era)?.into_iter();
     let own = keys.filter(|(_, accepted)| *accepted != Accepted::AsBefore);
     let keys = own.map(|(key, _)| (key, Accepted::Anything)).collect();
     Some(Expected { keys, others })
@@ -66,6 +66,18 @@ fn config<'s>(step: &StepView<'s>) -> Option<&'s Map> {
 
 fn kind(config: &Map) -> Option<&str> {
     config.get("kind").and_then(Value::as_text)
+}
+
+/// What each key of the configuration of a request must be afterwards. A workflow may give its dataset a place in a
+/// configuration that has none.
+pub(super) fn asked(request: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
+    let mut keys = flat(request.get("config")?.as_map()?, era)?;
+    if request.contains_key("train_data")
+        && let Some(dataset @ Accepted::AsBefore) = keys.get_mut("train_data_file_path")
+    {
+        *dataset = Accepted::Anything;
+    }
+    Some(keys)
 }
 
 /// What each key of a configuration must be afterwards; None for one that must be refused.
