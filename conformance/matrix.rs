@@ -178,8 +178,9 @@ fn one_bit_of_one_weight_is_named_by_tensor_in_the_round_trip() {
             + fs_copy(&Path::new(ROOT).join("conformance/bundle/mutants"), &suite.join("mutants"))
             + fs_copy(&Path::new(ROOT).join("fixtures"), &suite.join("fixtures"));
     assert!(options > 50, "too little was copied");
-    fs::copy(Path::new(ROOT).join("conformance/bundle/configs.toml"), suite.join("configs.toml"))
-        .expect("a file");
+    for file in ["configs.toml", "variants.toml"] {
+        fs::copy(Path::new(ROOT).join("conformance/bundle").join(file), suite.join(file)).expect("a file");
+    }
     one_bit_off(&suite.join("fixtures/bundles/gs1"));
     let arguments =
         ["run", "--suite", "suite", "--phase", "green", "--case", "roundtrip/pytorch_bundle_loads_exactly"];

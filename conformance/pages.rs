@@ -148,10 +148,13 @@ fn reports_have_pages_that_a_browser_opens() {
     let failing = place.failing();
     let page = read(&failing.join("report.html"));
     let run = record(&failing);
-    let (all, failed) = (run.outcomes.len(), run.outcomes.iter().filter(|one| !one.met_expectation()).count());
+    let (all, failed) =
+        (run.outcomes.len(), run.outcomes.iter().filter(|one| !one.met_expectation()).count());
     assert!(failed > 20, "{failed}");
     assert!(
-        page.contains(&format!("never_restores_params does not conform: {failed} of {all} checks did not pass.")),
+        page.contains(&format!(
+            "never_restores_params does not conform: {failed} of {all} checks did not pass."
+        )),
         "{page}"
     );
     assert_eq!(page.matches("<details class=\"failure").count(), failed);

@@ -16,7 +16,7 @@ use toml::{
 use super::{
     Action, CaseEnvironment, Expectation, NamedExpectation, Reason, Step, SuiteError,
     document::{Document, Fields},
-    each_after_each,
+    each_after_each::{self, EACH_AFTER_EACH, STEPS},
     expectation::ExpectationTable,
     named_config::NamedConfigs,
     named_variants::{NamedVariants, Variant},
@@ -148,10 +148,6 @@ impl Check {
         stated.and_then(|entry| entry.reason.as_ref())
     }
 }
-
-/// The keys of a case under which its steps are.
-pub(super) const STEPS: &str = "steps";
-pub(super) const EACH_AFTER_EACH: &str = "each_after_each";
 
 /// What the suite names once and cases refer to.
 pub(super) struct Named<'i> {

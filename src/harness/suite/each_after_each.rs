@@ -2,6 +2,10 @@
 
 use super::{Action, Step, SuiteError, document::Document, step::Spans};
 
+/// The keys of a case under which its steps are.
+pub(super) const STEPS: &str = "steps";
+pub(super) const EACH_AFTER_EACH: &str = "each_after_each";
+
 /// The most steps, which are performed as often as the square of their number.
 const MAX_STEPS: usize = 24;
 

@@ -7,8 +7,8 @@ use toml::{
 
 use super::{
     SuiteError,
-    case::{EACH_AFTER_EACH, STEPS},
     document::Document,
+    each_after_each::{EACH_AFTER_EACH, STEPS},
 };
 use crate::harness::contract::{Contract, FieldRole};
 

@@ -7,8 +7,8 @@ use toml::{
 
 use super::{
     Check,
-    case::{EACH_AFTER_EACH, STEPS},
     document::placeholder,
+    each_after_each::{EACH_AFTER_EACH, STEPS},
     part::{PartPath, Segment},
     position,
 };
