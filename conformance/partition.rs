@@ -138,7 +138,7 @@ fn both_phases_of_a_plan_are_merged() {
 
 #[test]
 fn a_failing_check_fails_its_part_and_the_merged_run() {
-    let selection = ["--impl", "never_persists", "--area", "orchestration", "--area", "params"];
+    let selection = ["--impl", "lists_models_backwards", "--area", "bundle", "--area", "params"];
     let runs = Place::new().whole_and_parts(&selection, 5);
     assert_eq!(runs.code, 1);
     assert!(runs.codes.contains(&0) && runs.codes.contains(&1), "{:?}", runs.codes);
@@ -162,7 +162,7 @@ fn a_part_of_unsupported_checks_alone_does_not_fail_and_the_whole_does() {
 fn adapter(place: &Place, known: &str) {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
     let launch =
-        format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", \"writes_no_backend_tag\"]\n");
+        format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", \"lists_models_backwards\"]\n");
     fs::write(place.path("mine.toml"), launch + known).expect("a file");
 }
 
@@ -175,14 +175,14 @@ fn known(what: &str, reason: &str) -> String {
 
 #[rstest]
 #[case::nothing_known("", 1)]
-#[case::all_known(&known("case = \"bundle/save_tags_the_backend\"", "None"), 0)]
-#[case::by_requirement(&known("requirement = \"BUN-004\"", "None"), 0)]
+#[case::all_known(&known("case = \"bundle/manifest_lists_the_models_in_order\"", "autoencoder"), 0)]
+#[case::by_requirement(&known("requirement = \"BUN-003\"", "autoencoder"), 0)]
 #[case::stale(
-    &(known("case = \"bundle/save_tags_the_backend\"", "None") + &known("case = \"gone/case\"", "None")),
+    &(known("case = \"bundle/manifest_lists_the_models_in_order\"", "autoencoder") + &known("case = \"gone/case\"", "autoencoder")),
     1
 )]
 #[case::no_longer_broken(
-    &(known("case = \"bundle/save_tags_the_backend\"", "None") + &known("requirement = \"LOD-003\"", "None")),
+    &(known("case = \"bundle/manifest_lists_the_models_in_order\"", "autoencoder") + &known("requirement = \"LOD-003\"", "autoencoder")),
     1
 )]
 fn known_failures_of_an_adapter_are_judged_as_in_the_whole_run(#[case] file: &str, #[case] ends: i32) {

@@ -169,7 +169,7 @@ fn reasons() {
         let start = format!("| `{check}` | ");
         page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{page}")).to_owned()
     };
-    let sentinels = row("roundtrip/sentinel_models_come_back");
+    let sentinels = row("roundtrip/sentinel_models_come_back[bundle]");
     let expected =
         "| not_implemented, mentioning 'NotImplementedError' | not_implemented: NotImplementedError: ";
     assert!(sentinels.contains(expected) && sentinels.ends_with("| proven |"), "{sentinels}");
@@ -202,15 +202,15 @@ struct Failing {
 const FAILING: &[Failing] = &[
     Failing {
         way: "does_not_know_what_it_lists",
-        check: "roundtrip/sentinel_models_come_back",
+        check: "roundtrip/sentinel_models_come_back[bundle]",
         result: "protocol_error",
         says: "unknown method, although it is listed: \"NotImplementedError\"",
     },
     Failing {
         way: "crashes_in_save",
-        check: "roundtrip/sentinel_models_come_back",
+        check: "roundtrip/sentinel_models_come_back[bundle]",
         result: "crash",
-        says: "save_torch_bundle (line 8) raised TypeError: missing argument 'probe', in File \"components.py\", line 7, in run",
+        says: "save_torch_bundle (line 9) raised TypeError: missing argument 'probe', in File \"components.py\", line 7, in run",
     },
     Failing {
         way: "crashes_in_workflow",
