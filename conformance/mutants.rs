@@ -105,19 +105,19 @@ fn a_mutant_that_no_case_kills_survives_by_name() {
 #[rstest]
 #[case::key(
     "operation = ",
-    "opertion = ",
+    "operaton = ",
     "4:1",
-    "unknown key of a mutant \"opertion\" (did you mean `operation`?)"
+    "unknown key of a mutant \"operaton\" (did you mean `operation`?)"
 )]
 #[case::operation(
     "\"get_param\"",
-    "\"get_parm\"",
+    "\"get_parms\"",
     "4:13",
-    "unknown operation \"get_parm\"; did you mean `get_param`?"
+    "unknown operation \"get_parms\"; did you mean `get_param`?"
 )]
-#[case::act("{ response =", "{ respons =", "6:9", "unknown variant `respons`")]
+#[case::act("{ response =", "{ reponse =", "6:9", "unknown variant `reponse`")]
 #[case::change("{ set =", "{ sets =", "6:47", "unknown variant `sets`")]
-#[case::when("{ request =", "{ requst =", "5:10", "unknown field `requst`")]
+#[case::when("{ request =", "{ reqeust =", "5:10", "unknown field `reqeust`")]
 #[case::requirement(
     "\"OWN-001\"",
     "\"OWN-002\"",

@@ -232,7 +232,7 @@ fn a_request_is_changed_and_what_is_refused_counts_as_a_refusal() {
 }
 
 #[rstest]
-#[case("operation = \"lod\"\nact = { skip = {} }", "unknown operation \"lod\"")]
+#[case("operation = \"laod\"\nact = { skip = {} }", "unknown operation \"laod\"")]
 #[case("operation = \"load_torch_bundl\"\nact = { skip = {} }", "load_torch_bundle")]
 #[case("operation = []\nact = { skip = {} }", "at least one operation")]
 #[case(
