@@ -292,7 +292,7 @@ fn proof_text(
     if let Some(more) = unneeded.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("{more} more parts in matrix.md of the report\n"));
     }
-    for proof in &matrix.adversaries {
+    for proof in matrix.adversaries.iter().filter(|proof| proof.affected > 0) {
         let AdversaryProof { name, affected, noticed, passed } = proof;
         let rest = if passed.is_empty() { "" } else { "; the others are in matrix.md" };
         text.push_str(&format!(

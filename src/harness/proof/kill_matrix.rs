@@ -313,10 +313,15 @@ impl CheckProof {
 
     /// Whether an expectation about this requirement fails on the faulty implementation.
     fn kills_for(&self, implementation: &str, requirement: &str) -> bool {
-        self.expectations.iter().any(|expectation| {
-            expectation.about.iter().any(|id| id == requirement)
-                && expectation.fails_on.iter().any(|name| name == implementation)
-        })
+        self.expectations.iter().any(|expectation| expectation.fails_for(implementation, requirement))
+    }
+}
+
+impl ExpectationProof {
+    /// Whether it is about this requirement and fails on the faulty implementation.
+    fn fails_for(&self, implementation: &str, requirement: &str) -> bool {
+        self.about.iter().any(|id| id == requirement)
+            && self.fails_on.iter().any(|name| name == implementation)
     }
 }
 
@@ -346,9 +351,14 @@ fn of_check<'o>(
             });
         }
     }
+    // The effects of its operations say nothing of what the case is about.
     let kills_own = |implementation: &FaultyImplementation| {
+        let of_case = |expectation: &&ExpectationProof| !check.is_effect(&expectation.name);
         let breaks = implementation.breaks.as_ref().filter(|id| proof.requires.contains(id));
-        breaks.is_some_and(|id| proof.kills_for(&implementation.name, id))
+        breaks.is_some_and(|id| {
+            let mut own = proof.expectations.iter().filter(of_case);
+            own.any(|expectation| expectation.fails_for(&implementation.name, id))
+        })
     };
     if !faulty.iter().any(kills_own) {
         problems.push(Problem::KillsNothing {

@@ -85,41 +85,55 @@ impl Remains {
         let mut remains = Self::default();
         // A mutant that was removed or renamed is reported as such, and not once for each case that killed it.
         let exists = |on: &String| now.mutants.contains_key(on) || !before.mutants.contains_key(on);
+        let mut gone = BTreeMap::new();
         for (id, earlier) in &before.cases {
             if let Some(case) = now.cases.get(id) {
                 // Of a case that has not changed, the parts and what they are needed for are the same.
                 let all = earlier.digest != case.digest;
                 remains.compare_cases(id, (earlier, case), all, &exists);
             } else if !in_suite.contains(id.as_str()) {
-                remains.find_case(id, earlier, (before, now), &exists);
+                gone.insert(id.as_str(), earlier);
             }
         }
+        let added = now.cases.iter().filter(|(id, _)| !before.cases.contains_key(*id));
+        remains.find_cases(gone, added.map(|(id, case)| (id.as_str(), case)).collect(), &exists);
         remains
     }
 
-    /// Finds an earlier case under another name.
-    fn find_case(
+    /// Finds earlier cases under other names. A case takes the place of one: of the one that it is, or else of the one that
+    /// it is as good as and has most in common with.
+    fn find_cases(
         &mut self,
-        id: &str,
-        earlier: &ProvenCase,
-        (before, now): (&Proven, &Proven),
+        mut gone: BTreeMap<&str, &ProvenCase>,
+        mut added: BTreeMap<&str, &ProvenCase>,
         exists: &dyn Fn(&String) -> bool,
     ) {
-        let added = || now.cases.iter().filter(|(id, _)| !before.cases.contains_key(*id));
-        let killed: BTreeSet<&String> = earlier.fails_on.values().flatten().filter(|on| exists(on)).collect();
-        let same = added().find(|(_, case)| case.digest == earlier.digest);
-        let as_good = || {
-            added().find(|(_, case)| {
-                let kills: BTreeSet<&String> = case.fails_on.values().flatten().collect();
-                !killed.is_empty() && killed.is_subset(&kills)
-            })
-        };
-        if let Some((to, case)) = same.or_else(as_good) {
-            let changed = case.digest != earlier.digest;
-            self.renamed.push(Renamed::Case { from: id.to_owned(), to: to.clone(), changed });
-            self.compare_cases(to, (earlier, case), false, exists);
-        } else {
-            let on = killed.into_iter().cloned().collect();
+        let mut pairs = Vec::new();
+        for (id, earlier) in &gone {
+            let killed: BTreeSet<&String> = own_kills(earlier).filter(|on| exists(on)).collect();
+            for (to, case) in &added {
+                let kills: BTreeSet<&String> = own_kills(case).collect();
+                if earlier.digest == case.digest {
+                    pairs.push((0, 0, *id, *to));
+                } else if !killed.is_empty() && killed.is_subset(&kills) {
+                    pairs.push((kills.len() - killed.len(), usize::MAX - killed.len(), *id, *to));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        for (_, _, id, to) in pairs {
+            if !gone.contains_key(id) || !added.contains_key(to) {
+                continue;
+            }
+            if let (Some(earlier), Some(case)) = (gone.remove(id), added.remove(to)) {
+                let changed = case.digest != earlier.digest;
+                self.renamed.push(Renamed::Case { from: id.to_owned(), to: to.to_owned(), changed });
+                self.compare_cases(to, (earlier, case), false, exists);
+            }
+        }
+        for (id, earlier) in gone {
+            let all: BTreeSet<&String> = earlier.fails_on.values().flatten().collect();
+            let on = all.into_iter().filter(|on| exists(on)).cloned().collect();
             self.lost.push(Loss::CaseRemoved { case: id.to_owned(), on });
         }
     }
@@ -165,6 +179,12 @@ impl Remains {
             });
         }
     }
+}
+
+/// What the expectations of the case itself fail on. The effects, named `operation.effect`, say more of its operations than
+/// of the case.
+fn own_kills(case: &ProvenCase) -> impl Iterator<Item = &String> {
+    case.fails_on.iter().filter(|(name, _)| !name.contains('.')).flat_map(|(_, on)| on)
 }
 
 /// The implementations on which each expectation fails, and if `all` are meant also the observations.
@@ -268,6 +288,20 @@ mod tests {
         let found = said(&[before], &[now], &[]);
         assert_eq!(found.0, lost);
         assert_eq!(found.1, renamed);
+    }
+
+    #[test]
+    fn a_case_takes_the_place_of_one_case() {
+        let before = ["x/a 1: e=a", "x/b 2: e=a \"op.files\"=b", "x/c 3: e=a"];
+        let (lost, renamed) = said(&before, &["x/z 2: e=a \"op.files\"=b"], &[]);
+        assert_eq!(renamed, ["case x/b was renamed to x/z"]);
+        assert_eq!(
+            lost,
+            ["case x/a was removed, which failed on a", "case x/c was removed, which failed on a"]
+        );
+        // The effects of another case's operations are not what a case was for.
+        let (lost, renamed) = said(&["x/a 1: e=a"], &["x/z 2: e=b \"op.files\"=a"], &[]);
+        assert_eq!((lost.len(), renamed.len()), (1, 0));
     }
 
     #[test]
