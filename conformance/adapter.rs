@@ -6,11 +6,12 @@
 
 #[path = "support/chaos.rs"]
 mod chaos;
+#[path = "support/one_adapter.rs"]
+mod one_adapter;
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Output, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -18,17 +19,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::one_adapter::{Adapter, LOADING, UNHURRIED, gone, outcomes, run_in, served, shown, verdict};
+
 fn main() -> ExitCode {
     if let Ok(way) = env::var(chaos::VARIABLE) {
         chaos::answer(&way);
         return ExitCode::SUCCESS;
     }
     let mut trials = vec![Trial::test("the_description_shows_what_is_said", conversation)];
-    for served in
-        ["reference", "stub", "swaps_the_models", "never_persists", "leaves_params_of_a_refused_load"]
-    {
+    for (served, areas) in SERVED {
         trials.push(Trial::test(format!("verdicts_are_the_same_across_the_protocol::{served}"), || {
-            same_verdicts(served)
+            same_verdicts(served, areas)
         }));
     }
     for (way, says) in UNUSABLE {
@@ -42,19 +43,20 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
     trials.push(Trial::test("variables_of_a_case_are_those_of_a_process_of_its_own", variables));
     trials.push(Trial::test("state_that_leaks_is_named_with_the_earlier_check", state_leak));
-    trials.push(Trial::test("what_is_known_fails_nothing_as_long_as_it_is_so", known));
-    trials.push(Trial::test("what_is_not_known_is_proposed_and_not_in_ci", write_known));
-    trials.push(Trial::test("a_file_that_is_left_is_a_violation_unless_it_is_allowed", allowed));
-    trials.push(Trial::test("a_stranger_is_told_violations_differences_and_what_was_not_seen", standing));
-    trials.push(Trial::test("what_it_does_not_have_can_be_too_much", unsupported));
-    trials.push(Trial::test("what_an_adapter_states_is_bounded_and_shown", stated));
-    trials.push(Trial::test("fixtures_of_its_own_stand_in_for_those_of_the_suite", own_fixtures));
-    trials.push(Trial::test("fixtures_of_an_adapter_that_dies_are_not_made", no_fixtures));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
     trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
+
+/// What is served, and the areas of the suite that it is judged by; all of them without one.
+const SERVED: &[(&str, &[&str])] = &[
+    ("reference", &[]),
+    ("stub", &["bundle", "params"]),
+    ("swaps_the_models", &["roundtrip"]),
+    ("never_persists", &["orchestration"]),
+    ("leaves_params_of_a_refused_load", &["loader"]),
+];
 
 /// Ways to be of no use at all, and what is said of them.
 const UNUSABLE: &[(&str, &str)] = &[
@@ -92,90 +94,7 @@ const CHAOS: &[Row] = &[
 ];
 
 /// A case that loads, one that saves only, and one that does neither.
-const LOADING: &str = "roundtrip/what_is_in_the_file_loads[autoencoder]";
 const CASES: [&str; 3] = [LOADING, "bundle/save_writes_one_archive", "config/bridge_skips_none"];
-
-/// Time for what is not about deadlines, however busy the machine is; less than what hangs takes.
-const UNHURRIED: Duration = Duration::from_secs(120);
-
-/// One adapter to be run on: its file, and a mark by which its processes are found.
-struct Adapter {
-    place: TempDir,
-    mark: String,
-}
-
-impl Adapter {
-    fn new(way: &str, more: &str) -> Self {
-        let place = tempfile::tempdir().expect("a temporary directory");
-        let mark = format!("{}-{way}", place.path().display());
-        let program = env::current_exe().expect("the program of these tests");
-        let command = match way {
-            // What ignores a signal hands that on to what it starts.
-            "ignores_sigterm" => {
-                format!(r#"["sh", "-c", "trap '' TERM; exec '{}'"]"#, program.display())
-            }
-            _ => format!("[{:?}]", program.display().to_string()),
-        };
-        let way = if way == "ignores_sigterm" { "sleeps_at_the_end" } else { way };
-        // A deadline is short only where it is certain to pass. An adapter that hangs answers other calls before.
-        let (start, call) = match way {
-            "is_silent" => (1, UNHURRIED.as_secs()),
-            "hangs" => (UNHURRIED.as_secs(), 5),
-            _ => (UNHURRIED.as_secs(), UNHURRIED.as_secs()),
-        };
-        let file = format!(
-            "[launch]\ncommand = {command}\nenvironment = {{ {} = {way:?}, BUNDLEPROOF_MARK = {mark:?} }}\n{more}\n\
-             [launch.deadlines]\nstart = {start}\ncall = {call}\n",
-            chaos::VARIABLE
-        );
-        fs::write(place.path().join("odd.toml"), file).expect("a file");
-        Self { place, mark }
-    }
-
-    fn command(&self, cases: &[&str], more: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
-        command.args(["run", "--impl"]).arg(self.place.path().join("odd.toml"));
-        for case in cases {
-            command.args(["--case", case]);
-        }
-        command.args(more).current_dir(self.place.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, cases: &[&str], more: &[&str]) -> Output {
-        self.command(cases, more).output().expect("the program")
-    }
-
-    /// What each check came to, out of the one report that was written.
-    fn results(&self) -> Vec<Value> {
-        let reports = self.place.path().join("reports");
-        let mut found: Vec<PathBuf> =
-            fs::read_dir(reports).expect("reports").map(|entry| entry.expect("a report").path()).collect();
-        assert_eq!(found.len(), 1, "{found:?}");
-        outcomes(&found.remove(0))
-    }
-
-    /// The processes that were started for it and are there now.
-    fn survivors(&self) -> Vec<String> {
-        let processes = fs::read_dir("/proc").expect("a list of processes");
-        let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
-        let marked = |path: &PathBuf| {
-            let environment = fs::read(path.join("environ")).unwrap_or_default();
-            environment.windows(self.mark.len()).any(|part| part == self.mark.as_bytes())
-        };
-        paths.filter(marked).map(|path| path.display().to_string()).collect()
-    }
-}
-
-fn outcomes(report: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(report.join("results.json")).expect("results.json");
-    let results: Value = serde_json::from_str(&text).expect("JSON");
-    results["outcomes"].as_array().expect("outcomes").clone()
-}
-
-fn shown(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// Every question that the description shows is answered as it shows.
 fn conversation() -> Result<(), Failed> {
@@ -205,12 +124,13 @@ fn conversation() -> Result<(), Failed> {
 }
 
 /// What is run in this process and what is run behind the protocol come to the same, step by step.
-fn same_verdicts(name: &str) -> Result<(), Failed> {
+fn same_verdicts(name: &str, areas: &[&str]) -> Result<(), Failed> {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof");
     let place = tempfile::tempdir()?;
     let judged = |reports: &str, option: &str, value: &str| {
         let mut command = Command::new(program);
         command.args(["run", "--phase", "green", "--stamp", "2026-01-01T000000Z", "--reports", reports]);
+        command.args(areas.iter().flat_map(|area| ["--area", area]));
         command.args([option, value]).current_dir(place.path()).output().map(|output| output.status.code())
     };
     let here = judged("here", "--impl", name)?;
@@ -220,7 +140,8 @@ fn same_verdicts(name: &str) -> Result<(), Failed> {
     }
     let outcomes = |reports: &str| outcomes(&place.path().join(reports).join("2026-01-01T000000Z"));
     let (here, there) = (outcomes("here"), outcomes("there"));
-    if here.len() < 150 || here.len() != there.len() {
+    let few = if areas.is_empty() { 150 } else { 5 };
+    if here.len() < few || here.len() != there.len() {
         return Err(format!("{} checks here and {} there", here.len(), there.len()).into());
     }
     for (mut here, mut there) in here.into_iter().zip(there) {
@@ -280,36 +201,6 @@ fn costs(row: &Row) -> Result<(), Failed> {
         return Err(format!("ended with {:?}: {}", output.status.code(), shown(&output)).into());
     }
     Ok(())
-}
-
-/// The verdict that a report's outcome folds to, read off what it holds.
-fn verdict(outcome: &Value) -> &str {
-    let failed = || {
-        let steps = outcome["steps"].as_array().map_or(&[][..], Vec::as_slice);
-        let mut expectations = steps.iter().filter_map(|step| step["expectations"].as_array()).flatten();
-        expectations.any(|expectation| !expectation["failure"].is_null())
-    };
-    match outcome["ended"]["how"].as_str() {
-        Some("completed") if failed() => "fail",
-        Some("completed") => "pass",
-        Some("stopped") => "fail",
-        other => other.unwrap_or("nothing"),
-    }
-}
-
-fn gone(adapter: &Adapter) -> Result<(), Failed> {
-    // A process that was killed is gone soon, and not at once.
-    let until = Instant::now() + UNHURRIED;
-    loop {
-        let survivors = adapter.survivors();
-        if survivors.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() > until {
-            return Err(format!("still there: {survivors:?}").into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn budget() -> Result<(), Failed> {
@@ -393,210 +284,6 @@ fn variables() -> Result<(), Failed> {
     let (other, own) = (process("save_torch_bundle"), process("run_cdi_example_with_backend"));
     let ends = sent.iter().rposition(|(process, method)| Some(*process) == own && method == "shutdown");
     if other == own || ends.is_none() { Err(format!("{sent:?}").into()) } else { Ok(()) }
-}
-
-/// A file of a mutant behind the protocol, with what is known of it.
-fn served(mutant: &str, known: &str) -> TempDir {
-    let place = tempfile::tempdir().expect("a temporary directory");
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
-    let launch = format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", {mutant:?}]\n");
-    fs::write(place.path().join("mine.toml"), launch + known).expect("a file");
-    place
-}
-
-fn run_in(place: &TempDir, more: &[&str], ci: bool) -> (Option<i32>, String) {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
-    command.args(["run", "--impl", "mine.toml"]).args(more).current_dir(place.path()).env_remove("CI");
-    if ci {
-        command.env("CI", "true");
-    }
-    let output = command.output().expect("the program");
-    (output.status.code(), shown(&output))
-}
-
-fn expect((code, said): (Option<i32>, String), wanted: i32, says: &[&str]) -> Result<(), Failed> {
-    match says.iter().find(|says| !said.contains(**says)) {
-        None if code == Some(wanted) => Ok(()),
-        None => Err(format!("ended with {code:?}: {said}").into()),
-        Some(unsaid) => Err(format!("does not say {unsaid:?}: {said}").into()),
-    }
-}
-
-const ONE: [&str; 4] = ["--case", "roundtrip/networks_come_back", "--case", "bundle/save_tags_the_backend"];
-
-fn entry(case: &str, reason: &str, expires: &str) -> String {
-    format!(
-        "\n[[known]]\ncase = {case:?}\nreason = {reason:?}\nwhy = \"an old bug\"\nowner = \"https://example.org/7\"\n\
-         expires = {expires:?}\n"
-    )
-}
-
-fn known() -> Result<(), Failed> {
-    let mutant = |known: String| served("writes_no_backend_tag", &known);
-    let case = "bundle/save_tags_the_backend";
-    expect(run_in(&mutant(String::new()), &ONE, true), 1, &["BUN-004"])?;
-    let good = mutant(entry(case, "None", "2999-01-01"));
-    expect(run_in(&good, &ONE, true), 0, &["1 check with known failures only"])?;
-    let summary =
-        fs::read_dir(good.path().join("reports"))?.next().ok_or("no report")??.path().join("summary.md");
-    if !fs::read_to_string(&summary)?.contains("an old bug (https://example.org/7, until 2999-01-01)") {
-        return Err(fs::read_to_string(summary)?.into());
-    }
-    expect(
-        run_in(&mutant(entry(case, "a bus error", "2999-01-01")), &ONE, true),
-        1,
-        &["no failure contains"],
-    )?;
-    expect(run_in(&mutant(entry(case, "None", "2020-01-01")), &ONE, true), 1, &["expired on 2020-01-01"])?;
-    expect(run_in(&mutant(entry("*/*", "None", "2999-01-01")), &ONE, true), 1, &["now pass"])?;
-    let unused = "\n[[allowed]]\neffect = \"load_torch_bundle.files\"\nreason = \"a lock\"\n";
-    let stale = entry(case, "None", "2999-01-01") + &entry("gone/case", "None", "2999-01-01") + unused;
-    let says = ["it matches no check", "unused [[allowed]] entry for load_torch_bundle.files (a lock)"];
-    expect(run_in(&mutant(stale), &[], true), 1, &says)
-}
-
-fn allowed() -> Result<(), Failed> {
-    let run = |more: &str| {
-        let adapter = Adapter::new("leaves_files", more);
-        let output = adapter.run(&["bundle/save_tags_the_backend"], &["--workers", "1"]);
-        (adapter, (output.status.code(), shown(&output)))
-    };
-    let (adapter, ended) = run("");
-    expect(ended, 1, &["BUN-001 (spec)", "ENV-003 (ours)"])?;
-    let first = adapter.results().remove(0).to_string();
-    for says in ["save_torch_bundle.files", ".lock", "save_torch_bundle.outside", "written home/cache"] {
-        assert!(first.contains(says), "{says}: {first}");
-    }
-    let entry = |effect: &str, path: &str| {
-        format!("\n[[allowed]]\neffect = {effect:?}\npaths = [{path:?}]\nreason = \"so that others wait\"\n")
-    };
-    let files = entry("save_torch_bundle.files", "*.lock");
-    expect(run(&files).1, 1, &["ENV-003 (ours)"])?;
-    let both = files + &entry("save_torch_bundle.outside", "home/*");
-    expect(run(&both).1, 0, &["so that others wait"])?;
-    let unknown = entry("save_torch_bundle.file", "*");
-    expect(run(&unknown).1, 2, &["did you mean `save_torch_bundle.files`?"])
-}
-
-fn write_known() -> Result<(), Failed> {
-    let place = served("writes_no_backend_tag", "");
-    let file = place.path().join("mine.toml");
-    let before = fs::read_to_string(&file)?;
-    let asked: Vec<&str> = ONE.into_iter().chain(["--write-known"]).collect();
-    expect(run_in(&place, &asked, true), 2, &["not allowed in CI"])?;
-    if fs::read_to_string(&file)? != before || place.path().join("reports").exists() {
-        return Err("it did something all the same".into());
-    }
-    expect(run_in(&place, &asked, false), 1, &["+[[known]]", "+case = \"bundle/save_tags_the_backend\""])?;
-    if !fs::read_to_string(&file)?.starts_with(&before) {
-        return Err("what was there is lost".into());
-    }
-    expect(run_in(&place, &ONE, true), 0, &["with known failures only"])
-}
-
-fn standing() -> Result<(), Failed> {
-    let place = served("swaps_the_models", "");
-    expect(
-        run_in(&place, &ONE, true),
-        1,
-        &["violations of the specification", "RTP-001 (spec): roundtrip/networks"],
-    )?;
-    let place = served("leaves_params_of_a_refused_load", "");
-    let cases = ["--case", "loader/lost_entries_are_refused"];
-    expect(run_in(&place, &cases, true), 1, &["differences from decisions of this suite", "LOD-007 (ours)"])?;
-    let command = run_in(&place, &cases, true).1;
-    expect(
-        (Some(1), command),
-        1,
-        &["rerun: bundleproof run --case 'loader/lost_entries_are_refused[weights,bundle]' --impl mine.toml"],
-    )
-}
-
-fn unsupported() -> Result<(), Failed> {
-    let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
-    let fixtures = ["roundtrip/pytorch_bundle_loads_exactly[sentinels]", "bundle/save_tags_the_backend"];
-    expect(ended(&adapter.run(&fixtures, &[])), 0, &["1 check skipped: requires fixture_networks"])?;
-    let none = ["--max-unsupported", "0", "--reports", "others"];
-    expect(ended(&adapter.run(&fixtures, &none)), 1, &["more than --max-unsupported"])?;
-    let only = adapter.run(&fixtures[..1], &["--reports", "more"]);
-    expect(ended(&only), 1, &["nothing was tested"])
-}
-
-fn stated() -> Result<(), Failed> {
-    let adapter = Adapter::new("states_too_much", "");
-    let output = adapter.run(&[LOADING], &["--stamp", "2025-10-17T112849Z"]);
-    let says = [" p_00 1_2, p_01 1_2", "p_19 1_2\n  reads\\u{1b}[2J the dataset"];
-    expect(ended(&output), 0, &says)?;
-    let path = adapter.place.path().join("reports/2025-10-17T112849Z/results.json");
-    let results: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
-    let Some(details) = results["implementations"]
-        .as_object()
-        .and_then(|all| all.values().find_map(|own| own.get("details")))
-    else {
-        return Err(format!("no details in {}", results["implementations"]).into());
-    };
-    let notes: Vec<&str> =
-        details["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let versions = details["versions"].as_object().map_or(0, serde_json::Map::len);
-    let longest = notes.iter().map(|note| note.chars().count()).max();
-    if (versions, notes.len(), longest) != (20, 20, Some(200)) || notes.concat().contains('\u{1b}') {
-        return Err(
-            format!("{versions} versions, {} notes of up to {longest:?} characters", notes.len()).into()
-        );
-    }
-    Ok(())
-}
-
-/// An adapter without the networks of the fixtures is asked about fixtures that it made itself.
-fn own_fixtures() -> Result<(), Failed> {
-    let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
-    let make = |out: &str| {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
-        command.args(["make-fixtures", "--impl", "odd.toml", "--out", out]).current_dir(adapter.place.path());
-        command.output().expect("the program")
-    };
-    expect(ended(&make("own")), 0, &["wrote 5 bundles of odd to own", "run --impl odd.toml --fixtures own"])?;
-    let cases = ["roundtrip/pytorch_bundle_loads_exactly", "bundle/snapshot_is_the_whole_configuration"];
-    let run = adapter.run(&cases, &["--fixtures", "own", "--max-unsupported", "0"]);
-    expect(ended(&run), 0, &["7/7 passed"])?;
-    expect(ended(&make("own")), 2, &["own already exists; choose another directory; nothing was written"])?;
-    let with = |fixtures: &str| ended(&adapter.run(&cases, &["--fixtures", fixtures, "--reports", "others"]));
-    expect(with("nowhere"), 2, &["cannot use the fixtures in nowhere: not a directory"])?;
-    fs::create_dir(adapter.place.path().join("empty"))?;
-    expect(with("empty"), 2, &["missing fixtures.json; make them with `bundleproof make-fixtures`"])?;
-    let sidecar = adapter.place.path().join("own/bundles/gs2/sidecar.json");
-    fs::write(&sidecar, fs::read_to_string(&sidecar)?.replace("float32", "float64"))?;
-    expect(with("own"), 2, &["bundles/gs2/sidecar.json has changed since it was made"])?;
-    // One bundle was refused when the fixtures were made: only the check that needs it is skipped.
-    let index = adapter.place.path().join("own/fixtures.json");
-    let mut made: Value = serde_json::from_str(&fs::read_to_string(&index)?)?;
-    made["bundles"]["gs2"] = json!({ "refused": "unsupported: no gridsize 2" });
-    fs::write(&index, made.to_string())?;
-    expect(
-        with("own"),
-        0,
-        &["requires bundles/gs2 of its own fixtures: unsupported: no gridsize 2", "6/7 passed"],
-    )?;
-    made["made_by"] = json!("another");
-    fs::write(&index, made.to_string())?;
-    expect(with("own"), 2, &["they were made by another, expected odd"])
-}
-
-/// An adapter that dies leaves nothing behind.
-fn no_fixtures() -> Result<(), Failed> {
-    let adapter = Adapter::new("dies_when_it_saves", "");
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
-    command.args(["make-fixtures", "--impl", "odd.toml", "--out", "own"]).current_dir(adapter.place.path());
-    let made = command.output()?;
-    expect(ended(&made), 7, &["the implementation failed while gs1 was made", "nothing was written"])?;
-    let left: Vec<_> = fs::read_dir(adapter.place.path())?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<_, _>>()?;
-    if left == ["odd.toml"] { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
-}
-
-fn ended(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), shown(output))
 }
 
 fn trace() -> Result<(), Failed> {

@@ -1,11 +1,12 @@
 //! A second contract, outside of the crate: a key-value store that is saved as `store.json`.
 //!
 //! Reading order: [`operations`] (what is asked), [`effects`] (what each operation changes), [`store_file`] (the file, and a step that damages it),
-//! [`implementations`] (the reference, the stub and the mutants). None of it knows the contract of bundles.
+//! [`implementations`] (the reference, the stub and the mutants), [`slips`] (mistakes in its suite). None of it knows the contract of bundles.
 
 pub(crate) mod effects;
 pub(crate) mod implementations;
 pub(crate) mod operations;
+pub(crate) mod slips;
 pub(crate) mod store_file;
 
 use std::path::Path;
