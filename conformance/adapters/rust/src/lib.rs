@@ -21,7 +21,7 @@ pub type Networks = BTreeMap<String, ModelState>;
 /// Builds a network: one layer with `N` rows and `gridsize` squared columns, and its bias.
 ///
 /// # Errors
-/// If `N` or `gridsize` is missing or not a positive integer, or the params name another architecture.
+/// If `N` or `gridsize` is missing, one of them or `n_filters_scale` is not a positive integer, or the params name another architecture.
 pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusal> {
     if let Some(other) = params.get("architecture").filter(|own| **own != Value::from("cnn")) {
         return Err(Refusal::new(RefusalKind::Unsupported, format!("unsupported architecture {other}")));
@@ -33,6 +33,10 @@ pub fn build(role: &str, params: &Params, seed: u64) -> Result<StateDict, Refusa
         return Err(Refusal::new(RefusalKind::MissingField, message));
     }
     let [n, gridsize] = [size(params, "N")?, size(params, "gridsize")?];
+    // No tensor depends on it, and an archive must not state a wrong one.
+    if params.contains_key("n_filters_scale") {
+        size(params, "n_filters_scale")?;
+    }
     let seed = seed.wrapping_add(role.len() as u64);
     let layer = |rows: usize, columns: usize| {
         let values =
@@ -97,7 +101,7 @@ pub fn load(base: &Path) -> Result<(Networks, Params), Refusal> {
     for (role, model) in bundle.models {
         let built = build(&role, &params, 0)?;
         if let ModelState::Network(saved) = &model.state {
-            fits(saved, &built)?;
+            fits(&role, saved, &built)?;
         }
         networks.insert(role, model.state);
     }
@@ -119,14 +123,15 @@ fn agreed(bundle: &Bundle) -> Result<Params, Refusal> {
 }
 
 /// Checks that both have the same tensors by name, type and shape.
-fn fits(saved: &StateDict, built: &StateDict) -> Result<(), Refusal> {
+fn fits(role: &str, saved: &StateDict, built: &StateDict) -> Result<(), Refusal> {
     let layout = |tensors: &StateDict, name: &str| {
         tensors.get(name).map(|tensor| (tensor.dtype(), tensor.shape().to_vec()))
     };
     match saved.keys().chain(built.keys()).find(|name| layout(saved, name) != layout(built, name)) {
         None => Ok(()),
         Some(name) => {
-            Err(Refusal::new(RefusalKind::Mismatch, format!("tensor {name} does not match the network")))
+            let message = format!("tensor {name} of {role} does not match the network");
+            Err(Refusal::new(RefusalKind::Mismatch, message))
         }
     }
 }

@@ -23,6 +23,9 @@ use bundleproof::{
 };
 use tiny_backend::{Networks, build, load, save};
 
+/// Where data come from.
+const DATA_SOURCES: [&str; 3] = ["generic", "experimental", "lines"];
+
 fn main() -> ExitCode {
     libtest::Suite::new(&BUNDLE, TinyBackend).areas(["roundtrip", "loader"]).run()
 }
@@ -81,6 +84,11 @@ impl BundleSession for TinySession {
     }
 
     fn set_params(&mut self, request: &SetParams) -> Result<(), Refusal> {
+        let source = request.values.get("data_source").and_then(Value::as_text);
+        if let Some(source) = source.filter(|source| !DATA_SOURCES.contains(source)) {
+            let message = format!("expected data_source to be one of {DATA_SOURCES:?}, found {source:?}");
+            return Err(Refusal::new(RefusalKind::InvalidValue, message));
+        }
         self.params.update(request.values.clone());
         Ok(())
     }
