@@ -73,7 +73,8 @@ fn known() -> Result<(), Failed> {
 fn allowed() -> Result<(), Failed> {
     let run = |more: &str| {
         let adapter = Adapter::new("leaves_files", more);
-        let output = adapter.run(&["bundle/save_tags_the_backend"], &["--workers", "1"]);
+        let output = adapter
+            .run(&["bundle/save_tags_the_backend", "bundle/save_writes_one_archive"], &["--workers", "1"]);
         (adapter, (output.status.code(), shown(&output)))
     };
     let (adapter, ended) = run("");

@@ -101,6 +101,12 @@ pub(super) fn flat(config: &Map, era: Option<&Era>) -> Option<IndexMap<String, A
     Some(keys)
 }
 
+/// The keys that the era has besides those of the tables.
+pub(super) fn added_by(era: Option<&Era>) -> impl Iterator<Item = (String, Accepted)> {
+    let keys = era.map_or(&[][..], |era| era.adds).iter();
+    keys.map(|key| ((*key).to_owned(), Accepted::Anything))
+}
+
 /// Whether the era has no such field.
 fn lacks(era: Option<&Era>, kind: &str, field: &str) -> bool {
     era.is_some_and(|era| era.why_lacking(&format!("{kind}.{field}")).is_some())
@@ -135,7 +141,7 @@ fn fields(
         };
         Some((field.key.to_owned(), accepted))
     };
-    table.iter().map(accepted).collect()
+    table.iter().map(accepted).chain(added_by(era).map(Some)).collect()
 }
 
 /// What a given value becomes. A value of another type must be refused, so what becomes of it is open.
@@ -319,5 +325,16 @@ mod tests {
         assert!(keys("main").contains_key("optimizer") && !keys("2025-10").contains_key("optimizer"));
         assert!(keys("2025-11").contains_key("backend") && !keys("2025-10").contains_key("backend"));
         assert!(!keys("torch-manifest-v1").contains_key("n_groups"));
+    }
+
+    #[test]
+    fn what_an_era_adds_is_open() {
+        let config = r#"{"kind": "training", "values": {"model": {}}}"#;
+        let of_era = |name: &str, rules: Rules| {
+            of(config, rules, ERAS.iter().find(|own| own.name == name)).unwrap().keys
+        };
+        assert_eq!(of_era("refactor", added).get("training_canvas"), Some(&Accepted::Anything));
+        assert_eq!(of_era("main", added).get("training_canvas"), None);
+        assert_eq!(of_era("refactor", bridged).get("training_canvas"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use super::bridge;
 use crate::{
     bundle::{
         files::BundleReader,
@@ -49,7 +50,9 @@ pub(super) fn derived(step: &StepView<'_>) -> Option<Expected> {
 
 /// The archived values, and everything else as before (LOD-004).
 pub(super) fn restored(step: &StepView<'_>) -> Option<Expected> {
-    Some(Expected { keys: archived(step.file?)?, others: Others::Unchanged })
+    let mut keys: IndexMap<_, _> = bridge::added_by(step.era).collect();
+    keys.extend(archived(step.file?)?);
+    Some(Expected { keys, others: Others::Unchanged })
 }
 
 /// The archived values; other keys are open.
@@ -59,8 +62,8 @@ pub(super) fn restored_only(step: &StepView<'_>) -> Option<Expected> {
 
 /// Every key that is not archived is as before.
 pub(super) fn kept(step: &StepView<'_>) -> Option<Expected> {
-    let keys = archived(step.file?)?.into_keys().map(|key| (key, Accepted::Anything)).collect();
-    Some(Expected { keys, others: Others::Unchanged })
+    let archived = archived(step.file?)?.into_keys().map(|key| (key, Accepted::Anything));
+    Some(Expected { keys: archived.chain(bridge::added_by(step.era)).collect(), others: Others::Unchanged })
 }
 
 /// The version of the archive is no param (LOD-006).

@@ -1,4 +1,4 @@
-//! The eras of the bundle contract, and the configuration fields that each of them lacks.
+//! The eras of the bundle contract, with the configuration fields that each of them lacks and the params that it adds.
 
 use crate::harness::contract::Era;
 
@@ -8,22 +8,26 @@ pub static ERAS: &[Era] = &[
         name: "2025-10",
         title: "phase D4: the dispatcher, the backend tag and execution configurations do not exist yet",
         lacks: &[("since 2025-11", SINCE_2025_11), ("since main", SINCE_MAIN)],
+        adds: &[],
     },
     Era {
         name: "2025-11",
         title: "backend selection and execution configurations exist; networks are built by one architecture",
         lacks: &[("since main", SINCE_MAIN)],
+        adds: &[],
     },
-    Era { name: "main", title: "main branch of 2026-07", lacks: &[] },
+    Era { name: "main", title: "main branch of 2026-07", lacks: &[], adds: SCALE_OF_DATA },
     Era {
         name: "refactor",
         title: "strict loads that leave the params of the process when they fail; no placeholders in bundles",
         lacks: &[],
+        adds: SCALE_OF_DATA_AND_LAYOUT,
     },
     Era {
         name: "torch-manifest-v1",
         title: "JSON manifest and params in place of pickles; the inference loader is the only loader",
         lacks: &[("until refactor", UNTIL_REFACTOR)],
+        adds: SCALE_OF_DATA_AND_LAYOUT,
     },
 ];
 
@@ -83,6 +87,19 @@ const SINCE_MAIN: &[&str] = &[
     "execution.spectral_bottleneck_share_weights",
     "execution.spectral_bottleneck_gate_init",
     "execution.spectral_bottleneck_gate_mode",
+];
+
+/// Params that the loaders set besides the archived ones.
+const SCALE_OF_DATA: &[&str] = &["scale_contract_version", "measurement_domain", "ci_statistics"];
+
+/// The same, and fields of a model that say how the patches of an object are put together.
+const SCALE_OF_DATA_AND_LAYOUT: &[&str] = &[
+    "scale_contract_version",
+    "measurement_domain",
+    "ci_statistics",
+    "object_layout",
+    "training_canvas",
+    "training_patch_weighting",
 ];
 
 /// The edits and the reader of the suite know the pickled manifest and params only.

@@ -15,6 +15,8 @@ pub struct Era {
     /// does not have, in groups with the reason: `since main`. The contract's file is among them by its name (`archive`)
     /// where its reader does not read the format of the era.
     pub lacks: &'static [(&'static str, &'static [&'static str])],
+    /// The keys that it has besides those of the contract's tables. Whether they are there and with which value is open.
+    pub adds: &'static [&'static str],
 }
 
 impl Era {

@@ -1,6 +1,6 @@
 //! Resolves the references of a case while it runs.
 
-use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -26,6 +26,8 @@ pub(super) struct Context {
     /// Its description by the contract's own reader, read on first use.
     description: OnceCell<Result<Value, String>>,
     step: StepObservation,
+    /// Files that the implementation wrote because it may. They are not there as far as an expectation lists files.
+    pub(super) allowed_files: BTreeSet<String>,
     /// Whether differences are explained. That reads files, so it is left out where a failure is expected.
     pub(super) explains: bool,
 }
@@ -61,6 +63,7 @@ impl Context {
             file: None,
             description: OnceCell::new(),
             step: StepObservation::default(),
+            allowed_files: BTreeSet::new(),
             explains: false,
         }
     }
@@ -232,7 +235,16 @@ impl StepFacts for Context {
     }
 
     fn files(&self, directory: &str) -> Result<Vec<String>, String> {
-        self.sandbox.files(directory)
+        let mut files = self.sandbox.files(directory)?;
+        if !self.allowed_files.is_empty() {
+            let directory = work_path(directory)?;
+            let below_root = |path: &String| match directory.as_str() {
+                "." => path.clone(),
+                directory => format!("{}/{path}", directory.trim_end_matches('/')),
+            };
+            files.retain(|path| !self.allowed_files.contains(&below_root(path)));
+        }
+        Ok(files)
     }
 }
 

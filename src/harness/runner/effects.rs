@@ -1,6 +1,7 @@
 //! Holds the declared effects of operations after every step: what they do to observables and files.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,6 +32,7 @@ pub(super) struct Watch<'a> {
     suite: &'a Suite,
     era: Option<&'static Era>,
     allowed: &'a [AllowedEffect],
+    allowed_files: BTreeSet<String>,
     observed: Observed,
     files: FileStates,
     /// The directory with the home of the session, and its files.
@@ -59,6 +61,7 @@ impl<'a> Watch<'a> {
             suite,
             era: implementation.era().and_then(|era| suite.contract().era(era)),
             allowed: implementation.allowed_effects(),
+            allowed_files: BTreeSet::new(),
             observed: Observed::default(),
             files: FileStates::default(),
             outside: Default::default(),
@@ -140,6 +143,7 @@ impl<'a> Watch<'a> {
             return Vec::new();
         }
         let changes = self.files.changes_since(&files_before);
+        let allowed = self.written_as_allowed(performed, &changes, context);
         let held = performed.effects.iter().filter(|effect| self.is_held(effect, performed.result.is_err()));
         let mut found: Vec<ExpectationOutcome> = held
             .filter_map(|effect| {
@@ -149,7 +153,39 @@ impl<'a> Watch<'a> {
             .collect();
         let outside = self.outside.1.changes_since(&outside_before);
         found.extend(self.outside_violation(performed, &outside, context));
+        self.allowed_files.extend(allowed);
         found
+    }
+
+    /// The files that were written although an effect excludes them, and that the implementation may write.
+    fn written_as_allowed(
+        &self,
+        performed: &Performed<'_>,
+        changes: &[(&str, FileChange)],
+        context: &Context,
+    ) -> Vec<String> {
+        if self.allowed.is_empty() {
+            return Vec::new();
+        }
+        let request = below(context.sandbox.root(), performed.request);
+        let is_allowed = |path: &str| {
+            performed.effects.iter().any(|effect| {
+                let EffectRule::Files(permits) = effect.rule else { return false };
+                let name = format!("{}.{}", performed.operation, effect.name);
+                !permits(&request, path) && self.is_allowed(&name, path)
+            })
+        };
+        let written = changes.iter().filter(|(_, change)| *change == FileChange::Written);
+        written.map(|(path, _)| *path).filter(|path| is_allowed(path)).map(str::to_owned).collect()
+    }
+
+    fn is_allowed(&self, effect: &str, path: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed.allows_file(effect, path))
+    }
+
+    /// The files that the implementation wrote so far because it may. No expectation about files counts them.
+    pub(super) fn allowed_files(&self) -> &BTreeSet<String> {
+        &self.allowed_files
     }
 
     /// Whether the effect is about such a step, and the suite and the era state its requirement.
@@ -182,11 +218,9 @@ impl<'a> Watch<'a> {
             }
             EffectRule::Files(permits) => {
                 let request = request();
-                let is_wrong = |(path, _): &&(&str, FileChange)| {
-                    !permits(&request, path)
-                        && !self.allowed.iter().any(|allowed| allowed.allows_file(&name, path))
-                };
-                let wrong: Vec<_> = changes.iter().filter(is_wrong).copied().collect();
+                let mut wrong: Vec<_> =
+                    changes.iter().filter(|(path, _)| !permits(&request, path)).copied().collect();
+                wrong.retain(|(path, _)| !self.is_allowed(&name, path));
                 (!wrong.is_empty()).then(|| Mismatch {
                     expected: "no other file changes".to_owned(),
                     actual: listed(&wrong),
@@ -247,10 +281,8 @@ impl<'a> Watch<'a> {
     ) -> Option<ExpectationOutcome> {
         let about = self.suite.contract().outside_violates().filter(|about| self.is_stated(about))?;
         let name = format!("{}.{OUTSIDE}", performed.operation);
-        let is_wrong = |(path, _): &&(&str, FileChange)| {
-            !self.allowed.iter().any(|allowed| allowed.allows_file(&name, path))
-        };
-        let wrong: Vec<_> = changes.iter().filter(is_wrong).copied().collect();
+        let wrong: Vec<_> =
+            changes.iter().filter(|(path, _)| !self.is_allowed(&name, path)).copied().collect();
         if wrong.is_empty() {
             return None;
         }

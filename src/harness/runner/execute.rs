@@ -279,6 +279,7 @@ fn run_step(
                 result: response.as_ref().map(Option::as_ref),
             };
             violations.extend(watch.judge(&performed, &before, session, context));
+            context.allowed_files.clone_from(watch.allowed_files());
         }
         None => watch.see_files(&context.sandbox),
     }
