@@ -155,17 +155,27 @@ fn an_edited_report_is_not_evidence() {
 #[rstest]
 #[case::restores_late(
     "restores_params_after_rebuild",
+    "params",
     "params should be restored before the networks are built"
 )]
-#[case::skips_the_archive("never_persists", "run_cdi_example_torch should persist the models as wts.h5.zip")]
-#[case::fresh_network("loads_a_fresh_network", "load_torch_bundle should return the saved models")]
-#[case::the_stub("stub", "load_torch_bundle should return the saved models")]
+#[case::skips_the_archive(
+    "never_persists",
+    "orchestration",
+    "run_cdi_example_torch should persist the models as wts.h5.zip"
+)]
+#[case::fresh_network(
+    "loads_a_fresh_network",
+    "roundtrip",
+    "load_torch_bundle should return the saved models"
+)]
+#[case::the_stub("stub", "roundtrip", "load_torch_bundle should return the saved models")]
 fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
     #[case] name: &str,
+    #[case] area: &str,
     #[case] message: &str,
 ) {
     let place = Place::new();
-    let assert = place.run(&["run", "--impl", name]).code(1);
+    let assert = place.run(&["run", "--impl", name, "--area", area]).code(1);
     let logs: String = place
         .files()
         .into_keys()

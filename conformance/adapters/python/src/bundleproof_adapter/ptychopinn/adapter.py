@@ -107,8 +107,9 @@ class PtychoPinn(Adapter):
         return _spelled(self._system.params.cfg)
 
     def set_params(self, values: dict[str, Any]) -> None:
-        for key, value in values.items():
-            self._system.params.set(key, value)
+        # One key at a time is checked against the others, so the weight that another one needs comes first.
+        for key in sorted(values, key=lambda key: key == "realspace_mae_weight"):
+            self._system.params.set(key, values[key])
 
     def get_param(self, key: str, default: Any = ABSENT) -> Any:
         return self._system.params.get(key, *([] if default is ABSENT else [default]))
