@@ -246,9 +246,9 @@ impl Case {
             let (once, repeated) = steps.split_at(first.min(steps.len()));
             each_after_each::check(document, repeated)?;
             resolve::check(document, context.contract, &mut once.iter())?;
-            for step in repeated {
-                // Any of the others may be the step before it, so it refers to its own response only.
-                resolve::check(document, context.contract, &mut once.iter().chain([step]))?;
+            for (step, earlier) in each_after_each::with_earlier(repeated) {
+                let mut steps = once.iter().chain(earlier).chain([step]);
+                resolve::check(document, context.contract, &mut steps)?;
             }
             let mut steps: Vec<Step> = steps
                 .into_iter()

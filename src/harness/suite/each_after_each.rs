@@ -1,5 +1,7 @@
 //! Steps that a case performs in every order of two.
 
+use std::collections::BTreeMap;
+
 use super::{Action, Step, SuiteError, document::Document, step::Spans};
 
 /// The keys of a case under which its steps are.
@@ -25,6 +27,33 @@ pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), 
             Err(document.error(spans.action.clone(), message))
         }
     }
+}
+
+/// Each step, with the earlier ones whose responses it may refer to: each of them was performed before it. A name that steps
+/// of different operations give is none of theirs, because any of them may have been the latest.
+pub(super) fn with_earlier(
+    steps: &[(Step, Spans)],
+) -> impl Iterator<Item = (&(Step, Spans), Vec<&(Step, Spans)>)> {
+    let named = |step: &(Step, Spans)| step.0.action.response_name().map(str::to_owned);
+    let mut givers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (step, _) in steps {
+        if let Some(name) = step.action.response_name() {
+            givers.entry(name.to_owned()).or_default().push(step.action.name());
+        }
+    }
+    let is_clear = move |name: &str| {
+        givers.get(name).is_some_and(|operations| operations.windows(2).all(|two| two[0] == two[1]))
+    };
+    steps.iter().enumerate().map(move |(at, step)| {
+        let own = named(step);
+        let mut earlier: BTreeMap<String, &(Step, Spans)> = BTreeMap::new();
+        for before in steps.iter().take(at) {
+            if let Some(name) = named(before).filter(|name| Some(name) != own.as_ref() && is_clear(name)) {
+                earlier.insert(name, before);
+            }
+        }
+        (step, earlier.into_values().collect())
+    })
 }
 
 /// The steps in an order in which each directly follows each, itself included: `n * n + 1` of them.
