@@ -126,7 +126,7 @@ class Tables(unittest.TestCase):
         for exceptions, kind in rows("raised"):
             for exception in re.findall(r"`([\w.]+)`", exceptions):
                 kinds[exception] = kind.strip("`")
-        self.assertEqual(len(kinds), 7)
+        self.assertEqual(len(kinds), 9)
         for exception, kind in kinds.items():
             self.assertEqual(kind_of(eval(exception, names)("x")), kind, exception)
         self.assertIn(("`Refused(kind, message)`", "what it says"), list(rows("raised")))
