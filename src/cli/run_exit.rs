@@ -1,6 +1,9 @@
 //! The exit code of a run, for `run` and for `merge`.
 
-use super::{Exit, console::Console};
+use super::{
+    Exit,
+    console::{Console, counted},
+};
 use crate::harness::{
     ledger::BlockedChecks,
     record::{ConformanceSummary, RunRecord},
@@ -13,8 +16,8 @@ pub(super) fn of(run: &RunRecord, max_unsupported: Option<usize>, console: &Cons
     if run.outcomes.iter().any(|outcome| outcome.verdict() == Verdict::HarnessError) {
         return Exit::Internal;
     }
-    let counted = without_blocked(run);
-    let run = counted.as_ref().unwrap_or(run);
+    let rest = without_blocked(run);
+    let run = rest.as_ref().unwrap_or(run);
     if run.outcomes.is_empty() && run.partition.is_none() {
         console.note("note: every check is of a blocked row, so nothing was decided");
         return Exit::Success;
@@ -42,17 +45,18 @@ pub(super) fn without_blocked(record: &RunRecord) -> Option<RunRecord> {
     if blocked.is_empty() {
         return None;
     }
-    let mut counted = record.clone();
-    counted.outcomes = record.outcomes.iter().filter(|own| !blocked.contains(own)).cloned().collect();
-    Some(counted)
+    let mut rest = record.clone();
+    rest.outcomes = record.outcomes.iter().filter(|own| !blocked.contains(own)).cloned().collect();
+    Some(rest)
 }
 
 /// Unsupported checks do not fail the run, unless there are no others or more than `--max-unsupported`.
 fn too_many_unsupported(run: &RunRecord, max_unsupported: Option<usize>, console: &Console) -> bool {
     let green = run.outcomes_of(Phase::Green);
     let unsupported = green.filter(|outcome| outcome.verdict() == Verdict::Unsupported).count();
-    if max_unsupported.is_some_and(|limit| unsupported > limit) {
-        console.error(&format!("{unsupported} checks are unsupported: more than --max-unsupported"));
+    if let Some(limit) = max_unsupported.filter(|limit| unsupported > *limit) {
+        let checks = counted(unsupported, "check");
+        console.error(&format!("{checks} unsupported: more than --max-unsupported {limit}"));
         return true;
     }
     let tested = match &run.judged {

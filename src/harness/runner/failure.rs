@@ -33,18 +33,18 @@ fn details(context: &Context, condition: &ExpectationKind) -> Vec<String> {
         };
         context.contract().explain_values(&wanted, &seen, &context.known(found))
     };
-    match condition {
-        ExpectationKind::Equal(Compared { sides: [found, expected], .. })
-        | ExpectationKind::Subset(Compared { sides: [expected, found], .. }) => values(expected, found),
-        ExpectationKind::Bytes([found, expected]) | ExpectationKind::Entries([found, expected]) => {
-            match (context.sandbox.path(expected), context.sandbox.path(found)) {
-                (Ok(expected), Ok(found)) => context.contract().explain_files(&expected, &found),
-                (Err(_), _) | (_, Err(_)) => Vec::new(),
-            }
-        }
-        // No other condition has two sides that a contract knows more about.
-        _ => Vec::new(),
+    // No other condition has two sides that a contract knows more about.
+    if let ExpectationKind::Equal(Compared { sides: [found, expected], .. })
+    | ExpectationKind::Subset(Compared { sides: [expected, found], .. }) = condition
+    {
+        return values(expected, found);
     }
+    if let ExpectationKind::Bytes([found, expected]) | ExpectationKind::Entries([found, expected]) = condition
+        && let (Ok(expected), Ok(found)) = (context.sandbox.path(expected), context.sandbox.path(found))
+    {
+        return context.contract().explain_files(&expected, &found);
+    }
+    Vec::new()
 }
 
 /// Why there was nothing to judge: the operation was refused although the step allows no refusal, or the file cannot be
@@ -66,10 +66,8 @@ fn not_reached(context: &Context, step: &Step, named: &NamedExpectation) -> Opti
     }
     // The reader is asked only if the condition refers to the file, and its answer is kept.
     let file = condition.needs_after(context.file_name()) && context.file_is_unreadable();
-    let entries = match condition {
-        ExpectationKind::Entries(paths) => paths.iter().any(|path| context.entries(path).is_err()),
-        _ => false,
-    };
+    let is_unreadable = |path: &String| context.entries(path).is_err();
+    let entries = matches!(condition, ExpectationKind::Entries(paths) if paths.iter().any(is_unreadable));
     (file || entries).then_some(NotReached::UnreadableFile)
 }
 
