@@ -7,6 +7,7 @@ a method, run, and repeat.
 from typing import Any
 
 from bundleproof_adapter import ABSENT, Adapter, serve
+from bundleproof_adapter.plain_torch.params import DEFAULTS
 
 
 class MyAdapter(Adapter):
@@ -14,12 +15,12 @@ class MyAdapter(Adapter):
     version = "0.1.0"
 
     def __init__(self) -> None:
-        # The params of the process. Replace them by those of your package, here and below.
-        self._params: dict[str, Any] = {}
+        # The params of the process, which begin with the defaults. Replace them by those of your package, here and below.
+        self._params: dict[str, Any] = dict(DEFAULTS)
 
     def reset(self) -> None:
         """Restores the state of a new process. Called before every case."""
-        self._params.clear()
+        self._params = dict(DEFAULTS)
 
     def params(self) -> dict[str, Any]:
         """Returns all params of the process by key."""

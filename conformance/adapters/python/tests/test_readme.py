@@ -30,8 +30,16 @@ MY_PACKAGE = """
 import os
 from types import SimpleNamespace
 
+from bundleproof_adapter.plain_torch.params import DEFAULTS
+
 __version__ = "3.4"
-params = SimpleNamespace(cfg={}, restore_defaults=lambda: params.cfg.clear())
+
+
+def restore_defaults():
+    params.cfg = dict(DEFAULTS)
+
+
+params = SimpleNamespace(cfg=dict(DEFAULTS), restore_defaults=restore_defaults)
 
 def load(base_path):
     if not os.path.exists(f"{base_path}.zip"):
