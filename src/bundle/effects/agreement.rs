@@ -96,11 +96,7 @@ pub(super) fn saved_params(step: &ResultView<'_>) -> Option<Agreement> {
 pub(super) fn saved_scale(step: &ResultView<'_>) -> Option<Agreement> {
     let given = step.request.get(SCALE_KEY).filter(|scale| **scale != Value::None);
     let trained = || step.responses.get(step.request.get("models")?.as_text()?)?.as_map()?.get(SCALE_KEY);
-    let expected = match given.or_else(trained)? {
-        Value::Int(scale) => Value::Float(*scale as f64),
-        Value::Float(scale) => Value::Float(*scale),
-        _ => return None,
-    };
+    let expected = Value::Float(given.or_else(trained)?.as_number()?);
     let found = field(field(step.described?, PARAMS)?, SCALE_KEY)?;
     // A float in the archive is BUN-028.
     let found = if let Value::Int(scale) = found { Value::Float(*scale as f64) } else { found.clone() };

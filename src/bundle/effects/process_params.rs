@@ -36,9 +36,9 @@ pub(super) fn given(step: &StepView<'_>) -> Option<Expected> {
 pub(super) fn derived(step: &StepView<'_>) -> Option<Expected> {
     let mut expected = Expected::unchanged();
     if step.request.get("key")?.as_text() == Some(DERIVED_KEY) {
-        let whole = |key: &str| match step.before.get(key) {
-            Some(Value::Int(value)) => Some(*value),
-            _ => None,
+        let whole = |key: &str| {
+            let Some(Value::Int(value)) = step.before.get(key) else { return None };
+            Some(*value)
         };
         let derived =
             || whole("gridsize")?.checked_sub(1)?.checked_mul(whole("offset")?)?.checked_add(whole("N")?);

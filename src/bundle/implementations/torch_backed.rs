@@ -13,7 +13,9 @@ use crate::{
     },
     harness::{
         adapter::client::{Launch, Remote},
-        contract::{BuiltIn, CallLog, Implementation, Refusal, Session, SessionContext, SessionError},
+        contract::{
+            BuiltIn, CallLog, Implementation, Refusal, Session, SessionContext, SessionError, Wrapper,
+        },
     },
     value::Map,
 };
@@ -81,13 +83,9 @@ struct TorchBacked {
     remote: Mutex<Option<Remote>>,
 }
 
-impl Implementation for TorchBacked {
-    fn name(&self) -> &str {
-        self.own.name()
-    }
-
-    fn version(&self) -> &str {
-        self.own.version()
+impl Wrapper for TorchBacked {
+    fn inner(&self) -> &dyn Implementation {
+        self.own.as_ref()
     }
 
     fn supports(&self, need: &str) -> bool {
@@ -111,7 +109,7 @@ impl Implementation for TorchBacked {
             ];
             match Remote::connect(
                 &BUNDLE,
-                Some(self.name()),
+                Some(self.own.name()),
                 Launch::command(command),
                 context.environment().clone(),
                 None,

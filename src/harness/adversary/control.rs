@@ -81,12 +81,13 @@ pub fn control(controlled: &Controlled<'_>, run: &dyn Fn(&[Job]) -> Vec<Outcome>
                 TrialResult::Noticed => {
                     results.insert(trial.adversary, ControlResult::Noticed(check));
                 }
-                TrialResult::Passed => match results.get_mut(&trial.adversary) {
-                    Some(ControlResult::Passed(checks)) => checks.push(check),
-                    _ => {
+                TrialResult::Passed => {
+                    if let Some(ControlResult::Passed(checks)) = results.get_mut(&trial.adversary) {
+                        checks.push(check);
+                    } else {
                         results.insert(trial.adversary, ControlResult::Passed(vec![check]));
                     }
-                },
+                }
                 TrialResult::Unaffected => note(&mut results, trial.adversary, NotTried::NoCheck),
                 TrialResult::Undecided => note(&mut results, trial.adversary, NotTried::NoResult),
             }

@@ -82,9 +82,10 @@ impl Behavior for ForgetsSideEffects {
 /// The observables of the session inside that can be read.
 fn observed(inner: &mut Inner) -> BTreeMap<&'static str, Map> {
     let names = inner.contract.observables().iter().copied();
-    let read = names.filter_map(|name| match inner.call(name, &Map::new()).ok()?.shift_remove(name)? {
-        Value::Map(map) => Some((name, map)),
-        _ => None,
+    let read = names.filter_map(|name| {
+        let mut answer = inner.call(name, &Map::new()).ok()?;
+        let Value::Map(map) = answer.shift_remove(name)? else { return None };
+        Some((name, map))
     });
     read.collect()
 }

@@ -7,9 +7,7 @@ use super::{
     forgets_side_effects::ForgetsSideEffects, kind::Adversary, refuses_everything::RefusesEverything,
     right_once::RightOnce, words::Words,
 };
-use crate::harness::contract::{
-    AllowedEffect, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
-};
+use crate::harness::contract::{Contract, Implementation, Session, SessionContext, Wrapper};
 
 /// This adversary around an implementation of the contract.
 pub fn wrapped(
@@ -37,33 +35,13 @@ struct Wrapped {
     affected: Arc<AtomicBool>,
 }
 
-impl Implementation for Wrapped {
+impl Wrapper for Wrapped {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
+    }
+
     fn name(&self) -> &str {
         self.adversary.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn details(&self) -> Details {
-        self.inner.details()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.inner.supports(need)
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        self.inner.fixtures(need)
-    }
-
-    fn allowed_effects(&self) -> &[AllowedEffect] {
-        self.inner.allowed_effects()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
@@ -85,9 +63,5 @@ impl Implementation for Wrapped {
             }
             Adversary::RightOnce => Around::boxed(RightOnce::default(), session, contract, context, affected),
         }
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }

@@ -18,6 +18,7 @@ mod refusal;
 mod session_context;
 mod with_allowed_effects;
 mod with_fixtures;
+mod wrapper;
 
 pub use allowed_effect::AllowedEffect;
 pub use calls::{CallLog, LoggedCall, SessionLog};
@@ -37,6 +38,7 @@ pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
 pub use session_context::{SessionContext, WITHOUT, WITHOUT_MODULES};
 pub use with_allowed_effects::WithAllowedEffects;
 pub use with_fixtures::WithFixtures;
+pub use wrapper::Wrapper;
 
 use std::{fmt::Debug, path::Path};
 

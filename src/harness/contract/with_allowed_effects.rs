@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AllowedEffect, Details, Implementation, OwnFixtures, Session, SessionContext};
+use super::{AllowedEffect, Details, Implementation, Wrapper};
 
 /// An implementation with effects that do not count as violations.
 pub struct WithAllowedEffects {
@@ -17,13 +17,9 @@ impl WithAllowedEffects {
     }
 }
 
-impl Implementation for WithAllowedEffects {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
+impl Wrapper for WithAllowedEffects {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
     }
 
     /// States what is allowed and why: a report of a run without violations must say so.
@@ -34,18 +30,6 @@ impl Implementation for WithAllowedEffects {
         details
     }
 
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.inner.supports(need)
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        self.inner.fixtures(need)
-    }
-
     fn allowed_effects(&self) -> &[AllowedEffect] {
         &self.allowed
     }
@@ -53,13 +37,5 @@ impl Implementation for WithAllowedEffects {
     fn fresh(&self) -> Option<Arc<dyn Implementation>> {
         let inner = self.inner.fresh()?;
         Some(Arc::new(Self { inner, allowed: self.allowed.clone() }))
-    }
-
-    fn start(&self, context: SessionContext) -> Box<dyn Session> {
-        self.inner.start(context)
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AllowedEffect, Details, Implementation, OwnFixtures, Session, SessionContext};
+use super::{Details, Implementation, OwnFixtures, Wrapper};
 
 /// An implementation with fixtures of its own, which give it one more capability.
 pub struct WithFixtures {
@@ -18,13 +18,9 @@ impl WithFixtures {
     }
 }
 
-impl Implementation for WithFixtures {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
+impl Wrapper for WithFixtures {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
     }
 
     fn details(&self) -> Details {
@@ -32,10 +28,6 @@ impl Implementation for WithFixtures {
         let (capability, digest) = (self.capability, &self.fixtures.digest);
         details.notes.push(format!("fixtures of its own in checks that need {capability}: SHA-256 {digest}"));
         details
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
     }
 
     fn supports(&self, need: &str) -> bool {
@@ -46,20 +38,8 @@ impl Implementation for WithFixtures {
         (need == self.capability).then_some(&self.fixtures)
     }
 
-    fn allowed_effects(&self) -> &[AllowedEffect] {
-        self.inner.allowed_effects()
-    }
-
     fn fresh(&self) -> Option<Arc<dyn Implementation>> {
         let inner = self.inner.fresh()?;
         Some(Arc::new(Self { inner, capability: self.capability, fixtures: self.fixtures.clone() }))
-    }
-
-    fn start(&self, context: SessionContext) -> Box<dyn Session> {
-        self.inner.start(context)
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }

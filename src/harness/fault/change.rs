@@ -170,9 +170,9 @@ fn children<'v>(value: &'v mut Value, segment: &Segment) -> Box<dyn Iterator<Ite
 /// Whether dicts that are equal have their keys in another order somewhere.
 fn order_differs(a: &Map, b: &Map) -> bool {
     !a.keys().eq(b.keys())
-        || a.iter().any(|(key, value)| match (value, b.get(key)) {
-            (Value::Map(a), Some(Value::Map(b))) => order_differs(a, b),
-            _ => false,
+        || a.iter().any(|(key, value)| {
+            let maps = value.as_map().zip(b.get(key).and_then(Value::as_map));
+            maps.is_some_and(|(a, b)| order_differs(a, b))
         })
 }
 

@@ -6,9 +6,7 @@ use std::sync::{
 };
 
 use super::{Fault, session::FaultySession};
-use crate::harness::contract::{
-    AllowedEffect, CallLog, Contract, Details, Implementation, OwnFixtures, Session, SessionContext,
-};
+use crate::harness::contract::{CallLog, Contract, Implementation, Session, SessionContext, Wrapper};
 
 /// Any implementation, with faults between it and the runner.
 pub struct FaultyImplementation {
@@ -38,33 +36,13 @@ impl FaultyImplementation {
     }
 }
 
-impl Implementation for FaultyImplementation {
+impl Wrapper for FaultyImplementation {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
+    }
+
     fn name(&self) -> &str {
         &self.name
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn details(&self) -> Details {
-        self.inner.details()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.inner.supports(need)
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        self.inner.fixtures(need)
-    }
-
-    fn allowed_effects(&self) -> &[AllowedEffect] {
-        self.inner.allowed_effects()
     }
 
     fn may_differ(&self, calls: &CallLog) -> bool {
@@ -75,9 +53,5 @@ impl Implementation for FaultyImplementation {
         let inner = self.inner.start(context.clone());
         let faults = Arc::clone(&self.faults);
         Box::new(FaultySession::new(inner, context, self.contract, faults, Arc::clone(&self.acted)))
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }

@@ -96,10 +96,8 @@ impl FaultySession {
 
     /// An observable as it is shown.
     fn observe(&mut self, name: &str) -> Option<Map> {
-        match self.inner.observe(name).ok()? {
-            Value::Map(inner) => Some(self.overlays.entry(name.to_owned()).or_default().show(&inner)),
-            _ => None,
-        }
+        let Value::Map(inner) = self.inner.observe(name).ok()? else { return None };
+        Some(self.overlays.entry(name.to_owned()).or_default().show(&inner))
     }
 
     /// Does what precedes a call or takes its place: changes the request, or returns the answer.
@@ -394,9 +392,9 @@ pub(crate) fn notices_fields(Notices { warnings, events }: &Notices) -> Map {
 }
 
 fn notices_of(fields: &Map) -> Notices {
-    let texts = |name: &str| match fields.get(name) {
-        Some(Value::List(items)) => items.iter().filter_map(Value::as_text).map(str::to_owned).collect(),
-        _ => Vec::new(),
+    let texts = |name: &str| {
+        let Some(Value::List(items)) = fields.get(name) else { return Vec::new() };
+        items.iter().filter_map(Value::as_text).map(str::to_owned).collect()
     };
     Notices { warnings: texts(WARNINGS), events: texts(EVENTS) }
 }

@@ -9,8 +9,8 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, CallLog, Details, Implementation, LoggedCall, Notices, OwnFixtures, Refusal,
-            Session, SessionContext, SessionError, SessionLog,
+            CallLog, Implementation, LoggedCall, Notices, Refusal, Session, SessionContext, SessionError,
+            SessionLog, Wrapper,
         },
         runner::{Job, Outcome, Phase, Verdict},
         suite::Check,
@@ -64,43 +64,15 @@ impl Reached {
     }
 }
 
-impl Implementation for CallLogger {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn details(&self) -> Details {
-        self.inner.details()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.inner.supports(need)
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        self.inner.fixtures(need)
-    }
-
-    fn allowed_effects(&self) -> &[AllowedEffect] {
-        self.inner.allowed_effects()
+impl Wrapper for CallLogger {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         let environment = context.environment().clone();
         lock(&self.log).sessions.push(SessionLog { environment, ..SessionLog::default() });
         Box::new(LoggingSession { inner: self.inner.start(context), log: Arc::clone(&self.log) })
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }
 

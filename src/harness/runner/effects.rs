@@ -344,10 +344,8 @@ fn relative(root: &Path, value: &Value) -> Value {
 
 /// The observable of this name, if it was read.
 fn observed_map<'o>(observed: &'o Observed, name: &str) -> Option<&'o Map> {
-    match observed.get(name) {
-        Some(Ok(Value::Map(map))) => Some(map),
-        _ => None,
-    }
+    let Some(Ok(Value::Map(map))) = observed.get(name) else { return None };
+    Some(map)
 }
 
 /// Reads every observable.

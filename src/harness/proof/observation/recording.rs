@@ -10,8 +10,8 @@ use std::{
 use crate::{
     harness::{
         contract::{
-            AllowedEffect, Contract, Details, EVENTS, FileChange, Implementation, Notices, OwnFixtures,
-            RESET, Refusal, Session, SessionContext, SessionError, WARNINGS,
+            Contract, EVENTS, FileChange, Implementation, Notices, RESET, Refusal, Session, SessionContext,
+            SessionError, WARNINGS, Wrapper,
         },
         fault::notices_fields,
         runner::{Job, Outcome, Phase, Verdict},
@@ -113,33 +113,9 @@ pub fn recordings(
         .collect()
 }
 
-impl Implementation for Recorder {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn details(&self) -> Details {
-        self.inner.details()
-    }
-
-    fn supports(&self, need: &str) -> bool {
-        self.inner.supports(need)
-    }
-
-    fn era(&self) -> Option<&str> {
-        self.inner.era()
-    }
-
-    fn fixtures(&self, need: &str) -> Option<&OwnFixtures> {
-        self.inner.fixtures(need)
-    }
-
-    fn allowed_effects(&self) -> &[AllowedEffect] {
-        self.inner.allowed_effects()
+impl Wrapper for Recorder {
+    fn inner(&self) -> &dyn Implementation {
+        self.inner.as_ref()
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
@@ -163,10 +139,6 @@ impl Implementation for Recorder {
         };
         session.observed = session.observe_all();
         Box::new(session)
-    }
-
-    fn end(&self) {
-        self.inner.end();
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn resolve(facts: &dyn StepFacts, side: &Value, other: &Value) -> Res
                 format!("{} to compare with {}, which is {}", name(side), name(other), outline(&value))
             }
             Ok(value) if side != other => format!("{} to compare with {}", name(side), outline(&value)),
-            _ => name(side),
+            Ok(_) | Err(_) => name(side),
         };
         Mismatch::new(wanted, why)
     })
