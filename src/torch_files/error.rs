@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::other_format::OtherFormat;
+
 /// Why a file was refused: the place and the kind of error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {
@@ -54,6 +56,12 @@ pub enum FormatErrorKind {
     /// The bytes are not a zip archive, or its central directory is broken or ambiguous.
     #[error("invalid zip archive: {0}")]
     Zip(String),
+    /// Another format where a zip archive is expected.
+    #[error("expected a zip archive, found {}", .0.name())]
+    NotAnArchive(OtherFormat),
+    /// Another format where a pickle is expected.
+    #[error("expected a pickle, found {}", .0.name())]
+    NotAPickle(OtherFormat),
     /// An entry name that could leave the directory, or is not a plain relative path (LOD-014).
     #[error("unsafe entry name: {0}")]
     UnsafeName(&'static str),
@@ -119,6 +127,17 @@ pub enum FormatErrorKind {
     /// A required entry is missing.
     #[error("missing entry {0:?}")]
     MissingEntry(String),
+
+    /// A required entry is missing, because the archive is of another kind.
+    #[error("missing entry {missing:?}: {found}")]
+    AnotherArchive {
+        /// The required entry.
+        missing: &'static str,
+        /// What the archive is, in a short sentence.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
 
     /// A byte that is not an opcode in any pickle protocol.
     #[error("unknown pickle opcode 0x{0:02x}")]
@@ -263,7 +282,7 @@ impl FormatError {
     /// message does not grow with the depth.
     pub fn under(mut self, subscript: impl fmt::Display) -> Self {
         let whole = format!("{subscript}{}", self.place.subscript.unwrap_or_default());
-        self.place.subscript = Some(cut(&whole, MAX_SUBSCRIPT_CHARS));
+        self.place.subscript = Some(cut(&whole, MAX_SUBSCRIPT_CHARS)).filter(|whole| !whole.is_empty());
         self
     }
 }

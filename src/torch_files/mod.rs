@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows the contract of a bundle; [`crate::bundle::files`] puts these parts together.
 //!
-//! Reading order: [`FormatError`] (where and what is wrong with a file), [`limits`], [`zip`] (archives), [`pickle`] (Python
+//! Reading order: [`FormatError`] (where and what is wrong with a file), [`limits`], [`OtherFormat`] (what is recognized and not read), [`zip`] (archives), [`pickle`] (Python
 //! objects), `json` (the same as JSON text), `npy` (one array of a dataset), `tensor` (the result), and [`torch`] (`model.pth`, which uses all of them).
 //!
 //! Invariants. Every byte is untrusted: no function panics on any input, and every error names the file, the entry
@@ -13,10 +13,12 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub mod limits;
 pub(crate) mod npy;
+pub(crate) mod other_format;
 pub mod pickle;
 mod tensor;
 pub mod torch;
 pub mod zip;
 
 pub use error::{ArrayRule, FormatError, FormatErrorKind, Place};
+pub use other_format::OtherFormat;
 pub use tensor::{Dtype, ModelState, StateDict, Tensor};

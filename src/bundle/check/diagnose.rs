@@ -49,6 +49,10 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "a file that torch.save wrote and that begins with its first entry",
             "do not load this file with torch.load; ask for one that save_torch_bundle wrote",
         ),
+        Kind::NotAnArchive(format) | Kind::NotAPickle(format) => {
+            let Diagnosis(requirement, expected, _) = by_part(part);
+            Diagnosis(requirement, expected, format.advice())
+        }
         Kind::CaseTwin(_) | Kind::ReadInPlaceOf(_) | Kind::OutsideDirectory(_) => Diagnosis(
             "LOD-014",
             "entries that every reader finds under the same names",
@@ -75,6 +79,10 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "rewrite the archive with stored or deflated entries",
         ),
         Kind::MissingEntry(_) => missing_entry(part),
+        Kind::AnotherArchive { advice, .. } => {
+            let Diagnosis(requirement, expected, _) = missing_entry(part);
+            Diagnosis(requirement, expected, advice)
+        }
         Kind::MissingField(_) => missing_field(part),
         Kind::TwoManifests(..) => Diagnosis(
             "LOD-041",

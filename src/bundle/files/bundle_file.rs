@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::another_archive;
 use crate::torch_files::{
-    FormatError, FormatErrorKind as Kind,
+    FormatError, FormatErrorKind as Kind, OtherFormat,
     error::{excerpt, within},
     json,
     limits::{MAX_ENTRY_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
+    other_format::TELLING_BYTES,
     pickle::{self, Allow, ConvertedObject, Protocol, write_value},
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
@@ -122,6 +124,11 @@ impl<R: Read + Seek> BundleReader<R> {
             Container::Both => {
                 return Err(self.in_file(Kind::TwoManifests(MANIFEST_ENTRY, JSON_MANIFEST_ENTRY).into()));
             }
+        }
+        if self.archive.entry(MANIFEST_ENTRY).is_none()
+            && let Some(kind) = another_archive::recognize(self.archive.names())
+        {
+            return Err(self.in_file(kind.into()));
         }
         let (map, _) = self.map(MANIFEST_ENTRY)?;
         manifest(&map).map_err(|error| self.placed(error, MANIFEST_ENTRY))
@@ -255,7 +262,8 @@ impl<R: Read + Seek> BundleReader<R> {
     fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, ConvertedObject)>)> {
         let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
         let read = || {
-            let graph = pickle::read(&bytes, Allow::VALUES)?;
+            let graph =
+                pickle::read(&bytes, Allow::VALUES).map_err(|error| or_other_format(error, &bytes))?;
             match graph.to_value(graph.root())? {
                 Value::Map(map) => Ok((map, graph.converted())),
                 other => Err(unexpected("a dict", &other)),
@@ -278,6 +286,20 @@ impl<R: Read + Seek> BundleReader<R> {
             Some(file) => error.in_file(file),
             None => error,
         }
+    }
+}
+
+/// What is in the place of a pickle, if already its first opcode is none and another format begins like this. An opcode
+/// that is understood and refused, such as a global, stays what is reported.
+fn or_other_format(error: FormatError, bytes: &[u8]) -> FormatError {
+    let is_no_opcode = matches!(
+        error.kind,
+        Kind::UnknownOpcode(_) | Kind::Truncated | Kind::BadArgument(_) | Kind::UnknownMemo(_)
+    );
+    let first = bytes.get(..bytes.len().min(TELLING_BYTES)).unwrap_or(bytes);
+    match OtherFormat::of(first).filter(|_| is_no_opcode && error.place.offset == Some(0)) {
+        Some(format) if format != OtherFormat::Pickle => Kind::NotAPickle(format).into(),
+        Some(_) | None => error,
     }
 }
 

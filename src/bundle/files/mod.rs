@@ -1,7 +1,7 @@
 //! The files of the contract: bundles, datasets and the inputs of a network.
 //!
 //! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `json_bundle` (the
-//! same with the JSON manifest of later revisions), `dataset` and `inputs` (`.npz` files), `refusal`
+//! same with the JSON manifest of later revisions), `another_archive` (what an archive without a manifest is), `dataset` and `inputs` (`.npz` files), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
 //! to the bundle of an implementation: `edit_entries` those of whole entries, `raw_archive` the bytes of archives that no
 //! library writes, `trap` the pickles that call a function), `file_parts` (what a fault changes in a bundle, mechanically).
@@ -10,6 +10,7 @@
 //! [`limits`](crate::torch_files::limits) and follow the bytes that are there. Readers accept any bundle that can be
 //! understood; whether an implementation may load it is decided in the reference.
 
+mod another_archive;
 pub(crate) mod apply_edit;
 mod bundle_edit;
 mod bundle_file;

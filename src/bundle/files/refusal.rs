@@ -56,10 +56,13 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         FormatErrorKind::MissingField(_) => RefusalKind::MissingField,
         FormatErrorKind::InvalidValue { .. } => RefusalKind::InvalidValue,
         FormatErrorKind::Zip(_)
+        | FormatErrorKind::NotAnArchive(_)
+        | FormatErrorKind::NotAPickle(_)
         | FormatErrorKind::SecondEnd
         | FormatErrorKind::UnlistedBytes { .. }
         | FormatErrorKind::Corrupt(_)
         | FormatErrorKind::MissingEntry(_)
+        | FormatErrorKind::AnotherArchive { .. }
         | FormatErrorKind::UnknownOpcode(_)
         | FormatErrorKind::Truncated
         | FormatErrorKind::StackUnderflow
@@ -85,7 +88,8 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         FormatErrorKind::Limit { what, .. } => {
             Facts { found: Some((*what).to_owned()), ..broken(Rule::Limit) }
         }
-        FormatErrorKind::Zip(_) => broken(Rule::Zip),
+        FormatErrorKind::Zip(_) | FormatErrorKind::NotAnArchive(_) => broken(Rule::Zip),
+        FormatErrorKind::NotAPickle(_) => broken(Rule::UnknownOpcode),
         FormatErrorKind::UnsafeName(_) => broken(Rule::UnsafeName),
         FormatErrorKind::DuplicateEntry => broken(Rule::DuplicateEntry),
         FormatErrorKind::NotAFile(_) => broken(Rule::NotAFile),
@@ -105,6 +109,9 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         FormatErrorKind::OutsideDirectory(_) => broken(Rule::OutsideDirectory),
         FormatErrorKind::MissingEntry(entry) => {
             Facts { entry: Some(entry.clone()), ..broken(Rule::MissingEntry) }
+        }
+        FormatErrorKind::AnotherArchive { missing, .. } => {
+            Facts { entry: Some((*missing).to_owned()), ..broken(Rule::MissingEntry) }
         }
         FormatErrorKind::UnknownOpcode(_) => broken(Rule::UnknownOpcode),
         FormatErrorKind::UnsupportedOpcode => broken(Rule::UnsupportedOpcode),

@@ -30,6 +30,9 @@ pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatErro
         match machine.step(opcode) {
             Ok(false) => {}
             Ok(true) => return Ok(machine.graph),
+            Err(kind @ Kind::ForeignGlobal { .. }) => {
+                return Err(FormatError::from(kind).at(offset, name).under(machine.subscript()));
+            }
             Err(kind) => return Err(FormatError::from(kind).at(offset, name)),
         }
     }
@@ -298,6 +301,28 @@ mod tests {
 
     fn foreign(module: &str, name: &str) -> Kind {
         Kind::ForeignGlobal { module: module.into(), name: name.into() }
+    }
+
+    #[test]
+    fn a_foreign_global_is_refused_with_the_keys_that_lead_to_it() {
+        let subscript = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap_err().place.subscript;
+        // {'a': 1, 'extra': os.system
+        assert_eq!(
+            subscript(b"}(\x8c\x01aK\x01\x8c\x05extra\x8c\x02os\x8c\x06system\x93u.").as_deref(),
+            Some("['extra']")
+        );
+        // {'extra': {'a': 1, 'b': os.system
+        assert_eq!(
+            subscript(b"}(\x8c\x05extra}(\x8c\x01aK\x01\x8c\x01bcos\nsystem\nuu.").as_deref(),
+            Some("['extra']['b']")
+        );
+        // {'extra': {'b': os.system, where 'b' could also be the second key of the outer dict.
+        assert_eq!(subscript(b"}(\x8c\x05extra}\x8c\x01bcos\nsystem\nsu.").as_deref(), Some("['b']"));
+        // {'extra': os.system as the only item
+        assert_eq!(subscript(b"}\x8c\x05extracos\nsystem\ns.").as_deref(), Some("['extra']"));
+        // {'extra': [1, (os.system
+        assert_eq!(subscript(b"}(\x8c\x05extra](K\x01(cos\nsystem\nteu.").as_deref(), Some("['extra']"));
+        assert_eq!(subscript(b"cos\nsystem\n."), None);
     }
 
     #[test]

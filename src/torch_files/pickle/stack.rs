@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Allow, Global, Graph, Id, Node,
+    convert::subscript,
     input::{Input, Result},
 };
 use crate::torch_files::{
@@ -106,6 +107,29 @@ impl<'a> Machine<'a> {
             _ => return Err(self.wrong("a dict", target)),
         }
         Ok(())
+    }
+
+    /// The keys of the dicts that are being filled, in Python's subscript notation: where the next value belongs. A dict
+    /// with one item inside of another one looks like a further key of that one; then the inner key is given alone.
+    pub(super) fn subscript(&self) -> String {
+        let is_dict = |id: &Id| matches!(self.graph.node(*id), Node::Dict(_));
+        let starts = || std::iter::once(0).chain(self.marks.iter().copied());
+        let ends = self.marks.iter().copied().chain([self.stack.len()]);
+        let frames = starts().zip(ends).filter_map(|(from, to)| Some((from, to, self.stack.get(from..to)?)));
+        let key = |(from, to, items): (usize, usize, &[Id])| {
+            let below = from.checked_sub(1).and_then(|at| self.stack.get(at));
+            // What is above the mark of a dict are keys and values in turn; what is not finished has a frame of its own.
+            let is_open = to < self.stack.len();
+            let at = if from > 0 && below.is_some_and(is_dict) {
+                items.len().checked_sub(if items.len() % 2 == 1 { 1 } else { 2 })
+            } else {
+                let at = items.len().checked_sub(if is_open { 2 } else { 1 })?;
+                Some(at)
+                    .filter(|at| at.checked_sub(1).and_then(|before| items.get(before)).is_some_and(is_dict))
+            };
+            self.graph.text(*items.get(at?)?).map(subscript)
+        };
+        frames.filter_map(key).collect()
     }
 
     pub(super) fn named_global(&mut self) -> Result<Global> {

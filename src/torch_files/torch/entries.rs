@@ -170,8 +170,9 @@ mod tests {
         let open = |bytes: Vec<u8>| open(Cursor::new(bytes)).map(drop).map_err(|error| error.kind);
         assert_eq!(open(file_of(&["m/data.pkl"])), Ok(()));
         assert_eq!(open(file_of(&[])), Err(Kind::PickleBeforeArchive));
-        for bytes in [&b"}."[..], b"PK", b""] {
-            assert!(matches!(open(bytes.to_vec()), Err(Kind::Zip(_))));
+        assert!(matches!(open(b"PK".to_vec()), Err(Kind::Zip(_))));
+        for bytes in [&b"}."[..], b""] {
+            assert!(matches!(open(bytes.to_vec()), Err(Kind::NotAnArchive(_))));
         }
     }
 }

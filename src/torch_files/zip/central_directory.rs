@@ -10,6 +10,7 @@ use crate::torch_files::{
     FormatErrorKind as Kind,
     error::within,
     limits::{MAX_DIRECTORY_BYTES, MAX_ENTRIES},
+    other_format::{OtherFormat, TELLING_BYTES},
 };
 
 /// Bytes of the record at the end of every archive, without its comment.
@@ -100,20 +101,41 @@ fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
     Ok(sizes)
 }
 
+/// Why a file with these last bytes does not end with an end record.
+fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kind> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let first = read_at(reader, 0, length.min(TELLING_BYTES as u64))?;
+    if let Some(format) = OtherFormat::of(&first) {
+        return Ok(Kind::NotAnArchive(format));
+    }
+    let bytes_behind = |at: usize| {
+        let record = tail.get(at..).filter(|record| record.starts_with(b"PK\x05\x06"))?;
+        record.len().checked_sub(END_BYTES)?.checked_sub(number(record, 20, 2) as usize)
+    };
+    Ok(match (0..tail.len()).rev().find_map(bytes_behind) {
+        Some(bytes) => Kind::UnlistedBytes { bytes: bytes as u64, place: "behind the archive".to_owned() },
+        None => broken("missing end record of the central directory"),
+    })
+}
+
 /// The offset of the directory, its length in bytes, and its number of entries.
 fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let length = reader.seek(SeekFrom::End(0))?;
     let tail_start = length.saturating_sub(END_BYTES as u64 + COMMENT_BYTES);
     let tail = read_at(reader, tail_start, length - tail_start)?;
-    let last = tail.len().checked_sub(END_BYTES).ok_or_else(|| broken("the file is too short"))?;
+    let Some(last) = tail.len().checked_sub(END_BYTES) else {
+        return Err(match OtherFormat::of(&tail) {
+            Some(format) => Kind::NotAnArchive(format),
+            None => broken("the file is too short"),
+        });
+    };
     let ends_here = |at: &usize| {
         let record = tail.get(*at..).unwrap_or_default();
         record.starts_with(b"PK\x05\x06") && number(record, 20, 2) as usize == record.len() - END_BYTES
     };
-    let at = (0..=last)
-        .rev()
-        .find(ends_here)
-        .ok_or_else(|| broken("missing end record of the central directory"))?;
+    let Some(at) = (0..=last).rev().find(ends_here) else {
+        return Err(without_end(reader, &tail)?);
+    };
     let record = tail.get(at..).unwrap_or_default();
     // Readers that search for the last signature, as Python and torch do, would use whatever follows this one.
     if record.get(1..).unwrap_or_default().windows(4).any(|four| four == b"PK\x05\x06") {
@@ -220,9 +242,14 @@ mod tests {
 
     #[test]
     fn bytes_before_or_behind_an_archive_are_refused() {
-        assert!(refused(b"").contains("too short"));
+        assert!(refused(b"").contains("found an empty file"));
+        assert!(refused(b"PK\x03\x04").contains("too short"));
+        assert!(refused(b"Not Found\n").contains("found text"));
+        assert!(refused(&[&b"\x1f\x8b\x08"[..], &[0; 100]].concat()).contains("compressed with gzip"));
         assert!(refused(&[0; 100]).contains("missing end record"));
-        assert!(refused(&[zip(&["a"]), vec![0]].concat()).contains("missing end record"));
+        assert!(
+            refused(&[zip(&["a"]), vec![0; 512]].concat()).contains("512 unlisted bytes behind the archive")
+        );
         assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("expected the central directory"));
         let whole = zip(&["a"]);
         for length in 0..whole.len() {

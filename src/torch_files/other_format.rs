@@ -1,0 +1,210 @@
+//! What a file is that is not of the expected format, by its first bytes.
+
+/// The number of first bytes that tell.
+pub(crate) const TELLING_BYTES: usize = 512;
+
+/// The longest header of a safetensors file, in bytes: what its readers accept.
+const MAX_SAFETENSORS_HEADER: u64 = 100_000_000;
+
+/// The fewest characters that are taken for base64 and not for a word.
+const MIN_BASE64_CHARS: usize = 16;
+
+/// A format that is recognized and not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherFormat {
+    /// No bytes at all.
+    Empty,
+    /// What Git leaves where a large file belongs.
+    LfsPointer,
+    /// The page that a server sent in place of a file.
+    Html,
+    /// An object or a list in JSON.
+    Json,
+    /// Bytes as text.
+    Base64,
+    /// Any other text.
+    Text,
+    /// An archive of 7-Zip.
+    SevenZip,
+    /// An archive of RAR.
+    Rar,
+    /// A tar archive that is not compressed.
+    Tar,
+    /// Compressed with gzip; often a tar archive.
+    Gzip,
+    /// Compressed with xz.
+    Xz,
+    /// Compressed with Zstandard.
+    Zstd,
+    /// Compressed with bzip2.
+    Bzip2,
+    /// HDF5, as Keras writes weights.
+    Hdf5,
+    /// One array of NumPy.
+    Npy,
+    /// Tensors of safetensors.
+    Safetensors,
+    /// A pickle of protocol 2 or newer.
+    Pickle,
+}
+
+/// Formats that begin with certain bytes at an offset.
+const SIGNATURES: &[(usize, &[u8], OtherFormat)] = &[
+    (0, b"version https://git-lfs.github.com/spec/", OtherFormat::LfsPointer),
+    (0, b"7z\xbc\xaf\x27\x1c", OtherFormat::SevenZip),
+    (0, b"Rar!\x1a\x07", OtherFormat::Rar),
+    (257, b"ustar", OtherFormat::Tar),
+    (0, b"\x1f\x8b", OtherFormat::Gzip),
+    (0, b"\xfd7zXZ\0", OtherFormat::Xz),
+    (0, b"\x28\xb5\x2f\xfd", OtherFormat::Zstd),
+    (0, b"BZh", OtherFormat::Bzip2),
+    (0, b"\x89HDF\r\n\x1a\n", OtherFormat::Hdf5),
+    (0, b"\x93NUMPY", OtherFormat::Npy),
+    (0, b"\x80\x02", OtherFormat::Pickle),
+    (0, b"\x80\x03", OtherFormat::Pickle),
+    (0, b"\x80\x04", OtherFormat::Pickle),
+    (0, b"\x80\x05", OtherFormat::Pickle),
+];
+
+impl OtherFormat {
+    /// What begins with these bytes: the first [`TELLING_BYTES`], or all of a shorter file. None for what is not known.
+    pub fn of(first: &[u8]) -> Option<Self> {
+        if first.is_empty() {
+            return Some(Self::Empty);
+        }
+        // A zip archive, of which perhaps nothing else is left.
+        if first.starts_with(b"PK") {
+            return None;
+        }
+        let begins = |(at, bytes, _): &&(usize, &[u8], Self)| {
+            first.get(*at..).is_some_and(|rest| rest.starts_with(bytes))
+        };
+        if let Some((_, _, format)) = SIGNATURES.iter().find(begins) {
+            return Some(*format);
+        }
+        let header = first.first_chunk().map(|length| u64::from_le_bytes(*length));
+        if header.is_some_and(|length| length <= MAX_SAFETENSORS_HEADER) && first.get(8) == Some(&b'{') {
+            return Some(Self::Safetensors);
+        }
+        Self::of_text(first)
+    }
+
+    fn of_text(first: &[u8]) -> Option<Self> {
+        let text = match std::str::from_utf8(first) {
+            Ok(text) => text,
+            // The last character may be cut off.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(first.get(..error.valid_up_to())?).ok()?
+            }
+            Err(_) => return None,
+        };
+        if text.chars().any(|one| one.is_control() && !matches!(one, '\n' | '\r' | '\t' | '\u{c}')) {
+            return None;
+        }
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let begins = |word: &str| text.get(..word.len()).is_some_and(|own| own.eq_ignore_ascii_case(word));
+        let is_base64 = |one: char| one.is_ascii_alphanumeric() || "+/=-_\r\n".contains(one);
+        Some(if begins("<!doctype html") || begins("<html") {
+            Self::Html
+        } else if text.starts_with(['{', '[']) {
+            Self::Json
+        } else if text.len() >= MIN_BASE64_CHARS && text.chars().all(is_base64) {
+            Self::Base64
+        } else {
+            Self::Text
+        })
+    }
+
+    /// What it is, as a message names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "an empty file",
+            Self::LfsPointer => "a pointer of Git LFS in the place of the file",
+            Self::Html => "an HTML page",
+            Self::Json => "JSON text",
+            Self::Base64 => "base64 text",
+            Self::Text => "text",
+            Self::SevenZip => "an archive of 7-Zip (7z)",
+            Self::Rar => "an archive of RAR",
+            Self::Tar => "a tar archive",
+            Self::Gzip => "a file that is compressed with gzip",
+            Self::Xz => "a file that is compressed with xz",
+            Self::Zstd => "a file that is compressed with Zstandard",
+            Self::Bzip2 => "a file that is compressed with bzip2",
+            Self::Hdf5 => "an HDF5 file",
+            Self::Npy => "an array of NumPy (npy)",
+            Self::Safetensors => "a safetensors file",
+            Self::Pickle => "a pickle that is not in a file of torch.save",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Empty => "copy or save the file again: nothing was written",
+            Self::LfsPointer => "fetch the file itself with `git lfs pull`",
+            Self::Html => "download the file again: the server sent a page, perhaps one to log in",
+            Self::Json => "save it again with save_torch_bundle: what is expected here is no text",
+            Self::Base64 => "decode it with `base64 --decode`",
+            Self::Text => "look into it with a text editor: it may say why the file is not there",
+            Self::SevenZip | Self::Rar | Self::Tar => {
+                "unpack it and look inside: a bundle is a zip archive, whatever its name is"
+            }
+            Self::Gzip | Self::Xz | Self::Zstd | Self::Bzip2 => {
+                "decompress it and look inside: a bundle is a zip archive, whatever its name is"
+            }
+            Self::Hdf5 => "read it with h5py: it may contain weights of Keras, which are no bundle",
+            Self::Npy => "read it with numpy.load: a bundle has no such file",
+            Self::Safetensors => "load it with safetensors and save it again with torch.save",
+            Self::Pickle => "save it again with torch.save(model.state_dict(), ...), which writes an archive",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::empty(b"", OtherFormat::Empty)]
+    #[case::pointer(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
+        OtherFormat::LfsPointer
+    )]
+    #[case::page(b"\n  <!DOCTYPE HTML><html>", OtherFormat::Html)]
+    #[case::page_without_a_type(b"\xef\xbb\xbf<html lang=en>", OtherFormat::Html)]
+    #[case::object(b" {\"N\": 64}", OtherFormat::Json)]
+    #[case::list(b"[1, 2", OtherFormat::Json)]
+    #[case::base64(b"gASVkQAAAAAAAAB9lCiMAU6US0CMCGdyaWRz\n", OtherFormat::Base64)]
+    #[case::word(b"missing", OtherFormat::Text)]
+    #[case::sentence("Größe: nicht gefunden\r\n".as_bytes(), OtherFormat::Text)]
+    #[case::cut_inside_a_character(b"Gr\xc3\xb6\xc3", OtherFormat::Text)]
+    #[case::seven_zip(b"7z\xbc\xaf\x27\x1c\x00\x04", OtherFormat::SevenZip)]
+    #[case::gzip(b"\x1f\x8b\x08\x00", OtherFormat::Gzip)]
+    #[case::hdf5(b"\x89HDF\r\n\x1a\n\x00", OtherFormat::Hdf5)]
+    #[case::npy(b"\x93NUMPY\x01\x00", OtherFormat::Npy)]
+    #[case::safetensors(b"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\"", OtherFormat::Safetensors)]
+    #[case::pickle(b"\x80\x04\x95\x10", OtherFormat::Pickle)]
+    fn a_file_is_recognized_by_its_first_bytes(#[case] first: &[u8], #[case] expected: OtherFormat) {
+        assert_eq!(OtherFormat::of(first), Some(expected));
+    }
+
+    #[test]
+    fn a_tar_archive_is_recognized_by_its_second_field() {
+        let mut header = [0; TELLING_BYTES];
+        header[..4].copy_from_slice(b"a/b\0");
+        header[257..262].copy_from_slice(b"ustar");
+        assert_eq!(OtherFormat::of(&header), Some(OtherFormat::Tar));
+    }
+
+    #[rstest]
+    #[case::zip(b"PK\x03\x04\x14\x00")]
+    #[case::noise(b"\x00\x01\x02\xff")]
+    #[case::long_header(b"\xff\xff\xff\xff\xff\xff\xff\x7f{")]
+    #[case::newer_pickle(b"\x80\x06")]
+    fn anything_else_is_not_known(#[case] first: &[u8]) {
+        assert_eq!(OtherFormat::of(first), None);
+    }
+}
