@@ -174,8 +174,8 @@ pub enum FormatErrorKind {
         /// The name inside the module.
         name: String,
     },
-    /// Bytes after STOP.
-    #[error("{0} trailing bytes after the end of the pickle")]
+    /// Bytes after STOP: perhaps a second pickle, which some readers read.
+    #[error("{0} bytes follow the end of the pickle")]
     TrailingBytes(u64),
     /// A container that contains itself.
     #[error("a {0} contains itself")]

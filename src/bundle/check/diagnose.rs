@@ -34,11 +34,24 @@ pub(super) fn diagnose(part: Part, error: &FormatError) -> Finding {
     Finding { rule: refusal_facts(error).rule, ..found.expected(expected).advice(advice) }
 }
 
+/// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
+const NETWORKS: &str = "torch.nn.";
+
 /// The id of the requirement, what was expected, and what to do.
 struct Diagnosis(&'static str, &'static str, &'static str);
 
 fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
     match kind {
+        Kind::ForeignGlobal { module, .. } if module.starts_with(NETWORKS) => Diagnosis(
+            "LOD-013",
+            "the state dict of a network; this is a whole network, with code that Python would run",
+            "do not load this file; ask for one that torch.save(network.state_dict(), ...) wrote",
+        ),
+        Kind::UnsupportedOpcode => Diagnosis(
+            "LOD-013",
+            "opcodes of plain values and tensors",
+            "do not load this file with pickle, dill or torch.load; ask for one that save_torch_bundle wrote",
+        ),
         Kind::ForeignGlobal { .. } => Diagnosis(
             "LOD-013",
             "plain values, and in model.pth tensors; a global is code that Python would run",
@@ -97,7 +110,6 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         Kind::Zip(_)
         | Kind::Corrupt(_)
         | Kind::UnknownOpcode(_)
-        | Kind::UnsupportedOpcode
         | Kind::UnsupportedProtocol(_)
         | Kind::Truncated
         | Kind::StackUnderflow

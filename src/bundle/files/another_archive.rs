@@ -16,7 +16,7 @@ pub(super) fn recognize<'n>(names: impl Iterator<Item = &'n str>) -> Option<Form
     let has = |base: &str| names.iter().any(|name| name.rsplit('/').next() == Some(base));
     let manifest_inside = names.iter().find_map(|name| name.strip_suffix(MANIFEST_ENTRY)?.strip_suffix('/'));
     if let Some(folder) = manifest_inside {
-        let found = format!("the bundle is inside of a folder, {:?}", excerpt(folder));
+        let found = format!("the bundle is inside a folder, {:?}", excerpt(folder));
         return Some(another(found, "pack the content of the folder without the folder itself"));
     }
     if !names.is_empty() && names.iter().all(|name| name.ends_with(".npy")) {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::deeper(&["wts.h5/manifest.dill", "wts.h5/autoencoder/model.pth"], "the bundle is inside of a folder, \"wts.h5\"")]
+    #[case::deeper(&["wts.h5/manifest.dill", "wts.h5/autoencoder/model.pth"], "the bundle is inside a folder, \"wts.h5\"")]
     #[case::dataset(&["xcoords.npy", "diff3d.npy"], "this is a dataset of NumPy (npz)")]
     #[case::script(&["m/data.pkl", "m/constants.pkl"], "this is a TorchScript archive")]
     #[case::weights(&["archive/data.pkl", "archive/version"], "this is a file of torch.save, not a bundle")]

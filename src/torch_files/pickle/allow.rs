@@ -17,6 +17,12 @@ impl Allow {
     /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
     pub const STATE_DICT: Self = Self { global: state_dict_global, persistent_ids: true };
 
+    /// What a global stands for that is harmless and not supported, in a file of torch.
+    pub(super) fn unsupported(&self, module: &str, name: &str) -> Option<&'static str> {
+        let known = NO_PLAIN_VALUES.iter().find(|(own, _)| *own == name);
+        known.filter(|_| self.persistent_ids && module == "torch._utils").map(|(_, what)| *what)
+    }
+
     /// The meaning of a global, or `None` when it is not allowed.
     pub(super) fn global(&self, module: &str, name: &str) -> Option<Global> {
         (self.global)(module, name)
@@ -47,6 +53,15 @@ pub enum Global {
     /// `numpy._core.multiarray.scalar`; `numpy.core.multiarray.scalar` before NumPy 2.
     NumpyScalar,
 }
+
+/// What torch rebuilds without code and what has no plain values, by the name of the function in `torch._utils`.
+const NO_PLAIN_VALUES: &[(&str, &str)] = &[
+    ("_rebuild_sparse_tensor", "a sparse tensor, which has no dense values"),
+    ("_rebuild_sparse_csr_tensor", "a sparse tensor, which has no dense values"),
+    ("_rebuild_nested_tensor", "a nested tensor, which has no single shape"),
+    ("_rebuild_qtensor", "a quantized tensor, whose values are not those that are stored"),
+    ("_rebuild_meta_tensor_no_storage", "a tensor on the meta device, which has no values"),
+];
 
 /// The globals of plain containers and `bytes`, which every kind of pickle may use.
 fn plain_global(module: &str, name: &str) -> Option<Global> {

@@ -30,7 +30,7 @@ pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatErro
         match machine.step(opcode) {
             Ok(false) => {}
             Ok(true) => return Ok(machine.graph),
-            Err(kind @ Kind::ForeignGlobal { .. }) => {
+            Err(kind @ (Kind::ForeignGlobal { .. } | Kind::Unsupported(_))) => {
                 return Err(FormatError::from(kind).at(offset, name).under(machine.subscript()));
             }
             Err(kind) => return Err(FormatError::from(kind).at(offset, name)),
@@ -268,6 +268,11 @@ impl Machine<'_> {
                 self.add(Node::Persistent(id))?;
             }
 
+            PERSID if self.allow.persistent_ids => {
+                let what = "a storage in pickle protocol 0, which torch.load does not read; \
+                            save the file again without pickle_protocol";
+                return Err(Kind::Unsupported(what.to_owned()));
+            }
             PERSID | BINPERSID | EXT1 | EXT2 | EXT4 | NEWOBJ_EX | BYTEARRAY8 | NEXT_BUFFER
             | READONLY_BUFFER => {
                 return Err(Kind::UnsupportedOpcode);

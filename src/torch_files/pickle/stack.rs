@@ -138,8 +138,11 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn global(&self, module: &str, name: &str) -> Result<Global> {
-        let foreign = || Kind::ForeignGlobal { module: excerpt(module), name: excerpt(name) };
-        self.allow.global(module, name).ok_or_else(foreign)
+        let refused = || match self.allow.unsupported(module, name) {
+            Some(what) => Kind::Unsupported(what.to_owned()),
+            None => Kind::ForeignGlobal { module: excerpt(module), name: excerpt(name) },
+        };
+        self.allow.global(module, name).ok_or_else(refused)
     }
 
     pub(super) fn call(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {

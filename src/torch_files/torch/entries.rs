@@ -105,7 +105,7 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
     let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
     match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
         (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => Err(Kind::Zip(format!("duplicate state dict {other}/data.pkl")).into()),
+        (Some(_), Some(other)) => Err(Kind::Zip(format!("a second state dict {:?}", excerpt(other))).into()),
         (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
     }
 }

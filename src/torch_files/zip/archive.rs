@@ -286,7 +286,7 @@ where
             CompressionMethod::Deflated => true,
             #[allow(deprecated, reason = "the crate has no other name for a method that it does not support")]
             CompressionMethod::Unsupported(number) => {
-                return Err(Kind::Compression(format!("method {number}")));
+                return Err(Kind::Compression(method(number)));
             }
             other => return Err(Kind::Compression(other.to_string())),
         };
@@ -332,6 +332,21 @@ fn broken(error: ZipError) -> Kind {
         ZipError::Io(error) => error.into(),
         error => Kind::Zip(error.to_string()),
     }
+}
+
+/// A compression method by its number in the specification of zip, with its name as far as it is in use.
+fn method(number: u16) -> String {
+    let name = match number {
+        9 => " (Deflate64)",
+        12 => " (bzip2)",
+        14 => " (LZMA)",
+        93 => " (Zstandard)",
+        95 => " (xz)",
+        98 => " (PPMd)",
+        99 => " (AES encryption)",
+        _ => "",
+    };
+    format!("method {number}{name}")
 }
 
 #[cfg(test)]
@@ -441,7 +456,9 @@ mod tests {
     #[test]
     fn encryption_and_other_compression_are_unsupported() {
         assert_eq!(refused(patched(stored(&["a"]), 6, 8, &[1, 0])), Kind::Encrypted);
-        assert!(matches!(refused(patched(stored(&["a"]), 8, 10, &[12, 0])), Kind::Compression(_)));
+        assert!(
+            matches!(refused(patched(stored(&["a"]), 8, 10, &[12, 0])), Kind::Compression(method) if method == "method 12 (bzip2)")
+        );
     }
 
     #[test]
