@@ -176,7 +176,7 @@ fn manifests() -> Vec<Row> {
         Row::unreadable(
             "an_extension_code",
             pickle(b"\x80\x02\x82\x01."),
-            "LOD-015",
+            "LOD-013",
             Rule::UnsupportedOpcode,
             &["EXT1"],
         ),
@@ -292,7 +292,7 @@ fn snapshots() -> Vec<Row> {
         Row::unreadable(
             "a_persistent_id_in_params",
             Forge::good().params_pickle(&b"}Va\nVb\nQs."[..]).zip(),
-            "LOD-015",
+            "LOD-013",
             Rule::UnsupportedOpcode,
             &["BINPERSID"],
         ),

@@ -62,13 +62,13 @@ fn files() -> Vec<Row> {
             Rule::MissingEntry,
             &[ENTRY],
         ),
-        row("weights_that_are_empty", Vec::new(), "LOD-015", Rule::Zip, "too short"),
+        row("weights_that_are_empty", Vec::new(), "LOD-015", Rule::Zip, "found an empty file"),
         row(
             "weights_that_are_text",
             b"no weights here, but some text".to_vec(),
-            "LOD-015",
+            "BUN-010",
             Rule::Zip,
-            "central directory",
+            "found text",
         ),
         row("weights_in_the_legacy_format", legacy.to_vec(), "BUN-010", Rule::LegacyTorch, "model.pth"),
         row(

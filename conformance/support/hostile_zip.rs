@@ -199,13 +199,13 @@ fn whole() -> Vec<Row> {
         [&spoiled[..directory], &spoiled[spoiled.len() - 22..]].concat()
     };
     vec![
-        Row::unreadable("nothing", Vec::new(), "LOD-015", Rule::Zip, &["too short"]),
+        Row::unreadable("nothing", Vec::new(), "LOD-015", Rule::Zip, &["found an empty file"]),
         Row::unreadable(
             "text",
             b"these are no weights at all, sorry".to_vec(),
             "LOD-015",
             Rule::Zip,
-            &["missing end record of the central directory"],
+            &["expected a zip archive, found text"],
         ),
         Row::unreadable("half_an_archive", cut(good.len() / 2), "LOD-015", Rule::Zip, &["central directory"]),
         Row::unreadable(
@@ -219,8 +219,8 @@ fn whole() -> Vec<Row> {
             "a_byte_behind_the_end",
             [good.as_slice(), b"x"].concat(),
             "LOD-015",
-            Rule::Zip,
-            &["central directory"],
+            Rule::UnlistedBytes,
+            &["1 unlisted bytes behind the archive"],
         ),
         Row::unreadable(
             "a_byte_before_the_start",

@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::{
     bundle::files::refusal_facts,
-    torch_files::{FormatError, FormatErrorKind as Kind},
+    torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat},
 };
 
 /// The part of a bundle in which an error occurred.
@@ -63,7 +63,9 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "do not load this file with torch.load; ask for one that save_torch_bundle wrote",
         ),
         Kind::NotAnArchive(format) | Kind::NotAPickle(format) => {
-            let Diagnosis(requirement, expected, _) = by_part(part);
+            // Nothing at all was lost on the way; anything else was never right.
+            let Diagnosis(requirement, expected, _) =
+                if *format == OtherFormat::Empty { by_damage(part) } else { by_part(part) };
             Diagnosis(requirement, expected, format.advice())
         }
         Kind::CaseTwin(_) | Kind::ReadInPlaceOf(_) | Kind::OutsideDirectory(_) => Diagnosis(

@@ -298,7 +298,9 @@ fn or_other_format(error: FormatError, bytes: &[u8]) -> FormatError {
     );
     let first = bytes.get(..bytes.len().min(TELLING_BYTES)).unwrap_or(bytes);
     match OtherFormat::of(first).filter(|_| is_no_opcode && error.place.offset == Some(0)) {
-        Some(format) if format != OtherFormat::Pickle => Kind::NotAPickle(format).into(),
+        Some(format) if !matches!(format, OtherFormat::Pickle | OtherFormat::Empty) => {
+            Kind::NotAPickle(format).into()
+        }
         Some(_) | None => error,
     }
 }

@@ -105,7 +105,9 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
     let mut prefixes = archive.names().filter_map(|name| name.strip_suffix("/data.pkl"));
     match (prefixes.find(|prefix| !prefix.contains('/')), prefixes.find(|prefix| !prefix.contains('/'))) {
         (Some(prefix), None) => Ok(prefix.to_owned()),
-        (Some(_), Some(other)) => Err(Kind::Zip(format!("a second state dict {:?}", excerpt(other))).into()),
+        (Some(_), Some(other)) => {
+            Err(Kind::Zip(format!("a second state dict, {:?}", excerpt(&format!("{other}/data.pkl")))).into())
+        }
         (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
     }
 }

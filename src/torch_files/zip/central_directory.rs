@@ -110,6 +110,11 @@ fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kin
     }
     let bytes_behind = |at: usize| {
         let record = tail.get(at..).filter(|record| record.starts_with(b"PK\x05\x06"))?;
+        // Of this archive, and not of one that is stored inside and whose own end was cut off with the rest.
+        let ends_at = length - tail.len() as u64 + at as u64;
+        if number(record, 12, 4) + number(record, 16, 4) != ends_at {
+            return None;
+        }
         record.len().checked_sub(END_BYTES)?.checked_sub(number(record, 20, 2) as usize)
     };
     Ok(match (0..tail.len()).rev().find_map(bytes_behind) {
