@@ -93,7 +93,7 @@ fn tensors_are_described_in_the_order_in_which_they_were_registered() {
 #[case(
     "reduce_in_params",
     "LOD-013",
-    "autoencoder/params.dill byte 518: STACK_GLOBAL: the global builtins.eval"
+    "autoencoder/params.dill byte 518 ['train_data_file_path']: STACK_GLOBAL: the global builtins.eval"
 )]
 #[case("reduce_in_weights", "LOD-013", "__builtin__.eval")]
 #[case("truncated", "LOD-015", "central directory")]
