@@ -289,6 +289,30 @@ fn what_an_implementation_allows_is_no_violation() {
     }
 }
 
+#[test]
+fn a_process_that_begins_as_the_first_one_violates_the_cases_of_that_requirement_alone() {
+    let suite = suite();
+    let checks: Vec<_> =
+        suite.checks().iter().filter(|check| check.id.starts_with("params/")).cloned().collect();
+    let failed = |implementation: Arc<dyn Implementation>| {
+        let outcomes = run(&checks, &implementation, &suite);
+        let all = outcomes.iter().flat_map(|outcome| {
+            outcome.failed().map(|(_, failed)| (outcome.check.clone(), failed.name.clone()))
+        });
+        all.collect::<Vec<_>>()
+    };
+    let begins = Implementations::of(&BUNDLE.built_ins()).get("begins_without_params");
+    let found = failed(begins.expect("an implementation"));
+    let own = ("params/new_process_has_defaults".to_owned(), "begins_with_the_defaults".to_owned());
+    assert!(found.contains(&own), "{found:?}");
+    assert!(found.iter().all(|(_, name)| name != "reset.params"), "{found:?}");
+    // What a reset leaves behind is another matter.
+    let fault = Fault::Param("left_over");
+    let found =
+        failed(Arc::new(Faulty { reference: reference(), operation: RESET, after: After::Either, fault }));
+    assert!(found.iter().any(|(_, name)| name == "reset.params"), "{found:?}");
+}
+
 /// `save_torch_bundle.files` and so on, as the guide lists the effects of an operation.
 fn row(operation: &str, effects: &[Effect]) -> String {
     let effects: Vec<String> =

@@ -146,7 +146,8 @@ pub trait Contract: Debug + Send + Sync {
         None
     }
 
-    /// The effects of a reset. They hold of a new process as well, before its first step.
+    /// The effects of a reset. They hold of a new process as well, before its first step. An implementation whose first
+    /// process shows other observables violates the cases about them, and not these effects in every check.
     fn reset_effects(&self) -> &'static [Effect] {
         &[]
     }

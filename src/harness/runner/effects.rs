@@ -9,6 +9,7 @@ use std::{
 use super::{
     context::{Context, Observed},
     file_states::{FileChange, FileStates},
+    first_process::FirstProcesses,
     outcome::{ExpectationOutcome, Failure},
     sandbox::Sandbox,
     shown,
@@ -34,6 +35,11 @@ pub(super) struct Watch<'a> {
     allowed: &'a [AllowedEffect],
     allowed_files: BTreeSet<String>,
     observed: Observed,
+    /// The name of the implementation, and what first processes showed.
+    implementation: &'a str,
+    first_processes: &'a FirstProcesses,
+    /// What the first process of the implementation showed.
+    first: Observed,
     files: FileStates,
     /// The directory with the home of the session, and its files.
     outside: (PathBuf, FileStates),
@@ -56,19 +62,27 @@ pub(super) struct Performed<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(suite: &'a Suite, implementation: &'a dyn Implementation) -> Self {
+    pub(super) fn new(
+        suite: &'a Suite,
+        implementation: &'a dyn Implementation,
+        first_processes: &'a FirstProcesses,
+    ) -> Self {
         Self {
             suite,
             era: implementation.era().and_then(|era| suite.contract().era(era)),
             allowed: implementation.allowed_effects(),
             allowed_files: BTreeSet::new(),
             observed: Observed::default(),
+            implementation: implementation.name(),
+            first_processes,
+            first: Observed::default(),
             files: FileStates::default(),
             outside: Default::default(),
         }
     }
 
-    /// Observes the state before the first step of a process, and judges whether it is that of a new one.
+    /// Observes the state before the first step of a process, and judges whether it is that of a new one: as the contract
+    /// says, or as in the first process of the implementation.
     pub(super) fn begin(
         &mut self,
         session: &mut dyn Session,
@@ -77,6 +91,7 @@ impl<'a> Watch<'a> {
     ) -> Vec<ExpectationOutcome> {
         let contract = self.suite.contract();
         self.observed = observe(session, contract);
+        self.first = self.first_processes.of(self.implementation, &self.observed);
         self.see_files(&context.sandbox);
         self.see_outside(session, &context.sandbox);
         let effects = contract.reset_effects();
@@ -267,6 +282,9 @@ impl<'a> Watch<'a> {
         before: &Observed,
     ) -> Option<Mismatch> {
         let (before, after) = (observed_map(before, name)?, observed_map(&self.observed, name)?);
+        if performed.operation == RESET && observed_map(&self.first, name) == Some(after) {
+            return None;
+        }
         let view = StepView { request: performed.request, before, file: performed.file, era: self.era };
         let (expected, actual) = expected(&view)?.difference(before, after)?;
         Some(Mismatch { expected, actual })

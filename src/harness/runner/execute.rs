@@ -12,6 +12,7 @@ use super::{
     context::{Context, Observed, StepObservation},
     effects::{Performed, Watch},
     failure::{asked, failure},
+    first_process::FirstProcesses,
     outcome::{Ended, ExpectationOutcome, StepOutcome},
     sandbox::Sandbox,
     shown,
@@ -48,6 +49,7 @@ pub(super) struct CheckEnv<'a> {
     /// Whether differences are explained.
     pub(super) explains: bool,
     pub(super) on_step: &'a dyn Fn(StepOutcome),
+    pub(super) first: &'a FirstProcesses,
     pub(super) witness: Option<&'a dyn Witness>,
 }
 
@@ -84,7 +86,7 @@ pub(super) fn run(
     let mut session = CaseSession::start(implementation, given, restarts);
     let process = session.process();
     let fixtures = Fixtures { suite: env.suite, own };
-    let mut watch = Watch::new(env.suite, implementation);
+    let mut watch = Watch::new(env.suite, implementation, env.first);
     let ended = steps(check, &mut session, &mut context, &fixtures, (env, implementation, &mut watch));
     let ended = match session.finish() {
         // A late protocol error does not hide a failure of the harness.

@@ -9,6 +9,7 @@ mod effects;
 pub(crate) mod execute;
 mod failure;
 mod file_states;
+mod first_process;
 mod job;
 mod outcome;
 mod recheck;

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile, execute, sandbox::Sandbox};
+use super::{
+    Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile, execute, first_process::FirstProcesses,
+    sandbox::Sandbox,
+};
 use crate::harness::{contract::Deadline, suite::Suite};
 
 /// How often a worker checks whether the run was interrupted.
@@ -81,6 +84,7 @@ pub(super) fn schedule(
     // A program that asks for its directory gets a path without links. Without this directory no check can start.
     let work = &work.canonicalize().unwrap_or_else(|_| work.to_owned());
     let next = AtomicUsize::new(0);
+    let first = Arc::new(FirstProcesses::default());
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
         for _ in 0..options.workers.clamp(1, jobs.len().max(1)) {
@@ -96,7 +100,7 @@ pub(super) fn schedule(
                             suite,
                             (work.join(directory(options.first + index, job, options)), options),
                             interrupted,
-                            witness,
+                            (&first, witness),
                         )
                     };
                     on_outcome(&outcome);
@@ -165,7 +169,7 @@ fn run_watched(
     suite: &Arc<Suite>,
     (root, options): (PathBuf, Options),
     interrupted: &AtomicBool,
-    witness: Option<&Arc<dyn Witness>>,
+    (first, witness): (&Arc<FirstProcesses>, Option<&Arc<dyn Witness>>),
 ) -> Ran {
     let mut partial = PartialOutcome::default();
     let started = Instant::now();
@@ -179,12 +183,13 @@ fn run_watched(
     };
     let (sender, events) = channel();
     let (own, suite, witness) = (job.clone(), Arc::clone(suite), witness.cloned());
+    let first = Arc::clone(first);
     let until = Deadline::after(deadline);
     let cancelled = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancelled);
     // A thread per check, so that a step that never returns blocks neither the worker nor the run.
     let spawned = thread::Builder::new().spawn(move || {
-        run_in_thread(&own, &suite, sandbox, (&stop, until, witness.as_deref()), &sender);
+        run_in_thread(&own, &suite, sandbox, (&stop, until, &first, witness.as_deref()), &sender);
     });
     let ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("failed to start a thread: {error}") },
@@ -235,7 +240,7 @@ fn run_in_thread(
     job: &Job,
     suite: &Suite,
     sandbox: Sandbox,
-    (cancelled, until, witness): (&AtomicBool, Deadline, Option<&dyn Witness>),
+    (cancelled, until, first, witness): (&AtomicBool, Deadline, &FirstProcesses, Option<&dyn Witness>),
     events: &Sender<WorkerEvent>,
 ) {
     let environment = suite.contract().environment_map();
@@ -250,6 +255,7 @@ fn run_in_thread(
             cancelled,
             explains: job.phase == Phase::Green,
             on_step: &on_step,
+            first,
             witness,
         };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
