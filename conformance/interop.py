@@ -7,7 +7,6 @@
     python interop.py refused-values                prints pickles of objects that are no values
     python interop.py states DIR --seed S --count N saves random state dicts DIR/<index>.pth and prints what is in them
     python interop.py load-states DIR --count N     prints what PyTorch finds in DIR/<index>.pth
-    python interop.py refused-states DIR            saves what PyTorch can read and a bundle does not hold
 
 What is printed is one JSON value a line, except for `describe`. What was written is told from the objects that were
 saved and never from reading them back. `torch`, `dill` and `numpy` in a description are the versions of whoever
@@ -43,7 +42,6 @@ from interop_tensors import (  # noqa: E402
     loaded_state_lines,
     random_sentinel,
     random_state,
-    save_refused,
     state_lines,
 )
 from interop_values import loaded_lines, random_params, refused_lines, value_lines  # noqa: E402
@@ -98,7 +96,6 @@ def main() -> None:
     command("refused-values", "print pickles of objects that are no values")
     command("states", "save random state dicts", seed=True, count=True).add_argument("folder", type=Path)
     command("load-states", "print what is in state dicts", count=True).add_argument("folder", type=Path)
-    command("refused-states", "save what a bundle does not hold").add_argument("folder", type=Path)
     arguments = parser.parse_args()
     match arguments.command:
         case "describe":
@@ -115,8 +112,6 @@ def main() -> None:
             show_lines(state_lines(arguments.folder, arguments.seed, arguments.count))
         case "load-states":
             show_lines(loaded_state_lines(arguments.folder, arguments.count))
-        case "refused-states":
-            save_refused(arguments.folder)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ import random
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import torch
 from torch import Tensor
+from torch.utils.serialization import config
 
 from bundle_io import State, load_state, plain, state_facts
 from interop_values import random_text, random_value
@@ -30,10 +32,29 @@ DTYPES = (
     torch.complex128,
 )
 
+# Types whose storages are untyped in a file. The format before PyTorch 1.6 cannot hold them.
+UNTYPED_DTYPES = (
+    torch.complex32,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.float8_e4m3fnuz,
+    torch.float8_e5m2fnuz,
+    torch.float8_e8m0fnu,
+    torch.float4_e2m1fn_x2,
+    torch.bits8,
+    torch.bits16,
+    torch.bits1x8,
+    torch.bits2x4,
+    torch.bits4x2,
+)
+
 
 def random_tensor(rng: random.Random) -> Tensor:
     """A dense tensor of any bits, NaNs with payloads included."""
-    dtype = rng.choice(DTYPES)
+    dtype = rng.choice(DTYPES if rng.random() < 0.7 else UNTYPED_DTYPES)
     shape = [rng.choice((0, 1, 1, 2, 3, 4, 7)) for _ in range(rng.randrange(6))]
     count = math.prod(shape)
     if count == 0:
@@ -41,7 +62,7 @@ def random_tensor(rng: random.Random) -> Tensor:
     if dtype == torch.bool:
         return torch.tensor([rng.random() < 0.5 for _ in range(count)]).reshape(shape)
     data = bytearray(rng.randbytes(count * dtype.itemsize))
-    return torch.frombuffer(data, dtype=dtype).clone().reshape(shape)
+    return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(shape)
 
 
 def random_view(rng: random.Random, base: Tensor) -> Tensor:
@@ -71,6 +92,14 @@ def random_view(rng: random.Random, base: Tensor) -> Tensor:
             return base
 
 
+def random_lazy(rng: random.Random) -> Tensor:
+    """A complex tensor that is conjugated, or the negated imaginary part of one, when it is read and not on disk."""
+    parts = [rng.choice((0.0, -0.0, 1.5, -2.25, math.inf)) for _ in range(6)]
+    tensor = torch.tensor(parts, dtype=rng.choice((torch.float32, torch.float64)))
+    conjugated = torch.view_as_complex(tensor.reshape(3, 2)).conj()
+    return conjugated if rng.random() < 0.5 else conjugated.imag
+
+
 def random_strides(rng: random.Random, flat: Tensor) -> Tensor:
     """A view with any strides that stay inside; the stride of a dimension of one element may be anything."""
     room = flat.numel() - 1
@@ -95,10 +124,18 @@ def random_state(rng: random.Random) -> State:
             bases.append(random_tensor(rng))
             # Sometimes only a view of the storage is saved and never its whole.
             tensor = bases[-1] if rng.random() < 0.7 else random_view(rng, bases[-1])
+            if rng.random() < 0.1:
+                tensor = random_lazy(rng)
         if rng.random() < 0.2 and (tensor.is_floating_point() or tensor.is_complex()):
-            tensor = torch.nn.Parameter(tensor) if rng.random() < 0.5 else tensor.detach().requires_grad_()
+            # torch cannot read a tensor with an untyped storage that requires a gradient itself.
+            is_parameter = rng.random() < 0.5 or tensor.dtype in UNTYPED_DTYPES
+            tensor = torch.nn.Parameter(tensor) if is_parameter else tensor.detach().requires_grad_()
+            if rng.random() < 0.3:
+                tensor.note = "an attribute, which the file holds and a state does not"
         # The index keeps names apart. Names that are not numbered, such as `weight`, are in the fixtures.
         tensors[f"{random_text(rng)}{index}"] = tensor
+    if rng.random() < 0.1:
+        tensors["layer._extra_state"] = {"of": random_value(rng, foreign=False)}
     container = rng.choice(("module", "module", "ordered", "dict"))
     if container == "dict":
         return tensors
@@ -119,9 +156,35 @@ def state_lines(folder: Path, seed: int, count: int) -> Iterator[str]:
     rng = random.Random(seed)
     for index in range(count):
         state = random_sentinel(rng) if rng.random() < 0.1 else random_state(rng)
-        # torch.save writes protocol 2 unless it is told to write another one.
-        torch.save(state, folder / f"{index}.pth", pickle_protocol=rng.choice((2, 2, 2, 3, 4, 5)))
-        yield json.dumps(plain(state_facts(state)), allow_nan=False)
+        path = folder / f"{index}.pth"
+        # torch.save writes protocol 2 unless it is given another one.
+        protocol = rng.choice((2, 2, 2, 3, 4, 5))
+        save(rng, state, path, protocol)
+        facts = plain(state_facts(state))
+        # The safe mode lacks opcodes of later protocols, and some plain types.
+        tensors_only = all(isinstance(value, Tensor) for value in state.values())
+        loaded = torch.load(path, weights_only=protocol == 2 and tensors_only)
+        if plain(state_facts(loaded)) != facts:
+            raise ValueError(f"{path}: torch.load gives another state")
+        yield json.dumps(facts, allow_nan=False)
+
+
+def save(rng: random.Random, state: State, path: Path, protocol: int) -> None:
+    """Saves in one of the ways that PyTorch has, or packs the file again as `zip -r` does."""
+    untyped = any(isinstance(value, Tensor) and value.dtype in UNTYPED_DTYPES for value in state.values())
+    how = rng.choice(("zip", "zip", "legacy", "without checksums", "deflated"))
+    if how == "legacy" and not untyped:
+        torch.save(state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+        return
+    config.save.compute_crc32 = how != "without checksums"
+    torch.save(state, path, pickle_protocol=protocol)
+    config.save.compute_crc32 = True
+    if how == "deflated":
+        with ZipFile(path) as stored:
+            entries = [(name, stored.read(name)) for name in stored.namelist()]
+        with ZipFile(path, "w", ZIP_DEFLATED) as deflated:
+            for name, data in entries:
+                deflated.writestr(name, data)
 
 
 def loaded_state_lines(folder: Path, count: int) -> Iterator[str]:
@@ -130,12 +193,3 @@ def loaded_state_lines(folder: Path, count: int) -> Iterator[str]:
         state = load_state((folder / f"{index}.pth").read_bytes())
         yield json.dumps(plain(state_facts(state)), allow_nan=False)
 
-
-def save_refused(folder: Path) -> None:
-    """Saves what PyTorch can read and a bundle does not hold, each under its name."""
-    tensor = torch.tensor([1 + 2j, 3 - 1j])
-    legacy = {"a": tensor.real.clone()}
-    torch.save(legacy, folder / "legacy.pth", _use_new_zipfile_serialization=False)
-    # Both are views that PyTorch has not carried out: what is on disk are the elements of `tensor`.
-    torch.save({"a": tensor.conj()}, folder / "conj.pth")
-    torch.save({"a": tensor.conj().imag}, folder / "neg.pth")

@@ -70,7 +70,13 @@ fn files() -> Vec<Row> {
             Rule::Zip,
             "found text",
         ),
-        row("weights_in_the_legacy_format", legacy.to_vec(), "BUN-010", Rule::LegacyTorch, "model.pth"),
+        row(
+            "weights_in_the_legacy_format_that_end_early",
+            legacy.to_vec(),
+            "LOD-015",
+            Rule::Truncated,
+            "model.pth",
+        ),
         row(
             "weights_without_a_pickle",
             good().without("archive/data.pkl").zip(),

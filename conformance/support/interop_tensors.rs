@@ -4,7 +4,7 @@ use std::fs::File;
 
 use bundleproof::{
     bundle::operations::response::ModelDescription,
-    torch_files::{FormatErrorKind, ModelState, torch},
+    torch_files::{ModelState, torch},
     value::{Map, Value},
 };
 use libtest_mimic::{Failed, Trial};
@@ -24,7 +24,6 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
         trials
             .push(python.trial(format!("pytorch_reads_our_state_dicts::{seed}"), move |it| writes(it, seed)));
     }
-    trials.push(python.trial("we_refuse_the_legacy_format_and_lazy_views", refuses));
     trials
 }
 
@@ -64,25 +63,6 @@ fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
         if spelled(line)? != ours {
             let place = format!("state {index} of seed {seed}");
             return Err(format!("{place}:\n  we wrote     {ours}\n  PyTorch read {line}").into());
-        }
-    }
-    Ok(())
-}
-
-fn refuses(python: &Python) -> Result<(), Failed> {
-    let directory = tempfile::tempdir()?;
-    python.call(&["refused-states", &directory.path().display().to_string()])?;
-    let lazy = |bit| FormatErrorKind::Unsupported(format!("a tensor that is a lazy view ({bit})"));
-    let refusals = [
-        ("legacy.pth", FormatErrorKind::LegacyTorch, None),
-        ("conj.pth", lazy("conj"), Some("['a']")),
-        ("neg.pth", lazy("neg"), Some("['a']")),
-    ];
-    for (name, kind, subscript) in refusals {
-        match torch::read(File::open(directory.path().join(name))?) {
-            Ok(state) => return Err(format!("{name} was read as {}", facts(&state)).into()),
-            Err(refusal) if (&refusal.kind, refusal.place.subscript.as_deref()) == (&kind, subscript) => {}
-            Err(refusal) => return Err(format!("{name}: {refusal}, and not {kind}").into()),
         }
     }
     Ok(())

@@ -217,11 +217,6 @@ pub enum FormatErrorKind {
     /// A model name that is not one plain path component (BUN-013).
     #[error("{0}")]
     ModelName(String),
-    /// A file written by PyTorch before 1.6.
-    #[error(
-        "unsupported legacy torch format, which is not a zip archive; save the file again with PyTorch 1.6 or newer"
-    )]
-    LegacyTorch,
     /// A feature of the file that is recognized and not supported.
     #[error("unsupported: {0}")]
     Unsupported(String),
@@ -260,6 +255,12 @@ impl FormatError {
     /// Adds the opcode at `offset` bytes from the start of the pickle.
     pub fn at(mut self, offset: u64, opcode: Option<&'static str>) -> Self {
         (self.place.offset, self.place.opcode) = (Some(offset), opcode);
+        self
+    }
+
+    /// Moves the offset: the pickle begins at `start` bytes.
+    pub(crate) fn after(mut self, start: u64) -> Self {
+        self.place.offset = self.place.offset.map(|offset| offset.saturating_add(start));
         self
     }
 

@@ -9,6 +9,7 @@
 //! and the offset as far as they are known. No memory is allocated from an announced length before that length was
 //! compared with the bytes that are there and with a constant of [`limits`]. Nothing is executed: a pickle is data.
 
+mod dtype;
 pub(crate) mod error;
 pub(crate) mod json;
 pub mod limits;
@@ -19,6 +20,7 @@ mod tensor;
 pub mod torch;
 pub mod zip;
 
+pub use dtype::{Dtype, Numbers};
 pub use error::{ArrayRule, FormatError, FormatErrorKind, Place};
 pub use other_format::OtherFormat;
-pub use tensor::{Dtype, ModelState, StateDict, Tensor};
+pub use tensor::{ModelState, StateDict, Tensor};

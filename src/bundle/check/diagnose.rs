@@ -124,7 +124,6 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         | Kind::ContainsItself(_)
         | Kind::Unexpected { .. }
         | Kind::InvalidValue { .. }
-        | Kind::LegacyTorch
         | Kind::Json(_)
         | Kind::JsonManifest(_)
         | Kind::Unsupported(_)

@@ -13,13 +13,76 @@ pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(f64)) {
     match dtype {
         Dtype::Float64 | Dtype::Complex128 => each!(bytes, f64, |number| number),
         Dtype::Float32 | Dtype::Complex64 => each!(bytes, f32, f64::from),
-        Dtype::Float16 => each!(bytes, u16, |bits| half::f16::from_bits(bits).to_f64()),
+        Dtype::Float16 | Dtype::Complex32 => each!(bytes, u16, |bits| half::f16::from_bits(bits).to_f64()),
         Dtype::Bfloat16 => each!(bytes, u16, |bits| half::bf16::from_bits(bits).to_f64()),
         Dtype::Int64 => each!(bytes, i64, |number| number as f64),
         Dtype::Int32 => each!(bytes, i32, f64::from),
         Dtype::Int16 => each!(bytes, i16, f64::from),
         Dtype::Int8 => each!(bytes, i8, f64::from),
         Dtype::Uint8 => each!(bytes, u8, f64::from),
+        Dtype::Uint16 => each!(bytes, u16, f64::from),
+        Dtype::Uint32 => each!(bytes, u32, f64::from),
+        Dtype::Uint64 => each!(bytes, u64, |number| number as f64),
+        Dtype::Float8E4m3fn => each!(bytes, u8, |bits| small_float(bits, 4, 7, bits & 0x7f == 0x7f)),
+        Dtype::Float8E4m3fnuz => each!(bytes, u8, |bits| small_float(bits, 4, 8, bits == 0x80)),
+        Dtype::Float8E5m2 => each!(bytes, u8, |bits| half::f16::from_bits(u16::from(bits) << 8).to_f64()),
+        Dtype::Float8E5m2fnuz => each!(bytes, u8, |bits| small_float(bits, 5, 16, bits == 0x80)),
+        Dtype::Float8E8m0fnu => each!(bytes, u8, |bits| match bits {
+            u8::MAX => f64::NAN,
+            exponent => f64::from(i32::from(exponent) - 127).exp2(),
+        }),
         Dtype::Bool => bytes.iter().for_each(|byte| take(f64::from(u8::from(*byte != 0)))),
+        // These have no number for each element.
+        Dtype::Float4E2m1fnX2
+        | Dtype::Bits8
+        | Dtype::Bits16
+        | Dtype::Bits1x8
+        | Dtype::Bits2x4
+        | Dtype::Bits4x2 => {}
+    }
+}
+
+/// A float of eight bits: a sign, this many bits of exponent with this bias, and a fraction. It has no infinity.
+fn small_float(bits: u8, exponent_bits: u32, bias: i32, is_nan: bool) -> f64 {
+    if is_nan {
+        return f64::NAN;
+    }
+    let fraction_bits = 7 - exponent_bits;
+    let exponent = i32::from((bits & 0x7f) >> fraction_bits);
+    let fraction = f64::from(bits & ((1 << fraction_bits) - 1)) / f64::from(1_u32 << fraction_bits);
+    let magnitude = match exponent {
+        0 => fraction * f64::from(1 - bias).exp2(),
+        normal => (1.0 + fraction) * f64::from(normal - bias).exp2(),
+    };
+    if bits & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of these elements, and whether the last one is NaN.
+    fn of(dtype: Dtype, bytes: &[u8]) -> (Vec<f64>, bool) {
+        let mut found = Vec::new();
+        numbers(dtype, bytes, |number| found.push(number));
+        let is_nan = found.pop_if(|last| last.is_nan()).is_some();
+        (found, is_nan)
+    }
+
+    #[test]
+    fn small_floats_are_those_of_torch() {
+        // What `torch.tensor([...], dtype=torch.uint8).view(dtype).float()` prints.
+        let bytes = [0x01, 0x08, 0x38, 0x7e, 0xc4, 0x80];
+        let e4m3fn = [0.001953125, 0.015625, 1.0, 448.0, -3.0, -0.0];
+        assert_eq!(of(Dtype::Float8E4m3fn, &[&bytes[..], &[0x7f]].concat()), (e4m3fn.to_vec(), true));
+        let e4m3fnuz = [0.0009765625, 0.0078125, 0.5, 224.0, -1.5];
+        assert_eq!(of(Dtype::Float8E4m3fnuz, &bytes), (e4m3fnuz.to_vec(), true));
+        let e5m2 = [1.52587890625e-05, 0.0001220703125, 0.5, f64::NAN];
+        assert_eq!(of(Dtype::Float8E5m2, &bytes[..4]), (e5m2[..3].to_vec(), true));
+        let e5m2fnuz = [7.62939453125e-06, 6.103515625e-05, 0.25, 49152.0, -2.0];
+        assert_eq!(of(Dtype::Float8E5m2fnuz, &bytes), (e5m2fnuz.to_vec(), true));
+        let e8m0fnu = [2f64.powi(-126), 1.0, 2.0];
+        assert_eq!(of(Dtype::Float8E8m0fnu, &[1, 127, 128, 255]), (e8m0fnu.to_vec(), true));
+        assert_eq!(of(Dtype::Bits8, &bytes), (vec![], false));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::{ProgressFn, tensor_stream::TensorElements};
+use super::{ProgressFn, element_visitor::numbers, tensor_stream::TensorElements};
 use crate::torch_files::{
     Dtype, FormatError,
     torch::{ElementVisitor, NetworkOutline},
@@ -46,11 +46,34 @@ impl NonFinite {
         match dtype {
             Dtype::Float64 | Dtype::Complex128 => count!(u64, 0x7ff0_0000_0000_0000, 0x000f_ffff_ffff_ffff),
             Dtype::Float32 | Dtype::Complex64 => count!(u32, 0x7f80_0000, 0x007f_ffff),
-            Dtype::Float16 => count!(u16, 0x7c00, 0x03ff),
+            Dtype::Float16 | Dtype::Complex32 => count!(u16, 0x7c00, 0x03ff),
             Dtype::Bfloat16 => count!(u16, 0x7f80, 0x007f),
-            Dtype::Int64 | Dtype::Int32 | Dtype::Int16 | Dtype::Int8 | Dtype::Uint8 | Dtype::Bool => {
-                Self::default()
+            Dtype::Float8E4m3fn
+            | Dtype::Float8E5m2
+            | Dtype::Float8E4m3fnuz
+            | Dtype::Float8E5m2fnuz
+            | Dtype::Float8E8m0fnu => {
+                let mut found = Self::default();
+                numbers(dtype, bytes, |number| {
+                    found += Self { nan: number.is_nan().into(), infinite: number.is_infinite().into() };
+                });
+                found
             }
+            Dtype::Int64
+            | Dtype::Int32
+            | Dtype::Int16
+            | Dtype::Int8
+            | Dtype::Uint8
+            | Dtype::Bool
+            | Dtype::Uint16
+            | Dtype::Uint32
+            | Dtype::Uint64
+            | Dtype::Float4E2m1fnX2
+            | Dtype::Bits8
+            | Dtype::Bits16
+            | Dtype::Bits1x8
+            | Dtype::Bits2x4
+            | Dtype::Bits4x2 => Self::default(),
         }
     }
 

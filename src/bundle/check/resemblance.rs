@@ -1,7 +1,7 @@
 //! What a wrong tensor has to do with the expected one: rounded, transposed, permuted, of another type, or how far off.
 
 use super::element_difference::{ElementDifference, Place, values};
-use crate::torch_files::{Dtype, Tensor};
+use crate::torch_files::{Dtype, Numbers, Tensor};
 
 /// The largest tensor that is compared, in bytes.
 pub(super) const MAX_BYTES: usize = 64 << 20;
@@ -76,24 +76,7 @@ fn converted(tensor: &Tensor, to: Dtype) -> Option<Tensor> {
     if !FLOATS.contains(&tensor.dtype()) {
         return None;
     }
-    let bytes = |value: f64| -> Option<Vec<u8>> {
-        Some(match to {
-            Dtype::Float64 => value.to_le_bytes().to_vec(),
-            #[allow(clippy::cast_possible_truncation, reason = "rounding is the purpose")]
-            Dtype::Float32 => (value as f32).to_le_bytes().to_vec(),
-            Dtype::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
-            Dtype::Bfloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
-            Dtype::Int64
-            | Dtype::Int32
-            | Dtype::Int16
-            | Dtype::Int8
-            | Dtype::Uint8
-            | Dtype::Bool
-            | Dtype::Complex64
-            | Dtype::Complex128 => return None,
-        })
-    };
-    let all: Option<Vec<Vec<u8>>> = values(tensor).into_iter().map(bytes).collect();
+    let all: Option<Vec<Vec<u8>>> = values(tensor).into_iter().map(|value| to.encode(value)).collect();
     Tensor::new(to, tensor.shape().to_vec(), all?.concat())
 }
 
@@ -164,7 +147,7 @@ fn elements(expected: &Tensor, found: &Tensor) -> String {
 
 /// The subscripts of a number.
 fn place_of(index: usize, tensor: &Tensor) -> Vec<usize> {
-    let is_complex = matches!(tensor.dtype(), Dtype::Complex64 | Dtype::Complex128);
+    let is_complex = tensor.dtype().numbers() == Numbers::Complex;
     let mut rest = if is_complex { index / 2 } else { index };
     let mut place: Vec<usize> = tensor
         .shape()

@@ -61,14 +61,14 @@ impl<T: TensorElements, W: Fn(usize) -> bool> TensorStream<T, W> {
 impl<T: TensorElements, W: Fn(usize) -> bool> ElementVisitor for TensorStream<T, W> {
     fn begin(&mut self, network: &NetworkOutline) -> Result<(), FormatError> {
         self.to.begin(network.tensors.len());
-        let route = |storage: &StorageOutline| Route::new(storage.bytes(), storage.dtype);
+        let route = |storage: &StorageOutline| Route::new(storage.bytes, storage.dtype);
         self.routes = network.storages.iter().map(route).collect();
         // The offset of an empty tensor is meaningless and may lie outside of the storage.
         let shown = network.tensors.values().enumerate().filter(|(_, tensor)| tensor.elements() > 0);
         for (index, tensor) in shown {
             let Some(route) = self.routes.get_mut(tensor.storage) else { continue };
             let size = tensor.dtype.size() as u64;
-            match tensor.view.row() {
+            match tensor.row() {
                 Some(row) => route.rows.push((row.start as u64 * size, row.end as u64 * size, index)),
                 None => route.others.push((index, tensor.clone())),
             }
@@ -96,7 +96,7 @@ impl<T: TensorElements, W: Fn(usize) -> bool> ElementVisitor for TensorStream<T,
             route.kept.extend_from_slice(bytes);
             if end == route.bytes {
                 for (tensor, outline) in std::mem::take(&mut route.others) {
-                    let own = outline.view.copy(&route.kept, route.dtype.size()).unwrap_or_default();
+                    let own = outline.copy(&route.kept).unwrap_or_default();
                     self.to.elements(tensor, route.dtype, &own);
                 }
                 route.kept = Vec::new();
@@ -159,7 +159,7 @@ mod tests {
         let pickle = "}Va\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nDoubleStorage\nV0\nVcpu\nI0\n\
             tQL9223372036854775807L\n(I0\nt(I1\ntI00\nNtRs.";
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, bytes) in [("m/data.pkl", pickle), ("m/data/0", "")] {
+        for (name, bytes) in [("m/data.pkl", pickle), ("m/data/0", ""), ("m/version", "3")] {
             let stored = zip::write::SimpleFileOptions::default();
             zip.start_file(name, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
             zip.write_all(bytes.as_bytes()).unwrap();

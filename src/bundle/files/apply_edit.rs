@@ -223,24 +223,12 @@ fn values(path: &Path, meant: impl Fn(&str) -> bool, change: impl Fn(&mut Map)) 
     Ok(Map::new())
 }
 
-/// The tensor with its float32 elements converted. `None` for a type that is not one of real numbers.
+/// The tensor with its float32 elements converted. `None` for a type that is not one of other real numbers.
 fn retyped(tensor: &Tensor, dtype: Dtype) -> Option<Tensor> {
     let elements = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    let data: Vec<u8> = match dtype {
-        Dtype::Float64 => elements.flat_map(|value| f64::from(value).to_le_bytes()).collect(),
-        Dtype::Float16 => elements.flat_map(|value| half::f16::from_f32(value).to_le_bytes()).collect(),
-        Dtype::Bfloat16 => elements.flat_map(|value| half::bf16::from_f32(value).to_le_bytes()).collect(),
-        Dtype::Float32
-        | Dtype::Int64
-        | Dtype::Int32
-        | Dtype::Int16
-        | Dtype::Int8
-        | Dtype::Uint8
-        | Dtype::Bool
-        | Dtype::Complex64
-        | Dtype::Complex128 => return None,
-    };
-    Tensor::new(dtype, tensor.shape().to_vec(), data)
+    let other = Some(dtype).filter(|dtype| *dtype != Dtype::Float32)?;
+    let data: Option<Vec<Vec<u8>>> = elements.map(|value| other.encode(value.into())).collect();
+    Tensor::new(dtype, tensor.shape().to_vec(), data?.concat())
 }
 
 /// Replaces the location of the storages in the pickle of a model, wherever it is spelled: later storages refer to the

@@ -440,6 +440,7 @@ mod tests {
         let with = |pickle: &[u8]| {
             let mut torch = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
             torch.entry("archive/data.pkl", pickle).unwrap();
+            torch.entry("archive/version", b"3\n").unwrap();
             let torch = torch.finish().unwrap().into_inner();
             let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
             archive.entry(SCALING_ENTRY, &torch).unwrap();

@@ -50,7 +50,6 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::Compression(_)
         | FormatErrorKind::UnsupportedOpcode
         | FormatErrorKind::UnsupportedProtocol(_)
-        | FormatErrorKind::LegacyTorch
         | FormatErrorKind::JsonManifest(_)
         | FormatErrorKind::Unsupported(_) => RefusalKind::Unsupported,
         FormatErrorKind::MissingField(_) => RefusalKind::MissingField,
@@ -145,7 +144,6 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         }
         FormatErrorKind::TwoManifests(..) => broken(Rule::TwoManifests),
         FormatErrorKind::ModelName(_) => broken(Rule::ModelName),
-        FormatErrorKind::LegacyTorch => broken(Rule::LegacyTorch),
         FormatErrorKind::Unsupported(_) => broken(Rule::Unsupported),
         FormatErrorKind::Storage(_) => broken(Rule::Storage),
     }

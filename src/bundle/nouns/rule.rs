@@ -191,8 +191,6 @@ rules! {
     Json;
     /// The keys of a JSON object are unique.
     DuplicateKey;
-    /// The torch file is a zip archive.
-    LegacyTorch;
     /// The file uses only supported features.
     Unsupported;
     /// The tensor stays inside its storage.

@@ -40,12 +40,23 @@ pub enum Global {
     Bytes,
     /// `_codecs.encode`, which protocols before 3 call to make `bytes` from Latin-1 text.
     Encode,
-    /// `torch._utils._rebuild_tensor_v2`.
+    /// `torch._utils._rebuild_tensor_v2`, and `_rebuild_tensor` with its first four arguments alone.
     RebuildTensor,
-    /// `torch._utils._rebuild_parameter`.
-    RebuildParameter,
+    /// `torch._utils._rebuild_tensor_v3`: a tensor with its element type, in a storage without one.
+    RebuildTypedTensor,
+    /// `torch._utils._rebuild_parameter`, `_rebuild_parameter_with_state` and `_rebuild_device_tensor_from_cpu_tensor`:
+    /// what is around the tensor that is their first argument.
+    Wrapper,
+    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes.
+    RebuildFromType,
+    /// `torch.Tensor` and `torch.nn.parameter.Parameter`.
+    TensorType,
     /// `torch.FloatStorage` and the other typed storages.
     Storage(Dtype),
+    /// `torch.storage.UntypedStorage`.
+    UntypedStorage,
+    /// `torch.float32` and so on.
+    Dtype(Dtype),
     /// A class of `pathlib`, with its path separator.
     Path(char),
     /// `numpy.dtype`.
@@ -88,30 +99,54 @@ fn value_global(module: &str, name: &str) -> Option<Global> {
 
 fn state_dict_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
-        ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
-        ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
-        ("torch", name) => {
-            Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == name).map(Global::Storage)
+        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
+        ("torch._utils", "_rebuild_tensor_v3") => Some(Global::RebuildTypedTensor),
+        (
+            "torch._utils",
+            "_rebuild_parameter" | "_rebuild_parameter_with_state" | "_rebuild_device_tensor_from_cpu_tensor",
+        ) => Some(Global::Wrapper),
+        ("torch._tensor", "_rebuild_from_type_v2") => Some(Global::RebuildFromType),
+        ("torch", "Tensor") | ("torch.nn.parameter", "Parameter") => Some(Global::TensorType),
+        ("torch.storage", "UntypedStorage") => Some(Global::UntypedStorage),
+        ("torch" | "torch.cuda", name) if name.ends_with("Storage") => {
+            Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == Some(name)).map(Global::Storage)
         }
+        ("torch", name) => Dtype::ALL.into_iter().find(|dtype| dtype.name() == name).map(Global::Dtype),
         _ => plain_global(module, name),
     }
 }
 
-/// The name in the module `torch` of the storage class of this element type.
-pub(crate) fn storage_class(dtype: Dtype) -> &'static str {
+/// The name in the module `torch` of the storage class of this element type. Types that came later have none: their
+/// storages are untyped.
+pub(crate) fn storage_class(dtype: Dtype) -> Option<&'static str> {
     match dtype {
-        Dtype::Float64 => "DoubleStorage",
-        Dtype::Float32 => "FloatStorage",
-        Dtype::Float16 => "HalfStorage",
-        Dtype::Bfloat16 => "BFloat16Storage",
-        Dtype::Int64 => "LongStorage",
-        Dtype::Int32 => "IntStorage",
-        Dtype::Int16 => "ShortStorage",
-        Dtype::Int8 => "CharStorage",
-        Dtype::Uint8 => "ByteStorage",
-        Dtype::Bool => "BoolStorage",
-        Dtype::Complex64 => "ComplexFloatStorage",
-        Dtype::Complex128 => "ComplexDoubleStorage",
+        Dtype::Float64 => Some("DoubleStorage"),
+        Dtype::Float32 => Some("FloatStorage"),
+        Dtype::Float16 => Some("HalfStorage"),
+        Dtype::Bfloat16 => Some("BFloat16Storage"),
+        Dtype::Int64 => Some("LongStorage"),
+        Dtype::Int32 => Some("IntStorage"),
+        Dtype::Int16 => Some("ShortStorage"),
+        Dtype::Int8 => Some("CharStorage"),
+        Dtype::Uint8 => Some("ByteStorage"),
+        Dtype::Bool => Some("BoolStorage"),
+        Dtype::Complex64 => Some("ComplexFloatStorage"),
+        Dtype::Complex128 => Some("ComplexDoubleStorage"),
+        Dtype::Complex32
+        | Dtype::Uint16
+        | Dtype::Uint32
+        | Dtype::Uint64
+        | Dtype::Float8E4m3fn
+        | Dtype::Float8E5m2
+        | Dtype::Float8E4m3fnuz
+        | Dtype::Float8E5m2fnuz
+        | Dtype::Float8E8m0fnu
+        | Dtype::Float4E2m1fnX2
+        | Dtype::Bits8
+        | Dtype::Bits16
+        | Dtype::Bits1x8
+        | Dtype::Bits2x4
+        | Dtype::Bits4x2 => None,
     }
 }
 
@@ -121,10 +156,21 @@ mod tests {
 
     #[test]
     fn a_state_dict_allows_all_twelve_storages_and_a_manifest_allows_none() {
-        for dtype in Dtype::ALL {
-            let name = storage_class(dtype);
+        let classes = Dtype::ALL.into_iter().filter_map(|dtype| Some((dtype, storage_class(dtype)?)));
+        for (dtype, name) in classes.clone() {
             assert_eq!(Allow::STATE_DICT.global("torch", name), Some(Global::Storage(dtype)));
             assert_eq!(Allow::VALUES.global("torch", name), None);
+        }
+        assert_eq!(classes.count(), 12);
+    }
+
+    #[test]
+    fn a_state_dict_allows_every_element_type_by_name() {
+        for dtype in Dtype::ALL {
+            assert_eq!(Allow::STATE_DICT.global("torch", dtype.name()), Some(Global::Dtype(dtype)));
+        }
+        for other in ["quint8", "float", "UntypedStorage", "FloatTensor"] {
+            assert_eq!(Allow::STATE_DICT.global("torch", other), None);
         }
     }
 

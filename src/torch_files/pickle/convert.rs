@@ -32,6 +32,16 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// The values of these keys and values, as those of one dict.
+    ///
+    /// # Errors
+    /// As [`Graph::to_value`].
+    pub(crate) fn to_map(&self, pairs: &[(Id, Id)]) -> Result<Map> {
+        Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.map(pairs)
+    }
+}
+
 /// A Python object that a params snapshot should not contain: [`Graph::to_value`] does not keep what it is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConvertedObject {

@@ -65,14 +65,21 @@ impl Node {
             Self::Global(_) => "global",
             Self::Persistent(_) => "persistent object",
             Self::Call { global, .. } => match global {
-                Global::RebuildTensor => "tensor",
-                Global::RebuildParameter => "parameter",
+                Global::RebuildTensor
+                | Global::RebuildTypedTensor
+                | Global::RebuildFromType
+                | Global::Wrapper => "tensor",
                 Global::NumpyScalar => "NumPy scalar",
                 Global::NumpyDtype => "NumPy dtype",
                 Global::Path(_) => "path",
-                Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode | Global::Storage(_) => {
-                    "object"
-                }
+                Global::OrderedDict
+                | Global::Set
+                | Global::Bytes
+                | Global::Encode
+                | Global::TensorType
+                | Global::Storage(_)
+                | Global::UntypedStorage
+                | Global::Dtype(_) => "object",
             },
         }
     }

@@ -22,6 +22,19 @@ use crate::torch_files::{
 /// limits, `unsupported` for opcodes that no bundle needs, else `malformed`.
 pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatError> {
     within("bytes of pickle", bytes.len() as u64, MAX_PICKLE_BYTES)?;
+    let (graph, length) = read_first(bytes, allow)?;
+    match bytes.len() - length {
+        0 => Ok(graph),
+        rest => Err(FormatError::from(Kind::TrailingBytes(rest as u64))
+            .at(length.saturating_sub(1) as u64, Some("STOP"))),
+    }
+}
+
+/// Reads the pickle that these bytes begin with, and returns its length in bytes.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_first(bytes: &[u8], allow: Allow) -> std::result::Result<(Graph, usize), FormatError> {
     let mut machine = Machine::new(bytes, allow);
     loop {
         let offset = machine.input.offset();
@@ -29,7 +42,10 @@ pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatErro
         let name = op::name(opcode);
         match machine.step(opcode) {
             Ok(false) => {}
-            Ok(true) => return Ok(machine.graph),
+            Ok(true) => {
+                let rest = usize::try_from(machine.input.rest()).unwrap_or(0);
+                return Ok((machine.graph, bytes.len() - rest));
+            }
             Err(kind @ (Kind::ForeignGlobal { .. } | Kind::Unsupported(_))) => {
                 return Err(FormatError::from(kind).at(offset, name).under(machine.subscript()));
             }
@@ -56,10 +72,7 @@ impl Machine<'_> {
                 if !self.stack.is_empty() || !self.marks.is_empty() {
                     return Err(unexpected("one object at the end", "several objects"));
                 }
-                match self.input.rest() {
-                    0 => self.graph.set_root(root),
-                    rest => return Err(Kind::TrailingBytes(rest)),
-                }
+                self.graph.set_root(root);
                 return Ok(true);
             }
 

@@ -21,5 +21,6 @@ pub use convert::ConvertedObject;
 pub(crate) use convert::subscript;
 pub use graph::{Graph, Id, Node};
 pub use machine::read;
+pub(crate) use machine::read_first;
 pub(crate) use write::Writer;
 pub use write::{Protocol, write_value};

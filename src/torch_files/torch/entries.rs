@@ -4,7 +4,10 @@
 //! the directory of all, treats a file with `constants.pkl` as TorchScript, and ignores case when it looks entries up.
 //! A file that torch would read differently is refused.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::{
+    io::{Read, Seek, SeekFrom},
+    ops::RangeInclusive,
+};
 
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
@@ -21,6 +24,13 @@ const SIGNATURE: &[u8] = b"PK\x03\x04";
 /// The entries that `torch.save` writes, in addition to the storages.
 const KNOWN: [&str; 6] =
     ["data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"];
+
+/// The entry with the version of the format, and the versions that torch reads.
+const VERSION: &str = "version";
+const VERSIONS: RangeInclusive<u64> = 1..=10;
+
+/// Bytes of that entry.
+const MAX_VERSION_BYTES: u64 = 64;
 
 /// The entry that torch prefers to `version`.
 const PACKAGE_VERSION: &str = ".data/version";
@@ -51,12 +61,12 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
     if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
         return Err(Kind::PickleBeforeArchive.into());
     }
-    Archive::new(reader)
+    Archive::new(reader).map(Archive::with_optional_checksums)
 }
 
 impl Entries {
-    /// Checks and classifies the names of all entries.
-    pub(super) fn of<R: Read + Seek>(archive: &Archive<R>) -> Result<Self> {
+    /// Checks and classifies the names of all entries, and that torch reads files of this version.
+    pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Self> {
         for name in archive.names().chain(archive.directories()) {
             within("bytes of entry name", name.len() as u64, MAX_TORCH_NAME_BYTES)
                 .map_err(|kind| kind.in_entry(&excerpt(name)))?;
@@ -71,7 +81,24 @@ impl Entries {
             }
         }
         archive.directories().try_for_each(|name| inside(&prefix, name).map(drop))?;
+        supported_version(archive, &format!("{prefix}/{VERSION}"))?;
         Ok(Self { prefix, unread })
+    }
+}
+
+/// Refuses a file of a version that torch does not read.
+fn supported_version<R: Read + Seek>(archive: &mut Archive<R>, entry: &str) -> Result<()> {
+    if archive.entry(entry).is_none() {
+        return Err(Kind::MissingEntry(excerpt(entry)).into());
+    }
+    let bytes = archive.read(entry, MAX_VERSION_BYTES)?;
+    let text = String::from_utf8_lossy(&bytes);
+    match text.trim_ascii().parse() {
+        Ok(version) if VERSIONS.contains(&version) => Ok(()),
+        Ok(_) | Err(_) => {
+            let what = format!("version {:?} of the format of torch.save", excerpt(&text));
+            Err(Kind::Unsupported(what).in_entry(entry))
+        }
     }
 }
 
@@ -125,12 +152,13 @@ mod tests {
 
     fn file_of(names: &[&str]) -> Vec<u8> {
         let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        names.iter().for_each(|name| archive.entry(name, b"}.").unwrap());
+        let content = |name: &str| if name.ends_with(VERSION) { &b"3\n"[..] } else { b"}." };
+        names.iter().for_each(|name| archive.entry(name, content(name)).unwrap());
         archive.finish().unwrap().into_inner()
     }
 
     fn entries(names: &[&str]) -> Result<Entries> {
-        Entries::of(&open(Cursor::new(file_of(names))).unwrap())
+        Entries::of(&mut open(Cursor::new(file_of(names))).unwrap())
     }
 
     #[test]
@@ -158,13 +186,38 @@ mod tests {
     #[case::above("notes", Kind::OutsideDirectory("m".into()))]
     #[case::of_another_case("M/notes", Kind::OutsideDirectory("m".into()))]
     fn an_entry_that_torch_reads_differently_is_refused_by_name(#[case] name: &str, #[case] kind: Kind) {
-        for names in [["m/data.pkl", name], [name, "m/data.pkl"]] {
+        for names in [["m/data.pkl", name, "m/version"], [name, "m/version", "m/data.pkl"]] {
             let error = entries(&names).err().unwrap();
             match (&error.kind, &kind) {
                 (Kind::CaseTwin(_), Kind::CaseTwin(_)) => {}
                 (found, kind) => assert_eq!((error.place.entry.as_deref(), found), (Some(name), kind)),
             }
         }
+    }
+
+    #[rstest]
+    #[case::oldest(b"1", None)]
+    #[case::newest(b"10\n", None)]
+    #[case::older(b"0\n", Some("version \"0\\n\" of the format of torch.save"))]
+    #[case::newer(b"11", Some("version \"11\" of the format of torch.save"))]
+    #[case::other(b"three", Some("version \"three\" of the format of torch.save"))]
+    fn a_version_that_torch_does_not_read_is_unsupported(
+        #[case] version: &[u8],
+        #[case] refusal: Option<&str>,
+    ) {
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        archive.entry("m/data.pkl", b"}.").unwrap();
+        archive.entry("m/version", version).unwrap();
+        let file = archive.finish().unwrap();
+        let found = Entries::of(&mut open(file).unwrap()).map(drop).map_err(|error| error.kind);
+        let refusal = refusal.map(|what| Kind::Unsupported(what.to_owned()));
+        assert_eq!(found, refusal.map_or(Ok(()), Err));
+    }
+
+    #[test]
+    fn a_file_without_a_version_is_refused_as_torch_does() {
+        let kind = entries(&["m/data.pkl"]).err().unwrap().kind;
+        assert_eq!(kind, Kind::MissingEntry("m/version".to_owned()));
     }
 
     #[test]

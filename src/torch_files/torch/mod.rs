@@ -1,9 +1,10 @@
 //! `model.pth`: the file that `torch.save` writes for a state dict, read and written without torch (BUN-010).
 //!
 //! The file is a zip archive: `data.pkl` describes the tensors, and `data/<key>` holds the bytes of each storage. A
-//! tensor is a view of a storage, given by offset, shape and strides in elements.
+//! tensor is a view of a storage, given by offset, shape and strides in elements. `legacy` reads the format before that.
 //!
-//! Reading order: `entries` (torch must read the same entries), [`Outline`] (the description in `data.pkl`), `view`
+//! Reading order: `entries` (torch must read the same entries), [`Outline`] (the description in `data.pkl`, which
+//! `parser` makes from its pickle), `view` and `lazy`
 //! (which elements of a storage a tensor has), [`scan`] (all elements in one pass, without holding the file;
 //! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`write()`].
 //!
@@ -11,19 +12,20 @@
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
 
 pub(crate) mod entries;
+mod lazy;
+mod legacy;
 mod outline;
+mod parser;
 pub(crate) mod read;
 pub(crate) mod scan;
 mod streaming;
 pub(crate) mod view;
 pub(crate) mod write;
 
+pub use lazy::Lazy;
 pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchValue, read_value};
 pub(crate) use read::Storages;
 pub use read::read;
 pub use scan::{ElementVisitor, scan};
 pub(crate) use streaming::scan_stream;
 pub use write::write;
-
-/// The first bytes of every file from before PyTorch 1.6, after the two bytes of the pickle protocol.
-const LEGACY_MAGIC: &[u8] = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";

@@ -1,20 +1,24 @@
 //! The description of a state dict in `data.pkl`: its tensors, and the location of their elements.
 
-use std::io::{Read, Seek};
+use std::{
+    io::{Read, Seek},
+    ops::Range,
+};
 
 use indexmap::IndexMap;
 
-use super::entries::{self, Entries};
-use super::view::View;
+use super::{
+    entries::{self, Entries},
+    lazy::Lazy,
+    parser::Parser,
+    view::View,
+};
 use crate::{
     torch_files::{
-        Dtype, FormatError, FormatErrorKind as Kind, ModelState,
+        Dtype, FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
-        limits::{
-            MAX_COPY_RATIO, MAX_ENTRY_NAME_BYTES, MAX_PICKLE_BYTES, MAX_RANK, MAX_TENSOR_NAME_BYTES,
-            MAX_TENSORS, MAX_VIEW_RATIO, MIN_VIEW_BYTES,
-        },
-        pickle::{self, Allow, Global, Graph, Id, Node, subscript},
+        limits::{MAX_COPY_RATIO, MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES, MAX_VIEW_RATIO, MIN_VIEW_BYTES},
+        pickle::{self, Allow},
         zip::Archive,
     },
     value::{Map, Value},
@@ -38,6 +42,8 @@ pub struct NetworkOutline {
     pub tensors: IndexMap<String, TensorOutline>,
     /// The storages, in the order in which tensors first refer to them.
     pub storages: Vec<StorageOutline>,
+    /// What modules saved in addition to tensors (`get_extra_state`), by name.
+    pub extra: Map,
     /// Whether the elements are stored with the most significant byte first.
     pub(super) big_endian: bool,
 }
@@ -49,18 +55,20 @@ pub struct TensorOutline {
     pub dtype: Dtype,
     /// The index of the storage in [`NetworkOutline::storages`].
     pub storage: usize,
+    /// What torch does with the stored elements when it reads them.
+    pub lazy: Lazy,
     pub(crate) view: View,
 }
 
 /// One storage: consecutive elements in one entry of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageOutline {
-    /// The entry with the bytes.
+    /// The entry with the bytes; in a file of the format before PyTorch 1.6, which has no entries, the storage's key.
     pub entry: String,
     /// The element type.
     pub dtype: Dtype,
-    /// The number of elements.
-    pub elements: usize,
+    /// The number of bytes.
+    pub bytes: u64,
 }
 
 impl TensorOutline {
@@ -78,12 +86,24 @@ impl TensorOutline {
     pub fn bytes(&self) -> u64 {
         (self.view.elements() as u64).saturating_mul(self.dtype.size() as u64)
     }
+
+    /// The range of the storage, in elements, whose bytes are those of the tensor.
+    pub(crate) fn row(&self) -> Option<Range<usize>> {
+        self.view.row().filter(|_| self.lazy == Lazy::default())
+    }
+
+    /// The bytes of the elements without gaps, from those of the whole storage.
+    pub(crate) fn copy(&self, storage: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = self.view.copy(storage, self.dtype.size())?;
+        self.lazy.apply(self.dtype, &mut bytes);
+        Some(bytes)
+    }
 }
 
 impl StorageOutline {
-    /// Bytes of the storage. That this number does not overflow was checked.
-    pub fn bytes(&self) -> u64 {
-        (self.elements as u64).saturating_mul(self.dtype.size() as u64)
+    /// The number of whole elements.
+    pub(super) fn elements(&self) -> usize {
+        usize::try_from(self.bytes / self.dtype.size() as u64).unwrap_or(usize::MAX)
     }
 }
 
@@ -101,6 +121,13 @@ impl Outline {
         let outline = Self::parse(&bytes, &prefix, order.as_deref())?;
         if let Self::Network(network) = &outline {
             network.storages.iter().try_for_each(|storage| fits(storage, archive))?;
+            // torch never deflates entries, but whoever packs its file again does. A deflated file inside a deflated entry
+            // expands a millionfold, so this is bounded as one entry is.
+            let entries = network.storages.iter().filter_map(|storage| archive.entry(&storage.entry));
+            let deflated = entries
+                .filter(|entry| entry.deflated)
+                .fold(0, |all: u64, entry| all.saturating_add(entry.bytes));
+            within("bytes of deflated storages", deflated, MAX_DEFLATED_BYTES)?;
         }
         Ok(outline)
     }
@@ -118,14 +145,8 @@ impl Outline {
             }
         };
         let graph = pickle::read(pickle, Allow::STATE_DICT).map_err(|error| error.in_entry(&entry))?;
-        Parser {
-            graph: &graph,
-            prefix,
-            network: NetworkOutline { big_endian, ..Default::default() },
-            keys: IndexMap::new(),
-        }
-        .parse()
-        .map_err(|error| error.in_entry(&entry))
+        let place = |key: &str| format!("{prefix}/data/{key}");
+        Parser::new(&graph, &place, big_endian).parse().map_err(|error| error.in_entry(&entry))
     }
 }
 
@@ -145,7 +166,7 @@ pub struct TorchValue {
 /// file differently.
 pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
     let mut archive = entries::open(reader)?;
-    let Entries { prefix, unread } = Entries::of(&archive)?;
+    let Entries { prefix, unread } = Entries::of(&mut archive)?;
     let entry = format!("{prefix}/data.pkl");
     let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
     let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));
@@ -159,151 +180,19 @@ pub(super) const MAX_ORDER_BYTES: u64 = 16;
 /// Checks that the entry of a storage exists and has the size that the pickle announces.
 fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {
     let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(excerpt(&storage.entry)))?;
-    if entry.deflated {
-        // torch never deflates entries, and a deflated file inside a deflated entry expands a millionfold.
-        return Err(Kind::Unsupported("a deflated storage".to_owned()).in_entry(&storage.entry));
-    }
-    if entry.bytes == storage.bytes() {
+    if entry.bytes == storage.bytes {
         return Ok(());
     }
-    let StorageOutline { dtype, elements, .. } = storage;
+    let (dtype, elements) = (storage.dtype, storage.elements());
     let what = format!("expected {elements} elements of {dtype}, found {} bytes", entry.bytes);
     Err(Kind::Storage(what).in_entry(&storage.entry))
 }
 
-struct Parser<'g> {
-    graph: &'g Graph,
-    prefix: &'g str,
-    network: NetworkOutline,
-    /// The index of each storage by its key.
-    keys: IndexMap<String, usize>,
-}
-
-impl Parser<'_> {
-    fn parse(mut self) -> Result<Outline> {
-        let root = self.graph.root();
-        let Node::Dict(items) = self.graph.node(root) else {
-            return Err(self.unexpected("a state dict", root));
-        };
-        if items.iter().any(|(key, _)| self.graph.text(*key) == Some(ModelState::SENTINEL_KEY)) {
-            return match self.graph.to_value(root)? {
-                Value::Map(map) => Ok(Outline::Sentinel(map)),
-                _ => Err(self.unexpected("a sentinel", root)),
-            };
-        }
-        within("tensors", items.len() as u64, MAX_TENSORS)?;
-        for (key, value) in items {
-            let name = self.graph.text(*key).ok_or_else(|| self.unexpected("a text key", *key))?;
-            within("bytes of tensor name", name.len() as u64, MAX_TENSOR_NAME_BYTES)?;
-            let tensor = self.tensor(*value).map_err(|error| error.under(subscript(name)))?;
-            self.network.tensors.insert(name.to_owned(), tensor);
-        }
-        self.network.bounded()?;
-        Ok(Outline::Network(self.network))
-    }
-
-    /// The tensor of an object.
-    fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
-        let arguments = match self.graph.node(id) {
-            Node::Call { global: Global::RebuildTensor, arguments, .. } => arguments,
-            // A parameter holds its tensor, `requires_grad` and hooks. It cannot hold another parameter.
-            Node::Call { global: Global::RebuildParameter, arguments, .. } => {
-                let data = arguments.first().ok_or_else(|| self.unexpected("a tensor", id))?;
-                match self.graph.node(*data) {
-                    Node::Call { global: Global::RebuildTensor, arguments, .. } => arguments,
-                    _ => return Err(self.unexpected("a tensor", *data)),
-                }
-            }
-            _ => return Err(self.unexpected("a tensor", id)),
-        };
-        let &[storage, offset, shape, strides, ref rest @ ..] = arguments.as_slice() else {
-            return Err(self.unexpected("a tensor's storage, offset, shape and strides", id));
-        };
-        if let Some(&metadata) = rest.get(2) {
-            self.plain_bits(metadata)?;
-        }
-        let storage = self.storage(storage)?;
-        let StorageOutline { dtype, elements, .. } =
-            *self.network.storages.get(storage).ok_or_else(|| self.unexpected("a storage", id))?;
-        let view = View::new(self.size(offset)?, self.sizes(shape)?, self.sizes(strides)?, elements)?;
-        Ok(TensorOutline { dtype, storage, view })
-    }
-
-    /// Refuses a lazy view: a tensor that is conjugated or negated when it is read, unlike the elements on disk.
-    fn plain_bits(&self, metadata: Id) -> Result<()> {
-        let Node::Dict(items) = self.graph.node(metadata) else { return Ok(()) };
-        for (key, value) in items {
-            if let (Some(bit @ ("conj" | "neg")), Node::Bool(true)) =
-                (self.graph.text(*key), self.graph.node(*value))
-            {
-                return Err(Kind::Unsupported(format!("a tensor that is a lazy view ({bit})")).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// The index of the storage with the persistent id `('storage', class, key, device, elements)`.
-    fn storage(&mut self, id: Id) -> Result<usize> {
-        let wrong = || self.unexpected("a storage", id);
-        let Node::Persistent(name) = self.graph.node(id) else { return Err(wrong()) };
-        let &[tag, class, key, _device, elements] = self.graph.sequence(*name).ok_or_else(wrong)? else {
-            return Err(wrong());
-        };
-        let Node::Global(Global::Storage(dtype)) = *self.graph.node(class) else { return Err(wrong()) };
-        let key =
-            self.graph.text(key).filter(|_| self.graph.text(tag) == Some("storage")).ok_or_else(wrong)?;
-        within("bytes of storage key", key.len() as u64, MAX_ENTRY_NAME_BYTES)?;
-        let elements = self.size(elements)?;
-        if elements.checked_mul(dtype.size()).is_none() {
-            return Err(Kind::Storage(format!(
-                "the size of {elements} elements of {dtype} in bytes overflows"
-            ))
-            .into());
-        }
-        let known = self.network.storages.len();
-        let index = *self.keys.entry(key.to_owned()).or_insert(known);
-        match self.network.storages.get(index) {
-            None => {
-                let entry = format!("{}/data/{key}", self.prefix);
-                self.network.storages.push(StorageOutline { entry, dtype, elements });
-            }
-            Some(known) if (known.dtype, known.elements) == (dtype, elements) => {}
-            Some(_) => {
-                let what = format!("storage {:?} is used with two types or sizes", excerpt(key));
-                return Err(Kind::Storage(what).into());
-            }
-        }
-        Ok(index)
-    }
-
-    fn sizes(&self, id: Id) -> Result<Vec<usize>> {
-        let items = self.graph.sequence(id).ok_or_else(|| self.unexpected("a tuple of sizes", id))?;
-        within("dimensions", items.len() as u64, MAX_RANK)?;
-        items.iter().map(|item| self.size(*item)).collect()
-    }
-
-    fn size(&self, id: Id) -> Result<usize> {
-        let size = match self.graph.node(id) {
-            Node::Int(value) => usize::try_from(*value).ok(),
-            _ => None,
-        };
-        size.ok_or_else(|| self.unexpected("a size", id))
-    }
-
-    fn unexpected(&self, expected: &'static str, id: Id) -> FormatError {
-        let found = match self.graph.node(id) {
-            Node::Int(value) => value.to_string(),
-            node => node.type_name().to_owned(),
-        };
-        Kind::Unexpected { expected, found }.into()
-    }
-}
-
 impl NetworkOutline {
     /// Refuses tensors with many more bytes than the storages that they view, before any tensor is allocated.
-    fn bounded(&self) -> Result<()> {
+    pub(super) fn bounded(&self) -> Result<()> {
         let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.fold(0, u64::saturating_add);
-        let storages = sum(&mut self.storages.iter().map(StorageOutline::bytes));
+        let storages = sum(&mut self.storages.iter().map(|storage| storage.bytes));
         let allowed = |ratio| storages.saturating_mul(ratio).max(MIN_VIEW_BYTES);
         let copied = |tensor: &&TensorOutline| !self.is_whole(tensor);
         let all = sum(&mut self.tensors.values().map(TensorOutline::bytes));
@@ -314,7 +203,10 @@ impl NetworkOutline {
 
     /// Whether a tensor covers its whole storage in storage order.
     pub(crate) fn is_whole(&self, tensor: &TensorOutline) -> bool {
-        self.storages.get(tensor.storage).is_some_and(|storage| tensor.view.is_whole(storage.elements))
+        let storage = self.storages.get(tensor.storage);
+        storage.is_some_and(|storage| {
+            tensor.bytes() == storage.bytes && tensor.row() == Some(0..tensor.elements())
+        })
     }
 }
 
@@ -325,12 +217,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_counts_its_view_and_a_storage_counts_all_its_elements() {
+    fn a_tensor_counts_its_view_and_a_storage_its_whole_elements() {
         let view = View::new(1, vec![3, 2], vec![2, 1], 100).unwrap();
-        let tensor = TensorOutline { dtype: Dtype::Int16, storage: 0, view };
+        let tensor = TensorOutline { dtype: Dtype::Int16, storage: 0, lazy: Lazy::default(), view };
         assert_eq!((tensor.elements(), tensor.bytes()), (6, 12));
-        let storage = StorageOutline { entry: String::new(), dtype: Dtype::Int16, elements: 100 };
-        assert_eq!(storage.bytes(), 200);
+        let storage = StorageOutline { entry: String::new(), dtype: Dtype::Int16, bytes: 201 };
+        assert_eq!(storage.elements(), 100);
     }
 
     #[test]
@@ -339,13 +231,15 @@ mod tests {
             let elements = 20 << 20;
             let view = |offset| View::new(offset, vec![elements - offset], vec![1], elements).unwrap();
             let tensor = |n: usize, offset| {
-                (n.to_string(), TensorOutline { dtype: Dtype::Uint8, storage: 0, view: view(offset) })
+                let (lazy, view) = (Lazy::default(), view(offset));
+                (n.to_string(), TensorOutline { dtype: Dtype::Uint8, storage: 0, lazy, view })
             };
-            let storage = StorageOutline { entry: String::new(), dtype: Dtype::Uint8, elements };
+            let bytes = elements as u64;
+            let storage = StorageOutline { entry: String::new(), dtype: Dtype::Uint8, bytes };
             NetworkOutline {
                 tensors: (0..whole + copies).map(|n| tensor(n, usize::from(n < copies))).collect(),
                 storages: vec![storage],
-                big_endian: false,
+                ..Default::default()
             }
             .bounded()
         };

@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
-    LEGACY_MAGIC, NetworkOutline, Outline,
+    NetworkOutline, Outline,
     entries::{self, Entries},
+    legacy,
 };
 use crate::torch_files::{
-    Dtype, FormatError, FormatErrorKind as Kind,
+    Dtype, FormatError,
     limits::MAX_DEFLATED_BYTES,
     zip::{
         Archive,
@@ -43,28 +44,31 @@ pub trait ElementVisitor {
 /// bytes. Memory does not grow with the elements.
 ///
 /// # Errors
-/// As [`Archive::new`] and [`pickle::read`](crate::torch_files::pickle::read); `unsupported` for the legacy format
-/// and for deflated storages; `unsafe` for tensors with many more bytes than their storages and for a file that torch
+/// As [`Archive::new`] and [`pickle::read`](crate::torch_files::pickle::read); `unsafe` for tensors with many more bytes than their storages and for a file that torch
 /// would read differently; `malformed` for other objects than a state, for a tensor outside of its storage, and for
 /// bytes that do not match their checksum.
 pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> Result<(Outline, u32)> {
-    if is_legacy(&mut reader)? {
-        return Err(Kind::LegacyTorch.into());
+    if legacy::is_legacy(&mut reader)? {
+        return legacy::scan(reader, elements);
     }
     let mut archive = entries::open(reader)?;
     let outline = Outline::of(&mut archive)?;
-    let Entries { unread, .. } = Entries::of(&archive)?;
-    // The checksum of a deflated entry is that of its uncompressed bytes, and no storage is deflated.
+    let Entries { unread, .. } = Entries::of(&mut archive)?;
+    let mut show = ElementSink::of(&outline, elements)?;
+    // The checksum of a deflated entry is that of its uncompressed bytes.
     let deflated =
         |archive: &Archive<_>, name: &&str| archive.entry(name).is_some_and(|entry| entry.deflated);
     let names: Vec<String> =
         archive.names().filter(|name| deflated(&archive, name)).map(str::to_owned).collect();
-    names.iter().try_for_each(|name| archive.stream(name, MAX_DEFLATED_BYTES, &mut |_| Ok(())))?;
+    for name in &names {
+        let mut elements = Whole { name, offset: 0, begun: Vec::new() };
+        archive.stream(name, MAX_DEFLATED_BYTES, &mut |piece| elements.take(piece, &mut show))?;
+        show.end(name);
+    }
     let spans = archive.spans()?;
     let mut reader = archive.into_inner();
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
-    let mut show = ElementSink::of(&outline, elements)?;
     let crc32 = read_spans(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
         Some(Span { name, .. }) => show.piece(name, offset, piece),
         None => Ok(()),
@@ -73,12 +77,25 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
     Ok((outline, crc32))
 }
 
-/// Whether a file begins like every file from before PyTorch 1.6.
-fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
-    let mut start = Vec::new();
-    reader.seek(SeekFrom::Start(0))?;
-    reader.take(2 + LEGACY_MAGIC.len() as u64).read_to_end(&mut start)?;
-    Ok(start.get(2..).is_some_and(|magic| magic == LEGACY_MAGIC))
+/// The bytes of a storage that come in pieces of any length, passed on in pieces of whole elements.
+struct Whole<'n> {
+    name: &'n str,
+    offset: u64,
+    /// The bytes of an element that the last piece began.
+    begun: Vec<u8>,
+}
+
+impl Whole<'_> {
+    fn take(&mut self, piece: &[u8], show: &mut ElementSink<'_>) -> Result<()> {
+        let size = show.size(self.name);
+        self.begun.extend_from_slice(piece);
+        let whole = self.begun.len() - self.begun.len() % size;
+        let rest = self.begun.split_off(whole);
+        show.piece(self.name, self.offset, &mut self.begun)?;
+        self.offset += whole as u64;
+        self.begun = rest;
+        Ok(())
+    }
 }
 
 /// Passes on the bytes of storages, as little-endian elements.
@@ -97,13 +114,23 @@ impl<'a> ElementSink<'a> {
         elements.begin(network)?;
         let storages = network.storages.iter().enumerate();
         let storages =
-            storages.map(|(index, storage)| (storage.entry.clone(), (index, storage.dtype, storage.bytes())));
+            storages.map(|(index, storage)| (storage.entry.clone(), (index, storage.dtype, storage.bytes)));
         Ok(Self { elements, storages: storages.collect(), big_endian: network.big_endian })
     }
 
     /// The size of an entry in bytes, when it is a storage.
     pub(super) fn bytes(&self, entry: &str) -> Option<u64> {
         self.storages.get(entry).map(|(_, _, bytes)| *bytes)
+    }
+
+    /// Bytes of one element of an entry; 1 when it is not a storage.
+    pub(super) fn size(&self, entry: &str) -> usize {
+        self.storages.get(entry).map_or(1, |(_, dtype, _)| dtype.size())
+    }
+
+    /// A storage that was not ended.
+    pub(super) fn remaining(&self) -> Option<&str> {
+        self.storages.keys().min().map(String::as_str)
     }
 
     /// Ends an entry: another entry with the same name is not a storage.
@@ -114,20 +141,7 @@ impl<'a> ElementSink<'a> {
     pub(super) fn piece(&mut self, entry: &str, offset: u64, piece: &mut [u8]) -> Result<()> {
         let Some((index, dtype, _)) = self.storages.get(entry).copied() else { return Ok(()) };
         if self.big_endian {
-            let part = match dtype {
-                Dtype::Complex64 | Dtype::Complex128 => dtype.size() / 2,
-                Dtype::Float64
-                | Dtype::Float32
-                | Dtype::Float16
-                | Dtype::Bfloat16
-                | Dtype::Int64
-                | Dtype::Int32
-                | Dtype::Int16
-                | Dtype::Int8
-                | Dtype::Uint8
-                | Dtype::Bool => dtype.size(),
-            };
-            piece.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+            piece.chunks_exact_mut(dtype.part()).for_each(<[u8]>::reverse);
         }
         self.elements.piece(index, offset, piece)
     }

@@ -56,7 +56,7 @@ pub(crate) fn scan_stream(
     let agreed = || {
         let mut archive = Archive::new(pass.kept).ok()?;
         let outline = Outline::of(&mut archive).ok()?;
-        let Entries { unread, .. } = Entries::of(&archive).ok()?;
+        let Entries { unread, .. } = Entries::of(&mut archive).ok()?;
         (outline == shown && archive.spans().ok()? == pass.spans).then_some((outline, unread))
     };
     let Some((outline, unread)) = agreed() else { return Ok(None) };
@@ -92,7 +92,7 @@ impl<R: Read> Pass<R> {
         // Storages larger than the rest of the stream are refused before the first one.
         if let Outline::Network(network) = &outline {
             let bytes =
-                network.storages.iter().fold(0, |all: u64, storage| all.saturating_add(storage.bytes()));
+                network.storages.iter().fold(0, |all: u64, storage| all.saturating_add(storage.bytes));
             (bytes <= length).then_some(())?;
         }
         let mut show = match ElementSink::of(&outline, elements) {
@@ -148,7 +148,7 @@ impl<R: Read> Pass<R> {
             name: header.name.clone(),
             start,
             bytes: data.len() as u64,
-            crc32: crc32fast::hash(&data),
+            crc32: Some(crc32fast::hash(&data)),
         });
         match header.name.rsplit_once('/') {
             Some((prefix, "data.pkl")) if !prefix.contains('/') => {
@@ -218,7 +218,7 @@ impl<R: Read> Pass<R> {
             self.keep(DESCRIPTOR_BYTES)?;
         }
         show.end(&header.name);
-        self.spans.push(Span { name: header.name, start, bytes, crc32: checksum.finalize() });
+        self.spans.push(Span { name: header.name, start, bytes, crc32: Some(checksum.finalize()) });
         Some(())
     }
 
@@ -301,7 +301,8 @@ mod tests {
     fn of_another_byte_order() -> Vec<u8> {
         let storage = "(Vstorage\nctorch\nShortStorage\nV0\nVcpu\nI2\ntQ";
         let pickle = format!("}}Va\nctorch._utils\n_rebuild_tensor_v2\n({storage}I0\n(I2\nt(I1\ntI00\nNtRs.");
-        file_of(&[("m/data.pkl", pickle.as_bytes()), ("m/byteorder", b"big"), ("m/data/0", &[0, 1, 2, 3])])
+        let big = ("m/byteorder", &b"big"[..]);
+        file_of(&[("m/data.pkl", pickle.as_bytes()), big, ("m/data/0", &[0, 1, 2, 3]), ("m/version", b"3")])
     }
 
     fn streamed(bytes: &[u8]) -> Option<ModelState> {
@@ -377,7 +378,8 @@ mod tests {
 
     #[test]
     fn a_pickle_in_a_deeper_directory_is_ignored() {
-        let file = file_of(&[("m/data.pkl", b"}."), ("m/a/data.pkl", b"."), ("m/a/byteorder", b"middle")]);
+        let inner = [("m/a/data.pkl", &b"."[..]), ("m/a/byteorder", b"middle")];
+        let file = file_of(&[&[("m/data.pkl", &b"}."[..]), ("m/version", b"3")], &inner[..]].concat());
         assert_eq!(streamed(&file), Some(ModelState::Network(StateDict::new())));
     }
 
@@ -429,7 +431,7 @@ mod tests {
         let mut zip = zip::ZipWriter::new_stream(Vec::new());
         let stored = zip::write::SimpleFileOptions::default();
         let stored = stored.compression_method(zip::CompressionMethod::Stored);
-        for (name, bytes) in [("m/decoys", decoys.as_slice()), ("m/data.pkl", b"}.")] {
+        for (name, bytes) in [("m/decoys", decoys.as_slice()), ("m/data.pkl", b"}."), ("m/version", b"3")] {
             zip.start_file(name, stored).unwrap();
             zip.write_all(bytes).unwrap();
         }

@@ -63,11 +63,6 @@ impl View {
         (self.elements == 0 || self.run().0 == self.elements).then_some(self.offset..end)
     }
 
-    /// Whether the view covers a storage of `storage` elements completely and in order.
-    pub(crate) fn is_whole(&self, storage: usize) -> bool {
-        self.row() == Some(0..storage)
-    }
-
     /// Copies the bytes of the elements without gaps. `size` is the bytes of one element.
     pub(crate) fn copy(&self, storage: &[u8], size: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.elements.checked_mul(size)?);
@@ -151,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_view_is_whole_only_when_it_covers_the_storage_in_order() {
+    fn a_view_is_a_row_only_when_its_elements_are_consecutive_and_in_order() {
         let whole = |offset, shape: &[usize], strides: &[usize]| {
-            View::new(offset, shape.into(), strides.into(), 6).unwrap().is_whole(6)
+            View::new(offset, shape.into(), strides.into(), 6).unwrap().row() == Some(0..6)
         };
         assert!(whole(0, &[2, 3], &[3, 1]));
         assert!(whole(0, &[2, 1, 3], &[3, 77, 1]), "the stride of a dimension of length 1 is ignored");

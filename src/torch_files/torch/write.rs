@@ -43,18 +43,24 @@ pub fn write(state: &ModelState, writer: impl Write + Seek) -> Result<(), Format
     Ok(())
 }
 
-/// `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)`.
+/// `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)`; for an element type without a storage class
+/// `_rebuild_tensor_v3` with an untyped storage, whose size is in bytes, and the type as a further argument.
 fn describe(writer: &mut Writer, (key, tensor): (usize, &Tensor)) {
     let shape: Vec<i64> = tensor.shape().iter().map(|side| *side as i64).collect();
-    let elements = (tensor.data().len() / tensor.dtype().size()) as i64;
+    let class = storage_class(tensor.dtype());
+    let elements = (tensor.data().len() / class.map_or(1, |_| tensor.dtype().size())) as i64;
     let tuple = |writer: &mut Writer, sizes: &[i64]| {
         writer.tuple(|writer| sizes.iter().for_each(|size| writer.int(*size)));
     };
-    writer.global("torch._utils", "_rebuild_tensor_v2");
+    let function = if class.is_some() { "_rebuild_tensor_v2" } else { "_rebuild_tensor_v3" };
+    writer.global("torch._utils", function);
     writer.tuple(|writer| {
         writer.tuple(|writer| {
             writer.text("storage");
-            writer.global("torch", storage_class(tensor.dtype()));
+            match class {
+                Some(class) => writer.global("torch", class),
+                None => writer.global("torch.storage", "UntypedStorage"),
+            }
             writer.text(&key.to_string());
             writer.text("cpu");
             writer.int(elements);
@@ -65,6 +71,9 @@ fn describe(writer: &mut Writer, (key, tensor): (usize, &Tensor)) {
         tuple(writer, &strides(&shape));
         writer.bool(false);
         writer.ordered_dict();
+        if class.is_none() {
+            writer.global("torch", tensor.dtype().name());
+        }
     });
     writer.reduce();
 }

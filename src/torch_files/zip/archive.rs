@@ -39,6 +39,8 @@ pub struct Archive<R> {
     entries: IndexMap<String, Entry>,
     /// The names of entries without content that end with a slash.
     directories: Vec<String>,
+    /// Whether a CRC-32 of 0 means that the entry has no checksum.
+    zero_is_none: bool,
 }
 
 /// The directory's record of an entry.
@@ -116,7 +118,17 @@ impl<R: Read + Seek> Archive<R> {
                 return Err(Kind::DuplicateEntry.in_entry(&name));
             }
         }
-        Ok(Self { zip, entries, directories })
+        Ok(Self { zip, entries, directories, zero_is_none: false })
+    }
+
+    /// The same archive, in which a stored entry with a CRC-32 of 0 has no checksum. torch writes such files when it is
+    /// asked to, and never verifies a checksum.
+    pub(crate) fn with_optional_checksums(self) -> Self {
+        Self { zero_is_none: true, ..self }
+    }
+
+    fn has_checksum(&self, entry: &Entry) -> bool {
+        !self.zero_is_none || entry.deflated || entry.crc32 != 0
     }
 
     /// The names of the entries, in directory order.
@@ -203,7 +215,8 @@ impl<R: Read + Seek> Archive<R> {
             let file = self.zip.by_index_raw(entry.index).map_err(|error| broken(error).in_entry(name))?;
             let start =
                 file.data_start().ok_or_else(|| Kind::Zip("an entry has no data offset".to_owned()))?;
-            spans.push(Span { name: name.clone(), start, bytes: entry.bytes, crc32: entry.crc32 });
+            let crc32 = Some(entry.crc32).filter(|crc32| !self.zero_is_none || *crc32 != 0);
+            spans.push(Span { name: name.clone(), start, bytes: entry.bytes, crc32 });
         }
         spans.sort_by_key(|span| (span.start, span.bytes));
         Ok(spans)
@@ -221,7 +234,11 @@ impl<R: Read + Seek> Archive<R> {
         take: &mut dyn FnMut(&[u8]) -> Result<(), FormatError>,
     ) -> Result<(), FormatError> {
         within("bytes in the entry", entry.bytes, limit)?;
-        let reader = self.zip.by_index(entry.index).map_err(broken)?;
+        let reader: Box<dyn Read + '_> = if self.has_checksum(&entry) {
+            Box::new(self.zip.by_index(entry.index).map_err(broken)?)
+        } else {
+            Box::new(self.zip.by_index_seek(entry.index).map_err(broken)?)
+        };
         // Reading one byte more than announced detects a wrong size, and reaches the end, where the CRC is verified.
         let mut reader = reader.take(entry.bytes.saturating_add(1));
         let mut buffer =

@@ -16,8 +16,8 @@ pub(crate) struct Span {
     pub(crate) start: u64,
     /// Bytes of data.
     pub(crate) bytes: u64,
-    /// The CRC-32 of the data, from the directory.
-    pub(crate) crc32: u32,
+    /// The CRC-32 of the data, from the directory; `None` for an entry without a checksum.
+    pub(crate) crc32: Option<u32>,
 }
 
 /// Receives a piece of the span with this index, and the piece's offset in the span; it may change the bytes.
@@ -45,7 +45,7 @@ pub(crate) fn read_spans(
         whole.combine(&pass(&mut reader, between, &mut buffer, &mut |_, _| Ok(()))?);
         let checksum =
             pass(&mut reader, span.bytes, &mut buffer, &mut |offset, piece| take(index, offset, piece))?;
-        if checksum.clone().finalize() != span.crc32 {
+        if span.crc32.is_some_and(|crc32| checksum.clone().finalize() != crc32) {
             return Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(&span.name));
         }
         whole.combine(&checksum);
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn span(start: u64, bytes: &[u8]) -> Span {
-        let (bytes, crc32) = (bytes.len() as u64, crc32fast::hash(bytes));
+        let (bytes, crc32) = (bytes.len() as u64, Some(crc32fast::hash(bytes)));
         Span { name: "it".to_owned(), start, bytes, crc32 }
     }
 
