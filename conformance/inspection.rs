@@ -209,6 +209,14 @@ fn what_is_odd_and_legal_is_a_warning() {
             Forge::good().with("notes.txt", "hello").zip(),
             "warning BUN-002: notes.txt: an entry that the manifest does not list",
         ),
+        (
+            Forge::good().with("autoencoder/PARAMS.DILL", "N.").zip(),
+            "warning LOD-014: autoencoder/PARAMS.DILL: the name differs from \"autoencoder/params.dill\" only in case",
+        ),
+        (
+            params(|params| drop(params.insert("accelerator".into(), "cpu".into()))),
+            "warning CFG-011: autoencoder/params.dill: has settings of an execution: accelerator",
+        ),
         (extra.zip(), "warning BUN-005: manifest.dill: models with unknown roles: more"),
         (Forge::good().weights(torch_file("}.", &[]).zip()).zip(), "a network without tensors"),
     ] {

@@ -210,13 +210,5 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
                 "1 unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\"",
             ],
         },
-        Ambiguous {
-            name: "params_twice_by_case",
-            file: Forge::good().with("autoencoder/PARAMS.DILL", trap()).zip(),
-            python: &["loaded", "UnpicklingError"],
-            breaks: "LOD-014",
-            rule: Rule::CaseTwin,
-            says: &["autoencoder/PARAMS.DILL"],
-        },
     ]
 }

@@ -109,13 +109,6 @@ fn files() -> Vec<Row> {
             "archive/version",
         ),
         row(
-            "weights_with_a_deflated_storage",
-            good().deflated().zip(),
-            "BUN-010",
-            Rule::Unsupported,
-            "archive/data/0",
-        ),
-        row(
             "weights_cut_in_half",
             {
                 let whole = good().zip();

@@ -52,7 +52,6 @@ fn names() -> Vec<Row> {
 
 fn entries() -> Vec<Row> {
     let mode = |mode: u32| more("more").central(MORE, 38, &(mode << 16).to_le_bytes()).done();
-    let many = (0..5000).fold(Forge::good(), |forge, number| forge.with(&format!("more/{number}"), ""));
     vec![
         Row::unreadable(
             "a_symbolic_link",
@@ -86,13 +85,21 @@ fn entries() -> Vec<Row> {
             &["more", "77"],
         ),
         Row::unreadable(
-            "five_thousand_entries",
-            many.zip(),
+            "too_many_entries",
+            of_entries(131_073),
             "LOD-014",
             Rule::Limit,
-            &["5005 archive entries", "4096"],
+            &["131073 archive entries", "131072"],
         ),
     ]
+}
+
+/// An archive of so many empty entries.
+fn of_entries(count: u32) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    (0..count).for_each(|number| zip.start_file(number.to_string(), stored).expect("an entry"));
+    zip.finish().expect("an archive").into_inner()
 }
 
 fn headers() -> Vec<Row> {

@@ -4,7 +4,7 @@
 //! real bundle or dataset needs.
 
 /// Entries that an archive may list.
-pub const MAX_ENTRIES: u64 = 4096;
+pub const MAX_ENTRIES: u64 = 1 << 17;
 
 /// Bytes of one entry's name.
 pub const MAX_ENTRY_NAME_BYTES: u64 = 1024;
@@ -12,8 +12,11 @@ pub const MAX_ENTRY_NAME_BYTES: u64 = 1024;
 /// Bytes of one entry's name in a file written by `torch.save`; torch compares no more than these.
 pub const MAX_TORCH_NAME_BYTES: u64 = 511;
 
-/// Bytes of an archive's central directory.
-pub const MAX_DIRECTORY_BYTES: u64 = 4 << 20;
+/// Bytes of an archive's central directory: 16 MiB.
+pub const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
+
+/// Bytes before the first entry of an archive, such as the program of one that extracts itself: 64 KiB.
+pub const MAX_BYTES_BEFORE: u64 = 64 << 10;
 
 /// Uncompressed bytes of one entry: 8 GiB.
 pub const MAX_ENTRY_BYTES: u64 = 8 << 30;
@@ -65,8 +68,8 @@ pub const MAX_JSON_DEPTH: u64 = 64;
 /// Decimal digits of one integer in a JSON text: Python's own limit.
 pub const MAX_JSON_DIGITS: u64 = 4300;
 
-/// Models that a manifest may list; each takes two entries.
-pub const MAX_MODELS: u64 = MAX_ENTRIES / 2;
+/// Models that a manifest may list.
+pub const MAX_MODELS: u64 = 2048;
 
 /// Tensors of one state dict.
 pub const MAX_TENSORS: u64 = 1 << 16;

@@ -70,6 +70,7 @@ pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatEr
             return Ok(checked);
         }
     };
+    checked.findings.extend(rules::archive(reader.archive()));
     if reader.container() == Container::Json {
         let JsonReport { manifest, params, findings } =
             json_manifest::check(&mut reader, &checked.file, watch)?;

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Finding, Findings,
     diagnose::{Part, diagnose},
+    network_rules,
     non_finite::{Counting, NonFinite, PerTensor},
     parallel::ProgressFn,
     rules,
@@ -58,6 +59,7 @@ pub(super) fn weights(
         findings.push(found);
         return Ok(findings);
     }
+    findings.extend(network_rules::network(&network, &entry));
     if !(0..network.storages.len()).any(|storage| counting.any_in(storage)) {
         return Ok(findings);
     }

@@ -1,13 +1,19 @@
-//! The rules for a manifest and for params snapshots.
+//! The rules for an archive, a manifest and params snapshots.
+
+use std::io::{Read, Seek};
 
 use super::Finding;
 use crate::bundle::files::Snapshot;
 use crate::{
     bundle::nouns::{
-        MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params, ROLES, Rule, SCALE_KEY,
-        TrainingConfig, VERSION, VERSION_KEY, params_entry,
+        ExecutionConfig, InferenceConfig, MANIFEST_ENTRY, Manifest, ModelConfig, PYTORCH_BACKEND, Params,
+        ROLES, Rule, SCALE_KEY, TrainingConfig, VERSION, VERSION_KEY, params_entry,
     },
-    torch_files::pickle::ConvertedObject,
+    torch_files::{
+        error::excerpt,
+        pickle::ConvertedObject,
+        zip::{Archive, case_twins::case_twins},
+    },
     value::{Map, Value},
 };
 
@@ -37,6 +43,31 @@ const ARCHITECTURE: &str = "cnn";
 
 /// The keys that every network needs (LOD-003).
 const REQUIRED_KEYS: [&str; 2] = ["N", "gridsize"];
+
+/// The findings about an archive that Python reads and other readers may read otherwise (BUN-002, LOD-014).
+pub(super) fn archive<R: Read + Seek>(archive: &Archive<R>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let before = archive.before().len();
+    if before > 0 {
+        let found = format!("{before} bytes before the first entry, which are part of no entry");
+        findings.push(
+            Finding::warning("BUN-002", found)
+                .expected("an archive that begins with its first entry")
+                .advice("rewrite the archive with its entries only: some readers refuse this file"),
+        );
+    }
+    findings.extend(case_twins(archive).map(|(twin, name)| {
+        Finding::warning("LOD-014", format!("the name differs from {:?} only in case", excerpt(twin)))
+            .rule(Rule::CaseTwin)
+            .expected("entries that every file system keeps apart")
+            .advice(
+                "do not extract or load this file on Windows or macOS, where one of both replaces the other; ask its \
+                 author which one is right",
+            )
+            .in_entry(name)
+    }));
+    findings
+}
 
 /// Whether this is the manifest of a TensorFlow bundle.
 pub(super) fn is_tensorflow(manifest: &Manifest) -> bool {
@@ -132,6 +163,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         );
     }
     findings.extend(architecture(params));
+    findings.extend(of_execution(params));
     findings.extend(out_of_range(params));
     for (key, what) in &snapshot.converted {
         let (severity, advice): (fn(&'static str, String) -> Finding, _) = match what {
@@ -150,6 +182,23 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
         );
     }
     findings.into_iter().map(|finding| finding.in_entry(params_entry(model))).collect()
+}
+
+/// The finding about settings of a run, which belong to no model, if there are any (CFG-011).
+fn of_execution(params: &Params) -> Option<Finding> {
+    let of_models = |key: &&str| {
+        [ModelConfig::KEYS, TrainingConfig::KEYS, InferenceConfig::KEYS].iter().any(|keys| keys.contains(key))
+    };
+    let own = ExecutionConfig::KEYS.iter().copied().filter(|key| !of_models(key));
+    let leaked: Vec<&str> = own.filter(|key| params.contains_key(*key)).collect();
+    if leaked.is_empty() {
+        return None;
+    }
+    let found = format!("has settings of an execution: {}", listed(leaked.into_iter()));
+    let finding = Finding::warning("CFG-011", found)
+        .expected("the fields of a model and its training")
+        .advice("do not bridge an execution configuration: a load would restore the settings of another run");
+    Some(finding)
 }
 
 /// Compares two snapshots of one bundle (LOD-011).

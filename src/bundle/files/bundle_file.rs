@@ -17,7 +17,6 @@ use crate::torch_files::{
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
     zip::{
         Archive, FileReader,
-        case_twins::refuse_case_twins,
         writer::{ArchiveWriter, Placement},
     },
 };
@@ -87,11 +86,10 @@ impl BundleReader<FileReader> {
     /// Opens a bundle on disk. `path` is that of the archive, including `.zip` (BUN-001).
     ///
     /// # Errors
-    /// As [`Archive::open`], and `unsafe` for names that differ only in case.
+    /// As [`Archive::open`], and `malformed` for a pickle before the first entry.
     pub fn open(path: &Path) -> Result<Self> {
-        let archive = Archive::open(path)?;
-        refuse_case_twins(&archive).map_err(|error| error.in_file(path))?;
-        Ok(Self { archive, file: Some(path.to_owned()) })
+        let read = |archive| Self::of(archive, Some(path.to_owned()));
+        Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
     }
 }
 
@@ -99,11 +97,18 @@ impl<R: Read + Seek> BundleReader<R> {
     /// Opens a bundle from any seekable reader.
     ///
     /// # Errors
-    /// As [`Archive::new`], and `unsafe` for names that differ only in case.
+    /// As [`Archive::new`], and `malformed` for a pickle before the first entry.
     pub fn new(reader: R) -> Result<Self> {
-        let archive = Archive::new(reader)?;
-        refuse_case_twins(&archive)?;
-        Ok(Self { archive, file: None })
+        Self::of(Archive::new(reader)?, None)
+    }
+
+    /// Refuses a pickle before the first entry: `torch.load` would load it.
+    fn of(archive: Archive<R>, file: Option<PathBuf>) -> Result<Self> {
+        let begins_a_pickle = match pickle::read_first(archive.before(), Allow::VALUES) {
+            Ok(_) => true,
+            Err(error) => error.place.offset != Some(0) || matches!(error.kind, Kind::ForeignGlobal { .. }),
+        };
+        if begins_a_pickle { Err(archive.bytes_before()) } else { Ok(Self { archive, file }) }
     }
 
     /// The underlying archive.
@@ -523,18 +528,26 @@ mod tests {
     }
 
     #[test]
-    fn entry_names_that_differ_only_in_case_are_refused() {
-        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        for name in ["m/params.dill", "m/PARAMS.DILL"] {
-            archive.entry(name, b"}.").unwrap();
+    fn a_pickle_before_the_first_entry_is_refused_and_a_program_is_not() {
+        let good = written(&bundle()).into_inner();
+        let behind = |first: &[u8]| {
+            let mut archive = Archive::new(Cursor::new(good.clone())).unwrap();
+            let mut bytes = Cursor::new(first.to_vec());
+            bytes.set_position(first.len() as u64);
+            let mut zip = zip::ZipWriter::new(bytes);
+            let names: Vec<String> = archive.names().map(str::to_owned).collect();
+            for name in names {
+                let stored = zip::write::SimpleFileOptions::default();
+                zip.start_file(&name, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
+                zip.write_all(&archive.read(&name, 1 << 30).unwrap()).unwrap();
+            }
+            BundleReader::new(zip.finish().unwrap()).and_then(|mut reader| reader.read())
+        };
+        assert_eq!(behind(b"").unwrap(), bundle());
+        assert_eq!(behind(b"#!/bin/sh\nexit 0\n").unwrap(), bundle());
+        for pickle in [&b"\x80\x02N."[..], b"cos\nsystem\n(Vtrue\ntR.", b"N."] {
+            assert!(matches!(behind(pickle).unwrap_err().kind, Kind::UnlistedBytes { .. }));
         }
-        let bytes = archive.finish().unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("w.zip");
-        std::fs::write(&path, bytes.get_ref()).unwrap();
-        let refused = Kind::CaseTwin("m/params.dill".into()).in_entry("m/PARAMS.DILL");
-        assert_eq!(BundleReader::new(bytes).unwrap_err(), refused);
-        assert_eq!(BundleReader::open(&path).unwrap_err(), refused.in_file(&path));
     }
 
     #[test]

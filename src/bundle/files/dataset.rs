@@ -47,7 +47,10 @@ impl Dataset {
 /// [`Archive::open`].
 pub fn read_dataset(path: &Path) -> Result<Dataset> {
     let read = |mut archive| read_from(&mut archive);
-    Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
+    Archive::open(path)
+        .and_then(Archive::looked_up_by_name)
+        .and_then(read)
+        .map_err(|error| error.in_file(path))
 }
 
 fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {

@@ -38,7 +38,10 @@ pub struct Inputs {
 /// that do not fit each other; else as [`Archive::open`].
 pub fn read_inputs(path: &Path) -> Result<Inputs> {
     let read = |mut archive| read_from(&mut archive);
-    Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
+    Archive::open(path)
+        .and_then(Archive::looked_up_by_name)
+        .and_then(read)
+        .map_err(|error| error.in_file(path))
 }
 
 fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Inputs> {

@@ -78,6 +78,9 @@ macro_rules! config {
             /// The names of the fields, as Python spells them.
             pub const FIELDS: &[&str] = &[$(config!(@name $field $(, $python)?)),+];
 
+            /// The keys of the fields in a flat map.
+            pub const KEYS: &[&str] = &[$(config!(@legacy $field $(, $python)? $(=> $legacy)?)),+];
+
             /// Builds the configuration from named values. A missing field gets its default.
             ///
             /// # Errors

@@ -47,7 +47,8 @@ pub enum Global {
     /// `torch._utils._rebuild_parameter`, `_rebuild_parameter_with_state` and `_rebuild_device_tensor_from_cpu_tensor`:
     /// what is around the tensor that is their first argument.
     Wrapper,
-    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes.
+    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes; and `torch._utils._rebuild_wrapper_subclass`,
+    /// whose first argument is the class, which is refused.
     RebuildFromType,
     /// `torch.Tensor` and `torch.nn.parameter.Parameter`.
     TensorType,
@@ -105,7 +106,9 @@ fn state_dict_global(module: &str, name: &str) -> Option<Global> {
             "torch._utils",
             "_rebuild_parameter" | "_rebuild_parameter_with_state" | "_rebuild_device_tensor_from_cpu_tensor",
         ) => Some(Global::Wrapper),
-        ("torch._tensor", "_rebuild_from_type_v2") => Some(Global::RebuildFromType),
+        ("torch._tensor", "_rebuild_from_type_v2") | ("torch._utils", "_rebuild_wrapper_subclass") => {
+            Some(Global::RebuildFromType)
+        }
         ("torch", "Tensor") | ("torch.nn.parameter", "Parameter") => Some(Global::TensorType),
         ("torch.storage", "UntypedStorage") => Some(Global::UntypedStorage),
         ("torch" | "torch.cuda", name) if name.ends_with("Storage") => {

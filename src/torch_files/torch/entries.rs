@@ -61,7 +61,7 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
     if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
         return Err(Kind::PickleBeforeArchive.into());
     }
-    Archive::new(reader).map(Archive::with_optional_checksums)
+    Archive::new(reader)?.looked_up_by_name().map(Archive::with_optional_checksums)
 }
 
 impl Entries {

@@ -121,13 +121,7 @@ impl Outline {
         let outline = Self::parse(&bytes, &prefix, order.as_deref())?;
         if let Self::Network(network) = &outline {
             network.storages.iter().try_for_each(|storage| fits(storage, archive))?;
-            // torch never deflates entries, but whoever packs its file again does. A deflated file inside a deflated entry
-            // expands a millionfold, so this is bounded as one entry is.
-            let entries = network.storages.iter().filter_map(|storage| archive.entry(&storage.entry));
-            let deflated = entries
-                .filter(|entry| entry.deflated)
-                .fold(0, |all: u64, entry| all.saturating_add(entry.bytes));
-            within("bytes of deflated storages", deflated, MAX_DEFLATED_BYTES)?;
+            deflated_within(network, archive, MAX_DEFLATED_BYTES)?;
         }
         Ok(outline)
     }
@@ -177,6 +171,14 @@ pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
 /// Bytes of the entry `byteorder`.
 pub(super) const MAX_ORDER_BYTES: u64 = 16;
 
+/// Checks that all deflated storages together are not larger than one deflated entry may be. torch never deflates entries,
+/// but `zip -r` does; and a deflated file inside a deflated entry expands a millionfold.
+fn deflated_within<R: Read + Seek>(network: &NetworkOutline, archive: &Archive<R>, limit: u64) -> Result<()> {
+    let entries = network.storages.iter().filter_map(|storage| archive.entry(&storage.entry));
+    let deflated = entries.filter(|entry| entry.deflated).map(|entry| entry.bytes);
+    Ok(within("bytes of deflated storages", deflated.fold(0, u64::saturating_add), limit)?)
+}
+
 /// Checks that the entry of a storage exists and has the size that the pickle announces.
 fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {
     let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(excerpt(&storage.entry)))?;
@@ -214,6 +216,10 @@ impl NetworkOutline {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::io::{Cursor, Write as _};
+
+    use zip::{CompressionMethod, write::SimpleFileOptions};
+
     use super::*;
 
     #[test]
@@ -223,6 +229,26 @@ mod tests {
         assert_eq!((tensor.elements(), tensor.bytes()), (6, 12));
         let storage = StorageOutline { entry: String::new(), dtype: Dtype::Int16, bytes: 201 };
         assert_eq!(storage.elements(), 100);
+    }
+
+    #[test]
+    fn deflated_storages_are_bounded_together() {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, method) in [
+            ("a", CompressionMethod::Deflated),
+            ("b", CompressionMethod::Deflated),
+            ("c", CompressionMethod::Stored),
+        ] {
+            zip.start_file(name, SimpleFileOptions::default().compression_method(method)).unwrap();
+            zip.write_all(&[0; 100]).unwrap();
+        }
+        let archive = Archive::new(zip.finish().unwrap()).unwrap();
+        let storage = |name: &str| StorageOutline { entry: name.to_owned(), dtype: Dtype::Uint8, bytes: 100 };
+        let network =
+            NetworkOutline { storages: ["a", "b", "c"].map(storage).to_vec(), ..Default::default() };
+        assert!(deflated_within(&network, &archive, 200).is_ok());
+        let kind = deflated_within(&network, &archive, 199).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "bytes of deflated storages", found: 200, limit: 199 }));
     }
 
     #[test]

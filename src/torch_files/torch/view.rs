@@ -63,6 +63,16 @@ impl View {
         (self.elements == 0 || self.run().0 == self.elements).then_some(self.offset..end)
     }
 
+    /// The range of the storage from the first to the last element.
+    pub(crate) fn reach(&self) -> Range<usize> {
+        if self.elements == 0 {
+            return 0..0;
+        }
+        let step = |(side, stride): (&usize, &usize)| (side - 1) * stride;
+        let last = self.offset + self.shape.iter().zip(&self.strides).map(step).sum::<usize>();
+        self.offset..last + 1
+    }
+
     /// Copies the bytes of the elements without gaps. `size` is the bytes of one element.
     pub(crate) fn copy(&self, storage: &[u8], size: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.elements.checked_mul(size)?);

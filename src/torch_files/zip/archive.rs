@@ -32,6 +32,12 @@ use crate::torch_files::{
 const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
+/// The current directory, with which some writers begin every name.
+const DOT: &str = "./";
+
+/// Why a name with `//` or `/./` is refused.
+const EMPTY_COMPONENT: &str = "contains an empty component";
+
 /// An archive whose entries are all stored or deflated regular files with unique plain names (BUN-002, LOD-014).
 #[derive(Debug)]
 pub struct Archive<R> {
@@ -39,6 +45,10 @@ pub struct Archive<R> {
     entries: IndexMap<String, Entry>,
     /// The names of entries without content that end with a slash.
     directories: Vec<String>,
+    /// The bytes before the first entry.
+    before: Vec<u8>,
+    /// Whether names begin with `./`, which is not part of the names here.
+    is_dotted: bool,
     /// Whether a CRC-32 of 0 means that the entry has no checksum.
     zero_is_none: bool,
 }
@@ -102,7 +112,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(Kind::Zip("more than one central directory".to_owned()).into());
         }
         zip.validate_header_consistency().map_err(broken)?;
-        covered?;
+        let before = covered?;
         let mut entries = IndexMap::new();
         let mut directories = Vec::new();
         let mut total = 0u64;
@@ -118,7 +128,33 @@ impl<R: Read + Seek> Archive<R> {
                 return Err(Kind::DuplicateEntry.in_entry(&name));
             }
         }
-        Ok(Self { zip, entries, directories, zero_is_none: false })
+        let is_dotted = directory.entries.iter().any(|entry| entry.name.starts_with(DOT.as_bytes()));
+        Ok(Self { zip, entries, directories, before, is_dotted, zero_is_none: false })
+    }
+
+    /// The same archive, if its readers may look entries up by name and by the first bytes of the file.
+    ///
+    /// # Errors
+    /// For bytes before the first entry, and names that begin with `./`.
+    pub(crate) fn looked_up_by_name(self) -> Result<Self, FormatError> {
+        if !self.before.is_empty() {
+            return Err(self.bytes_before());
+        }
+        if self.is_dotted { Err(Kind::UnsafeName(EMPTY_COMPONENT).into()) } else { Ok(self) }
+    }
+
+    /// The bytes before the first entry. They hold no part of another archive.
+    pub(crate) fn before(&self) -> &[u8] {
+        &self.before
+    }
+
+    /// The refusal of the bytes before the first entry.
+    pub(crate) fn bytes_before(&self) -> FormatError {
+        let place = match self.entries.first() {
+            Some((name, _)) => format!("before the first entry {:?}", excerpt(name)),
+            None => "before the central directory".to_owned(),
+        };
+        Kind::UnlistedBytes { bytes: self.before.len() as u64, place }.into()
     }
 
     /// The same archive, in which a stored entry with a CRC-32 of 0 has no checksum. torch writes such files when it is
@@ -273,14 +309,19 @@ where
 {
     let data = zip.by_index_data(index).map_err(broken)?;
     let name = data.name().map_err(broken)?.into_owned();
+    // `tar -a` of Windows and macOS and other writers name entries like this, and readers that extract do not see it.
+    let name = name.strip_prefix(DOT).map_or(name.clone(), str::to_owned);
     let found = (data.header_start(), data.size(), data.compressed_size());
     if found != (listed.start, listed.bytes, listed.compressed_bytes) {
         return Err(Kind::Zip("ambiguous sizes or offset".to_owned()).in_entry(&name));
     }
     let check = || {
         let (bytes, compressed_bytes) = (data.size(), data.compressed_size());
-        let is_directory = name.ends_with('/');
-        if let Some(reason) = unsafe_name(name.strip_suffix('/').unwrap_or(&name)) {
+        // The name of the directory itself is empty without its dot.
+        let is_directory = name.is_empty() || name.ends_with('/');
+        if let Some(reason) =
+            unsafe_name(name.strip_suffix('/').unwrap_or(&name)).filter(|_| !name.is_empty())
+        {
             return Err(Kind::UnsafeName(reason));
         }
         // Some writers set permissions only, so a missing file type is accepted and a wrong one is not.
@@ -339,7 +380,7 @@ fn unsafe_name(name: &str) -> Option<&'static str> {
         return Some("leaves its directory");
     }
     if name.split('/').any(|part| part.is_empty() || part == ".") {
-        return Some("contains an empty component");
+        return Some(EMPTY_COMPONENT);
     }
     None
 }

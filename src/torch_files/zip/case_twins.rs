@@ -8,19 +8,20 @@ use std::{
 use super::Archive;
 use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt};
 
-/// Refuses names that differ only in case: torch ignores case when it looks entries up, and some file systems
-/// extract both into one file.
+/// The pairs of names that differ only in case: some file systems extract both into one file.
+pub(crate) fn case_twins<R: Read + Seek>(archive: &Archive<R>) -> impl Iterator<Item = (&str, &str)> {
+    let mut seen = HashMap::new();
+    let names = archive.names().chain(archive.directories());
+    names.filter_map(move |name| Some((seen.insert(name.to_lowercase(), name)?, name)))
+}
+
+/// Refuses such names: torch ignores case when it looks entries up.
 ///
 /// # Errors
 /// `unsafe` with both names.
 pub(crate) fn refuse_case_twins<R: Read + Seek>(archive: &Archive<R>) -> Result<(), FormatError> {
-    let mut seen = HashMap::new();
-    for name in archive.names().chain(archive.directories()) {
-        if let Some(twin) = seen.insert(name.to_lowercase(), name) {
-            return Err(Kind::CaseTwin(excerpt(twin)).in_entry(name));
-        }
-    }
-    Ok(())
+    let refused = |(twin, name): (&str, &str)| Kind::CaseTwin(excerpt(twin)).in_entry(name);
+    case_twins(archive).next().map_or(Ok(()), |twins| Err(refused(twins)))
 }
 
 #[cfg(test)]

@@ -264,8 +264,18 @@ mod tests {
 
     #[test]
     fn an_entry_count_above_the_limit_is_refused_before_entries_are_read() {
-        let many = ended(zip(&["a"]), 8, &[0xfe, 0xff, 0xfe, 0xff]);
-        assert!(refused(&many).contains("65534 archive entries"));
+        // More than 16 bits hold are counted in the 64-bit end record, which precedes the other one and its locator.
+        let mut end = zip(&["a"]);
+        let record = end.split_off(end.len() - END_BYTES);
+        let (start, bytes) = (number(&record, 16, 4), number(&record, 12, 4));
+        let end_64 = end.len() as u64;
+        let count: u64 = 1 << 40;
+        let fields = [count, count, bytes, start];
+        end.extend([&b"PK\x06\x06"[..], &[0; 20]].concat());
+        fields.iter().for_each(|field| end.extend(field.to_le_bytes()));
+        end.extend([&b"PK\x06\x07\0\0\0\0"[..], &end_64.to_le_bytes(), &[1, 0, 0, 0]].concat());
+        let many = ended([end, record].concat(), 8, &[0xff; 4]);
+        assert!(refused(&many).contains("1099511627776 archive entries"), "{}", refused(&many));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::io::{Read, Seek};
 
 use super::central_directory::{Directory, Listed, number, read_at};
-use crate::torch_files::{FormatErrorKind as Kind, error::excerpt};
+use crate::torch_files::{FormatErrorKind as Kind, error::excerpt, limits::MAX_BYTES_BEFORE};
 
 /// Bytes of the header before the data of an entry, without name and extra field.
 const HEADER_BYTES: u64 = 30;
@@ -14,11 +14,12 @@ const HEADER_BYTES: u64 = 30;
 /// Bytes of the longest data descriptor, the record that may follow the data of an entry.
 const MAX_DESCRIPTOR_BYTES: u64 = 24;
 
-/// Checks that each entry begins where the one before it ends.
-pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<(), Kind> {
+/// Checks that each entry begins where the one before it ends, and returns the bytes before the first one.
+pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<Vec<u8>, Kind> {
     let mut entries: Vec<&Listed> = directory.entries.iter().collect();
     entries.sort_by_key(|entry| entry.start);
-    let (mut end, mut last) = (0, None);
+    let before = before(reader, entries.first().copied(), directory.start)?;
+    let (mut end, mut last) = (before.len() as u64, None);
     for entry in entries {
         let gap = gap(end, entry.start, last, Some(entry))?;
         let read = read_at(reader, end, gap + HEADER_BYTES)?;
@@ -33,7 +34,24 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
         last = Some(entry);
     }
     let gap = gap(end, directory.start, last, None)?;
-    covered(&read_at(reader, end, gap)?, last, None)
+    covered(&read_at(reader, end, gap)?, last, None)?;
+    Ok(before)
+}
+
+/// The bytes before the first entry, unless a reader that begins there could find another archive in them.
+fn before(reader: &mut (impl Read + Seek), first: Option<&Listed>, directory: u64) -> Result<Vec<u8>, Kind> {
+    let start = first.map_or(directory, |entry| entry.start);
+    let refused = || unlisted(start, None, first);
+    if start > MAX_BYTES_BEFORE || start > 0 && first.is_none() {
+        return Err(refused());
+    }
+    let before = read_at(reader, 0, start)?;
+    let signatures = [*b"PK\x01\x02", *b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x06\x06"];
+    if before.array_windows().any(|four: &[u8; 4]| signatures.contains(four)) {
+        Err(refused())
+    } else {
+        Ok(before)
+    }
 }
 
 /// The bytes between the end of an entry and the next part; at most so many may be a data descriptor.
@@ -62,7 +80,7 @@ fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) ->
     Err(unlisted(between.len() as u64, last, following))
 }
 
-fn unlisted(bytes: u64, last: Option<&Listed>, following: Option<&Listed>) -> Kind {
+pub(super) fn unlisted(bytes: u64, last: Option<&Listed>, following: Option<&Listed>) -> Kind {
     let name = |entry: &Listed| format!("{:?}", excerpt(&String::from_utf8_lossy(&entry.name)));
     let place = match (last.map(name), following.map(name)) {
         (None, Some(first)) => format!("before the first entry {first}"),
@@ -88,7 +106,7 @@ mod tests {
         writer::{ArchiveWriter, Placement},
     };
 
-    fn verified(bytes: &[u8]) -> Result<(), Kind> {
+    fn verified(bytes: &[u8]) -> Result<Vec<u8>, Kind> {
         let mut reader = Cursor::new(bytes);
         let directory = central_directory::read(&mut reader).unwrap();
         verify(&mut reader, &directory)
@@ -139,13 +157,12 @@ mod tests {
     #[case::streamed(streamed(false))]
     #[case::streamed_large(streamed(true))]
     fn a_written_archive_is_covered_and_an_inserted_byte_is_not(#[case] archive: Vec<u8>) {
-        assert_eq!(verified(&archive), Ok(()));
+        assert_eq!(verified(&archive), Ok(vec![]));
         let end = archive.len() - 22;
         let directory = number(&archive, end + 16, 4) as usize;
         let second =
             number(&archive, directory + 47 + 42 + number(&archive, directory + 30, 2) as usize, 4) as usize;
         for (at, place) in [
-            (0, "before the first entry \"a\""),
             (second, "between the entries \"a\" and \"b\""),
             (directory, "between the last entry \"b\" and the central directory"),
         ] {
@@ -153,6 +170,21 @@ mod tests {
                 let refused = verified(&with(archive.clone(), at, &vec![b'x'; count]));
                 let Err(Kind::UnlistedBytes { bytes, place: found }) = refused else { panic!("{refused:?}") };
                 assert!(bytes >= count as u64 && found == place, "{count} {place}: {bytes} {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_before_the_first_entry_are_returned_unless_they_hold_a_part_of_an_archive() {
+        let before = |bytes: &[u8]| verified(&with(written(Placement::Packed), 0, bytes));
+        assert_eq!(before(b"#!/bin/sh\n").unwrap(), b"#!/bin/sh\n");
+        assert!(before(&vec![0; 64 << 10]).is_ok());
+        let place = "before the first entry \"a\"".to_owned();
+        let refused = Err(Kind::UnlistedBytes { bytes: (64 << 10) + 1, place });
+        assert_eq!(before(&vec![0; (64 << 10) + 1]), refused);
+        for signature in [b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06"] {
+            for bytes in [&signature[..], &[&b"x"[..], signature, b"x"].concat()] {
+                assert!(matches!(before(bytes), Err(Kind::UnlistedBytes { .. })), "{bytes:?}");
             }
         }
     }
@@ -188,7 +220,7 @@ mod tests {
     fn an_empty_archive_has_no_bytes_before_its_directory() {
         let empty =
             ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed).finish().unwrap().into_inner();
-        assert_eq!(verified(&empty), Ok(()));
+        assert_eq!(verified(&empty), Ok(vec![]));
         let place = "before the central directory".to_owned();
         assert_eq!(verified(&with(empty, 0, b"x")), Err(Kind::UnlistedBytes { bytes: 1, place }));
     }
