@@ -3,6 +3,7 @@
     python interop.py describe FILE.zip             prints what the bundle holds, as a sidecar of the fixtures
     python interop.py write DIR --seed S            writes a random bundle DIR/wts.h5.zip and its DIR/sidecar.json
     python interop.py values --seed S --count N     prints random values and their pickles in every protocol
+    python interop.py objects                       prints objects that their repr describes, and their pickles
     python interop.py loads FILE                    prints what Python reads from pickles in hexadecimal digits
     python interop.py refused-values                prints pickles of objects that are no values
     python interop.py states DIR --seed S --count N saves random state dicts DIR/<index>.pth and prints what is in them
@@ -44,7 +45,7 @@ from interop_tensors import (  # noqa: E402
     random_state,
     state_lines,
 )
-from interop_values import loaded_lines, random_params, refused_lines, value_lines  # noqa: E402
+from interop_values import loaded_lines, object_lines, random_params, refused_lines, value_lines  # noqa: E402
 
 
 def random_bundle(rng: random.Random) -> Bundle:
@@ -93,6 +94,7 @@ def main() -> None:
     command("write", "write a random bundle and its sidecar", seed=True).add_argument("folder", type=Path)
     command("values", "print random values and their pickles", seed=True, count=True)
     command("loads", "print what is in pickles").add_argument("file", type=Path)
+    command("objects", "print objects that their repr describes, and their pickles")
     command("refused-values", "print pickles of objects that are no values")
     command("states", "save random state dicts", seed=True, count=True).add_argument("folder", type=Path)
     command("load-states", "print what is in state dicts", count=True).add_argument("folder", type=Path)
@@ -106,6 +108,8 @@ def main() -> None:
             show_lines(value_lines(arguments.seed, arguments.count))
         case "loads":
             show_lines(loaded_lines(arguments.file))
+        case "objects":
+            show_lines(object_lines())
         case "refused-values":
             show_lines(refused_lines())
         case "states":

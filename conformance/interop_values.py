@@ -9,16 +9,24 @@ import json
 import math
 import pickle
 import random
+import re
+import socket
 import struct
-from collections import OrderedDict
+import unicodedata
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from http import HTTPStatus
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from signal import Signals
+from types import SimpleNamespace
 from typing import Any
 
 import dill
 import numpy
+import torch
 
 from bundle_io import VERSION, Params, plain
 
@@ -27,13 +35,20 @@ EDGE_INTEGERS = [0, -1, 255, 256, 65535, 65536, 2**31 - 1, 2**31, -(2**31), -(2*
 # Beyond 64 bits; the last ones are where the length of an integer stops to fit into a byte.
 BIG_INTEGERS = [2**63, -(2**63) - 1, 2**64, 2**64 - 1, 2**127, -(2**128), 2**2039 - 1, 2**2039, -(2**2047), 2**8000]
 EDGE_LENGTHS = [0, 1, 254, 255, 256, 257]
+COMPLEX_PARTS = [0.0, -0.0, 1.0, -1.0, 0.5, 1e15, 1e16, 1e-4, 1e-5, -1.5e300, 5e-324, math.nan, math.inf, -math.inf]
 EDGE_FLOATS = [math.nan, math.inf, -math.inf, -0.0, 0.0, 5e-324, 1.7976931348623157e308, 0.1]
 ALPHABET = "abcXYZ019._-/ \t\n\r\x1a\"'\\\0äßé漢字🙂\u0308"
 NAMES = ("runs", "gs1", "..", "größe", "a b", "x.npz")
 
 PLAIN = ("none", "bool", "int", "edge", "big", "float", "float", "text", "text", "bytes")
-FOREIGN = ("path", "scalar")
+FOREIGN = ("path", "scalar", "object", "object", "mapping")
 CONTAINERS = ("list", "tuple", "dict", "ordered", "set", "frozenset")
+
+# Everything in the module `torch` that is an element type; several names may stand for one.
+DTYPES = sorted({value for value in vars(torch).values() if isinstance(value, torch.dtype)}, key=str)
+DEVICES = [torch.device("cpu"), torch.device("cuda"), torch.device("cuda", 1), torch.device("meta"), torch.device("mps")]
+ENUMERATIONS = (HTTPStatus, Signals, socket.AddressFamily, socket.SocketKind)
+SURROGATES = ("\udcff", "a\ud800b", "/data/scan_\udce9.npz", "\ud83d\ude00", "'\"\udc80\n")
 
 
 class SegmentPath(PurePosixPath):
@@ -142,7 +157,84 @@ def random_leaf(rng: random.Random, kind: str) -> Any:
             return random_path(rng)
         case "scalar":
             return random_scalar(rng)
+        case "object":
+            return random_object(rng)
+        case "mapping":
+            return random_mapping(rng, 0)
     raise ValueError(kind)
+
+
+def random_object(rng: random.Random) -> Any:
+    """Something that JSON has no form for, and that Python reads without code."""
+    match rng.randrange(9):
+        case 0:
+            return complex(random_float(rng), random_float(rng))
+        case 1:
+            return range(rng.randrange(-9, 9), rng.choice(BIG_INTEGERS), rng.choice((1, 2, -3)))
+        case 2:
+            return slice(*(random_leaf(rng, rng.choice(PLAIN)) for _ in range(3)))
+        case 3:
+            return rng.choice(SURROGATES)
+        case 4:
+            return Path(rng.choice(SURROGATES), "x")
+        case 5:
+            return torch.Size(rng.choices((0, 1, 64, 2**40), k=rng.randrange(4)))
+        case 6:
+            return rng.choice(DTYPES)
+        case 7:
+            return rng.choice(DEVICES)
+    return rng.choice(list(rng.choice(ENUMERATIONS)))
+
+
+def random_mapping(rng: random.Random, depth: int) -> dict[Any, Any]:
+    """A dict with a key that is not text. What is in it prints the same each time: no set has two items."""
+    keys = ("none", "bool", "int", "edge", "big", "float", "text", "bytes")
+    mapping: dict[Any, Any] = {rng.choice((0, 64, None, True, 0.5, (1, "a"), b"k", 1j)): random_inner(rng, depth)}
+    for _ in range(rng.randrange(3)):
+        mapping[random_leaf(rng, rng.choice(keys))] = random_inner(rng, depth)
+    return mapping
+
+
+def random_inner(rng: random.Random, depth: int) -> Any:
+    if depth > 2 or rng.random() < 0.5:
+        kind = rng.choice((*PLAIN, "object"))
+        return random_leaf(rng, kind)
+    inner = random_inner(rng, depth + 1)
+    match rng.randrange(8):
+        case 0:
+            return [inner, None]
+        case 1:
+            return (inner,)
+        case 2:
+            return {random_text(rng): inner}
+        case 3:
+            return random_mapping(rng, depth + 1)
+        case 4:
+            return {random_text(rng)}
+        case 5:
+            return frozenset((random_float(rng),))
+        case 6:
+            return bytearray(random_bytes(rng))
+    return PureWindowsPath("c:/", *rng.choices(NAMES, k=2))
+
+
+def objects() -> Iterator[Any]:
+    """Every member of what there is a table of, every pair of odd floats, and every character that Python knows."""
+    yield from DTYPES
+    yield from DEVICES
+    for enumeration in ENUMERATIONS:
+        yield from enumeration
+    yield from (re.RegexFlag(flags) for flags in range(sum(re.RegexFlag) + 1))
+    yield from (complex(real, imaginary) for real in COMPLEX_PARTS for imaginary in COMPLEX_PARTS)
+    yield from ({value: None} for value in COMPLEX_PARTS)
+    yield from (range(3), range(0, 10, 2), range(5, -(2**70), -1), slice(None), slice(0, 3), slice("a", (1,), 1.5))
+    yield from SURROGATES
+    yield from (Path(text) for text in SURROGATES)
+    yield from ({text: text, 1: [text]} for text in SURROGATES)
+    yield from (bytearray(), bytearray(b"\xff"), {0: bytearray(b"'"), 1: b"\"'\\", 2: bytes(range(256))})
+    yield from (torch.Size(()), torch.Size((64, 64)), {64: 2, 128: 4}, {None: {(1, (2.0,)): {True: "it's"}}})
+    known = [chr(code) for code in range(0xF0000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")]
+    yield from ({0: "".join(known[start : start + 5000])} for start in range(0, len(known), 5000))
 
 
 def random_hashable(rng: random.Random) -> Any:
@@ -158,7 +250,7 @@ def random_hashable(rng: random.Random) -> Any:
 def random_dict(rng: random.Random, items: list[Any], kind: type[dict[str, Any]]) -> dict[str, Any]:
     if len(items) == 1 and rng.random() < 0.3:
         # It looks like one of the objects that stand for what JSON cannot hold.
-        return kind([(rng.choice(("float", "int", "bytes", "path", "tuple", "set", "dict")), items[0])])
+        return kind([(rng.choice(("float", "int", "bytes", "path", "tuple", "set", "dict", "python")), items[0])])
     return kind((random_text(rng), item) for item in items)
 
 
@@ -187,9 +279,18 @@ def value_lines(seed: int, count: int) -> Iterator[str]:
     rng = random.Random(seed)
     for index in range(count):
         value = random_value(rng)
+        if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+            # The outermost dict of a snapshot has text keys.
+            value = [value]
         if index % 2:
             value = {"once": value, "again": value, "inside": [value, {"deeper": value}]}
         yield line({"value": plain(value), "pickles": pickles(value)})
+
+
+def object_lines() -> Iterator[str]:
+    """Objects that their repr describes: for each a line as of `value_lines`."""
+    for value in objects():
+        yield line({"value": plain([value]), "pickles": pickles([value])})
 
 
 def refused_lines() -> Iterator[str]:
@@ -198,17 +299,20 @@ def refused_lines() -> Iterator[str]:
     endless.append(endless)
     objects: dict[str, Any] = {
         "a list that contains itself": endless,
-        "bytearray": bytearray(b"a"),
-        "complex": 1j,
-        "date": date(2025, 10, 17),
+        "a date": date(2025, 10, 17),
+        "a time": datetime(2025, 10, 17, 12),
+        "a duration": timedelta(seconds=1),
         "Decimal": Decimal("1.5"),
-        "range": range(3),
+        "Fraction": Fraction(1, 2),
         "a function": math.sqrt,
         "a class": Decimal,
-        "a dict whose keys are no text": {1: 2},
-        "text that UTF-8 cannot hold": "\ud800",
+        "a class of builtins": complex,
+        "a namespace": SimpleNamespace(a=1),
+        "a deque": deque((1, 2)),
+        "a default dict": defaultdict(int),
+        "Ellipsis": ...,
         "an array of NumPy": numpy.arange(3),
-        "a complex number of NumPy": numpy.complex64(1j),
+        "a text of NumPy": numpy.str_("a"),
         "an integer of 9,000 bits": 2**9000,
     }
     for name, value in objects.items():

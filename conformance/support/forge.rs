@@ -90,14 +90,14 @@ impl Forge {
 
     /// Replaces the manifest.
     pub(crate) fn manifest(self, value: &Value) -> Self {
-        self.with("manifest.dill", write_value(value, Protocol::Four))
+        self.with("manifest.dill", write_value(value, Protocol::Four).expect("a plain value"))
     }
 
     /// Changes the params of both models.
     pub(crate) fn params(self, change: impl FnOnce(&mut Map)) -> Self {
         let mut params = good_params();
         change(&mut params);
-        let pickle = write_value(&Value::Map(params.0), Protocol::Four);
+        let pickle = write_value(&Value::Map(params.0), Protocol::Four).expect("plain values");
         ROLES.into_iter().fold(self, |forge, role| forge.with(&params_entry(role), pickle.clone()))
     }
 

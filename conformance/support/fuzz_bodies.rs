@@ -208,6 +208,12 @@ fn size_of_value(value: &Value) -> (u64, u64) {
         Value::BigInt(value) => (1, value.bits().div_ceil(8)),
         Value::Bytes(bytes) => (1, bytes.len() as u64),
         Value::Text(text) | Value::Path(text) => (1, text.len() as u64),
+        // What is printed for it has a limit of its own.
+        Value::Python(repr) => {
+            let bytes = repr.len() as u64;
+            assert!(bytes <= limits::MAX_PRINTED_BYTES, "an object of {bytes} bytes");
+            (1, 0)
+        }
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
             sum(&mut items.iter().map(size_of_value))
         }
@@ -228,9 +234,10 @@ fn is_small_size((objects, bytes): (u64, u64)) -> bool {
     objects <= WRITTEN_OBJECTS && bytes <= WRITTEN_BYTES
 }
 
+/// Whether a state is written and read back: it is neither large nor with objects that are not written.
 fn is_small(state: &ModelState) -> bool {
     match state {
-        ModelState::Sentinel(map) => is_small_size(size_of_map(map)),
+        ModelState::Sentinel(map) => is_small_size(size_of_map(map)) && !map.values().any(has_object),
         ModelState::Network(tensors) => {
             tensors.len() <= WRITTEN_TENSORS && bytes_of(tensors) <= WRITTEN_BYTES
         }
@@ -245,8 +252,12 @@ fn value_comes_back(value: &Value) {
     if !is_small_size(size_of_value(value)) {
         return;
     }
+    if has_object(value) {
+        assert!(write_value(value, Protocol::Four).is_err(), "{value} was written");
+        return;
+    }
     for protocol in [Protocol::Two, Protocol::Four] {
-        let pickle = write_value(value, protocol);
+        let pickle = write_value(value, protocol).expect("a plain value");
         // PyTorch loads no paths with weights only.
         let state_dict = (!has_path(value)).then_some(Allow::STATE_DICT);
         for allow in [Allow::VALUES].into_iter().chain(state_dict) {
@@ -258,18 +269,31 @@ fn value_comes_back(value: &Value) {
 }
 
 fn has_path(value: &Value) -> bool {
-    match value {
-        Value::Path(_) => true,
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.iter().any(has_path),
-        Value::Map(map) => map.values().any(has_path),
+    has(value, &|value| matches!(value, Value::Path(_)))
+}
+
+/// Whether there is an object that only its repr describes, which is not written.
+fn has_object(value: &Value) -> bool {
+    has(value, &|value| matches!(value, Value::Python(_)))
+}
+
+fn has(value: &Value, wanted: &impl Fn(&Value) -> bool) -> bool {
+    let inside = match value {
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
+            items.iter().any(|item| has(item, wanted))
+        }
+        Value::Map(map) => map.values().any(|value| has(value, wanted)),
         Value::None
         | Value::Bool(_)
         | Value::Int(_)
         | Value::BigInt(_)
         | Value::Float(_)
         | Value::Bytes(_)
-        | Value::Text(_) => false,
-    }
+        | Value::Text(_)
+        | Value::Path(_)
+        | Value::Python(_) => false,
+    };
+    inside || wanted(value)
 }
 
 fn written(state: &ModelState) -> Cursor<Vec<u8>> {
@@ -279,11 +303,10 @@ fn written(state: &ModelState) -> Cursor<Vec<u8>> {
 }
 
 fn bundle_comes_back(bundle: &Bundle) {
-    if !bundle
-        .models
-        .values()
-        .all(|model| is_small(&model.state) && is_small_size(size_of_map(&model.params.0)))
-    {
+    if !bundle.models.values().all(|model| {
+        let params = &model.params.0;
+        is_small(&model.state) && is_small_size(size_of_map(params)) && !params.values().any(has_object)
+    }) {
         return;
     }
     let mut file = Cursor::new(Vec::new());

@@ -240,7 +240,9 @@ fn snapshots() -> Vec<Row> {
     let pickled = |change: fn(&mut Map)| {
         let mut params = good_params();
         change(&mut params);
-        Forge::good().params_pickle(write_value(&Value::Map(params.0), Protocol::Four)).zip()
+        Forge::good()
+            .params_pickle(write_value(&Value::Map(params.0), Protocol::Four).expect("plain values"))
+            .zip()
     };
     let path_pickle = b"}(VN\nI64\nVgridsize\nI1\nVintensity_scale\nF1.0\nV_version\nV2.0-pytorch\nVmodel_path\ncpathlib\nPosixPath\n(V/\nVa\ntRu.";
     let both = Forge::good()

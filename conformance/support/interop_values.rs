@@ -23,6 +23,9 @@ const VALUES: usize = 300;
 /// What writes a value: protocols 0 to 5, and dill.
 const WRITERS: usize = 7;
 
+/// Fewer than the objects of the table: element types, members of enumerations, odd numbers and characters.
+const OBJECTS: usize = 800;
+
 pub(crate) fn trials(python: &Python) -> Vec<Trial> {
     let mut trials = Vec::new();
     for seed in 0..BATCHES {
@@ -30,6 +33,7 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
             .push(python.trial(format!("we_read_every_pickle_of_python::{seed}"), move |it| reads(it, seed)));
         trials.push(python.trial(format!("python_reads_our_pickles::{seed}"), move |it| writes(it, seed)));
     }
+    trials.push(python.trial("we_show_objects_as_python_does", shows));
     trials.push(python.trial("we_refuse_objects_that_are_no_values", refuses));
     trials
 }
@@ -50,12 +54,23 @@ struct Refused {
 
 fn reads(python: &Python, seed: u8) -> Result<(), Failed> {
     let said = python.call(&["values", "--seed", &seed.to_string(), "--count", &VALUES.to_string()])?;
+    let read = all_read(&said).map_err(|failed| format!("seed {seed}: {}", message(&failed)))?;
+    if read == VALUES * WRITERS { Ok(()) } else { Err(format!("only {read} pickles of seed {seed}").into()) }
+}
+
+fn shows(python: &Python) -> Result<(), Failed> {
+    let read = all_read(&python.call(&["objects"])?)?;
+    if read > OBJECTS * WRITERS { Ok(()) } else { Err(format!("only {read} pickles").into()) }
+}
+
+/// Reads every pickle of every line; the number of pickles.
+fn all_read(said: &str) -> Result<usize, Failed> {
     let mut read = 0;
     for (index, line) in said.lines().enumerate() {
         let Pickled { value, pickles } = serde_json::from_str(line)?;
         let value = Value::from_json(value)?;
         for (writer, digits) in &pickles {
-            let place = format!("value {index} of seed {seed}, {writer}, {digits}");
+            let place = format!("value {index}, {writer}, {digits}");
             let ours = ours(digits)?.map_err(|refusal| format!("{place}: {refusal}"))?;
             if as_spelled(&ours)? != value {
                 return Err(format!("{place}:\n  Python wrote {value}\n  we read      {ours}").into());
@@ -63,7 +78,11 @@ fn reads(python: &Python, seed: u8) -> Result<(), Failed> {
             read += 1;
         }
     }
-    if read == VALUES * WRITERS { Ok(()) } else { Err(format!("only {read} pickles of seed {seed}").into()) }
+    Ok(read)
+}
+
+fn message(failed: &Failed) -> &str {
+    failed.message().unwrap_or("no message")
 }
 
 fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
@@ -72,8 +91,9 @@ fn writes(python: &Python, seed: u8) -> Result<(), Failed> {
     let file = directory.path().join("pickles");
     let protocols = [Protocol::Two, Protocol::Four];
     let written = || values.iter().flat_map(|value| protocols.map(|protocol| (value, protocol)));
-    let lines: Vec<String> =
-        written().map(|(value, protocol)| digits(&write_value(value, protocol))).collect();
+    let pickled =
+        |(value, protocol)| -> Result<String, Failed> { Ok(digits(&write_value(value, protocol)?)) };
+    let lines = written().map(pickled).collect::<Result<Vec<_>, _>>()?;
     std::fs::write(&file, lines.join("\n"))?;
     let said = python.call(&["loads", &file.display().to_string()])?;
     if said.lines().count() != lines.len() {

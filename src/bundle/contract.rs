@@ -312,7 +312,8 @@ fn none_for_text(values: &mut Map) {
             | Value::Path(_)
             | Value::List(_)
             | Value::Tuple(_)
-            | Value::Set(_) => {}
+            | Value::Set(_)
+            | Value::Python(_) => {}
         }
     }
 }

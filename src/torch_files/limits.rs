@@ -50,7 +50,11 @@ pub const MAX_VALUE_NODES: u64 = 1 << 17;
 /// `bytes` and integers above 64 bits count as text.
 pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
 
-/// Bytes printed in order to sort the items of the sets in a value: 16 MiB. A nested set is printed once per level.
+/// Bytes of one text that is not UTF-8: 1 MiB. It is there for names of files, which have at most a few KiB.
+pub const MAX_SURROGATE_TEXT_BYTES: u64 = 1 << 20;
+
+/// Bytes printed for the objects of a value that only their repr describes, and in order to sort the items of its sets: 16
+/// MiB. A nested set is printed once per level.
 pub const MAX_PRINTED_BYTES: u64 = 16 << 20;
 
 /// Levels of nested containers in a value built from a pickle.

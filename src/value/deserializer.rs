@@ -28,6 +28,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::Bool(value) => visitor.visit_bool(value),
             Self::Int(value) => visitor.visit_i64(value),
             Self::BigInt(value) => Err(Error::custom(format!("expected a 64-bit integer, found {value}"))),
+            Self::Python(repr) => Err(Error::custom(format!("expected a plain value, found {repr}"))),
             Self::Float(value) => visitor.visit_f64(value),
             Self::Bytes(bytes) => visitor.visit_byte_buf(bytes),
             Self::Text(text) | Self::Path(text) => visitor.visit_string(text),

@@ -2,7 +2,8 @@
 //!
 //! JSON has no NaN, bytes, paths, tuples or sets, and not every reader keeps large integers. Those values are objects
 //! with one tag: `{"float": "nan"}`, `{"int": "18446744073709551616"}`, `{"bytes": "00ff"}`, `{"path": "a/b"}`,
-//! `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. A dict that looks like a tagged value is written as `{"dict": {…}}`.
+//! `{"tuple": [1, 2]}`, `{"set": [1, 2]}`. Other Python objects are given by their repr:
+//! `{"python": "range(0, 10, 2)"}`. A dict that looks like a tagged value is written as `{"dict": {…}}`.
 
 use num_bigint::BigInt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
@@ -16,7 +17,8 @@ const PATH: &str = "path";
 const TUPLE: &str = "tuple";
 const SET: &str = "set";
 const DICT: &str = "dict";
-const TAGS: [&str; 7] = [FLOAT, INT, BYTES, PATH, TUPLE, SET, DICT];
+const PYTHON: &str = "python";
+const TAGS: [&str; 8] = [FLOAT, INT, BYTES, PATH, TUPLE, SET, DICT, PYTHON];
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,6 +68,7 @@ pub(super) fn spelling(value: &Value) -> Spelling<'_> {
         Value::Set(items) => Spelling::TaggedList(SET, items),
         Value::Map(map) if is_tagged(map) => Spelling::TaggedMap(DICT, map),
         Value::Map(map) => Spelling::Map(map),
+        Value::Python(repr) => Spelling::TaggedText(PYTHON, repr.clone()),
     }
 }
 
@@ -98,6 +101,7 @@ impl Value {
                 hex::decode(&text).map(Self::Bytes).map_err(|_| invalid(&Self::Text(text)))
             }
             (PATH, Self::Text(text)) => Ok(Self::Path(text)),
+            (PYTHON, Self::Text(text)) => Ok(Self::Python(text)),
             (TUPLE, Self::List(list)) => items(list).map(Self::Tuple),
             (SET, Self::List(list)) => items(list).map(Self::set),
             (DICT, Self::Map(map)) => entries(map).map(Self::Map),
@@ -228,6 +232,8 @@ mod tests {
     #[case::nan(Value::Float(f64::NAN), r#"{"float":"nan"}"#)]
     #[case::bytes(Value::Bytes(vec![0, 0xff]), r#"{"bytes":"00ff"}"#)]
     #[case::path(Value::Path("a/b".to_owned()), r#"{"path":"a/b"}"#)]
+    #[case::object(Value::Python("range(0, 2)".to_owned()), r#"{"python":"range(0, 2)"}"#)]
+    #[case::dict_like_an_object(one("python", Value::from("a")), r#"{"dict":{"python":"a"}}"#)]
     #[case::dict_like_a_path(one("path", Value::from("a")), r#"{"dict":{"path":"a"}}"#)]
     #[case::tuple(Value::Tuple(vec![Value::Int(1), Value::List(vec![])]), r#"{"tuple":[1,[]]}"#)]
     #[case::set(Value::set(vec![Value::Int(2), Value::Int(1), Value::Int(2)]), r#"{"set":[1,2]}"#)]
@@ -249,6 +255,7 @@ mod tests {
     #[case(r#"{"bytes": "0"}"#)]
     #[case(r#"{"bytes": "é0"}"#)]
     #[case(r#"{"path": 1}"#)]
+    #[case(r#"{"python": 1}"#)]
     #[case(r#"{"tuple": {}}"#)]
     #[case(r#"[{"set": 1}]"#)]
     fn invalid_tagged_values_are_rejected(#[case] spelled: &str) {

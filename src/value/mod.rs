@@ -4,6 +4,7 @@ mod deserializer;
 pub(crate) mod difference;
 pub(crate) mod digest;
 pub mod json_value;
+pub(crate) mod python_repr;
 mod python_value;
 mod spelled;
 

@@ -43,6 +43,9 @@ pub enum Value {
     Set(Vec<Value>),
     /// Python's `dict` with text keys.
     Map(Map),
+    /// Any other Python object, as its `repr` prints it: `range(0, 10, 2)`, `(1+2j)`, `{64: 2}`. It can be read, compared
+    /// and shown, and not written.
+    Python(String),
 }
 
 impl Value {
@@ -73,7 +76,14 @@ impl Value {
             Self::Tuple(_) => "tuple",
             Self::Set(_) => "set",
             Self::Map(_) => "dict",
+            Self::Python(_) if self.is_text_by_repr() => "str",
+            Self::Python(_) => "object",
         }
+    }
+
+    /// Whether it is a [`Value::Python`] with the repr of a text: one that is not UTF-8.
+    pub fn is_text_by_repr(&self) -> bool {
+        matches!(self, Self::Python(repr) if repr.starts_with(['\'', '"']))
     }
 
     /// The text of a [`Value::Text`].
@@ -111,7 +121,9 @@ impl PartialEq for Value {
             (Self::BigInt(a), Self::BigInt(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            (Self::Text(a), Self::Text(b)) | (Self::Path(a), Self::Path(b)) => a == b,
+            (Self::Text(a), Self::Text(b))
+            | (Self::Path(a), Self::Path(b))
+            | (Self::Python(a), Self::Python(b)) => a == b,
             (Self::List(a), Self::List(b))
             | (Self::Tuple(a), Self::Tuple(b))
             | (Self::Set(a), Self::Set(b)) => a == b,
@@ -129,7 +141,8 @@ impl PartialEq for Value {
                 | Self::List(_)
                 | Self::Tuple(_)
                 | Self::Set(_)
-                | Self::Map(_),
+                | Self::Map(_)
+                | Self::Python(_),
                 _,
             ) => false,
         }
@@ -150,6 +163,7 @@ impl fmt::Display for Value {
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Bytes(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::Text(text) => write!(f, "'{}'", text.escape_debug()),
+            Self::Python(repr) => f.write_str(repr),
             Self::Path(path) => write!(f, "Path('{}')", path.escape_debug()),
             Self::List(items) => write_items(f, "[", items, "]"),
             Self::Tuple(items) if items.len() == 1 => write_items(f, "(", items, ",)"),

@@ -129,11 +129,12 @@ mod tests {
             prop::collection::vec(any::<u8>(), 0..4).prop_map(Value::Bytes),
             "[a-z$]{0,5}".prop_map(Value::from),
             "[a-z/]{0,5}".prop_map(Value::Path),
+            "[a-z(){}]{0,5}".prop_map(Value::Python),
         ];
         // What Python takes into a set is hashable: no dict, whose order of keys would decide the order of the set.
         let hashable = leaf.clone();
         leaf.prop_recursive(3, 16, 3, move |inner| {
-            let keys = prop_oneof![Just("float".to_owned()), Just("dict".to_owned()), "[a-z]{1,4}"];
+            let keys = prop_oneof![Just("float".to_owned()), Just("python".to_owned()), "[a-z]{1,4}"];
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
                 prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Tuple),

@@ -52,6 +52,13 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "opcodes of plain values and tensors",
             "do not load this file with pickle, dill or torch.load; ask for one that save_torch_bundle wrote",
         ),
+        Kind::ForeignGlobal { module, name } if saves_values(part) && instead(module, name).is_some() => {
+            Diagnosis(
+                "LOD-013",
+                "plain values; this is an object of a class that is not supported, and what follows it is not checked",
+                instead(module, name).unwrap_or_default(),
+            )
+        }
         Kind::ForeignGlobal { .. } => Diagnosis(
             "LOD-013",
             "plain values, and in model.pth tensors; a global is code that Python would run",
@@ -128,6 +135,38 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         | Kind::JsonManifest(_)
         | Kind::Unsupported(_)
         | Kind::Storage(_) => by_part(part),
+    }
+}
+
+/// Whether a part is a pickle of plain values.
+fn saves_values(part: Part) -> bool {
+    match part {
+        Part::Manifest | Part::Params | Part::Scaling => true,
+        Part::Archive
+        | Part::Weights
+        | Part::JsonManifest
+        | Part::JsonParams
+        | Part::JsonWeights
+        | Part::Sealed
+        | Part::JsonRecord => false,
+    }
+}
+
+/// What to save in the place of an object of a well-known class, which is data and not code.
+fn instead(module: &str, name: &str) -> Option<&'static str> {
+    match (module, name) {
+        ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
+        ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
+        ("decimal", "Decimal") | ("fractions", "Fraction") | ("uuid", "UUID") => {
+            Some("save it as text: str(value)")
+        }
+        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),
+        ("collections", "defaultdict" | "Counter") => Some("save it as a dict: dict(value)"),
+        ("collections", "deque") => Some("save it as a list: list(value)"),
+        ("numpy._core.multiarray" | "numpy.core.multiarray", "_reconstruct") => {
+            Some("save the array as a list: value.tolist()")
+        }
+        _ => None,
     }
 }
 
@@ -223,5 +262,31 @@ fn by_part(part: Part) -> Diagnosis {
         }
         Part::Sealed => Diagnosis("TMV-007", "a dict of plain values that torch.save wrote", WRITE_AGAIN),
         Part::JsonRecord => Diagnosis("TMV-003", "a JSON object", WRITE_AGAIN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::data(Part::Params, "datetime", "datetime", "save it as text: value.isoformat()")]
+    #[case::array(Part::Manifest, "numpy.core.multiarray", "_reconstruct", "save the array as a list")]
+    #[case::code(Part::Params, "os", "system", "do not load this file")]
+    #[case::code_of_a_module_with_data(Part::Params, "types", "CodeType", "do not load this file")]
+    #[case::dill(Part::Params, "dill._dill", "_load_type('function')", "do not load this file")]
+    #[case::weights(Part::Weights, "datetime", "datetime", "do not load this file")]
+    fn an_object_that_is_data_is_not_called_dangerous(
+        #[case] part: Part,
+        #[case] module: &str,
+        #[case] name: &str,
+        #[case] advice: &str,
+    ) {
+        let kind = Kind::ForeignGlobal { module: module.to_owned(), name: name.to_owned() };
+        let Diagnosis(requirement, _, found) = by_kind(part, &kind);
+        assert_eq!(requirement, "LOD-013");
+        assert!(found.starts_with(advice), "{found}");
     }
 }

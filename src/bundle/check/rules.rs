@@ -173,6 +173,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
             ConvertedObject::NumpyScalar => {
                 (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy")
             }
+            ConvertedObject::ByteArray => (Finding::warning, "save bytes(value): a bytearray can be changed"),
         };
         findings.push(
             severity("BUN-007", format!("{key} is {what}, not a plain value"))

@@ -217,7 +217,7 @@ fn values(path: &Path, meant: impl Fn(&str) -> bool, change: impl Fn(&mut Map)) 
         let graph = pickle::read(&bytes, Allow::VALUES)?;
         let Value::Map(mut map) = graph.to_value(graph.root())? else { return Ok(Some(bytes)) };
         change(&mut map);
-        Ok(Some(write_value(&Value::Map(map), Protocol::Four)))
+        write_value(&Value::Map(map), Protocol::Four).map(Some)
     };
     rewrite(path, altered, &meant)?;
     Ok(Map::new())

@@ -64,19 +64,19 @@ pub fn read_bundle(path: &Path) -> Result<Bundle> {
 ///
 /// # Errors
 /// `unsafe` for a model name that is not one plain path component (BUN-013), before anything is written; else when
-/// the writer fails.
+/// the writer fails, and `unsupported` for a value that only its repr describes.
 pub fn write_bundle(bundle: &Bundle, writer: impl Write + Seek) -> Result<()> {
     for name in bundle.models.keys() {
         plain_model_name(name).map_err(|refusal| Kind::ModelName(refusal.message))?;
     }
     let mut archive = ArchiveWriter::new(writer, Placement::Packed);
     let pickle = |value: &Value| write_value(value, Protocol::Four);
-    archive.entry(MANIFEST_ENTRY, &pickle(&manifest_value(&bundle.manifest())))?;
+    archive.entry(MANIFEST_ENTRY, &pickle(&manifest_value(&bundle.manifest()))?)?;
     for (name, model) in &bundle.models {
         let mut state = Cursor::new(Vec::with_capacity(expected_bytes(&model.state)));
         torch::write(&model.state, &mut state)?;
         archive.entry(&model_entry(name), state.get_ref())?;
-        archive.entry(&params_entry(name), &pickle(&Value::Map(model.params.0.clone())))?;
+        archive.entry(&params_entry(name), &pickle(&Value::Map(model.params.0.clone()))?)?;
     }
     archive.finish()?;
     Ok(())

@@ -151,7 +151,7 @@ fn bytes_of(content: &Content, entries: &[RawEntry]) -> Result<Vec<u8>, Refusal>
     match content {
         Content::Text(text) => Ok(text.clone().into_bytes()),
         Content::Hex(bytes) => Ok(bytes.clone()),
-        Content::Pickle(value) => Ok(write_value(value, Protocol::Four)),
+        Content::Pickle(value) => Ok(write_value(value, Protocol::Four)?),
         Content::Entry(name) => {
             let found = entries.iter().find(|entry| entry.name == *name);
             let entry = found.ok_or_else(|| cannot_edit(format!("the archive lacks the entry {name}")))?;

@@ -45,9 +45,13 @@ pub(crate) fn write_file_parts(path: &Path, parts: &Map) -> Result<(), Refusal> 
     let bytes = rewrite_archive(&mut archive, MAX_ENTRY_BYTES, |name, bytes| {
         let Some(before) = is_part(name).then(|| dict(&bytes)).flatten() else { return Ok(Some(bytes)) };
         let Some(part) = parts.get(name) else { return Ok(None) };
-        // The pickle of an unchanged part stays as its writer wrote it.
+        // The pickle of an unchanged part stays as its writer wrote it, also one with values that are not written here.
         let written = write_value(part, Protocol::Four);
-        Ok(Some(if written == write_value(&before, Protocol::Four) { bytes } else { written }))
+        let is_unchanged = match write_value(&before, Protocol::Four) {
+            Ok(before) => written.as_ref() == Ok(&before),
+            Err(_) => *part == before,
+        };
+        Ok(Some(if is_unchanged { bytes } else { written? }))
     })?;
     drop(archive);
     publish(path, &bytes)

@@ -8,6 +8,11 @@ pub(super) trait FieldValue: Sized {
     fn from_value(value: &Value) -> Result<Self, String>;
     /// The value in the flat map. Paths are text.
     fn to_value(&self) -> Value;
+
+    /// Whether a value belongs to the field, also one that cannot be kept here; else what is allowed.
+    fn allows(value: &Value) -> Result<(), String> {
+        Self::from_value(value).map(drop)
+    }
 }
 
 /// Declares an enum whose variants are the values of a Python `Literal`.
@@ -107,6 +112,7 @@ impl FilePath {
             | Value::List(_)
             | Value::Tuple(_)
             | Value::Set(_)
+            | Value::Python(_)
             | Value::Map(_) => None,
         }
     }
@@ -133,6 +139,11 @@ impl FieldValue for FilePath {
         Self::in_value(value).map(|path| Self(path.to_owned())).ok_or_else(|| "a path".to_owned())
     }
 
+    /// Names of files that are not UTF-8 are paths too.
+    fn allows(value: &Value) -> Result<(), String> {
+        if value.is_text_by_repr() { Ok(()) } else { Self::from_value(value).map(drop) }
+    }
+
     fn to_value(&self) -> Value {
         Value::Text(self.0.clone())
     }
@@ -143,6 +154,13 @@ impl<T: FieldValue> FieldValue for Option<T> {
         match value {
             Value::None => Ok(None),
             value => T::from_value(value).map(Some).map_err(|expected| format!("{expected}, or None")),
+        }
+    }
+
+    fn allows(value: &Value) -> Result<(), String> {
+        match value {
+            Value::None => Ok(()),
+            value => T::allows(value).map_err(|expected| format!("{expected}, or None")),
         }
     }
 

@@ -102,7 +102,7 @@ macro_rules! config {
                 let mut found = Vec::new();
                 $({
                     let key = config!(@legacy $field $(, $python)? $(=> $legacy)?);
-                    if let Some(Err(allowed)) = flat.get(key).map(<$type as FieldValue>::from_value) {
+                    if let Some(Err(allowed)) = flat.get(key).map(<$type as FieldValue>::allows) {
                         found.push((key, allowed));
                     }
                 })+

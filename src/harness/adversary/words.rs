@@ -59,7 +59,8 @@ impl Words {
             | Value::Int(_)
             | Value::BigInt(_)
             | Value::Float(_)
-            | Value::Bytes(_) => self.add(&value.to_string()),
+            | Value::Bytes(_)
+            | Value::Python(_) => self.add(&value.to_string()),
         }
     }
 

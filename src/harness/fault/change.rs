@@ -139,7 +139,8 @@ fn reversed(value: &Value) -> Option<Value> {
         | Value::Bytes(_)
         | Value::Text(_)
         | Value::Path(_)
-        | Value::Set(_) => None,
+        | Value::Set(_)
+        | Value::Python(_) => None,
     }
 }
 

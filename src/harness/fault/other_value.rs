@@ -18,6 +18,7 @@ pub fn altered(value: &Value) -> Option<Value> {
         Value::Bytes(bytes) => Value::Bytes(other_bytes(bytes)),
         Value::Text(text) => Value::Text(other_text(text)),
         Value::Path(text) => Value::Path(other_text(text)),
+        Value::Python(repr) => Value::Python(other_text(repr)),
         Value::List(items) => Value::List(other_items(items)?),
         Value::Tuple(items) => Value::Tuple(other_items(items)?),
         Value::Set(items) => Value::Set(other_items(items)?),
@@ -36,7 +37,7 @@ pub fn retyped(value: &Value) -> Option<Value> {
         Value::Float(value) => Value::Text(Value::Float(*value).to_string()),
         Value::Bytes(bytes) => Value::Text(hex::encode(bytes)),
         Value::Text(text) => Value::Path(text.clone()),
-        Value::Path(text) => Value::Text(text.clone()),
+        Value::Path(text) | Value::Python(text) => Value::Text(text.clone()),
         Value::List(items) => Value::Tuple(items.clone()),
         Value::Tuple(items) | Value::Set(items) => Value::List(items.clone()),
         Value::Map(_) => return None,
@@ -66,7 +67,8 @@ pub(super) fn added(value: &Value) -> Option<Value> {
         | Value::Float(_)
         | Value::Bytes(_)
         | Value::Path(_)
-        | Value::Set(_) => return None,
+        | Value::Set(_)
+        | Value::Python(_) => return None,
     })
 }
 
@@ -84,7 +86,8 @@ pub(super) fn emptied(value: &Value) -> Option<Value> {
         | Value::Int(_)
         | Value::BigInt(_)
         | Value::Float(_)
-        | Value::Path(_) => return None,
+        | Value::Path(_)
+        | Value::Python(_) => return None,
     })
 }
 

@@ -68,7 +68,8 @@ fn find<'v>(value: &'v Value, rest: &[Segment]) -> Option<&'v Value> {
         | Value::Bytes(_)
         | Value::Text(_)
         | Value::Path(_)
-        | Value::Set(_) => None,
+        | Value::Set(_)
+        | Value::Python(_) => None,
     }
 }
 

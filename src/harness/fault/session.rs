@@ -441,7 +441,8 @@ fn resolved_value(value: &Value, request: &Map) -> Value {
         | Value::Float(_)
         | Value::Bytes(_)
         | Value::Path(_)
-        | Value::Set(_) => value.clone(),
+        | Value::Set(_)
+        | Value::Python(_) => value.clone(),
     }
 }
 

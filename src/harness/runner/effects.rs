@@ -356,7 +356,8 @@ fn relative(root: &Path, value: &Value) -> Value {
         | Value::Bytes(_)
         | Value::List(_)
         | Value::Tuple(_)
-        | Value::Set(_) => value.clone(),
+        | Value::Set(_)
+        | Value::Python(_) => value.clone(),
     }
 }
 

@@ -471,7 +471,8 @@ fn without_reasons(value: &mut Value) {
         | Value::Text(_)
         | Value::Path(_)
         | Value::Tuple(_)
-        | Value::Set(_) => {}
+        | Value::Set(_)
+        | Value::Python(_) => {}
     }
 }
 

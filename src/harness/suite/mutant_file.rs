@@ -224,6 +224,7 @@ fn sort(value: &mut Value) {
         | Value::Text(_)
         | Value::Path(_)
         | Value::Tuple(_)
-        | Value::Set(_) => {}
+        | Value::Set(_)
+        | Value::Python(_) => {}
     }
 }

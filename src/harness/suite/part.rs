@@ -117,7 +117,8 @@ fn collect(value: &Value, at: &PartPath, found: &mut Vec<PartPath>) {
         | Value::Bytes(_)
         | Value::Text(_)
         | Value::Path(_)
-        | Value::Set(_) => found.push(at.clone()),
+        | Value::Set(_)
+        | Value::Python(_) => found.push(at.clone()),
     }
 }
 

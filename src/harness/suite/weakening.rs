@@ -190,7 +190,8 @@ fn is_literal(side: &Value) -> bool {
         | Value::BigInt(_)
         | Value::Float(_)
         | Value::Bytes(_)
-        | Value::Set(_) => true,
+        | Value::Set(_)
+        | Value::Python(_) => true,
     }
 }
 

@@ -1,5 +1,9 @@
 //! The globals that a pickle may name. Any other global is refused at the opcode that names it.
 
+use super::{
+    path::PathClass,
+    well_known::{Enumeration, torch_dtype},
+};
 use crate::torch_files::Dtype;
 
 /// The globals and ids that one kind of pickle may contain beyond plain values.
@@ -8,14 +12,18 @@ pub struct Allow {
     global: fn(module: &str, name: &str) -> Option<Global>,
     /// Whether objects may be referred to by a persistent id, as torch does with its storages.
     pub(super) persistent_ids: bool,
+    /// Whether text may be something else than UTF-8, and byte arrays may occur, as Python and dill write them.
+    pub(super) python_objects: bool,
 }
 
 impl Allow {
-    /// For a manifest or a params snapshot: paths and NumPy scalars, which become text and numbers.
-    pub const VALUES: Self = Self { global: value_global, persistent_ids: false };
+    /// For a manifest or a params snapshot: paths and NumPy scalars, which become text and numbers, and other objects that
+    /// only their repr describes.
+    pub const VALUES: Self = Self { global: value_global, persistent_ids: false, python_objects: true };
 
     /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
-    pub const STATE_DICT: Self = Self { global: state_dict_global, persistent_ids: true };
+    pub const STATE_DICT: Self =
+        Self { global: state_dict_global, persistent_ids: true, python_objects: false };
 
     /// What a global stands for that is harmless and not supported, in a file of torch.
     pub(super) fn unsupported(&self, module: &str, name: &str) -> Option<&'static str> {
@@ -34,8 +42,12 @@ impl Allow {
 pub enum Global {
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// `builtins.set` and `builtins.frozenset`, which protocols before 4 call with a list.
+    /// `builtins.set`, which protocols before 4 call with a list.
     Set,
+    /// `builtins.frozenset`, likewise.
+    FrozenSet,
+    /// `builtins.bytearray`, which is called with bytes.
+    ByteArray,
     /// `builtins.bytes`, which protocols before 3 call without arguments.
     Bytes,
     /// `_codecs.encode`, which protocols before 3 call to make `bytes` from Latin-1 text.
@@ -56,14 +68,37 @@ pub enum Global {
     Storage(Dtype),
     /// `torch.storage.UntypedStorage`.
     UntypedStorage,
-    /// `torch.float32` and so on.
-    Dtype(Dtype),
-    /// A class of `pathlib`, with its path separator.
-    Path(char),
+    /// A class of `pathlib`.
+    Path(PathClass),
     /// `numpy.dtype`.
     NumpyDtype,
     /// `numpy._core.multiarray.scalar`; `numpy.core.multiarray.scalar` before NumPy 2.
     NumpyScalar,
+    /// `dill._dill._load_type`, which dill calls with the name of a class.
+    LoadType,
+    /// `dill._dill._eval_repr`, which dill calls with the repr of a `range`.
+    EvalRepr,
+    /// A class whose objects have no other notation than their repr.
+    Class(Class),
+    /// An element type of torch by its name, such as `torch.float32`.
+    TorchDtype(&'static str),
+}
+
+/// A class whose objects have no other notation than their repr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `builtins.complex`.
+    Complex,
+    /// `builtins.range`; `xrange` before protocol 3.
+    Range,
+    /// `builtins.slice`.
+    Slice,
+    /// `torch.Size`.
+    TorchSize,
+    /// `torch.device`.
+    TorchDevice,
+    /// An enumeration of the standard library.
+    Enumeration(&'static Enumeration),
 }
 
 /// What torch rebuilds without code and what has no plain values, by the name of the function in `torch._utils`.
@@ -79,7 +114,8 @@ const NO_PLAIN_VALUES: &[(&str, &str)] = &[
 fn plain_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
         ("collections", "OrderedDict") => Some(Global::OrderedDict),
-        ("builtins" | "__builtin__", "set" | "frozenset") => Some(Global::Set),
+        ("builtins" | "__builtin__", "set") => Some(Global::Set),
+        ("builtins" | "__builtin__", "frozenset") => Some(Global::FrozenSet),
         ("builtins" | "__builtin__", "bytes") => Some(Global::Bytes),
         ("_codecs", "encode") => Some(Global::Encode),
         _ => None,
@@ -88,13 +124,30 @@ fn plain_global(module: &str, name: &str) -> Option<Global> {
 
 fn value_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
-        ("pathlib" | "pathlib._local", "Path" | "PosixPath" | "PurePath" | "PurePosixPath") => {
-            Some(Global::Path('/'))
-        }
-        ("pathlib" | "pathlib._local", "WindowsPath" | "PureWindowsPath") => Some(Global::Path('\\')),
+        ("pathlib" | "pathlib._local", name) => PathClass::find(name).map(Global::Path),
         ("numpy", "dtype") => Some(Global::NumpyDtype),
         ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") => Some(Global::NumpyScalar),
-        _ => plain_global(module, name),
+        ("dill._dill", "_load_type") => Some(Global::LoadType),
+        ("dill._dill", "_eval_repr") => Some(Global::EvalRepr),
+        ("__builtin__", "xrange") => Some(Global::Class(Class::Range)),
+        ("builtins" | "__builtin__", name) => loaded_type(name),
+        ("torch", "Size") => Some(Global::Class(Class::TorchSize)),
+        ("torch", "device") => Some(Global::Class(Class::TorchDevice)),
+        ("torch", name) => torch_dtype(name).map(Global::TorchDtype),
+        _ => Enumeration::find(module, name)
+            .map(|enumeration| Global::Class(Class::Enumeration(enumeration)))
+            .or_else(|| plain_global(module, name)),
+    }
+}
+
+/// The class that `dill._dill._load_type` loads under this name, if its objects are plain data.
+pub(super) fn loaded_type(name: &str) -> Option<Global> {
+    match name {
+        "bytearray" => Some(Global::ByteArray),
+        "complex" => Some(Global::Class(Class::Complex)),
+        "range" => Some(Global::Class(Class::Range)),
+        "slice" => Some(Global::Class(Class::Slice)),
+        _ => plain_global("builtins", name),
     }
 }
 
@@ -114,7 +167,10 @@ fn state_dict_global(module: &str, name: &str) -> Option<Global> {
         ("torch" | "torch.cuda", name) if name.ends_with("Storage") => {
             Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == Some(name)).map(Global::Storage)
         }
-        ("torch", name) => Dtype::ALL.into_iter().find(|dtype| dtype.name() == name).map(Global::Dtype),
+        ("torch", "Size") => Some(Global::Class(Class::TorchSize)),
+        ("torch", "device") => Some(Global::Class(Class::TorchDevice)),
+        ("torch", name) => torch_dtype(name).map(Global::TorchDtype),
+        ("builtins" | "__builtin__", "bytearray" | "complex") => loaded_type(name),
         _ => plain_global(module, name),
     }
 }
@@ -170,9 +226,10 @@ mod tests {
     #[test]
     fn a_state_dict_allows_every_element_type_by_name() {
         for dtype in Dtype::ALL {
-            assert_eq!(Allow::STATE_DICT.global("torch", dtype.name()), Some(Global::Dtype(dtype)));
+            let global = Some(Global::TorchDtype(dtype.name()));
+            assert_eq!(Allow::STATE_DICT.global("torch", dtype.name()), global);
         }
-        for other in ["quint8", "float", "UntypedStorage", "FloatTensor"] {
+        for other in ["UntypedStorage", "FloatTensor", "load"] {
             assert_eq!(Allow::STATE_DICT.global("torch", other), None);
         }
     }
@@ -182,5 +239,22 @@ mod tests {
         assert_eq!(Allow::STATE_DICT.global("builtins", "OrderedDict"), None);
         assert_eq!(Allow::STATE_DICT.global("torch", "load"), None);
         assert_eq!(Allow::VALUES.global("posixpath", "join"), None);
+        assert_eq!(Allow::VALUES.global("builtins", "xrange"), None);
+        assert_eq!(Allow::VALUES.global("torch", "load"), None);
+        assert_eq!(Allow::VALUES.global("socket", "HTTPStatus"), None);
+    }
+
+    #[test]
+    fn a_state_dict_holds_no_objects_of_python() {
+        for (module, name) in [
+            ("dill._dill", "_load_type"),
+            ("builtins", "complex"),
+            ("torch", "float32"),
+            ("torch", "Size"),
+            ("http", "HTTPStatus"),
+        ] {
+            assert_eq!(Allow::STATE_DICT.global(module, name), None, "{module}.{name}");
+            assert!(Allow::VALUES.global(module, name).is_some(), "{module}.{name}");
+        }
     }
 }

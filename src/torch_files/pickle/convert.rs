@@ -1,11 +1,11 @@
 //! Conversion of pickled objects to a tree of [`Value`]s.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::{
-    Global, Graph, Id, Node,
+    Global, Graph, Id, Node, PathClass,
     numpy::{Number, NumberType},
-    path,
+    path, surrogates,
 };
 use crate::{
     torch_files::{
@@ -13,32 +13,35 @@ use crate::{
         error::{excerpt, within},
         limits::{MAX_PICKLE_DEPTH, MAX_PRINTED_BYTES, MAX_VALUE_NODES, MAX_VALUE_TEXT_BYTES},
     },
-    value::{Map, Value},
+    value::{Map, Value, python_repr},
 };
 
-type Result<T> = std::result::Result<T, FormatError>;
+pub(super) type Result<T> = std::result::Result<T, FormatError>;
 
 impl Graph {
     /// The tree of values under an object. A shared object is copied to every place that refers to it.
     ///
-    /// NumPy scalars become plain numbers, and an ordered dict becomes a dict.
+    /// NumPy scalars become plain numbers, a byte array becomes bytes, and an ordered dict becomes a dict. Text that is not
+    /// UTF-8, a dict with other keys than text and objects such as a `range` become what their repr prints.
     ///
     /// # Errors
     /// Errors name the place in Python's subscript notation. `malformed` for a container that contains itself, a key
-    /// that is not text and a type without a value; `unsafe` for a tree of more than [`MAX_VALUE_NODES`] objects,
+    /// of the outermost dict that is not text and a type without a value; `unsafe` for a tree of more than [`MAX_VALUE_NODES`] objects,
     /// [`MAX_PICKLE_DEPTH`] levels or [`MAX_VALUE_TEXT_BYTES`] of text.
     pub fn to_value(&self, id: Id) -> Result<Value> {
-        Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.value(id)
+        self.tree().value(id)
     }
-}
 
-impl Graph {
+    fn tree(&self) -> Tree<'_> {
+        Tree { graph: self, open: Vec::new(), printings: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }
+    }
+
     /// The values of these keys and values, as those of one dict.
     ///
     /// # Errors
     /// As [`Graph::to_value`].
     pub(crate) fn to_map(&self, pairs: &[(Id, Id)]) -> Result<Map> {
-        Tree { graph: self, open: Vec::new(), sets: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }.map(pairs)
+        self.tree().map(pairs)
     }
 }
 
@@ -49,6 +52,8 @@ pub enum ConvertedObject {
     Path,
     /// A NumPy scalar, converted to a number or bool.
     NumpyScalar,
+    /// A `bytearray`, converted to `bytes`.
+    ByteArray,
 }
 
 impl fmt::Display for ConvertedObject {
@@ -56,6 +61,7 @@ impl fmt::Display for ConvertedObject {
         f.write_str(match self {
             Self::Path => "a path",
             Self::NumpyScalar => "a NumPy scalar",
+            Self::ByteArray => "a bytearray",
         })
     }
 }
@@ -71,21 +77,22 @@ impl Graph {
             Node::Call { global: Global::NumpyScalar, .. } => {
                 Some((self.text(*key)?.to_owned(), ConvertedObject::NumpyScalar))
             }
+            Node::ByteArray(_) => Some((self.text(*key)?.to_owned(), ConvertedObject::ByteArray)),
             _ => None,
         };
         pairs.iter().filter_map(converted).collect()
     }
 }
 
-struct Tree<'g> {
-    graph: &'g Graph,
+pub(super) struct Tree<'g> {
+    pub(super) graph: &'g Graph,
     /// The containers around the current object.
     open: Vec<Id>,
-    /// The number of sets among them.
-    sets: u64,
+    /// How often the current object is printed: by each set around it, and by an object that only its repr describes.
+    pub(super) printings: u64,
     nodes: u64,
     text_bytes: u64,
-    /// An upper bound of the bytes that sets print in order to sort their items.
+    /// An upper bound of the bytes that are printed.
     printed_bytes: u64,
 }
 
@@ -107,37 +114,57 @@ impl Tree<'_> {
             }
             Node::Float(value) => Ok(Value::Float(*value)),
             Node::Text(text) => self.text(text).map(Value::Text),
-            Node::Bytes(bytes) => {
+            Node::Bytes(bytes) | Node::ByteArray(bytes) => {
                 self.count_bytes(bytes.len())?;
                 Ok(Value::Bytes(bytes.clone()))
             }
+            Node::Surrogates(_) => self.python(id),
             Node::List(items) => self.inside(id, |tree| tree.items(items)).map(Value::List),
             Node::Tuple(items) => self.inside(id, |tree| tree.items(items)).map(Value::Tuple),
-            Node::Set(items) => {
-                self.sets += 1;
+            Node::Set(items) | Node::FrozenSet(items) => {
+                self.printings += 1;
                 let items = self.inside(id, |tree| tree.items(items));
-                self.sets -= 1;
+                self.printings -= 1;
                 items.map(Value::set)
             }
-            Node::Dict(pairs) => self.inside(id, |tree| tree.map(pairs)).map(Value::Map),
-            Node::Call { global: Global::Path(separator), arguments, .. } => self.path(*separator, arguments),
-            Node::Call { global: Global::NumpyScalar, arguments, .. } => self.scalar(arguments),
-            Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => {
-                Err(unexpected("a plain value", node))
+            // Every consumer looks the outermost keys up by their text (BUN-007).
+            Node::Dict(pairs) if self.open.is_empty() || self.has_text_keys(pairs) => {
+                self.inside(id, |tree| tree.map(pairs)).map(Value::Map)
             }
+            Node::Dict(_) => self.python(id),
+            Node::Call { global: Global::Path(class), arguments, .. } => {
+                let (code_points, is_text) = self.path(*class, arguments)?;
+                if is_text { Ok(Value::Path(code_points)) } else { self.python(id) }
+            }
+            Node::Call { global: Global::NumpyScalar, arguments, .. } => {
+                Ok(match self.scalar(arguments)? {
+                    Number::Bool(value) => Value::Bool(value),
+                    Number::Int(value) => Value::integer(value.into()),
+                    Number::Float(value) => Value::Float(value),
+                    Number::Complex(real, imaginary) => Value::Python(python_repr::complex(real, imaginary)),
+                })
+            }
+            Node::Call { global: Global::Class(_), .. } | Node::Global(Global::TorchDtype(_)) => {
+                self.python(id)
+            }
+            Node::Global(_) | Node::Call { .. } | Node::Persistent(_) => Err(no_value(node)),
         }
     }
 
-    fn count(&mut self) -> Result<()> {
+    fn has_text_keys(&self, pairs: &[(Id, Id)]) -> bool {
+        pairs.iter().all(|(key, _)| self.graph.text(*key).is_some())
+    }
+
+    pub(super) fn count(&mut self) -> Result<()> {
         self.nodes += 1;
         within("objects in a value", self.nodes, MAX_VALUE_NODES)?;
         self.count_printed(PRINTED_OBJECT)
     }
 
     /// Counts printed bytes: a set sorts its items by their printed form, and so does every set around it.
-    fn count_printed(&mut self, bytes: u64) -> Result<()> {
-        self.printed_bytes = self.printed_bytes.saturating_add(bytes.saturating_mul(self.sets));
-        Ok(within("bytes of printed items of sets", self.printed_bytes, MAX_PRINTED_BYTES)?)
+    pub(super) fn count_printed(&mut self, bytes: u64) -> Result<()> {
+        self.printed_bytes = self.printed_bytes.saturating_add(bytes.saturating_mul(self.printings));
+        Ok(within("bytes of printed objects", self.printed_bytes, MAX_PRINTED_BYTES)?)
     }
 
     fn text(&mut self, text: &str) -> Result<String> {
@@ -145,13 +172,13 @@ impl Tree<'_> {
         Ok(text.to_owned())
     }
 
-    fn count_bytes(&mut self, length: usize) -> Result<()> {
+    pub(super) fn count_bytes(&mut self, length: usize) -> Result<()> {
         self.text_bytes = self.text_bytes.saturating_add(length as u64);
         within("bytes of text in a value", self.text_bytes, MAX_VALUE_TEXT_BYTES)?;
         self.count_printed((length as u64).saturating_mul(PRINTED_BYTE))
     }
 
-    fn inside<T>(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn inside<T>(&mut self, id: Id, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.open.contains(&id) {
             return Err(Kind::ContainsItself(self.graph.node(id).type_name()).into());
         }
@@ -173,7 +200,11 @@ impl Tree<'_> {
         let mut map = Map::new();
         for (key, value) in pairs {
             let Node::Text(key) = self.graph.node(*key) else {
-                return Err(unexpected("a text key", self.graph.node(*key)));
+                let found = match self.graph.node(*key) {
+                    Node::Surrogates(_) => "text that is not UTF-8",
+                    other => other.type_name(),
+                };
+                return Err(Kind::Unexpected { expected: "a text key", found: found.to_owned() }.into());
             };
             let value = self.value(*value).map_err(|error| error.under(subscript(key)))?;
             map.insert(self.text(key)?, value);
@@ -181,24 +212,34 @@ impl Tree<'_> {
         Ok(map)
     }
 
-    /// The path of these segments, as Python's `str` prints it.
-    fn path(&mut self, separator: char, segments: &[Id]) -> Result<Value> {
+    /// The path of these segments, as Python's `str` prints it, and whether that is UTF-8. If it is not, surrogates have
+    /// stand-ins.
+    pub(super) fn path(&mut self, class: PathClass, segments: &[Id]) -> Result<(String, bool)> {
         let graph = self.graph;
-        let mut texts = Vec::new();
+        let (mut texts, mut is_text) = (Vec::new(), true);
         for segment in segments {
-            let node = graph.node(*segment);
-            let Node::Text(text) = node else {
-                return Err(unexpected("the text of a path", node));
-            };
             self.count()?;
-            self.count_bytes(text.len())?;
-            texts.push(text.as_str());
+            texts.push(match graph.node(*segment) {
+                Node::Text(text) => {
+                    self.count_bytes(text.len())?;
+                    Cow::Borrowed(text.as_str())
+                }
+                Node::Surrogates(code_points) => {
+                    is_text = false;
+                    self.count_bytes(4 * code_points.len())?;
+                    let characters = "a path with surrogates and with characters of plane 16";
+                    let unsupported = || Kind::Unsupported(characters.to_owned());
+                    Cow::Owned(surrogates::with_stand_ins(code_points).ok_or_else(unsupported)?)
+                }
+                node => return Err(unexpected("the text of a path", node)),
+            });
         }
-        Ok(Value::Path(path::text(separator, &texts)))
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        Ok((path::text(class.separator, &texts), is_text))
     }
 
-    /// A NumPy scalar from its dtype, which may carry a byte order, and its bytes.
-    fn scalar(&self, arguments: &[Id]) -> Result<Value> {
+    /// The number of a NumPy scalar, from its dtype, which may carry a byte order, and its bytes.
+    pub(super) fn scalar(&self, arguments: &[Id]) -> Result<Number> {
         let wrong = || Kind::Unexpected {
             expected: "a NumPy scalar of a type and bytes",
             found: "something else".into(),
@@ -214,12 +255,7 @@ impl Tree<'_> {
         let Node::Bytes(bytes) = self.graph.node(bytes) else {
             return Err(unexpected("the bytes of a NumPy scalar", self.graph.node(bytes)));
         };
-        match kind.decode(bytes).ok_or_else(wrong)? {
-            Number::Bool(value) => Ok(Value::Bool(value)),
-            Number::Int(value) => Ok(Value::integer(value.into())),
-            Number::Float(value) => Ok(Value::Float(value)),
-            Number::Complex(..) => Err(Kind::Unsupported("a complex number in params".to_owned()).into()),
-        }
+        Ok(kind.decode(bytes).ok_or_else(wrong)?)
     }
 }
 
@@ -228,7 +264,21 @@ pub(crate) fn subscript(key: &str) -> String {
     format!("['{}']", excerpt(key).escape_debug())
 }
 
-fn unexpected(expected: &'static str, node: &Node) -> FormatError {
+/// The refusal of an object that is no value.
+pub(super) fn no_value(node: &Node) -> FormatError {
+    match node {
+        // Functions of dill that were not called: what they would be called with is not known.
+        Node::Global(Global::LoadType) => foreign("dill._dill", "_load_type"),
+        Node::Global(Global::EvalRepr) => foreign("dill._dill", "_eval_repr"),
+        _ => unexpected("a plain value", node),
+    }
+}
+
+fn foreign(module: &str, name: &str) -> FormatError {
+    Kind::ForeignGlobal { module: module.to_owned(), name: name.to_owned() }.into()
+}
+
+pub(super) fn unexpected(expected: &'static str, node: &Node) -> FormatError {
     Kind::Unexpected { expected, found: node.type_name().to_owned() }.into()
 }
 
@@ -328,7 +378,7 @@ mod tests {
         let sets = |depth| value(&[&b"(".repeat(depth), &text[..], &b"\x91".repeat(depth), b"."].concat());
         assert!(sets(2).is_ok());
         let kind = sets(3).unwrap_err().kind;
-        assert!(matches!(kind, Kind::Limit { what: "bytes of printed items of sets", .. }), "{kind}");
+        assert!(matches!(kind, Kind::Limit { what: "bytes of printed objects", .. }), "{kind}");
         let printed = |value: Value| value.to_string().len() as u64;
         assert!(printed(Value::Float(-f64::MIN_POSITIVE * 1.1)) + 2 <= PRINTED_OBJECT);
         assert_eq!(printed(Value::from("\x7f")) - 2, PRINTED_BYTE);
@@ -342,9 +392,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_text_is_refused_with_its_place() {
-        let error = value(b"}\x8c\x01a}K\x01Nss.").unwrap_err();
-        assert_eq!(error.to_string(), "['a']: expected a text key, found int");
+    fn a_key_of_the_outermost_dict_that_is_not_text_is_refused() {
+        let refused = |pickle: &[u8]| value(pickle).unwrap_err().to_string();
+        assert_eq!(refused(b"}K\x01Ns."), "expected a text key, found int");
+        assert_eq!(refused(b"}\x8c\x03\xed\xb3\xbfNs."), "expected a text key, found text that is not UTF-8");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The objects of a pickle, which refer to one another by number.
 
+use std::collections::HashSet;
+
 use num_bigint::BigInt;
 
-use super::Global;
+use super::{Class, Global};
 
 /// The number of an object in a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,14 +25,20 @@ pub enum Node {
     Float(f64),
     /// `bytes`.
     Bytes(Vec<u8>),
+    /// `bytearray`.
+    ByteArray(Vec<u8>),
     /// `str`.
     Text(String),
+    /// `str` with surrogates that have no partner, by its code points.
+    Surrogates(Vec<u32>),
     /// `list`.
     List(Vec<Id>),
     /// `tuple`.
     Tuple(Vec<Id>),
-    /// `set` or `frozenset`, in pickle order.
+    /// `set`, in pickle order.
     Set(Vec<Id>),
+    /// `frozenset`, in pickle order.
+    FrozenSet(Vec<Id>),
     /// `dict` or `OrderedDict`: keys and values in pickle order. The last of equal keys counts.
     Dict(Vec<(Id, Id)>),
     /// An allowed global by itself.
@@ -57,10 +65,12 @@ impl Node {
             Self::Int(_) | Self::BigInt(_) => "int",
             Self::Float(_) => "float",
             Self::Bytes(_) => "bytes",
-            Self::Text(_) => "str",
+            Self::ByteArray(_) => "bytearray",
+            Self::Text(_) | Self::Surrogates(_) => "str",
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
             Self::Set(_) => "set",
+            Self::FrozenSet(_) => "frozenset",
             Self::Dict(_) => "dict",
             Self::Global(_) => "global",
             Self::Persistent(_) => "persistent object",
@@ -72,14 +82,26 @@ impl Node {
                 Global::NumpyScalar => "NumPy scalar",
                 Global::NumpyDtype => "NumPy dtype",
                 Global::Path(_) => "path",
+                Global::Class(class) => match class {
+                    Class::Complex => "complex",
+                    Class::Range => "range",
+                    Class::Slice => "slice",
+                    Class::TorchSize => "torch.Size",
+                    Class::TorchDevice => "torch.device",
+                    Class::Enumeration(enumeration) => enumeration.name,
+                },
                 Global::OrderedDict
                 | Global::Set
+                | Global::FrozenSet
                 | Global::Bytes
+                | Global::ByteArray
                 | Global::Encode
                 | Global::TensorType
                 | Global::Storage(_)
                 | Global::UntypedStorage
-                | Global::Dtype(_) => "object",
+                | Global::LoadType
+                | Global::EvalRepr
+                | Global::TorchDtype(_) => "object",
             },
         }
     }
@@ -90,6 +112,8 @@ impl Node {
 pub struct Graph {
     nodes: Vec<Node>,
     root: Id,
+    /// The dicts that are ordered dicts.
+    ordered: HashSet<Id>,
 }
 
 impl Graph {
@@ -119,9 +143,19 @@ impl Graph {
         }
     }
 
+    /// Whether a dict is an `OrderedDict`.
+    pub(super) fn is_ordered(&self, id: Id) -> bool {
+        self.ordered.contains(&id)
+    }
+
+    /// Marks a dict as an `OrderedDict`.
+    pub(super) fn set_ordered(&mut self, id: Id) {
+        self.ordered.insert(id);
+    }
+
     /// A graph without objects. The first object that is added becomes the root.
     pub(super) fn new() -> Self {
-        Self { nodes: Vec::new(), root: Id(0) }
+        Self { nodes: Vec::new(), root: Id(0), ordered: HashSet::new() }
     }
 
     /// Adds an object; `None` when its number would not fit.

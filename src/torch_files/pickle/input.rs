@@ -8,7 +8,7 @@ use crate::torch_files::{
     limits::MAX_INTEGER_BYTES,
 };
 
-use super::opcode::{BINBYTES8, BINUNICODE8, SHORT_BINBYTES, SHORT_BINSTRING, SHORT_BINUNICODE};
+use super::opcode::{BINBYTES8, BINUNICODE8, BYTEARRAY8, SHORT_BINBYTES, SHORT_BINSTRING, SHORT_BINUNICODE};
 
 pub(super) type Result<T> = std::result::Result<T, Kind>;
 
@@ -60,7 +60,7 @@ impl<'a> Input<'a> {
     pub(super) fn counted(&mut self, opcode: u8) -> Result<&'a [u8]> {
         let width = match opcode {
             SHORT_BINBYTES | SHORT_BINUNICODE | SHORT_BINSTRING => 1,
-            BINBYTES8 | BINUNICODE8 => 8,
+            BINBYTES8 | BINUNICODE8 | BYTEARRAY8 => 8,
             _ => 4,
         };
         let length = self.length(width)?;
@@ -112,11 +112,30 @@ pub(super) fn long(bytes: &[u8]) -> Result<BigInt> {
 
 /// Text with Python's backslash escapes, as protocol 0 writes them; raw text has numeric escapes only.
 pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
-    let mut chars = line.chars();
     let mut text = String::with_capacity(line.len());
+    for_each_escaped(line, raw, |code| {
+        text.push(char::from_u32(code)?);
+        Some(())
+    })?;
+    Some(text)
+}
+
+/// The code points of such a text, in which an escape may stand for a surrogate.
+pub(super) fn unescape_surrogates(line: &str, raw: bool) -> Option<Vec<u32>> {
+    let mut text = Vec::new();
+    for_each_escaped(line, raw, |code| {
+        text.push(Some(code).filter(|code| *code <= u32::from(char::MAX))?);
+        Some(())
+    })?;
+    Some(text)
+}
+
+/// Calls `push` for each code point, until it fails.
+fn for_each_escaped(line: &str, raw: bool, mut push: impl FnMut(u32) -> Option<()>) -> Option<()> {
+    let mut chars = line.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
-            text.push(c);
+            push(c.into())?;
             continue;
         }
         let digits = match chars.next()? {
@@ -125,21 +144,20 @@ pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
             _ if raw => return None,
             'x' => 2,
             c => {
-                text.push(match c {
+                push(u32::from(match c {
                     'n' => '\n',
                     't' => '\t',
                     'r' => '\r',
                     '\\' | '\'' | '"' => c,
                     _ => return None,
-                });
+                }))?;
                 continue;
             }
         };
         let code: String = chars.by_ref().take(digits).collect();
-        let code = u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == digits)?;
-        text.push(char::from_u32(code)?);
+        push(u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == digits)?)?;
     }
-    Some(text)
+    Some(())
 }
 
 #[cfg(test)]
@@ -202,6 +220,13 @@ mod tests {
         assert_eq!(unescape(r"\n", true), None);
         assert_eq!(unescape(r"\ud800", true), None);
         assert_eq!(unescape(r"\u12", true), None);
+    }
+
+    #[test]
+    fn an_escape_may_stand_for_a_surrogate() {
+        assert_eq!(unescape_surrogates(r"a\udcff\U0001f600", true), Some(vec![0x61, 0xdcff, 0x1f600]));
+        assert_eq!(unescape_surrogates(r"\U00110000", true), None);
+        assert_eq!(unescape_surrogates(r"\ud8", true), None);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! The pickle stack machine, restricted to data.
 
-use num_bigint::BigInt;
-
 use super::{
     Allow, Global, Graph, Node,
-    input::{Result, decimal, float, long, unescape},
+    input::{Result, decimal, float, long, unescape, unescape_surrogates},
     opcode as op,
-    stack::{Machine, pairs, unexpected},
+    stack::{Machine, integer, pairs, unexpected},
+    surrogates,
 };
 use crate::torch_files::pickle::opcode::*;
 use crate::torch_files::{
@@ -122,9 +121,19 @@ impl Machine<'_> {
                 let bytes = self.input.counted(opcode)?.to_vec();
                 self.add(Node::Bytes(bytes))?;
             }
+            BYTEARRAY8 if self.allow.python_objects => {
+                let bytes = self.input.counted(opcode)?.to_vec();
+                self.add(Node::ByteArray(bytes))?;
+            }
             SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 => {
-                let text = std::str::from_utf8(self.input.counted(opcode)?).map_err(|_| Kind::NotUtf8)?;
-                let node = Node::Text(text.to_owned());
+                let bytes = self.input.counted(opcode)?;
+                let node = match std::str::from_utf8(bytes) {
+                    Ok(text) => Node::Text(text.to_owned()),
+                    Err(_) => {
+                        let read = self.surrogates(|| surrogates::code_points(bytes), bytes.len())?;
+                        read.ok_or(Kind::NotUtf8)?
+                    }
+                };
                 self.add(node)?;
             }
             // Python 2 text: the encoding of non-ASCII characters is unknown, and Python 3 refuses them as well.
@@ -146,7 +155,13 @@ impl Machine<'_> {
             UNICODE => {
                 // Python writes Latin-1 here, and escapes all other characters.
                 let line: String = self.input.raw_line()?.iter().map(|byte| char::from(*byte)).collect();
-                let node = Node::Text(unescape(&line, true).ok_or(Kind::BadArgument(excerpt(&line)))?);
+                let invalid = || Kind::BadArgument(excerpt(&line));
+                let node = match unescape(&line, true) {
+                    Some(text) => Node::Text(text),
+                    None => self
+                        .surrogates(|| unescape_surrogates(&line, true), line.len())?
+                        .ok_or_else(invalid)?,
+                };
                 self.add(node)?;
             }
 
@@ -164,7 +179,7 @@ impl Machine<'_> {
             }
             FROZENSET => {
                 let items = self.pop_to_mark()?;
-                self.add(Node::Set(items))?;
+                self.add(Node::FrozenSet(items))?;
             }
             DICT => {
                 let pairs = pairs(&self.pop_to_mark()?)?;
@@ -269,9 +284,10 @@ impl Machine<'_> {
             BUILD => {
                 let given = self.pop()?;
                 let object = self.top()?;
+                let is_ordered = self.graph.is_ordered(object);
                 match self.graph.node_mut(object) {
                     // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
-                    Some(Node::Dict(_)) if self.ordered.contains(&object) => {}
+                    Some(Node::Dict(_)) if is_ordered => {}
                     Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
                     _ => return Err(self.wrong("an object with a state", object)),
                 }
@@ -294,10 +310,6 @@ impl Machine<'_> {
         }
         Ok(false)
     }
-}
-
-fn integer(value: BigInt) -> Node {
-    i64::try_from(&value).map_or_else(|_| Node::BigInt(value), Node::Int)
 }
 
 #[cfg(test)]
@@ -437,7 +449,7 @@ mod tests {
     #[test]
     fn all_objects_since_the_mark_become_one_container() {
         let length = |opcode: u8| match root(&[b"(KaKb", &[opcode][..], b"."].concat()) {
-            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
+            Node::List(items) | Node::Tuple(items) | Node::FrozenSet(items) => items.len(),
             Node::Dict(pairs) => 2 * pairs.len(),
             other => unreachable!("{other:?}"),
         };

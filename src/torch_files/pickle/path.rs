@@ -3,6 +3,29 @@
 //! Up to Python 3.12 a pickle holds the parts of a path. From 3.13 on it holds the segments that the path was made of,
 //! which the reader has to join and normalize.
 
+/// A class of `pathlib`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathClass {
+    /// The name of the class that is made: calling `Path` makes a `PosixPath`.
+    pub name: &'static str,
+    /// What separates the parts of its paths.
+    pub separator: char,
+}
+
+impl PathClass {
+    /// The class of this name.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        let (name, separator) = match name {
+            "Path" | "PosixPath" => ("PosixPath", '/'),
+            "PurePath" | "PurePosixPath" => ("PurePosixPath", '/'),
+            "WindowsPath" => ("WindowsPath", '\\'),
+            "PureWindowsPath" => ("PureWindowsPath", '\\'),
+            _ => return None,
+        };
+        Some(Self { name, separator })
+    }
+}
+
 /// The path of these segments, as Python's `str` prints it. The separator distinguishes POSIX from Windows.
 pub(super) fn text(separator: char, segments: &[&str]) -> String {
     let path = if separator == '/' { posix(segments) } else { windows(segments) };

@@ -1,17 +1,23 @@
 //! The state of the pickle machine: the stack with its marks, the memo, and the objects so far.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use num_bigint::BigInt;
 
 use super::{
-    Allow, Global, Graph, Id, Node,
+    Allow, Class, Global, Graph, Id, Node,
+    allow::loaded_type,
     convert::subscript,
-    input::{Input, Result},
+    input::{Input, Result, decimal},
 };
 use crate::torch_files::{
     FormatErrorKind as Kind,
     error::{excerpt, within},
-    limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES},
+    limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES, MAX_SURROGATE_TEXT_BYTES},
 };
+
+/// The module of the functions that dill calls in its pickles.
+const DILL: &str = "dill._dill";
 
 /// The memory of a pickle program.
 pub(super) struct Machine<'a> {
@@ -22,11 +28,9 @@ pub(super) struct Machine<'a> {
     /// The stack height at each open MARK.
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u64, Id>,
-    /// The dicts that are ordered dicts: only these may have attributes.
-    pub(super) ordered: HashSet<Id>,
     /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
     pushes: u64,
-    /// Bytes that calls of `_codecs.encode` produced so far.
+    /// Bytes that calls of `_codecs.encode` and `bytearray` produced so far.
     copied: u64,
 }
 
@@ -39,7 +43,6 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
-            ordered: HashSet::new(),
             pushes: 0,
             copied: 0,
         }
@@ -57,9 +60,12 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn add(&mut self, node: Node) -> Result<()> {
-        let limit = Kind::Limit { what: "objects in a pickle", found: self.pushes, limit: MAX_PICKLE_NODES };
-        let id = self.graph.add(node).ok_or(limit)?;
+        let id = self.graph.add(node).ok_or_else(|| self.too_many())?;
         self.push(id)
+    }
+
+    fn too_many(&self) -> Kind {
+        Kind::Limit { what: "objects in a pickle", found: self.pushes, limit: MAX_PICKLE_NODES }
     }
 
     pub(super) fn top(&self) -> Result<Id> {
@@ -158,24 +164,104 @@ impl<'a> Machine<'a> {
             // Python 2 passes the items as a list of pairs.
             (Global::OrderedDict, &[items]) => Node::Dict(self.items_as_pairs(items)?),
             (Global::Set, []) => Node::Set(Vec::new()),
-            (Global::Set, &[items]) => {
-                let wrong = || self.wrong("a list of items", items);
-                let items = self.graph.sequence(items).ok_or_else(wrong)?.to_vec();
-                self.count(items.len())?;
-                Node::Set(items)
-            }
+            (Global::Set, &[items]) => Node::Set(self.items_of_set(items)?),
+            (Global::FrozenSet, []) => Node::FrozenSet(Vec::new()),
+            (Global::FrozenSet, &[items]) => Node::FrozenSet(self.items_of_set(items)?),
             (Global::Bytes, []) => Node::Bytes(Vec::new()),
             (Global::Encode, &[text, codec]) => Node::Bytes(self.latin_1(text, codec)?),
-            (Global::OrderedDict | Global::Set | Global::Bytes | Global::Encode, more) => {
+            (Global::ByteArray, []) => Node::ByteArray(Vec::new()),
+            (Global::ByteArray, &[bytes]) => Node::ByteArray(self.copied_bytes(bytes)?),
+            // Python before 3.2 passes text and its encoding in the place of bytes.
+            (Global::ByteArray, &[text, codec]) => Node::ByteArray(self.latin_1(text, codec)?),
+            (Global::LoadType, &[name]) => Node::Global(self.loaded_type(name)?),
+            (Global::EvalRepr, &[repr]) => self.evaluated_range(repr)?,
+            (
+                Global::OrderedDict
+                | Global::Set
+                | Global::FrozenSet
+                | Global::Bytes
+                | Global::ByteArray
+                | Global::Encode
+                | Global::LoadType
+                | Global::EvalRepr,
+                more,
+            ) => {
                 return Err(unexpected("supported arguments", &format!("{} arguments", more.len())));
             }
-            _ => Node::Call { global, arguments, state: None },
+            (
+                Global::RebuildTensor
+                | Global::RebuildTypedTensor
+                | Global::RebuildFromType
+                | Global::Wrapper
+                | Global::TensorType
+                | Global::Storage(_)
+                | Global::UntypedStorage
+                | Global::Path(_)
+                | Global::NumpyDtype
+                | Global::NumpyScalar
+                | Global::Class(_)
+                | Global::TorchDtype(_),
+                _,
+            ) => Node::Call { global, arguments, state: None },
         };
         self.add(node)?;
         if global == Global::OrderedDict {
-            self.ordered.insert(self.top()?);
+            self.graph.set_ordered(self.top()?);
         }
         Ok(())
+    }
+
+    fn items_of_set(&mut self, items: Id) -> Result<Vec<Id>> {
+        let items = self.graph.sequence(items).ok_or_else(|| self.wrong("a list of items", items))?.to_vec();
+        self.count(items.len())?;
+        Ok(items)
+    }
+
+    /// The class that dill names. Any other one is refused as if it were named without dill.
+    fn loaded_type(&self, name: Id) -> Result<Global> {
+        let text = self.graph.text(name).ok_or_else(|| self.wrong("the name of a class", name))?;
+        let refused = || Kind::ForeignGlobal {
+            module: DILL.to_owned(),
+            name: format!("_load_type('{}')", excerpt(text).escape_debug()),
+        };
+        loaded_type(text).ok_or_else(refused)
+    }
+
+    /// What Python evaluates the text of a call of dill's `_eval_repr` to, if it is the repr of a `range` and nothing else:
+    /// that is data, although any other text would be code.
+    fn evaluated_range(&mut self, repr: Id) -> Result<Node> {
+        let text = self.graph.text(repr).ok_or_else(|| self.wrong("the repr of a range", repr))?;
+        let refused = || Kind::ForeignGlobal {
+            module: DILL.to_owned(),
+            name: format!("_eval_repr('{}')", excerpt(text).escape_debug()),
+        };
+        let numbers =
+            text.strip_prefix("range(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(refused)?;
+        let mut numbers = numbers.split(", ").map(|number| decimal(number).ok());
+        let (start, stop, step) = (numbers.next(), numbers.next(), numbers.next().unwrap_or(Some(1.into())));
+        let (Some(Some(start)), Some(Some(stop)), Some(step), None) = (start, stop, step, numbers.next())
+        else {
+            return Err(refused());
+        };
+        let numbers = [start, stop, step].map(integer);
+        let mut arguments = Vec::new();
+        for number in numbers {
+            self.count(1)?;
+            arguments.push(self.graph.add(number).ok_or_else(|| self.too_many())?);
+        }
+        Ok(Node::Call { global: Global::Class(Class::Range), arguments, state: None })
+    }
+
+    fn copied_bytes(&mut self, bytes: Id) -> Result<Vec<u8>> {
+        let Node::Bytes(bytes) = self.graph.node(bytes) else { return Err(self.wrong("bytes", bytes)) };
+        let bytes = bytes.clone();
+        self.count_copied(bytes.len())?;
+        Ok(bytes)
+    }
+
+    fn count_copied(&mut self, bytes: usize) -> Result<()> {
+        self.copied = self.copied.saturating_add(bytes as u64);
+        within("bytes encoded in a pickle", self.copied, MAX_PICKLE_BYTES)
     }
 
     /// Encodes a text as Latin-1. Every call makes a copy, so the bytes are counted.
@@ -187,9 +273,22 @@ impl<'a> Machine<'a> {
         let characters = self.graph.text(text).ok_or_else(|| self.wrong("a text to encode", text))?;
         let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
         let bytes = bytes.ok_or_else(|| Kind::BadArgument(excerpt(characters)))?;
-        self.copied = self.copied.saturating_add(bytes.len() as u64);
-        within("bytes encoded in a pickle", self.copied, MAX_PICKLE_BYTES)?;
+        self.count_copied(bytes.len())?;
         Ok(bytes)
+    }
+
+    /// The text with surrogates that `read` finds in so many bytes, if such text may occur. It takes more memory than other
+    /// text.
+    pub(super) fn surrogates(
+        &self,
+        read: impl FnOnce() -> Option<Vec<u32>>,
+        bytes: usize,
+    ) -> Result<Option<Node>> {
+        if !self.allow.python_objects {
+            return Ok(None);
+        }
+        within("bytes of text that is not UTF-8", bytes as u64, MAX_SURROGATE_TEXT_BYTES)?;
+        Ok(read().map(Node::Surrogates))
     }
 
     pub(super) fn items_as_pairs(&mut self, items: Id) -> Result<Vec<(Id, Id)>> {
@@ -207,6 +306,11 @@ impl<'a> Machine<'a> {
     pub(super) fn wrong(&self, expected: &'static str, found: Id) -> Kind {
         unexpected(expected, self.graph.node(found).type_name())
     }
+}
+
+/// The object of an integer.
+pub(super) fn integer(value: BigInt) -> Node {
+    i64::try_from(&value).map_or_else(|_| Node::BigInt(value), Node::Int)
 }
 
 pub(super) fn unexpected(expected: &'static str, found: &str) -> Kind {

@@ -1,7 +1,10 @@
 //! Writes plain values as pickles, in the two protocols that bundles contain.
 
 use crate::torch_files::pickle::opcode::*;
-use crate::value::Value;
+use crate::{
+    torch_files::{FormatError, FormatErrorKind, error::excerpt},
+    value::Value,
+};
 
 /// The largest number of items that Python sets with one opcode.
 const BATCH: usize = 1000;
@@ -17,7 +20,10 @@ pub enum Protocol {
 }
 
 /// Pickles a value. The same value gives the same bytes (BUN-015). Floats keep their bits.
-pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
+///
+/// # Errors
+/// `unsupported` for a value that only its repr describes: its class has no pickle here.
+pub fn write_value(value: &Value, protocol: Protocol) -> Result<Vec<u8>, FormatError> {
     let mut writer = Writer::new(protocol);
     writer.value(value);
     writer.finish()
@@ -27,14 +33,20 @@ pub fn write_value(value: &Value, protocol: Protocol) -> Vec<u8> {
 pub(crate) struct Writer {
     protocol: Protocol,
     body: Vec<u8>,
+    /// The first value that cannot be written.
+    refused: Option<FormatErrorKind>,
 }
 
 impl Writer {
     pub(crate) fn new(protocol: Protocol) -> Self {
-        Self { protocol, body: Vec::new() }
+        Self { protocol, body: Vec::new(), refused: None }
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    /// The whole pickle, unless a value in it could not be written.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, FormatError> {
+        if let Some(refused) = self.refused {
+            return Err(refused.into());
+        }
         self.body.push(STOP);
         let mut pickle = match self.protocol {
             Protocol::Two => vec![PROTO, 2],
@@ -44,7 +56,7 @@ impl Writer {
             pickle.extend((self.body.len() as u64).to_le_bytes());
         }
         pickle.append(&mut self.body);
-        pickle
+        Ok(pickle)
     }
 
     pub(crate) fn value(&mut self, value: &Value) {
@@ -71,6 +83,10 @@ impl Writer {
                 self.body.push(EMPTY_DICT);
                 self.memoize();
                 self.items(map.iter(), Self::value);
+            }
+            Value::Python(repr) => {
+                let what = format!("writing the object {}; save it as text or numbers", excerpt(repr));
+                self.refused.get_or_insert(FormatErrorKind::Unsupported(what));
             }
         }
     }
@@ -272,7 +288,7 @@ mod tests {
 
     fn returns(value: &Value) {
         for protocol in [Protocol::Two, Protocol::Four] {
-            let graph = read(&write_value(value, protocol), Allow::VALUES).unwrap();
+            let graph = read(&write_value(value, protocol).unwrap(), Allow::VALUES).unwrap();
             assert_eq!(graph.to_value(graph.root()).unwrap(), *value, "{protocol:?}");
         }
     }
@@ -335,7 +351,7 @@ mod tests {
     #[case(Value::from("\u{e9}"), b"\x8c\x02\xc3\xa9\x94.")]
     fn values_are_written_with_the_bytes_that_python_writes(#[case] value: Value, #[case] body: &[u8]) {
         let frame = [&b"\x80\x04\x95"[..], &(body.len() as u64).to_le_bytes()].concat();
-        assert_eq!(write_value(&value, Protocol::Four), [&frame, body].concat());
+        assert_eq!(write_value(&value, Protocol::Four).unwrap(), [&frame, body].concat());
         returns(&value);
     }
 
@@ -345,7 +361,7 @@ mod tests {
         for (bytes, text) in pickles {
             let value = Value::Bytes(bytes.to_vec());
             let expected = [b"\x80\x02c_codecs\nencode\n", text, b"X\x06\0\0\0latin1\x86R."].concat();
-            assert_eq!(write_value(&value, Protocol::Two), expected);
+            assert_eq!(write_value(&value, Protocol::Two).unwrap(), expected);
             returns(&value);
         }
     }
@@ -359,6 +375,20 @@ mod tests {
         ]);
         let expected = b"\x80\x04\x95\x3c\0\0\0\0\0\0\0}\x94(\x8c\x06models\x94]\x94(\x8c\x0bautoencoder\x94\
             \x8c\x01d\x94e\x8c\x07version\x94\x8c\x0b2.0-pytorch\x94u.";
-        assert_eq!(write_value(&Value::from(map), Protocol::Four), expected);
+        assert_eq!(write_value(&Value::from(map), Protocol::Four).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_object_that_only_its_repr_describes_is_not_written() {
+        let object = Value::Python("range(0, 2)".to_owned());
+        let inside =
+            Value::from(Map::from_iter([("a".to_owned(), Value::List(vec![object.clone(), Value::None]))]));
+        for value in [object, inside] {
+            for protocol in [Protocol::Two, Protocol::Four] {
+                let error = write_value(&value, protocol).unwrap_err();
+                let expected = "unsupported: writing the object range(0, 2); save it as text or numbers";
+                assert_eq!(error.to_string(), expected);
+            }
+        }
     }
 }

@@ -93,9 +93,12 @@ impl<'g> Parser<'g> {
                             "a tensor in an untyped storage that requires a gradient: torch.load fails on it";
                         return Err(Kind::Unsupported(what.to_owned()).into());
                     }
-                    let Node::Global(Global::Dtype(dtype)) = *graph.node(dtype) else {
+                    let named = |name: &str| Dtype::ALL.into_iter().find(|dtype| dtype.name() == name);
+                    let Node::Global(Global::TorchDtype(name)) = *graph.node(dtype) else {
                         return Err(self.unexpected("an element type", dtype));
                     };
+                    let unsupported = || Kind::Unsupported(format!("a tensor of {name}"));
+                    let dtype = named(name).ok_or_else(unsupported)?;
                     let place = [offset, shape, strides];
                     return self.dense(storage, Some(dtype), place, rest.first().copied());
                 }

@@ -16,7 +16,7 @@ use crate::{
 /// The same state gives the same bytes (BUN-015). Tensors keep their order.
 ///
 /// # Errors
-/// When the underlying writer fails.
+/// When the underlying writer fails; `unsupported` for a value of a sentinel that only its repr describes.
 pub fn write(state: &ModelState, writer: impl Write + Seek) -> Result<(), FormatError> {
     let mut archive = ArchiveWriter::new(writer, Placement::Aligned);
     let pickle = match state {
@@ -27,9 +27,9 @@ pub fn write(state: &ModelState, writer: impl Write + Seek) -> Result<(), Format
                 tensors.iter().enumerate().map(|(key, (name, tensor))| (name, (key, tensor))),
                 describe,
             );
-            writer.finish()
+            writer.finish()?
         }
-        ModelState::Sentinel(map) => write_value(&Value::Map(map.clone()), Protocol::Two),
+        ModelState::Sentinel(map) => write_value(&Value::Map(map.clone()), Protocol::Two)?,
     };
     archive.entry("archive/data.pkl", &pickle)?;
     archive.entry("archive/byteorder", b"little")?;

@@ -6,6 +6,7 @@ import json
 import math
 import unittest
 from collections import OrderedDict
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ try:
     import numpy
 except ImportError:
     numpy = None
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 SPELLED: list[tuple[Any, str]] = [
     (None, "null"),
@@ -55,6 +61,24 @@ NO_VALUES = [
     {"set": [[]]},
     {"dict": []},
     [{"set": 1}],
+    {"python": 1},
+    # The text of an object is code, and a request never has one.
+    {"python": "range(3)"},
+    [{"python": "(1+2j)"}],
+]
+
+SHOWN_BY_THEIR_REPR: list[tuple[Any, str]] = [
+    (1 + 2j, "(1+2j)"),
+    (complex(-0.0, math.inf), "(-0+infj)"),
+    (range(0, 10, 2), "range(0, 10, 2)"),
+    (slice(0, 3), "slice(0, 3, None)"),
+    ({64: 2, 128: 4}, "{64: 2, 128: 4}"),
+    ({"a": 1, None: {"b": (1,)}}, "{'a': 1, None: {'b': (1,)}}"),
+    ({1: {"b", "a"}, 2: frozenset("dc")}, "{1: {'a', 'b'}, 2: frozenset({'c', 'd'})}"),
+    (OrderedDict([(1, [1.0])]), "OrderedDict([(1, [1.0])])"),
+    ({"a\udcff": 1}, "{'a\\udcff': 1}"),
+    ("a\udcff", "'a\\udcff'"),
+    (HTTPStatus.OK, "<HTTPStatus.OK: 200>"),
 ]
 
 
@@ -86,15 +110,36 @@ class Notation(unittest.TestCase):
         self.assertEqual(encode(frozenset((1,))), {"set": [1]})
 
     def test_unsupported_types_are_refused(self) -> None:
-        for value in (object(), 1j, [print], {1: 2}):
-            with self.subTest(value), self.assertRaisesRegex(TypeError, "expected a plain value|expected a string"):
+        for value in (object(), [print], {"a": object()}):
+            with self.subTest(value), self.assertRaisesRegex(TypeError, "expected a plain value"):
                 encode(value)
+        for values in ({1: 2}, {"a\udcff": 2}):
+            with self.subTest(values), self.assertRaisesRegex(TypeError, "expected a string"):
+                encode_members(values)
+
+    def test_other_objects_are_shown_by_their_repr(self) -> None:
+        for value, text in SHOWN_BY_THEIR_REPR:
+            with self.subTest(text):
+                self.assertEqual(encode(value), {"python": text})
+                self.assertEqual(encode([value]), [{"python": text}])
+        self.assertEqual(encode({"python": "a"}), {"dict": {"python": "a"}})
+
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
+    def test_objects_of_torch_are_shown_by_their_repr(self) -> None:
+        for value, text in (
+            (torch.Size([64, 64]), "torch.Size([64, 64])"),
+            (torch.float32, "torch.float32"),
+            (torch.device("cuda", 0), "device(type='cuda', index=0)"),
+        ):
+            self.assertEqual(encode(value), {"python": text})
 
     @unittest.skipIf(numpy is None, "NumPy is not installed")
     def test_a_numpy_scalar_becomes_a_plain_number(self) -> None:
         for value, plain in ((numpy.int64(3), 3), (numpy.float32(0.5), 0.5), (numpy.bool_(True), True)):
             self.assertEqual(repr(encode(value)), repr(plain))
         self.assertEqual(encode(numpy.float64("nan")), {"float": "nan"})
+        self.assertEqual(encode(numpy.complex64(1 + 2j)), {"python": "(1+2j)"})
+        self.assertEqual(encode({numpy.int64(1): numpy.float32(0.5)}), {"python": "{1: 0.5}"})
         with self.assertRaisesRegex(TypeError, "expected a plain value, found ndarray"):
             encode(numpy.zeros(3))
 

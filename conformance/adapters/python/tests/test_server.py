@@ -346,10 +346,14 @@ class Operations(Talk):
             self.refused(-32602, "save_torch_bundle", models="odd", base_path="b", config=TRAINING)
 
     def test_a_result_that_is_too_long_is_internal(self) -> None:
-        for value in ("\udce9", "x" * MAX_LINE):
-            self.adapter.get_param = lambda _, answer=value: answer  # type: ignore[method-assign]
-            error = self.refused(-32000, "get_param", key="k", **{"as": "a"})
-            self.assertEqual(error["data"]["kind"], "internal")
+        self.adapter.get_param = lambda _: "x" * MAX_LINE  # type: ignore[method-assign]
+        error = self.refused(-32000, "get_param", key="k", **{"as": "a"})
+        self.assertEqual(error["data"]["kind"], "internal")
+
+    def test_a_text_that_is_not_utf8_is_sent_by_its_repr(self) -> None:
+        self.adapter.get_param = lambda _: "scan_\udce9"  # type: ignore[method-assign]
+        spelled = {"value": {"python": "'scan_\\udce9'"}}
+        self.assertEqual(self.result("get_param", key="k", **{"as": "a"}), spelled)
 
 
 class Notices(Talk):

@@ -79,7 +79,8 @@ fn collect(value: &Value, at: &Place, points: &mut Vec<Point>) {
         | Value::Bytes(_)
         | Value::Text(_)
         | Value::Path(_)
-        | Value::Set(_) => {}
+        | Value::Set(_)
+        | Value::Python(_) => {}
     }
 }
 

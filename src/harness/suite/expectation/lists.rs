@@ -29,7 +29,8 @@ fn items(value: &Value) -> Option<usize> {
         | Value::Float(_)
         | Value::Bytes(_)
         | Value::Text(_)
-        | Value::Path(_) => None,
+        | Value::Path(_)
+        | Value::Python(_) => None,
     }
 }
 

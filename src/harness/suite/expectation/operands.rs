@@ -103,6 +103,7 @@ pub(in crate::harness::suite) fn texts_in<'a>(value: &'a Value, found: &mut Vec<
         | Value::Int(_)
         | Value::BigInt(_)
         | Value::Float(_)
-        | Value::Bytes(_) => {}
+        | Value::Bytes(_)
+        | Value::Python(_) => {}
     }
 }
