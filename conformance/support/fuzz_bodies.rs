@@ -339,7 +339,7 @@ impl Shown {
         match outline {
             Outline::Sentinel(_) => assert!(self.0.is_empty(), "a sentinel has no elements"),
             Outline::Network(network) => {
-                let announced = network.storages.iter().map(|storage| (storage.dtype, storage.bytes()));
+                let announced = network.storages.iter().map(|storage| (storage.dtype, storage.bytes));
                 let shown = self.0.iter().map(|(dtype, bytes)| (*dtype, bytes.len() as u64));
                 assert!(shown.eq(announced), "every storage is shown whole");
             }
@@ -357,7 +357,7 @@ fn is_outlined(state: &ModelState, outline: &Outline, file: u64) {
                 let is = (tensor.dtype(), tensor.shape(), tensor.data().len() as u64);
                 assert_eq!(is, (outline.dtype, outline.shape(), outline.bytes()));
             }
-            let storages: u64 = network.storages.iter().map(|storage| storage.bytes()).sum();
+            let storages: u64 = network.storages.iter().map(|storage| storage.bytes).sum();
             assert!(storages <= file, "{storages} bytes of storages in a file of {file}");
             let bound = file.saturating_mul(limits::MAX_VIEW_RATIO).max(limits::MIN_VIEW_BYTES);
             assert!(bytes_of(tensors) <= bound, "{} bytes out of {file}", bytes_of(tensors));
