@@ -360,6 +360,52 @@ fn a_tensorflow_bundle_is_recognized_and_nothing_of_it_is_read() {
     assert!(text.contains("1 error, 0 warnings"), "{text}");
 }
 
+/// A `model.pth` of a fixture that PyTorch wrote, in a directory of its own.
+fn weights_of(bundle: &str) -> (TempDir, Json) {
+    let bundle = fixture(bundle).join("wts.h5.zip");
+    let file = fs::File::open(&bundle).expect("a fixture");
+    let mut archive = bundleproof::torch_files::zip::Archive::new(file).expect("an archive");
+    let bytes = archive.read("autoencoder/model.pth", 1 << 30).expect("an entry");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::write(folder.path().join("model.pth"), bytes).expect("a file");
+    let whole = json(&run_in(folder.path(), &["inspect", "--json", &bundle.display().to_string()]).code(0));
+    (folder, whole["models"]["autoencoder"].clone())
+}
+
+#[test]
+fn a_file_of_torch_save_by_itself_is_described_as_in_its_bundle() {
+    let (folder, inside) = weights_of("dtypes");
+    let alone = json(&run_in(folder.path(), &["inspect", "--json", "model.pth"]).code(0));
+    assert!(alone["tensors"].as_object().is_some_and(|tensors| tensors.len() > 10), "{alone}");
+    assert_eq!((&alone["tensors"], &alone["file"]), (&inside["tensors"], &"model.pth".into()));
+    let text = out(&run_in(folder.path(), &["inspect", "model.pth"]).code(0));
+    assert!(text.contains("model.pth\nfile of torch.save, ") && text.contains(" tensors "), "{text}");
+    let listed = out(&run_in(folder.path(), &["inspect", "--tensors", "model.pth"]).code(0));
+    assert!(listed.contains("\ntensors\n") && listed.contains("sha256"), "{listed}");
+    let (folder, inside) = weights_of("sentinel");
+    let alone = json(&run_in(folder.path(), &["inspect", "--json", "model.pth"]).code(0));
+    assert_eq!(alone["sentinel"], inside["sentinel"]);
+    // A file that is damaged or asks for code is refused as in a bundle.
+    fs::write(folder.path().join("bad.pth"), torch_file("cos\nsystem\n.", &[]).zip()).expect("a file");
+    let refused = run_in(folder.path(), &["inspect", "bad.pth"]).code(1);
+    assert!(err(&refused).contains("the global os.system is not allowed"), "{}", err(&refused));
+}
+
+#[test]
+fn the_extra_state_of_a_module_is_shown() {
+    let pickle = "}(V_extra_state\n}Vrate\nF0.5\nsVw\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nByteStorage\nV0\nVcpu\nI1\ntQI0\n)(tI00\nNtRu.";
+    let archive = Forge::good().weights(torch_file(pickle, &[("0", &[1])]).zip()).zip();
+    let folder = place(&archive);
+    let text = out(&run_in(folder.path(), &["inspect", "wts.h5.zip"]).code(0));
+    assert!(text.contains("autoencoder has the extra state {'_extra_state': {'rate': 0.5}}"), "{text}");
+    let printed = json(&run_in(folder.path(), &["inspect", "--json", "wts.h5.zip"]).code(0));
+    assert_eq!(printed["models"]["autoencoder"]["extra_state"]["_extra_state"]["rate"], 0.5);
+    let good = place(&Forge::good().zip());
+    let other = good.path().join("wts.h5.zip").display().to_string();
+    let differ = out(&run_in(folder.path(), &["inspect", "wts.h5.zip", "--diff", &other]).code(1));
+    assert!(differ.contains("extra state"), "{differ}");
+}
+
 #[test]
 fn two_bundles_are_compared_value_by_value_and_tensor_by_tensor() {
     let place = tempfile::tempdir().expect("a temporary directory");

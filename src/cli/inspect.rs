@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{Exit, console::Console, inspect_text as text};
 use crate::{
     bundle::check::{
-        BundleDifference, Description, ModelContents, StateDetails, TensorDetails, archive_in, compare,
-        describe,
+        BundleDifference, Description, ModelContents, StateDetails, TensorDetails, WeightsFile, archive_in,
+        compare, describe, describe_weights, is_weights_file,
     },
     harness::contract::Refusal,
     text::line,
@@ -19,12 +19,12 @@ use crate::{
 
 /// Show the contents of a bundle without executing anything in it
 ///
-/// FILE is an archive, or a directory that contains wts.h5.zip. Shows the models, backend, version and params;
-/// --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the differences from another
-/// bundle. Where a part cannot be read, the reason is shown in its place.
+/// FILE is an archive, a directory that contains wts.h5.zip, or a file of torch.save such as model.pth. Shows the models,
+/// backend, version and params; --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the
+/// differences from another bundle. Where a part cannot be read, the reason is shown in its place.
 #[derive(Debug, Parser)]
 pub(super) struct Inspect {
-    /// An archive, or a directory that contains wts.h5.zip
+    /// An archive, a directory that contains wts.h5.zip, or a file of torch.save
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -70,6 +70,17 @@ impl Inspect {
             });
             return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
         }
+        if is_weights_file(&self.file) {
+            let weights = describe_weights(&self.file, &progress);
+            bar.finish_and_clear();
+            let weights = weights.map_err(|error| unreadable(&error.into(), console))?;
+            console.print(&if self.json {
+                json(&PrintedWeights::of(&weights), console)?
+            } else {
+                text::weights(&weights, self.tensors)
+            });
+            return Ok(Exit::Success);
+        }
         let description = describe(&self.file, &progress);
         bar.finish_and_clear();
         let description = description.map_err(|error| unreadable(&error.into(), console))?;
@@ -112,6 +123,9 @@ struct Printed<'a> {
 struct PrintedModel<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<&'a IndexMap<String, TensorDetails>>,
+    /// Only of a network with modules that saved something in addition to tensors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_state: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sentinel: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +134,16 @@ struct PrintedModel<'a> {
     params: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
     params_unread: Option<&'a str>,
+}
+
+/// The `inspect --json` output of a file of `torch.save` by itself: either `tensors` or `sentinel`.
+#[derive(Serialize)]
+struct PrintedWeights<'a> {
+    format: u32,
+    file: String,
+    bytes: u64,
+    #[serde(flatten)]
+    model: PrintedModel<'a>,
 }
 
 /// The `inspect --diff --json` output.
@@ -157,14 +181,28 @@ impl<'a> Printed<'a> {
     }
 }
 
+impl<'a> PrintedWeights<'a> {
+    fn of(weights: &'a WeightsFile) -> Self {
+        let (file, bytes) = (weights.file.display().to_string(), weights.bytes);
+        Self { format: FORMAT, file, bytes, model: PrintedModel::of_state(&weights.state) }
+    }
+}
+
 impl<'a> PrintedModel<'a> {
-    fn of(model: &'a ModelContents) -> Self {
-        let mut printed = Self::default();
-        match &model.state {
-            Ok(StateDetails::Network(tensors)) => printed.tensors = Some(tensors),
-            Ok(StateDetails::Sentinel(values)) => printed.sentinel = Some(values),
-            Err(refusal) => printed.weights_unread = Some(&refusal.message),
+    fn of_state(state: &'a StateDetails) -> Self {
+        match state {
+            StateDetails::Network { tensors, extra } => {
+                let extra_state = Some(extra).filter(|extra| !extra.is_empty());
+                Self { tensors: Some(tensors), extra_state, ..Self::default() }
+            }
+            StateDetails::Sentinel(values) => Self { sentinel: Some(values), ..Self::default() },
         }
+    }
+
+    fn of(model: &'a ModelContents) -> Self {
+        let unread =
+            |refusal: &'a Refusal| Self { weights_unread: Some(&refusal.message), ..Self::default() };
+        let mut printed = model.state.as_ref().map_or_else(unread, Self::of_state);
         match &model.params {
             Ok(params) => printed.params = Some(params),
             Err(refusal) => printed.params_unread = Some(&refusal.message),

@@ -6,7 +6,7 @@ use crate::{
     bundle::{
         check::{
             BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
-            TensorDetails, TensorDifference,
+            TensorDetails, TensorDifference, WeightsFile,
         },
         nouns::{JsonTags, Params},
     },
@@ -51,7 +51,7 @@ pub(super) fn description(description: &Description, params: bool, tensors: bool
     text.push_str(&format!("\n{}", models(description)));
     if tensors {
         for (name, model) in &description.models {
-            if let Ok(StateDetails::Network(tensors)) = &model.state {
+            if let Ok(StateDetails::Network { tensors, .. }) = &model.state {
                 text.push_str(&format!("\ntensors of {}\n", line(name)));
                 tensors.iter().for_each(|(name, details)| text.push_str(&tensor(name, details)));
             }
@@ -66,31 +66,34 @@ pub(super) fn description(description: &Description, params: bool, tensors: bool
     text
 }
 
+/// Describes a file of `torch.save` by itself.
+pub(super) fn weights(weights: &WeightsFile, tensors: bool) -> String {
+    let WeightsFile { file, bytes, state } = weights;
+    let mut text =
+        format!("{}\nfile of torch.save, {}\n\n", line(&file.display().to_string()), BinaryBytes(*bytes));
+    let heads = ["CONTENTS", "ELEMENTS", "BYTES", "NOT FINITE"].map(str::to_owned);
+    text.push_str(&columns(&[heads, totals(state)], 1));
+    text.push_str(&noted("the file", state));
+    match state {
+        StateDetails::Network { tensors: all, .. } if tensors => {
+            text.push_str("\ntensors\n");
+            all.iter().for_each(|(name, details)| text.push_str(&tensor(name, details)));
+        }
+        StateDetails::Network { .. } => text.push_str("\n(--tensors shows every tensor)\n"),
+        StateDetails::Sentinel(_) => {}
+    }
+    text
+}
+
 fn models(description: &Description) -> String {
     let mut rows = vec![["MODEL", "CONTENTS", "ELEMENTS", "BYTES", "NOT FINITE"].map(str::to_owned)];
     let mut notes = String::new();
     for (name, ModelContents { state, params }) in &description.models {
         let name = line(name);
         let row = match state {
-            Ok(StateDetails::Network(tensors)) => {
-                let sum =
-                    |of: fn(&TensorDetails) -> u64| tensors.values().map(of).fold(0, u64::saturating_add);
-                let bytes = sum(|tensor| tensor.bytes);
-                let elements = sum(|tensor| tensor.bytes / tensor.dtype.size() as u64);
-                let odd = sum(|tensor| tensor.statistics.nan + tensor.statistics.infinite);
-                [
-                    format!("{} tensors", tensors.len()),
-                    elements.to_string(),
-                    BinaryBytes(bytes).to_string(),
-                    odd.to_string(),
-                ]
-            }
-            Ok(StateDetails::Sentinel(values)) => {
-                notes.push_str(&format!(
-                    "{name} is the sentinel {}\n",
-                    fitted(&Value::Map(values.clone()), 40)
-                ));
-                ["sentinel", "-", "-", "-"].map(str::to_owned)
+            Ok(state) => {
+                notes.push_str(&noted(&name, state));
+                totals(state)
             }
             Err(refusal) => {
                 notes.push_str(&format!("weights of {name} cannot be read: {}\n", line(&refusal.message)));
@@ -104,6 +107,33 @@ fn models(description: &Description) -> String {
         rows.push([name, contents, elements, bytes, odd]);
     }
     columns(&rows, 2) + &notes
+}
+
+/// What a row of the table cannot say about a state.
+fn noted(name: &str, state: &StateDetails) -> String {
+    let (what, values) = match state {
+        StateDetails::Sentinel(values) => ("is the sentinel", values),
+        StateDetails::Network { extra, .. } if !extra.is_empty() => ("has the extra state", extra),
+        StateDetails::Network { .. } => return String::new(),
+    };
+    format!("{name} {what} {}\n", fitted(&Value::Map(values.clone()), 40))
+}
+
+/// Contents, elements, bytes and elements that are not finite.
+fn totals(state: &StateDetails) -> [String; 4] {
+    let StateDetails::Network { tensors, .. } = state else {
+        return ["sentinel", "-", "-", "-"].map(str::to_owned);
+    };
+    let sum = |of: fn(&TensorDetails) -> u64| tensors.values().map(of).fold(0, u64::saturating_add);
+    let bytes = sum(|tensor| tensor.bytes);
+    let elements = sum(|tensor| tensor.bytes / tensor.dtype.size() as u64);
+    let odd = sum(|tensor| tensor.statistics.nan + tensor.statistics.infinite);
+    [
+        format!("{} tensors", tensors.len()),
+        elements.to_string(),
+        BinaryBytes(bytes).to_string(),
+        odd.to_string(),
+    ]
 }
 
 fn tensor(name: &str, details: &TensorDetails) -> String {

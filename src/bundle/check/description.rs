@@ -1,9 +1,6 @@
 //! The content of a bundle, described for a person.
 
-use std::{
-    io::{Read, Seek},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -24,7 +21,7 @@ use crate::{
     harness::contract::Refusal,
     torch_files::{
         Dtype, FormatError,
-        torch::{Outline, TensorOutline},
+        torch::{ElementVisitor, Outline, TensorOutline},
     },
     value::{Digest, Map},
 };
@@ -72,8 +69,13 @@ pub type Unread = Refusal;
 /// The content of `model.pth`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StateDetails {
-    /// Tensors by name, in registration order.
-    Network(IndexMap<String, TensorDetails>),
+    /// A network.
+    Network {
+        /// Tensors by name, in registration order.
+        tensors: IndexMap<String, TensorDetails>,
+        /// What modules saved in addition to tensors, by name.
+        extra: Map,
+    },
     /// The complete sentinel dictionary.
     Sentinel(Map),
 }
@@ -133,8 +135,9 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     let tensorflow = json.is_none() && rules::is_tensorflow(&manifest);
     let mut models = IndexMap::new();
     if !tensorflow {
-        let states =
-            in_parallel(&mut reader, &file, &manifest.models, |reader, model| state(reader, model, watch));
+        let states = in_parallel(&mut reader, &file, &manifest.models, |reader, model| {
+            StateDetails::of(|elements| reader.scan(model, elements), watch)
+        });
         for (model, state) in manifest.models.iter().zip(states) {
             let params = if json.is_some() { reader.json_params(model) } else { reader.params(model) };
             let params = params.map_err(Refusal::from);
@@ -144,25 +147,28 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     Ok(Description { file, bytes, entries, manifest, json, tensorflow, models })
 }
 
-fn state(
-    reader: &mut BundleReader<impl Read + Seek>,
-    model: &str,
-    watch: ProgressFn<'_>,
-) -> Result<StateDetails, FormatError> {
-    let mut tensor_stream = TensorStream::new(Seen { watch, tensors: Vec::new() }, |_| true);
-    let network = match reader.scan(model, &mut tensor_stream)? {
-        Outline::Sentinel(values) => return Ok(StateDetails::Sentinel(values)),
-        Outline::Network(network) => network,
-    };
-    let details = |(outline, (digest, tally)): (&TensorOutline, (Sha256, Tally))| TensorDetails {
-        dtype: outline.dtype,
-        shape: outline.shape().to_vec(),
-        bytes: outline.bytes(),
-        sha256: Digest(digest.finalize().into()),
-        statistics: tally.statistics(),
-    };
-    let seen = network.tensors.values().zip(tensor_stream.to.tensors).map(details);
-    Ok(StateDetails::Network(network.tensors.keys().cloned().zip(seen).collect()))
+impl StateDetails {
+    /// The details of a state whose elements are passed on by `scan`, which returns its outline.
+    pub(super) fn of(
+        scan: impl FnOnce(&mut dyn ElementVisitor) -> Result<Outline, FormatError>,
+        watch: ProgressFn<'_>,
+    ) -> Result<Self, FormatError> {
+        let mut tensor_stream = TensorStream::new(Seen { watch, tensors: Vec::new() }, |_| true);
+        let network = match scan(&mut tensor_stream)? {
+            Outline::Sentinel(values) => return Ok(Self::Sentinel(values)),
+            Outline::Network(network) => network,
+        };
+        let details = |(outline, (digest, tally)): (&TensorOutline, (Sha256, Tally))| TensorDetails {
+            dtype: outline.dtype,
+            shape: outline.shape().to_vec(),
+            bytes: outline.bytes(),
+            sha256: Digest(digest.finalize().into()),
+            statistics: tally.statistics(),
+        };
+        let seen = network.tensors.values().zip(tensor_stream.to.tensors).map(details);
+        let tensors = network.tensors.keys().cloned().zip(seen).collect();
+        Ok(Self::Network { tensors, extra: network.extra })
+    }
 }
 
 /// Digests and statistics of the tensors so far.

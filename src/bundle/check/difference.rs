@@ -163,9 +163,13 @@ fn states(
 ) -> Result<Vec<TensorDifference>, FormatError> {
     let difference =
         |name: Option<&String>, how| TensorDifference { model: model.to_owned(), name: name.cloned(), how };
-    let [StateDetails::Network(left), StateDetails::Network(right)] = states else {
+    let [
+        StateDetails::Network { tensors: left, extra: left_extra },
+        StateDetails::Network { tensors: right, extra: right_extra },
+    ] = states
+    else {
         let kind = |state: &StateDetails| match state {
-            StateDetails::Network(tensors) => format!("a network of {} tensors", tensors.len()),
+            StateDetails::Network { tensors, .. } => format!("a network of {} tensors", tensors.len()),
             StateDetails::Sentinel(values) => format!("the sentinel {}", Value::Map(values.clone())),
         };
         let [left, right] = states.map(kind);
@@ -174,6 +178,11 @@ fn states(
     };
     let layout = |tensor: &TensorDetails| format!("{} {:?}", tensor.dtype, tensor.shape);
     let mut found = Vec::new();
+    if left_extra != right_extra {
+        let [left, right] = [left_extra, right_extra]
+            .map(|extra| format!("a network with the extra state {}", Value::Map(extra.clone())));
+        found.push(difference(None, Difference::Kind { left, right }));
+    }
     let mut changed = Vec::new();
     for name in names(left.keys(), right.keys()) {
         match (left.get(name), right.get(name)) {

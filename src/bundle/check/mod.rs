@@ -22,6 +22,7 @@ mod resemblance;
 pub(crate) mod rules;
 mod statistics;
 mod tensor_stream;
+mod weights_file;
 
 pub use check_report::{CheckReport, archive_in, check};
 pub use description::{
@@ -32,3 +33,4 @@ pub use finding::{Finding, Findings, MAX_FINDINGS, Severity};
 pub use json_manifest::{PublishedRule, TORCH_MANIFEST_RULES};
 pub use parallel::ProgressFn;
 pub use statistics::Statistics;
+pub use weights_file::{WeightsFile, describe_weights, is_weights_file};

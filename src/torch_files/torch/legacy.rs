@@ -27,7 +27,7 @@ const VERSION: i64 = 1001;
 const FIRST_BYTES: u64 = 1 << 20;
 
 /// Whether a file begins like every file of this format.
-pub(super) fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
+pub(crate) fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
     let mut start = Vec::new();
     reader.seek(SeekFrom::Start(0))?;
     reader.take(MAX_MAGIC_BYTES).read_to_end(&mut start)?;

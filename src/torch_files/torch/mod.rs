@@ -23,6 +23,7 @@ pub(crate) mod view;
 pub(crate) mod write;
 
 pub use lazy::Lazy;
+pub(crate) use legacy::is_legacy;
 pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchValue, read_value};
 pub(crate) use read::Storages;
 pub use read::read;
