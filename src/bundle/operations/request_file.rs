@@ -18,9 +18,10 @@ pub(crate) fn bundle_dir(request: &Map) -> Option<String> {
     Some(format!("{}/{ARCHIVE_NAME}", request.get("bundle_dir")?.as_text()?))
 }
 
-/// The archive that a workflow writes to the output directory that its configuration gives.
+/// The archive that a workflow writes to the output directory that its configuration gives, if it gives one.
 pub(crate) fn output_dir(request: &Map) -> Option<String> {
-    Some(format!("{}/{ARCHIVE_NAME}", FilePath::in_value(config_values(request)?.get("output_dir")?)?))
+    let given = FilePath::in_value(config_values(request)?.get("output_dir")?)?;
+    (!given.is_empty()).then(|| format!("{given}/{ARCHIVE_NAME}"))
 }
 
 /// The values of a request's configuration.
@@ -73,5 +74,8 @@ mod tests {
         let request = format!(r#"{{"config": {{"kind": "training", "values": {values}}}}}"#);
         let Value::Map(request) = serde_json::from_str(&request).unwrap() else { unreachable!() };
         assert_eq!(workflow_directory(&request).as_deref(), expected);
+        // The archive itself is known only where the configuration gives the directory.
+        let archive = expected.filter(|_| values != "{}").map(|directory| format!("{directory}/wts.h5.zip"));
+        assert_eq!(output_dir(&request), archive);
     }
 }

@@ -337,6 +337,8 @@ impl Session for FaultySession {
         }
         let known = self.contract.operation(operation);
         let file = known.and_then(|known| (known.file)(&request)).map(|file| self.context.path(&file));
+        // A fault touches nothing outside of the case, whatever path the case names.
+        let file = file.filter(|file| file.starts_with(self.context.root()));
         let keeps_file = due.iter().any(|(_, fault)| matches!(fault.act, Act::KeepFile {}));
         let contents = file.as_deref().filter(|_| keeps_file).map(Contents::of);
         let mut answer = instead.unwrap_or_else(|| self.inner.call(operation, &request));
