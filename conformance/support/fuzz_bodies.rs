@@ -407,7 +407,7 @@ const LITTLE: u8 = 4;
 const BIG: u8 = 8;
 const PICKLE_LAST: u8 = 16;
 const PICKLE_DEFLATED: u8 = 32;
-const WITH_VERSION: u8 = 64;
+const WITHOUT_VERSION: u8 = 64;
 const END_64: u8 = 128;
 
 /// Bytes of the storages that [`torch_file`] adds, by their keys.
@@ -440,7 +440,7 @@ fn torch_file(how: u8, pickle: &[u8]) -> Vec<u8> {
     if has(BIG) && !has(LITTLE) {
         entries.push(stored("archive/byteorder", b"big"));
     }
-    if has(WITH_VERSION) {
+    if !has(WITHOUT_VERSION) {
         entries.push(stored("archive/version", b"3\n"));
     }
     zip(&entries, has(DESCRIPTORS), has(END_64))
@@ -543,7 +543,12 @@ pub(crate) fn good_archives_are_read() {
         assert_eq!(refused, PICKLES.map(|pickle| pickle == entry));
     }
     for how in (0..=u8::MAX).filter(|how| how & RAW == 0) {
-        let state = torch::read(Cursor::new(torch_file(how, TENSOR))).expect("a good file");
+        let state = torch::read(Cursor::new(torch_file(how, TENSOR)));
+        if how & WITHOUT_VERSION != 0 {
+            assert!(state.is_err(), "{how:#b}");
+            continue;
+        }
+        let state = state.expect("a good file");
         assert!(matches!(state, ModelState::Network(tensors) if tensors.len() == 1), "{how:#b}");
     }
 }
