@@ -6,7 +6,11 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::{ElementVisitor, Outline, parser::Parser, scan::ElementSink};
+use super::{
+    elements::{ElementSink, ElementVisitor},
+    outline::Outline,
+    parser::Parser,
+};
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::excerpt,

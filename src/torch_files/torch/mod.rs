@@ -3,14 +3,16 @@
 //! The file is a zip archive: `data.pkl` describes the tensors, and `data/<key>` holds the bytes of each storage. A
 //! tensor is a view of a storage, given by offset, shape and strides in elements. `legacy` reads the format before that.
 //!
-//! Reading order: `entries` (torch must read the same entries), [`Outline`] (the description in `data.pkl`, which
-//! `parser` makes from its pickle), `view` and `lazy`
-//! (which elements of a storage a tensor has), [`scan`] (all elements in one pass, without holding the file;
+//! Reading order: `entries` (torch must read the same entries), [`Outline`] (tensors and storages, which
+//! `description` reads from `data.pkl` with `parser`), `view` and `lazy` (which elements of a storage a tensor has, and
+//! what torch makes of them), [`scan`] (all elements in one pass, without holding the file;
 //! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`write()`].
 //!
 //! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
 
+mod description;
+mod elements;
 pub(crate) mod entries;
 mod lazy;
 mod legacy;
@@ -22,11 +24,13 @@ mod streaming;
 pub(crate) mod view;
 pub(crate) mod write;
 
+pub use description::{TorchValue, read_value};
+pub use elements::ElementVisitor;
 pub use lazy::Lazy;
 pub(crate) use legacy::is_legacy;
-pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline, TorchValue, read_value};
+pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline};
 pub(crate) use read::Storages;
 pub use read::read;
-pub use scan::{ElementVisitor, scan};
+pub use scan::scan;
 pub(crate) use streaming::scan_stream;
 pub use write::write;

@@ -1,27 +1,17 @@
-//! The description of a state dict in `data.pkl`: its tensors, and the location of their elements.
+//! The outline of a state dict: its tensors, and the location of their elements.
 
-use std::{
-    io::{Read, Seek},
-    ops::Range,
-};
+use std::ops::Range;
 
 use indexmap::IndexMap;
 
-use super::{
-    entries::{self, Entries},
-    lazy::Lazy,
-    parser::Parser,
-    view::View,
-};
+use super::{lazy::Lazy, view::View};
 use crate::{
     torch_files::{
-        Dtype, FormatError, FormatErrorKind as Kind,
-        error::{excerpt, within},
-        limits::{MAX_COPY_RATIO, MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES, MAX_VIEW_RATIO, MIN_VIEW_BYTES},
-        pickle::{self, Allow},
-        zip::Archive,
+        Dtype, FormatError,
+        error::within,
+        limits::{MAX_COPY_RATIO, MAX_VIEW_RATIO, MIN_VIEW_BYTES},
     },
-    value::{Map, Value},
+    value::Map,
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -107,89 +97,6 @@ impl StorageOutline {
     }
 }
 
-impl Outline {
-    /// Reads the outline of an archive, and compares it with the entries.
-    pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Self> {
-        let Entries { prefix, .. } = Entries::of(archive)?;
-        let entry = format!("{prefix}/data.pkl");
-        let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
-        let order = format!("{prefix}/byteorder");
-        let order = match archive.entry(&order) {
-            None => None,
-            Some(_) => Some(archive.read(&order, MAX_ORDER_BYTES)?),
-        };
-        let outline = Self::parse(&bytes, &prefix, order.as_deref())?;
-        if let Self::Network(network) = &outline {
-            network.storages.iter().try_for_each(|storage| fits(storage, archive))?;
-            deflated_within(network, archive, MAX_DEFLATED_BYTES)?;
-        }
-        Ok(outline)
-    }
-
-    /// Parses the outline from the bytes of `data.pkl` and of `byteorder`. Files of older PyTorch releases have no
-    /// `byteorder` and are little-endian.
-    pub(super) fn parse(pickle: &[u8], prefix: &str, order: Option<&[u8]>) -> Result<Self> {
-        let entry = format!("{prefix}/data.pkl");
-        let big_endian = match order.map(<[u8]>::trim_ascii) {
-            None | Some(b"little") => false,
-            Some(b"big") => true,
-            Some(other) => {
-                let what = format!("the byte order {:?}", String::from_utf8_lossy(other));
-                return Err(Kind::Unsupported(what).in_entry(&format!("{prefix}/byteorder")));
-            }
-        };
-        let graph = pickle::read(pickle, Allow::STATE_DICT).map_err(|error| error.in_entry(&entry))?;
-        let place = |key: &str| format!("{prefix}/data/{key}");
-        Parser::new(&graph, &place, big_endian).parse().map_err(|error| error.in_entry(&entry))
-    }
-}
-
-/// The content of a file of `torch.save` without tensors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TorchValue {
-    /// The value.
-    pub value: Value,
-    /// The entries that torch does not read.
-    pub unread: Vec<String>,
-}
-
-/// Reads a file of `torch.save` that holds no tensors.
-///
-/// # Errors
-/// As [`Archive::new`] and [`pickle::read`]; `malformed` for types without a value; `unsafe` when torch would read the
-/// file differently.
-pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
-    let mut archive = entries::open(reader)?;
-    let Entries { prefix, unread } = Entries::of(&mut archive)?;
-    let entry = format!("{prefix}/data.pkl");
-    let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
-    let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));
-    let value = value.map_err(|error| error.in_entry(&entry))?;
-    Ok(TorchValue { value, unread })
-}
-
-/// Bytes of the entry `byteorder`.
-pub(super) const MAX_ORDER_BYTES: u64 = 16;
-
-/// Checks that all deflated storages together are not larger than one deflated entry may be. torch never deflates entries,
-/// but `zip -r` does; and a deflated file inside a deflated entry expands a millionfold.
-fn deflated_within<R: Read + Seek>(network: &NetworkOutline, archive: &Archive<R>, limit: u64) -> Result<()> {
-    let entries = network.storages.iter().filter_map(|storage| archive.entry(&storage.entry));
-    let deflated = entries.filter(|entry| entry.deflated).map(|entry| entry.bytes);
-    Ok(within("bytes of deflated storages", deflated.fold(0, u64::saturating_add), limit)?)
-}
-
-/// Checks that the entry of a storage exists and has the size that the pickle announces.
-fn fits<R: Read + Seek>(storage: &StorageOutline, archive: &Archive<R>) -> Result<()> {
-    let entry = archive.entry(&storage.entry).ok_or_else(|| Kind::MissingEntry(excerpt(&storage.entry)))?;
-    if entry.bytes == storage.bytes {
-        return Ok(());
-    }
-    let (dtype, elements) = (storage.dtype, storage.elements());
-    let what = format!("expected {elements} elements of {dtype}, found {} bytes", entry.bytes);
-    Err(Kind::Storage(what).in_entry(&storage.entry))
-}
-
 impl NetworkOutline {
     /// Refuses tensors with many more bytes than the storages that they view, before any tensor is allocated.
     pub(super) fn bounded(&self) -> Result<()> {
@@ -216,11 +123,8 @@ impl NetworkOutline {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io::{Cursor, Write as _};
-
-    use zip::{CompressionMethod, write::SimpleFileOptions};
-
     use super::*;
+    use crate::torch_files::FormatErrorKind as Kind;
 
     #[test]
     fn a_tensor_counts_its_view_and_a_storage_its_whole_elements() {
@@ -229,26 +133,6 @@ mod tests {
         assert_eq!((tensor.elements(), tensor.bytes()), (6, 12));
         let storage = StorageOutline { entry: String::new(), dtype: Dtype::Int16, bytes: 201 };
         assert_eq!(storage.elements(), 100);
-    }
-
-    #[test]
-    fn deflated_storages_are_bounded_together() {
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, method) in [
-            ("a", CompressionMethod::Deflated),
-            ("b", CompressionMethod::Deflated),
-            ("c", CompressionMethod::Stored),
-        ] {
-            zip.start_file(name, SimpleFileOptions::default().compression_method(method)).unwrap();
-            zip.write_all(&[0; 100]).unwrap();
-        }
-        let archive = Archive::new(zip.finish().unwrap()).unwrap();
-        let storage = |name: &str| StorageOutline { entry: name.to_owned(), dtype: Dtype::Uint8, bytes: 100 };
-        let network =
-            NetworkOutline { storages: ["a", "b", "c"].map(storage).to_vec(), ..Default::default() };
-        assert!(deflated_within(&network, &archive, 200).is_ok());
-        let kind = deflated_within(&network, &archive, 199).unwrap_err().kind;
-        assert!(matches!(kind, Kind::Limit { what: "bytes of deflated storages", found: 200, limit: 199 }));
     }
 
     #[test]

@@ -6,7 +6,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::{ElementVisitor, Outline, entries::Entries, outline::MAX_ORDER_BYTES, scan::ElementSink};
+use super::{
+    description::MAX_ORDER_BYTES,
+    elements::{ElementSink, ElementVisitor},
+    entries::Entries,
+    outline::Outline,
+};
 use crate::torch_files::{
     FormatError,
     limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_PICKLE_BYTES},
