@@ -67,7 +67,7 @@ const SIGNATURES: &[(usize, &[u8], OtherFormat)] = &[
 ];
 
 impl OtherFormat {
-    /// What begins with these bytes: the first [`TELLING_BYTES`], or all of a shorter file. None for what is not known.
+    /// What begins with these bytes: the first 512, or all of a shorter file. None for what is not known.
     pub fn of(first: &[u8]) -> Option<Self> {
         if first.is_empty() {
             return Some(Self::Empty);
