@@ -122,11 +122,11 @@ fn json(bytes: &[u8]) -> Value {
 const SELECTION: [&str; 4] = ["--area", "params", "--area", "roundtrip"];
 
 #[rstest]
-#[case(1)]
-#[case(3)]
-#[case(50)]
-fn the_parts_of_a_run_are_merged_into_the_report_of_the_whole(#[case] of: usize) {
-    let runs = Place::new().whole_and_parts(&SELECTION, of);
+#[case::one(&SELECTION, 1)]
+#[case::several(&SELECTION, 3)]
+#[case::some_without_a_check(&["--area", "dispatch"], 20)]
+fn the_parts_of_a_run_are_merged_into_the_report_of_the_whole(#[case] selection: &[&str], #[case] of: usize) {
+    let runs = Place::new().whole_and_parts(selection, of);
     assert_eq!(runs.code, 0);
     assert_eq!(runs.codes, vec![0; of]);
 }

@@ -49,11 +49,14 @@ fn examples(readme: &str) -> Vec<Example> {
 fn run(command: &str, place: &Path) -> String {
     let program = assert_cmd::cargo::cargo_bin!("bundleproof");
     let command = command.replace("cargo run --release -- ", "bundleproof ");
-    let mut path = format!("{}:{}", program.parent().expect("a folder").display(), env!("PATH"));
-    if let Some(python) = std::env::var_os(PYTHON) {
-        let folder = Path::new(&python).parent().expect("a folder").to_owned();
-        path = format!("{}:{path}", folder.display());
-    }
+    let own = program.parent().expect("a folder").display();
+    let python = std::env::var_os(PYTHON);
+    let python = python.as_deref().and_then(|python| Path::new(python).parent());
+    // The folder of Python may have an installed program, which is not the one that is tested.
+    let path = match python {
+        Some(python) => format!("{own}:{}:{}", python.display(), env!("PATH")),
+        None => format!("{own}:{}", env!("PATH")),
+    };
     let kit = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/adapters/python/src");
     let output = Command::new("sh")
         .args(["-c", &format!("{command} 2>&1")])
