@@ -14,23 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.serialization import config
 
-from bundle_io import State, load_state, plain, state_facts
+from bundle_io import NUMPY_DTYPES, State, load_state, plain, state_facts
 from interop_values import random_text, random_value
 
-DTYPES = (
-    torch.float64,
-    torch.float32,
-    torch.float16,
-    torch.bfloat16,
-    torch.int64,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint8,
-    torch.bool,
-    torch.complex64,
-    torch.complex128,
-)
+# Types with a class of storages of their own.
+DTYPES = (*NUMPY_DTYPES, torch.bfloat16)
 
 # Types whose storages are untyped in a file. The format before PyTorch 1.6 cannot hold them.
 UNTYPED_DTYPES = (

@@ -28,7 +28,7 @@ use bundleproof::{
     bundle::{files::refusal_facts, nouns::Rule},
     harness::contract::Facts,
     torch_files::{
-        Dtype, FormatError, FormatErrorKind as Kind, ModelState,
+        FormatError, FormatErrorKind as Kind, ModelState,
         limits::MAX_ENTRY_BYTES,
         pickle::{self, Allow, Protocol, write_value},
         torch,
@@ -44,7 +44,8 @@ use proptest::{
 };
 use rstest::rstest;
 use tensor_files::{
-    Found, any_view, damaged, file_of, from_pytorch_reader, from_us, pytorch_values, reduced, tensor, written,
+    Found, OF_PYTORCH_READER, any_view, damaged, file_of, from_pytorch_reader, from_us, pytorch_values,
+    reduced, tensor, written,
 };
 
 fn ours(pickle: &[u8]) -> Result<Value, FormatError> {
@@ -93,23 +94,6 @@ fn entries(archive: &Path, end: &str) -> Option<Vec<(String, Vec<u8>)>> {
     Some(names.into_iter().map(read).collect())
 }
 
-/// Whether `pytorch-reader` reads tensors of this type.
-fn of_pytorch_reader(dtype: Dtype) -> bool {
-    [
-        Dtype::Float64,
-        Dtype::Float32,
-        Dtype::Float16,
-        Dtype::Bfloat16,
-        Dtype::Int64,
-        Dtype::Int32,
-        Dtype::Int16,
-        Dtype::Int8,
-        Dtype::Uint8,
-        Dtype::Bool,
-    ]
-    .contains(&dtype)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -126,7 +110,7 @@ proptest! {
     fn pytorch_reader_finds_any_tensors_that_we_write(state in support::any_state()) {
         // It supports neither complex numbers nor untyped storages, and refuses a file with one.
         let ModelState::Network(mut tensors) = state else { return Ok(()) };
-        tensors.retain(|_, tensor| of_pytorch_reader(tensor.dtype()));
+        tensors.retain(|_, tensor| OF_PYTORCH_READER.iter().any(|(_, dtype)| *dtype == tensor.dtype()));
         let file = written(&ModelState::Network(tensors));
         prop_assert_eq!(from_pytorch_reader(&file), from_us(&file));
     }

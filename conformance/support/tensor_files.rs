@@ -26,26 +26,30 @@ pub(crate) fn from_us(file: &[u8]) -> Result<Found, String> {
     Ok(tensors.iter().map(|(name, tensor)| (name.clone(), facts(tensor))).collect())
 }
 
+/// The element types whose tensors `pytorch-reader` finds in a file of torch.
+pub(crate) const OF_PYTORCH_READER: [(DType, Dtype); 10] = [
+    (DType::F64, Dtype::Float64),
+    (DType::F32, Dtype::Float32),
+    (DType::F16, Dtype::Float16),
+    (DType::BF16, Dtype::Bfloat16),
+    (DType::I64, Dtype::Int64),
+    (DType::I32, Dtype::Int32),
+    (DType::I16, Dtype::Int16),
+    (DType::I8, Dtype::Int8),
+    (DType::U8, Dtype::Uint8),
+    (DType::Bool, Dtype::Bool),
+];
+
 /// The tensors that `pytorch-reader` finds.
 pub(crate) fn from_pytorch_reader(file: &[u8]) -> Result<Found, String> {
     let reader = PytorchReader::from_bytes(file.to_vec(), None).map_err(|refusal| refusal.to_string())?;
     let mut found = Found::new();
     for (name, tensor) in reader.into_tensors() {
-        let dtype = match tensor.dtype() {
-            DType::F64 => Dtype::Float64,
-            DType::F32 => Dtype::Float32,
-            DType::F16 => Dtype::Float16,
-            DType::BF16 => Dtype::Bfloat16,
-            DType::I64 => Dtype::Int64,
-            DType::I32 => Dtype::Int32,
-            DType::I16 => Dtype::Int16,
-            DType::I8 => Dtype::Int8,
-            DType::U8 => Dtype::Uint8,
-            DType::Bool => Dtype::Bool,
-            other @ (DType::U64 | DType::U32 | DType::U16) => {
-                return Err(format!("{other:?} is none of ours"));
-            }
-        };
+        let of_type = |(theirs, _): &&(DType, Dtype)| *theirs == tensor.dtype();
+        let (_, dtype) = *OF_PYTORCH_READER
+            .iter()
+            .find(of_type)
+            .ok_or_else(|| format!("{:?} is not in the table", tensor.dtype()))?;
         let bytes = tensor.read().map_err(|refusal| refusal.to_string())?;
         found.insert(name, (dtype, tensor.shape().to_vec(), bytes));
     }

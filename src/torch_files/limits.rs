@@ -81,6 +81,9 @@ pub const MAX_TENSORS: u64 = 1 << 16;
 /// Bytes of a tensor's name.
 pub const MAX_TENSOR_NAME_BYTES: u64 = 4096;
 
+/// Keys in the metadata of one tensor; torch writes two.
+pub const MAX_METADATA_KEYS: u64 = 16;
+
 /// Dimensions of one tensor: PyTorch's own limit.
 pub const MAX_RANK: u64 = 64;
 

@@ -183,6 +183,18 @@ fn files_are_changed_after_a_save(#[case] act: &str, #[case] files: &[&str], #[c
     assert_eq!(found, files);
 }
 
+#[test]
+fn a_file_outside_of_the_case_is_not_touched() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let base = elsewhere.path().join("wts.h5").display().to_string();
+    for act in ["{ write = { at = \"$file.tmp\", text = \"x\" } }", "{ remove = \"$file\" }"] {
+        let (mut session, _place, _) = faulty(&format!("operation = \"save_torch_bundle\"\nact = {act}"));
+        session.call("create_models", &map(MODELS)).unwrap();
+        session.call("save_torch_bundle", &map(&SAVE.replace("wts.h5", &base))).unwrap();
+        assert_eq!(crate::fs_util::files_below(elsewhere.path()).unwrap(), ["wts.h5.zip"], "{act}");
+    }
+}
+
 #[rstest]
 #[case("{ remove = \"$file\" }")]
 #[case("{ move = { from = \"$file\", to = \"$folder/elsewhere/wts\" } }")]

@@ -1,7 +1,7 @@
 //! What the first process of each implementation showed in a run.
 //!
 //! An implementation that begins with other observables than the contract says does so in every process. The cases of
-//! that requirement report it; in all other checks, a process that begins as the first one did is no violation.
+//! that requirement report it; all other checks accept a process that begins like the first one.
 
 use std::{
     collections::BTreeMap,

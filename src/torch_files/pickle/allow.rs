@@ -84,6 +84,13 @@ pub enum Global {
     TorchDtype(&'static str),
 }
 
+impl Global {
+    /// Whether a call of it makes a tensor.
+    pub(crate) fn makes_a_tensor(self) -> bool {
+        matches!(self, Self::RebuildTensor | Self::RebuildTypedTensor | Self::RebuildFromType | Self::Wrapper)
+    }
+}
+
 /// A class whose objects have no other notation than their repr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

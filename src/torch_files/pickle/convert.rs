@@ -36,12 +36,12 @@ impl Graph {
         Tree { graph: self, open: Vec::new(), printings: 0, nodes: 0, text_bytes: 0, printed_bytes: 0 }
     }
 
-    /// The values of these keys and values, as those of one dict.
+    /// The values of these keys and values of a dict.
     ///
     /// # Errors
     /// As [`Graph::to_value`].
-    pub(crate) fn to_map(&self, pairs: &[(Id, Id)]) -> Result<Map> {
-        self.tree().map(pairs)
+    pub(crate) fn to_map(&self, dict: Id, pairs: &[(Id, Id)]) -> Result<Map> {
+        self.tree().inside(dict, |tree| tree.map(pairs))
     }
 }
 
@@ -70,15 +70,18 @@ impl Graph {
     /// When the root is a dict: the keys of such objects, each with the kind of object.
     pub(crate) fn converted(&self) -> Vec<(String, ConvertedObject)> {
         let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
-        let converted = |(key, value): &(Id, Id)| match self.node(*value) {
-            Node::Call { global: Global::Path(_), .. } => {
-                Some((self.text(*key)?.to_owned(), ConvertedObject::Path))
-            }
-            Node::Call { global: Global::NumpyScalar, .. } => {
-                Some((self.text(*key)?.to_owned(), ConvertedObject::NumpyScalar))
-            }
-            Node::ByteArray(_) => Some((self.text(*key)?.to_owned(), ConvertedObject::ByteArray)),
-            _ => None,
+        let converted = |(key, value): &(Id, Id)| {
+            let node = self.node(*value);
+            let what = if let Node::Call { global: Global::Path(_), .. } = node {
+                ConvertedObject::Path
+            } else if let Node::Call { global: Global::NumpyScalar, .. } = node {
+                ConvertedObject::NumpyScalar
+            } else if let Node::ByteArray(_) = node {
+                ConvertedObject::ByteArray
+            } else {
+                return None;
+            };
+            Some((self.text(*key)?.to_owned(), what))
         };
         pairs.iter().filter_map(converted).collect()
     }
@@ -264,13 +267,15 @@ pub(crate) fn subscript(key: &str) -> String {
     format!("['{}']", excerpt(key).escape_debug())
 }
 
-/// The refusal of an object that is no value.
+/// The refusal of an object without a value.
 pub(super) fn no_value(node: &Node) -> FormatError {
-    match node {
-        // Functions of dill that were not called: what they would be called with is not known.
-        Node::Global(Global::LoadType) => foreign("dill._dill", "_load_type"),
-        Node::Global(Global::EvalRepr) => foreign("dill._dill", "_eval_repr"),
-        _ => unexpected("a plain value", node),
+    // Functions of dill that were not called: what they would be called with is not known.
+    if let Node::Global(Global::LoadType) = node {
+        foreign("dill._dill", "_load_type")
+    } else if let Node::Global(Global::EvalRepr) = node {
+        foreign("dill._dill", "_eval_repr")
+    } else {
+        unexpected("a plain value", node)
     }
 }
 

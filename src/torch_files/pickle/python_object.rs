@@ -44,21 +44,19 @@ impl Tree<'_> {
                 let kind = kind.ok_or_else(|| wrong("a kind of device that torch knows"))?;
                 match *index {
                     [] => out.push_str(&format!("device(type='{kind}')")),
-                    [index] => match graph.node(index) {
-                        Node::Int(index @ 0..=MAX_DEVICE) => {
-                            out.push_str(&format!("device(type='{kind}', index={index})"));
-                        }
-                        _ => return Err(wrong("an index of a device")),
-                    },
-                    _ => return Err(wrong("a kind of device and an index")),
+                    [index] => {
+                        let Node::Int(index @ 0..=MAX_DEVICE) = graph.node(index) else {
+                            return Err(wrong("an index of a device"));
+                        };
+                        out.push_str(&format!("device(type='{kind}', index={index})"));
+                    }
+                    [_, _, ..] => return Err(wrong("a kind of device and an index")),
                 }
             }
             (Class::Enumeration(enumeration), &[number]) => {
-                let repr = match graph.node(number) {
-                    Node::Int(number) => enumeration.repr(*number),
-                    _ => None,
-                };
-                out.push_str(&repr.ok_or_else(|| wrong("the number of a member of an enumeration"))?);
+                let wrong = || wrong("the number of a member of an enumeration");
+                let Node::Int(number) = graph.node(number) else { return Err(wrong()) };
+                out.push_str(&enumeration.repr(*number).ok_or_else(wrong)?);
             }
             (
                 Class::Complex
@@ -75,17 +73,16 @@ impl Tree<'_> {
 
     /// A range of three integers; a step of 1 is not printed.
     fn repr_range(&mut self, numbers: [Id; 3], out: &mut String) -> Result<()> {
-        let [_, _, step] = numbers;
+        let [start, stop, step] = numbers;
         if !self.are_integers(&numbers) {
             return Err(wrong("integers for a range"));
         }
-        let printed = match self.graph.node(step) {
-            Node::Int(0) => return Err(wrong("a step other than 0 for a range")),
-            Node::Int(1) => numbers.get(..2),
-            _ => numbers.get(..),
-        };
+        if *self.graph.node(step) == Node::Int(0) {
+            return Err(wrong("a step other than 0 for a range"));
+        }
+        let printed = if *self.graph.node(step) == Node::Int(1) { &[start, stop][..] } else { &numbers };
         out.push_str("range(");
-        self.repr_each(printed.unwrap_or(&numbers), out)?;
+        self.repr_each(printed, out)?;
         out.push(')');
         Ok(())
     }

@@ -7,14 +7,11 @@ use super::{
     outline::{NetworkOutline, Outline, StorageOutline, TensorOutline},
     view::View,
 };
-use crate::{
-    torch_files::{
-        Dtype, FormatError, FormatErrorKind as Kind, ModelState,
-        error::{excerpt, within},
-        limits::{MAX_ENTRY_NAME_BYTES, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
-        pickle::{Global, Graph, Id, Node, subscript},
-    },
-    value::Value,
+use crate::torch_files::{
+    Dtype, FormatError, FormatErrorKind as Kind, ModelState,
+    error::{excerpt, within},
+    limits::{MAX_ENTRY_NAME_BYTES, MAX_METADATA_KEYS, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
+    pickle::{Global, Graph, Id, Node, subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -47,77 +44,95 @@ impl<'g> Parser<'g> {
             return Err(self.unexpected("a state dict", root));
         };
         if items.iter().any(|(key, _)| self.graph.text(*key) == Some(ModelState::SENTINEL_KEY)) {
-            return match self.graph.to_value(root)? {
-                Value::Map(map) => Ok(Outline::Sentinel(map)),
-                _ => Err(self.unexpected("a sentinel", root)),
-            };
+            return Ok(Outline::Sentinel(self.graph.to_map(root, items)?));
         }
         within("tensors", items.len() as u64, MAX_TENSORS)?;
         let mut extra = Vec::new();
         for (key, value) in items {
             let name = self.graph.text(*key).ok_or_else(|| self.unexpected("a text key", *key))?;
             within("bytes of tensor name", name.len() as u64, MAX_TENSOR_NAME_BYTES)?;
-            if is_extra_state(name) && !self.is_tensor(*value) {
+            let is_tensor = self.call(*value).is_some_and(|(global, _)| global.makes_a_tensor());
+            if is_extra_state(name) && !is_tensor {
                 extra.push((*key, *value));
                 continue;
             }
             let tensor = self.tensor(*value).map_err(|error| error.under(subscript(name)))?;
             self.network.tensors.insert(name.to_owned(), tensor);
         }
-        self.network.extra = self.graph.to_map(&extra)?;
+        self.network.extra = self.graph.to_map(root, &extra)?;
         self.network.bounded()?;
         Ok(Outline::Network(self.network))
     }
 
-    fn is_tensor(&self, id: Id) -> bool {
-        matches!(self.graph.node(id), Node::Call { .. })
+    /// The call whose result is an object, if it is one.
+    fn call(&self, id: Id) -> Option<(Global, &'g [Id])> {
+        let Node::Call { global, arguments, .. } = self.graph.node(id) else { return None };
+        Some((*global, arguments))
     }
 
     /// The tensor of an object.
     fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
-        let graph = self.graph;
-        let (mut at, mut called) = (id, graph.node(id));
-        let mut from_type;
+        let (mut at, mut call) = (id, self.call(id));
         for _ in 0..MAX_WRAPPERS {
-            let Node::Call { global, arguments, .. } = called else { break };
-            match (global, arguments.as_slice()) {
-                (Global::RebuildTensor, &[storage, offset, shape, strides, ref rest @ ..]) => {
+            let Some((global, arguments)) = call else { break };
+            (at, call) = match global {
+                Global::RebuildTensor => {
+                    let &[storage, offset, shape, strides, ref rest @ ..] = arguments else { break };
                     return self.dense(storage, None, [offset, shape, strides], rest.get(2).copied());
                 }
-                (
-                    Global::RebuildTypedTensor,
-                    &[storage, offset, shape, strides, gradient, _, dtype, ref rest @ ..],
-                ) => {
-                    if *graph.node(gradient) != Node::Bool(false) {
-                        let what =
-                            "a tensor in an untyped storage that requires a gradient: torch.load fails on it";
-                        return Err(Kind::Unsupported(what.to_owned()).into());
-                    }
-                    let named = |name: &str| Dtype::ALL.into_iter().find(|dtype| dtype.name() == name);
-                    let Node::Global(Global::TorchDtype(name)) = *graph.node(dtype) else {
-                        return Err(self.unexpected("an element type", dtype));
+                Global::RebuildTypedTensor => {
+                    let &[storage, offset, shape, strides, gradient, _, dtype, ref rest @ ..] = arguments
+                    else {
+                        break;
                     };
-                    let unsupported = || Kind::Unsupported(format!("a tensor of {name}"));
-                    let dtype = named(name).ok_or_else(unsupported)?;
+                    let dtype = self.dtype(dtype, gradient)?;
                     let place = [offset, shape, strides];
                     return self.dense(storage, Some(dtype), place, rest.first().copied());
                 }
-                (Global::Wrapper, &[tensor, ..]) => (at, called) = (tensor, graph.node(tensor)),
-                (Global::RebuildFromType, &[function, class, given, ..]) => {
-                    let Node::Global(Global::TensorType) = graph.node(class) else {
+                Global::Wrapper => {
+                    let &[tensor, ..] = arguments else { break };
+                    (tensor, self.call(tensor))
+                }
+                Global::RebuildFromType => {
+                    let &[function, class, given, ..] = arguments else { break };
+                    let Node::Global(Global::TensorType) = self.graph.node(class) else {
                         return Err(self.unexpected("torch.Tensor or a parameter", class));
                     };
-                    let (Node::Global(global), Some(given)) = (graph.node(function), graph.sequence(given))
-                    else {
-                        return Err(self.unexpected("a function that rebuilds a tensor", function));
-                    };
-                    from_type = Node::Call { global: *global, arguments: given.to_vec(), state: None };
-                    (at, called) = (function, &from_type);
+                    let Node::Global(global) = self.graph.node(function) else { break };
+                    (function, self.graph.sequence(given).map(|given| (*global, given)))
                 }
-                _ => return Err(self.unexpected("a tensor's storage, offset, shape and strides", at)),
-            }
+                Global::OrderedDict
+                | Global::Set
+                | Global::FrozenSet
+                | Global::Bytes
+                | Global::ByteArray
+                | Global::Encode
+                | Global::TensorType
+                | Global::Storage(_)
+                | Global::UntypedStorage
+                | Global::Path(_)
+                | Global::NumpyDtype
+                | Global::NumpyScalar
+                | Global::LoadType
+                | Global::EvalRepr
+                | Global::Class(_)
+                | Global::TorchDtype(_) => break,
+            };
         }
         Err(self.unexpected("a tensor", at))
+    }
+
+    /// The element type of a tensor in an untyped storage.
+    fn dtype(&self, dtype: Id, gradient: Id) -> Result<Dtype> {
+        if *self.graph.node(gradient) != Node::Bool(false) {
+            let what = "a tensor in an untyped storage that requires a gradient: torch.load fails on it";
+            return Err(Kind::Unsupported(what.to_owned()).into());
+        }
+        let Node::Global(Global::TorchDtype(name)) = *self.graph.node(dtype) else {
+            return Err(self.unexpected("an element type", dtype));
+        };
+        let named = Dtype::ALL.into_iter().find(|dtype| dtype.name() == name);
+        Ok(named.ok_or_else(|| Kind::Unsupported(format!("a tensor of {name}")))?)
     }
 
     /// A tensor with these offset, shape and strides in a storage. `dtype` is that of a tensor in an untyped storage.
@@ -134,7 +149,7 @@ impl<'g> Parser<'g> {
         };
         let dtype = *dtype;
         let elements = self.network.storages.get(index).map_or(0, StorageOutline::elements);
-        let lazy = metadata.map_or(Lazy::default(), |metadata| self.lazy(metadata));
+        let lazy = metadata.map_or(Ok(Lazy::default()), |metadata| self.lazy(metadata))?;
         if lazy != Lazy::default() && !lazy.is_possible(dtype) {
             return Err(Kind::Unsupported(format!("a lazily conjugated or negated tensor of {dtype}")).into());
         }
@@ -143,9 +158,11 @@ impl<'g> Parser<'g> {
     }
 
     /// What the metadata of a tensor say about its values.
-    fn lazy(&self, metadata: Id) -> Lazy {
+    fn lazy(&self, metadata: Id) -> Result<Lazy> {
         let mut lazy = Lazy::default();
-        let Node::Dict(items) = self.graph.node(metadata) else { return lazy };
+        let Node::Dict(items) = self.graph.node(metadata) else { return Ok(lazy) };
+        // Every tensor may refer to the same metadata, which are read for each.
+        within("keys in the metadata of a tensor", items.len() as u64, MAX_METADATA_KEYS)?;
         for (key, value) in items {
             let is_set = matches!(self.graph.node(*value), Node::Bool(true));
             match self.graph.text(*key) {
@@ -154,7 +171,7 @@ impl<'g> Parser<'g> {
                 Some(_) | None => {}
             }
         }
-        lazy
+        Ok(lazy)
     }
 
     /// The index of the storage with the persistent id `('storage', class, key, device, elements)`, in the format before
@@ -170,11 +187,12 @@ impl<'g> Parser<'g> {
         if view.len() > 1 || view.iter().any(|view| *self.graph.node(*view) != Node::None) {
             return Err(Kind::Unsupported("a storage that is a view of another one".to_owned()).into());
         }
-        let (dtype, size) = match (self.graph.node(class), untyped) {
-            (Node::Global(Global::Storage(dtype)), None) => (*dtype, dtype.size()),
-            (Node::Global(Global::Storage(dtype)), Some(own)) if *dtype == own => (own, own.size()),
-            (Node::Global(Global::UntypedStorage), Some(own)) => (own, 1),
-            _ => return Err(wrong()),
+        let Node::Global(class) = self.graph.node(class) else { return Err(wrong()) };
+        let (dtype, size) = if let Global::Storage(dtype) = *class {
+            untyped.is_none_or(|own| own == dtype).then_some((dtype, dtype.size())).ok_or_else(wrong)?
+        } else {
+            let untyped = untyped.filter(|_| *class == Global::UntypedStorage);
+            (untyped.ok_or_else(wrong)?, 1)
         };
         let key =
             self.graph.text(key).filter(|_| self.graph.text(tag) == Some("storage")).ok_or_else(wrong)?;
@@ -208,18 +226,14 @@ impl<'g> Parser<'g> {
     }
 
     fn size(&self, id: Id) -> Result<usize> {
-        let size = match self.graph.node(id) {
-            Node::Int(value) => usize::try_from(*value).ok(),
-            _ => None,
-        };
-        size.ok_or_else(|| self.unexpected("a size", id))
+        let wrong = || self.unexpected("a size", id);
+        let Node::Int(value) = self.graph.node(id) else { return Err(wrong()) };
+        usize::try_from(*value).map_err(|_| wrong())
     }
 
     fn unexpected(&self, expected: &'static str, id: Id) -> FormatError {
-        let found = match self.graph.node(id) {
-            Node::Int(value) => value.to_string(),
-            node => node.type_name().to_owned(),
-        };
+        let node = self.graph.node(id);
+        let found = if let Node::Int(value) = node { value.to_string() } else { node.type_name().to_owned() };
         Kind::Unexpected { expected, found }.into()
     }
 }

@@ -238,6 +238,9 @@ mod tests {
         assert_eq!(with("ComplexFloat", "Vconj\nI01\nVneg\nI01\n").unwrap(), [-1.0, 2.0]);
         assert_eq!(with("ComplexFloat", "Vconj\nI00\nVother\nI01\n").unwrap(), [1.0, 2.0]);
         assert_eq!(with("Float", "Vneg\nI01\n").unwrap(), [-1.0]);
+        let many: String = (0..17).map(|key| format!("V{key}\nN")).collect();
+        let kind = with("Float", &many).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Limit { what: "keys in the metadata of a tensor", .. }), "{kind}");
         for (class, metadata) in [("Float", "Vconj\nI01\n"), ("Int", "Vneg\nI01\n")] {
             assert!(matches!(with(class, metadata).unwrap_err().kind, Kind::Unsupported(_)), "{class}");
         }
@@ -318,6 +321,12 @@ mod tests {
         let Outline::Network(outline) = state("_extra_state", &one).unwrap() else { unreachable!() };
         assert_eq!((outline.tensors.len(), outline.extra.len()), (2, 0));
         assert!(state("my_extra_state", "}").is_err());
+        let Outline::Network(outline) = state("_extra_state", "}I1\nI2\ns").unwrap() else { unreachable!() };
+        assert_eq!(outline.extra["_extra_state"].to_string(), "{1: 2}");
+        let Outline::Network(outline) = state("_extra_state", "ctorch\ndevice\n(Vcpu\ntR").unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(outline.extra["_extra_state"].to_string(), "device(type='cpu')");
     }
 
     #[test]
