@@ -6,10 +6,10 @@ use include_dir::include_dir;
 use serde::Deserialize as _;
 
 use super::{
-    check::{Finding, Severity, check, explain},
+    check::{CheckReport, Finding, Severity, check_opened, explain},
     effects::RESET,
     files::{
-        ALTER_BUNDLE, BundleEdit, BundleReader, apply_edit::apply_edit, file_changes, file_parts,
+        ALTER_BUNDLE, BundleEdit, BundleReader, KnownFiles, apply_edit::apply_edit, file_changes, file_parts,
         write_file_parts,
     },
     implementations::built_ins,
@@ -37,6 +37,10 @@ pub static BUNDLE: BundleContract = BundleContract;
 /// See [`BUNDLE`].
 #[derive(Debug)]
 pub struct BundleContract;
+
+/// What `$archive` shows of files, and what the check found in them.
+static DESCRIBED: KnownFiles<Value> = KnownFiles::new();
+static CHECKED: KnownFiles<CheckReport> = KnownFiles::new();
 
 /// A params key that no implementation uses.
 const PROBE_KEY: &str = "bundleproof_probe";
@@ -117,7 +121,8 @@ impl Contract for BundleContract {
     }
 
     fn describe_file(&self, path: &Path) -> Result<Value, String> {
-        let described = BundleReader::open(path).and_then(|mut reader| {
+        let described = DESCRIBED.read(path, |reader| {
+            let mut reader = BundleReader::opened(path, reader)?;
             let bundle = reader.read()?;
             let entries = Value::List(reader.archive().names().map(Value::from).collect());
             Ok(match Value::from(&bundle) {
@@ -128,7 +133,8 @@ impl Contract for BundleContract {
                 other => other,
             })
         });
-        described.map_err(|error| format!("cannot read the bundle: {error}"))
+        let described = described.map_err(|error| format!("cannot read the bundle: {error}"))?;
+        Ok(described.as_ref().clone())
     }
 
     fn file_entries(&self, path: &Path) -> Result<Map, String> {
@@ -194,7 +200,11 @@ impl Contract for BundleContract {
 
     /// The first error of the check that `bundleproof check` performs.
     fn check_file(&self, path: &Path, stated: &dyn Fn(&str) -> bool) -> Option<String> {
-        let report = match check(path, &|_| {}) {
+        let report = CHECKED.read(path, |reader| {
+            let bytes = reader.in_memory().map_or(0, |bytes| bytes.len() as u64);
+            check_opened(path.to_owned(), bytes, Ok(reader), &|_| {})
+        });
+        let report = match report {
             Ok(report) => report,
             Err(error) => return Some(format!("cannot read it: {error}")),
         };

@@ -22,7 +22,7 @@ use crate::{
             model_entry, params_entry,
         },
     },
-    torch_files::FormatError,
+    torch_files::{FormatError, zip::FileReader},
 };
 
 /// The result of checking one file.
@@ -61,9 +61,24 @@ pub fn archive_in(path: &Path) -> PathBuf {
 pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatError> {
     let file = archive_in(path);
     let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
+    let opened = FileReader::open(&file);
+    check_opened(file, bytes, opened, watch)
+}
+
+/// The same for an archive of this number of bytes that was opened, or could not be.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_opened(
+    file: PathBuf,
+    bytes: u64,
+    opened: Result<FileReader, FormatError>,
+    watch: ProgressFn<'_>,
+) -> Result<CheckReport, FormatError> {
     let mut checked =
         CheckReport { file, bytes, manifest: None, json: None, params: None, findings: Findings::default() };
-    let mut reader = match BundleReader::open(&checked.file) {
+    let opened = opened.and_then(|reader| BundleReader::opened(&checked.file, reader));
+    let mut reader = match opened {
         Ok(reader) => reader,
         Err(error) => {
             checked.findings.push(finding(Part::Archive, error)?);

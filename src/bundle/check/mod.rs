@@ -24,7 +24,7 @@ mod statistics;
 mod tensor_stream;
 mod weights_file;
 
-pub use check_report::{CheckReport, archive_in, check};
+pub use check_report::{CheckReport, archive_in, check, check_opened};
 pub use description::{
     Description, EntryCount, ModelContents, StateDetails, TensorDetails, Unread, describe,
 };

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     bundle::files::BundleReader,
-    torch_files::{FormatError, limits::MAX_IN_MEMORY_BYTES, zip::FileReader},
+    torch_files::{FormatError, zip::FileReader},
 };
 
 /// Receives the number of bytes of elements that were read since the last call; called from several threads.
@@ -26,7 +26,7 @@ pub(super) fn in_parallel<T: Send>(
     models: &[String],
     work: impl Fn(&mut BundleReader<FileReader>, &str) -> Result<T, FormatError> + Sync,
 ) -> Vec<Result<T, FormatError>> {
-    if file.metadata().is_ok_and(|file| file.len() <= MAX_IN_MEMORY_BYTES) {
+    if reader.is_in_memory() {
         return models.iter().map(|model| work(reader, model)).collect();
     }
     let results: Vec<Mutex<Option<Result<T, FormatError>>>> =

@@ -7,10 +7,11 @@ use indexmap::IndexMap;
 use super::bridge;
 use crate::{
     bundle::{
-        files::BundleReader,
+        files::{BundleReader, KnownFiles, Snapshot},
         nouns::{Params, VERSION_KEY},
     },
     harness::contract::{Accepted, Expected, Others, StepView},
+    torch_files::{FormatError, zip::FileReader},
     value::{Map, Value},
 };
 
@@ -79,20 +80,29 @@ fn exactly(values: Map) -> IndexMap<String, Accepted> {
 /// What our own reader finds in the archive. None if it cannot read the snapshots or they disagree: a load must refuse
 /// such a bundle.
 pub(super) fn archived(file: &Path) -> Option<IndexMap<String, Accepted>> {
-    let mut reader = BundleReader::open(file).ok()?;
-    let models = reader.manifest().ok()?.models;
-    let mut snapshots = models.iter().map(|model| reader.snapshot(model));
-    let first = snapshots.next()?.ok()?;
-    for other in snapshots {
-        if other.ok()?.params != first.params {
-            return None;
-        }
-    }
+    let snapshot = ARCHIVED.read(file, |reader| one_snapshot(BundleReader::opened(file, reader)?));
+    let first = snapshot.ok()?.as_ref().clone()?;
     let mut keys = exactly(first.params.0);
     // Objects of Python libraries may be restored as they are or as plain values.
     let open = first.converted.into_iter().map(|(key, _)| key).chain([VERSION_KEY.to_owned()]);
     keys.extend(open.map(|key| (key, Accepted::Anything)));
     Some(keys)
+}
+
+/// The snapshots of bundles whose models agree.
+static ARCHIVED: KnownFiles<Option<Snapshot>> = KnownFiles::new();
+
+/// The snapshot of every model; None if they disagree, or the bundle has no model.
+fn one_snapshot(mut reader: BundleReader<FileReader>) -> Result<Option<Snapshot>, FormatError> {
+    let models = reader.manifest()?.models;
+    let mut snapshots = models.iter().map(|model| reader.snapshot(model));
+    let Some(first) = snapshots.next().transpose()? else { return Ok(None) };
+    for other in snapshots {
+        if other?.params != first.params {
+            return Ok(None);
+        }
+    }
+    Ok(Some(first))
 }
 
 #[cfg(test)]

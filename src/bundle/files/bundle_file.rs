@@ -39,6 +39,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub struct BundleReader<R> {
     archive: Archive<R>,
     file: Option<PathBuf>,
+    is_in_memory: bool,
 }
 
 /// A params snapshot, and which of its values were converted.
@@ -88,8 +89,23 @@ impl BundleReader<FileReader> {
     /// # Errors
     /// As [`Archive::open`], and `malformed` for a pickle before the first entry.
     pub fn open(path: &Path) -> Result<Self> {
+        FileReader::open(path).and_then(|reader| Self::opened(path, reader))
+    }
+
+    /// A bundle of which the file at `path` was opened.
+    ///
+    /// # Errors
+    /// As [`Archive::new`], and `malformed` for a pickle before the first entry.
+    pub fn opened(path: &Path, reader: FileReader) -> Result<Self> {
+        let is_in_memory = reader.in_memory().is_some();
         let read = |archive| Self::of(archive, Some(path.to_owned()));
-        Archive::open(path).and_then(read).map_err(|error| error.in_file(path))
+        let opened = Archive::new(reader).and_then(read).map_err(|error| error.in_file(path))?;
+        Ok(Self { is_in_memory, ..opened })
+    }
+
+    /// Whether all of the file was read when it was opened.
+    pub fn is_in_memory(&self) -> bool {
+        self.is_in_memory
     }
 }
 
@@ -108,7 +124,11 @@ impl<R: Read + Seek> BundleReader<R> {
             Ok(_) => true,
             Err(error) => error.place.offset != Some(0) || matches!(error.kind, Kind::ForeignGlobal { .. }),
         };
-        if begins_a_pickle { Err(archive.bytes_before()) } else { Ok(Self { archive, file }) }
+        if begins_a_pickle {
+            Err(archive.bytes_before())
+        } else {
+            Ok(Self { archive, file, is_in_memory: false })
+        }
     }
 
     /// The underlying archive.

@@ -7,7 +7,11 @@ use std::{
 
 use crate::torch_files::ArrayRule;
 use crate::torch_files::{
-    FormatError, FormatErrorKind as Kind, limits::MAX_ENTRY_BYTES, npy, pickle::numpy::Number, zip::Archive,
+    FormatError, FormatErrorKind as Kind,
+    limits::MAX_ENTRY_BYTES,
+    npy,
+    pickle::numpy::Number,
+    zip::{Archive, FileReader},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -46,8 +50,16 @@ impl Dataset {
 /// the number of positions (NPZ-004); `unsupported` for arrays of objects, which are pickles; else as
 /// [`Archive::open`].
 pub fn read_dataset(path: &Path) -> Result<Dataset> {
+    read_opened_dataset(path, FileReader::open(path)?)
+}
+
+/// The same for a file that was opened.
+///
+/// # Errors
+/// As [`read_dataset`].
+pub fn read_opened_dataset(path: &Path, reader: FileReader) -> Result<Dataset> {
     let read = |mut archive| read_from(&mut archive);
-    Archive::open(path)
+    Archive::new(reader)
         .and_then(Archive::looked_up_by_name)
         .and_then(read)
         .map_err(|error| error.in_file(path))

@@ -13,6 +13,9 @@ pub(crate) const RESET: &str = "reset";
 /// The step that continues in a new process. The runner performs it; no implementation receives it.
 pub(crate) const RESTART: &str = "restart";
 
+/// The start of a session, as a place of a fault. No implementation receives it.
+pub(crate) const START: &str = "start";
+
 /// What an implementation states about itself for the report, besides its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -26,7 +26,7 @@ pub use deadline::Deadline;
 pub use effects::{Accepted, After, Agreement, Effect, EffectRule, Expected, Others, ResultView, StepView};
 pub use era::Era;
 pub use implementation::{BuiltIn, BuiltInRole, Details, Implementation, Session, SessionError};
-pub(crate) use implementation::{RESET, RESTART};
+pub(crate) use implementation::{RESET, RESTART, START};
 pub use known_facts::KnownFacts;
 pub use notices::{EVENTS, Notices, WARNINGS};
 pub use operation::{

@@ -1,7 +1,7 @@
 //! Whether a fault can act in a run, given the calls of the run without it.
 
 use super::{Fault, session::REFUSAL};
-use crate::harness::contract::{CallLog, SessionLog};
+use crate::harness::contract::{CallLog, START, SessionLog};
 
 impl Fault {
     /// Whether its conditions hold for one of these calls. Up to that call a session with the fault is asked and answers
@@ -13,6 +13,9 @@ impl Fault {
     fn is_reached_in(&self, session: &SessionLog) -> bool {
         if !self.when.is_environment(&session.environment) {
             return false;
+        }
+        if self.is_at(START) {
+            return true;
         }
         let mut met = 0_u32;
         let mut happened = self.when.after.is_none();

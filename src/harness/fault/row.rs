@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{CaseFile, Change, Place, When, one_or_more::one_or_more};
 use crate::{
-    harness::contract::{Contract, RESET, RefusalKind},
+    harness::contract::{Contract, RESET, RefusalKind, START},
     harness::suite::nearest,
     value::{Map, Value, json_value},
 };
@@ -14,12 +14,12 @@ use crate::{
 /// What happens otherwise at one operation.
 ///
 /// ```toml
-/// operation = "load_torch_bundle"            # or a list; "reset", or an observable such as "params"
+/// operation = "load_torch_bundle"            # or a list; "reset", "start", or an observable such as "params"
 /// when = { from = 2 }                        # optional: see When
 /// act = { observable = { name = "params", at = "N", change = "earlier" } }
 /// ```
 ///
-/// An act on the request, `skip`, `refuse` and `first` take the place of the call or precede it. All others follow a call
+/// At `start`, the start of a session, only an observable can be changed. An act on the request, `skip`, `refuse` and `first` take the place of the call or precede it. All others follow a call
 /// that was answered, or with `when.refused` one that was refused.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,7 +170,7 @@ impl Fault {
     /// What is wrong with it, if anything: an operation, an observable or a combination that a contract does not have.
     pub fn problem(&self, contract: &dyn Contract) -> Option<String> {
         let mut known: Vec<&str> = contract.operations().iter().map(|operation| operation.name).collect();
-        known.push(RESET);
+        known.extend([RESET, START]);
         known.extend(contract.observables());
         let unknown = |what: &str, word: &str, known: &[&str]| {
             let help = nearest(word, known.iter().copied());
@@ -188,6 +188,9 @@ impl Fault {
             && !contract.observables().contains(&name.as_str())
         {
             return Some(unknown("observable", name, contract.observables()));
+        }
+        if self.is_at(START) && !matches!(self.act, Act::Observable { .. }) {
+            return Some("at the start of a session, only an observable can be changed".to_owned());
         }
         if self.act.is_before() && self.when.refused.is_some() {
             return Some(

@@ -14,8 +14,8 @@ use std::{
 use super::{Act, Change, Fault, OtherRefusal, Place, overlay::Overlay, row::OtherCall};
 use crate::{
     harness::contract::{
-        Contract, EVENTS, Notices, Operation, RESET, Refusal, RefusalKind, Response, Session, SessionContext,
-        SessionError, WARNINGS,
+        Contract, EVENTS, Notices, Operation, RESET, Refusal, RefusalKind, Response, START, Session,
+        SessionContext, SessionError, WARNINGS,
     },
     value::{Map, Value},
 };
@@ -60,7 +60,7 @@ impl FaultySession {
         acted: Arc<AtomicUsize>,
     ) -> Self {
         let met = vec![0; faults.len()];
-        Self {
+        let mut session = Self {
             inner,
             context,
             contract,
@@ -72,6 +72,23 @@ impl FaultySession {
             earlier: HashMap::new(),
             notices: Notices::default(),
             lost: None,
+        };
+        session.start();
+        session
+    }
+
+    /// Changes what the observables show from the start.
+    fn start(&mut self) {
+        let (faults, request) = (Arc::clone(&self.faults), Map::new());
+        for (index, fault) in faults.iter().enumerate() {
+            if let Act::Observable { name, at, change } = &fault.act
+                && self.is_due(fault, START, &request)
+                && self.counts(index, fault)
+            {
+                let observed = HashMap::new();
+                let call = Call { operation: START, request: &request, file: None, contents: None, observed };
+                self.cover(name, at, change, &call);
+            }
         }
     }
 

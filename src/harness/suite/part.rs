@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::value::Value;
+use crate::{
+    harness::fault::{self, Place},
+    value::Value,
+};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +44,15 @@ impl PartPath {
     /// Its steps.
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
+    }
+
+    /// The same place of the table as a value.
+    pub fn place(&self) -> Place {
+        let segment = |own: &Segment| match own {
+            Segment::Key(key) => fault::Segment::Key(key.clone()),
+            Segment::Index(index) => fault::Segment::Index(i64::try_from(*index).unwrap_or(i64::MAX)),
+        };
+        Place(self.0.iter().map(segment).collect())
     }
 
     /// Removes the part from a value, if it is there. An item of a list becomes None, so that the others keep their

@@ -1,7 +1,6 @@
 //! Untrusted zip archives, opened with every check that needs no decompression.
 
 use std::{
-    fs::File,
     io::{Read, Seek},
     path::Path,
 };
@@ -73,17 +72,7 @@ impl Archive<FileReader> {
     /// # Errors
     /// `not_found` with the path when the file does not exist (LOD-002), else as [`Archive::new`].
     pub fn open(path: &Path) -> Result<Self, FormatError> {
-        let open = || {
-            // Checked before the file is opened, because opening a pipe blocks until a writer appears.
-            if !path.metadata()?.is_file() {
-                return Err(Kind::Zip(
-                    "expected a regular file, found a directory or special file".to_owned(),
-                )
-                .into());
-            }
-            Self::new(FileReader::new(File::open(path)?)?)
-        };
-        open().map_err(|error: FormatError| error.in_file(path))
+        FileReader::open(path).and_then(Self::new).map_err(|error| error.in_file(path))
     }
 }
 

@@ -3,9 +3,13 @@
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
+    path::Path,
 };
 
-use crate::torch_files::limits::{BUFFER_BYTES, MAX_IN_MEMORY_BYTES};
+use crate::torch_files::{
+    FormatError, FormatErrorKind as Kind,
+    limits::{BUFFER_BYTES, MAX_IN_MEMORY_BYTES},
+};
 
 /// Reads a short file as a whole, so that going from place to place in it costs nothing, and a long one piece by piece.
 #[derive(Debug)]
@@ -18,6 +22,22 @@ enum Source {
 }
 
 impl FileReader {
+    /// Opens a file on disk.
+    ///
+    /// # Errors
+    /// When it does not exist, is not a regular file or cannot be read.
+    pub fn open(path: &Path) -> Result<Self, FormatError> {
+        let open = || {
+            // Checked before the file is opened, because opening a pipe blocks until a writer appears.
+            if !path.metadata()?.is_file() {
+                let found = "expected a regular file, found a directory or special file";
+                return Err(Kind::Zip(found.to_owned()).into());
+            }
+            Ok(Self::new(File::open(path)?)?)
+        };
+        open().map_err(|error: FormatError| error.in_file(path))
+    }
+
     /// Of an open regular file.
     ///
     /// # Errors
@@ -34,6 +54,14 @@ impl FileReader {
             file.rewind()?;
         }
         Ok(Self(Source::Disk(BufReader::with_capacity(BUFFER_BYTES, file))))
+    }
+
+    /// All bytes of a short file; None for a long one.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Source::Memory(bytes) => Some(bytes.get_ref()),
+            Source::Disk(_) => None,
+        }
     }
 }
 

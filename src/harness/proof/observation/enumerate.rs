@@ -13,6 +13,7 @@ pub fn observation_faults(
 ) -> Vec<ObservationFault> {
     let mut all = Enumeration::new(contract, recordings.iter().flat_map(|recording| &recording.calls));
     for (check, recording) in recordings.iter().enumerate() {
+        all.starts(check, recording);
         for call in &recording.calls {
             all.call((check, recording), call);
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     harness::{
-        contract::{Contract, Facts, FileChange, RESET, Refusal, RefusalKind},
+        contract::{Contract, Facts, FileChange, RESET, Refusal, RefusalKind, START},
         fault::{
             Act, CaseFile, Change, Fault, OtherRefusal, Place, RefusedFor, Segment, TextPattern, When,
             altered, retyped, transported,
@@ -104,6 +104,19 @@ impl Enumeration {
             Err(refusal) => {
                 self.refusal(check, call, refusal);
                 self.left_by_a_refusal((check, recording), call);
+            }
+        }
+    }
+
+    /// Adds the faults of the starts of a check's sessions.
+    pub(super) fn starts(&mut self, check: usize, recording: &Recording) {
+        for (name, shown) in recording.starts.iter().flat_map(|shown| shown.iter()) {
+            let mut all = points(shown);
+            all.push(Point { at: Place::default(), change: Change::Add });
+            for Point { at, change } in all {
+                let act = Act::Observable { name: (*name).to_owned(), at, change };
+                let name = format!("{START}: {act}");
+                self.add(name, START, Kind::Observable, check, || Fault::always(START, act));
             }
         }
     }

@@ -28,6 +28,6 @@ pub use blind_spots::{BLIND_SPOTS, BlindSpot, BlindSpotProblem, BlindSpots};
 pub use enumerate::observation_faults;
 pub use observation_fault::{Kind, ObservationFault};
 pub use page::observations_markdown;
-pub use recording::{Recorder, Recording, recorders, recordings};
+pub use recording::{Recorder, Recording, SeenCall, recorders, recordings};
 pub use report::{KindCount, Observations, UnnoticedFault};
 pub use search::{Noticed, Search, Settled, search};

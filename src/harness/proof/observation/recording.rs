@@ -27,6 +27,8 @@ pub struct Recording {
     pub check: Arc<Check>,
     /// The environment of its session.
     pub(super) environment: BTreeMap<String, String>,
+    /// The observables at the start of each of its sessions, by name.
+    pub(super) starts: Vec<Arc<BTreeMap<&'static str, Map>>>,
     /// Its calls, in order.
     pub(super) calls: Vec<SeenCall>,
 }
@@ -36,12 +38,23 @@ impl Recording {
     pub fn calls(&self) -> impl Iterator<Item = (&str, Option<&Refusal>)> {
         self.calls.iter().map(|call| (call.operation.as_str(), call.answer.as_ref().err()))
     }
+
+    /// Its calls, in order.
+    pub fn seen_calls(&self) -> &[SeenCall] {
+        &self.calls
+    }
+
+    /// The observables at the start of each of its sessions, by name.
+    pub fn starts(&self) -> &[Arc<BTreeMap<&'static str, Map>>] {
+        &self.starts
+    }
 }
 
 /// One call of an operation, or a reset.
 #[derive(Debug)]
-pub(super) struct SeenCall {
-    pub(super) operation: String,
+pub struct SeenCall {
+    /// The operation.
+    pub operation: String,
     pub(super) answer: Result<Map, Refusal>,
     /// The observables before and after it, by name.
     pub(super) before: Arc<BTreeMap<&'static str, Map>>,
@@ -51,6 +64,33 @@ pub(super) struct SeenCall {
     pub(super) notices: Map,
     /// The number of the session: a restart begins another one.
     pub(super) session: usize,
+}
+
+impl SeenCall {
+    /// The number of its session: a restart begins another one.
+    pub fn session(&self) -> usize {
+        self.session
+    }
+
+    /// Whether it was refused.
+    pub fn is_refused(&self) -> bool {
+        self.answer.is_err()
+    }
+
+    /// Its response.
+    pub fn response(&self) -> Option<&Map> {
+        self.answer.as_ref().ok()
+    }
+
+    /// An observable after it.
+    pub fn observable(&self, name: &str) -> Option<&Map> {
+        self.after.get(name)
+    }
+
+    /// The warnings and events that came with it, as fields.
+    pub fn notices(&self) -> &Map {
+        &self.notices
+    }
 }
 
 /// What a call did with the file of its request.
@@ -74,7 +114,7 @@ pub struct Recorder {
 #[derive(Default)]
 struct Seen {
     environment: BTreeMap<String, String>,
-    sessions: usize,
+    starts: Vec<Arc<BTreeMap<&'static str, Map>>>,
     calls: Vec<SeenCall>,
 }
 
@@ -107,8 +147,8 @@ pub fn recordings(
     all.filter(|(_, outcome)| outcome.verdict() == Verdict::Pass)
         .map(|((check, recorder), _)| {
             let mut seen = recorder.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let Seen { environment, calls, .. } = std::mem::take(&mut *seen);
-            Recording { check: Arc::clone(check), environment, calls }
+            let Seen { environment, starts, calls } = std::mem::take(&mut *seen);
+            Recording { check: Arc::clone(check), environment, starts, calls }
         })
         .collect()
 }
@@ -121,11 +161,10 @@ impl Wrapper for Recorder {
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
         let inner = self.inner.start(context.clone());
         let seen = Arc::clone(&self.seen);
-        let session = {
+        let number = {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.environment = context.environment().clone();
-            seen.sessions += 1;
-            seen.sessions
+            seen.starts.len() + 1
         };
         let mut session = RecordingSession {
             inner,
@@ -135,9 +174,12 @@ impl Wrapper for Recorder {
             observed: Arc::default(),
             notices: Notices::default(),
             reports: [WARNINGS, EVENTS].into_iter().filter(|name| self.inner.supports(name)).collect(),
-            session,
+            session: number,
         };
         session.observed = session.observe_all();
+        let mut seen = session.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.starts.push(Arc::clone(&session.observed));
+        drop(seen);
         Box::new(session)
     }
 }

@@ -5,8 +5,9 @@
 //! expectation for the facts of the runs that the proof makes anyway. [`Parts`] combines that with the kills. Only for parts
 //! that no mutant needs, [`search_parts`] runs their checks on mechanical faults of what the reference shows.
 //!
-//! Reading order: `witness`, `parts`, `breaker`, `search`, `recorded`, `report`.
+//! Reading order: `witness`, `parts`, `aim` (faults of what a part is compared with), `breaker` (all others), `search`, `recorded`, `report`.
 
+mod aim;
 mod breaker;
 mod parts;
 mod recorded;

@@ -9,7 +9,7 @@ use super::{
     FailedExpectation, PartsWitness,
     witness::{Key, key},
 };
-use crate::harness::suite::{CasePlaces, Check, PartPlace};
+use crate::harness::suite::{CasePlaces, Check, PartPath, PartPlace};
 
 /// A part of an expectation, in all checks of its case that have it at the same place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Part {
     pub expectation: String,
     /// How the expectation is weaker without it: `without equal[1].gridsize`.
     pub weaker: String,
+    /// Its place in the table of the expectation.
+    pub at: PartPath,
     /// The text that is the part, if it is one.
     pub text: Option<String>,
     /// The checks that have it.
@@ -70,6 +72,7 @@ impl Parts {
                             line: place.line,
                             expectation: named.name.clone(),
                             weaker: weaker.what.clone(),
+                            at: weaker.at.clone(),
                             text: weaker.text.clone(),
                             checks: BTreeSet::new(),
                             needed_by: None,

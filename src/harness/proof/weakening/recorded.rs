@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     NeededBy, Parts,
-    breaker::Breakers,
+    aim::Aim,
+    breaker::{Breaker, Breakers},
     search::{failures_that_count, job},
 };
 use crate::harness::{
@@ -41,7 +42,14 @@ pub fn rerun(recorded: &KillsByCase, faults: &[ObservationFault], how: &Search<'
         case_of.insert(&check.id, &check.case.id);
         let breakers = Breakers::of(recording, index, faults);
         let names: BTreeSet<&str> = kills.values().flatten().map(String::as_str).collect();
-        let own = names.into_iter().filter_map(|name| breakers.named(name));
+        let mut aimed: Option<BTreeMap<String, Breaker>> = None;
+        let own = names.into_iter().filter_map(|name| {
+            let of_parts = || {
+                let all = Aim::of(recording, how.contract).at_all(check);
+                all.into_iter().map(|breaker| (breaker.name.clone(), breaker)).collect()
+            };
+            breakers.named(name).or_else(|| aimed.get_or_insert_with(of_parts).remove(name))
+        });
         jobs.extend(own.map(|breaker| job(check, breaker, how)));
     }
     let work = how.work.join("again");

@@ -7,12 +7,13 @@ use std::{
 
 use super::{
     FailedExpectation, NeededBy, Part, Parts, PartsWitness,
+    aim::Aim,
     breaker::{Breaker, Breakers},
 };
 use crate::harness::{
     contract::Implementation,
     fault::FaultyImplementation,
-    proof::observation::{ObservationFault, Search},
+    proof::observation::{ObservationFault, Recording, Search},
     runner::{self, Job, Outcome, Phase, RedResult, Witness},
     suite::{Check, Step},
 };
@@ -25,9 +26,19 @@ const MAX_FAULTS: usize = 256;
 /// A check with parts that nothing needs so far.
 struct Open<'a> {
     check: &'a Arc<Check>,
-    /// The faults that were not tried, the likeliest last.
-    left: Vec<Breaker>,
+    recording: (usize, &'a Recording),
+    /// For each of its parts, the faults of what it is compared with that were not tried, the likeliest last.
+    aimed: Vec<(OfPart, Vec<Breaker>)>,
+    /// All other faults that were not tried, the likeliest last, once those are tried.
+    left: Option<Vec<Breaker>>,
+    /// The names of those that were tried.
+    tried: HashSet<String>,
+    /// The rounds of other faults.
+    rounds: u32,
 }
+
+/// An expectation, and how it is weaker without a part.
+type OfPart = (String, String);
 
 /// Runs each check with parts that nothing needs on the faults that it reaches, until every part is needed or no fault is
 /// left. `how.on_progress` is called with the number of checks that are done.
@@ -37,26 +48,19 @@ pub fn search_parts(
     witness: &Arc<PartsWitness>,
     how: &Search<'_>,
 ) {
-    let mut open: Vec<Open<'_>> = how
-        .recordings
-        .iter()
-        .enumerate()
-        .map(|(index, recording)| Open {
-            check: &recording.check,
-            left: likeliest_last(&Breakers::of(recording, index, faults), &recording.check, parts, how),
-        })
-        .collect();
+    let all = how.recordings.iter().enumerate();
+    let mut open: Vec<Open<'_>> =
+        all.map(|(index, recording)| Open::of(index, recording, parts, how)).collect();
     let (all, mut round) = (open.len(), 0);
     loop {
-        open.retain(|open| !open.left.is_empty() && parts.unneeded(open.check).next().is_some());
+        open.retain_mut(|open| open.goes_on(parts, faults, how));
         (how.on_progress)(all - open.len());
         if open.is_empty() || how.interrupted.load(Ordering::Relaxed) {
             return;
         }
-        let batch = (FIRST << u32::min(round, 8)).min(MAX_FAULTS);
         let mut jobs = Vec::new();
         for open in &mut open {
-            let next = open.left.split_off(open.left.len().saturating_sub(batch));
+            let next = open.next();
             jobs.extend(next.into_iter().map(|breaker| job(open.check, breaker, how)));
         }
         let work = how.work.join(format!("weaken{round}"));
@@ -76,6 +80,59 @@ pub fn search_parts(
         };
         parts.add(&failed, &counts, &|on| NeededBy::Observation(on.to_owned()));
         round += 1;
+    }
+}
+
+impl<'a> Open<'a> {
+    fn of(index: usize, recording: &'a Recording, parts: &Parts, how: &Search<'_>) -> Self {
+        let check = &recording.check;
+        let aim = Aim::of(recording, how.contract);
+        let of_part = |part: &Part| {
+            let mut faults = aim.at(&part.expectation, &part.at);
+            faults.reverse();
+            ((part.expectation.clone(), part.weaker.clone()), faults)
+        };
+        let aimed = parts.unneeded(check).map(of_part).collect();
+        Self { check, recording: (index, recording), aimed, left: None, tried: HashSet::new(), rounds: 0 }
+    }
+
+    /// Whether a part is unneeded and a fault left. Faults in general are tried once no part has a fault of its own left.
+    fn goes_on(&mut self, parts: &Parts, faults: &[ObservationFault], how: &Search<'_>) -> bool {
+        let unneeded: HashSet<OfPart> =
+            parts.unneeded(self.check).map(|part| (part.expectation.clone(), part.weaker.clone())).collect();
+        self.aimed.retain(|(part, left)| !left.is_empty() && unneeded.contains(part));
+        if unneeded.is_empty() {
+            return false;
+        }
+        if !self.aimed.is_empty() {
+            return true;
+        }
+        let left = self.left.get_or_insert_with(|| {
+            let (index, recording) = self.recording;
+            let mut left = likeliest_last(&Breakers::of(recording, index, faults), self.check, parts, how);
+            left.retain(|breaker| !self.tried.contains(&breaker.name));
+            left
+        });
+        !left.is_empty()
+    }
+
+    /// The faults to try next: one for each part, or the likeliest of all others.
+    fn next(&mut self) -> Vec<Breaker> {
+        let mut next = Vec::new();
+        for (_, left) in &mut self.aimed {
+            while let Some(breaker) = left.pop() {
+                if self.tried.insert(breaker.name.clone()) {
+                    next.push(breaker);
+                    break;
+                }
+            }
+        }
+        if let Some(left) = self.left.as_mut().filter(|_| self.aimed.is_empty()) {
+            let batch = (FIRST << u32::min(self.rounds, 8)).min(MAX_FAULTS);
+            next = left.split_off(left.len().saturating_sub(batch));
+            self.rounds += 1;
+        }
+        next
     }
 }
 

@@ -67,7 +67,7 @@ impl ExpectationKind {
     }
 
     /// The observable that is compared with its value before the step.
-    pub(in crate::harness::suite) fn unchanged(&self) -> Option<&str> {
+    pub fn unchanged(&self) -> Option<&str> {
         match self.operands() {
             Operands::Observable(observable) => observable.strip_prefix('$'),
             Operands::Values(_) | Operands::Texts(_) | Operands::Paths(_) | Operands::Nothing => None,
