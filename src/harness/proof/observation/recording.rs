@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -215,8 +216,8 @@ impl RecordingSession {
         fields
     }
 
-    fn seen_file(&self, path: &Path, before: Option<Digest>) -> SeenFile {
-        match digest(path) {
+    fn seen_file(&self, path: &Path, before: Option<FileState>) -> SeenFile {
+        match FileState::of(path) {
             None => SeenFile::None,
             after if after == before => SeenFile::Unchanged,
             // What the contract's reader cannot read is changed as a whole only.
@@ -235,7 +236,7 @@ impl Session for RecordingSession {
             return self.inner.call(operation, fields);
         }
         let file = known.and_then(|known| (known.file)(fields)).map(|file| self.context.path(&file));
-        let before_file = file.as_deref().and_then(digest);
+        let before_file = file.as_deref().and_then(FileState::of);
         let answer = self.inner.call(operation, fields);
         let notices = self.inner.notices();
         let before = std::mem::take(&mut self.observed);
@@ -272,6 +273,18 @@ impl Session for RecordingSession {
     }
 }
 
-fn digest(path: &Path) -> Option<Digest> {
-    fs::read(path).ok().map(|bytes| Digest::of(&bytes))
+/// A file, and whether it is the same one: what was written again is another one, even with the same bytes.
+#[derive(PartialEq)]
+struct FileState {
+    digest: Digest,
+    inode: u64,
+    modified: (i64, i64),
+}
+
+impl FileState {
+    fn of(path: &Path) -> Option<Self> {
+        let digest = Digest::of(&fs::read(path).ok()?);
+        let metadata = path.metadata().ok()?;
+        Some(Self { digest, inode: metadata.ino(), modified: (metadata.mtime(), metadata.mtime_nsec()) })
+    }
 }

@@ -10,13 +10,16 @@ use super::breaker::Breaker;
 use crate::{
     harness::{
         contract::{Contract, EVENTS, START, WARNINGS},
-        fault::{Act, Change, Fault, Place, RefusedFor, Segment, When, altered, retyped},
+        fault::{Act, CaseFile, Change, Fault, Place, RefusedFor, Segment, When, altered, retyped},
         proof::observation::{Recording, SeenCall},
-        suite::{Action, Check, ExpectationKind, PartPath, Step, Weakening},
+        suite::{Action, Check, ExpectationKind, FilesUnder, PartPath, Step, Weakening, work_path},
     },
     text::line,
     value::{Map, Value},
 };
+
+/// The name of a file that no case expects.
+const MORE: &str = "bundleproof.more";
 
 /// What a step of a recorded check showed.
 struct SeenStep<'a> {
@@ -89,6 +92,10 @@ impl<'a> Aim<'a> {
         for (position, seen) in self.steps.iter().enumerate() {
             let named = seen.step.expectations.iter().filter(|named| named.name == expectation);
             for named in named {
+                all.extend(seen.latest.into_iter().flat_map(|shown| {
+                    let files = files(&named.expectation.condition, &part.place());
+                    files.into_iter().flat_map(move |file| file_breakers(shown.moment(), &file))
+                }));
                 for (reference, below) in references(&named.expectation.condition, &part.place()) {
                     if let Some(target) = self.target(position, &reference, &below) {
                         all.extend(target.breakers());
@@ -206,11 +213,41 @@ impl<'a> Target<'a> {
             What::Notices => Act::Notices { at, change },
             What::Observable(name) => Act::Observable { name: name.to_owned(), at, change },
         };
-        let Moment { operation, number, is_refused } = self.moment;
-        let refused = is_refused.then(RefusedFor::default);
-        let fault = Fault::always(operation, act).when(When { nth: number, refused, ..When::default() });
-        Breaker { name: line(&fault.to_string()), operation: operation.to_owned(), fault }
+        self.moment.breaker(act)
     }
+}
+
+impl Moment<'_> {
+    fn breaker(&self, act: Act) -> Breaker {
+        let refused = self.is_refused.then(RefusedFor::default);
+        let when = When { nth: self.number, refused, ..When::default() };
+        let fault = Fault::always(self.operation, act).when(when);
+        Breaker { name: line(&fault.to_string()), operation: self.operation.to_owned(), fault }
+    }
+}
+
+/// The files below `$work` that a part is about, and one more of a directory that is listed.
+fn files(condition: &ExpectationKind, part: &Place) -> Vec<String> {
+    let paths = if let ExpectationKind::Files(FilesUnder { under, are, named }) = condition {
+        let more = named.as_ref().map_or_else(|| MORE.to_owned(), |named| format!("{MORE}/{named}"));
+        let listed = are.iter().map(String::as_str);
+        let chosen: Vec<&str> = match part.0.last() {
+            Some(Segment::Index(index)) => {
+                listed.skip(usize::try_from(*index).unwrap_or_default()).take(1).collect()
+            }
+            Some(Segment::Key(_) | Segment::Each) | None => listed.chain([more.as_str()]).collect(),
+        };
+        chosen.into_iter().map(|name| format!("{under}/{name}")).collect()
+    } else {
+        condition.paths().into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    paths.iter().filter_map(|path| work_path(path).ok()).collect()
+}
+
+/// A file that is removed, or has other contents.
+fn file_breakers(moment: Moment<'_>, file: &str) -> [Breaker; 2] {
+    let at = || CaseFile::in_work(file);
+    [Act::Remove(at()), Act::Write { at: at(), text: MORE.to_owned() }].map(|act| moment.breaker(act))
 }
 
 /// `name` and `path` of `name.path`.
