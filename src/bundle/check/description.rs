@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ProgressFn, Statistics, archive_in,
+    check_report::bytes_of,
     parallel::in_parallel,
     rules,
     statistics::Tally,
@@ -119,7 +120,7 @@ impl Description {
 /// When the file is missing, or its archive or its manifest cannot be read.
 pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, FormatError> {
     let file = archive_in(path);
-    let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
+    let bytes = bytes_of(&file)?;
     let mut reader = BundleReader::open(&file)?;
     let (manifest, json) = match reader.container() {
         Container::Json => {
