@@ -367,6 +367,37 @@ fn a_bundle_that_is_not_where_it_was_expected_is_found() {
     );
 }
 
+/// The bytes after Git has converted the line ends of a text.
+fn converted(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect()
+}
+
+#[rstest]
+#[case::bundle("wts.h5.zip", Forge::good().zip())]
+#[case::checkpoint("last.ckpt", checkpoint())]
+#[case::legacy("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".to_vec())]
+fn line_ends_that_git_converted_are_named(#[case] name: &str, #[case] bytes: Vec<u8>) {
+    assert!(!found_or_empty(name, bytes.clone()).contains("line ends"));
+    let text = found(name, converted(&bytes), 1);
+    assert!(text.contains("one whose line ends were converted") && text.contains(".gitattributes"), "{text}");
+}
+
+fn found_or_empty(name: &str, bytes: Vec<u8>) -> String {
+    let place = folder(&[(name, bytes)]);
+    out(&run_in(place.path(), &["check", name]))
+}
+
+#[rstest]
+#[case("wts.h5.zip", Forge::good().zip())]
+#[case("last.ckpt", checkpoint())]
+fn a_copy_that_was_cut_short_says_how_much_is_here(#[case] name: &str, #[case] bytes: Vec<u8>) {
+    for here in [10, bytes.len() / 2, bytes.len() - 1] {
+        let text = found(name, bytes[..here].to_vec(), 1);
+        assert!(text.contains(&format!("after {here} bytes it ends without the end record")), "{text}");
+        assert!(text.contains("copy the file again"), "{text}");
+    }
+}
+
 #[test]
 fn an_unpacked_bundle_is_named() {
     let file = fs::File::open(fixture("gs1/wts.h5.zip")).expect("a fixture");
@@ -387,4 +418,6 @@ fn an_unpacked_bundle_is_named() {
         );
         assert!(text.contains("zip -r ../wts.h5.zip ."), "{text}");
     }
+    let inspected = err(&run_in(place.path(), &["inspect", "run"]).code(1));
+    assert!(inspected.contains("the directory is the content of a bundle that was unpacked"), "{inspected}");
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     harness::contract::Refusal,
     torch_files::{
-        Dtype, FormatError,
+        Dtype, FormatError, FormatErrorKind as Kind,
         torch::{ElementVisitor, Outline, TensorOutline},
     },
     value::{Digest, Map},
@@ -121,6 +121,10 @@ impl Description {
 pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, FormatError> {
     let file = archive_in(path);
     let bytes = bytes_of(&file)?;
+    if file.is_dir() {
+        let what = "the directory is the content of a bundle that was unpacked; pack it without the directory itself";
+        return Err(FormatError::from(Kind::Zip(what.to_owned())).in_file(&file));
+    }
     let mut reader = BundleReader::open(&file)?;
     let (manifest, json) = match reader.container() {
         Container::Json => {
