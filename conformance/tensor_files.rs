@@ -224,6 +224,11 @@ fn a_profile_says_against_what_a_file_is_checked() {
     assert!(torch.contains("error damaged: missing entry \"archive/data.pkl\""), "{torch}");
     run_in(place.path(), &["check", &archive]).code(0);
     run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(0);
+    // A file with the name of a bundle is checked as one.
+    fs::rename(place.path().join("a.pt"), place.path().join("wts.h5.zip")).expect("a file");
+    let named = out(&run_in(place.path(), &["check", "wts.h5.zip"]).code(1));
+    assert!(named.contains("error BUN-002: ") && named.contains("this is a file of torch.save"), "{named}");
+    run_in(place.path(), &["check", "--profile", "torch", "wts.h5.zip"]).code(0);
 }
 
 #[test]

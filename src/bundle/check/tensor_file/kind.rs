@@ -46,9 +46,15 @@ impl FileKind {
         }
     }
 
-    /// What a file is by its content, and by its name where the content does not tell.
+    /// What a file is by its content, and by its name where the content does not tell. A file with the name of a bundle
+    /// is given as one, whatever it is.
     pub fn of(path: &Path) -> Self {
-        Self::by_content(path).or_else(|| Self::by_name(path)).unwrap_or(Self::Bundle)
+        match Self::by_name(path) {
+            Some(Self::Bundle) => Self::Bundle,
+            by_name @ (Some(Self::Torch | Self::Npz | Self::Safetensors) | None) => {
+                Self::by_content(path).or(by_name).unwrap_or(Self::Bundle)
+            }
+        }
     }
 
     /// What a file is by its content; `None` if it is none of these.
