@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn bytes_before_or_behind_an_archive_are_refused() {
         assert!(refused(b"").contains("found an empty file"));
-        assert!(refused(b"PK\x03\x04").contains("too short"));
+        assert!(refused(b"PK").contains("too short"));
+        assert!(refused(b"PK\x03\x04").contains("after 4 bytes it ends without the end record"));
         assert!(refused(b"Not Found\n").contains("found text"));
         assert!(refused(&[&b"\x1f\x8b\x08"[..], &[0; 100]].concat()).contains("compressed with gzip"));
         assert!(refused(&[0; 100]).contains("missing end record"));
