@@ -379,7 +379,7 @@ fn a_file_of_torch_save_by_itself_is_described_as_in_its_bundle() {
     assert!(alone["tensors"].as_object().is_some_and(|tensors| tensors.len() > 10), "{alone}");
     assert_eq!((&alone["tensors"], &alone["file"]), (&inside["tensors"], &"model.pth".into()));
     let text = out(&run_in(folder.path(), &["inspect", "model.pth"]).code(0));
-    assert!(text.contains("model.pth\nfile of torch.save, ") && text.contains(" tensors "), "{text}");
+    assert!(text.contains("model.pth\nfile of torch.save (zip), ") && text.contains(" tensors "), "{text}");
     let listed = out(&run_in(folder.path(), &["inspect", "--tensors", "model.pth"]).code(0));
     assert!(listed.contains("\ntensors\n") && listed.contains("sha256"), "{listed}");
     let (folder, inside) = weights_of("sentinel");

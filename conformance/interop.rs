@@ -1,6 +1,6 @@
 //! Round trips with PyTorch in both directions, compared tensor for tensor.
 //!
-//! It needs a Python with torch, dill and numpy (`fixtures/requirements.txt`), named by the variable
+//! It needs a Python with torch, dill, numpy and safetensors (`fixtures/requirements.txt`), named by the variable
 //! `BUNDLEPROOF_PYTHON`. Without one each test is reported as ignored: nothing was tested, and nothing
 //! is counted as passed.
 
@@ -12,6 +12,8 @@ mod forge;
 mod hostile_torch;
 #[path = "support/interop_archives.rs"]
 mod interop_archives;
+#[path = "support/interop_files.rs"]
+mod interop_files;
 #[path = "support/interop_tensors.rs"]
 mod interop_tensors;
 #[path = "support/interop_values.rs"]
@@ -71,10 +73,11 @@ fn main() -> ExitCode {
     trials.extend(interop_archives::trials(&python));
     trials.extend(interop_values::trials(&python));
     trials.extend(interop_tensors::trials(&python));
+    trials.extend(interop_files::trials(&python));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A Python with torch, dill and numpy, if there is one.
+/// A Python with torch, dill, numpy and safetensors, if there is one.
 #[derive(Clone)]
 struct Python(Option<PathBuf>);
 

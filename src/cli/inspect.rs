@@ -1,30 +1,34 @@
 //! `bundleproof inspect FILE`.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Parser;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::{Exit, console::Console, inspect_text as text};
+use super::{
+    Exit, check::described, console::Console, inspect_tensors, inspect_text as text,
+    printed_torch::PrintedTorch,
+};
 use crate::{
     bundle::check::{
-        BundleDifference, Description, ModelContents, StateDetails, TensorDetails, WeightsFile, archive_in,
-        compare, describe, describe_weights, is_weights_file,
+        BundleDifference, Description, FileKind, Finding, ModelContents, Severity, StateDetails,
+        TensorDetails, TensorFile, archive_in, compare, describe, tensor_file,
     },
     harness::contract::Refusal,
     text::line,
     value::Map,
 };
 
-/// Show the contents of a bundle without executing anything in it
+/// Show the contents of a bundle, or of another file of tensors, without executing anything in it
 ///
-/// FILE is an archive, a directory that contains wts.h5.zip, or a file of torch.save such as model.pth. Shows the models,
-/// backend, version and params; --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the
+/// FILE is an archive, a directory that contains wts.h5.zip, a file of torch.save (.pt, .pth, .ckpt), an archive of NumPy
+/// arrays (.npz) or a safetensors file. Shows the models, backend, version and params, or whether
+/// torch.load(weights_only=True) takes the file and which globals it asks for; --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the
 /// differences from another bundle. Where a part cannot be read, the reason is shown in its place.
 #[derive(Debug, Parser)]
 pub(super) struct Inspect {
-    /// An archive, a directory that contains wts.h5.zip, or a file of torch.save
+    /// A bundle, a directory that contains wts.h5.zip, or another file of tensors
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -70,16 +74,14 @@ impl Inspect {
             });
             return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
         }
-        if is_weights_file(&self.file) {
-            let weights = describe_weights(&self.file, &progress);
-            bar.finish_and_clear();
-            let weights = weights.map_err(|error| unreadable(&error.into(), console))?;
-            console.print(&if self.json {
-                json(&PrintedWeights::of(&weights), console)?
-            } else {
-                text::weights(&weights, self.tensors)
-            });
-            return Ok(Exit::Success);
+        match FileKind::of(&self.file) {
+            FileKind::Bundle => {}
+            kind @ (FileKind::Torch | FileKind::Npz | FileKind::Safetensors) => {
+                let file = tensor_file::read(&self.file, kind, &progress);
+                bar.finish_and_clear();
+                let file = file.map_err(|error| unreadable(&error.into(), console))?;
+                return self.show(&file, console);
+            }
         }
         let description = describe(&self.file, &progress);
         bar.finish_and_clear();
@@ -90,6 +92,20 @@ impl Inspect {
             text::description(&description, self.params, self.tensors)
         });
         Ok(if description.unread().next().is_some() { Exit::DoesNotConform } else { Exit::Success })
+    }
+
+    /// Shows a file that is not a bundle.
+    fn show(&self, file: &TensorFile, console: &Console) -> Result<Exit, Exit> {
+        console.print(&if self.json {
+            json(&PrintedTensors::of(file), console)?
+        } else {
+            inspect_tensors::tensor_file(file, self.tensors)
+        });
+        for finding in file.findings.shown.iter().filter(|finding| finding.severity == Severity::Error) {
+            let name = line(&file.file.display().to_string());
+            console.error(&format!("{name}: {}", described(finding)));
+        }
+        Ok(if file.conforms() { Exit::Success } else { Exit::DoesNotConform })
     }
 }
 
@@ -136,14 +152,27 @@ struct PrintedModel<'a> {
     params_unread: Option<&'a str>,
 }
 
-/// The `inspect --json` output of a file of `torch.save` by itself: either `tensors` or `sentinel`.
+/// The `inspect --json` output of a file that is not a bundle.
 #[derive(Serialize)]
-struct PrintedWeights<'a> {
+struct PrintedTensors<'a> {
     format: u32,
     file: String,
+    kind: &'static str,
     bytes: u64,
+    /// Absent when a sentinel was saved in the place of tensors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<&'a IndexMap<String, TensorDetails>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_state: Option<&'a Map>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentinel: Option<&'a Map>,
+    /// Only of a safetensors file.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: &'a BTreeMap<String, String>,
+    /// Only of a file of torch.
     #[serde(flatten)]
-    model: PrintedModel<'a>,
+    torch: Option<PrintedTorch<'a>>,
+    findings: &'a [Finding],
 }
 
 /// The `inspect --diff --json` output.
@@ -181,10 +210,22 @@ impl<'a> Printed<'a> {
     }
 }
 
-impl<'a> PrintedWeights<'a> {
-    fn of(weights: &'a WeightsFile) -> Self {
-        let (file, bytes) = (weights.file.display().to_string(), weights.bytes);
-        Self { format: FORMAT, file, bytes, model: PrintedModel::of_state(&weights.state) }
+impl<'a> PrintedTensors<'a> {
+    fn of(file: &'a TensorFile) -> Self {
+        let facts = file.torch.as_ref();
+        let sentinel = facts.and_then(|facts| facts.sentinel.as_ref());
+        Self {
+            format: FORMAT,
+            file: file.file.display().to_string(),
+            kind: file.kind.name(),
+            bytes: file.bytes,
+            tensors: Some(&file.tensors).filter(|_| sentinel.is_none()),
+            extra_state: facts.map(|facts| &facts.extra).filter(|extra| !extra.is_empty()),
+            sentinel,
+            metadata: &file.metadata,
+            torch: facts.map(PrintedTorch::of),
+            findings: &file.findings.shown,
+        }
     }
 }
 

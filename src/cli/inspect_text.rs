@@ -1,12 +1,13 @@
 //! Text output of `inspect`, for a terminal of 80 columns.
 
+use indexmap::IndexMap;
 use indicatif::BinaryBytes;
 
 use crate::{
     bundle::{
         check::{
             BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
-            TensorDetails, TensorDifference, WeightsFile,
+            TensorDetails, TensorDifference,
         },
         nouns::{JsonTags, Params},
     },
@@ -66,25 +67,6 @@ pub(super) fn description(description: &Description, params: bool, tensors: bool
     text
 }
 
-/// Describes a file of `torch.save` by itself.
-pub(super) fn weights(weights: &WeightsFile, tensors: bool) -> String {
-    let WeightsFile { file, bytes, state } = weights;
-    let mut text =
-        format!("{}\nfile of torch.save, {}\n\n", line(&file.display().to_string()), BinaryBytes(*bytes));
-    let heads = ["CONTENTS", "ELEMENTS", "BYTES", "NOT FINITE"].map(str::to_owned);
-    text.push_str(&columns(&[heads, totals(state)], 1));
-    text.push_str(&noted("the file", state));
-    match state {
-        StateDetails::Network { tensors: all, .. } if tensors => {
-            text.push_str("\ntensors\n");
-            all.iter().for_each(|(name, details)| text.push_str(&tensor(name, details)));
-        }
-        StateDetails::Network { .. } => text.push_str("\n(--tensors shows every tensor)\n"),
-        StateDetails::Sentinel(_) => {}
-    }
-    text
-}
-
 fn models(description: &Description) -> String {
     let mut rows = vec![["MODEL", "CONTENTS", "ELEMENTS", "BYTES", "NOT FINITE"].map(str::to_owned)];
     let mut notes = String::new();
@@ -121,9 +103,14 @@ fn noted(name: &str, state: &StateDetails) -> String {
 
 /// Contents, elements, bytes and elements that are not finite.
 fn totals(state: &StateDetails) -> [String; 4] {
-    let StateDetails::Network { tensors, .. } = state else {
-        return ["sentinel", "-", "-", "-"].map(str::to_owned);
-    };
+    match state {
+        StateDetails::Network { tensors, .. } => totals_of(tensors),
+        StateDetails::Sentinel(_) => ["sentinel", "-", "-", "-"].map(str::to_owned),
+    }
+}
+
+/// The same of tensors.
+pub(super) fn totals_of(tensors: &IndexMap<String, TensorDetails>) -> [String; 4] {
     let sum = |of: fn(&TensorDetails) -> u64| tensors.values().map(of).fold(0, u64::saturating_add);
     let bytes = sum(|tensor| tensor.bytes);
     let elements = sum(|tensor| tensor.bytes / tensor.dtype.size() as u64);
@@ -136,7 +123,8 @@ fn totals(state: &StateDetails) -> [String; 4] {
     ]
 }
 
-fn tensor(name: &str, details: &TensorDetails) -> String {
+/// Two or three lines about a tensor.
+pub(super) fn tensor(name: &str, details: &TensorDetails) -> String {
     let TensorDetails { dtype, shape, bytes, sha256, statistics } = details;
     let mut text = format!(
         "  {}\n    {dtype} {shape:?}  {}  sha256 {:.16}…\n",
@@ -204,7 +192,7 @@ fn table(title: &str, params: &Map, all: bool) -> String {
 }
 
 /// A value as Python prints it, truncated to the line; `--json` has the whole value.
-fn fitted(value: &Value, width: usize) -> String {
+pub(super) fn fitted(value: &Value, width: usize) -> String {
     truncated(&line(&value.to_string()), width)
 }
 

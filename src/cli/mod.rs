@@ -5,6 +5,8 @@
 
 mod audit;
 mod check;
+mod check_targets;
+mod checked;
 mod compare;
 mod compare_input;
 mod completions;
@@ -16,6 +18,7 @@ mod github;
 mod implementation_file;
 mod import;
 mod inspect;
+mod inspect_tensors;
 mod inspect_text;
 mod interop;
 mod interruption;
@@ -28,6 +31,7 @@ mod new_adapter;
 mod observations;
 mod phases;
 mod plan_options;
+mod printed_torch;
 mod prove;
 mod proven_file;
 mod render;

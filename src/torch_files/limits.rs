@@ -81,6 +81,12 @@ pub const MAX_TENSORS: u64 = 1 << 16;
 /// Bytes of a tensor's name.
 pub const MAX_TENSOR_NAME_BYTES: u64 = 4096;
 
+/// Objects that the outline of a file of torch shows.
+pub const MAX_OUTLINE_ITEMS: usize = 1000;
+
+/// Objects of a file of torch that are named because they cannot be read.
+pub const MAX_PROBLEMS: u64 = 1 << 10;
+
 /// Keys in the metadata of one tensor; torch writes two.
 pub const MAX_METADATA_KEYS: u64 = 16;
 
@@ -100,6 +106,12 @@ pub const MIN_VIEW_BYTES: u64 = 16 << 20;
 
 /// Bytes of the header of an `.npy` array: NumPy's own limit.
 pub const MAX_NPY_HEADER_BYTES: usize = 10_000;
+
+/// Bytes of an array in column-major order, which is reordered in memory: 1 GiB.
+pub const MAX_COLUMN_MAJOR_BYTES: u64 = 1 << 30;
+
+/// Bytes of the header of a safetensors file: 16 MiB, some 100,000 tensors. Its library accepts 100 MB.
+pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 16 << 20;
 
 /// The longest file that is read as a whole.
 pub const MAX_IN_MEMORY_BYTES: u64 = 1 << 20;

@@ -27,9 +27,7 @@ pub(crate) struct Array<'a> {
 /// `malformed` for a broken header and for data whose length does not match the shape; `unsupported` for objects
 /// (which are pickles), records and other non-numeric types.
 pub(crate) fn read(bytes: &[u8]) -> Result<Array<'_>, Kind> {
-    let (header, data) = split(bytes)?;
-    let Header { number, column_major, shape } = Header::parse(header)?;
-    within("dimensions", shape.len() as u64, MAX_RANK)?;
+    let (Header { number, column_major, shape }, data) = head(bytes)?;
     let announced = shape.iter().try_fold(number.size(), |all, side| all.checked_mul(*side));
     if announced != Some(data.len()) {
         return Err(Kind::Corrupt(format!("{} bytes do not match the shape {shape:?}", data.len())));
@@ -39,6 +37,23 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Array<'_>, Kind> {
     Ok(Array { shape, number, data })
 }
 
+/// The most bytes that precede the data of an array: the longest header, its length, the version and the signature.
+pub(crate) const MAX_HEAD_BYTES: usize = MAX_NPY_HEADER_BYTES + 12;
+
+/// The header of an array that begins with these bytes, and the bytes after it.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn head(bytes: &[u8]) -> Result<(Header, &[u8]), Kind> {
+    let (header, rest) = split(bytes)?;
+    let header = Header::parse(header)?;
+    within("dimensions", header.shape.len() as u64, MAX_RANK)?;
+    Ok((header, rest))
+}
+
+/// What is said of an array of Python objects. `numpy.load` executes it if it is asked to.
+pub(crate) const OBJECTS: &str = "an array of Python objects, which is a pickle";
+
 impl Array<'_> {
     /// The numbers in row-major order.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
@@ -47,7 +62,7 @@ impl Array<'_> {
 }
 
 /// Reorders column-major elements of `size` bytes to row-major; as many elements as the shape has.
-fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
+pub(crate) fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u8>, Kind> {
     let next = |stride: &mut usize, side: &usize| {
         let here = *stride;
         *stride = stride.saturating_mul(*side);
@@ -73,10 +88,11 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
     Ok((std::str::from_utf8(header).map_err(|_| Kind::NotUtf8)?, data))
 }
 
-struct Header {
-    number: NumberType,
-    column_major: bool,
-    shape: Vec<usize>,
+/// What the header of an array says of it.
+pub(crate) struct Header {
+    pub(crate) number: NumberType,
+    pub(crate) column_major: bool,
+    pub(crate) shape: Vec<usize>,
 }
 
 impl Header {
@@ -93,6 +109,9 @@ impl Header {
             let (key, value) = quoted(rest).ok_or_else(broken)?;
             let value = value.trim_start().strip_prefix(':').ok_or_else(broken)?.trim_start();
             rest = match key {
+                "descr" if ["O'", "O\""].iter().any(|code| text.contains(code)) => {
+                    return Err(Kind::Unsupported(OBJECTS.to_owned()));
+                }
                 "descr" if value.starts_with('[') => {
                     return Err(Kind::Unsupported("an array of records".to_owned()));
                 }

@@ -46,6 +46,8 @@ pub enum OtherFormat {
     Safetensors,
     /// A pickle of protocol 2 or newer.
     Pickle,
+    /// An archive, or a file of torch, of which every line feed was changed to a carriage return and a line feed.
+    ConvertedLines,
 }
 
 /// Formats that begin with certain bytes at an offset.
@@ -60,6 +62,8 @@ const SIGNATURES: &[(usize, &[u8], OtherFormat)] = &[
     (0, b"BZh", OtherFormat::Bzip2),
     (0, b"\x89HDF\r\n\x1a\n", OtherFormat::Hdf5),
     (0, b"\x93NUMPY", OtherFormat::Npy),
+    // The number that a file of torch before 1.6 begins with; its length is 10 bytes, which is a line feed.
+    (0, b"\x80\x02\x8a\r\nl\xfc\x9cF\xf9", OtherFormat::ConvertedLines),
     (0, b"\x80\x02", OtherFormat::Pickle),
     (0, b"\x80\x03", OtherFormat::Pickle),
     (0, b"\x80\x04", OtherFormat::Pickle),
@@ -135,6 +139,9 @@ impl OtherFormat {
             Self::Npy => "an array of NumPy (npy)",
             Self::Safetensors => "a safetensors file",
             Self::Pickle => "a pickle that is not in a file of torch.save",
+            Self::ConvertedLines => {
+                "one whose line ends were converted (CR LF in the place of LF), as Git does with text"
+            }
         }
     }
 
@@ -157,6 +164,10 @@ impl OtherFormat {
             Self::Npy => "read it with numpy.load: a bundle has no such file",
             Self::Safetensors => "load it with safetensors and save it again with torch.save",
             Self::Pickle => "save it again with torch.save(model.state_dict(), ...), which writes an archive",
+            Self::ConvertedLines => {
+                "put `*.zip binary` (or the file's own ending) into .gitattributes, and commit the file again from where \
+                 it was made"
+            }
         }
     }
 }
@@ -187,6 +198,7 @@ mod tests {
     #[case::npy(b"\x93NUMPY\x01\x00", OtherFormat::Npy)]
     #[case::safetensors(b"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\"", OtherFormat::Safetensors)]
     #[case::pickle(b"\x80\x04\x95\x10", OtherFormat::Pickle)]
+    #[case::converted(b"\x80\x02\x8a\r\nl\xfc\x9cF\xf9 j\xa8P\x19.", OtherFormat::ConvertedLines)]
     fn a_file_is_recognized_by_its_first_bytes(#[case] first: &[u8], #[case] expected: OtherFormat) {
         assert_eq!(OtherFormat::of(first), Some(expected));
     }

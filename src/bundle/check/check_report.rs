@@ -13,16 +13,17 @@ use super::{
     parallel::{ProgressFn, in_parallel},
     parts::{finding, unlisted, weights},
     rules,
+    tensor_file::bundle_next_to,
 };
 use crate::{
     bundle::{
         files::BundleReader,
         nouns::{
-            ARCHIVE_NAME, Container, JsonManifest, JsonTags, MANIFEST_ENTRY, Manifest, Params, SCALING_ENTRY,
-            model_entry, params_entry,
+            ARCHIVE_NAME, Container, JSON_MANIFEST_ENTRY, JsonManifest, JsonTags, MANIFEST_ENTRY, Manifest,
+            Params, ROLES, SCALING_ENTRY, model_entry, params_entry,
         },
     },
-    torch_files::{FormatError, zip::FileReader},
+    torch_files::{FormatError, FormatErrorKind as Kind, zip::FileReader},
 };
 
 /// The result of checking one file.
@@ -49,9 +50,39 @@ impl CheckReport {
     }
 }
 
-/// The archive at a path: the file itself, or `wts.h5.zip` in the directory (ORC-001).
+/// The archive at a path: the file itself, or `wts.h5.zip` in the directory (ORC-001). A directory that is the content of
+/// a bundle stands for itself.
 pub fn archive_in(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() }
+    if !path.is_dir() {
+        return path.to_owned();
+    }
+    let inside = path.join(ARCHIVE_NAME);
+    if !inside.exists() && is_unpacked(path) { path.to_owned() } else { inside }
+}
+
+/// Whether a directory is the content of a bundle.
+pub(crate) fn is_unpacked(directory: &Path) -> bool {
+    [MANIFEST_ENTRY, JSON_MANIFEST_ENTRY].iter().any(|manifest| directory.join(manifest).is_file())
+        && directory.join(model_entry(ROLES[0])).is_file()
+}
+
+/// The bytes of an archive.
+pub(super) fn bytes_of(file: &Path) -> Result<u64, FormatError> {
+    let metadata = file.metadata().map_err(|error| {
+        let mut error = FormatError::from(error);
+        if let (Kind::Io { text, .. }, Some(beside)) = (&mut error.kind, bundle_next_to(file)) {
+            text.push_str(&format!("; the bundle is {}", beside.display()));
+        }
+        error.in_file(file)
+    });
+    Ok(metadata?.len())
+}
+
+/// The finding about the content of a bundle that is not packed.
+fn unpacked() -> Finding {
+    Finding::error("BUN-001", "the directory is the content of a bundle that was unpacked")
+        .expected("the one file wts.h5.zip")
+        .advice("pack its content without the directory itself: `cd DIR && zip -r ../wts.h5.zip .`")
 }
 
 /// Checks a bundle against the contract. Nothing in it is executed, and memory does not grow with it.
@@ -60,7 +91,7 @@ pub fn archive_in(path: &Path) -> PathBuf {
 /// When the file is missing or cannot be read. Everything that is wrong with its bytes is a finding instead.
 pub fn check(path: &Path, watch: ProgressFn<'_>) -> Result<CheckReport, FormatError> {
     let file = archive_in(path);
-    let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
+    let bytes = bytes_of(&file)?;
     let opened = FileReader::open(&file);
     check_opened(file, bytes, opened, watch)
 }
@@ -77,11 +108,19 @@ pub fn check_opened(
 ) -> Result<CheckReport, FormatError> {
     let mut checked =
         CheckReport { file, bytes, manifest: None, json: None, params: None, findings: Findings::default() };
+    if checked.file.is_dir() {
+        checked.findings.push(unpacked());
+        return Ok(checked);
+    }
     let opened = opened.and_then(|reader| BundleReader::opened(&checked.file, reader));
     let mut reader = match opened {
         Ok(reader) => reader,
         Err(error) => {
-            checked.findings.push(finding(Part::Archive, error)?);
+            let mut found = finding(Part::Archive, error)?;
+            if let Some(beside) = bundle_next_to(&checked.file) {
+                found.advice = format!("check {} next to it, which is the bundle", beside.display());
+            }
+            checked.findings.push(found);
             return Ok(checked);
         }
     };

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ProgressFn, Statistics, archive_in,
+    check_report::bytes_of,
     parallel::in_parallel,
     rules,
     statistics::Tally,
@@ -20,7 +21,7 @@ use crate::{
     },
     harness::contract::Refusal,
     torch_files::{
-        Dtype, FormatError,
+        Dtype, FormatError, FormatErrorKind as Kind,
         torch::{ElementVisitor, Outline, TensorOutline},
     },
     value::{Digest, Map},
@@ -119,7 +120,11 @@ impl Description {
 /// When the file is missing, or its archive or its manifest cannot be read.
 pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, FormatError> {
     let file = archive_in(path);
-    let bytes = file.metadata().map_err(|error| FormatError::from(error).in_file(&file))?.len();
+    let bytes = bytes_of(&file)?;
+    if file.is_dir() {
+        let what = "the directory is the content of a bundle that was unpacked; pack it without the directory itself";
+        return Err(FormatError::from(Kind::Zip(what.to_owned())).in_file(&file));
+    }
     let mut reader = BundleReader::open(&file)?;
     let (manifest, json) = match reader.container() {
         Container::Json => {

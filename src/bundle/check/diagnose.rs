@@ -153,7 +153,7 @@ fn saves_values(part: Part) -> bool {
 }
 
 /// What to save in the place of an object of a well-known class, which is data and not code.
-fn instead(module: &str, name: &str) -> Option<&'static str> {
+pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
     match (module, name) {
         ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
         ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
@@ -165,6 +165,9 @@ fn instead(module: &str, name: &str) -> Option<&'static str> {
         ("collections", "deque") => Some("save it as a list: list(value)"),
         ("numpy._core.multiarray" | "numpy.core.multiarray", "_reconstruct") => {
             Some("save the array as a list: value.tolist()")
+        }
+        ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") | ("numpy", "dtype" | "ndarray") => {
+            Some("save the values of NumPy as plain numbers and lists: value.tolist()")
         }
         _ => None,
     }

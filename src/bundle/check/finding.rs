@@ -131,6 +131,13 @@ impl Findings {
             self.shown.push(finding);
         }
     }
+
+    /// Adds an error before all others: what the file is.
+    pub fn push_first(&mut self, error: Finding) {
+        self.errors += 1;
+        self.shown.insert(0, error);
+        self.shown.truncate(MAX_FINDINGS);
+    }
 }
 
 impl Extend<Finding> for Findings {

@@ -1,7 +1,7 @@
 //! Inspection of a bundle on disk: its content, and the requirements that it breaks.
 //!
 //! No implementation is needed, and nothing of the bundle is executed. Reading order: [`Finding`], [`check()`] (every
-//! requirement that a file alone can break), [`describe`] (the content, for a person), [`compare`] (the differences
+//! requirement that a file alone can break), [`tensor_file`] (files that are no bundle), [`describe`] (the content, for a person), [`compare`] (the differences
 //! between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
 //! bundles of later revisions ([`TORCH_MANIFEST_RULES`]). Files of any size are read in little memory.
 
@@ -21,9 +21,10 @@ mod parts;
 mod resemblance;
 pub(crate) mod rules;
 mod statistics;
+pub mod tensor_file;
 mod tensor_stream;
-mod weights_file;
 
+pub(crate) use check_report::is_unpacked;
 pub use check_report::{CheckReport, archive_in, check, check_opened};
 pub use description::{
     Description, EntryCount, ModelContents, StateDetails, TensorDetails, Unread, describe,
@@ -33,4 +34,4 @@ pub use finding::{Finding, Findings, MAX_FINDINGS, Severity};
 pub use json_manifest::{PublishedRule, TORCH_MANIFEST_RULES};
 pub use parallel::ProgressFn;
 pub use statistics::Statistics;
-pub use weights_file::{WeightsFile, describe_weights, is_weights_file};
+pub use tensor_file::{FileKind, TensorFile, TorchFacts};

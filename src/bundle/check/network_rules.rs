@@ -22,7 +22,13 @@ pub(super) fn network(network: &NetworkOutline, entry: &str) -> Vec<Finding> {
 }
 
 fn wrapped(network: &NetworkOutline) -> Option<Finding> {
-    let is_around_all = |prefix: &str| network.tensors.keys().all(|name| name.starts_with(prefix));
+    wrapped_names(|| network.tensors.keys().map(String::as_str))
+}
+
+/// The finding about these names, if all of them begin with what a wrapper puts before them.
+pub(super) fn wrapped_names<'n, I: Iterator<Item = &'n str>>(names: impl Fn() -> I) -> Option<Finding> {
+    names().next()?;
+    let is_around_all = |prefix: &str| names().all(|name| name.starts_with(prefix));
     let (prefix, advice) = WRAPPERS.into_iter().find(|(prefix, _)| is_around_all(prefix))?;
     let finding = Finding::warning("BUN-010", format!("every tensor name begins with {prefix}"))
         .expected("the names of the network's own parameters")
@@ -33,7 +39,7 @@ fn wrapped(network: &NetworkOutline) -> Option<Finding> {
 }
 
 /// Storages that are saved whole although tensors show little of them.
-fn unseen(network: &NetworkOutline) -> Option<Finding> {
+pub(super) fn unseen(network: &NetworkOutline) -> Option<Finding> {
     let mut shown: Vec<Vec<Range<u64>>> = vec![Vec::new(); network.storages.len()];
     for tensor in network.tensors.values() {
         if let Some(ranges) = shown.get_mut(tensor.storage) {

@@ -14,21 +14,27 @@ pub struct Allow {
     pub(super) persistent_ids: bool,
     /// Whether text may be something else than UTF-8, and byte arrays may occur, as Python and dill write them.
     pub(super) python_objects: bool,
+    /// Whether any other global may occur. It is recorded with what is done to it, and means nothing.
+    pub(super) foreign: bool,
 }
 
 impl Allow {
     /// For a manifest or a params snapshot: paths and NumPy scalars, which become text and numbers, and other objects that
     /// only their repr describes.
-    pub const VALUES: Self = Self { global: value_global, persistent_ids: false, python_objects: true };
+    pub const VALUES: Self =
+        Self { global: value_global, persistent_ids: false, python_objects: true, foreign: false };
 
     /// For the `data.pkl` of a state dict: ordered dicts, tensors, and their storages (BUN-010).
     pub const STATE_DICT: Self =
-        Self { global: state_dict_global, persistent_ids: true, python_objects: false };
+        Self { global: state_dict_global, persistent_ids: true, python_objects: false, foreign: false };
+
+    /// For the `data.pkl` of any file of torch, of which the tensors are described whatever else is in it.
+    pub(crate) const ANYTHING: Self =
+        Self { global: state_dict_global, persistent_ids: true, python_objects: true, foreign: true };
 
     /// What a global stands for that is harmless and not supported, in a file of torch.
     pub(super) fn unsupported(&self, module: &str, name: &str) -> Option<&'static str> {
-        let known = NO_PLAIN_VALUES.iter().find(|(own, _)| *own == name);
-        known.filter(|_| self.persistent_ids && module == "torch._utils").map(|(_, what)| *what)
+        no_plain_values(module, name).filter(|_| self.persistent_ids)
     }
 
     /// The meaning of a global, or `None` when it is not allowed.
@@ -82,6 +88,8 @@ pub enum Global {
     Class(Class),
     /// An element type of torch by its name, such as `torch.float32`.
     TorchDtype(&'static str),
+    /// Any other global, with its index among the [named](super::Survey::globals) ones.
+    Foreign(usize),
 }
 
 impl Global {
@@ -116,6 +124,12 @@ const NO_PLAIN_VALUES: &[(&str, &str)] = &[
     ("_rebuild_qtensor", "a quantized tensor, whose values are not those that are stored"),
     ("_rebuild_meta_tensor_no_storage", "a tensor on the meta device, which has no values"),
 ];
+
+/// What torch rebuilds without code and what has no plain values.
+pub(crate) fn no_plain_values(module: &str, name: &str) -> Option<&'static str> {
+    let known = NO_PLAIN_VALUES.iter().find(|(own, _)| *own == name);
+    known.filter(|_| module == "torch._utils").map(|(_, what)| *what)
+}
 
 /// The globals of plain containers and `bytes`, which every kind of pickle may use.
 fn plain_global(module: &str, name: &str) -> Option<Global> {

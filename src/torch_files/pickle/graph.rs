@@ -101,7 +101,8 @@ impl Node {
                 | Global::UntypedStorage
                 | Global::LoadType
                 | Global::EvalRepr
-                | Global::TorchDtype(_) => "object",
+                | Global::TorchDtype(_)
+                | Global::Foreign(_) => "object",
             },
         }
     }
@@ -133,6 +134,11 @@ impl Graph {
             Node::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// All objects, in the order in which the pickle makes them.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
     }
 
     /// The items of a `list` or `tuple`.

@@ -27,11 +27,6 @@ impl<'a> Input<'a> {
         self.at as u64
     }
 
-    /// The number of unread bytes.
-    pub(super) fn rest(&self) -> u64 {
-        self.bytes.len().saturating_sub(self.at) as u64
-    }
-
     pub(super) fn peek(&self, length: u64) -> Result<&'a [u8]> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         end.and_then(|end| self.bytes.get(self.at..end)).ok_or(Kind::Truncated)
@@ -240,7 +235,11 @@ mod tests {
             (BINBYTES8, b"\x02\0\0\0\0\0\0\0ab"),
         ] {
             let mut input = Input::new(bytes);
-            assert_eq!((input.counted(opcode), input.rest()), (Ok(&b"ab"[..]), 0), "{opcode:#x}");
+            assert_eq!(
+                (input.counted(opcode), input.byte()),
+                (Ok(&b"ab"[..]), Err(Kind::Truncated)),
+                "{opcode:#x}"
+            );
         }
         let long = [&[0x02, 0x01][..], &[7; 0x102]].concat();
         assert_eq!(Input::new(&long).length(2), Ok(0x102));

@@ -1,9 +1,11 @@
 //! The pickle stack machine, restricted to data.
 
+use indexmap::IndexSet;
+
 use super::{
     Allow, Global, Graph, Node,
     input::{Result, decimal, float, long, unescape, unescape_surrogates},
-    opcode as op,
+    opcode as op, safe_mode,
     stack::{Machine, integer, pairs, unexpected},
     surrogates,
 };
@@ -22,8 +24,13 @@ use crate::torch_files::{
 pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatError> {
     within("bytes of pickle", bytes.len() as u64, MAX_PICKLE_BYTES)?;
     let (graph, length) = read_first(bytes, allow)?;
-    match bytes.len() - length {
-        0 => Ok(graph),
+    trailing(bytes, length).map(|()| graph)
+}
+
+/// Refuses bytes after a pickle of this length.
+pub(crate) fn trailing(bytes: &[u8], length: usize) -> std::result::Result<(), FormatError> {
+    match bytes.len().saturating_sub(length) {
+        0 => Ok(()),
         rest => Err(FormatError::from(Kind::TrailingBytes(rest as u64))
             .at(length.saturating_sub(1) as u64, Some("STOP"))),
     }
@@ -35,16 +42,40 @@ pub fn read(bytes: &[u8], allow: Allow) -> std::result::Result<Graph, FormatErro
 /// As [`read`].
 pub(crate) fn read_first(bytes: &[u8], allow: Allow) -> std::result::Result<(Graph, usize), FormatError> {
     let mut machine = Machine::new(bytes, allow);
+    let length = run(&mut machine)?;
+    Ok((machine.graph, length))
+}
+
+/// What a pickle asks for, whether or not it can be read to its end.
+pub(crate) struct Survey {
+    /// The module and the name of each global, in the order of their first use.
+    pub(crate) globals: IndexSet<(String, String)>,
+    /// The offset and the name of the first opcode that the safe mode of torch lacks.
+    pub(crate) beyond: Option<(u64, &'static str)>,
+    /// The objects, and the length of the pickle in bytes.
+    pub(crate) read: std::result::Result<(Graph, usize), FormatError>,
+}
+
+/// Reads the pickle that these bytes begin with, whatever globals it names.
+pub(crate) fn survey(bytes: &[u8]) -> Survey {
+    let mut machine = Machine::new(bytes, Allow::ANYTHING);
+    let read = run(&mut machine);
+    let Machine { graph, named: globals, beyond, .. } = machine;
+    Survey { globals, beyond, read: read.map(|length| (graph, length)) }
+}
+
+/// Runs the machine up to STOP, and returns the length of the pickle in bytes.
+fn run(machine: &mut Machine<'_>) -> std::result::Result<usize, FormatError> {
     loop {
         let offset = machine.input.offset();
         let opcode = machine.input.byte().map_err(|kind| FormatError::from(kind).at(offset, None))?;
         let name = op::name(opcode);
+        if machine.beyond.is_none() && !safe_mode::has_opcode(opcode) {
+            machine.beyond = name.map(|name| (offset, name));
+        }
         match machine.step(opcode) {
             Ok(false) => {}
-            Ok(true) => {
-                let rest = usize::try_from(machine.input.rest()).unwrap_or(0);
-                return Ok((machine.graph, bytes.len() - rest));
-            }
+            Ok(true) => return Ok(usize::try_from(machine.input.offset()).unwrap_or(usize::MAX)),
             Err(kind @ (Kind::ForeignGlobal { .. } | Kind::Unsupported(_))) => {
                 return Err(FormatError::from(kind).at(offset, name).under(machine.subscript()));
             }
@@ -250,8 +281,11 @@ impl Machine<'_> {
             }
             STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |id| self.graph.text(id).ok_or_else(|| self.wrong("the name of a global", id));
-                let global = self.global(text(module)?, text(name)?)?;
+                let text = |id| {
+                    self.graph.text(id).map(excerpt).ok_or_else(|| self.wrong("the name of a global", id))
+                };
+                let (module, name) = (text(module)?, text(name)?);
+                let global = self.global(module, name)?;
                 self.add(Node::Global(global))?;
             }
             REDUCE | NEWOBJ => {
@@ -259,12 +293,20 @@ impl Machine<'_> {
                 let Node::Tuple(arguments) = self.graph.node(given) else {
                     return Err(self.wrong("a tuple of arguments", given));
                 };
-                if opcode == NEWOBJ && !arguments.is_empty() {
+                let is_foreign = matches!(self.graph.node(callee), Node::Global(Global::Foreign(_)));
+                if opcode == NEWOBJ && !arguments.is_empty() && !is_foreign {
                     // `cls.__new__` treats arguments differently from a call, and no supported pickle passes any.
                     return Err(self.wrong("no arguments", given));
                 }
                 // Many calls may share one tuple of arguments, so its copies count like pushes.
                 let arguments = arguments.clone();
+                self.count(arguments.len())?;
+                self.call(callee, arguments)?;
+            }
+            NEWOBJ_EX if self.allow.foreign => {
+                let (by_name, given, callee) = (self.pop()?, self.pop()?, self.pop()?);
+                let arguments = self.graph.sequence(given).ok_or_else(|| self.wrong("arguments", given))?;
+                let arguments = [arguments, &[by_name]].concat();
                 self.count(arguments.len())?;
                 self.call(callee, arguments)?;
             }
@@ -288,7 +330,9 @@ impl Machine<'_> {
                 match self.graph.node_mut(object) {
                     // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
                     Some(Node::Dict(_)) if is_ordered => {}
-                    Some(Node::Call { global: Global::NumpyDtype, state, .. }) => *state = Some(given),
+                    Some(Node::Call { global: Global::NumpyDtype | Global::Foreign(_), state, .. }) => {
+                        *state = Some(given);
+                    }
                     _ => return Err(self.wrong("an object with a state", object)),
                 }
             }

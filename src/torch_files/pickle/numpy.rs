@@ -1,6 +1,6 @@
 //! NumPy's encoding of numbers, in pickled scalars and in the arrays of a dataset.
 
-use crate::torch_files::{FormatErrorKind as Kind, error::excerpt};
+use crate::torch_files::{Dtype, FormatErrorKind as Kind, error::excerpt};
 
 /// A numeric element type of NumPy that params and datasets may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,31 @@ impl NumberType {
             _ => return Err(Kind::Unsupported(format!("the NumPy type {:?}", excerpt(text)))),
         };
         Ok(Self { kind, part, big_endian: order.unwrap_or(prefix) == ">" })
+    }
+
+    /// The element type of torch with the same numbers.
+    pub(crate) fn dtype(self) -> Dtype {
+        match (self.kind, self.part) {
+            (NumberKind::Bool, _) => Dtype::Bool,
+            (NumberKind::Signed, 1) => Dtype::Int8,
+            (NumberKind::Signed, 2) => Dtype::Int16,
+            (NumberKind::Signed, 4) => Dtype::Int32,
+            (NumberKind::Signed, _) => Dtype::Int64,
+            (NumberKind::Unsigned, 1) => Dtype::Uint8,
+            (NumberKind::Unsigned, 2) => Dtype::Uint16,
+            (NumberKind::Unsigned, 4) => Dtype::Uint32,
+            (NumberKind::Unsigned, _) => Dtype::Uint64,
+            (NumberKind::Float, 2) => Dtype::Float16,
+            (NumberKind::Float, 4) => Dtype::Float32,
+            (NumberKind::Float, _) => Dtype::Float64,
+            (NumberKind::Complex, 4) => Dtype::Complex64,
+            (NumberKind::Complex, _) => Dtype::Complex128,
+        }
+    }
+
+    /// Whether the most significant byte of a number comes first.
+    pub(crate) fn is_big_endian(self) -> bool {
+        self.big_endian
     }
 
     /// Bytes of one element.

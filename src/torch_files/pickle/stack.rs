@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexSet;
 use num_bigint::BigInt;
 
 use super::{
@@ -28,6 +29,10 @@ pub(super) struct Machine<'a> {
     /// The stack height at each open MARK.
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u64, Id>,
+    /// The module and the name of every global so far, if any may occur.
+    pub(super) named: IndexSet<(String, String)>,
+    /// The offset and the name of the first opcode that the safe mode of torch lacks.
+    pub(super) beyond: Option<(u64, &'static str)>,
     /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
     pushes: u64,
     /// Bytes that calls of `_codecs.encode` and `bytearray` produced so far.
@@ -43,6 +48,8 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
+            named: IndexSet::new(),
+            beyond: None,
             pushes: 0,
             copied: 0,
         }
@@ -100,7 +107,11 @@ impl<'a> Machine<'a> {
     pub(super) fn extend(&mut self, items: &[Id]) -> Result<()> {
         let target = self.top()?;
         match self.graph.node_mut(target) {
-            Some(Node::List(list) | Node::Set(list)) => list.extend(items),
+            Some(
+                Node::List(list)
+                | Node::Set(list)
+                | Node::Call { global: Global::Foreign(_), arguments: list, .. },
+            ) => list.extend(items),
             _ => return Err(self.wrong("a list or set", target)),
         }
         Ok(())
@@ -110,6 +121,9 @@ impl<'a> Machine<'a> {
         let target = self.top()?;
         match self.graph.node_mut(target) {
             Some(Node::Dict(dict)) => dict.extend(pairs),
+            Some(Node::Call { global: Global::Foreign(_), arguments, .. }) => {
+                arguments.extend(pairs.into_iter().flat_map(|(key, value)| [key, value]));
+            }
             _ => return Err(self.wrong("a dict", target)),
         }
         Ok(())
@@ -139,21 +153,30 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn named_global(&mut self) -> Result<Global> {
-        let (module, name) = (self.input.line()?, self.input.line()?);
+        let (module, name) = (excerpt(self.input.line()?), excerpt(self.input.line()?));
         self.global(module, name)
     }
 
-    pub(super) fn global(&self, module: &str, name: &str) -> Result<Global> {
-        let refused = || match self.allow.unsupported(module, name) {
+    /// The global of these excerpts of its module and name; those of every known one are complete.
+    pub(super) fn global(&mut self, module: String, name: String) -> Result<Global> {
+        let known = self.allow.global(&module, &name);
+        if self.allow.foreign {
+            let (index, _) = self.named.insert_full((module, name));
+            return Ok(known.unwrap_or(Global::Foreign(index)));
+        }
+        known.ok_or_else(|| match self.allow.unsupported(&module, &name) {
             Some(what) => Kind::Unsupported(what.to_owned()),
-            None => Kind::ForeignGlobal { module: excerpt(module), name: excerpt(name) },
-        };
-        self.allow.global(module, name).ok_or_else(refused)
+            None => Kind::ForeignGlobal { module, name },
+        })
     }
 
     pub(super) fn call(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {
         match *self.graph.node(callee) {
             Node::Global(global) => self.call_global(global, arguments),
+            // What the call of a foreign global returned is called, as in `getattr(os, "system")("id")`.
+            Node::Call { global: global @ Global::Foreign(_), .. } => {
+                self.call_global(global, [vec![callee], arguments].concat())
+            }
             _ => Err(self.wrong("a global to call", callee)),
         }
     }
@@ -200,7 +223,8 @@ impl<'a> Machine<'a> {
                 | Global::NumpyDtype
                 | Global::NumpyScalar
                 | Global::Class(_)
-                | Global::TorchDtype(_),
+                | Global::TorchDtype(_)
+                | Global::Foreign(_),
                 _,
             ) => Node::Call { global, arguments, state: None },
         };

@@ -20,9 +20,33 @@ use crate::{
 
 type Result<T> = std::result::Result<T, FormatError>;
 
+/// The pickle that describes the tensors of a file.
+pub(super) struct Source<'s> {
+    /// The bytes that begin with it.
+    pub(super) pickle: &'s [u8],
+    /// Whether they should end with it.
+    pub(super) is_alone: bool,
+    /// The entry of the storage with this key.
+    pub(super) place: &'s dyn Fn(&str) -> String,
+    /// Whether elements are stored with the most significant byte first.
+    pub(super) big_endian: bool,
+}
+
+/// Reads the outline of a source, and returns the length of its pickle in bytes as well.
+pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<(Outline, usize)> + 'r;
+
+/// Reads a state dict or a sentinel.
+pub(super) fn state_dict(source: &Source<'_>) -> Result<(Outline, usize)> {
+    let (graph, length) = pickle::read_first(source.pickle, Allow::STATE_DICT)?;
+    if source.is_alone {
+        pickle::trailing(source.pickle, length)?;
+    }
+    Ok((Parser::new(&graph, source.place, source.big_endian).parse()?, length))
+}
+
 impl Outline {
     /// Reads the outline of an archive, and compares it with the entries.
-    pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Self> {
+    pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>, read: &mut ReadOutline<'_>) -> Result<Self> {
         let Entries { prefix, .. } = Entries::of(archive)?;
         let entry = format!("{prefix}/data.pkl");
         let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
@@ -31,7 +55,7 @@ impl Outline {
             None => None,
             Some(_) => Some(archive.read(&order, MAX_ORDER_BYTES)?),
         };
-        let outline = Self::parse(&bytes, &prefix, order.as_deref())?;
+        let outline = Self::parse(&bytes, &prefix, order.as_deref(), read)?;
         if let Self::Network(network) = &outline {
             network.storages.iter().try_for_each(|storage| fits(storage, archive))?;
             deflated_within(network, archive, MAX_DEFLATED_BYTES)?;
@@ -41,7 +65,12 @@ impl Outline {
 
     /// Parses the outline from the bytes of `data.pkl` and of `byteorder`. Files of older PyTorch releases have no
     /// `byteorder` and are little-endian.
-    pub(super) fn parse(pickle: &[u8], prefix: &str, order: Option<&[u8]>) -> Result<Self> {
+    pub(super) fn parse(
+        pickle: &[u8],
+        prefix: &str,
+        order: Option<&[u8]>,
+        read: &mut ReadOutline<'_>,
+    ) -> Result<Self> {
         let entry = format!("{prefix}/data.pkl");
         let big_endian = match order.map(<[u8]>::trim_ascii) {
             None | Some(b"little") => false,
@@ -51,9 +80,9 @@ impl Outline {
                 return Err(Kind::Unsupported(what).in_entry(&format!("{prefix}/byteorder")));
             }
         };
-        let graph = pickle::read(pickle, Allow::STATE_DICT).map_err(|error| error.in_entry(&entry))?;
         let place = |key: &str| format!("{prefix}/data/{key}");
-        Parser::new(&graph, &place, big_endian).parse().map_err(|error| error.in_entry(&entry))
+        let outline = read(&Source { pickle, is_alone: true, place: &place, big_endian });
+        outline.map(|(outline, _)| outline).map_err(|error| error.in_entry(&entry))
     }
 }
 
@@ -73,7 +102,7 @@ pub struct TorchValue {
 /// file differently.
 pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
     let mut archive = entries::open(reader)?;
-    let Entries { prefix, unread } = Entries::of(&mut archive)?;
+    let Entries { prefix, unread, .. } = Entries::of(&mut archive)?;
     let entry = format!("{prefix}/data.pkl");
     let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
     let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));

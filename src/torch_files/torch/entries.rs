@@ -50,6 +50,8 @@ pub(super) struct Entries {
     pub(super) prefix: String,
     /// The entries that torch does not read.
     pub(super) unread: Vec<String>,
+    /// The entries that are storages by their names.
+    pub(super) storages: Vec<String>,
 }
 
 /// Opens a file of `torch.save` that torch treats as an archive as well.
@@ -73,16 +75,18 @@ impl Entries {
         }
         refuse_case_twins(archive)?;
         let prefix = prefix(archive)?;
-        let mut unread = Vec::new();
+        let (mut unread, mut storages) = (Vec::new(), Vec::new());
         for name in archive.names() {
             let inner = inside(&prefix, name)?;
             if !is_known(inner).map_err(|kind| kind.in_entry(name))? {
                 unread.push(name.to_owned());
+            } else if inner.starts_with(STORAGES) {
+                storages.push(name.to_owned());
             }
         }
         archive.directories().try_for_each(|name| inside(&prefix, name).map(drop))?;
         supported_version(archive, &format!("{prefix}/{VERSION}"))?;
-        Ok(Self { prefix, unread })
+        Ok(Self { prefix, unread, storages })
     }
 }
 

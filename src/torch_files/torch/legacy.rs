@@ -7,9 +7,9 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::{
+    description::{ReadOutline, Source},
     elements::{ElementSink, ElementVisitor},
     outline::Outline,
-    parser::Parser,
 };
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
@@ -46,8 +46,9 @@ pub(crate) fn is_legacy(reader: &mut (impl Read + Seek)) -> Result<bool> {
 pub(super) fn scan(
     mut reader: impl Read + Seek,
     elements: &mut dyn ElementVisitor,
+    read: &mut ReadOutline<'_>,
 ) -> Result<(Outline, u32)> {
-    let Head { outline, keys, length } = head(&mut reader)?;
+    let Head { outline, keys, length } = head(&mut reader, read)?;
     reader.seek(SeekFrom::Start(0))?;
     let mut rest = Rest { reader, checksum: crc32fast::Hasher::new(), buffer: vec![0; BUFFER_BYTES] };
     rest.pass(length, &mut |_, _| Ok(()))?;
@@ -86,13 +87,13 @@ struct Head {
 }
 
 /// Reads the pickles. More and more of the file is read until they are whole.
-fn head(reader: &mut (impl Read + Seek)) -> Result<Head> {
+fn head(reader: &mut (impl Read + Seek), read: &mut ReadOutline<'_>) -> Result<Head> {
     let mut bytes = Vec::new();
     let mut wanted = FIRST_BYTES;
     reader.seek(SeekFrom::Start(0))?;
     loop {
         reader.by_ref().take(wanted - bytes.len() as u64).read_to_end(&mut bytes)?;
-        match parse(&bytes) {
+        match parse(&bytes, read) {
             Err(error)
                 if error.kind == Kind::Truncated
                     && bytes.len() as u64 == wanted
@@ -105,30 +106,34 @@ fn head(reader: &mut (impl Read + Seek)) -> Result<Head> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Head> {
+fn parse(bytes: &[u8], read: &mut ReadOutline<'_>) -> Result<Head> {
     let mut at = 0;
-    let mut next = |allow| {
-        let (graph, length) =
-            read_first(bytes.get(at..).unwrap_or_default(), allow).map_err(|error| error.after(at as u64))?;
-        at += length;
-        Ok::<Graph, FormatError>(graph)
-    };
-    next(Allow::VALUES)?;
-    let version = next(Allow::VALUES)?;
+    next(bytes, &mut at)?;
+    let version = next(bytes, &mut at)?;
     if *version.node(version.root()) != Node::Int(VERSION) {
         return Err(Kind::Unsupported("another version of the format before PyTorch 1.6".to_owned()).into());
     }
-    let system = next(Allow::VALUES)?;
+    let system = next(bytes, &mut at)?;
     if !is_little_endian(&system) {
         return Err(Kind::Unsupported("a big-endian file of the format before PyTorch 1.6".to_owned()).into());
     }
-    let state = next(Allow::STATE_DICT)?;
-    let outline = Parser::new(&state, &str::to_owned, false).parse()?;
-    let list = next(Allow::VALUES)?;
+    let pickle = bytes.get(at..).unwrap_or_default();
+    let source = Source { pickle, is_alone: false, place: &str::to_owned, big_endian: false };
+    let (outline, length) = read(&source).map_err(|error| error.after(at as u64))?;
+    at += length;
+    let list = next(bytes, &mut at)?;
     let listed = list.sequence(list.root()).ok_or_else(|| keys_expected(&list, list.root()))?;
     let key = |id: &Id| list.text(*id).map(str::to_owned).ok_or_else(|| keys_expected(&list, *id));
     let keys = listed.iter().map(key).collect::<Result<_>>()?;
     Ok(Head { outline, keys, length: at as u64 })
+}
+
+/// The values of the next pickle.
+fn next(bytes: &[u8], at: &mut usize) -> Result<Graph> {
+    let rest = bytes.get(*at..).unwrap_or_default();
+    let (graph, length) = read_first(rest, Allow::VALUES).map_err(|error| error.after(*at as u64))?;
+    *at += length;
+    Ok(graph)
 }
 
 fn is_little_endian(system: &Graph) -> bool {
@@ -182,7 +187,10 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::torch_files::{Dtype, ModelState, torch::read};
+    use crate::torch_files::{
+        Dtype, ModelState,
+        torch::{description::state_dict, read},
+    };
 
     /// The magic number in protocol 2.
     const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
@@ -220,7 +228,8 @@ mod tests {
         let ModelState::Network(tensors) = read(Cursor::new(bytes.clone())).unwrap() else { unreachable!() };
         assert_eq!((tensors["a"].dtype(), tensors["a"].data()), (Dtype::Int16, &[1, 0, 2, 0][..]));
         assert_eq!((tensors["b"].shape(), tensors["b"].data()), (&[][..], &[5][..]));
-        let (_, checksum) = scan(Cursor::new(&bytes), &mut super::super::Storages::default()).unwrap();
+        let (_, checksum) =
+            scan(Cursor::new(&bytes), &mut super::super::Storages::default(), &mut state_dict).unwrap();
         assert_eq!(checksum, crc32fast::hash(&bytes));
         assert!(matches!(refused(bytes[..bytes.len() - 1].to_vec()), Kind::Corrupt(_)));
         assert!(matches!(refused([bytes, vec![0]].concat()), Kind::Storage(_)));

@@ -6,11 +6,13 @@
 //! Reading order: `entries` (torch must read the same entries), [`Outline`] (tensors and storages, which
 //! `description` reads from `data.pkl` with `parser`), `view` and `lazy` (which elements of a storage a tensor has, and
 //! what torch makes of them), [`scan`] (all elements in one pass, without holding the file;
-//! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`write()`].
+//! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`scan_file`] (any other file of
+//! torch, of which `contents` goes through all objects), [`write()`].
 //!
 //! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
 
+mod contents;
 mod description;
 mod elements;
 pub(crate) mod entries;
@@ -21,9 +23,11 @@ mod parser;
 pub(crate) mod read;
 pub(crate) mod scan;
 mod streaming;
+mod torch_file;
 pub(crate) mod view;
 pub(crate) mod write;
 
+pub use contents::Item;
 pub use description::{TorchValue, read_value};
 pub use elements::ElementVisitor;
 pub use lazy::Lazy;
@@ -33,4 +37,5 @@ pub(crate) use read::Storages;
 pub use read::read;
 pub use scan::scan;
 pub(crate) use streaming::scan_stream;
+pub use torch_file::{AskedGlobal, TorchContent, TorchFile, TorchFormat, scan_file};
 pub use write::write;

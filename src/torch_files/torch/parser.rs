@@ -64,6 +64,21 @@ impl<'g> Parser<'g> {
         Ok(Outline::Network(self.network))
     }
 
+    /// The tensors so far.
+    pub(super) fn tensors(&self) -> &IndexMap<String, TensorOutline> {
+        &self.network.tensors
+    }
+
+    /// Adds a tensor that [`Parser::tensor`] read.
+    pub(super) fn add(&mut self, name: String, tensor: TensorOutline) {
+        self.network.tensors.insert(name, tensor);
+    }
+
+    /// The tensors that were added, and their storages.
+    pub(super) fn into_network(self) -> NetworkOutline {
+        self.network
+    }
+
     /// The call whose result is an object, if it is one.
     fn call(&self, id: Id) -> Option<(Global, &'g [Id])> {
         let Node::Call { global, arguments, .. } = self.graph.node(id) else { return None };
@@ -71,7 +86,7 @@ impl<'g> Parser<'g> {
     }
 
     /// The tensor of an object.
-    fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
+    pub(super) fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
         let (mut at, mut call) = (id, self.call(id));
         for _ in 0..MAX_WRAPPERS {
             let Some((global, arguments)) = call else { break };
@@ -116,7 +131,8 @@ impl<'g> Parser<'g> {
                 | Global::LoadType
                 | Global::EvalRepr
                 | Global::Class(_)
-                | Global::TorchDtype(_) => break,
+                | Global::TorchDtype(_)
+                | Global::Foreign(_) => break,
             };
         }
         Err(self.unexpected("a tensor", at))

@@ -1,16 +1,21 @@
 //! Visits the elements of a state dict in one pass, without holding the file in memory.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::{
+    collections::HashSet,
+    io::{Read, Seek, SeekFrom},
+};
 
 use super::{
+    description::{ReadOutline, state_dict},
     elements::{ElementSink, ElementVisitor},
     entries::{self, Entries},
     legacy,
     outline::Outline,
 };
 use crate::torch_files::{
-    FormatError,
+    FormatError, OtherFormat,
     limits::MAX_DEFLATED_BYTES,
+    other_format::TELLING_BYTES,
     zip::{
         Archive,
         single_pass::{Span, read_spans},
@@ -28,11 +33,36 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// bytes that do not match their checksum.
 pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> Result<(Outline, u32)> {
     if legacy::is_legacy(&mut reader)? {
-        return legacy::scan(reader, elements);
+        return legacy::scan(reader, elements, &mut state_dict);
     }
+    let Scanned { outline, crc32, unread, .. } = scan_archive(reader, elements, &mut state_dict)?;
+    unread.iter().for_each(|name| elements.unread(name));
+    Ok((outline, crc32))
+}
+
+/// What was read of an archive besides the elements.
+pub(super) struct Scanned {
+    pub(super) outline: Outline,
+    /// The CRC-32 of the whole file.
+    pub(super) crc32: u32,
+    /// The entries that torch does not read.
+    pub(super) unread: Vec<String>,
+    /// Those of them that begin a pickle.
+    pub(super) pickles: HashSet<String>,
+    /// The entries that are storages by their names.
+    pub(super) storages: Vec<String>,
+}
+
+/// Reads an archive that `torch.save` wrote, and its outline with `read`.
+pub(super) fn scan_archive(
+    reader: impl Read + Seek,
+    elements: &mut dyn ElementVisitor,
+    read: &mut ReadOutline<'_>,
+) -> Result<Scanned> {
     let mut archive = entries::open(reader)?;
-    let outline = Outline::of(&mut archive)?;
-    let Entries { unread, .. } = Entries::of(&mut archive)?;
+    let outline = Outline::of(&mut archive, read)?;
+    let Entries { unread, storages, .. } = Entries::of(&mut archive)?;
+    let pickles = unread.iter().filter(|name| begins_a_pickle(&mut archive, name)).cloned().collect();
     let mut show = ElementSink::of(&outline, elements)?;
     // The checksum of a deflated entry is that of its uncompressed bytes.
     let deflated =
@@ -52,9 +82,20 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
         Some(Span { name, .. }) => show.piece(name, offset, piece),
         None => Ok(()),
     })?;
-    unread.iter().for_each(|name| elements.unread(name));
-    Ok((outline, crc32))
+    Ok(Scanned { outline, crc32, unread, pickles, storages })
 }
+
+/// Whether an entry begins like a pickle, or is named like one.
+fn begins_a_pickle<R: Read + Seek>(archive: &mut Archive<R>, name: &str) -> bool {
+    let mut first = Vec::new();
+    let read =
+        archive.reader(name).map(|entry| entry.take(TELLING_BYTES as u64).read_to_end(&mut first).is_ok());
+    read.is_ok_and(|read| read) && OtherFormat::of(&first) == Some(OtherFormat::Pickle)
+        || PICKLES.iter().any(|end| name.to_ascii_lowercase().ends_with(end))
+}
+
+/// The ends of the names of pickles, of which the oldest protocols begin like anything.
+const PICKLES: [&str; 4] = [".pkl", ".pickle", ".p", ".dill"];
 
 /// The bytes of a storage that come in pieces of any length, passed on in pieces of whole elements.
 struct Whole<'n> {

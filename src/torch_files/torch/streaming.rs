@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::{
-    description::MAX_ORDER_BYTES,
+    description::{MAX_ORDER_BYTES, state_dict},
     elements::{ElementSink, ElementVisitor},
     entries::Entries,
     outline::Outline,
@@ -60,7 +60,7 @@ pub(crate) fn scan_stream(
     }
     let agreed = || {
         let mut archive = Archive::new(pass.kept).ok()?;
-        let outline = Outline::of(&mut archive).ok()?;
+        let outline = Outline::of(&mut archive, &mut state_dict).ok()?;
         let Entries { unread, .. } = Entries::of(&mut archive).ok()?;
         (outline == shown && archive.spans().ok()? == pass.spans).then_some((outline, unread))
     };
@@ -197,7 +197,7 @@ impl<R: Read> Pass<R> {
 
     fn parse(&mut self) -> Option<Outline> {
         let (prefix, pickle) = self.pickle.as_ref()?;
-        Outline::parse(pickle, prefix, self.order.as_deref()).ok()
+        Outline::parse(pickle, prefix, self.order.as_deref(), &mut state_dict).ok()
     }
 
     /// An entry of `bytes` bytes of elements, which are passed on and not buffered.

@@ -13,6 +13,11 @@ use crate::torch_files::{
     other_format::{OtherFormat, TELLING_BYTES},
 };
 
+/// What the header of an entry begins with, and so almost every archive.
+const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
+/// Bytes that are searched for converted line ends: 1 MiB; and the fewest line feeds that tell.
+const MAX_CONVERTED_BYTES: u64 = 1 << 20;
+const MIN_LINE_FEEDS: usize = 8;
 /// Bytes of the record at the end of every archive, without its comment.
 const END_BYTES: usize = 22;
 /// Bytes of the longest comment.
@@ -52,6 +57,15 @@ pub(crate) struct Listed {
 
 /// Reads the directory of an archive that fills the whole reader.
 pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
+    match read_unconverted(reader) {
+        Err(Kind::Zip(_) | Kind::UnlistedBytes { .. }) if has_converted_lines(reader)? => {
+            Err(Kind::NotAnArchive(OtherFormat::ConvertedLines))
+        }
+        read => read,
+    }
+}
+
+fn read_unconverted(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     let (start, bytes, entries) = locate(reader)?;
     within("archive entries", entries, MAX_ENTRIES)?;
     within("bytes of central directory", bytes, MAX_DIRECTORY_BYTES)?;
@@ -101,6 +115,27 @@ fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
     Ok(sizes)
 }
 
+/// Whether a file that begins as an archive has a carriage return before every line feed. Bytes of an archive are like
+/// that by chance once in 256 times for each line feed.
+fn has_converted_lines(reader: &mut (impl Read + Seek)) -> Result<bool, Kind> {
+    let mut first = Vec::new();
+    reader.seek(SeekFrom::Start(0))?;
+    reader.take(MAX_CONVERTED_BYTES).read_to_end(&mut first)?;
+    if !first.starts_with(LOCAL_HEADER) {
+        return Ok(false);
+    }
+    let feeds = first.iter().filter(|byte| **byte == b'\n').count();
+    Ok(feeds >= MIN_LINE_FEEDS && first.windows(2).filter(|two| *two == b"\r\n").count() == feeds)
+}
+
+/// What is said of a file of so many bytes that begins as an archive and does not end as one.
+fn cut_short(bytes: u64) -> Kind {
+    broken(&format!(
+        "the file begins as one, and after {bytes} bytes it ends without the end record of a central directory: \
+         it was cut short"
+    ))
+}
+
 /// Why a file with these last bytes does not end with an end record.
 fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kind> {
     let length = reader.seek(SeekFrom::End(0))?;
@@ -119,6 +154,7 @@ fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kin
     };
     Ok(match (0..tail.len()).rev().find_map(bytes_behind) {
         Some(bytes) => Kind::UnlistedBytes { bytes: bytes as u64, place: "behind the archive".to_owned() },
+        None if first.starts_with(LOCAL_HEADER) => cut_short(length),
         None => broken("missing end record of the central directory"),
     })
 }
@@ -131,6 +167,7 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let Some(last) = tail.len().checked_sub(END_BYTES) else {
         return Err(match OtherFormat::of(&tail) {
             Some(format) => Kind::NotAnArchive(format),
+            None if tail.starts_with(LOCAL_HEADER) => cut_short(length),
             None => broken("the file is too short"),
         });
     };
@@ -248,7 +285,8 @@ mod tests {
     #[test]
     fn bytes_before_or_behind_an_archive_are_refused() {
         assert!(refused(b"").contains("found an empty file"));
-        assert!(refused(b"PK\x03\x04").contains("too short"));
+        assert!(refused(b"PK").contains("too short"));
+        assert!(refused(b"PK\x03\x04").contains("after 4 bytes it ends without the end record"));
         assert!(refused(b"Not Found\n").contains("found text"));
         assert!(refused(&[&b"\x1f\x8b\x08"[..], &[0; 100]].concat()).contains("compressed with gzip"));
         assert!(refused(&[0; 100]).contains("missing end record"));

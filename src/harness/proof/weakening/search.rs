@@ -22,6 +22,9 @@ use crate::harness::{
 const FIRST: usize = 8;
 /// The most faults of one check in a round.
 const MAX_FAULTS: usize = 256;
+/// The most faults that a check is tried on in general, besides those of what its parts are compared with: what the
+/// likeliest of them do not need, hardly any other does.
+const MAX_TRIED: usize = 512;
 
 /// A check with parts that nothing needs so far.
 struct Open<'a> {
@@ -40,8 +43,8 @@ struct Open<'a> {
 /// An expectation, and how it is weaker without a part.
 type OfPart = (String, String);
 
-/// Runs each check with parts that nothing needs on the faults that it reaches, until every part is needed or no fault is
-/// left. `how.on_progress` is called with the number of checks that are done.
+/// Runs each check with parts that nothing needs on the faults that it reaches, until every part is needed or no likely
+/// fault is left. `how.on_progress` is called with the number of checks that are done.
 pub fn search_parts(
     parts: &mut Parts,
     faults: &[ObservationFault],
@@ -111,7 +114,7 @@ impl<'a> Open<'a> {
             let (index, recording) = self.recording;
             let mut left = likeliest_last(&Breakers::of(recording, index, faults), self.check, parts, how);
             left.retain(|breaker| !self.tried.contains(&breaker.name));
-            left
+            left.split_off(left.len().saturating_sub(MAX_TRIED))
         });
         !left.is_empty()
     }

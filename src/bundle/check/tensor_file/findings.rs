@@ -1,0 +1,209 @@
+//! What is wrong or odd with a file that is not a bundle. The rules have names in place of ids of requirements.
+
+use std::collections::BTreeMap;
+
+use super::{file::TensorFile, kind::FileKind};
+use crate::{
+    bundle::{
+        check::{Finding, Findings, diagnose::instead, network_rules::wrapped_names, rules::listed},
+        files::refusal_kind,
+    },
+    harness::contract::RefusalKind,
+    torch_files::{FormatError, FormatErrorKind as Kind, npy, torch::AskedGlobal},
+};
+
+/// The number of entries that get a finding each before the rest is counted.
+const MAX_NAMED: usize = 20;
+
+/// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
+const NETWORKS: &str = "torch.nn.";
+
+/// A global that the safe mode of torch does not take.
+pub(super) fn unsafe_global(global: &AskedGlobal) -> Finding {
+    let AskedGlobal { module, name, .. } = global;
+    let advice = if let Some(advice) = instead(module, name) {
+        advice
+    } else if module.starts_with(NETWORKS) {
+        "this is a whole network: ask for a file that torch.save(network.state_dict(), ...) wrote"
+    } else {
+        "do not load this file with weights_only=False: Python imports the global and may call it; ask its author for \
+         plain values and tensors"
+    };
+    Finding::error("weights-only", format!("the global {module}.{name} is not allowed"))
+        .expected("globals that torch.load(weights_only=True) takes")
+        .advice(advice)
+}
+
+/// An opcode that the safe mode of torch lacks.
+pub(super) fn unsafe_opcode((offset, name): (u64, &'static str)) -> Finding {
+    let mut finding = Finding::error("weights-only", format!("the pickle has the opcode {name}"))
+        .expected("opcodes of protocol 2, the only ones that torch.load(weights_only=True) has")
+        .advice("save it again with torch.save, without pickle_protocol");
+    finding.offset = Some(offset);
+    finding
+}
+
+/// Whether the file is more than this program reads, which says nothing about it.
+pub(super) fn is_unsupported(kind: &Kind) -> bool {
+    matches!(kind, Kind::Limit { .. }) || refusal_kind(kind) == RefusalKind::Unsupported
+}
+
+/// The finding about a file that cannot be read to its end.
+pub(super) fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
+    let finding = |rule: &'static str| {
+        let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
+        Finding::error(rule, format!("{opcode}{}", error.kind)).at(&error.place)
+    };
+    if is_unsupported(&error.kind) {
+        return finding("not-supported")
+            .expected("a file within the limits of this program")
+            .advice("nothing is said about the file: it may be sound, and was not checked");
+    }
+    match refusal_kind(&error.kind) {
+        RefusalKind::Unsafe => finding("unsafe")
+            .expected("a file that every reader understands alike")
+            .advice("do not load this file; ask its author for one with tensors and plain values alone"),
+        RefusalKind::NotFound
+        | RefusalKind::Io
+        | RefusalKind::Internal
+        | RefusalKind::Malformed
+        | RefusalKind::MissingField
+        | RefusalKind::InvalidValue
+        | RefusalKind::Unsupported
+        | RefusalKind::NotImplemented
+        | RefusalKind::Mismatch => {
+            let advice = if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
+                format.advice()
+            } else {
+                "copy the file again, or save it again: these bytes were changed or cut off"
+            };
+            finding("damaged").expected(intact(kind)).advice(advice)
+        }
+    }
+}
+
+fn intact(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Torch | FileKind::Bundle => "a whole file that torch.save wrote",
+        FileKind::Npz => "a whole archive that numpy.savez wrote",
+        FileKind::Safetensors => "a whole safetensors file",
+    }
+}
+
+/// The finding about one tensor, or another object, of a file that can be read besides.
+pub(super) fn problem(kind: FileKind, place: &str, error: &FormatError) -> Finding {
+    let mut finding = if error.kind == Kind::Unsupported(npy::OBJECTS.to_owned()) {
+        Finding::error("pickled-array", npy::OBJECTS).expected("arrays of numbers").advice(
+            "do not load it with allow_pickle=True, which executes what is in it; ask for plain arrays",
+        )
+    } else if let Kind::Unsupported(what) = &error.kind {
+        Finding::warning("not-supported", format!("not supported: {what}"))
+            .expected("dense tensors of numbers")
+            .advice("load it to look at it: it is not described and was not checked")
+    } else {
+        Finding::error("damaged", error.kind.to_string())
+            .expected(intact(kind))
+            .advice("copy the file again, or save it again: its tensors do not fit their bytes")
+    };
+    finding.subscript = Some(place.to_owned()).filter(|place| !place.is_empty());
+    finding
+}
+
+/// Bytes after the pickle of a file.
+pub(super) fn trailing(bytes: u64) -> Finding {
+    Finding::warning("further-pickle", format!("{bytes} bytes follow the end of the pickle"))
+        .expected("one pickle")
+        .advice("torch.load does not read them; do not unpickle them")
+}
+
+/// An entry that torch does not read.
+pub(super) fn unread(name: &str, is_pickle: bool) -> Finding {
+    let finding = if is_pickle {
+        Finding::warning("further-pickle", "a further pickle, which torch.load does not read")
+            .advice("do not unpickle it; ask the author of the file about it")
+    } else {
+        Finding::warning("unread-entry", "an entry that torch.save does not write")
+            .advice("torch.load does not read it; ask the author of the file about it")
+    };
+    finding
+        .expected("data.pkl, version, byteorder, data/<key> and other entries of torch.save")
+        .in_entry(name)
+}
+
+/// A storage that the pickle does not refer to.
+pub(super) fn unreferenced(name: &str) -> Finding {
+    Finding::warning("unread-entry", "a storage that nothing in the pickle refers to")
+        .expected("the storages of the tensors")
+        .advice("torch.load does not read it; save the file again to lose it")
+        .in_entry(name)
+}
+
+/// An entry of an archive of arrays that is not an array.
+pub(super) fn no_array(name: String) -> Finding {
+    Finding::warning("unread-entry", "an entry that is not an array")
+        .expected("entries that end with .npy")
+        .advice("numpy.load gives its bytes as they are; ask the author of the file about it")
+        .in_entry(name)
+}
+
+/// Adds the first findings, and counts the others of the same kind.
+pub(super) fn counted(found: impl Iterator<Item = Finding>, findings: &mut Findings) {
+    let (mut last, mut more) = (None, 0_usize);
+    for (index, finding) in found.enumerate() {
+        if index < MAX_NAMED {
+            findings.push(finding);
+        } else {
+            (last, more) = (Some(finding), more + 1);
+        }
+    }
+    findings.extend(last.map(|last| Finding {
+        entry: None,
+        found: format!("{more} more like the ones before"),
+        ..last
+    }));
+}
+
+/// A finding of a bundle under the name of its rule.
+pub(super) fn named(rule: &'static str, finding: Finding) -> Finding {
+    Finding { requirement: rule, ..finding }
+}
+
+/// Tensors of one dict whose names all begin with what a wrapper puts before them.
+pub(super) fn wrapped(file: &mut TensorFile) {
+    let mut dicts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in file.tensors.keys() {
+        // A quote inside a key is escaped, so this begins the last one.
+        let (dict, key) = match name.rfind("['") {
+            Some(at) if name.ends_with("']") => name.split_at(at),
+            Some(_) | None => ("", name.as_str()),
+        };
+        dicts.entry(dict).or_default().push(key.strip_prefix("['").unwrap_or(key));
+    }
+    let found: Vec<Finding> = dicts
+        .into_iter()
+        .filter_map(|(dict, keys)| {
+            let mut finding = named("wrapper-prefix", wrapped_names(|| keys.iter().copied())?);
+            finding.subscript = Some(dict.to_owned()).filter(|dict| !dict.is_empty());
+            Some(finding)
+        })
+        .collect();
+    file.findings.extend(found);
+}
+
+/// Tensors with NaN or infinite elements.
+pub(super) fn non_finite(file: &mut TensorFile) {
+    let odd = file.tensors.iter().filter_map(|(name, details)| {
+        let (nan, infinite) = (details.statistics.nan, details.statistics.infinite);
+        (nan + infinite > 0).then(|| format!("{name} ({nan} NaN, {infinite} infinite)"))
+    });
+    let odd: Vec<String> = odd.collect();
+    if odd.is_empty() {
+        return;
+    }
+    let tensors = if odd.len() == 1 { "1 tensor has" } else { &format!("{} tensors have", odd.len()) };
+    let found = format!("{tensors} NaN or infinite elements: {}", listed(odd.iter().map(String::as_str)));
+    let finding = Finding::warning("non-finite", found)
+        .expected("finite numbers")
+        .advice("look for where they come from: what is computed from them is NaN or infinite as well");
+    file.findings.push(finding);
+}

@@ -1,0 +1,22 @@
+//! Reads a file that is not a bundle, whichever kind it is.
+
+use std::path::Path;
+
+use super::{arrays, file::TensorFile, kind::FileKind, torch};
+use crate::{bundle::check::ProgressFn, torch_files::FormatError};
+
+/// Reads a file that is not a bundle. Everything that is wrong with its bytes is a finding.
+///
+/// # Errors
+/// When the file is missing or cannot be read.
+pub fn read(path: &Path, kind: FileKind, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
+    let read = || {
+        let file = TensorFile::new(path, kind)?;
+        match kind {
+            FileKind::Torch | FileKind::Bundle => torch::read(file, watch),
+            FileKind::Npz => arrays::read_npz(file, watch),
+            FileKind::Safetensors => arrays::read_safetensors(file, watch),
+        }
+    };
+    read().map_err(|error: FormatError| error.in_file(path))
+}

@@ -1,0 +1,76 @@
+//! A file of `torch.save` by itself, checked against what `torch.load(weights_only=True)` takes.
+
+use std::fs::File;
+
+use super::{
+    file::{TensorFile, TorchFacts, readable},
+    findings,
+};
+use crate::{
+    bundle::check::{Findings, ProgressFn, StateDetails, network_rules::unseen},
+    torch_files::{
+        FormatError,
+        torch::{AskedGlobal, Outline, TorchContent, TorchFile, scan_file},
+        zip::FileReader,
+    },
+    value::Map,
+};
+
+pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
+    let reader = FileReader::new(File::open(&file.file)?)?;
+    let (mut format, mut globals, mut contents) = (None, Vec::new(), None);
+    let state = StateDetails::of(
+        |elements| {
+            let scanned = scan_file(reader, elements);
+            let TorchFile { beyond, content, .. } = scanned;
+            asked(&scanned.globals, beyond, &mut file.findings);
+            (format, globals) = (Some(scanned.format), scanned.globals);
+            let (outline, content) = content?;
+            odd(&content, &mut file);
+            contents = content.root;
+            if let Outline::Network(network) = &outline {
+                let finding = unseen(network);
+                file.findings.extend(finding.map(|finding| findings::named("unseen-storage", finding)));
+            }
+            Ok(outline)
+        },
+        watch,
+    );
+    let (mut sentinel, mut extra, mut is_known) = (None, Map::new(), true);
+    match readable(state)? {
+        Err(error) => {
+            is_known = !findings::is_unsupported(&error.kind);
+            file.findings.push(findings::unreadable(file.kind, &error));
+        }
+        Ok(StateDetails::Network { tensors, extra: own }) => (file.tensors, extra) = (tensors, own),
+        Ok(StateDetails::Sentinel(values)) => sentinel = Some(values),
+    }
+    findings::wrapped(&mut file);
+    findings::non_finite(&mut file);
+    let loads_weights_only = is_known.then_some(file.findings.errors == 0);
+    file.torch =
+        format.map(|format| TorchFacts { format, loads_weights_only, globals, sentinel, extra, contents });
+    Ok(file)
+}
+
+/// What the safe mode of torch does not take.
+fn asked(globals: &[AskedGlobal], beyond: Option<(u64, &'static str)>, findings: &mut Findings) {
+    for global in globals.iter().filter(|global| !global.is_safe) {
+        findings.push(findings::unsafe_global(global));
+    }
+    findings.extend(beyond.map(findings::unsafe_opcode));
+}
+
+/// What is in the file and what torch does not read, or this program does not.
+fn odd(content: &TorchContent, file: &mut TensorFile) {
+    for (place, error) in &content.problems {
+        file.findings.push(findings::problem(file.kind, place, error));
+    }
+    if content.trailing > 0 {
+        file.findings.push(findings::trailing(content.trailing));
+    }
+    let unread = content.unread.iter().map(|(name, is_pickle)| findings::unread(name, *is_pickle));
+    let unreferenced = content.unreferenced.iter().map(|name| findings::unreferenced(name));
+    findings::counted(unread, &mut file.findings);
+    findings::counted(unreferenced, &mut file.findings);
+}

@@ -1,0 +1,140 @@
+//! The files that the arguments of `check` stand for: themselves, those below a directory, and those that match a glob.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::bundle::{
+    check::{FileKind, is_unpacked},
+    nouns::ARCHIVE_NAME,
+};
+
+/// Levels of directories below an argument that are searched.
+const MAX_LEVELS: usize = 16;
+
+/// Files and directories below an argument that are looked at.
+const MAX_SEEN: usize = 100_000;
+
+/// Files that an argument may stand for.
+const MAX_FOUND: usize = 10_000;
+
+/// The characters that make an argument a glob.
+const GLOB: [char; 4] = ['*', '?', '[', '{'];
+
+/// A file to check.
+pub(super) struct Target {
+    pub(super) file: PathBuf,
+    /// Whether an argument names it; others were found.
+    pub(super) is_named: bool,
+}
+
+/// The files of these arguments, in order; with an error, an argument that stands for none, or for too many.
+pub(super) fn targets(arguments: &[PathBuf]) -> Vec<Result<Target, (PathBuf, String)>> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        match files_of(argument) {
+            Ok(files) => all.extend(files.into_iter().map(|file| {
+                let is_named = file == *argument;
+                Ok(Target { file, is_named })
+            })),
+            Err(error) => all.push(Err((argument.clone(), format!("{}: {error}", argument.display())))),
+        }
+    }
+    all
+}
+
+fn files_of(argument: &Path) -> Result<Vec<PathBuf>, String> {
+    if argument.is_dir() {
+        return files_in(argument);
+    }
+    let text = argument.to_string_lossy();
+    if argument.exists() || !text.contains(GLOB) {
+        return Ok(vec![argument.to_owned()]);
+    }
+    let glob = GlobBuilder::new(&text).literal_separator(true).build();
+    let glob = glob.map_err(|error| format!("invalid glob: {}", error.kind()))?.compile_matcher();
+    let mut matching = Vec::new();
+    search(&beginning(argument), &mut |path, _| {
+        let is_match = matches(&glob, path);
+        matching.extend(is_match.then(|| path.to_owned()));
+        !is_match
+    })?;
+    let mut files = Vec::new();
+    for path in matching {
+        files.extend(if path.is_dir() { files_in(&path)? } else { vec![path] });
+    }
+    if files.is_empty() { Err("the glob matches no file".to_owned()) } else { within_limit(files) }
+}
+
+/// A directory with a bundle, or the bundles and files of tensors below it.
+fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    if directory.join(ARCHIVE_NAME).exists() || is_unpacked(directory) {
+        return Ok(vec![directory.to_owned()]);
+    }
+    let mut files = Vec::new();
+    search(directory, &mut |path, is_directory| {
+        let is_found = if is_directory {
+            is_unpacked(path)
+        } else {
+            FileKind::by_name(path).or_else(|| FileKind::by_content(path)).is_some()
+        };
+        files.extend(is_found.then(|| path.to_owned()));
+        !(is_directory && is_found)
+    })?;
+    if files.is_empty() {
+        return Err("found no bundle and no file of tensors in this directory".to_owned());
+    }
+    within_limit(files)
+}
+
+fn within_limit(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, String> {
+    if files.len() > MAX_FOUND {
+        return Err(format!("stands for {} files, more than {MAX_FOUND}; name fewer", files.len()));
+    }
+    Ok(files)
+}
+
+/// The part of a glob before its first component with a special character.
+fn beginning(glob: &Path) -> PathBuf {
+    let plain = glob.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(GLOB));
+    let beginning: PathBuf = plain.collect();
+    if beginning.as_os_str().is_empty() { PathBuf::from(".") } else { beginning }
+}
+
+fn matches(glob: &GlobMatcher, path: &Path) -> bool {
+    glob.is_match(path) || path.strip_prefix(".").is_ok_and(|path| glob.is_match(path))
+}
+
+/// Visits everything below a directory in the order of names, with whether it is a directory. Links are not followed, and
+/// hidden directories are passed over. Of a directory for which `visit` returns false, nothing is visited.
+fn search(directory: &Path, visit: &mut dyn FnMut(&Path, bool) -> bool) -> Result<(), String> {
+    let mut seen = 0;
+    let mut open = vec![(directory.to_owned(), 0)];
+    while let Some((directory, level)) = open.pop() {
+        let entries = fs::read_dir(&directory)
+            .and_then(|entries| entries.take(MAX_SEEN + 1 - seen).collect::<Result<Vec<_>, _>>())
+            .map_err(|error| format!("cannot list {}: {error}", directory.display()))?;
+        seen += entries.len();
+        if seen > MAX_SEEN {
+            return Err(format!("more than {MAX_SEEN} files and directories are below it; name fewer"));
+        }
+        let mut below = Vec::new();
+        let mut paths: Vec<_> = entries.iter().map(|entry| (entry.path(), entry.file_type())).collect();
+        paths.sort_by(|(left, _), (right, _)| left.cmp(right));
+        for (path, kind) in paths {
+            let kind = kind.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if kind.is_file() {
+                visit(&path, false);
+            } else if kind.is_dir() && !is_hidden && visit(&path, true) && level + 1 < MAX_LEVELS {
+                below.push((path, level + 1));
+            }
+        }
+        // The last one is taken first.
+        open.extend(below.into_iter().rev());
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What only a file of `torch.save` has, as JSON.
+
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use crate::{
+    bundle::check::TorchFacts,
+    torch_files::torch::{AskedGlobal, Item},
+};
+
+/// The fields of a file of torch in the output of `check --json` and `inspect --json`.
+#[derive(Serialize)]
+pub(super) struct PrintedTorch<'a> {
+    /// `zip` or `legacy`.
+    torch_format: &'static str,
+    /// Whether `torch.load(weights_only=True)` takes it; null when the file is more than this program reads.
+    loads_weights_only: Option<bool>,
+    globals: Vec<PrintedGlobal>,
+    /// Only of a file that is neither a state dict nor a sentinel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contents: Option<PrintedItem<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedGlobal {
+    name: String,
+    allowed: bool,
+}
+
+impl<'a> PrintedTorch<'a> {
+    pub(super) fn of(facts: &'a TorchFacts) -> Self {
+        let global = |AskedGlobal { module, name, is_safe }: &AskedGlobal| PrintedGlobal {
+            name: format!("{module}.{name}"),
+            allowed: *is_safe,
+        };
+        Self {
+            torch_format: facts.format.name(),
+            loads_weights_only: facts.loads_weights_only,
+            globals: facts.globals.iter().map(global).collect(),
+            contents: facts.contents.as_ref().map(PrintedItem),
+        }
+    }
+}
+
+/// One object: `{"tensor": NAME}`, `{"value": REPR}`, `{"unsupported": WHAT}`, or the type, the length and the first items
+/// of a container.
+struct PrintedItem<'a>(&'a Item);
+
+impl Serialize for PrintedItem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.0 {
+            Item::Tensor(name) => map.serialize_entry("tensor", name)?,
+            Item::Value(value) => map.serialize_entry("value", value)?,
+            Item::Unsupported(what) => map.serialize_entry("unsupported", what)?,
+            Item::Container { kind, length, items } => {
+                map.serialize_entry("type", kind)?;
+                map.serialize_entry("length", length)?;
+                let items: Vec<_> = items.iter().map(|(label, item)| (label, PrintedItem(item))).collect();
+                map.serialize_entry("items", &items)?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,429 @@
+//! Everything that a file of `torch.save` holds, whatever the objects around its tensors are: a checkpoint with nested
+//! dicts, the state of an optimizer, or a whole module, of which only names are known.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use indexmap::IndexSet;
+
+use super::{description::Source, outline::Outline, parser::Parser};
+use crate::{
+    torch_files::{
+        FormatError, FormatErrorKind as Kind,
+        error::{excerpt, within},
+        limits::{
+            MAX_OUTLINE_ITEMS, MAX_PICKLE_DEPTH, MAX_PICKLE_NODES, MAX_PROBLEMS, MAX_RANK,
+            MAX_TENSOR_NAME_BYTES, MAX_TENSORS, MAX_VALUE_TEXT_BYTES,
+        },
+        pickle::{self, Class, Global, Graph, Id, Node, no_plain_values, safe_mode},
+    },
+    value::Value,
+};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// One object of a file, as an outline shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A tensor, by its name among the tensors of the file.
+    Tensor(String),
+    /// A plain value: the beginning of its repr.
+    Value(String),
+    /// An object with others in it.
+    Container {
+        /// Its type: `dict`, or `argparse.Namespace`.
+        kind: String,
+        /// The number of objects in it.
+        length: usize,
+        /// The first of them, each with its key or index.
+        items: Vec<(String, Item)>,
+    },
+    /// Something that torch loads and that has no plain values, such as a sparse tensor: what it is.
+    Unsupported(String),
+}
+
+/// What the pickle of a file holds and asks for.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// The module and the name of each global.
+    pub(super) globals: IndexSet<(String, String)>,
+    /// The first opcode that the safe mode of torch lacks.
+    pub(super) beyond: Option<(u64, &'static str)>,
+    /// What a file has that is neither a state dict nor a sentinel.
+    pub(super) root: Option<Item>,
+    /// What could not be read of it, with the place of each in Python's subscript notation.
+    pub(super) problems: Vec<(String, FormatError)>,
+    /// The bytes after the pickle.
+    pub(super) trailing: u64,
+    /// The entries of the storages that the pickle refers to.
+    pub(super) referenced: HashSet<String>,
+}
+
+impl Contents {
+    /// Reads the outline of a file, and keeps what else its pickle says.
+    pub(super) fn read(&mut self, source: &Source<'_>) -> Result<(Outline, usize)> {
+        let asked = pickle::survey(source.pickle);
+        (self.globals, self.beyond) = (asked.globals, asked.beyond);
+        let (graph, length) = asked.read?;
+        if source.is_alone {
+            self.trailing = source.pickle.len().saturating_sub(length) as u64;
+        }
+        self.referenced = referenced(&graph).map(source.place).collect();
+        let parser = || Parser::new(&graph, source.place, source.big_endian);
+        if let Ok(outline) = parser().parse() {
+            return Ok((outline, length));
+        }
+        let mut walk = Walk {
+            graph: &graph,
+            parser: parser(),
+            globals: &self.globals,
+            open: Vec::new(),
+            problems: Vec::new(),
+            objects: 0,
+            kept: 0,
+            text_bytes: 0,
+        };
+        let root = walk.item(graph.root(), &mut String::new())?;
+        let problems = std::mem::take(&mut walk.problems);
+        let network = walk.parser.into_network();
+        network.bounded()?;
+        (self.root, self.problems) = (Some(root), problems);
+        Ok((Outline::Network(network), length))
+    }
+}
+
+/// The keys of the storages that a pickle refers to, each as often as it does.
+fn referenced(graph: &Graph) -> impl Iterator<Item = &str> {
+    graph.nodes().filter_map(|node| {
+        let Node::Persistent(id) = node else { return None };
+        graph.text(*graph.sequence(*id)?.get(2)?)
+    })
+}
+
+/// Goes through all objects of a file, and collects the tensors.
+struct Walk<'g> {
+    graph: &'g Graph,
+    parser: Parser<'g>,
+    globals: &'g IndexSet<(String, String)>,
+    /// The containers around the current object.
+    open: Vec<Id>,
+    problems: Vec<(String, FormatError)>,
+    /// Objects so far; one that is shared counts in every place.
+    objects: u64,
+    /// Objects of the outline so far.
+    kept: usize,
+    /// Bytes of keys and names so far.
+    text_bytes: u64,
+}
+
+/// An object inside another one: its key or index for an outline, its subscript, and the object.
+type Child<'g> = (Cow<'g, str>, String, Id);
+
+impl<'g> Walk<'g> {
+    fn item(&mut self, id: Id, path: &mut String) -> Result<Item> {
+        self.objects += 1;
+        within("objects in a file", self.objects, MAX_PICKLE_NODES)?;
+        let graph = self.graph;
+        match graph.node(id) {
+            Node::List(items) => self.container("list", id, &indexed(items), path),
+            Node::Tuple(items) => self.container("tuple", id, &indexed(items), path),
+            Node::Set(items) => self.container("set", id, &indexed(items), path),
+            Node::FrozenSet(items) => self.container("frozenset", id, &indexed(items), path),
+            Node::Dict(pairs) => {
+                let children = self.pairs(pairs)?;
+                self.container("dict", id, &children, path)
+            }
+            Node::Call { global, arguments, state } => self.call(*global, arguments, *state, id, path),
+            Node::Global(global) => Ok(self.global(*global)),
+            Node::Persistent(_) => Ok(Item::Value("a storage".to_owned())),
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Bytes(_)
+            | Node::ByteArray(_)
+            | Node::Text(_)
+            | Node::Surrogates(_) => Ok(Item::Value(self.shown(id))),
+        }
+    }
+
+    /// A plain value for an outline, which has room for so many.
+    fn shown(&self, id: Id) -> String {
+        if self.is_full() {
+            return String::new();
+        }
+        let node = self.graph.node(id);
+        if let Node::Text(text) = node {
+            Value::from(excerpt(text)).to_string()
+        } else if let Node::Bytes(bytes) | Node::ByteArray(bytes) = node {
+            format!("{} bytes", bytes.len())
+        } else if let Node::Surrogates(_) = node {
+            "text that is not UTF-8".to_owned()
+        } else {
+            let shown = self.graph.to_value(id).map(|value| excerpt(&value.to_string()));
+            shown.unwrap_or_else(|error| error.to_string())
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept >= MAX_OUTLINE_ITEMS
+    }
+
+    fn global(&self, global: Global) -> Item {
+        match global {
+            Global::TorchDtype(name) => Item::Value(format!("torch.{name}")),
+            Global::Foreign(index) => Item::Value(self.name(index)),
+            Global::OrderedDict
+            | Global::Set
+            | Global::FrozenSet
+            | Global::ByteArray
+            | Global::Bytes
+            | Global::Encode
+            | Global::RebuildTensor
+            | Global::RebuildTypedTensor
+            | Global::Wrapper
+            | Global::RebuildFromType
+            | Global::TensorType
+            | Global::Storage(_)
+            | Global::UntypedStorage
+            | Global::Path(_)
+            | Global::NumpyDtype
+            | Global::NumpyScalar
+            | Global::LoadType
+            | Global::EvalRepr
+            | Global::Class(_) => Item::Value("a class or function".to_owned()),
+        }
+    }
+
+    /// The full name of a global.
+    fn name(&self, index: usize) -> String {
+        self.globals.get_index(index).map_or_else(String::new, |(module, name)| format!("{module}.{name}"))
+    }
+
+    fn call(
+        &mut self,
+        global: Global,
+        arguments: &'g [Id],
+        state: Option<Id>,
+        id: Id,
+        path: &mut String,
+    ) -> Result<Item> {
+        match global {
+            Global::RebuildTensor | Global::RebuildTypedTensor => self.tensor(id, path),
+            Global::Wrapper | Global::RebuildFromType => {
+                // What is inside may be a tensor that is not dense, which is described by itself.
+                match (self.parser.tensor(id), arguments) {
+                    (Ok(tensor), _) => self.found(tensor, path),
+                    (Err(FormatError { kind: Kind::Unexpected { .. }, .. }), &[inner, ..])
+                        if global == Global::Wrapper
+                            && matches!(self.graph.node(inner), Node::Call { .. }) =>
+                    {
+                        self.inside(id, |walk| walk.item(inner, path))?
+                            .map_or_else(|| Ok(Item::Value("...".to_owned())), Ok)
+                    }
+                    (Err(FormatError { kind: Kind::Unexpected { .. }, .. }), _) => {
+                        self.object("a tensor of another class".to_owned(), arguments, state, id, path)
+                    }
+                    (Err(error), _) => self.problem(error, path),
+                }
+            }
+            Global::Foreign(index) => {
+                let Some((module, name)) = self.globals.get_index(index) else {
+                    return self.object(String::new(), arguments, state, id, path);
+                };
+                if !safe_mode::has_global(module, name) {
+                    return self.object(format!("{module}.{name}"), arguments, state, id, path);
+                }
+                match (module.as_str(), name.as_str()) {
+                    ("collections", "Counter") => {
+                        return self.object(format!("{module}.{name}"), arguments, state, id, path);
+                    }
+                    // The layout of a sparse tensor.
+                    ("torch.serialization", "_get_layout") => {
+                        return Ok(Item::Value(
+                            arguments.first().map_or_else(String::new, |id| self.shown(*id)),
+                        ));
+                    }
+                    (_, _) => {}
+                }
+                let what = no_plain_values(module, name)
+                    .map_or_else(|| format!("an object of {module}.{name}"), str::to_owned);
+                // Its parts may be dense.
+                self.object(String::new(), arguments, state, id, path)?;
+                self.problem(Kind::Unsupported(what).into(), path)
+            }
+            Global::Class(Class::TorchSize) => {
+                let sides = arguments.first().and_then(|sides| self.graph.sequence(*sides));
+                let is_short = sides.is_some_and(|sides| sides.len() as u64 <= MAX_RANK);
+                Ok(Item::Value(if is_short { self.shown(id) } else { "a torch.Size".to_owned() }))
+            }
+            Global::Class(
+                Class::Complex | Class::Range | Class::Slice | Class::TorchDevice | Class::Enumeration(_),
+            ) => Ok(Item::Value(self.shown(id))),
+            Global::OrderedDict
+            | Global::Set
+            | Global::FrozenSet
+            | Global::ByteArray
+            | Global::Bytes
+            | Global::Encode
+            | Global::TensorType
+            | Global::Storage(_)
+            | Global::UntypedStorage
+            | Global::Path(_)
+            | Global::NumpyDtype
+            | Global::NumpyScalar
+            | Global::LoadType
+            | Global::EvalRepr
+            | Global::TorchDtype(_) => self.object("an object".to_owned(), arguments, state, id, path),
+        }
+    }
+
+    fn tensor(&mut self, id: Id, path: &str) -> Result<Item> {
+        match self.parser.tensor(id) {
+            Ok(tensor) => self.found(tensor, path),
+            Err(error) => self.problem(error, path),
+        }
+    }
+
+    fn found(&mut self, tensor: super::TensorOutline, path: &str) -> Result<Item> {
+        self.count_text(path.len())?;
+        // Keys that are cut may be equal.
+        let known = self.parser.tensors().len();
+        let name = match path {
+            _ if self.parser.tensors().contains_key(path) => format!("{path} #{known}"),
+            "" => "(the file)".to_owned(),
+            _ => path.to_owned(),
+        };
+        within("tensors", known as u64 + 1, MAX_TENSORS)?;
+        self.parser.add(name.clone(), tensor);
+        Ok(Item::Tensor(name))
+    }
+
+    fn problem(&mut self, error: FormatError, path: &str) -> Result<Item> {
+        self.count_text(path.len())?;
+        let shown = if let Kind::Unsupported(what) = &error.kind {
+            Item::Unsupported(what.clone())
+        } else {
+            Item::Unsupported(error.kind.to_string())
+        };
+        within("objects that cannot be read", self.problems.len() as u64 + 1, MAX_PROBLEMS)?;
+        self.problems.push((path.to_owned(), error));
+        Ok(shown)
+    }
+
+    /// An object of which only the name and what it is made of are known.
+    fn object(
+        &mut self,
+        name: String,
+        arguments: &'g [Id],
+        state: Option<Id>,
+        id: Id,
+        path: &mut String,
+    ) -> Result<Item> {
+        let mut children: Vec<Child<'g>> = arguments
+            .iter()
+            .enumerate()
+            .map(|(index, argument)| {
+                let label = format!("({index})");
+                (label.clone().into(), label, *argument)
+            })
+            .collect();
+        match state.map(|state| (state, self.graph.node(state))) {
+            Some((_, Node::Dict(pairs))) => children.extend(self.pairs(pairs)?),
+            Some((state, _)) => children.push(("state".into(), ".state".to_owned(), state)),
+            None => {}
+        }
+        self.container(&name, id, &children, path)
+    }
+
+    fn container(&mut self, kind: &str, id: Id, children: &[Child<'g>], path: &mut String) -> Result<Item> {
+        let mut items = Vec::new();
+        let walked = self.inside(id, |walk| {
+            for (label, subscript, child) in children {
+                let (length, is_kept) = (path.len(), !walk.is_full());
+                walk.kept += usize::from(is_kept);
+                path.push_str(subscript);
+                let item = walk.item(*child, path);
+                path.truncate(length);
+                let item = item?;
+                if is_kept {
+                    items.push((excerpt(label), item));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(match walked {
+            Some(()) => Item::Container { kind: kind.to_owned(), length: children.len(), items },
+            None => Item::Value("...".to_owned()),
+        })
+    }
+
+    /// What `walk` returns inside a container; `None` if the container contains itself.
+    fn inside<T>(&mut self, id: Id, walk: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+        if self.open.contains(&id) {
+            return Ok(None);
+        }
+        self.open.push(id);
+        within("levels of containers", self.open.len() as u64, MAX_PICKLE_DEPTH)?;
+        let walked = walk(self);
+        self.open.pop();
+        walked.map(Some)
+    }
+
+    /// The items of a dict: of equal text keys the last one.
+    fn pairs(&mut self, pairs: &'g [(Id, Id)]) -> Result<Vec<Child<'g>>> {
+        let graph = self.graph;
+        let key = |(index, (key, _)): (usize, &(Id, Id))| Some((graph.text(*key)?, index));
+        let last: HashMap<&str, usize> = pairs.iter().enumerate().filter_map(key).collect();
+        let mut children = Vec::with_capacity(pairs.len());
+        for (index, (key, value)) in pairs.iter().enumerate() {
+            let (label, subscript): (Cow<'g, str>, String) = match graph.node(*key) {
+                Node::Text(text) if last.get(text.as_str()) != Some(&index) => continue,
+                Node::Text(text) => {
+                    let is_short = text.len() as u64 <= MAX_TENSOR_NAME_BYTES;
+                    let text: Cow<'g, str> = if is_short { text.into() } else { excerpt(text).into() };
+                    let subscript = format!("['{}']", str::escape_debug(&text));
+                    (text, subscript)
+                }
+                Node::None | Node::Bool(_) | Node::Int(_) | Node::Float(_) => {
+                    let key = graph.to_value(*key)?.to_string();
+                    let subscript = format!("[{key}]");
+                    (key.into(), subscript)
+                }
+                Node::BigInt(_)
+                | Node::Bytes(_)
+                | Node::ByteArray(_)
+                | Node::Surrogates(_)
+                | Node::List(_)
+                | Node::Tuple(_)
+                | Node::Set(_)
+                | Node::FrozenSet(_)
+                | Node::Dict(_)
+                | Node::Global(_)
+                | Node::Call { .. }
+                | Node::Persistent(_) => {
+                    let key = format!("{} {index}", graph.node(*key).type_name());
+                    let subscript = format!("[<{key}>]");
+                    (key.into(), subscript)
+                }
+            };
+            self.count_text(subscript.len())?;
+            children.push((label, subscript, *value));
+        }
+        Ok(children)
+    }
+
+    fn count_text(&mut self, bytes: usize) -> Result<()> {
+        self.text_bytes = self.text_bytes.saturating_add(bytes as u64);
+        Ok(within("bytes of keys", self.text_bytes, MAX_VALUE_TEXT_BYTES)?)
+    }
+}
+
+/// The items of a list with their indices.
+fn indexed<'g>(items: &[Id]) -> Vec<Child<'g>> {
+    let item = |(index, id): (usize, &Id)| (index.to_string().into(), format!("[{index}]"), *id);
+    items.iter().enumerate().map(item).collect()
+}

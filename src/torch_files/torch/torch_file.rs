@@ -1,0 +1,101 @@
+//! Any file of `torch.save`: what it holds, and whether the safe mode of torch takes it.
+
+use std::io::{Read, Seek};
+
+use super::{
+    contents::{Contents, Item},
+    elements::ElementVisitor,
+    legacy,
+    outline::Outline,
+    scan::{Scanned, scan_archive},
+};
+use crate::torch_files::{FormatError, pickle::safe_mode};
+
+/// The two formats of `torch.save`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TorchFormat {
+    /// An archive, since PyTorch 1.6.
+    Zip,
+    /// Several pickles and the storages, one after another.
+    Legacy,
+}
+
+impl TorchFormat {
+    /// The format as it is printed: `zip` or `legacy`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zip => "zip",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
+/// A global that a file asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedGlobal {
+    /// The module, as the pickle names it.
+    pub module: String,
+    /// The name inside the module.
+    pub name: String,
+    /// Whether the safe mode of torch takes it.
+    pub is_safe: bool,
+}
+
+/// A file of `torch.save`.
+#[derive(Clone, Debug)]
+pub struct TorchFile {
+    /// Its format.
+    pub format: TorchFormat,
+    /// The globals that it asks for, in the order of their first use; those that are known when it cannot be read.
+    pub globals: Vec<AskedGlobal>,
+    /// Offset and name of the first opcode that the safe mode of torch lacks.
+    pub beyond: Option<(u64, &'static str)>,
+    /// Its tensors, and what else it holds. The names of a state dict are its keys, and those of other files are places in
+    /// Python's subscript notation: `['state_dict']['layer.weight']`.
+    pub content: Result<(Outline, TorchContent), FormatError>,
+}
+
+/// What a file of `torch.save` holds besides tensors.
+#[derive(Clone, Debug)]
+pub struct TorchContent {
+    /// All objects of a file that is neither a state dict nor a sentinel.
+    pub root: Option<Item>,
+    /// What could not be read of it, each with its place.
+    pub problems: Vec<(String, FormatError)>,
+    /// Bytes after the pickle, which torch does not read.
+    pub trailing: u64,
+    /// The entries that torch does not read, each with whether it is a pickle.
+    pub unread: Vec<(String, bool)>,
+    /// The storages that the pickle does not refer to.
+    pub unreferenced: Vec<String>,
+}
+
+/// Reads a file of `torch.save` from front to back and passes on the elements of its tensors. Nothing in it is executed,
+/// whatever it asks for.
+pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> TorchFile {
+    let mut contents = Contents::default();
+    let is_legacy = legacy::is_legacy(&mut reader);
+    let format = if is_legacy == Ok(true) { TorchFormat::Legacy } else { TorchFormat::Zip };
+    let scanned = is_legacy.and_then(|_| match format {
+        TorchFormat::Legacy => {
+            let (outline, _) = legacy::scan(reader, elements, &mut |source| contents.read(source))?;
+            Ok((outline, Vec::new(), Vec::new()))
+        }
+        TorchFormat::Zip => {
+            let scanned = scan_archive(reader, elements, &mut |source| contents.read(source))?;
+            let Scanned { outline, unread, pickles, storages, .. } = scanned;
+            let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));
+            Ok((outline, unread.map(|(is_pickle, name)| (name, is_pickle)).collect(), storages))
+        }
+    });
+    let Contents { globals, beyond, root, problems, trailing, referenced } = contents;
+    let asked = |(module, name): (String, String)| {
+        let is_safe = safe_mode::has_global(&module, &name);
+        AskedGlobal { module, name, is_safe }
+    };
+    let content = scanned.map(|(outline, unread, mut unreferenced)| {
+        unreferenced.retain(|name| !referenced.contains(name));
+        (outline, TorchContent { root, problems, trailing, unread, unreferenced })
+    });
+    TorchFile { format, globals: globals.into_iter().map(asked).collect(), beyond, content }
+}
