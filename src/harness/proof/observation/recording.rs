@@ -88,6 +88,22 @@ impl SeenCall {
         self.after.get(name)
     }
 
+    /// The dicts in the file that it wrote, by part; None if it wrote none.
+    pub fn file_parts(&self) -> Option<&Map> {
+        match &self.file {
+            SeenFile::Written { parts, .. } => Some(parts),
+            SeenFile::None | SeenFile::Unchanged => None,
+        }
+    }
+
+    /// The mechanical changes of the file that it wrote, but for those of its dicts.
+    pub fn file_changes(&self) -> &[FileChange] {
+        match &self.file {
+            SeenFile::Written { changes, .. } => changes,
+            SeenFile::None | SeenFile::Unchanged => &[],
+        }
+    }
+
     /// The warnings and events that came with it, as fields.
     pub fn notices(&self) -> &Map {
         &self.notices

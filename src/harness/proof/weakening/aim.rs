@@ -18,6 +18,9 @@ use crate::{
     value::{Map, Value},
 };
 
+/// The number of dicts in a value to which a key is added.
+const MAX_NESTED: usize = 4;
+
 /// The name of a file that no case expects.
 const MORE: &str = "bundleproof.more";
 
@@ -94,9 +97,12 @@ impl<'a> Aim<'a> {
             for named in named {
                 all.extend(seen.latest.into_iter().flat_map(|shown| {
                     let files = files(&named.expectation.condition, &part.place());
-                    files.into_iter().flat_map(move |file| file_breakers(shown.moment(), &file))
+                    let of_files =
+                        files.into_iter().flat_map(move |file| file_breakers(shown.moment(), &file));
+                    of_files.chain(entry_breakers(&named.expectation.condition, shown))
                 }));
                 for (reference, below) in references(&named.expectation.condition, &part.place()) {
+                    all.extend(self.at_file(position, &reference, &below));
                     if let Some(target) = self.target(position, &reference, &below) {
                         all.extend(target.breakers());
                     }
@@ -114,6 +120,45 @@ impl<'a> Aim<'a> {
             Weakening::of(step, named).into_iter().map(|weakening| (named.name.as_str(), weakening.at))
         });
         parts.flat_map(|(expectation, at)| self.at(expectation, &at)).collect()
+    }
+
+    /// The changes of the dicts in the file that a reference describes: of those that have the last key of the place, or
+    /// of all of them.
+    fn at_file(&self, position: usize, reference: &str, below: &[Segment]) -> Vec<Breaker> {
+        let (name, path) = split(reference.strip_prefix('$').unwrap_or_default());
+        if name != self.contract.file_name() {
+            return Vec::new();
+        }
+        let mut calls = self.steps.iter().take(position + 1).rev().filter_map(|seen| seen.call);
+        let written = calls.find_map(|shown| Some((shown, shown.call.file_parts()?)));
+        let Some((shown, parts)) = written else { return Vec::new() };
+        let last = path.and_then(|path| path.rsplit('.').next());
+        let key = match below.last() {
+            Some(Segment::Key(key)) => Some(key.as_str()),
+            Some(Segment::Index(_) | Segment::Each) | None => last,
+        };
+        let mut acts = Vec::new();
+        // The same key of all parts at once: parts that disagree are another mistake.
+        let shared = key.and_then(|key| {
+            let inner = parts.values().filter_map(Value::as_map).find_map(|part| part.get(key))?;
+            Some((Place(vec![Segment::Each, Segment::Key(key.to_owned())]), inner))
+        });
+        for (at, inner) in shared {
+            acts.extend(own_changes(inner).into_iter().map(|change| (at.clone(), change)));
+        }
+        for (part, value) in parts {
+            let at = Place::key(part);
+            let inner = key.and_then(|key| value.as_map()?.get_key_value(key));
+            match inner {
+                Some((key, inner)) => {
+                    let at = at.then(Segment::Key(key.clone()));
+                    acts.extend(own_changes(inner).into_iter().map(|change| (at.clone(), change)));
+                }
+                None if below.is_empty() => acts.push((at, Change::Add)),
+                None => {}
+            }
+        }
+        acts.into_iter().map(|(at, change)| shown.moment().breaker(Act::Part { at, change })).collect()
     }
 
     /// What `$name.path` refers to at this step, and the place `below` in it.
@@ -201,6 +246,9 @@ impl<'a> Target<'a> {
         if at != self.at {
             changes.extend(own_changes(value).into_iter().map(|change| (at.clone(), change)));
         }
+        let mut maps = Vec::new();
+        nested_maps(&self.value, &self.at, &mut maps);
+        changes.extend(maps.into_iter().map(|at| (at, Change::Add)));
         if matches!(&self.value, Value::List(items) | Value::Tuple(items) if items.len() > 1) {
             changes.push((self.at.then(Segment::Index(-1)), Change::Drop));
         }
@@ -242,6 +290,15 @@ fn files(condition: &ExpectationKind, part: &Place) -> Vec<String> {
         condition.paths().into_iter().map(str::to_owned).collect::<Vec<String>>()
     };
     paths.iter().filter_map(|path| work_path(path).ok()).collect()
+}
+
+/// The changes of single entries of the file that a call wrote, where entries are compared.
+fn entry_breakers(condition: &ExpectationKind, shown: Shown<'_>) -> Vec<Breaker> {
+    if !matches!(condition, ExpectationKind::Entries(_)) {
+        return Vec::new();
+    }
+    let acts = shown.call.file_changes().iter().map(|change| Act::File(change.change.clone()));
+    acts.map(|act| shown.moment().breaker(act)).collect()
 }
 
 /// A file that is removed, or has other contents.
@@ -310,6 +367,17 @@ fn own_changes(value: &Value) -> Vec<Change> {
     changes.push(Change::Set(Value::None));
     changes.push(Change::Drop);
     changes
+}
+
+/// The places of the first dicts in a value, but for the value itself.
+fn nested_maps(value: &Value, at: &Place, found: &mut Vec<Place>) {
+    for (key, inner) in value.as_map().into_iter().flatten() {
+        if found.len() < MAX_NESTED && matches!(inner, Value::Map(_)) {
+            let at = at.then(Segment::Key(key.clone()));
+            found.push(at.clone());
+            nested_maps(inner, &at, found);
+        }
+    }
 }
 
 fn first_part(value: &Value) -> Option<(Segment, &Value)> {
