@@ -143,7 +143,7 @@ impl<'a> Aim<'a> {
             let inner = parts.values().filter_map(Value::as_map).find_map(|part| part.get(key))?;
             Some((Place(vec![Segment::Each, Segment::Key(key.to_owned())]), inner))
         });
-        for (at, inner) in shared {
+        if let Some((at, inner)) = shared {
             acts.extend(own_changes(inner).into_iter().map(|change| (at.clone(), change)));
         }
         for (part, value) in parts {
@@ -335,7 +335,22 @@ fn references(condition: &ExpectationKind, part: &Place) -> Vec<(String, Vec<Seg
     }
     let observable = condition.unchanged().map(|name| format!("${name}"));
     let named = condition.references().into_iter().map(str::to_owned).chain(observable);
-    named.map(|reference| (reference, Vec::new())).collect()
+    let whole = named.map(|reference| (reference, Vec::new()));
+    whole.chain(first_keys(condition)).collect()
+}
+
+/// The references that the first key of a literal is compared with.
+fn first_keys(condition: &ExpectationKind) -> Vec<(String, Vec<Segment>)> {
+    let (ExpectationKind::Equal(compared) | ExpectationKind::Subset(compared)) = condition else {
+        return Vec::new();
+    };
+    let sides = &compared.sides;
+    let keys = sides.iter().filter_map(|side| side.as_map()?.keys().next());
+    keys.flat_map(|key| {
+        let place = [Segment::Key(key.clone())];
+        sides.iter().filter_map(move |side| reference_at(side, &place)).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// The reference that has this place of a side, and the rest of the place.
