@@ -88,7 +88,7 @@ pub enum Global {
     Class(Class),
     /// An element type of torch by its name, such as `torch.float32`.
     TorchDtype(&'static str),
-    /// Any other global, with its index among the [named](super::Survey::globals) ones.
+    /// Any other global, with its index among the named ones.
     Foreign(usize),
 }
 
