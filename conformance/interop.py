@@ -8,7 +8,7 @@
     python interop.py refused-values                prints pickles of objects that are no values
     python interop.py states DIR --seed S --count N saves random state dicts DIR/<index>.pth and prints what is in them
     python interop.py load-states DIR --count N     prints what PyTorch finds in DIR/<index>.pth
-    python interop.py files DIR                     writes files that are no bundle and prints what is in them
+    python interop.py files DIR                     writes files that are not bundles and prints what is in them
     python interop.py globals FILE                  writes a file that asks for globals; prints which of them are allowed
 
 What is printed is one JSON value a line, except for `describe`. What was written is told from the objects that were

@@ -1,4 +1,4 @@
-"""Files that are no bundle, as people write them with PyTorch, NumPy and safetensors, and what Python finds in them."""
+"""Files that are not bundles, as people write them with PyTorch, NumPy and safetensors, and what Python finds in them."""
 
 from __future__ import annotations
 

@@ -291,6 +291,27 @@ fn a_changed_case_must_still_fail_on_the_observations_that_it_was_needed_for() {
     assert!(text.contains(&lost), "{text}");
 }
 
+/// Of a list only one item at a time may be wrong, and a process may begin otherwise: no mutant does either.
+#[rstest]
+#[case::items("params/padded_size_is_derived")]
+#[case::start("params/new_process_has_defaults")]
+#[case::file("bundle/every_model_has_its_params")]
+fn a_part_is_needed_by_a_fault_of_what_it_is_compared_with(#[case] case: &str) {
+    let text = out(&Copy::of(case).prove(&["--case", case, "--weaken"]).code(0));
+    let parts =
+        text.lines().find(|line| line.contains(" parts of expectations are needed, ")).expect("parts");
+    assert!(!parts.ends_with(" and 0 by observations"), "{parts}");
+}
+
+#[test]
+fn a_proof_that_cannot_be_read_is_not_passed_over() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    fs::write(copy.suite().join("proven.toml"), "[cases]\n[cases]\n").expect("a file");
+    let text = out(&copy.prove(&["--case", case]).code(6));
+    assert!(text.contains("cannot read proven.toml: "), "{text}");
+}
+
 #[test]
 fn a_case_whose_set_up_fails_on_everything_proves_nothing() {
     let case = "bundle/save_tags_the_backend";

@@ -1,4 +1,4 @@
-//! `check` and `inspect` on files that are no bundle: of torch, NumPy and safetensors, and on directories of them.
+//! `check` and `inspect` on files that are not bundles: of torch, NumPy and safetensors, and on directories of them.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 

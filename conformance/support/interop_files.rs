@@ -1,4 +1,4 @@
-//! Files that are no bundle, as people write them with PyTorch, NumPy and safetensors: `inspect` finds in them what Python
+//! Files that are not bundles, as people write them with PyTorch, NumPy and safetensors: `inspect` finds in them what Python
 //! finds.
 
 use std::path::Path;

@@ -92,7 +92,10 @@ impl ProvenFile {
             let text = now.to_toml().map_err(|error| unwritten(&error))?;
             fs::write(directory.join(PROVEN), text).map_err(|error| unwritten(&error))?;
         }
-        Ok(Difference { changes: Vec::new(), remains, accepted })
+        // A proof of the whole suite replaces a file that cannot be read.
+        let unread = self.before.filter(|_| !scope.whole).and_then(Result::err);
+        let changes = unread.into_iter().map(|error| format!("cannot read {PROVEN}: {error}")).collect();
+        Ok(Difference { changes, remains, accepted })
     }
 
     fn changes(self, scope: &Scope<'_>, now: Proven, remains: &Remains) -> Vec<String> {

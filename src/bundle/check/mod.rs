@@ -1,7 +1,7 @@
 //! Inspection of a bundle on disk: its content, and the requirements that it breaks.
 //!
 //! No implementation is needed, and nothing of the bundle is executed. Reading order: [`Finding`], [`check()`] (every
-//! requirement that a file alone can break), [`tensor_file`] (files that are no bundle), [`describe`] (the content, for a person), [`compare`] (the differences
+//! requirement that a file alone can break), [`tensor_file`] (files that are not bundles), [`describe`] (the content, for a person), [`compare`] (the differences
 //! between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
 //! bundles of later revisions ([`TORCH_MANIFEST_RULES`]). Files of any size are read in little memory.
 

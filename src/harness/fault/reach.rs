@@ -14,6 +14,7 @@ impl Fault {
         if !self.when.is_environment(&session.environment) {
             return false;
         }
+        // Its only condition is the environment.
         if self.is_at(START) {
             return true;
         }
@@ -72,6 +73,10 @@ mod tests {
     #[case::operation(r#"{"operation": "put", "act": {"skip": {}}}"#, true)]
     #[case::other_operation(r#"{"operation": "get", "act": {"skip": {}}}"#, false)]
     #[case::one_of_two(r#"{"operation": ["get", "take"], "act": {"skip": {}}}"#, true)]
+    #[case::start(
+        r#"{"operation": "start", "act": {"observable": {"name": "params", "change": "add"}}}"#,
+        true
+    )]
     #[case::request(
         r#"{"operation": "put", "when": {"request": [{"at": "value", "is": 3}]}, "act": {"skip": {}}}"#,
         true

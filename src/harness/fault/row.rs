@@ -170,14 +170,15 @@ impl Fault {
     /// What is wrong with it, if anything: an operation, an observable or a combination that a contract does not have.
     pub fn problem(&self, contract: &dyn Contract) -> Option<String> {
         let mut known: Vec<&str> = contract.operations().iter().map(|operation| operation.name).collect();
-        known.extend([RESET, START]);
+        known.push(RESET);
         known.extend(contract.observables());
         let unknown = |what: &str, word: &str, known: &[&str]| {
             let help = nearest(word, known.iter().copied());
             let help = help.unwrap_or_else(|| format!("expected one of {}", known.join(", ")));
             format!("unknown {what} {word:?}; {help}")
         };
-        let mut named = self.operations.iter().chain(self.act.other_operation());
+        let own = self.operations.iter().filter(|name| *name != START);
+        let mut named = own.chain(self.act.other_operation());
         if let Some(operation) = named.find(|name| !known.contains(&name.as_str())) {
             return Some(unknown("operation", operation, &known));
         }
@@ -189,8 +190,14 @@ impl Fault {
         {
             return Some(unknown("observable", name, contract.observables()));
         }
-        if self.is_at(START) && !matches!(self.act, Act::Observable { .. }) {
-            return Some("at the start of a session, only an observable can be changed".to_owned());
+        if self.is_at(START) {
+            if !matches!(self.act, Act::Observable { .. }) {
+                return Some("at the start of a session, only an observable can be changed".to_owned());
+            }
+            let possible = When { environment: self.when.environment.clone(), ..When::default() };
+            if self.when != possible {
+                return Some("the start of a session has no condition but when.environment".to_owned());
+            }
         }
         if self.act.is_before() && self.when.refused.is_some() {
             return Some(

@@ -243,6 +243,16 @@ fn a_request_is_changed_and_what_is_refused_counts_as_a_refusal() {
     assert_eq!(faulty.acted(), 1);
 }
 
+#[test]
+fn a_session_starts_with_another_observable_until_it_is_reset() {
+    let (mut session, _place, faulty) = faulty(
+        "operation = \"start\"\nact = { observable = { name = \"params\", at = \"N\", change = { set = 5 } } }",
+    );
+    assert_eq!((&params(session.as_mut())["N"], faulty.acted()), (&Value::Int(5), 1));
+    session.reset().unwrap();
+    assert_ne!(params(session.as_mut())["N"], Value::Int(5));
+}
+
 #[rstest]
 #[case("operation = \"laod\"\nact = { skip = {} }", "unknown operation \"laod\"")]
 #[case("operation = \"load_torch_bundl\"\nact = { skip = {} }", "load_torch_bundle")]
@@ -254,6 +264,12 @@ fn a_request_is_changed_and_what_is_refused_counts_as_a_refusal() {
 #[case("operation = \"reset\"\nact = { call = { operation = \"x\" } }", "unknown operation \"x\"")]
 #[case("operation = \"reset\"\nact = { skip = {} }\nwhen = { refused = {} }", "cannot depend on its refusal")]
 #[case("operation = \"reset\"\nact = { refusal = { message = \"x\" } }", "needs when.refused")]
+#[case("operation = \"start\"\nact = { skip = {} }", "only an observable can be changed")]
+#[case(
+    "operation = \"start\"\nwhen = { nth = 2 }\nact = { observable = { name = \"params\", at = \"N\", change = \"drop\" } }",
+    "no condition but when.environment"
+)]
+#[case("operation = \"reset\"\nact = { call = { operation = \"start\" } }", "unknown operation \"start\"")]
 fn what_a_contract_does_not_have_is_named(#[case] fault: &str, #[case] problem: &str) {
     let fault: Fault = toml::from_str(fault).unwrap();
     let found = fault.problem(&BUNDLE).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! The interop test compares the globals with those of torch.
 
-use super::opcode::*;
+use super::{opcode::*, well_known::torch_dtype};
 
 /// Whether the safe mode has this opcode. Later protocols than 2 and some of the earlier ones have others.
 pub(super) fn has_opcode(opcode: u8) -> bool {
@@ -22,6 +22,7 @@ pub(crate) fn has_global(module: &str, name: &str) -> bool {
             is_tensor(name) || is_of(name, "Bool", "Tensor")
         }
         "torch.sparse" | "torch.cuda.sparse" => is_tensor(name),
+        "torch" if torch_dtype(name).is_some() => true,
         _ => GLOBALS.iter().any(|(of, names)| *of == module && names.contains(&name)),
     }
 }
@@ -93,58 +94,12 @@ const GLOBALS: &[(&str, &[&str])] = &[
         &[
             "Size",
             "Tensor",
-            "bfloat16",
-            "bits16",
-            "bits1x8",
-            "bits2x4",
-            "bits4x2",
-            "bits8",
-            "bool",
-            "complex128",
-            "complex32",
-            "complex64",
             "device",
-            "float16",
-            "float32",
-            "float4_e2m1fn_x2",
-            "float64",
-            "float8_e4m3fn",
-            "float8_e4m3fnuz",
-            "float8_e5m2",
-            "float8_e5m2fnuz",
-            "float8_e8m0fnu",
-            "int1",
-            "int16",
-            "int2",
-            "int3",
-            "int32",
-            "int4",
-            "int5",
-            "int6",
-            "int64",
-            "int7",
-            "int8",
             "per_channel_affine",
             "per_channel_affine_float_qparams",
             "per_channel_symmetric",
             "per_tensor_affine",
             "per_tensor_symmetric",
-            "qint32",
-            "qint8",
-            "quint2x4",
-            "quint4x2",
-            "quint8",
-            "uint1",
-            "uint16",
-            "uint2",
-            "uint3",
-            "uint32",
-            "uint4",
-            "uint5",
-            "uint6",
-            "uint64",
-            "uint7",
-            "uint8",
         ],
     ),
     ("torch._tensor", &["_rebuild_from_type_v2"]),
@@ -188,6 +143,8 @@ mod tests {
     #[case("torch.sparse", "BoolTensor", false)]
     #[case("torch.sparse", "FloatTensor", true)]
     #[case("torch", "Tensor", true)]
+    #[case("torch", "float8_e5m2", true)]
+    #[case("torch", "float9", false)]
     #[case("torch.cuda", "Tensor", false)]
     #[case("__builtin__", "set", true)]
     #[case("builtins", "frozenset", false)]

@@ -292,10 +292,12 @@ impl<'g> Walk<'g> {
         self.count_text(path.len())?;
         // Keys that are cut may be equal.
         let known = self.parser.tensors().len();
-        let name = match path {
-            _ if self.parser.tensors().contains_key(path) => format!("{path} #{known}"),
-            "" => "(the file)".to_owned(),
-            _ => path.to_owned(),
+        let name = if self.parser.tensors().contains_key(path) {
+            format!("{path} #{known}")
+        } else if path.is_empty() {
+            "(the file)".to_owned()
+        } else {
+            path.to_owned()
         };
         within("tensors", known as u64 + 1, MAX_TENSORS)?;
         self.parser.add(name.clone(), tensor);

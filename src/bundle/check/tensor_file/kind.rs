@@ -89,7 +89,7 @@ impl FileKind {
     }
 }
 
-/// What is next to a file that is missing or no bundle, if it is the bundle that was meant: `wts.h5` is saved as
+/// What is next to a file that is missing or not a bundle, if it is the bundle that was meant: `wts.h5` is saved as
 /// `wts.h5.zip`.
 pub(crate) fn bundle_next_to(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;

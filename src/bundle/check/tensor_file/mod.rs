@@ -1,4 +1,4 @@
-//! Files that are no bundle: of `torch.save`, of NumPy (`.npz`) and safetensors. What is in them, and what is odd.
+//! Files that are not bundles: of `torch.save`, of NumPy (`.npz`) and safetensors. What is in them, and what is odd.
 //!
 //! Reading order: [`FileKind`] (which of them a file is), [`read`] (its tensors with digests and statistics, and the
 //! findings), `torch` (what only a file of `torch.save` has), `findings`. Nothing in a file is executed.
