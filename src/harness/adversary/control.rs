@@ -2,7 +2,7 @@
 //!
 //! Which checks show an adversary is found out on the reference, in this process and within milliseconds. The first of
 //! them, the shortest by its steps, is then run on the adversary around the implementation; only if that does not
-//! notice it, the next. The control takes a tenth of the time of the checks at most, so that a slow implementation is
+//! notice it, the next. The control takes a tenth of the time of the checks, or two seconds, so that a slow one is
 //! not kept waiting.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -32,7 +32,7 @@ const CHUNK: usize = 8;
 const SHARE: u64 = 10;
 
 /// The least and the most time of a control, in milliseconds: the sum over all of its checks.
-const TIME: (u64, u64) = (500, 10_000);
+const TIME: (u64, u64) = (2_000, 10_000);
 
 /// What a control is about.
 pub struct Controlled<'a> {
