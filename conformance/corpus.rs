@@ -4,6 +4,10 @@
 
 #[path = "support/fuzz_bodies.rs"]
 mod fuzz_bodies;
+#[path = "support/fuzz_documents.rs"]
+mod fuzz_documents;
+#[path = "support/fuzz_tensor_files.rs"]
+mod fuzz_tensor_files;
 #[path = "support/fuzz_zip.rs"]
 mod fuzz_zip;
 
@@ -19,12 +23,12 @@ use rstest::rstest;
 #[case::pickle("pickle", fuzz_bodies::pickle)]
 #[case::state_dict("state_dict", fuzz_bodies::state_dict)]
 #[case::archive("archive", fuzz_bodies::archive)]
+#[case::tensor_file("tensor_file", |bytes: &[u8]| { fuzz_tensor_files::tensor_file(bytes); })]
+#[case::suite("suite", |bytes: &[u8]| { fuzz_documents::suite(bytes); })]
+#[case::message("message", |bytes: &[u8]| { fuzz_documents::message(bytes); })]
+#[case::report("report", |bytes: &[u8]| { fuzz_documents::report(bytes); })]
 fn what_holds_of_any_bytes_holds_of_every_file_of_the_corpus(#[case] target: &str, #[case] body: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/fuzz/corpus").join(target);
-    let files = fs::read_dir(&folder).expect("a corpus for each target");
-    let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file of the corpus").path()).collect();
-    files.sort();
-    assert!(!files.is_empty(), "the corpus {} is empty", folder.display());
+    let mut files = corpus(target);
     // All inputs run, so one failure does not hide another.
     let fails = |path: &PathBuf| {
         let bytes = fs::read(path).expect("a file of the corpus");
@@ -38,4 +42,32 @@ fn what_holds_of_any_bytes_holds_of_every_file_of_the_corpus(#[case] target: &st
 fn the_archives_that_are_fuzzed_are_good_ones() {
     // Otherwise the fuzzer would never get past the first check.
     fuzz_bodies::good_archives_are_read();
+}
+
+#[rstest]
+#[case::tensor_file("tensor_file", fuzz_tensor_files::tensor_file)]
+#[case::suite("suite", fuzz_documents::suite)]
+#[case::message("message", fuzz_documents::message)]
+#[case::report("report", fuzz_documents::report)]
+fn most_of_what_a_fuzzer_begins_with_is_accepted(#[case] target: &str, #[case] body: fn(&[u8]) -> bool) {
+    // Otherwise it would only ever see what is refused at once.
+    let files = corpus(target);
+    let refused: Vec<&PathBuf> =
+        files.iter().filter(|path| !body(&fs::read(path).expect("a file of the corpus"))).collect();
+    assert!(
+        refused.len() * 2 < files.len(),
+        "{} of {} are refused: {refused:#?}",
+        refused.len(),
+        files.len()
+    );
+}
+
+/// The files of a target's corpus.
+fn corpus(target: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/fuzz/corpus").join(target);
+    let files = fs::read_dir(&folder).expect("a corpus for each target");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file of the corpus").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "the corpus {} is empty", folder.display());
+    files
 }

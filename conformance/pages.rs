@@ -9,6 +9,7 @@
 mod place;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -127,7 +128,15 @@ fn is_inert(page: &str) {
 fn hostile_text_is_escaped_in_the_page_of_a_run() {
     let place = Place::new();
     let report = place.failing();
-    let mut value: Json = serde_json::from_str(&read(&report.join("results.json"))).expect("JSON");
+    let mut run = record(&report);
+    // Some of each verdict: a page of megabytes is poisoned no better.
+    let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+    run.outcomes.retain(|outcome| {
+        let seen = kept.entry(outcome.verdict().as_str()).or_default();
+        *seen += 1;
+        *seen <= 20
+    });
+    let mut value = serde_json::to_value(&run).expect("JSON");
     poisoned(&mut value, "");
     let run: RunRecord = serde_json::from_value(value).expect("a run");
     assert!(run.outcomes.iter().any(|outcome| outcome.check.contains("<img")));

@@ -126,10 +126,13 @@ pub(super) fn array<R: Read + Seek, T>(
     }
     let bytes = archive.read(&entry, MAX_ENTRY_BYTES)?;
     let array = npy::read(&bytes).map_err(|kind| kind.in_entry(&entry))?;
-    let numbers: Option<Vec<T>> = array.numbers().map(convert).collect();
     let complex =
         || invalid(ArrayRule::RealNumbers, key, format!("{key}: expected real numbers, found complex ones"));
-    Ok((array.shape, numbers.ok_or_else(complex)?))
+    let mut numbers = Vec::with_capacity(array.shape.iter().product());
+    for number in array.numbers() {
+        numbers.push(convert(number).ok_or_else(complex)?);
+    }
+    Ok((array.shape, numbers))
 }
 
 pub(super) fn real(number: Number) -> Option<f64> {

@@ -109,8 +109,14 @@ impl NumberType {
     }
 
     fn bits(self, bytes: &[u8]) -> u64 {
-        let shift_in = |all, byte: &u8| (all << 8) + u64::from(*byte);
-        if self.big_endian { bytes.iter().fold(0, shift_in) } else { bytes.iter().rev().fold(0, shift_in) }
+        // The usual widths at once: a dataset has millions of numbers.
+        match (bytes, self.big_endian) {
+            (&[a, b], false) => u16::from_le_bytes([a, b]).into(),
+            (&[a, b, c, d], false) => u32::from_le_bytes([a, b, c, d]).into(),
+            (&[a, b, c, d, e, f, g, h], false) => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            (bytes, false) => bytes.iter().rev().fold(0, shift_in),
+            (bytes, true) => bytes.iter().fold(0, shift_in),
+        }
     }
 
     fn float(self, bits: u64) -> f64 {
@@ -120,6 +126,10 @@ impl NumberType {
             _ => f64::from_bits(bits),
         }
     }
+}
+
+fn shift_in(all: u64, byte: &u8) -> u64 {
+    (all << 8) + u64::from(*byte)
 }
 
 #[cfg(test)]
