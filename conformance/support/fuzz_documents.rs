@@ -35,7 +35,7 @@ const SUITE_FILES: [&str; 5] = [
 /// The requirement that the cases and mutants of the corpus are about.
 const REQUIREMENT: &str = r#"
 [[requirements]]
-id = "CFG-001"
+id = "BUN-001"
 level = "MUST"
 statement = "A missing key is refused."
 source = "the contract"
