@@ -79,7 +79,7 @@ pub(crate) fn suite(input: &[u8]) -> bool {
                     "{:?} is outside of {name}",
                     error.span
                 );
-                assert!(!error.to_string().is_empty());
+                assert!(error.to_string().contains(&error.file), "{error}");
             }
             false
         }
@@ -116,10 +116,7 @@ fn survives(
             assert_eq!(back, fields, "{} as {written}", operation.name);
             true
         }
-        Err(error) => {
-            is_short(&error.to_string());
-            false
-        }
+        Err(error) => refused(&error),
     }
 }
 
@@ -154,10 +151,7 @@ pub(crate) fn report(input: &[u8]) -> bool {
                 renders(&run);
                 true
             }
-            Err(error) => {
-                is_short(&error.to_string());
-                false
-            }
+            Err(error) => refused(&error),
         },
         1 => comes_back(Durations::from_json(bytes)),
         2 => comes_back(Chain::from_json(bytes)),
@@ -193,16 +187,16 @@ where
             assert_eq!(back, document);
             true
         }
-        Err(error) => {
-            is_short(&error.to_string());
-            false
-        }
+        Err(error) => refused(&error),
     }
 }
 
-fn is_short(message: &str) {
+/// Not read, for a reason that can be read.
+fn refused(error: &impl std::fmt::Display) -> bool {
+    let message = error.to_string();
     assert!(!message.trim().is_empty(), "an error says nothing");
     assert!(message.len() <= MAX_MESSAGE_BYTES, "a message of {} bytes", message.len());
+    false
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
