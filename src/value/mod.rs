@@ -6,9 +6,11 @@ pub(crate) mod digest;
 pub mod json_value;
 pub(crate) mod python_repr;
 mod python_value;
+mod shared_map;
 mod spelled;
 
 pub(crate) use difference::differences;
 pub use digest::Digest;
 pub use python_value::{Map, Value};
+pub use shared_map::SharedMap;
 pub(crate) use spelled::typed;

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use indexmap::IndexMap;
 use num_bigint::BigInt;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
 
-/// An ordered map of named values. Comparison ignores the order, as Python's `dict` does.
-pub type Map = IndexMap<String, Value>;
+use super::shared_map::SharedMap;
+
+/// Named values in order, such as params, a request or a response.
+pub type Map = SharedMap<Value>;
 
 /// What a params snapshot, a manifest or a sentinel may hold.
 ///

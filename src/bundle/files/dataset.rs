@@ -3,8 +3,10 @@
 use std::{
     io::{Read, Seek},
     path::Path,
+    sync::Arc,
 };
 
+use super::KnownFiles;
 use crate::torch_files::ArrayRule;
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
@@ -49,9 +51,12 @@ impl Dataset {
 /// length, patterns that are not 3-D and square, a probe that is not 2-D (NPZ-003), and a number of patterns other than
 /// the number of positions (NPZ-004); `unsupported` for arrays of objects, which are pickles; else as
 /// [`Archive::open`].
-pub fn read_dataset(path: &Path) -> Result<Dataset> {
-    read_opened_dataset(path, FileReader::open(path)?)
+pub fn read_dataset(path: &Path) -> Result<Arc<Dataset>> {
+    READ.read(path, |reader| read_opened_dataset(path, reader))
 }
+
+/// What was read: many steps read the same few datasets.
+static READ: KnownFiles<Dataset> = KnownFiles::new();
 
 /// The same for a file that was opened.
 ///
@@ -118,7 +123,7 @@ fn read_from<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Dataset> {
 pub(super) fn array<R: Read + Seek, T>(
     archive: &mut Archive<R>,
     key: &'static str,
-    convert: fn(Number) -> Option<T>,
+    convert: impl Fn(Number) -> Option<T>,
 ) -> Result<(Vec<usize>, Vec<T>)> {
     let entry = format!("{key}.npy");
     if archive.entry(&entry).is_none() {

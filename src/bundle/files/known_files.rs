@@ -9,10 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{
-    torch_files::{FormatError, zip::FileReader},
-    value::Digest,
-};
+use crate::torch_files::{FormatError, zip::FileReader};
 
 /// Bytes of the longest file whose contents are kept: 256 KiB.
 const MAX_KNOWN_FILE_BYTES: usize = 256 << 10;
@@ -20,12 +17,19 @@ const MAX_KNOWN_FILE_BYTES: usize = 256 << 10;
 /// Bytes of all files whose contents are kept, together: 8 MiB. What was read from a file may be larger than the file.
 const MAX_KNOWN_BYTES: usize = 8 << 20;
 
-/// What one kind of reader found in files, in the order of their digests.
+/// What one kind of reader found in files, by the CRC-32 of their bytes.
 pub(crate) struct KnownFiles<T>(Mutex<Known<T>>);
 
 struct Known<T> {
-    found: BTreeMap<Digest, Arc<T>>,
+    found: BTreeMap<u32, Found<T>>,
+    /// Bytes of all these files.
     bytes: usize,
+}
+
+struct Found<T> {
+    /// The file: a checksum alone would take one file for another. Comparing bytes costs a tenth of digesting them.
+    file: Arc<[u8]>,
+    what: Arc<T>,
 }
 
 impl<T> KnownFiles<T> {
@@ -36,7 +40,7 @@ impl<T> KnownFiles<T> {
 
     /// What `read` finds in the file, or found in one with the same bytes.
     ///
-    /// The bytes are read once: those that were digested are those that `read` gets. Errors are not kept, because they
+    /// The bytes are read once: those that were compared are those that `read` gets. Errors are not kept, because they
     /// name the file.
     ///
     /// # Errors
@@ -50,18 +54,22 @@ impl<T> KnownFiles<T> {
         let Some(bytes) = reader.in_memory().filter(|bytes| bytes.len() <= MAX_KNOWN_FILE_BYTES) else {
             return read(reader).map(Arc::new);
         };
-        let (digest, length) = (Digest::of(bytes), bytes.len());
-        if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).found.get(&digest) {
-            return Ok(Arc::clone(found));
+        let checksum = crc32fast::hash(bytes);
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.found.get(&checksum).filter(|found| *found.file == *bytes) {
+            return Ok(Arc::clone(&found.what));
         }
-        let found = Arc::new(read(reader)?);
+        drop(known);
+        let file: Arc<[u8]> = Arc::from(bytes);
+        let length = file.len();
+        let what = Arc::new(read(reader)?);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.bytes + length > MAX_KNOWN_BYTES {
             *known = Known { found: BTreeMap::new(), bytes: 0 };
         }
-        known.bytes += length;
-        known.found.insert(digest, Arc::clone(&found));
-        Ok(found)
+        let replaced = known.found.insert(checksum, Found { file, what: Arc::clone(&what) });
+        known.bytes = known.bytes + length - replaced.map_or(0, |replaced| replaced.file.len());
+        Ok(what)
     }
 }
 
@@ -92,6 +100,20 @@ mod tests {
         assert_eq!((found("a", "1").as_str(), times.get()), ("1", 1));
         assert_eq!((found("b", "1").as_str(), times.get()), ("1", 1));
         assert_eq!((found("a", "2").as_str(), times.get()), ("2", 2));
+    }
+
+    #[test]
+    fn a_file_with_the_checksum_of_another_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let known = KnownFiles::new();
+        let found = |bytes: &[u8]| {
+            let path = place.path().join("a");
+            std::fs::write(&path, bytes).unwrap();
+            *known.read(&path, |reader| Ok(reader.in_memory().map(|bytes| bytes[0]))).unwrap()
+        };
+        let [one, other] = [b"plumless", b"buckeroo"];
+        assert_eq!(crc32fast::hash(one), crc32fast::hash(other));
+        assert_eq!([one, other, one].map(|bytes| found(bytes)), [Some(b'p'), Some(b'b'), Some(b'p')]);
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Change {
             }
             (Self::Rename(name), Value::Map(map), Segment::Key(key)) => {
                 if let Some((at, _, value)) = map.shift_remove_full(key) {
-                    map.shift_insert(at.min(map.len()), name.clone(), value);
+                    let at = at.min(map.len());
+                    map.shift_insert(at, name.clone(), value);
                 }
             }
             (_, parent, last) => children(parent, last).for_each(|child| self.replace(child)),

@@ -158,11 +158,13 @@ impl<'a> Watch<'a> {
             return Vec::new();
         }
         let changes = self.files.changes_since(&files_before);
-        let allowed = self.written_as_allowed(performed, &changes, context);
+        // Paths of files are relative to the directory of the case, as rules about files see them.
+        let request = below(context.sandbox.root(), performed.request);
+        let allowed = self.written_as_allowed(performed, &request, &changes);
         let held = performed.effects.iter().filter(|effect| self.is_held(effect, performed.result.is_err()));
         let mut found: Vec<ExpectationOutcome> = held
             .filter_map(|effect| {
-                let difference = self.difference(effect, performed, before, &changes, context)?;
+                let difference = self.difference(effect, performed, &request, (before, &changes), context)?;
                 Some(self.violation(effect, performed, difference, context))
             })
             .collect();
@@ -176,18 +178,17 @@ impl<'a> Watch<'a> {
     fn written_as_allowed(
         &self,
         performed: &Performed<'_>,
+        request: &Map,
         changes: &[(&str, FileChange)],
-        context: &Context,
     ) -> Vec<String> {
         if self.allowed.is_empty() {
             return Vec::new();
         }
-        let request = below(context.sandbox.root(), performed.request);
         let is_allowed = |path: &str| {
             performed.effects.iter().any(|effect| {
                 let EffectRule::Files(permits) = effect.rule else { return false };
                 let name = format!("{}.{}", performed.operation, effect.name);
-                !permits(&request, path) && self.is_allowed(&name, path)
+                !permits(request, path) && self.is_allowed(&name, path)
             })
         };
         let written = changes.iter().filter(|(_, change)| *change == FileChange::Written);
@@ -215,26 +216,24 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Expected and found, if the effect is violated and this is not allowed.
+    /// Expected and found, if the effect is violated and this is not allowed. Paths of `request` are relative to the
+    /// directory of the case; `before` and `changes` are observables before the step and what it did to files.
     fn difference(
         &self,
         effect: &Effect,
         performed: &Performed<'_>,
-        before: &Observed,
-        changes: &[(&str, FileChange)],
+        request: &Map,
+        (before, changes): (&Observed, &[(&str, FileChange)]),
         context: &Context,
     ) -> Option<Mismatch> {
         let name = format!("{}.{}", performed.operation, effect.name);
-        // Paths of files are relative to the directory of the case, as rules about files see them.
-        let request = || below(context.sandbox.root(), performed.request);
         let found = match effect.rule {
             EffectRule::Observable(observable, expected) => {
                 self.observable(observable, expected, performed, before)
             }
             EffectRule::Files(permits) => {
-                let request = request();
                 let mut wrong: Vec<_> =
-                    changes.iter().filter(|(path, _)| !permits(&request, path)).copied().collect();
+                    changes.iter().filter(|(path, _)| !permits(request, path)).copied().collect();
                 wrong.retain(|(path, _)| !self.is_allowed(&name, path));
                 (!wrong.is_empty()).then(|| Mismatch {
                     expected: "no other file changes".to_owned(),
@@ -242,11 +241,11 @@ impl<'a> Watch<'a> {
                 })
             }
             EffectRule::FileExists(path) => {
-                let path = path(&request()).filter(|path| !self.files.contains(path))?;
+                let path = path(request).filter(|path| !self.files.contains(path))?;
                 Some(Mismatch { expected: format!("a file at {path}"), actual: "no file".to_owned() })
             }
             EffectRule::FileIsValid(path) => {
-                let path = path(&request()).filter(|path| self.files.contains(path))?;
+                let path = path(request).filter(|path| self.files.contains(path))?;
                 let stated = |requirement: &str| {
                     self.suite.requirement(requirement).is_none() || self.is_stated(requirement)
                 };

@@ -11,7 +11,7 @@ use crate::{
         suite::{Action, Compared, ExpectationKind, Mismatch, NamedExpectation, Step, StepFacts as _},
     },
     text::beginning,
-    value::{Map, Value},
+    value::Value,
 };
 
 /// The longest request that is shown, in bytes.
@@ -97,7 +97,7 @@ pub(super) fn asked(contract: &dyn Contract, action: &Action) -> Option<String> 
 
 /// Whether a value is what a request has when the case does not state the field.
 fn says_nothing(value: &Value) -> bool {
-    *value == Value::None || value.as_map().is_some_and(Map::is_empty)
+    *value == Value::None || value.as_map().is_some_and(|map| map.is_empty())
 }
 
 /// A map as `{N = 64, model = {gridsize = 2}}`, and any other value as Python spells it.

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -38,7 +39,7 @@ struct FileState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Contents {
     /// A short file: comparing its bytes costs less than a digest of them.
-    Short(Vec<u8>),
+    Short(Arc<[u8]>),
     Long(u64, Digest),
     Link(PathBuf),
     /// A pipe, a socket or a device, which is not opened; or a file that cannot be read.
@@ -77,7 +78,7 @@ impl Contents {
         if length <= MAX_SHORT_BYTES {
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
             fs::File::open(path)?.take(MAX_SHORT_BYTES).read_to_end(&mut bytes)?;
-            return Ok(Self::Short(bytes));
+            return Ok(Self::Short(bytes.into()));
         }
         let (length, digest) = digest_of(fs::File::open(path)?)?;
         Ok(Self::Long(length, digest))

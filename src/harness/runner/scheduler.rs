@@ -117,11 +117,12 @@ pub(super) fn schedule(
 /// An outcome, and the number of its process; None for this process.
 pub(super) type Ran = (Outcome, Option<u32>);
 
-/// What the thread of a check reports to its worker.
-enum WorkerEvent {
-    Step(StepOutcome),
-    Ended(Ended, Vec<WrittenFile>, Option<u32>),
-}
+/// How a check ended, which its thread sends to its worker: the files that it wrote, and the number of its process.
+struct CheckEnded(Ended, Vec<WrittenFile>, Option<u32>);
+
+/// The steps of a check so far. Its worker takes them at the end, also if the check does not return: to be woken by every
+/// step would cost more than most steps.
+type StepsSoFar = Mutex<Vec<StepOutcome>>;
 
 /// What a worker has received from a check so far.
 #[derive(Default)]
@@ -187,14 +188,18 @@ fn run_watched(
     let until = Deadline::after(deadline);
     let cancelled = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancelled);
+    let steps = Arc::new(StepsSoFar::default());
+    let own_steps = Arc::clone(&steps);
     // A thread per check, so that a step that never returns blocks neither the worker nor the run.
     let spawned = thread::Builder::new().spawn(move || {
-        run_in_thread(&own, &suite, sandbox, (&stop, until, &first, witness.as_deref()), &sender);
+        let events = (&*own_steps, &sender);
+        run_in_thread(&own, &suite, sandbox, (&stop, until, &first, witness.as_deref()), events);
     });
     let ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("failed to start a thread: {error}") },
         Ok(_) => listen(&events, &mut partial, started, deadline, interrupted),
     };
+    partial.steps = std::mem::take(&mut *steps.lock().unwrap_or_else(PoisonError::into_inner));
     if matches!(ended, Ended::Timeout { .. } | Ended::NotRun { .. }) {
         // It may still write to the directory of the report, so it gets time to stop.
         cancelled.store(true, Ordering::Relaxed);
@@ -207,7 +212,7 @@ fn run_watched(
 }
 
 fn listen(
-    events: &Receiver<WorkerEvent>,
+    events: &Receiver<CheckEnded>,
     partial: &mut PartialOutcome,
     started: Instant,
     deadline: Duration,
@@ -215,8 +220,7 @@ fn listen(
 ) -> Ended {
     loop {
         match events.recv_timeout(POLL_INTERVAL) {
-            Ok(WorkerEvent::Step(step)) => partial.steps.push(step),
-            Ok(WorkerEvent::Ended(ended, written, process)) => {
+            Ok(CheckEnded(ended, written, process)) => {
                 (partial.written, partial.process) = (written, process);
                 return ended;
             }
@@ -241,12 +245,10 @@ fn run_in_thread(
     suite: &Suite,
     sandbox: Sandbox,
     (cancelled, until, first, witness): (&AtomicBool, Deadline, &FirstProcesses, Option<&dyn Witness>),
-    events: &Sender<WorkerEvent>,
+    (steps, events): (&StepsSoFar, &Sender<CheckEnded>),
 ) {
     let environment = suite.contract().environment_map();
-    let on_step = |step| {
-        let _ = events.send(WorkerEvent::Step(step));
-    };
+    let on_step = |step| steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
     let run = || {
         let env = execute::CheckEnv {
             suite,
@@ -269,5 +271,5 @@ fn run_in_thread(
             (Ended::Crash { detail }, Vec::new(), None)
         }
     };
-    let _ = events.send(WorkerEvent::Ended(ended, written, process));
+    let _ = events.send(CheckEnded(ended, written, process));
 }

@@ -160,7 +160,7 @@ pub(super) struct SuiteContext<'a> {
     pub(super) contract: &'static dyn Contract,
     pub(super) requirements: &'a [&'a str],
     pub(super) implementations: &'a [&'a str],
-    pub(super) fixture: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+    pub(super) fixture: &'a (dyn Fn(&str) -> std::io::Result<Vec<u8>> + Sync),
 }
 
 /// An example: its name, if the case has several, and its fields.

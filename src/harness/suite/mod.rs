@@ -52,7 +52,7 @@ pub use step::{NamedExpectation, Step};
 pub use weakening::Weakening;
 pub use work_path::{WORK, work_path};
 
-use std::{io, sync::Arc};
+use std::{io, panic::resume_unwind, sync::Arc, thread};
 
 use self::{
     case::{Named, SuiteContext},
@@ -145,8 +145,8 @@ impl Suite {
         let context = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
         let mut checks = Vec::new();
         let case_files = documents(&source, "cases", &mut errors);
-        for document in &case_files {
-            match case::Case::read(document, &named, &context) {
+        for of_case in in_parallel(&case_files, |document| case::Case::read(document, &named, &context)) {
+            match of_case {
                 Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
                 Err(error) => errors.push(error),
             }
@@ -246,6 +246,20 @@ fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec
         }
     }
     documents
+}
+
+/// The result of `read` for each document, in their order. A run waits for all of them, so every processor reads a share.
+fn in_parallel<T: Send>(documents: &[Document], read: impl Fn(&Document) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = documents.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let shares = documents.chunks(share);
+        let threads: Vec<_> =
+            shares.map(|share| scope.spawn(|| share.iter().map(&read).collect::<Vec<T>>())).collect();
+        let results =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        results.flatten().collect()
+    })
 }
 
 /// A file of the suite's root, if it exists.

@@ -203,7 +203,7 @@ impl BundleSession for ReferenceSession {
     }
 
     fn load_dataset(&mut self, request: &LoadDataset) -> Result<DatasetDescription, Refusal> {
-        Ok(DatasetDescription::from(&read_dataset(&self.process.path(&request.path))?))
+        Ok(DatasetDescription::from(read_dataset(&self.process.path(&request.path))?.as_ref()))
     }
 
     fn forward(&mut self, request: &Forward) -> Result<Output, Refusal> {

@@ -60,9 +60,9 @@ pub(super) fn run_cdi_example_torch(
     }
     let train = |data: &Dataset, training: &TrainingConfig| train(process.engine(), &initial, data, training);
     let trained = match policy.training {
-        Training::OnTheData => train(&read_dataset(train_data)?, training)?,
+        Training::OnTheData => train(read_dataset(train_data)?.as_ref(), training)?,
         Training::InOneEpoch => {
-            train(&read_dataset(train_data)?, &TrainingConfig { nepochs: 1, ..training.clone() })?
+            train(read_dataset(train_data)?.as_ref(), &TrainingConfig { nepochs: 1, ..training.clone() })?
         }
         Training::OnWhatThereIs => match read_dataset(train_data) {
             Ok(data) => train(&data, training)?,
