@@ -6,7 +6,7 @@ use indicatif::BinaryBytes;
 use crate::{
     bundle::{
         check::{
-            BundleDifference, Description, Difference, ModelContents, ParamDifference, StateDetails,
+            BundleDifference, Description, Difference, ModelContents, Number, ParamDifference, StateDetails,
             TensorDetails, TensorDifference,
         },
         nouns::{JsonTags, Params},
@@ -133,7 +133,7 @@ pub(super) fn tensor(name: &str, details: &TensorDetails) -> String {
         sha256.to_string()
     );
     let mut facts: Vec<String> =
-        [("min", statistics.min), ("mean", statistics.mean), ("max", statistics.max)]
+        [("min", statistics.min), ("mean", statistics.mean.map(Number::Float)), ("max", statistics.max)]
             .into_iter()
             .filter_map(|(what, value)| Some(format!("{what} {}", number(value?))))
             .collect();
@@ -145,8 +145,9 @@ pub(super) fn tensor(name: &str, details: &TensorDetails) -> String {
     text
 }
 
-/// Formats a number with about six digits.
-fn number(value: f64) -> String {
+/// Formats a float with about six digits, and an integer with all of them.
+fn number(value: Number) -> String {
+    let Number::Float(value) = value else { return value.to_string() };
     let size = value.abs();
     if value == 0.0 || (1e-3..1e6).contains(&size) {
         let text = format!("{value:.6}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
-    Description, ProgressFn, StateDetails, TensorDetails, describe,
+    Description, Number, ProgressFn, StateDetails, TensorDetails, describe,
     element_difference::{ElementDifference, Place},
 };
 use crate::{
@@ -77,7 +77,7 @@ pub enum Difference {
         /// The number of all elements.
         of: u64,
         /// The largest distance between two finite elements; `None` when no finite pair differs.
-        largest: Option<f64>,
+        largest: Option<Number>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! How the elements of two tensors differ.
 
-use super::element_visitor::numbers;
+use super::{Number, element_visitor::numbers};
 use crate::torch_files::Tensor;
 
 /// The elements that differ between two tensors with the same number of elements.
@@ -25,20 +25,20 @@ pub(super) struct ElementDifference {
 pub(super) struct Place {
     /// The place among all numbers in row-major order.
     pub(super) index: usize,
-    pub(super) left: f64,
-    pub(super) right: f64,
+    pub(super) left: Number,
+    pub(super) right: Number,
 }
 
 impl Place {
-    pub(super) fn distance(self) -> f64 {
-        (self.left - self.right).abs()
+    pub(super) fn distance(self) -> Number {
+        self.left.distance(self.right)
     }
 }
 
 impl ElementDifference {
     /// Compares the numbers of two tensors.
     pub(super) fn of(left: &Tensor, right: &Tensor) -> Self {
-        let [left, right] = [left, right].map(values);
+        let [left, right] = [left, right].map(all);
         let mut found = Self {
             changed: 0,
             of: left.len() as u64,
@@ -48,16 +48,17 @@ impl ElementDifference {
             only_nan_bits: true,
         };
         for (index, (left, right)) in left.into_iter().zip(right).enumerate() {
-            if left.to_bits() == right.to_bits() {
+            if left.is_same(right) {
                 continue;
             }
             let place = Place { index, left, right };
             found.changed += 1;
             found.first = found.first.or(Some(place));
-            found.only_zero_signs &= left == right;
+            let [left, right] = [left, right].map(Number::to_f64);
+            found.only_zero_signs &= left == 0.0 && right == 0.0;
             found.only_nan_bits &= left.is_nan() && right.is_nan();
-            let is_larger = found.largest.is_none_or(|largest| largest.distance() < place.distance());
-            if place.distance().is_finite() && is_larger {
+            let is_larger = found.largest.is_none_or(|largest| largest.distance().is_less(place.distance()));
+            if place.distance().to_f64().is_finite() && is_larger {
                 found.largest = Some(place);
             }
         }
@@ -65,9 +66,41 @@ impl ElementDifference {
     }
 }
 
-/// The numbers of a tensor.
+/// The numbers of a tensor, each as the nearest binary64.
 pub(super) fn values(tensor: &Tensor) -> Vec<f64> {
+    let mut all = Vec::with_capacity(tensor.data().len() / tensor.dtype().size());
+    numbers(tensor.dtype(), tensor.data(), |number| all.push(number.to_f64()));
+    all
+}
+
+fn all(tensor: &Tensor) -> Vec<Number> {
     let mut all = Vec::with_capacity(tensor.data().len() / tensor.dtype().size());
     numbers(tensor.dtype(), tensor.data(), |number| all.push(number));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::torch_files::Dtype;
+
+    fn of(dtype: Dtype, elements: &[[u8; 8]]) -> Tensor {
+        Tensor::new(dtype, vec![elements.len()], elements.concat()).unwrap()
+    }
+
+    #[test]
+    fn integers_that_one_binary64_stands_for_differ() {
+        let [left, right] = [9_007_199_254_740_992_i64, 9_007_199_254_740_993]
+            .map(|value| of(Dtype::Int64, &[7_i64.to_le_bytes(), value.to_le_bytes()]));
+        let found = ElementDifference::of(&left, &right);
+        let place = found.largest.unwrap();
+        assert_eq!((found.changed, found.of, place.index), (1, 2, 1));
+        assert_eq!(
+            (place.distance(), place.right),
+            (Number::Integer(1), Number::Integer(9_007_199_254_740_993))
+        );
+        assert!(!found.only_zero_signs && !found.only_nan_bits);
+    }
 }

@@ -1,13 +1,22 @@
 //! Visits elements as numbers, independent of their type.
 
+use super::Number;
 use crate::torch_files::Dtype;
 
-/// Passes each number in these little-endian bytes to the visitor as binary64. A complex element is two numbers.
-/// Integers beyond 53 bits are rounded.
-pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(f64)) {
+/// Passes each number in these little-endian bytes to the visitor. A complex element is two numbers.
+pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(Number)) {
     macro_rules! each {
         ($bytes:expr, $number:ty, $convert:expr) => {
-            $bytes.as_chunks().0.iter().for_each(|bytes| take($convert(<$number>::from_le_bytes(*bytes))))
+            $bytes.as_chunks().0.iter().for_each(|bytes| {
+                take(Number::Float($convert(<$number>::from_le_bytes(*bytes))));
+            })
+        };
+    }
+    macro_rules! each_integer {
+        ($bytes:expr, $number:ty) => {
+            $bytes.as_chunks().0.iter().for_each(|bytes| {
+                take(Number::Integer(<$number>::from_le_bytes(*bytes).into()));
+            })
         };
     }
     match dtype {
@@ -15,14 +24,14 @@ pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(f64)) {
         Dtype::Float32 | Dtype::Complex64 => each!(bytes, f32, f64::from),
         Dtype::Float16 | Dtype::Complex32 => each!(bytes, u16, |bits| half::f16::from_bits(bits).to_f64()),
         Dtype::Bfloat16 => each!(bytes, u16, |bits| half::bf16::from_bits(bits).to_f64()),
-        Dtype::Int64 => each!(bytes, i64, |number| number as f64),
-        Dtype::Int32 => each!(bytes, i32, f64::from),
-        Dtype::Int16 => each!(bytes, i16, f64::from),
-        Dtype::Int8 => each!(bytes, i8, f64::from),
-        Dtype::Uint8 => each!(bytes, u8, f64::from),
-        Dtype::Uint16 => each!(bytes, u16, f64::from),
-        Dtype::Uint32 => each!(bytes, u32, f64::from),
-        Dtype::Uint64 => each!(bytes, u64, |number| number as f64),
+        Dtype::Int64 => each_integer!(bytes, i64),
+        Dtype::Int32 => each_integer!(bytes, i32),
+        Dtype::Int16 => each_integer!(bytes, i16),
+        Dtype::Int8 => each_integer!(bytes, i8),
+        Dtype::Uint8 => each_integer!(bytes, u8),
+        Dtype::Uint16 => each_integer!(bytes, u16),
+        Dtype::Uint32 => each_integer!(bytes, u32),
+        Dtype::Uint64 => each_integer!(bytes, u64),
         Dtype::Float8E4m3fn => each!(bytes, u8, |bits| small_float(bits, 4, 7, bits & 0x7f == 0x7f)),
         Dtype::Float8E4m3fnuz => each!(bytes, u8, |bits| small_float(bits, 4, 8, bits == 0x80)),
         Dtype::Float8E5m2 => each!(bytes, u8, |bits| half::f16::from_bits(u16::from(bits) << 8).to_f64()),
@@ -31,7 +40,7 @@ pub(super) fn numbers(dtype: Dtype, bytes: &[u8], mut take: impl FnMut(f64)) {
             u8::MAX => f64::NAN,
             exponent => f64::from(i32::from(exponent) - 127).exp2(),
         }),
-        Dtype::Bool => bytes.iter().for_each(|byte| take(f64::from(u8::from(*byte != 0)))),
+        Dtype::Bool => bytes.iter().for_each(|byte| take(Number::Integer((*byte != 0).into()))),
         // These have no number for each element.
         Dtype::Float4E2m1fnX2
         | Dtype::Bits8
@@ -64,7 +73,7 @@ mod tests {
     /// The numbers of these elements, and whether the last one is NaN.
     fn of(dtype: Dtype, bytes: &[u8]) -> (Vec<f64>, bool) {
         let mut found = Vec::new();
-        numbers(dtype, bytes, |number| found.push(number));
+        numbers(dtype, bytes, |number| found.push(number.to_f64()));
         let is_nan = found.pop_if(|last| last.is_nan()).is_some();
         (found, is_nan)
     }

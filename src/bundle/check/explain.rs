@@ -83,7 +83,7 @@ pub(crate) fn files(expected: &Path, found: &Path) -> Vec<String> {
                 format!("{name}: {right} in place of {left}")
             }
             Difference::Elements { changed, of, largest } => {
-                let largest = largest.map(|largest| format!(", by at most {largest:?}"));
+                let largest = largest.map(|largest| format!(", by at most {largest}"));
                 format!("{name}: {changed} of {of} elements differ{}", largest.unwrap_or_default())
             }
         }

@@ -1,8 +1,8 @@
 //! Inspection of a bundle on disk: its content, and the requirements that it breaks.
 //!
 //! No implementation is needed, and nothing of the bundle is executed. Reading order: [`Finding`], [`check()`] (every
-//! requirement that a file alone can break), [`tensor_file`] (files that are not bundles), [`describe`] (the content, for a person), [`compare`] (the differences
-//! between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
+//! requirement that a file alone can break), [`tensor_file`] (files that are not bundles), [`describe`] (the content,
+//! for a person), [`compare`] (the differences between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
 //! bundles of later revisions ([`TORCH_MANIFEST_RULES`]). Files of any size are read in little memory.
 
 pub(crate) mod check_report;
@@ -16,6 +16,7 @@ mod finding;
 pub(crate) mod json_manifest;
 mod network_rules;
 mod non_finite;
+mod number;
 mod parallel;
 mod parts;
 mod resemblance;
@@ -32,6 +33,7 @@ pub use description::{
 pub use difference::{BundleDifference, Difference, ParamDifference, TensorDifference, compare};
 pub use finding::{Finding, Findings, MAX_FINDINGS, Severity};
 pub use json_manifest::{PublishedRule, TORCH_MANIFEST_RULES};
+pub use number::Number;
 pub use parallel::ProgressFn;
 pub use statistics::Statistics;
 pub use tensor_file::{FileKind, TensorFile, TorchFacts};

@@ -55,6 +55,7 @@ impl NonFinite {
             | Dtype::Float8E8m0fnu => {
                 let mut found = Self::default();
                 numbers(dtype, bytes, |number| {
+                    let number = number.to_f64();
                     found += Self { nan: number.is_nan().into(), infinite: number.is_infinite().into() };
                 });
                 found

@@ -128,7 +128,7 @@ fn elements(expected: &Tensor, found: &Tensor) -> String {
     let differ = format!("{changed} of {of} elements differ");
     let at = |place: &Place| {
         let index = place_of(place.index, expected);
-        format!("at {index:?}: {:?} in place of {:?}", place.right, place.left)
+        format!("at {index:?}: {} in place of {}", place.right, place.left)
     };
     match (&largest, &first) {
         (_, Some(first)) if only_zero_signs => {
@@ -138,7 +138,7 @@ fn elements(expected: &Tensor, found: &Tensor) -> String {
             format!("{differ}, only in the bits of NaN, first at {:?}", place_of(first.index, expected))
         }
         (Some(largest), _) => {
-            format!("{differ}, by at most {:?} {}", largest.distance(), at(largest))
+            format!("{differ}, by at most {} {}", largest.distance(), at(largest))
         }
         (None, Some(first)) => format!("{differ}, first {}", at(first)),
         (None, None) => format!("of type {} in place of {}", found.dtype(), expected.dtype()),

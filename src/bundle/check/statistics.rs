@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::element_visitor::numbers;
+use super::{Number, element_visitor::numbers};
 use crate::torch_files::Dtype;
 
 /// Statistics of the finite elements of a tensor; for a complex tensor, of the real and imaginary parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Statistics {
     /// The minimum; `None` when no element is finite.
-    pub min: Option<f64>,
+    pub min: Option<Number>,
     /// The maximum; `None` when no element is finite.
-    pub max: Option<f64>,
+    pub max: Option<Number>,
     /// The arithmetic mean; `None` when no element is finite.
     pub mean: Option<f64>,
     /// The number of NaN elements.
@@ -29,37 +29,54 @@ pub(super) struct Tally {
     sum: f64,
     min: f64,
     max: f64,
+    /// The least and the greatest integer, of a tensor of integers.
+    integers: Option<(i128, i128)>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { finite: 0, nan: 0, infinite: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
+        Self {
+            finite: 0,
+            nan: 0,
+            infinite: 0,
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            integers: None,
+        }
     }
 }
 
 impl Tally {
     /// Adds these little-endian elements.
     pub(super) fn add(&mut self, dtype: Dtype, bytes: &[u8]) {
-        numbers(dtype, bytes, |number| {
-            if number.is_finite() {
+        numbers(dtype, bytes, |number| match number {
+            Number::Integer(number) => {
+                self.finite += 1;
+                self.sum += number as f64;
+                let (least, greatest) = self.integers.unwrap_or((number, number));
+                self.integers = Some((least.min(number), greatest.max(number)));
+            }
+            Number::Float(number) if number.is_finite() => {
                 self.finite += 1;
                 self.sum += number;
                 self.min = self.min.min(number);
                 self.max = self.max.max(number);
-            } else if number.is_nan() {
-                self.nan += 1;
-            } else {
-                self.infinite += 1;
             }
+            Number::Float(number) if number.is_nan() => self.nan += 1,
+            Number::Float(_) => self.infinite += 1,
         });
     }
 
     pub(super) fn statistics(&self) -> Statistics {
         // The sum of very large elements overflows to infinity; then the mean is unknown.
         let of_some = |value: f64| Some(value).filter(|value| self.finite > 0 && value.is_finite());
+        let float = |value| of_some(value).map(Number::Float);
         Statistics {
-            min: of_some(self.min),
-            max: of_some(self.max),
+            min: self.integers.map_or_else(|| float(self.min), |(least, _)| Some(Number::Integer(least))),
+            max: self
+                .integers
+                .map_or_else(|| float(self.max), |(_, greatest)| Some(Number::Integer(greatest))),
             mean: of_some(self.sum / self.finite as f64),
             nan: self.nan,
             infinite: self.infinite,
@@ -77,7 +94,13 @@ mod tests {
         let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
         let mut tally = Tally::default();
         bytes.chunks(8).for_each(|piece| tally.add(Dtype::Float32, piece));
-        let expected = Statistics { min: Some(-2.0), max: Some(4.0), mean: Some(1.0), nan: 1, infinite: 1 };
+        let expected = Statistics {
+            min: Some(Number::Float(-2.0)),
+            max: Some(Number::Float(4.0)),
+            mean: Some(1.0),
+            nan: 1,
+            infinite: 1,
+        };
         assert_eq!(tally.statistics(), expected);
     }
 
@@ -87,6 +110,15 @@ mod tests {
         assert_eq!(tally.statistics(), Statistics::default());
         tally.add(Dtype::Float16, &[0, 0x7e]);
         assert_eq!(tally.statistics(), Statistics { nan: 1, ..Statistics::default() });
+    }
+
+    #[test]
+    fn the_range_of_integers_is_exact() {
+        let mut tally = Tally::default();
+        tally.add(Dtype::Uint64, &[u64::MAX, u64::MAX - 1].map(u64::to_le_bytes).concat());
+        let found = tally.statistics();
+        let range = [u64::MAX - 1, u64::MAX].map(|value| Some(Number::Integer(value.into())));
+        assert_eq!([found.min, found.max], range);
     }
 
     #[test]
