@@ -118,3 +118,72 @@ pub const MAX_IN_MEMORY_BYTES: u64 = 1 << 20;
 
 /// Bytes of the buffer between a file and its reader. Measured: with 8 KiB, reading a stored entry takes twice as long.
 pub const BUFFER_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `131,072`, or `16 MiB` of a number of bytes.
+    fn count(value: u64) -> String {
+        let digits = value.to_string();
+        let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+        groups.iter().map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(",")
+    }
+
+    fn size(bytes: u64) -> String {
+        match bytes.trailing_zeros() {
+            30.. => format!("{} GiB", bytes >> 30),
+            20.. => format!("{} MiB", bytes >> 20),
+            _ => count(bytes),
+        }
+    }
+
+    #[test]
+    fn the_security_policy_states_these_limits() {
+        let rows = [
+            ("entries of an archive", count(MAX_ENTRIES)),
+            ("bytes before the first entry of an archive", count(MAX_BYTES_BEFORE)),
+            (
+                "bytes of an entry's name",
+                format!(
+                    "{} ({} in a file of `torch.save`)",
+                    count(MAX_ENTRY_NAME_BYTES),
+                    count(MAX_TORCH_NAME_BYTES)
+                ),
+            ),
+            ("bytes of the central directory", size(MAX_DIRECTORY_BYTES)),
+            (
+                "bytes of one entry, uncompressed",
+                format!("{} ({} deflated)", size(MAX_ENTRY_BYTES), size(MAX_DEFLATED_BYTES)),
+            ),
+            ("bytes of all entries, uncompressed", size(MAX_TOTAL_BYTES)),
+            ("uncompressed bytes per compressed byte", count(MAX_EXPANSION_RATIO)),
+            ("bytes of a pickle", size(MAX_PICKLE_BYTES)),
+            ("objects that a pickle pushes, shares or memoizes", count(MAX_PICKLE_NODES)),
+            ("objects in the value of a pickle", count(MAX_VALUE_NODES)),
+            ("text in the value of a pickle", size(MAX_VALUE_TEXT_BYTES)),
+            ("bytes of one integer of a pickle", count(MAX_INTEGER_BYTES)),
+            ("containers inside one another", count(MAX_PICKLE_DEPTH)),
+            ("bytes of a JSON text", size(MAX_JSON_BYTES)),
+            ("values in a JSON text", count(MAX_JSON_NODES)),
+            ("digits of one integer in a JSON text", count(MAX_JSON_DIGITS)),
+            ("models of a bundle", count(MAX_MODELS)),
+            ("tensors of a state dict", count(MAX_TENSORS)),
+            ("bytes of a tensor's name", count(MAX_TENSOR_NAME_BYTES)),
+            ("keys in the metadata of a tensor", count(MAX_METADATA_KEYS)),
+            ("dimensions of a tensor", count(MAX_RANK)),
+            (
+                "bytes of tensors per byte of the storages that they view",
+                format!("{} ({} are always allowed)", count(MAX_VIEW_RATIO), size(MIN_VIEW_BYTES)),
+            ),
+            ("bytes of the header of an `.npy` array", count(MAX_NPY_HEADER_BYTES as u64)),
+            ("bytes of the header of a safetensors file", size(MAX_SAFETENSORS_HEADER_BYTES)),
+        ];
+        let policy = include_str!("../../SECURITY.md");
+        let stated = rows.map(|(what, limit)| format!("| {what} | {limit} |")).join("\n");
+        assert!(
+            policy.contains(&format!("|---|---|\n{stated}\n\n")),
+            "expected this table in SECURITY.md:\n{stated}"
+        );
+    }
+}

@@ -130,10 +130,8 @@ impl Graph {
 
     /// The text of a `str`.
     pub fn text(&self, id: Id) -> Option<&str> {
-        match self.node(id) {
-            Node::Text(text) => Some(text),
-            _ => None,
-        }
+        let Node::Text(text) = self.node(id) else { return None };
+        Some(text)
     }
 
     /// All objects, in the order in which the pickle makes them.
@@ -143,10 +141,8 @@ impl Graph {
 
     /// The items of a `list` or `tuple`.
     pub fn sequence(&self, id: Id) -> Option<&[Id]> {
-        match self.node(id) {
-            Node::List(items) | Node::Tuple(items) => Some(items),
-            _ => None,
-        }
+        let (Node::List(items) | Node::Tuple(items)) = self.node(id) else { return None };
+        Some(items)
     }
 
     /// Whether a dict is an `OrderedDict`.

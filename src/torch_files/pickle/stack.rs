@@ -106,25 +106,28 @@ impl<'a> Machine<'a> {
 
     pub(super) fn extend(&mut self, items: &[Id]) -> Result<()> {
         let target = self.top()?;
-        match self.graph.node_mut(target) {
-            Some(
-                Node::List(list)
-                | Node::Set(list)
-                | Node::Call { global: Global::Foreign(_), arguments: list, .. },
-            ) => list.extend(items),
-            _ => return Err(self.wrong("a list or set", target)),
-        }
+        let Some(
+            Node::List(list)
+            | Node::Set(list)
+            | Node::Call { global: Global::Foreign(_), arguments: list, .. },
+        ) = self.graph.node_mut(target)
+        else {
+            return Err(self.wrong("a list or set", target));
+        };
+        list.extend(items);
         Ok(())
     }
 
     pub(super) fn set_items(&mut self, pairs: Vec<(Id, Id)>) -> Result<()> {
         let target = self.top()?;
-        match self.graph.node_mut(target) {
-            Some(Node::Dict(dict)) => dict.extend(pairs),
-            Some(Node::Call { global: Global::Foreign(_), arguments, .. }) => {
-                arguments.extend(pairs.into_iter().flat_map(|(key, value)| [key, value]));
-            }
-            _ => return Err(self.wrong("a dict", target)),
+        if let Some(Node::Dict(dict)) = self.graph.node_mut(target) {
+            dict.extend(pairs);
+        } else if let Some(Node::Call { global: Global::Foreign(_), arguments, .. }) =
+            self.graph.node_mut(target)
+        {
+            arguments.extend(pairs.into_iter().flat_map(|(key, value)| [key, value]));
+        } else {
+            return Err(self.wrong("a dict", target));
         }
         Ok(())
     }
@@ -171,14 +174,14 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn call(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {
-        match *self.graph.node(callee) {
-            Node::Global(global) => self.call_global(global, arguments),
-            // What the call of a foreign global returned is called, as in `getattr(os, "system")("id")`.
-            Node::Call { global: global @ Global::Foreign(_), .. } => {
-                self.call_global(global, [vec![callee], arguments].concat())
-            }
-            _ => Err(self.wrong("a global to call", callee)),
+        if let Node::Global(global) = *self.graph.node(callee) {
+            return self.call_global(global, arguments);
         }
+        // What the call of a foreign global returned is called, as in `getattr(os, "system")("id")`.
+        let Node::Call { global: global @ Global::Foreign(_), .. } = *self.graph.node(callee) else {
+            return Err(self.wrong("a global to call", callee));
+        };
+        self.call_global(global, [vec![callee], arguments].concat())
     }
 
     pub(super) fn call_global(&mut self, global: Global, arguments: Vec<Id>) -> Result<()> {
