@@ -1,4 +1,5 @@
-//! What a proof leaves out: runs on faulty implementations that cannot differ from the run on the reference.
+//! What a proof leaves out: runs on faulty implementations that cannot differ from the run on the reference, and the
+//! judging of the steps until which a run cannot differ.
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
@@ -38,6 +39,7 @@ fn a_run_that_a_proof_leaves_out_is_the_run_on_the_reference() {
     let on_reference = run(&green, &suite);
     let reached = Reached::of(&loggers, &on_reference);
     let (mut expected, mut jobs, mut cells) = (Vec::new(), Vec::new(), 0);
+    let (mut judged_late, mut judged_whole, mut late) = (Vec::new(), Vec::new(), 0);
     for faulty in all.iter().filter(|own| own.role != BuiltInRole::Reference) {
         for (check, on_reference) in checks.iter().zip(&on_reference) {
             let job = Job {
@@ -46,8 +48,16 @@ fn a_run_that_a_proof_leaves_out_is_the_run_on_the_reference() {
                 phase: Phase::Red,
                 must_fail: None,
                 reason: None,
+                judged_from: 0,
             };
-            if reached.must_run(&job) {
+            if let Some(run) = reached.to_run(&job) {
+                if run.judged_from > 0 {
+                    late += 1;
+                    if late % ONE_OF == 0 {
+                        judged_late.push(run);
+                        judged_whole.push(job);
+                    }
+                }
                 continue;
             }
             cells += 1;
@@ -63,5 +73,13 @@ fn a_run_that_a_proof_leaves_out_is_the_run_on_the_reference() {
     assert!(cells > of_all / 2, "most of {of_all} runs are left out: {cells}");
     for (found, expected) in run(&jobs, &suite).into_iter().zip(expected) {
         assert_eq!(Outcome { milliseconds: 0, ..found }, expected);
+    }
+    assert!(
+        late > (of_all - cells) / 2,
+        "most of {} runs are not judged from the start: {late}",
+        of_all - cells
+    );
+    for (found, expected) in run(&judged_late, &suite).into_iter().zip(run(&judged_whole, &suite)) {
+        assert_eq!(Outcome { milliseconds: 0, ..found }, Outcome { milliseconds: 0, ..expected });
     }
 }

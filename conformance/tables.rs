@@ -271,6 +271,7 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         phase,
         must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
         reason: suite.checks()[0].reason("stub", "fails").cloned().filter(|_| phase == Phase::Red),
+        judged_from: 0,
     };
     let work = tempfile::tempdir().expect("a temporary directory");
     let deadline = match how {

@@ -109,11 +109,15 @@ impl Prove {
         let runs = green.len() + cells.len();
         let next = |seen: &[Outcome]| {
             let reached = Reached::of(&loggers, seen);
-            cells
-                .iter()
-                .filter(|cell| executes_networks(&cell.check) || reached.must_run(cell))
-                .cloned()
-                .collect()
+            let to_run = |cell: &Job| {
+                if executes_networks(&cell.check) {
+                    return Some(cell.clone());
+                }
+                let run = reached.to_run(cell)?;
+                // Weakening sees every expectation judged.
+                Some(if self.weaken { Job { judged_from: 0, ..run } } else { run })
+            };
+            cells.iter().filter_map(to_run).collect()
         };
         let witness = self.weaken.then(|| Arc::new(PartsWitness::new(&checks, JUDGED)));
         let shown = witness.clone().map(|witness| witness as Arc<dyn Witness>);
@@ -224,6 +228,7 @@ fn cells(
                 phase: Phase::Red,
                 must_fail: None,
                 reason: None,
+                judged_from: 0,
             }));
         }
     }

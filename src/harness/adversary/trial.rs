@@ -45,7 +45,8 @@ impl Trial {
         let affected: Arc<AtomicBool> = Arc::default();
         let implementation = observed(adversary, inner, contract, Arc::clone(&affected));
         let check = Arc::clone(check);
-        let job = Job { check, implementation, phase: Phase::Red, must_fail: None, reason: None };
+        let job =
+            Job { check, implementation, phase: Phase::Red, must_fail: None, reason: None, judged_from: 0 };
         Self { adversary, job, affected }
     }
 

@@ -55,6 +55,7 @@ mod tests {
             operation: operation.to_owned(),
             request: Map::from_iter([("value".to_owned(), Value::Int(value))]),
             refusal: is_refused.then(|| Refusal::new(RefusalKind::InvalidValue, "no")),
+            step: 0,
         }
     }
 

@@ -19,7 +19,25 @@ use crate::{
 };
 
 /// The checks that passed on the reference, each with the calls that it made.
-pub struct Reached(HashMap<String, CallLog>);
+pub struct Reached(HashMap<String, Calls>);
+
+/// The most steps of a check from which its runs may be judged. Each takes a copy of the calls before it.
+const MAX_STARTS: usize = 16;
+
+/// The calls of a check.
+struct Calls {
+    all: CallLog,
+    /// Some steps, in order, with the calls before each.
+    before: Vec<(usize, CallLog)>,
+}
+
+impl Calls {
+    fn of(all: CallLog) -> Self {
+        let steps = all.step() + 1;
+        let starts = (1..steps).step_by(steps.div_ceil(MAX_STARTS));
+        Self { before: starts.map(|step| (step, all.before(step))).collect(), all }
+    }
+}
 
 /// The reference, which keeps the calls of one check.
 pub struct CallLogger {
@@ -40,6 +58,7 @@ pub fn logged(
         phase: Phase::Green,
         must_fail: None,
         reason: None,
+        judged_from: 0,
     };
     let jobs = checks.iter().zip(&loggers).map(job).collect();
     (loggers, jobs)
@@ -50,17 +69,23 @@ impl Reached {
     pub fn of(loggers: &[Arc<CallLogger>], outcomes: &[Outcome]) -> Self {
         let passed = loggers.iter().zip(outcomes).filter(|(_, outcome)| outcome.verdict() == Verdict::Pass);
         let log = |(logger, outcome): (&Arc<CallLogger>, &Outcome)| {
-            (outcome.check.clone(), std::mem::take(&mut *lock(&logger.log)))
+            (outcome.check.clone(), Calls::of(std::mem::take(&mut *lock(&logger.log))))
         };
         Self(passed.map(log).collect())
     }
 
-    /// Whether a check on an implementation can end otherwise than on the reference. A check whose red entries name the
-    /// implementation is always run, because the claim is shown in the report.
-    pub fn must_run(&self, job: &Job) -> bool {
-        let calls = self.0.get(&job.check.id);
-        job.check.red.iter().any(|claim| claim.on == job.implementation.name())
-            || calls.is_none_or(|calls| job.implementation.may_differ(calls))
+    /// The run of a check on an implementation, if it can end otherwise than on the reference. It is judged from a step
+    /// until which it cannot. A check whose red entries name the implementation is always run, because the claim is shown
+    /// in the report.
+    pub fn to_run(&self, job: &Job) -> Option<Job> {
+        let Some(calls) = self.0.get(&job.check.id) else { return Some(job.clone()) };
+        if !job.implementation.may_differ(&calls.all) {
+            let is_claimed = job.check.red.iter().any(|claim| claim.on == job.implementation.name());
+            return is_claimed.then(|| job.clone());
+        }
+        let same = calls.before.iter().take_while(|(_, before)| !job.implementation.may_differ(before));
+        let judged_from = same.last().map_or(0, |(step, _)| *step);
+        Some(Job { judged_from, ..job.clone() })
     }
 }
 
@@ -95,7 +120,8 @@ impl Session for LoggingSession {
     fn call(&mut self, operation: &str, fields: &Map) -> Result<Map, Refusal> {
         let answer = self.inner.call(operation, fields);
         let (request, refusal) = (fields.clone(), answer.as_ref().err().cloned());
-        let call = LoggedCall { operation: operation.to_owned(), request, refusal };
+        let step = lock(&self.log).step();
+        let call = LoggedCall { operation: operation.to_owned(), request, refusal, step };
         self.keep(|session| session.calls.push(call));
         answer
     }

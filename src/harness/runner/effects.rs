@@ -124,6 +124,12 @@ impl<'a> Watch<'a> {
         self.files = FileStates::of(sandbox.root(), &self.files);
     }
 
+    /// Sees all files before the first step that is judged.
+    pub(super) fn see_all_files(&mut self, session: &dyn Session, sandbox: &Sandbox) {
+        self.see_files(sandbox);
+        self.see_outside(session, sandbox);
+    }
+
     /// Sees the files of the home and the temporary directory, and returns those of before. Those of another process are
     /// not compared.
     fn see_outside(&mut self, session: &dyn Session, sandbox: &Sandbox) -> FileStates {

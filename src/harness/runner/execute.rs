@@ -46,6 +46,8 @@ pub(super) struct CheckEnv<'a> {
     pub(super) until: Deadline,
     /// Set when the worker has stopped waiting: no further step is run.
     pub(super) cancelled: &'a AtomicBool,
+    /// The first step that is judged.
+    pub(super) judged_from: usize,
     /// Whether differences are explained.
     pub(super) explains: bool,
     pub(super) on_step: &'a dyn Fn(StepOutcome),
@@ -170,11 +172,16 @@ fn steps(
     };
     let line = check.steps.first().map_or(0, |step| step.line);
     let mut violations = watch.begin(session, context, line);
-    for step in &check.steps {
+    for (index, step) in check.steps.iter().enumerate() {
         if env.cancelled.load(Ordering::Relaxed) {
             return Ended::NotRun { detail: None };
         }
-        let mut outcome = match run_step(step, session, fixtures, context, (watch, &mut violations), &show) {
+        if index == env.judged_from {
+            watch.see_all_files(session, &context.sandbox);
+        }
+        let judging = (index >= env.judged_from).then_some(&show as &ShowFn<'_>);
+        let mut outcome = match run_step(step, session, fixtures, context, (watch, &mut violations), judging)
+        {
             Ok(outcome) => outcome,
             Err(StepError::Session(lost)) => return lost.into(),
             Err(StepError::Harness(detail)) => {
@@ -225,14 +232,17 @@ impl From<String> for StepError {
     }
 }
 
-/// Performs a step and judges its expectations. The violated effects are added to `violations`.
+/// Shows what is judged to the witness: an expectation, whether it holds, and the facts.
+type ShowFn<'s> = dyn Fn(&NamedExpectation, bool, &Context) + 's;
+
+/// Performs a step and judges its expectations, if it is to be judged. The violated effects are added to `violations`.
 fn run_step(
     step: &Step,
     session: &mut dyn Session,
     fixtures: &Fixtures<'_>,
     context: &mut Context,
     (watch, violations): (&mut Watch<'_>, &mut Vec<ExpectationOutcome>),
-    show: &dyn Fn(&NamedExpectation, bool, &Context),
+    judging: Option<&ShowFn<'_>>,
 ) -> Result<StepOutcome, StepError> {
     let contract = fixtures.suite.contract();
     let request = match &step.action {
@@ -270,20 +280,22 @@ fn run_step(
     if let Some(refusal) = crash.cloned().or_else(|| refused_observation(step, &before, watch.observed())) {
         return Err(StepError::Crash(shown::refusal(context, &refusal)));
     }
-    match effects {
-        Some(effects) => {
-            let performed = Performed {
-                operation: step.action.name(),
-                effects,
-                line: step.line,
-                request: &request,
-                file: file.as_deref(),
-                result: response.as_ref().map(Option::as_ref),
-            };
-            violations.extend(watch.judge(&performed, &before, session, context));
-            context.allowed_files.clone_from(watch.allowed_files());
+    if judging.is_some() {
+        match effects {
+            Some(effects) => {
+                let performed = Performed {
+                    operation: step.action.name(),
+                    effects,
+                    line: step.line,
+                    request: &request,
+                    file: file.as_deref(),
+                    result: response.as_ref().map(Option::as_ref),
+                };
+                violations.extend(watch.judge(&performed, &before, session, context));
+                context.allowed_files.clone_from(watch.allowed_files());
+            }
+            None => watch.see_files(&context.sandbox),
         }
-        None => watch.see_files(&context.sandbox),
     }
 
     let refusal = match response {
@@ -305,7 +317,7 @@ fn run_step(
     let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
     let judged = step.expectations.iter().filter(seen).map(|named| {
         let skipped = watch.era().and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
-        let judge = || {
+        let judge = |show: &ShowFn<'_>| {
             let failed = named.expectation.condition.judge(context).err();
             show(named, failed.is_none(), context);
             failed.map(|found| failure(context, step, named, &found))
@@ -315,7 +327,7 @@ fn run_step(
             line: named.line,
             because: named.expectation.because.clone(),
             about: named.expectation.about.clone(),
-            failure: if skipped.is_some() { None } else { judge() },
+            failure: judging.filter(|_| skipped.is_none()).and_then(judge),
             skipped,
         }
     });

@@ -25,6 +25,9 @@ pub struct Job {
     pub must_fail: Option<String>,
     /// Why it must fail, if that is stated.
     pub reason: Option<Reason>,
+    /// The first step, from 0, that is judged. Those before it are performed only: a proof knows from the run on the
+    /// reference what they lead to.
+    pub judged_from: usize,
 }
 
 impl Implementations {
@@ -65,7 +68,14 @@ pub fn red(checks: &[Arc<Check>], implementations: &Implementations, on: Option<
             if let Some(implementation) = implementations.get(&entry.on) {
                 let (check, must_fail) = (Arc::clone(check), Some(entry.fails.clone()));
                 let reason = entry.reason.clone();
-                jobs.push(Job { check, implementation, phase: Phase::Red, must_fail, reason });
+                jobs.push(Job {
+                    check,
+                    implementation,
+                    phase: Phase::Red,
+                    must_fail,
+                    reason,
+                    judged_from: 0,
+                });
             }
         }
     }
@@ -84,6 +94,7 @@ pub fn planned_red(
         phase: Phase::Red,
         must_fail: Some(fails.clone()),
         reason: Some(planned.reason.clone()),
+        judged_from: 0,
     };
     planned.fails.iter().map(job).collect()
 }
@@ -92,7 +103,7 @@ pub fn planned_red(
 pub fn green(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>) -> Vec<Job> {
     let job = |check: &Arc<Check>| {
         let (check, implementation) = (Arc::clone(check), Arc::clone(implementation));
-        Job { check, implementation, phase: Phase::Green, must_fail: None, reason: None }
+        Job { check, implementation, phase: Phase::Green, must_fail: None, reason: None, judged_from: 0 }
     };
     checks.iter().map(job).collect()
 }

@@ -255,6 +255,7 @@ fn run_in_thread(
             environment: &environment,
             until,
             cancelled,
+            judged_from: job.judged_from,
             explains: job.phase == Phase::Green,
             on_step: &on_step,
             first,

@@ -149,6 +149,7 @@ pub fn recorders(
         phase: Phase::Green,
         must_fail: None,
         reason: None,
+        judged_from: 0,
     };
     let jobs = checks.iter().zip(&recorders).map(job).collect();
     (recorders, jobs)

@@ -172,6 +172,7 @@ impl Search<'_> {
             phase: Phase::Red,
             must_fail: None,
             reason: None,
+            judged_from: 0,
         })
     }
 

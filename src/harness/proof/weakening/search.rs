@@ -158,6 +158,7 @@ pub(super) fn job(check: &Arc<Check>, breaker: Breaker, how: &Search<'_>) -> Job
         phase: Phase::Red,
         must_fail: None,
         reason: None,
+        judged_from: 0,
     }
 }
 
