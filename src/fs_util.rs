@@ -36,11 +36,21 @@ fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<(
 /// How the names of temporary files begin. One is left behind only by a process that was killed.
 pub(crate) const SIBLING_PREFIX: &str = ".bundleproof-";
 
-/// Reads a regular file, or the target of a link, of at most `limit` bytes. A pipe is not opened: it might never end.
+/// The metadata of a regular file, or of the target of a link. Asked before a file is opened: opening a pipe blocks until
+/// a writer appears, and a device has no end.
+pub(crate) fn regular(path: &Path) -> io::Result<fs::Metadata> {
+    let metadata = path.metadata()?;
+    if metadata.is_file() { Ok(metadata) } else { Err(not_regular()) }
+}
+
+/// The error about a pipe, a device or a directory in the place of a file.
+pub(crate) fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
+/// Reads a regular file, or the target of a link, of at most `limit` bytes.
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
+    regular(path)?;
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

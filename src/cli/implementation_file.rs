@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Exit, console::Console};
 use crate::{
+    fs_util::regular,
     harness::{
         KnownFailure, adapter::client::Launch, check_all, contract::AllowedEffect, record::FileDigest,
         suite::Suite,
@@ -48,7 +49,7 @@ impl ImplementationFile {
             console.error(&format!("cannot read {shown}: {what}"));
             Exit::Usage
         };
-        let length = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
+        let length = regular(path).map_err(|error| fail(error.to_string()))?.len();
         if length > MAX_FILE_BYTES {
             return Err(fail(format!(
                 "expected an implementation file of at most {MAX_FILE_BYTES} bytes, found {length}"

@@ -15,6 +15,7 @@ use crate::{
         interop::{self, Cell, Matrix, Participant, html, log, log_name, markdown},
         nouns::ARCHIVE_NAME,
     },
+    fs_util::regular,
     harness::{
         record::{RunTimestamp, SUMS},
         runner::Implementations,
@@ -166,7 +167,7 @@ fn participant(
     let archive = if path.is_dir() { path.join(ARCHIVE_NAME) } else { path.to_owned() };
     let is_path = path.is_dir() || (name.contains('/') && !name.ends_with(".toml"));
     if known.get(name).is_none() && (is_path || (archive.is_file() && !name.ends_with(".toml"))) {
-        return match fs::File::open(&archive) {
+        return match regular(&archive).and_then(|_| fs::File::open(&archive)) {
             Ok(_) => Ok(Participant::Bundle(archive)),
             Err(error) => {
                 console.error(&format!("cannot read bundle {}: {error}", archive.display()));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Exit, console::Console};
 use crate::{
-    fs_util::sibling,
+    fs_util::{regular, sibling},
     harness::{
         KnownFailure, proposed,
         record::RunRecord,
@@ -41,6 +41,7 @@ pub(super) fn write(run: &RunRecord, file: &Path, to_stderr: bool, console: &Con
         Exit::Usage
     };
     let added = toml::to_string_pretty(&Proposed { known }).map_err(|error| failed(error.to_string()))?;
+    regular(file).map_err(|error| failed(error.to_string()))?;
     let before = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     let whole = format!("{}\n\n{added}", before.trim_end());
     replace(file, &whole).map_err(|error| failed(error.to_string()))?;

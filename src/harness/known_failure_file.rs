@@ -9,6 +9,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{KnownFailure, known_failures::check_all};
+use crate::fs_util::regular;
 
 /// The largest file of known failures, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -34,6 +35,7 @@ pub fn read_known_failures(path: &Path) -> Result<Vec<KnownFailure>, String> {
 
 /// Reads no more than the limit, whatever length the file claims.
 fn text(path: &Path) -> io::Result<String> {
+    regular(path)?;
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {

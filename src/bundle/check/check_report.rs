@@ -23,6 +23,7 @@ use crate::{
             Params, ROLES, SCALING_ENTRY, model_entry, params_entry,
         },
     },
+    fs_util::not_regular,
     torch_files::{FormatError, FormatErrorKind as Kind, zip::FileReader},
 };
 
@@ -68,7 +69,11 @@ pub(crate) fn is_unpacked(directory: &Path) -> bool {
 
 /// The bytes of an archive.
 pub(super) fn bytes_of(file: &Path) -> Result<u64, FormatError> {
-    let metadata = file.metadata().map_err(|error| {
+    let metadata = file.metadata().and_then(|metadata| {
+        // The content of a bundle that was unpacked is a directory.
+        if metadata.is_file() || metadata.is_dir() { Ok(metadata) } else { Err(not_regular()) }
+    });
+    let metadata = metadata.map_err(|error| {
         let mut error = FormatError::from(error);
         if let (Kind::Io { text, .. }, Some(beside)) = (&mut error.kind, bundle_next_to(file)) {
             text.push_str(&format!("; the bundle is {}", beside.display()));

@@ -13,6 +13,7 @@ use crate::{
         nouns::ARCHIVE_NAME,
         operations::response::{Models, TensorDescription, models_value},
     },
+    fs_util::regular,
     torch_files::ModelState,
     value::{Map, Value, differences},
 };
@@ -128,8 +129,11 @@ fn in_file(directory: &Path) -> Result<Contents, String> {
 /// The models that a sidecar describes; `None` without a sidecar.
 fn in_sidecar(path: &Path) -> Result<Option<Value>, String> {
     let at_path = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    match fs::metadata(path) {
-        Err(_) => return Ok(None),
+    if !path.exists() {
+        return Ok(None);
+    }
+    match regular(path) {
+        Err(error) => return Err(at_path(&error)),
         Ok(file) if file.len() > MAX_SIDECAR_BYTES => {
             return Err(at_path(&format!("{} bytes exceed the limit of {MAX_SIDECAR_BYTES}", file.len())));
         }
