@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Exit,
-    check_targets::{Target, targets},
+    check_targets::{Target, Targets, Unchecked, targets},
     checked::{Checked, PrintedFacts, Profile},
     console::{Console, counted},
 };
@@ -18,10 +18,10 @@ use crate::{
 
 /// Check bundles and other files of tensors without executing anything in them
 ///
-/// FILE is a bundle, a file of torch.save (.pt, .pth, .ckpt), an archive of NumPy arrays (.npz), a safetensors file, a
-/// directory that contains wts.h5.zip, or any other directory: then all such files below it are checked, down to 16
-/// levels; links are not followed, and hidden directories are skipped. A glob in quotes stands for the files that match
-/// it. Each finding is one line: the requirement or the rule, the location, what was found, what was expected and what to
+/// FILE is a bundle, a file of torch.save (.pt, .pth, .ckpt, .bin), arrays of NumPy (.npz, .npy), a safetensors file, a
+/// directory that contains wts.h5.zip, or any other directory. That stands for everything below it that a loader of models
+/// could take: such files, every zip archive and every pickle, down to 16 levels; links are not followed, hidden directories
+/// are skipped, and the last line counts what was not checked. A glob in quotes stands for the files that match it. Each finding is one line: the requirement or the rule, the location, what was found, what was expected and what to
 /// do. Errors violate the contract of bundles, or are why torch.load(weights_only=True) or numpy.load refuses a file;
 /// warnings are unusual but legal. Exits with 0 if no file has an error, otherwise with 1.
 #[derive(Debug, Parser)]
@@ -52,6 +52,9 @@ struct Printed<'a> {
     format: u32,
     conforms: bool,
     files: Vec<PrintedFile<'a>>,
+    /// What is in the directories that were searched and was not checked; absent when there is nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_checked: Option<Unchecked>,
 }
 
 #[derive(Serialize)]
@@ -72,7 +75,9 @@ impl Check {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let bar = console.progress_bytes();
         let mut all: Vec<CheckedFile> = Vec::new();
-        for target in targets(&self.files) {
+        let Targets { files, unchecked } = targets(&self.files);
+        let not_checked = Some(unchecked).filter(|unchecked| *unchecked != Unchecked::default());
+        for target in files {
             let (file, checked) = match target {
                 Err((argument, error)) => (argument, Err(error)),
                 Ok(Target { file, is_named }) => {
@@ -90,7 +95,7 @@ impl Check {
         let conforming = all.iter().filter(|file| self.conforms(file)).count();
         if self.json {
             let files = all.iter().map(|file| self.printed(file)).collect();
-            let printed = Printed { format: FORMAT, conforms: conforming == all.len(), files };
+            let printed = Printed { format: FORMAT, conforms: conforming == all.len(), files, not_checked };
             let json = serde_json::to_string_pretty(&printed).map_err(|error| {
                 console.error(&format!("cannot write the findings as JSON: {error}"));
                 Exit::Internal
@@ -104,6 +109,9 @@ impl Check {
             let warnings = counted(count(|checked| checked.findings().warnings), "warning");
             let files = all.len();
             console.print(&format!("{conforming} of {files} files conform: {errors}, {warnings}\n"));
+        }
+        if let Some(unchecked) = not_checked.filter(|_| !self.json) {
+            console.print(&format!("{}\n", unchecked_line(unchecked)));
         }
         Ok(if all.iter().any(|(_, checked)| checked.is_err()) {
             Exit::Usage
@@ -161,6 +169,18 @@ impl Check {
             facts: file.1.as_ref().map(Checked::printed).unwrap_or_default(),
         }
     }
+}
+
+/// `12 other files and 1 directory were not checked`.
+fn unchecked_line(Unchecked { files, directories }: Unchecked) -> String {
+    let directory =
+        if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
+    let (what, count) = match (files, directories) {
+        (_, 0) => (counted(files, "other file"), files),
+        (0, _) => (directory, directories),
+        (_, _) => (format!("{} and {directory}", counted(files, "other file")), files + directories),
+    };
+    format!("{what} {} not checked", if count == 1 { "was" } else { "were" })
 }
 
 /// Formats severity, requirement, location, what was found, what was expected and what to do.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
+use serde::Serialize;
 
 use crate::bundle::{
     check::{FileKind, is_unpacked},
@@ -31,24 +32,42 @@ pub(super) struct Target {
     pub(super) is_named: bool,
 }
 
-/// The files of these arguments, in order; with an error, an argument that stands for none, or for too many.
-pub(super) fn targets(arguments: &[PathBuf]) -> Vec<Result<Target, (PathBuf, String)>> {
-    let mut all = Vec::new();
+/// What the arguments stand for.
+pub(super) struct Targets {
+    /// The files in order; with an error, an argument that stands for none, or for too many.
+    pub(super) files: Vec<Result<Target, (PathBuf, String)>>,
+    pub(super) unchecked: Unchecked,
+}
+
+/// What is in the directories that were searched and is not checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Unchecked {
+    /// Files that no loader of models takes, links and special files.
+    pub(super) files: usize,
+    /// Hidden directories, links to directories, and those that are too deep.
+    pub(super) directories: usize,
+}
+
+/// What these arguments stand for.
+pub(super) fn targets(arguments: &[PathBuf]) -> Targets {
+    let mut all = Targets { files: Vec::new(), unchecked: Unchecked::default() };
     for argument in arguments {
-        match files_of(argument) {
-            Ok(files) => all.extend(files.into_iter().map(|file| {
+        match files_of(argument, &mut all.unchecked) {
+            Ok(files) => all.files.extend(files.into_iter().map(|file| {
                 let is_named = file == *argument;
                 Ok(Target { file, is_named })
             })),
-            Err(error) => all.push(Err((argument.clone(), format!("{}: {error}", argument.display())))),
+            Err(error) => {
+                all.files.push(Err((argument.clone(), format!("{}: {error}", argument.display()))));
+            }
         }
     }
     all
 }
 
-fn files_of(argument: &Path) -> Result<Vec<PathBuf>, String> {
+fn files_of(argument: &Path, unchecked: &mut Unchecked) -> Result<Vec<PathBuf>, String> {
     if argument.is_dir() {
-        return files_in(argument);
+        return files_in(argument, unchecked);
     }
     let text = argument.to_string_lossy();
     if argument.exists() || !text.contains(GLOB) {
@@ -57,6 +76,7 @@ fn files_of(argument: &Path) -> Result<Vec<PathBuf>, String> {
     let glob = GlobBuilder::new(&text).literal_separator(true).build();
     let glob = glob.map_err(|error| format!("invalid glob: {}", error.kind()))?.compile_matcher();
     let mut matching = Vec::new();
+    // What a glob does not match was not asked for.
     search(&beginning(argument), &mut |path, _| {
         let is_match = matches(&glob, path);
         matching.extend(is_match.then(|| path.to_owned()));
@@ -64,26 +84,26 @@ fn files_of(argument: &Path) -> Result<Vec<PathBuf>, String> {
     })?;
     let mut files = Vec::new();
     for path in matching {
-        files.extend(if path.is_dir() { files_in(&path)? } else { vec![path] });
+        files.extend(if path.is_dir() { files_in(&path, unchecked)? } else { vec![path] });
     }
     if files.is_empty() { Err("the glob matches no file".to_owned()) } else { within_limit(files) }
 }
 
-/// A directory with a bundle, or the bundles and files of tensors below it.
-fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
+/// A directory with a bundle, or the files below it that a loader of models could take.
+fn files_in(directory: &Path, unchecked: &mut Unchecked) -> Result<Vec<PathBuf>, String> {
     if directory.join(ARCHIVE_NAME).exists() || is_unpacked(directory) {
         return Ok(vec![directory.to_owned()]);
     }
     let mut files = Vec::new();
-    search(directory, &mut |path, is_directory| {
-        let is_found = if is_directory {
-            is_unpacked(path)
-        } else {
-            FileKind::by_name(path).or_else(|| FileKind::by_content(path)).is_some()
-        };
+    let mut other_files = 0;
+    let skipped = search(directory, &mut |path, is_directory| {
+        let is_found = if is_directory { is_unpacked(path) } else { FileKind::is_loadable(path) };
         files.extend(is_found.then(|| path.to_owned()));
+        other_files += usize::from(!is_directory && !is_found);
         !(is_directory && is_found)
     })?;
+    unchecked.files += skipped.files + other_files;
+    unchecked.directories += skipped.directories;
     if files.is_empty() {
         return Err("found no bundle and no file of tensors in this directory".to_owned());
     }
@@ -109,9 +129,11 @@ fn matches(glob: &GlobMatcher, path: &Path) -> bool {
 }
 
 /// Visits everything below a directory in the order of names, with whether it is a directory. Links are not followed, and
-/// hidden directories are passed over. Of a directory for which `visit` returns false, nothing is visited.
-fn search(directory: &Path, visit: &mut dyn FnMut(&Path, bool) -> bool) -> Result<(), String> {
+/// hidden directories are passed over. Of a directory for which `visit` returns false, nothing is visited. Returns what was
+/// not visited otherwise.
+fn search(directory: &Path, visit: &mut dyn FnMut(&Path, bool) -> bool) -> Result<Unchecked, String> {
     let mut seen = 0;
+    let mut skipped = Unchecked::default();
     let mut open = vec![(directory.to_owned(), 0)];
     while let Some((directory, level)) = open.pop() {
         let entries = fs::read_dir(&directory)
@@ -129,12 +151,21 @@ fn search(directory: &Path, visit: &mut dyn FnMut(&Path, bool) -> bool) -> Resul
             let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             if kind.is_file() {
                 visit(&path, false);
-            } else if kind.is_dir() && !is_hidden && visit(&path, true) && level + 1 < MAX_LEVELS {
-                below.push((path, level + 1));
+            } else if !kind.is_dir() {
+                // A link or a special file.
+                *(if path.is_dir() { &mut skipped.directories } else { &mut skipped.files }) += 1;
+            } else if is_hidden {
+                skipped.directories += 1;
+            } else if visit(&path, true) {
+                if level + 1 < MAX_LEVELS {
+                    below.push((path, level + 1));
+                } else {
+                    skipped.directories += 1;
+                }
             }
         }
         // The last one is taken first.
         open.extend(below.into_iter().rev());
     }
-    Ok(())
+    Ok(skipped)
 }

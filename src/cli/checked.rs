@@ -51,9 +51,11 @@ impl Checked {
         };
         match kind {
             FileKind::Bundle => check(path, watch).map(Self::Bundle),
-            FileKind::Torch | FileKind::Npz | FileKind::Safetensors => {
+            FileKind::Torch | FileKind::Npz | FileKind::Npy | FileKind::Safetensors | FileKind::Pickle => {
                 let mut file = tensor_file::read(path, kind, watch)?;
-                if is_named && profile.is_none() {
+                // A pickle, or what is neither, has an error of its own.
+                let is_sound = file.instead.is_none() && kind != FileKind::Pickle;
+                if is_named && profile.is_none() && is_sound {
                     let found = not_a_bundle(&file);
                     file.findings.push_first(found);
                 }
@@ -97,18 +99,23 @@ impl Checked {
 fn not_a_bundle(file: &TensorFile) -> Finding {
     Finding::error("not-a-bundle", format!("{}, not a bundle", kind_name(file)))
         .expected("wts.h5.zip, which save_torch_bundle writes")
-        .advice("check that; --profile torch checks this file as what it is")
+        .advice("give that file; --profile torch checks this one as what it is")
 }
 
 /// What a file of tensors is, in words.
 pub(super) fn kind_name(file: &TensorFile) -> String {
+    if let Some(instead) = file.instead {
+        return instead.to_owned();
+    }
     let name = match file.kind {
         FileKind::Torch | FileKind::Bundle => "file of torch.save",
         FileKind::Npz => "archive of NumPy arrays (npz)",
+        FileKind::Npy => "array of NumPy (npy)",
+        FileKind::Pickle => "pickle",
         FileKind::Safetensors => "safetensors file",
     };
-    match &file.torch {
-        Some(torch) => format!("{name} ({})", torch.format.name()),
+    match file.torch.as_ref().and_then(|torch| torch.format) {
+        Some(format) => format!("{name} ({})", format.name()),
         None => name.to_owned(),
     }
 }

@@ -58,6 +58,14 @@ impl Inspect {
         let progress = |bytes| bar.inc(bytes);
         bar.set_message(line(&self.file.display().to_string()));
         if let Some(other) = &self.diff {
+            for file in [&self.file, other] {
+                if FileKind::of(file) != FileKind::Bundle {
+                    bar.finish_and_clear();
+                    let name = line(&file.display().to_string());
+                    console.error(&format!("{name}: --diff compares bundles, and this is not one"));
+                    return Err(Exit::Usage);
+                }
+            }
             let difference = compare(&self.file, other, &progress);
             bar.finish_and_clear();
             let difference = difference.map_err(|refusal| unreadable(&refusal, console))?;
@@ -76,7 +84,11 @@ impl Inspect {
         }
         match FileKind::of(&self.file) {
             FileKind::Bundle => {}
-            kind @ (FileKind::Torch | FileKind::Npz | FileKind::Safetensors) => {
+            kind @ (FileKind::Torch
+            | FileKind::Npz
+            | FileKind::Npy
+            | FileKind::Safetensors
+            | FileKind::Pickle) => {
                 let file = tensor_file::read(&self.file, kind, &progress);
                 bar.finish_and_clear();
                 let file = file.map_err(|error| unreadable(&error.into(), console))?;

@@ -4,14 +4,14 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     bundle::check::TorchFacts,
-    torch_files::torch::{AskedGlobal, Item},
+    torch_files::torch::{AskedGlobal, Item, TorchFormat},
 };
 
 /// The fields of a file of torch in the output of `check --json` and `inspect --json`.
 #[derive(Serialize)]
 pub(super) struct PrintedTorch<'a> {
-    /// `zip` or `legacy`.
-    torch_format: &'static str,
+    /// `zip` or `legacy`; null for what is not a file of torch.
+    torch_format: Option<&'static str>,
     /// Whether `torch.load(weights_only=True)` takes it; null when the file is more than this program reads.
     loads_weights_only: Option<bool>,
     globals: Vec<PrintedGlobal>,
@@ -33,7 +33,7 @@ impl<'a> PrintedTorch<'a> {
             allowed: *is_safe,
         };
         Self {
-            torch_format: facts.format.name(),
+            torch_format: facts.format.map(TorchFormat::name),
             loads_weights_only: facts.loads_weights_only,
             globals: facts.globals.iter().map(global).collect(),
             contents: facts.contents.as_ref().map(PrintedItem),

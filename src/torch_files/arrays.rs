@@ -10,6 +10,9 @@ pub(crate) trait ArrayVisitor {
     /// Further little-endian bytes of the last array, in row-major order. No element is split.
     fn elements(&mut self, dtype: Dtype, bytes: &[u8]);
 
+    /// Bytes behind the last array, which its reader does not look at.
+    fn trailing(&mut self, bytes: u64);
+
     /// An array that cannot be read.
     fn problem(&mut self, name: String, error: FormatError);
 }
@@ -58,6 +61,7 @@ pub(super) mod recorded {
     #[derive(Debug, Default, PartialEq, Eq)]
     pub(crate) struct Recorded {
         pub(crate) arrays: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>,
+        pub(crate) trailing: Vec<(String, u64)>,
         pub(crate) problems: Vec<(String, String)>,
     }
 
@@ -69,6 +73,10 @@ pub(super) mod recorded {
         fn elements(&mut self, dtype: Dtype, bytes: &[u8]) {
             assert_eq!(bytes.len() % dtype.size(), 0);
             self.arrays.last_mut().into_iter().for_each(|array| array.3.extend_from_slice(bytes));
+        }
+
+        fn trailing(&mut self, bytes: u64) {
+            self.trailing.extend(self.arrays.last().map(|array| (array.0.clone(), bytes)));
         }
 
         fn problem(&mut self, name: String, error: FormatError) {

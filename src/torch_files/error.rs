@@ -120,8 +120,8 @@ pub enum FormatErrorKind {
     ReadInPlaceOf(&'static str),
     /// An entry outside of the directory of `data.pkl`.
     #[error(
-        "the entry is outside of the directory {0:?} of data.pkl, and torch.load looks for data.pkl in the\
-         directory of the first entry; remove the entry"
+        "the entry is outside of the directory {0:?} of data.pkl, and torch.load looks for data.pkl in \
+         the directory of the first entry; remove the entry"
     )]
     OutsideDirectory(String),
     /// A required entry is missing.
@@ -220,6 +220,12 @@ pub enum FormatErrorKind {
     /// A feature of the file that is recognized and not supported.
     #[error("unsupported: {0}")]
     Unsupported(String),
+    /// A storage without an element type in a file of the format before PyTorch 1.6, which torch writes and cannot read.
+    #[error(
+        "torch cannot read this back: the format before PyTorch 1.6 has no storages of these element types (float8, \
+         float4, complex32, unsigned integers, bits)"
+    )]
+    UntypedInLegacy,
     /// A tensor that reaches outside its storage, or a storage of another size than announced.
     #[error("{0}")]
     Storage(String),

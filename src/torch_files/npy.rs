@@ -131,6 +131,8 @@ impl Header {
                     let (sides, rest) =
                         value.strip_prefix('(').and_then(|value| value.split_once(')')).ok_or_else(broken)?;
                     let sides = sides.split(',').map(str::trim).filter(|side| !side.is_empty());
+                    // Python 2 wrote its long integers so.
+                    let sides = sides.map(|side| side.strip_suffix('L').unwrap_or(side));
                     shape =
                         Some(sides.map(|side| side.parse().map_err(|_| broken())).collect::<Result<_, _>>()?);
                     rest

@@ -6,7 +6,7 @@ use super::{
     FormatError, FormatErrorKind as Kind,
     arrays::{ArrayVisitor, Whole, bytes_of, count},
     error::within,
-    limits::{MAX_COLUMN_MAJOR_BYTES, MAX_ENTRY_BYTES},
+    limits::{BUFFER_BYTES, MAX_COLUMN_MAJOR_BYTES, MAX_ENTRY_BYTES},
     npy,
     zip::Archive,
 };
@@ -37,7 +37,7 @@ pub(crate) fn scan<R: Read + Seek>(
             others.push(entry);
             continue;
         };
-        let mut array = Array { name, head: Vec::new(), state: State::Head, passed: 0 };
+        let mut array = Array { name, head: Vec::new(), state: State::Head, passed: 0, left: 0, behind: 0 };
         let bytes = archive.entry(&entry).map_or(0, |entry| entry.bytes);
         archive.stream(&entry, MAX_ENTRY_BYTES, &mut |piece| {
             array.take(piece, bytes, to);
@@ -48,6 +48,30 @@ pub(crate) fn scan<R: Read + Seek>(
     Ok(others)
 }
 
+/// Passes on the one array of a file of `length` bytes that `numpy.save` wrote. It has no name.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn scan_array(
+    reader: impl Read,
+    length: u64,
+    to: &mut dyn ArrayVisitor,
+) -> Result<(), FormatError> {
+    // The file may grow in the meantime.
+    let mut reader = reader.take(length);
+    let mut array = Array { name: "", head: Vec::new(), state: State::Head, passed: 0, left: 0, behind: 0 };
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        array.take(buffer.get(..read).unwrap_or_default(), length, to);
+    }
+    array.end(length, to);
+    Ok(())
+}
+
 /// An array that is being read.
 struct Array<'n> {
     name: &'n str,
@@ -56,6 +80,10 @@ struct Array<'n> {
     state: State,
     /// Bytes so far.
     passed: u64,
+    /// Bytes of elements that are still to come, once the header is read.
+    left: u64,
+    /// Bytes behind the elements.
+    behind: u64,
 }
 
 enum State {
@@ -80,8 +108,8 @@ impl Array<'_> {
                     self.begin(bytes, to);
                 }
             }
-            State::Rows(whole) => whole.take(piece, to),
-            State::Columns { data, .. } => data.extend_from_slice(piece),
+            State::Rows(whole) => whole.take(within_array(piece, &mut self.left), to),
+            State::Columns { data, .. } => data.extend_from_slice(within_array(piece, &mut self.left)),
             State::Refused => {}
         }
     }
@@ -92,9 +120,11 @@ impl Array<'_> {
         let begun = npy::head(&head).and_then(|(header, rest)| {
             let announced = bytes_of(header.number.dtype(), &header.shape)?;
             let here = bytes - (head.len() - rest.len()) as u64;
-            if announced != here {
+            if announced > here {
                 return Err(Kind::Corrupt(format!("{here} bytes do not match the shape {:?}", header.shape)));
             }
+            (self.left, self.behind) = (announced, here - announced);
+            let rest = within_array(rest, &mut self.left);
             if header.column_major && header.shape.len() > 1 {
                 within("bytes of a column-major array", announced, MAX_COLUMN_MAJOR_BYTES)?;
                 return Ok(State::Columns { data: rest.to_vec(), header });
@@ -109,8 +139,8 @@ impl Array<'_> {
 
     /// Passes on what could only be reordered as a whole.
     fn end(mut self, bytes: u64, to: &mut dyn ArrayVisitor) {
-        // An entry without bytes has no piece.
-        if let (State::Head, 0) = (&self.state, bytes) {
+        // An entry without bytes has no piece, and a file may shrink in the meantime.
+        if let State::Head = &self.state {
             self.begin(bytes, to);
         }
         if let State::Columns { header: npy::Header { number, shape, .. }, data } = &self.state {
@@ -122,13 +152,26 @@ impl Array<'_> {
                 Err(kind) => drop(self.refused(kind, to)),
             }
         }
+        if self.behind > 0 && !matches!(self.state, State::Refused) {
+            to.trailing(self.behind);
+        }
     }
 
     fn refused(&self, kind: Kind, to: &mut dyn ArrayVisitor) -> State {
-        let entry = format!("{}{ARRAY}", self.name);
-        to.problem(self.name.to_owned(), kind.in_entry(&entry));
+        let error = match self.name {
+            "" => kind.into(),
+            name => kind.in_entry(&format!("{name}{ARRAY}")),
+        };
+        to.problem(self.name.to_owned(), error);
         State::Refused
     }
+}
+
+/// The part of a piece that belongs to an array of which so many bytes are left.
+fn within_array<'p>(piece: &'p [u8], left: &mut u64) -> &'p [u8] {
+    let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(piece.len());
+    *left -= wanted as u64;
+    piece.get(..wanted).unwrap_or_default()
 }
 
 #[cfg(test)]

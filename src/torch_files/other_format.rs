@@ -1,5 +1,7 @@
 //! What a file is that is not of the expected format, by its first bytes.
 
+use super::pickle::begins_a_pickle;
+
 /// The number of first bytes that tell.
 pub(crate) const TELLING_BYTES: usize = 512;
 
@@ -44,8 +46,20 @@ pub enum OtherFormat {
     Npy,
     /// Tensors of safetensors.
     Safetensors,
-    /// A pickle of protocol 2 or newer.
+    /// A pickle.
     Pickle,
+    /// Nothing but zeros.
+    Zeros,
+    /// Compressed with zlib, as joblib does.
+    Zlib,
+    /// A model of llama.cpp.
+    Gguf,
+    /// A model of ONNX.
+    Onnx,
+    /// A model of TensorFlow Lite.
+    TfLite,
+    /// Variables of MATLAB.
+    Matlab,
     /// An archive, or a file of torch, of which every line feed was changed to a carriage return and a line feed.
     ConvertedLines,
 }
@@ -64,17 +78,29 @@ const SIGNATURES: &[(usize, &[u8], OtherFormat)] = &[
     (0, b"\x93NUMPY", OtherFormat::Npy),
     // The number that a file of torch before 1.6 begins with; its length is 10 bytes, which is a line feed.
     (0, b"\x80\x02\x8a\r\nl\xfc\x9cF\xf9", OtherFormat::ConvertedLines),
-    (0, b"\x80\x02", OtherFormat::Pickle),
-    (0, b"\x80\x03", OtherFormat::Pickle),
-    (0, b"\x80\x04", OtherFormat::Pickle),
-    (0, b"\x80\x05", OtherFormat::Pickle),
+    (0, b"\x78\x01", OtherFormat::Zlib),
+    (0, b"\x78\x5e", OtherFormat::Zlib),
+    (0, b"\x78\x9c", OtherFormat::Zlib),
+    (0, b"\x78\xda", OtherFormat::Zlib),
+    (0, b"GGUF", OtherFormat::Gguf),
+    (4, b"TFL3", OtherFormat::TfLite),
+    (0, b"MATLAB 5.0 MAT-file", OtherFormat::Matlab),
+    (0, b"MATLAB 7.3 MAT-file", OtherFormat::Matlab),
 ];
+
+/// The longest name of the program that wrote a model of ONNX, in bytes.
+const MAX_PRODUCER_BYTES: usize = 64;
 
 impl OtherFormat {
     /// What begins with these bytes: the first 512, or all of a shorter file. None for what is not known.
     pub fn of(first: &[u8]) -> Option<Self> {
         if first.is_empty() {
             return Some(Self::Empty);
+        }
+        // Before the short signatures: the length of the header may have any bytes.
+        let header = first.first_chunk().map(|length| u64::from_le_bytes(*length));
+        if header.is_some_and(|length| length <= MAX_SAFETENSORS_HEADER) && first.get(8) == Some(&b'{') {
+            return Some(Self::Safetensors);
         }
         // A zip archive, of which perhaps nothing else is left.
         if first.starts_with(b"PK") {
@@ -86,11 +112,13 @@ impl OtherFormat {
         if let Some((_, _, format)) = SIGNATURES.iter().find(begins) {
             return Some(*format);
         }
-        let header = first.first_chunk().map(|length| u64::from_le_bytes(*length));
-        if header.is_some_and(|length| length <= MAX_SAFETENSORS_HEADER) && first.get(8) == Some(&b'{') {
-            return Some(Self::Safetensors);
+        if first.iter().all(|byte| *byte == 0) {
+            return Some(Self::Zeros);
         }
-        Self::of_text(first)
+        if begins_a_pickle(first) {
+            return Some(Self::Pickle);
+        }
+        if is_onnx(first) { Some(Self::Onnx) } else { Self::of_text(first) }
     }
 
     fn of_text(first: &[u8]) -> Option<Self> {
@@ -138,7 +166,13 @@ impl OtherFormat {
             Self::Hdf5 => "an HDF5 file",
             Self::Npy => "an array of NumPy (npy)",
             Self::Safetensors => "a safetensors file",
-            Self::Pickle => "a pickle that is not in a file of torch.save",
+            Self::Pickle => "a pickle",
+            Self::Zeros => "nothing but zeros at its beginning",
+            Self::Zlib => "a file that is compressed with zlib",
+            Self::Gguf => "a model of llama.cpp (GGUF)",
+            Self::Onnx => "a model of ONNX",
+            Self::TfLite => "a model of TensorFlow Lite",
+            Self::Matlab => "variables of MATLAB (MAT)",
             Self::ConvertedLines => {
                 "one whose line ends were converted (CR LF in the place of LF), as Git does with text"
             }
@@ -151,25 +185,37 @@ impl OtherFormat {
             Self::Empty => "copy or save the file again: nothing was written",
             Self::LfsPointer => "fetch the file itself with `git lfs pull`",
             Self::Html => "download the file again: the server sent a page, perhaps one to log in",
-            Self::Json => "save it again with save_torch_bundle: what is expected here is no text",
+            Self::Json => {
+                "look into it with a text editor: it may be the error of a server, or the index of a model in several \
+                 files, which are to be checked instead"
+            }
             Self::Base64 => "decode it with `base64 --decode`",
             Self::Text => "look into it with a text editor: it may say why the file is not there",
-            Self::SevenZip | Self::Rar | Self::Tar => {
-                "unpack it and look inside: a bundle is a zip archive, whatever its name is"
-            }
-            Self::Gzip | Self::Xz | Self::Zstd | Self::Bzip2 => {
-                "decompress it and look inside: a bundle is a zip archive, whatever its name is"
+            Self::SevenZip | Self::Rar | Self::Tar => "unpack it, and check what is inside",
+            Self::Gzip | Self::Xz | Self::Zstd | Self::Bzip2 | Self::Zlib => {
+                "decompress it, and check what is inside"
             }
             Self::Hdf5 => "read it with h5py: it may contain weights of Keras, which are no bundle",
-            Self::Npy => "read it with numpy.load: a bundle has no such file",
+            Self::Npy => "read it with numpy.load: it is one array without a name",
             Self::Safetensors => "load it with safetensors and save it again with torch.save",
-            Self::Pickle => "save it again with torch.save(model.state_dict(), ...), which writes an archive",
+            Self::Pickle => "do not unpickle it; ask its author for a file that torch.save wrote",
+            Self::Zeros => "copy or download the file again: its bytes were not written",
+            Self::Gguf | Self::Onnx | Self::TfLite | Self::Matlab => {
+                "read it with the program that it is for: it holds no tensors that this program knows"
+            }
             Self::ConvertedLines => {
                 "put `*.zip binary` (or the file's own ending) into .gitattributes, and commit the file again from where \
                  it was made"
             }
         }
     }
+}
+
+/// Whether bytes begin a model of ONNX, which has no signature: its version, and the name of the program that wrote it.
+fn is_onnx(first: &[u8]) -> bool {
+    let [0x08, 1..=0x7f, 0x12, length, rest @ ..] = first else { return false };
+    let producer = rest.get(..usize::from(*length)).unwrap_or_default();
+    (1..=MAX_PRODUCER_BYTES).contains(&producer.len()) && producer.iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -198,6 +244,14 @@ mod tests {
     #[case::npy(b"\x93NUMPY\x01\x00", OtherFormat::Npy)]
     #[case::safetensors(b"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\"", OtherFormat::Safetensors)]
     #[case::pickle(b"\x80\x04\x95\x10", OtherFormat::Pickle)]
+    #[case::pickle_without_a_signature(b"cposix\nsystem\n(S'id'\ntR.", OtherFormat::Pickle)]
+    #[case::header_like_a_pickle(b"\x80\x02\0\0\0\0\0\0{\"a\"", OtherFormat::Safetensors)]
+    #[case::zeros(&[0; 9], OtherFormat::Zeros)]
+    #[case::zlib(b"\x78\x9c\x03\x00", OtherFormat::Zlib)]
+    #[case::gguf(b"GGUF\x03\0\0\0", OtherFormat::Gguf)]
+    #[case::onnx(b"\x08\x08\x12\x07pytorch\x1a\x05", OtherFormat::Onnx)]
+    #[case::tflite(b"\x1c\0\0\0TFL3\0", OtherFormat::TfLite)]
+    #[case::matlab(b"MATLAB 5.0 MAT-file, Platform: GLNXA64", OtherFormat::Matlab)]
     #[case::converted(b"\x80\x02\x8a\r\nl\xfc\x9cF\xf9 j\xa8P\x19.", OtherFormat::ConvertedLines)]
     fn a_file_is_recognized_by_its_first_bytes(#[case] first: &[u8], #[case] expected: OtherFormat) {
         assert_eq!(OtherFormat::of(first), Some(expected));

@@ -37,6 +37,9 @@ pub(super) fn diagnose(part: Part, error: &FormatError) -> Finding {
 /// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
 const NETWORKS: &str = "torch.nn.";
 
+/// What helps a file in a format that torch no longer writes unless it is asked to.
+pub(super) const SAVE_AS_ARCHIVE: &str = "save it again without _use_new_zipfile_serialization=False";
+
 /// The id of the requirement, what was expected, and what to do.
 struct Diagnosis(&'static str, &'static str, &'static str);
 
@@ -104,6 +107,10 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         Kind::AnotherArchive { advice, .. } => {
             let Diagnosis(requirement, expected, _) = missing_entry(part);
             Diagnosis(requirement, expected, advice)
+        }
+        Kind::UntypedInLegacy => {
+            let Diagnosis(requirement, expected, _) = by_part(part);
+            Diagnosis(requirement, expected, SAVE_AS_ARCHIVE)
         }
         Kind::MissingField(_) => missing_field(part),
         Kind::TwoManifests(..) => Diagnosis(

@@ -51,7 +51,8 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::UnsupportedOpcode
         | FormatErrorKind::UnsupportedProtocol(_)
         | FormatErrorKind::JsonManifest(_)
-        | FormatErrorKind::Unsupported(_) => RefusalKind::Unsupported,
+        | FormatErrorKind::Unsupported(_)
+        | FormatErrorKind::UntypedInLegacy => RefusalKind::Unsupported,
         FormatErrorKind::MissingField(_) => RefusalKind::MissingField,
         FormatErrorKind::InvalidValue { .. } => RefusalKind::InvalidValue,
         FormatErrorKind::Zip(_)
@@ -144,7 +145,7 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         }
         FormatErrorKind::TwoManifests(..) => broken(Rule::TwoManifests),
         FormatErrorKind::ModelName(_) => broken(Rule::ModelName),
-        FormatErrorKind::Unsupported(_) => broken(Rule::Unsupported),
+        FormatErrorKind::Unsupported(_) | FormatErrorKind::UntypedInLegacy => broken(Rule::Unsupported),
         FormatErrorKind::Storage(_) => broken(Rule::Storage),
     }
 }

@@ -5,6 +5,7 @@
 //! [`Graph::to_value`] turns it into a tree with bounded size and depth. [`write_value`] is the inverse.
 
 mod allow;
+mod bare;
 mod convert;
 mod graph;
 mod input;
@@ -22,6 +23,7 @@ mod write;
 
 pub use allow::{Allow, Class, Global};
 pub(crate) use allow::{no_plain_values, storage_class};
+pub(crate) use bare::{BarePickle, begins_a_pickle, read_bare};
 pub use convert::ConvertedObject;
 pub(crate) use convert::subscript;
 pub use graph::{Graph, Id, Node};

@@ -70,6 +70,7 @@ impl Contents {
         if source.is_alone {
             self.trailing = source.pickle.len().saturating_sub(length) as u64;
         }
+        source.refuse_untyped(&graph)?;
         self.referenced = referenced(&graph).map(source.place).collect();
         let parser = || Parser::new(&graph, source.place, source.big_endian);
         if let Ok(outline) = parser().parse() {

@@ -12,7 +12,7 @@ use crate::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
         limits::{MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES},
-        pickle::{self, Allow},
+        pickle::{self, Allow, Global, Graph, Node},
         zip::Archive,
     },
     value::Value,
@@ -24,12 +24,28 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub(super) struct Source<'s> {
     /// The bytes that begin with it.
     pub(super) pickle: &'s [u8],
-    /// Whether they should end with it.
+    /// Whether they should end with it, as in an archive; storages follow it in the format before PyTorch 1.6.
     pub(super) is_alone: bool,
     /// The entry of the storage with this key.
     pub(super) place: &'s dyn Fn(&str) -> String,
     /// Whether elements are stored with the most significant byte first.
     pub(super) big_endian: bool,
+}
+
+impl Source<'_> {
+    /// Refuses what torch cannot read back: outside of an archive, a storage needs a class with an element type.
+    pub(super) fn refuse_untyped(&self, graph: &Graph) -> Result<()> {
+        let is_untyped = |node: &Node| {
+            let Node::Persistent(id) = node else { return false };
+            let class = graph.sequence(*id).and_then(|parts| parts.get(1));
+            class.is_some_and(|class| *graph.node(*class) == Node::Global(Global::UntypedStorage))
+        };
+        if !self.is_alone && graph.nodes().any(is_untyped) {
+            Err(Kind::UntypedInLegacy.into())
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Reads the outline of a source, and returns the length of its pickle in bytes as well.
@@ -41,6 +57,7 @@ pub(super) fn state_dict(source: &Source<'_>) -> Result<(Outline, usize)> {
     if source.is_alone {
         pickle::trailing(source.pickle, length)?;
     }
+    source.refuse_untyped(&graph)?;
     Ok((Parser::new(&graph, source.place, source.big_endian).parse()?, length))
 }
 

@@ -13,12 +13,12 @@ use super::{
     outline::Outline,
 };
 use crate::torch_files::{
-    FormatError, OtherFormat,
+    FormatError, FormatErrorKind as Kind, OtherFormat,
     limits::MAX_DEFLATED_BYTES,
     other_format::TELLING_BYTES,
     zip::{
         Archive,
-        single_pass::{Span, read_spans},
+        single_pass::{Passed, Span, read_spans},
     },
 };
 
@@ -35,7 +35,11 @@ pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> 
     if legacy::is_legacy(&mut reader)? {
         return legacy::scan(reader, elements, &mut state_dict);
     }
-    let Scanned { outline, crc32, unread, .. } = scan_archive(reader, elements, &mut state_dict)?;
+    let scanned = scan_archive(entries::open(reader)?, elements, &mut state_dict)?;
+    let Scanned { outline, crc32, unread, changed, .. } = scanned;
+    if let Some(entry) = changed.first() {
+        return Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(entry));
+    }
     unread.iter().for_each(|name| elements.unread(name));
     Ok((outline, crc32))
 }
@@ -51,15 +55,16 @@ pub(super) struct Scanned {
     pub(super) pickles: HashSet<String>,
     /// The entries that are storages by their names.
     pub(super) storages: Vec<String>,
+    /// The stored entries whose checksums do not match.
+    pub(super) changed: Vec<String>,
 }
 
 /// Reads an archive that `torch.save` wrote, and its outline with `read`.
-pub(super) fn scan_archive(
-    reader: impl Read + Seek,
+pub(super) fn scan_archive<R: Read + Seek>(
+    mut archive: Archive<R>,
     elements: &mut dyn ElementVisitor,
     read: &mut ReadOutline<'_>,
 ) -> Result<Scanned> {
-    let mut archive = entries::open(reader)?;
     let outline = Outline::of(&mut archive, read)?;
     let Entries { unread, storages, .. } = Entries::of(&mut archive)?;
     let pickles = unread.iter().filter(|name| begins_a_pickle(&mut archive, name)).cloned().collect();
@@ -78,11 +83,12 @@ pub(super) fn scan_archive(
     let mut reader = archive.into_inner();
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
-    let crc32 = read_spans(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
-        Some(Span { name, .. }) => show.piece(name, offset, piece),
-        None => Ok(()),
-    })?;
-    Ok(Scanned { outline, crc32, unread, pickles, storages })
+    let Passed { crc32, changed } =
+        read_spans(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
+            Some(Span { name, .. }) => show.piece(name, offset, piece),
+            None => Ok(()),
+        })?;
+    Ok(Scanned { outline, crc32, unread, pickles, storages, changed })
 }
 
 /// Whether an entry begins like a pickle, or is named like one.

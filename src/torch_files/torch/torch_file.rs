@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::{
     contents::{Contents, Item},
     elements::ElementVisitor,
-    legacy,
+    entries, legacy,
     outline::Outline,
     scan::{Scanned, scan_archive},
 };
@@ -41,6 +41,14 @@ pub struct AskedGlobal {
     pub is_safe: bool,
 }
 
+impl From<(String, String)> for AskedGlobal {
+    /// Of a module and a name.
+    fn from((module, name): (String, String)) -> Self {
+        let is_safe = safe_mode::has_global(&module, &name);
+        Self { module, name, is_safe }
+    }
+}
+
 /// A file of `torch.save`.
 #[derive(Clone, Debug)]
 pub struct TorchFile {
@@ -68,6 +76,8 @@ pub struct TorchContent {
     pub unread: Vec<(String, bool)>,
     /// The storages that the pickle does not refer to.
     pub unreferenced: Vec<String>,
+    /// The stored entries whose checksums do not match, which torch reads as they are.
+    pub changed: Vec<String>,
 }
 
 /// Reads a file of `torch.save` from front to back and passes on the elements of its tensors. Nothing in it is executed,
@@ -79,23 +89,21 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
     let scanned = is_legacy.and_then(|_| match format {
         TorchFormat::Legacy => {
             let (outline, _) = legacy::scan(reader, elements, &mut |source| contents.read(source))?;
-            Ok((outline, Vec::new(), Vec::new()))
+            Ok((outline, Vec::new(), Vec::new(), Vec::new()))
         }
         TorchFormat::Zip => {
-            let scanned = scan_archive(reader, elements, &mut |source| contents.read(source))?;
-            let Scanned { outline, unread, pickles, storages, .. } = scanned;
+            // torch verifies no checksum.
+            let archive = entries::open(reader)?.with_unchecked_stored_entries();
+            let scanned = scan_archive(archive, elements, &mut |source| contents.read(source))?;
+            let Scanned { outline, unread, pickles, storages, changed, .. } = scanned;
             let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));
-            Ok((outline, unread.map(|(is_pickle, name)| (name, is_pickle)).collect(), storages))
+            Ok((outline, unread.map(|(is_pickle, name)| (name, is_pickle)).collect(), storages, changed))
         }
     });
     let Contents { globals, beyond, root, problems, trailing, referenced } = contents;
-    let asked = |(module, name): (String, String)| {
-        let is_safe = safe_mode::has_global(&module, &name);
-        AskedGlobal { module, name, is_safe }
-    };
-    let content = scanned.map(|(outline, unread, mut unreferenced)| {
+    let content = scanned.map(|(outline, unread, mut unreferenced, changed)| {
         unreferenced.retain(|name| !referenced.contains(name));
-        (outline, TorchContent { root, problems, trailing, unread, unreferenced })
+        (outline, TorchContent { root, problems, trailing, unread, unreferenced, changed })
     });
-    TorchFile { format, globals: globals.into_iter().map(asked).collect(), beyond, content }
+    TorchFile { format, globals: globals.into_iter().map(AskedGlobal::from).collect(), beyond, content }
 }

@@ -50,6 +50,8 @@ pub struct Archive<R> {
     is_dotted: bool,
     /// Whether a CRC-32 of 0 means that the entry has no checksum.
     zero_is_none: bool,
+    /// Whether the checksums of stored entries are left to the caller.
+    checks_deflated_only: bool,
 }
 
 /// The directory's record of an entry.
@@ -118,7 +120,15 @@ impl<R: Read + Seek> Archive<R> {
             }
         }
         let is_dotted = directory.entries.iter().any(|entry| entry.name.starts_with(DOT.as_bytes()));
-        Ok(Self { zip, entries, directories, before, is_dotted, zero_is_none: false })
+        Ok(Self {
+            zip,
+            entries,
+            directories,
+            before,
+            is_dotted,
+            zero_is_none: false,
+            checks_deflated_only: false,
+        })
     }
 
     /// The same archive, if its readers may look entries up by name and by the first bytes of the file.
@@ -152,8 +162,14 @@ impl<R: Read + Seek> Archive<R> {
         Self { zero_is_none: true, ..self }
     }
 
+    /// The same archive, of which the content of a stored entry is read although its checksum is wrong, as torch does. The
+    /// caller compares the checksums of the [spans](Self::spans).
+    pub(crate) fn with_unchecked_stored_entries(self) -> Self {
+        Self { checks_deflated_only: true, ..self }
+    }
+
     fn has_checksum(&self, entry: &Entry) -> bool {
-        !self.zero_is_none || entry.deflated || entry.crc32 != 0
+        entry.deflated || !self.checks_deflated_only && (!self.zero_is_none || entry.crc32 != 0)
     }
 
     /// The names of the entries, in directory order.

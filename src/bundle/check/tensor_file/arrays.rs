@@ -1,17 +1,16 @@
-//! Files of arrays: `.npz` and `.safetensors`.
-
-use std::fs::File;
+//! Files of arrays: `.npz`, `.npy` and `.safetensors`.
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
     file::{TensorFile, readable},
     findings,
+    kind::first_bytes,
 };
 use crate::{
     bundle::check::{ProgressFn, TensorDetails, statistics::Tally},
     torch_files::{
-        Dtype, FormatError,
+        Dtype, FormatError, OtherFormat,
         arrays::ArrayVisitor,
         npz, safetensors,
         zip::{Archive, FileReader},
@@ -27,7 +26,19 @@ pub(super) fn read_npz(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Te
     seen.finish(&mut file);
     match readable(scanned)? {
         Ok(others) => others.into_iter().for_each(|name| file.findings.push(findings::no_array(name))),
-        Err(error) => file.findings.push(findings::unreadable(file.kind, &error)),
+        Err(error) => file.refuse(&error),
+    }
+    findings::non_finite(&mut file);
+    Ok(file)
+}
+
+pub(super) fn read_npy(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
+    let mut seen = Seen::new(watch);
+    let reader = FileReader::open(&file.file)?;
+    let scanned = npz::scan_array(reader, file.bytes, &mut seen);
+    seen.finish(&mut file);
+    if let Err(error) = readable(scanned)? {
+        file.refuse(&error);
     }
     findings::non_finite(&mut file);
     Ok(file)
@@ -38,12 +49,18 @@ pub(super) fn read_safetensors(
     watch: ProgressFn<'_>,
 ) -> Result<TensorFile, FormatError> {
     let mut seen = Seen::new(watch);
-    let reader = FileReader::new(File::open(&file.file)?)?;
+    let other = first_bytes(&file.file).and_then(|first| OtherFormat::of(&first));
+    if let Some(format) = other.filter(|format| *format != OtherFormat::Safetensors) {
+        file.instead = Some(format.name());
+        file.findings.push(findings::other_format(file.kind, format));
+        return Ok(file);
+    }
+    let reader = FileReader::open(&file.file)?;
     let scanned = safetensors::scan(reader, file.bytes, &mut seen);
     seen.finish(&mut file);
     match readable(scanned)? {
         Ok(texts) => file.metadata = texts,
-        Err(error) => file.findings.push(findings::unreadable(file.kind, &error)),
+        Err(error) => file.refuse(&error),
     }
     findings::wrapped(&mut file);
     findings::non_finite(&mut file);
@@ -54,6 +71,8 @@ pub(super) fn read_safetensors(
 struct Seen<'w> {
     watch: ProgressFn<'w>,
     arrays: Vec<(String, Dtype, Vec<usize>)>,
+    /// The bytes behind arrays.
+    trailing: Vec<(String, u64)>,
     problems: Vec<(String, FormatError)>,
     /// Digest and statistics of each array.
     sums: Vec<(Sha256, Tally, u64)>,
@@ -61,7 +80,7 @@ struct Seen<'w> {
 
 impl<'w> Seen<'w> {
     fn new(watch: ProgressFn<'w>) -> Self {
-        Self { watch, arrays: Vec::new(), problems: Vec::new(), sums: Vec::new() }
+        Self { watch, arrays: Vec::new(), trailing: Vec::new(), problems: Vec::new(), sums: Vec::new() }
     }
 
     fn finish(self, file: &mut TensorFile) {
@@ -69,6 +88,9 @@ impl<'w> Seen<'w> {
             let sha256 = Digest(digest.finalize().into());
             let details = TensorDetails { dtype, shape, bytes, sha256, statistics: tally.statistics() };
             file.tensors.insert(name, details);
+        }
+        for (name, bytes) in self.trailing {
+            file.findings.push(findings::behind_array(name, bytes));
         }
         for (name, error) in self.problems {
             file.findings.push(findings::problem(file.kind, &name, &error));
@@ -89,6 +111,10 @@ impl ArrayVisitor for Seen<'_> {
             *length += bytes.len() as u64;
         }
         (self.watch)(bytes.len() as u64);
+    }
+
+    fn trailing(&mut self, bytes: u64) {
+        self.trailing.extend(self.arrays.last().map(|(name, ..)| (name.clone(), bytes)));
     }
 
     fn problem(&mut self, name: String, error: FormatError) {

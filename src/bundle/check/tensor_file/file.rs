@@ -7,14 +7,15 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::kind::FileKind;
+use super::{findings, kind::FileKind};
 use crate::{
     bundle::{
         check::{Findings, TensorDetails},
         files::refusal_kind,
     },
+    fs_util::regular,
     torch_files::{
-        FormatError,
+        FormatError, FormatErrorKind as Kind,
         torch::{AskedGlobal, Item, TorchFormat},
     },
     value::Map,
@@ -27,8 +28,10 @@ pub struct TensorFile {
     pub file: PathBuf,
     /// Bytes of the file.
     pub bytes: u64,
-    /// What it is.
+    /// As what it was read.
     pub kind: FileKind,
+    /// What it is instead, in words, when its content is of another kind.
+    pub instead: Option<&'static str>,
     /// The tensors by name. The names of a state dict are its keys, and those of other files of torch are places in
     /// Python's subscript notation: `['state_dict']['layer.weight']`.
     pub tensors: IndexMap<String, TensorDetails>,
@@ -43,8 +46,8 @@ pub struct TensorFile {
 /// What a file of `torch.save` has besides tensors.
 #[derive(Clone, Debug)]
 pub struct TorchFacts {
-    /// The format of the file.
-    pub format: TorchFormat,
+    /// The format of the file; `None` if it is not one of torch.
+    pub format: Option<TorchFormat>,
     /// Whether `torch.load(weights_only=True)` takes it; `None` when the file is more than this program reads.
     pub loads_weights_only: Option<bool>,
     /// The globals that it asks for, in the order of their first use.
@@ -63,11 +66,20 @@ impl TensorFile {
         self.findings.errors == 0
     }
 
+    /// Adds why the file cannot be read to its end, and keeps what it is instead.
+    pub(super) fn refuse(&mut self, error: &FormatError) {
+        if let (Kind::NotAnArchive(format), None) = (&error.kind, &error.place.entry) {
+            self.instead = Some(format.name());
+        }
+        self.findings.push(findings::unreadable(self.kind, error));
+    }
+
     pub(super) fn new(path: &Path, kind: FileKind) -> Result<Self, FormatError> {
         Ok(Self {
             file: path.to_owned(),
-            bytes: path.metadata()?.len(),
+            bytes: regular(path)?.len(),
             kind,
+            instead: None,
             tensors: IndexMap::new(),
             metadata: BTreeMap::new(),
             torch: None,

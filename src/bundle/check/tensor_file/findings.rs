@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{file::TensorFile, kind::FileKind};
+use super::{archive_kind::OtherArchive, file::TensorFile, kind::FileKind};
 use crate::{
     bundle::{
-        check::{Finding, Findings, diagnose::instead, network_rules::wrapped_names, rules::listed},
+        check::{
+            Finding, Findings,
+            diagnose::{SAVE_AS_ARCHIVE, instead},
+            network_rules::wrapped_names,
+            rules::listed,
+        },
         files::refusal_kind,
     },
     harness::contract::RefusalKind,
-    torch_files::{FormatError, FormatErrorKind as Kind, npy, torch::AskedGlobal},
+    torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat, npy, torch::AskedGlobal},
 };
 
 /// The number of entries that get a finding each before the rest is counted.
@@ -45,7 +50,9 @@ pub(super) fn unsafe_opcode((offset, name): (u64, &'static str)) -> Finding {
 
 /// Whether the file is more than this program reads, which says nothing about it.
 pub(super) fn is_unsupported(kind: &Kind) -> bool {
-    matches!(kind, Kind::Limit { .. }) || refusal_kind(kind) == RefusalKind::Unsupported
+    // What torch cannot read back either is known not to load.
+    *kind != Kind::UntypedInLegacy
+        && (matches!(kind, Kind::Limit { .. }) || refusal_kind(kind) == RefusalKind::Unsupported)
 }
 
 /// The finding about a file that cannot be read to its end.
@@ -59,6 +66,12 @@ pub(super) fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
             .expected("a file within the limits of this program")
             .advice("nothing is said about the file: it may be sound, and was not checked");
     }
+    if error.kind == Kind::UntypedInLegacy {
+        return finding("not-supported").expected("a file that torch.load reads").advice(SAVE_AS_ARCHIVE);
+    }
+    if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
+        return finding("other-format").expected(intact(kind)).advice(format.advice());
+    }
     match refusal_kind(&error.kind) {
         RefusalKind::Unsafe => finding("unsafe")
             .expected("a file that every reader understands alike")
@@ -71,21 +84,72 @@ pub(super) fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
         | RefusalKind::InvalidValue
         | RefusalKind::Unsupported
         | RefusalKind::NotImplemented
-        | RefusalKind::Mismatch => {
-            let advice = if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
-                format.advice()
-            } else {
-                "copy the file again, or save it again: these bytes were changed or cut off"
-            };
-            finding("damaged").expected(intact(kind)).advice(advice)
-        }
+        | RefusalKind::Mismatch => finding("damaged")
+            .expected(intact(kind))
+            .advice("copy the file again, or save it again: these bytes were changed or cut off"),
     }
+}
+
+/// A file of another format in the place of a whole one.
+pub(super) fn other_format(kind: FileKind, format: OtherFormat) -> Finding {
+    Finding::error("other-format", format!("expected {}, found {}", intact(kind), format.name()))
+        .expected(intact(kind))
+        .advice(format.advice())
+}
+
+/// An archive of another kind in the place of a file of torch.
+pub(super) fn other_archive(other: OtherArchive) -> Finding {
+    Finding::error("other-format", format!("found {}", other.name))
+        .expected(intact(FileKind::Torch))
+        .advice(other.advice)
+}
+
+/// A pickle by itself, with the globals that it asks for. What it calls comes first.
+pub(super) fn bare_pickle(
+    globals: &[AskedGlobal],
+    is_called: &dyn Fn(usize) -> bool,
+    error: Option<&FormatError>,
+) -> Finding {
+    let foreign = |is_wanted: &dyn Fn(usize) -> bool| -> Vec<String> {
+        let all = globals.iter().enumerate().filter(|(index, global)| !global.is_safe && is_wanted(*index));
+        all.map(|(_, AskedGlobal { module, name, .. })| format!("{module}.{name}")).collect()
+    };
+    let (called, asked) = (foreign(is_called), foreign(&|_| true));
+    let (verb, names) = if called.is_empty() { ("asks for", &asked) } else { ("calls", &called) };
+    let mut found = match (names.is_empty(), globals.is_empty(), error) {
+        (false, _, _) => format!("a pickle that {verb} {}", listed(names.iter().map(String::as_str))),
+        (true, false, _) => "a pickle of objects that torch.save writes".to_owned(),
+        (true, true, None) => "a pickle of plain values".to_owned(),
+        (true, true, Some(_)) => "a pickle".to_owned(),
+    };
+    if let Some(error) = error {
+        found.push_str(&format!("; it cannot be read to its end: {}", error.kind));
+    }
+    let advice = if names.is_empty() && error.is_none() {
+        "ask its author for a file that torch.save wrote, or for safetensors: pickles by themselves are not described"
+    } else {
+        "do not unpickle it: Python imports what it asks for and may call it; ask its author for a file that torch.save \
+         wrote, or for safetensors"
+    };
+    Finding::error("pickle", found)
+        .expected("a file of tensors in a format that executes nothing")
+        .advice(advice)
+}
+
+/// A stored entry whose bytes are not those that were saved.
+pub(super) fn changed(entry: &str) -> Finding {
+    Finding::error("damaged", "the bytes do not match their CRC-32; torch.load does not notice this")
+        .expected(intact(FileKind::Torch))
+        .advice("copy the file again: what torch loads from it is not what was saved")
+        .in_entry(entry)
 }
 
 fn intact(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Torch | FileKind::Bundle => "a whole file that torch.save wrote",
         FileKind::Npz => "a whole archive that numpy.savez wrote",
+        FileKind::Npy => "a whole array that numpy.save wrote",
+        FileKind::Pickle => "a whole pickle",
         FileKind::Safetensors => "a whole safetensors file",
     }
 }
@@ -114,6 +178,16 @@ pub(super) fn trailing(bytes: u64) -> Finding {
     Finding::warning("further-pickle", format!("{bytes} bytes follow the end of the pickle"))
         .expected("one pickle")
         .advice("torch.load does not read them; do not unpickle them")
+}
+
+/// Bytes behind an array of NumPy.
+pub(super) fn behind_array(name: String, bytes: u64) -> Finding {
+    let what = if bytes == 1 { "1 byte follows" } else { &format!("{bytes} bytes follow") };
+    let mut finding = Finding::warning("trailing-bytes", format!("{what} the array"))
+        .expected("the bytes of its elements alone")
+        .advice("numpy.load does not read them; ask the author of the file about them");
+    finding.subscript = Some(name).filter(|name| !name.is_empty());
+    finding
 }
 
 /// An entry that torch does not read.

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     bundle::nouns::{ARCHIVE_NAME, JSON_MANIFEST_ENTRY, MANIFEST_ENTRY},
+    fs_util::regular,
     torch_files::{OtherFormat, npz, other_format::TELLING_BYTES, torch, zip::Archive},
 };
 
@@ -20,20 +21,36 @@ pub enum FileKind {
     Torch,
     /// An archive of NumPy arrays.
     Npz,
+    /// One array of NumPy.
+    Npy,
     /// Tensors of safetensors.
     Safetensors,
+    /// A pickle that no file of `torch.save` is around.
+    Pickle,
 }
 
-/// What the names of files end with that are damaged beyond recognition.
-const NAMES: [(&str, FileKind); 7] = [
+/// What the names of files end with that loaders of models take, and what such a file is when its content does not tell.
+const NAMES: [(&str, FileKind); 13] = [
     (".pt", FileKind::Torch),
     (".pth", FileKind::Torch),
     (".ckpt", FileKind::Torch),
+    (".bin", FileKind::Torch),
     (".pth.tar", FileKind::Torch),
+    (".pkl", FileKind::Pickle),
+    (".pickle", FileKind::Pickle),
+    (".dill", FileKind::Pickle),
+    (".joblib", FileKind::Pickle),
     (".npz", FileKind::Npz),
+    (".npy", FileKind::Npy),
     (".safetensors", FileKind::Safetensors),
     (".h5.zip", FileKind::Bundle),
 ];
+
+/// The end of the name of an archive, whatever is in it.
+const ARCHIVE: &str = ".zip";
+
+/// What an archive begins with, and an empty one.
+const ARCHIVE_SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
 impl FileKind {
     /// The kind as it is printed.
@@ -42,6 +59,8 @@ impl FileKind {
             Self::Bundle => "bundle",
             Self::Torch => "torch",
             Self::Npz => "npz",
+            Self::Npy => "npy",
+            Self::Pickle => "pickle",
             Self::Safetensors => "safetensors",
         }
     }
@@ -51,27 +70,40 @@ impl FileKind {
     pub fn of(path: &Path) -> Self {
         match Self::by_name(path) {
             Some(Self::Bundle) => Self::Bundle,
-            by_name @ (Some(Self::Torch | Self::Npz | Self::Safetensors) | None) => {
-                Self::by_content(path).or(by_name).unwrap_or(Self::Bundle)
-            }
+            by_name @ (Some(Self::Torch | Self::Npz | Self::Npy | Self::Safetensors | Self::Pickle)
+            | None) => Self::by_content(path).or(by_name).unwrap_or(Self::Bundle),
         }
+    }
+
+    /// Whether a file that was found in a directory is one that a loader of models could take: by its name, as an archive,
+    /// or as one of these kinds.
+    pub fn is_loadable(path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let begins_as_one =
+            |first: Vec<u8>| ARCHIVE_SIGNATURES.iter().any(|signature| first.starts_with(signature));
+        name.ends_with(ARCHIVE)
+            || Self::by_name(path).is_some()
+            || first_bytes(path).is_some_and(begins_as_one)
+            || Self::by_content(path).is_some()
     }
 
     /// What a file is by its content; `None` if it is none of these.
     pub fn by_content(path: &Path) -> Option<Self> {
-        // A pipe is never opened: that blocks until a writer appears.
-        if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return None;
-        }
-        let mut first = Vec::new();
-        File::open(path).and_then(|file| file.take(TELLING_BYTES as u64).read_to_end(&mut first)).ok()?;
-        if OtherFormat::of(&first) == Some(OtherFormat::Safetensors) {
+        let first = first_bytes(path)?;
+        let format = OtherFormat::of(&first);
+        if format == Some(OtherFormat::Safetensors) {
             return Some(Self::Safetensors);
         }
         if torch::is_legacy(&mut std::io::Cursor::new(first)).unwrap_or(false) {
             return Some(Self::Torch);
         }
-        let archive = Archive::open(path).ok()?;
+        let Ok(archive) = Archive::open(path) else {
+            return match format? {
+                OtherFormat::Pickle => Some(Self::Pickle),
+                OtherFormat::Npy => Some(Self::Npy),
+                _ => None,
+            };
+        };
         let has = |inner: &dyn Fn(&str) -> bool| archive.names().any(inner);
         if has(&|name| [MANIFEST_ENTRY, JSON_MANIFEST_ENTRY].contains(&name)) {
             return Some(Self::Bundle);
@@ -87,6 +119,14 @@ impl FileKind {
         let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         NAMES.iter().find(|(end, _)| name.ends_with(end)).map(|(_, kind)| *kind)
     }
+}
+
+/// The bytes that tell what a file is; `None` if it is not a regular file, or cannot be read.
+pub(super) fn first_bytes(path: &Path) -> Option<Vec<u8>> {
+    regular(path).ok()?;
+    let mut first = Vec::new();
+    File::open(path).and_then(|file| file.take(TELLING_BYTES as u64).read_to_end(&mut first)).ok()?;
+    Some(first)
 }
 
 /// What is next to a file that is missing or not a bundle, if it is the bundle that was meant: `wts.h5` is saved as

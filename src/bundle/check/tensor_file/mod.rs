@@ -1,12 +1,16 @@
-//! Files that are not bundles: of `torch.save`, of NumPy (`.npz`) and safetensors. What is in them, and what is odd.
+//! Files that are not bundles: of `torch.save`, of NumPy (`.npz`, `.npy`) and safetensors, and pickles. What is in them, and
+//! what is odd.
 //!
 //! Reading order: [`FileKind`] (which of them a file is), [`read`] (its tensors with digests and statistics, and the
-//! findings), `torch` (what only a file of `torch.save` has), `findings`. Nothing in a file is executed.
+//! findings), `torch` (what only a file of `torch.save` has),
+//! `archive_kind` (what an archive is instead), `findings`. Nothing in a file is executed.
 
+mod archive_kind;
 mod arrays;
 mod file;
 mod findings;
 mod kind;
+mod pickle;
 mod read;
 mod torch;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{arrays, file::TensorFile, kind::FileKind, torch};
+use super::{arrays, file::TensorFile, kind::FileKind, pickle, torch};
 use crate::{bundle::check::ProgressFn, torch_files::FormatError};
 
 /// Reads a file that is not a bundle. Everything that is wrong with its bytes is a finding.
@@ -15,6 +15,8 @@ pub fn read(path: &Path, kind: FileKind, watch: ProgressFn<'_>) -> Result<Tensor
         match kind {
             FileKind::Torch | FileKind::Bundle => torch::read(file, watch),
             FileKind::Npz => arrays::read_npz(file, watch),
+            FileKind::Npy => arrays::read_npy(file, watch),
+            FileKind::Pickle => pickle::read(file),
             FileKind::Safetensors => arrays::read_safetensors(file, watch),
         }
     };

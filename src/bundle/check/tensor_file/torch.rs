@@ -1,15 +1,14 @@
 //! A file of `torch.save` by itself, checked against what `torch.load(weights_only=True)` takes.
 
-use std::fs::File;
-
 use super::{
+    archive_kind::OtherArchive,
     file::{TensorFile, TorchFacts, readable},
     findings,
 };
 use crate::{
     bundle::check::{Findings, ProgressFn, StateDetails, network_rules::unseen},
     torch_files::{
-        FormatError,
+        FormatError, FormatErrorKind as Kind,
         torch::{AskedGlobal, Outline, TorchContent, TorchFile, scan_file},
         zip::FileReader,
     },
@@ -17,8 +16,8 @@ use crate::{
 };
 
 pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
-    let reader = FileReader::new(File::open(&file.file)?)?;
-    let (mut format, mut globals, mut contents) = (None, Vec::new(), None);
+    let reader = FileReader::open(&file.file)?;
+    let (mut format, mut globals, mut contents, mut changed) = (None, Vec::new(), None, Vec::new());
     let state = StateDetails::of(
         |elements| {
             let scanned = scan_file(reader, elements);
@@ -27,7 +26,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
             (format, globals) = (Some(scanned.format), scanned.globals);
             let (outline, content) = content?;
             odd(&content, &mut file);
-            contents = content.root;
+            (contents, changed) = (content.root, content.changed);
             if let Outline::Network(network) = &outline {
                 let finding = unseen(network);
                 file.findings.extend(finding.map(|finding| findings::named("unseen-storage", finding)));
@@ -40,7 +39,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     match readable(state)? {
         Err(error) => {
             is_known = !findings::is_unsupported(&error.kind);
-            file.findings.push(findings::unreadable(file.kind, &error));
+            refuse(&error, &mut file);
         }
         Ok(StateDetails::Network { tensors, extra: own }) => (file.tensors, extra) = (tensors, own),
         Ok(StateDetails::Sentinel(values)) => sentinel = Some(values),
@@ -48,9 +47,26 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     findings::wrapped(&mut file);
     findings::non_finite(&mut file);
     let loads_weights_only = is_known.then_some(file.findings.errors == 0);
-    file.torch =
-        format.map(|format| TorchFacts { format, loads_weights_only, globals, sentinel, extra, contents });
+    // Only now: torch does not notice it.
+    findings::counted(changed.iter().map(|name| findings::changed(name)), &mut file.findings);
+    let format = format.filter(|_| file.instead.is_none());
+    file.torch = Some(TorchFacts { format, loads_weights_only, globals, sentinel, extra, contents });
     Ok(file)
+}
+
+/// Adds why a file cannot be read to its end; an archive of another kind is sound.
+fn refuse(error: &FormatError, file: &mut TensorFile) {
+    let other = match &error.kind {
+        Kind::MissingEntry(_) | Kind::TorchScript => OtherArchive::of(&file.file),
+        _ => None,
+    };
+    file.instead = other.map(|other| other.name);
+    match other {
+        Some(other) if error.kind != Kind::TorchScript => {
+            file.findings.push(findings::other_archive(other));
+        }
+        Some(_) | None => file.refuse(error),
+    }
 }
 
 /// What the safe mode of torch does not take.
