@@ -22,15 +22,18 @@ type Result<T> = std::result::Result<T, FormatError>;
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 
 /// The entries that `torch.save` writes, in addition to the storages.
-const KNOWN: [&str; 6] =
-    ["data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"];
+const KNOWN: [&str; 6] = ["data.pkl", VERSION, "byteorder", ".format_version", ALIGNMENT, SERIALIZATION_ID];
 
 /// The entry with the version of the format, and the versions that torch reads.
 const VERSION: &str = "version";
 const VERSIONS: RangeInclusive<u64> = 1..=10;
 
-/// Bytes of that entry.
-const MAX_VERSION_BYTES: u64 = 64;
+/// The entries that torch reads as a number and as text when they exist, whatever it does with them.
+const ALIGNMENT: &str = ".storage_alignment";
+const SERIALIZATION_ID: &str = ".data/serialization_id";
+
+/// Bytes of each of these entries.
+const MAX_SIDE_ENTRY_BYTES: u64 = 64;
 
 /// The entry that torch prefers to `version`.
 const PACKAGE_VERSION: &str = ".data/version";
@@ -63,7 +66,7 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
     if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
         return Err(Kind::PickleBeforeArchive.into());
     }
-    Archive::new(reader)?.looked_up_by_name().map(Archive::with_optional_checksums)
+    Archive::new(reader)?.looked_up_by_name()?.named_in_utf8().map(Archive::with_optional_checksums)
 }
 
 impl Entries {
@@ -86,6 +89,15 @@ impl Entries {
         }
         archive.directories().try_for_each(|name| inside(&prefix, name).map(drop))?;
         supported_version(archive, &format!("{prefix}/{VERSION}"))?;
+        let mut side_entry = |inner: &str, expected: &'static str, is_readable: fn(&[u8]) -> bool| {
+            let entry = format!("{prefix}/{inner}");
+            if archive.entry(&entry).is_none() || is_readable(&archive.read(&entry, MAX_SIDE_ENTRY_BYTES)?) {
+                return Ok(());
+            }
+            Err(Kind::Unexpected { expected, found: "other bytes".to_owned() }.in_entry(&entry))
+        };
+        side_entry(ALIGNMENT, "a number", is_python_integer)?;
+        side_entry(SERIALIZATION_ID, "UTF-8", |bytes| std::str::from_utf8(bytes).is_ok())?;
         Ok(Self { prefix, unread, storages })
     }
 }
@@ -95,7 +107,7 @@ fn supported_version<R: Read + Seek>(archive: &mut Archive<R>, entry: &str) -> R
     if archive.entry(entry).is_none() {
         return Err(Kind::MissingEntry(excerpt(entry)).into());
     }
-    let bytes = archive.read(entry, MAX_VERSION_BYTES)?;
+    let bytes = archive.read(entry, MAX_SIDE_ENTRY_BYTES)?;
     let text = String::from_utf8_lossy(&bytes);
     match text.trim_ascii().parse() {
         Ok(version) if VERSIONS.contains(&version) => Ok(()),
@@ -104,6 +116,13 @@ fn supported_version<R: Read + Seek>(archive: &mut Archive<R>, entry: &str) -> R
             Err(Kind::Unsupported(what).in_entry(entry))
         }
     }
+}
+
+/// Whether Python's `int` takes these bytes.
+fn is_python_integer(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii();
+    let digits = bytes.strip_prefix(b"-").or_else(|| bytes.strip_prefix(b"+")).unwrap_or(bytes);
+    digits.split(|byte| *byte == b'_').all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether `torch.save` writes an entry with this name. Refuses a name that torch reads in a special way.
@@ -156,7 +175,11 @@ mod tests {
 
     fn file_of(names: &[&str]) -> Vec<u8> {
         let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
-        let content = |name: &str| if name.ends_with(VERSION) { &b"3\n"[..] } else { b"}." };
+        let content = |name: &str| match name {
+            name if name.ends_with(VERSION) => &b"3\n"[..],
+            name if name.ends_with(ALIGNMENT) => b"64",
+            _ => b"}.",
+        };
         names.iter().for_each(|name| archive.entry(name, content(name)).unwrap());
         archive.finish().unwrap().into_inner()
     }

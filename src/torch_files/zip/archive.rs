@@ -48,6 +48,8 @@ pub struct Archive<R> {
     before: Vec<u8>,
     /// Whether names begin with `./`, which is not part of the names here.
     is_dotted: bool,
+    /// Whether all names are UTF-8.
+    is_utf8: bool,
     /// Whether a CRC-32 of 0 means that the entry has no checksum.
     zero_is_none: bool,
     /// Whether the checksums of stored entries are left to the caller.
@@ -119,13 +121,16 @@ impl<R: Read + Seek> Archive<R> {
                 return Err(Kind::DuplicateEntry.in_entry(&name));
             }
         }
-        let is_dotted = directory.entries.iter().any(|entry| entry.name.starts_with(DOT.as_bytes()));
+        let mut names = directory.entries.iter().map(|entry| entry.name.as_slice());
+        let is_dotted = names.clone().any(|name| name.starts_with(DOT.as_bytes()));
+        let is_utf8 = names.all(|name| std::str::from_utf8(name).is_ok());
         Ok(Self {
             zip,
             entries,
             directories,
             before,
             is_dotted,
+            is_utf8,
             zero_is_none: false,
             checks_deflated_only: false,
         })
@@ -140,6 +145,14 @@ impl<R: Read + Seek> Archive<R> {
             return Err(self.bytes_before());
         }
         if self.is_dotted { Err(Kind::UnsafeName(EMPTY_COMPONENT).into()) } else { Ok(self) }
+    }
+
+    /// The same archive, if torch can read its names: it decodes all of them as UTF-8, whatever their flags say.
+    ///
+    /// # Errors
+    /// For a name in another encoding.
+    pub(crate) fn named_in_utf8(self) -> Result<Self, FormatError> {
+        if self.is_utf8 { Ok(self) } else { Err(Kind::UnsafeName("not UTF-8").into()) }
     }
 
     /// The bytes before the first entry. They hold no part of another archive.
@@ -336,6 +349,9 @@ where
         }
         if data.encrypted() {
             return Err(Kind::Encrypted);
+        }
+        if listed.is_directory && !is_directory {
+            return Err(Kind::Corrupt("marked as a directory, of which torch reads no bytes".to_owned()));
         }
         if is_directory {
             return if bytes == 0 {

@@ -28,6 +28,18 @@ const LOCATOR_BYTES: u64 = 20;
 const END_64_BYTES: u64 = 56;
 /// Bytes of an entry's header in the directory, without its name, extra field and comment.
 const HEADER_BYTES: usize = 46;
+/// The newest version of the zip specification that Python's zipfile reads, 6.3.
+const NEWEST_VERSION: u64 = 63;
+/// The flag of an entry whose name is UTF-8, and those of data that are a patch or encrypted in other ways than usual.
+const UTF_8: u64 = 0x800;
+const PATCHED: u64 = 0x20;
+const STRONGLY_ENCRYPTED: u64 = 0x40;
+const MASKED: u64 = 0x2000;
+/// The attribute of MS-DOS that a directory has.
+const DIRECTORY: u64 = 0x10;
+/// The ids of extra fields: of sizes that do not fit into four bytes, and of a name in UTF-8.
+const SIZES: u64 = 1;
+const UNICODE_NAME: u64 = 0x7075;
 /// The value of a 32-bit size or offset that is stored in the extra field instead.
 const FULL: u64 = 0xffff_ffff;
 
@@ -53,6 +65,8 @@ pub(crate) struct Listed {
     pub(crate) compressed_bytes: u64,
     /// CRC-32 of the uncompressed bytes.
     pub(crate) crc32: u64,
+    /// Whether its attributes say that it is a directory, whatever its name says.
+    pub(crate) is_directory: bool,
 }
 
 /// Reads the directory of an archive that fills the whole reader.
@@ -81,9 +95,11 @@ fn read_unconverted(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> 
         let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
         let (name, after) = after.split_at_checked(name).ok_or_else(|| broken("truncated entry name"))?;
         let (extra, after) = after.split_at_checked(extra).ok_or_else(|| broken("truncated extra field"))?;
-        let [bytes, compressed_bytes, start] = sizes(header, extra)?;
+        readable(header, name)?;
+        let [bytes, compressed_bytes, start] = sizes(header, name, extra)?;
         let (name, crc32) = (name.to_owned(), number(header, 16, 4));
-        listed.push(Listed { name, start, bytes, compressed_bytes, crc32 });
+        let is_directory = number(header, 38, 4) & DIRECTORY != 0;
+        listed.push(Listed { name, start, bytes, compressed_bytes, crc32, is_directory });
         rest = after.get(comment..).ok_or_else(|| broken("truncated directory entry"))?;
     }
     if rest.is_empty() {
@@ -93,22 +109,43 @@ fn read_unconverted(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> 
     }
 }
 
-/// Uncompressed bytes, compressed bytes and header offset of an entry. Values that do not fit into four bytes are in
-/// the extra field with id 1, in this order.
-fn sizes(header: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
-    let mut sizes = [24, 20, 42].map(|at| number(header, at, 4));
-    if !sizes.contains(&FULL) {
-        return Ok(sizes);
+/// Refuses an entry because of which Python's zipfile or torch do not read the archive at all.
+fn readable(header: &[u8], name: &[u8]) -> Result<(), Kind> {
+    let [version, flags, disk] = [(6, 1), (8, 2), (34, 2)].map(|(at, bytes)| number(header, at, bytes));
+    if disk != 0 {
+        return Err(several_volumes());
     }
+    if version > NEWEST_VERSION {
+        let (major, minor) = (version / 10, version % 10);
+        return Err(Kind::Unsupported(format!("an entry of version {major}.{minor} of the zip format")));
+    }
+    if flags & (PATCHED | STRONGLY_ENCRYPTED | MASKED) != 0 {
+        return Err(Kind::Encrypted);
+    }
+    if flags & UTF_8 != 0 && std::str::from_utf8(name).is_err() {
+        return Err(broken("the name of an entry is marked as UTF-8 and is not"));
+    }
+    Ok(())
+}
+
+/// Uncompressed bytes, compressed bytes and header offset of an entry. Values that do not fit into four bytes are in
+/// the extra field with id 1, in this order. Other fields must be whole, and a second name must be the same.
+fn sizes(header: &[u8], name: &[u8], mut extra: &[u8]) -> Result<[u64; 3], Kind> {
+    let mut sizes = [24, 20, 42].map(|at| number(header, at, 4));
+    let mut is_read = false;
     while let Some((field, rest)) = extra.split_at_checked(4) {
         let (id, length) = (number(field, 0, 2), number(field, 2, 2) as usize);
         let (field, rest) = rest.split_at_checked(length).ok_or_else(|| broken("truncated extra field"))?;
-        if id == 1 {
+        if id == SIZES && !is_read {
             let full = sizes.iter_mut().filter(|size| **size == FULL);
             for (size, bytes) in full.zip(field.chunks_exact(8)) {
                 *size = number(bytes, 0, 8);
             }
-            break;
+            is_read = true;
+        }
+        // A version and a checksum precede the name. Some readers take it for the name, and others do not.
+        if id == UNICODE_NAME && field.get(5..) != Some(name) {
+            return Err(broken("an entry has two names"));
         }
         extra = rest;
     }
@@ -198,7 +235,7 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     }
     let [disk, directory_disk, entries_here, entries, bytes, start] = fields;
     if disk != 0 || directory_disk != 0 || entries_here != entries {
-        return Err(broken("multi-volume archives are not supported"));
+        return Err(several_volumes());
     }
     if start.checked_add(bytes) != Some(end) {
         return Err(broken("expected the central directory directly before its end record"));
@@ -214,13 +251,17 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
     if !locator.starts_with(b"PK\x06\x07") {
         return Ok(None);
     }
-    let start = number(&locator, 8, 8);
+    let [disk, start, disks] = [(4, 4), (8, 8), (16, 4)].map(|(at, bytes)| number(&locator, at, bytes));
+    if disk != 0 || disks != 1 {
+        return Err(several_volumes());
+    }
     let misplaced = || broken("expected the 64-bit end record directly before its locator");
     if start.checked_add(END_64_BYTES) != Some(locator_at) {
         return Err(misplaced());
     }
     let record = read_at(reader, start, END_64_BYTES)?;
-    if !record.starts_with(b"PK\x06\x06") {
+    // The length counts what follows it.
+    if !record.starts_with(b"PK\x06\x06") || number(&record, 4, 8) != END_64_BYTES - 12 {
         return Err(misplaced());
     }
     let fields = [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)];
@@ -239,6 +280,10 @@ pub(crate) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -
 pub(crate) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
     let bytes = record.get(at..at + bytes).unwrap_or_default();
     bytes.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte))
+}
+
+fn several_volumes() -> Kind {
+    broken("multi-volume archives are not supported")
 }
 
 fn broken(what: &str) -> Kind {
@@ -309,7 +354,7 @@ mod tests {
         let end_64 = end.len() as u64;
         let count: u64 = 1 << 40;
         let fields = [count, count, bytes, start];
-        end.extend([&b"PK\x06\x06"[..], &[0; 20]].concat());
+        end.extend([&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[0; 12]].concat());
         fields.iter().for_each(|field| end.extend(field.to_le_bytes()));
         end.extend([&b"PK\x06\x07\0\0\0\0"[..], &end_64.to_le_bytes(), &[1, 0, 0, 0]].concat());
         let many = ended([end, record].concat(), 8, &[0xff; 4]);
@@ -358,6 +403,25 @@ mod tests {
     }
 
     #[test]
+    fn what_other_readers_do_not_read_is_refused() {
+        let patched = |fields: &[(usize, u8)]| {
+            let mut bytes = zip(&["a"]);
+            let header = bytes.len() - END_BYTES - HEADER_BYTES - 1;
+            fields.iter().for_each(|(at, value)| bytes[header + at] = *value);
+            read(&mut Cursor::new(bytes)).map(drop).map_err(|kind| kind.to_string())
+        };
+        let says = |found: Result<(), String>, says: &str| assert!(found.unwrap_err().contains(says));
+        says(patched(&[(34, 1)]), "multi-volume archives");
+        says(patched(&[(6, 64)]), "version 6.4 of the zip format");
+        assert_eq!(patched(&[(6, 63)]), Ok(()));
+        for (at, flag) in [(8, 0x20), (8, 0x40), (9, 0x20)] {
+            says(patched(&[(at, flag)]), "encrypted");
+        }
+        // The name of one byte is behind the header.
+        says(patched(&[(9, 8), (46, 0xff)]), "marked as UTF-8");
+    }
+
+    #[test]
     fn sizes_that_do_not_fit_are_in_the_extra_field() {
         let mut header = [0; HEADER_BYTES];
         header[20..24].copy_from_slice(&[0xff; 4]);
@@ -365,9 +429,14 @@ mod tests {
         header[42..46].copy_from_slice(&[0xff; 4]);
         let other = b"\x55\x54\x01\0?";
         let long = [&b"\x01\0\x10\0"[..], &(1u64 << 33).to_le_bytes(), &(1u64 << 34).to_le_bytes()].concat();
-        assert_eq!(sizes(&header, &[other, &long[..]].concat()), Ok([9, 1 << 33, 1 << 34]));
-        assert_eq!(sizes(&header, other), Ok([9, FULL, FULL]));
-        assert!(sizes(&header, &long[..10]).is_err());
+        assert_eq!(sizes(&header, b"a", &[other, &long[..]].concat()), Ok([9, 1 << 33, 1 << 34]));
+        assert_eq!(sizes(&header, b"a", other), Ok([9, FULL, FULL]));
+        assert!(sizes(&header, b"a", &long[..10]).is_err());
+        // Fields are read although nothing needs them.
+        assert!(sizes(&[0; HEADER_BYTES], b"a", &long[..10]).is_err());
+        let named = |name: &[u8]| [b"up\x06\0\x01????", name].concat();
+        assert!(sizes(&header, b"a", &named(b"a")).is_ok());
+        assert_eq!(sizes(&header, b"a", &named(b"b")), Err(broken("an entry has two names")));
     }
 
     #[test]
@@ -382,6 +451,15 @@ mod tests {
             [&b"PK\x06\x07\0\0\0\0"[..], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
         let whole = [body, &record, &locator, end].concat();
         assert_eq!(names(&whole), [b"a"]);
+        let patched = |from_end: usize, value: u8| {
+            let mut bytes = whole.clone();
+            let at = bytes.len() - END_BYTES - from_end;
+            bytes[at] = value;
+            refused(&bytes)
+        };
+        // The number of the locator's volume, how many there are, and the length of the record.
+        assert!(patched(16, 1).contains("multi-volume") && patched(4, 0).contains("multi-volume"));
+        assert!(patched(20 + 52, 43).contains("expected the 64-bit end record"));
         let full = ended(whole.clone(), 8, &[0xff; 12]);
         assert_eq!(names(&full), [b"a"]);
         assert!(refused(&ended(whole, 8, &[2, 0, 2, 0])).contains("disagree"));

@@ -200,8 +200,14 @@ mod tests {
         #[case] width: usize,
         #[case] is_record: bool,
     ) {
-        let entry =
-            Listed { name: b"a".to_vec(), start: 0, bytes: 300, compressed_bytes: 200, crc32: 0x1234_5678 };
+        let entry = Listed {
+            name: b"a".to_vec(),
+            start: 0,
+            bytes: 300,
+            compressed_bytes: 200,
+            crc32: 0x1234_5678,
+            is_directory: false,
+        };
         let mut record = [signature, &0x1234_5678u32.to_le_bytes()].concat();
         for size in [200u64, 300] {
             record.extend(&size.to_le_bytes()[..width]);
