@@ -78,10 +78,12 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
     let broken = || Kind::Corrupt("not an .npy array".to_owned());
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(broken)?;
     let (length, rest) = match *rest {
-        [1, _, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
-        [2 | 3, _, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
-        [version, ..] => return Err(Kind::Unsupported(format!("version {version} of the .npy format"))),
-        [] => return Err(broken()),
+        [1, 0, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
+        [2 | 3, 0, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
+        [major, minor, ..] => {
+            return Err(Kind::Unsupported(format!("version {major}.{minor} of the .npy format")));
+        }
+        [_] | [] => return Err(broken()),
     };
     within("bytes of .npy header", length as u64, MAX_NPY_HEADER_BYTES as u64)?;
     let (header, data) = rest.split_at_checked(length).ok_or_else(broken)?;
@@ -102,7 +104,7 @@ impl Header {
             text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or_else(broken)?;
         let (mut number, mut column_major, mut shape) = (None, None, None);
         loop {
-            rest = rest.trim_start_matches([' ', ',']);
+            rest = rest.trim_start();
             if rest.is_empty() {
                 break;
             }
@@ -130,21 +132,37 @@ impl Header {
                 "shape" => {
                     let (sides, rest) =
                         value.strip_prefix('(').and_then(|value| value.split_once(')')).ok_or_else(broken)?;
-                    let sides = sides.split(',').map(str::trim).filter(|side| !side.is_empty());
-                    // Python 2 wrote its long integers so.
-                    let sides = sides.map(|side| side.strip_suffix('L').unwrap_or(side));
-                    shape =
-                        Some(sides.map(|side| side.parse().map_err(|_| broken())).collect::<Result<_, _>>()?);
+                    shape = Some(tuple(sides).ok_or_else(broken)?);
                     rest
                 }
                 _ => return Err(broken()),
             };
+            rest = rest.trim_start();
+            rest = rest.strip_prefix(',').or(Some(rest).filter(|rest| rest.is_empty())).ok_or_else(broken)?;
         }
         let (Some(number), Some(column_major), Some(shape)) = (number, column_major, shape) else {
             return Err(broken());
         };
         Ok(Self { number, column_major, shape })
     }
+}
+
+/// The lengths in a tuple of Python. One alone has a comma behind it; Python 2 marks long integers with `L`.
+fn tuple(sides: &str) -> Option<Vec<usize>> {
+    let sides = sides.trim();
+    if sides.is_empty() {
+        return Some(Vec::new());
+    }
+    let sides = if sides.contains(',') { sides.strip_suffix(',').unwrap_or(sides) } else { return None };
+    let side = |side: &str| {
+        let digits = side.trim();
+        let digits = digits.strip_suffix('L').unwrap_or(digits);
+        // Python has no integers that begin with 0, except for 0 itself.
+        let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit())
+            && (!digits.starts_with('0') || digits.bytes().all(|digit| digit == b'0'));
+        digits.parse().ok().filter(|_| is_plain)
+    };
+    sides.split(',').map(side).collect()
 }
 
 /// The text inside the leading quotes, and the rest behind them.
@@ -233,6 +251,46 @@ mod tests {
             "{'fortran_order': 1}",
         ] {
             assert!(matches!(numbers(header, &[]), Err(Kind::BadArgument(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_shape_is_a_tuple_of_python() {
+        for (text, shape) in [
+            ("", Some(vec![])),
+            (" ", Some(vec![])),
+            ("3,", Some(vec![3])),
+            ("3, 4", Some(vec![3, 4])),
+            ("3L, 4L,", Some(vec![3, 4])),
+            ("0, 00", Some(vec![0, 0])),
+            ("3", None),
+            (",", None),
+            ("3,,", None),
+            ("03,", None),
+            ("+3,", None),
+            ("-1,", None),
+            ("L,", None),
+        ] {
+            assert_eq!(tuple(text), shape, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_separated_by_one_comma() {
+        let of = |separator: &str| {
+            numbers(&format!("{{'descr': '|u1'{separator}'fortran_order': False, 'shape': (1,)}}"), &[7])
+        };
+        assert!(of(", ").is_ok() && of(",").is_ok());
+        for separator in [" ", ", , ", ",,"] {
+            assert!(of(separator).is_err(), "{separator:?}");
+        }
+    }
+
+    #[test]
+    fn other_versions_are_unsupported() {
+        for (major, minor) in [(1, 1), (2, 1), (4, 0), (0, 0)] {
+            let bytes = [b"\x93NUMPY", &[major, minor][..], &[0; 8]].concat();
+            assert!(matches!(read(&bytes), Err(Kind::Unsupported(_))), "{major}.{minor}");
         }
     }
 
