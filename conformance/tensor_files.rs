@@ -171,6 +171,70 @@ fn what_torch_takes_and_this_program_cannot_describe_is_not_called_unsafe() {
     assert!(!text.contains("unsafe"), "{text}");
 }
 
+/// A state dict of one tensor with other bytes in one place.
+fn state_with(old: &[u8], new: &[u8]) -> Vec<u8> {
+    let object = dict(&[("w", tensor("0", 3, 3))]);
+    let at = object.windows(old.len()).position(|bytes| bytes == old).expect("bytes of the object");
+    saved(&[&object[..at], new, &object[at + old.len()..]].concat())
+}
+
+#[rstest]
+#[case::byte_order(good().with("archive/byteorder", "little\n").zip(), "the byte order \"little\\n\"")]
+#[case::alignment(good().with("archive/.storage_alignment", "4x").zip(), "expected a number, found other bytes")]
+#[case::no_alignment(good().with("archive/.storage_alignment", "").zip(), "expected a number, found other bytes")]
+#[case::identifier(good().with("archive/.data/serialization_id", [0xff]).zip(), "expected UTF-8, found other bytes")]
+#[case::persistent_id(saved(b"NQ"), "expected a tuple that begins with 'storage', found NoneType")]
+#[case::storage_to_call(saved(b"ctorch\nFloatStorage\n)R"), "expected a function or class to call")]
+#[case::another_gradient(state_with(b"\x89", b"K\0"), "expected True or False for requires_grad, found int")]
+#[case::gradient_of_integers(
+    state_with(
+        b"FloatStorage\nX\x01\0\0\0\x30X\x03\0\0\0cpuK\x03tQK\0K\x03\x85K\x01\x85\x89",
+        b"IntStorage\nX\x01\0\0\0\x30X\x03\0\0\0cpuK\x03tQK\0K\x03\x85K\x01\x85\x88"
+    ),
+    "a tensor of int32 cannot require a gradient"
+)]
+#[case::metadata(state_with(b")RtR", b")R]NatR"), "expected a dict of metadata, found list")]
+#[case::number_in_metadata(
+    state_with(b")RtR", b")R}X\x04\0\0\0conjK\x01stR"),
+    "expected a bool in the metadata of a tensor, found 1"
+)]
+#[case::view_of_a_storage(state_with(b"K\x03tQ", b"K\x03NtQ"), "expected a storage, found persistent object")]
+fn what_torch_does_not_load_is_not_said_to_load(#[case] file: Vec<u8>, #[case] says: &str) {
+    let text = found("a.pt", file, 1);
+    assert!(text.contains(says) && !text.contains("loads with"), "{text}");
+}
+
+/// A file with one tensor.
+fn good() -> Forge {
+    torch_file(whole(&dict(&[("w", tensor("0", 3, 3))])), &[("0", &floats(&[1.0, 2.0, 3.0]))])
+}
+
+#[test]
+fn a_name_that_torch_cannot_decode_is_an_error() {
+    let file = forge::Patched::new(good().with("archive/notes", "").zip());
+    let file = file.both(4, forge::Field::NAME, b"archive/note\xff").done();
+    let text = found("a.pt", file, 1);
+    assert!(text.contains("error unsafe: unsafe entry name: not UTF-8"), "{text}");
+}
+
+#[test]
+fn a_storage_that_is_marked_as_a_directory_is_an_error() {
+    // torch gives memory that nothing was read into.
+    let marked = forge::Patched::new(good().zip()).central(2, 38, &[0x10]).done();
+    let text = found("a.pt", marked, 1);
+    assert!(text.contains("archive/data/0: corrupt entry: marked as a directory"), "{text}");
+}
+
+#[test]
+fn a_deflated_storage_is_a_warning() {
+    let text = found("a.pt", good().deflated().zip(), 0);
+    assert!(
+        text.contains("a.pt: warning deflated-storage: archive/data/0: the storage is deflated"),
+        "{text}"
+    );
+    assert!(!found("a.pt", good().zip(), 0).contains("deflated"));
+}
+
 #[rstest]
 #[case::module(dict(&[("module.a", tensor("0", 3, 3))]), "wrapper-prefix: every tensor name begins with module.")]
 #[case::compiled(

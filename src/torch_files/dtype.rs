@@ -115,6 +115,15 @@ dtypes! {
 }
 
 impl Dtype {
+    /// Whether tensors of this type can require a gradient.
+    pub(crate) fn has_gradients(self) -> bool {
+        match self.numbers() {
+            Numbers::Float | Numbers::Complex => true,
+            Numbers::Int | Numbers::Bool => false,
+            Numbers::Bits => self == Self::Float4E2m1fnX2,
+        }
+    }
+
     /// The bytes of the smallest part whose bytes are in the byte order of the machine.
     pub(crate) fn part(self) -> usize {
         match self.numbers() {

@@ -33,6 +33,8 @@ pub(super) struct Machine<'a> {
     pub(super) named: IndexSet<(String, String)>,
     /// The offset and the name of the first opcode that the safe mode of torch lacks.
     pub(super) beyond: Option<(u64, &'static str)>,
+    /// The offset of the end of the current frame.
+    pub(super) frame_end: Option<u64>,
     /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
     pushes: u64,
     /// Bytes that calls of `_codecs.encode` and `bytearray` produced so far.
@@ -50,6 +52,7 @@ impl<'a> Machine<'a> {
             memo: HashMap::new(),
             named: IndexSet::new(),
             beyond: None,
+            frame_end: None,
             pushes: 0,
             copied: 0,
         }
@@ -58,6 +61,19 @@ impl<'a> Machine<'a> {
     pub(super) fn count(&mut self, pushes: usize) -> Result<()> {
         self.pushes = self.pushes.saturating_add(pushes as u64);
         within("objects in a pickle", self.pushes, MAX_PICKLE_NODES)
+    }
+
+    /// Leaves the frame if the last opcode was its end. Where an opcode goes on behind its frame, Python drops bytes.
+    pub(super) fn leave_frame(&mut self) -> Result<()> {
+        let at = self.input.offset();
+        match self.frame_end {
+            Some(end) if at > end => Err(unexpected("a frame of whole opcodes", "an opcode across its end")),
+            Some(end) if at == end => {
+                self.frame_end = None;
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn push(&mut self, id: Id) -> Result<()> {
@@ -214,19 +230,20 @@ impl<'a> Machine<'a> {
             ) => {
                 return Err(unexpected("supported arguments", &format!("{} arguments", more.len())));
             }
+            (Global::Storage(_) | Global::TorchDtype(_), _) => {
+                return Err(unexpected("a function or class to call", "a type of elements"));
+            }
             (
                 Global::RebuildTensor
                 | Global::RebuildTypedTensor
                 | Global::RebuildFromType
                 | Global::Wrapper
                 | Global::TensorType
-                | Global::Storage(_)
                 | Global::UntypedStorage
                 | Global::Path(_)
                 | Global::NumpyDtype
                 | Global::NumpyScalar
                 | Global::Class(_)
-                | Global::TorchDtype(_)
                 | Global::Foreign(_),
                 _,
             ) => Node::Call { global, arguments, state: None },
@@ -328,6 +345,12 @@ impl<'a> Machine<'a> {
         let pairs = items.iter().map(pair).collect::<Result<Vec<_>>>()?;
         self.count(pairs.len())?;
         Ok(pairs)
+    }
+
+    /// Whether torch looks a storage up under this persistent id.
+    pub(super) fn is_storage(&self, id: Id) -> bool {
+        let Node::Tuple(items) = self.graph.node(id) else { return false };
+        items.first().is_some_and(|tag| self.graph.text(*tag) == Some("storage"))
     }
 
     pub(super) fn wrong(&self, expected: &'static str, found: Id) -> Kind {

@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexSet;
 
-use super::{description::Source, outline::Outline, parser::Parser};
+use super::{description::Source, outline::Outline, parser::Parser, torch_file::TorchFormat};
 use crate::{
     torch_files::{
         FormatError, FormatErrorKind as Kind,
@@ -67,12 +67,12 @@ impl Contents {
         let asked = pickle::survey(source.pickle);
         (self.globals, self.beyond) = (asked.globals, asked.beyond);
         let (graph, length) = asked.read?;
-        if source.is_alone {
+        if source.format == TorchFormat::Zip {
             self.trailing = source.pickle.len().saturating_sub(length) as u64;
         }
         source.refuse_untyped(&graph)?;
         self.referenced = referenced(&graph).map(source.place).collect();
-        let parser = || Parser::new(&graph, source.place, source.big_endian);
+        let parser = || Parser::new(&graph, source);
         if let Ok(outline) = parser().parse() {
             return Ok((outline, length));
         }

@@ -6,6 +6,7 @@ use super::{
     entries::{self, Entries},
     outline::{NetworkOutline, Outline, StorageOutline},
     parser::Parser,
+    torch_file::TorchFormat,
 };
 use crate::{
     torch_files::{
@@ -24,8 +25,8 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub(super) struct Source<'s> {
     /// The bytes that begin with it.
     pub(super) pickle: &'s [u8],
-    /// Whether they should end with it, as in an archive; storages follow it in the format before PyTorch 1.6.
-    pub(super) is_alone: bool,
+    /// The format of the file: in an archive they end with it.
+    pub(super) format: TorchFormat,
     /// The entry of the storage with this key.
     pub(super) place: &'s dyn Fn(&str) -> String,
     /// Whether elements are stored with the most significant byte first.
@@ -40,7 +41,7 @@ impl Source<'_> {
             let class = graph.sequence(*id).and_then(|parts| parts.get(1));
             class.is_some_and(|class| *graph.node(*class) == Node::Global(Global::UntypedStorage))
         };
-        if !self.is_alone && graph.nodes().any(is_untyped) {
+        if self.format == TorchFormat::Legacy && graph.nodes().any(is_untyped) {
             Err(Kind::UntypedInLegacy.into())
         } else {
             Ok(())
@@ -54,11 +55,11 @@ pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<(Outline, usi
 /// Reads a state dict or a sentinel.
 pub(super) fn state_dict(source: &Source<'_>) -> Result<(Outline, usize)> {
     let (graph, length) = pickle::read_first(source.pickle, Allow::STATE_DICT)?;
-    if source.is_alone {
+    if source.format == TorchFormat::Zip {
         pickle::trailing(source.pickle, length)?;
     }
     source.refuse_untyped(&graph)?;
-    Ok((Parser::new(&graph, source.place, source.big_endian).parse()?, length))
+    Ok((Parser::new(&graph, source).parse()?, length))
 }
 
 impl Outline {
@@ -89,7 +90,7 @@ impl Outline {
         read: &mut ReadOutline<'_>,
     ) -> Result<Self> {
         let entry = format!("{prefix}/data.pkl");
-        let big_endian = match order.map(<[u8]>::trim_ascii) {
+        let big_endian = match order {
             None | Some(b"little") => false,
             Some(b"big") => true,
             Some(other) => {
@@ -98,7 +99,7 @@ impl Outline {
             }
         };
         let place = |key: &str| format!("{prefix}/data/{key}");
-        let outline = read(&Source { pickle, is_alone: true, place: &place, big_endian });
+        let outline = read(&Source { pickle, format: TorchFormat::Zip, place: &place, big_endian });
         outline.map(|(outline, _)| outline).map_err(|error| error.in_entry(&entry))
     }
 }

@@ -10,12 +10,13 @@ use super::{
     description::{ReadOutline, Source},
     elements::{ElementSink, ElementVisitor},
     outline::Outline,
+    torch_file::TorchFormat,
 };
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::excerpt,
     limits::{BUFFER_BYTES, MAX_PICKLE_BYTES},
-    pickle::{Allow, Graph, Id, Node, read_first},
+    pickle::{Allow, Graph, Id, Node, first_beyond, read_first},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -47,8 +48,8 @@ pub(super) fn scan(
     mut reader: impl Read + Seek,
     elements: &mut dyn ElementVisitor,
     read: &mut ReadOutline<'_>,
-) -> Result<(Outline, u32)> {
-    let Head { outline, keys, length } = head(&mut reader, read)?;
+) -> Result<Scanned> {
+    let Head { outline, keys, length, beyond } = head(&mut reader, read)?;
     reader.seek(SeekFrom::Start(0))?;
     let mut rest = Rest { reader, checksum: crc32fast::Hasher::new(), buffer: vec![0; BUFFER_BYTES] };
     rest.pass(length, &mut |_, _| Ok(()))?;
@@ -72,9 +73,19 @@ pub(super) fn scan(
         return Err(Kind::Storage(format!("storage {:?} is not in the file", excerpt(missing))).into());
     }
     match rest.reader.read(&mut [0])? {
-        0 => Ok((outline, rest.checksum.finalize())),
+        0 => Ok(Scanned { outline, crc32: rest.checksum.finalize(), beyond }),
         _ => Err(Kind::Storage("bytes follow the last storage".to_owned()).into()),
     }
+}
+
+/// What was read of such a file besides the elements.
+pub(super) struct Scanned {
+    pub(super) outline: Outline,
+    /// The CRC-32 of the whole file.
+    pub(super) crc32: u32,
+    /// Offset and name of the first opcode that the safe mode of torch lacks, in the pickles around the state dict: torch
+    /// reads all of them in the same way.
+    pub(super) beyond: Option<(u64, &'static str)>,
 }
 
 /// What precedes the storages.
@@ -84,6 +95,8 @@ struct Head {
     keys: Vec<String>,
     /// Bytes of the pickles.
     length: u64,
+    /// The first opcode around the state dict that the safe mode of torch lacks.
+    beyond: Option<(u64, &'static str)>,
 }
 
 /// Reads the pickles. More and more of the file is read until they are whole.
@@ -107,33 +120,34 @@ fn head(reader: &mut (impl Read + Seek), read: &mut ReadOutline<'_>) -> Result<H
 }
 
 fn parse(bytes: &[u8], read: &mut ReadOutline<'_>) -> Result<Head> {
-    let mut at = 0;
-    next(bytes, &mut at)?;
-    let version = next(bytes, &mut at)?;
+    let (mut at, mut beyond) = (0, None);
+    let mut next = |at: &mut usize| {
+        let start = *at as u64;
+        let rest = bytes.get(*at..).unwrap_or_default();
+        let (graph, length) = read_first(rest, Allow::VALUES).map_err(|error| error.after(start))?;
+        let own = first_beyond(rest.get(..length).unwrap_or_default());
+        beyond = beyond.or(own.map(|(offset, name)| (start + offset, name)));
+        *at += length;
+        Ok::<Graph, FormatError>(graph)
+    };
+    next(&mut at)?;
+    let version = next(&mut at)?;
     if *version.node(version.root()) != Node::Int(VERSION) {
         return Err(Kind::Unsupported("another version of the format before PyTorch 1.6".to_owned()).into());
     }
-    let system = next(bytes, &mut at)?;
+    let system = next(&mut at)?;
     if !is_little_endian(&system) {
         return Err(Kind::Unsupported("a big-endian file of the format before PyTorch 1.6".to_owned()).into());
     }
     let pickle = bytes.get(at..).unwrap_or_default();
-    let source = Source { pickle, is_alone: false, place: &str::to_owned, big_endian: false };
+    let source = Source { pickle, format: TorchFormat::Legacy, place: &str::to_owned, big_endian: false };
     let (outline, length) = read(&source).map_err(|error| error.after(at as u64))?;
     at += length;
-    let list = next(bytes, &mut at)?;
+    let list = next(&mut at)?;
     let listed = list.sequence(list.root()).ok_or_else(|| keys_expected(&list, list.root()))?;
     let key = |id: &Id| list.text(*id).map(str::to_owned).ok_or_else(|| keys_expected(&list, *id));
     let keys = listed.iter().map(key).collect::<Result<_>>()?;
-    Ok(Head { outline, keys, length: at as u64 })
-}
-
-/// The values of the next pickle.
-fn next(bytes: &[u8], at: &mut usize) -> Result<Graph> {
-    let rest = bytes.get(*at..).unwrap_or_default();
-    let (graph, length) = read_first(rest, Allow::VALUES).map_err(|error| error.after(*at as u64))?;
-    *at += length;
-    Ok(graph)
+    Ok(Head { outline, keys, length: at as u64, beyond })
 }
 
 fn is_little_endian(system: &Graph) -> bool {
@@ -228,9 +242,9 @@ mod tests {
         let ModelState::Network(tensors) = read(Cursor::new(bytes.clone())).unwrap() else { unreachable!() };
         assert_eq!((tensors["a"].dtype(), tensors["a"].data()), (Dtype::Int16, &[1, 0, 2, 0][..]));
         assert_eq!((tensors["b"].shape(), tensors["b"].data()), (&[][..], &[5][..]));
-        let (_, checksum) =
+        let scanned =
             scan(Cursor::new(&bytes), &mut super::super::Storages::default(), &mut state_dict).unwrap();
-        assert_eq!(checksum, crc32fast::hash(&bytes));
+        assert_eq!(scanned.crc32, crc32fast::hash(&bytes));
         assert!(matches!(refused(bytes[..bytes.len() - 1].to_vec()), Kind::Corrupt(_)));
         assert!(matches!(refused([bytes, vec![0]].concat()), Kind::Storage(_)));
     }
@@ -274,6 +288,21 @@ mod tests {
         assert!(matches!(refused(file(big, &state(), "(V9\nV7\nl.", storages)), Kind::Unsupported(_)));
         let view = state().replace("NtQ", "(V1\nI0\nI1\ntQ").replace("(V1\nI0\nI1\ntQ", "(V1\nI0\nI1\nttQ");
         assert!(matches!(refused(file(SYSTEM, &view, "(V9\nV7\nl.", storages)), Kind::Unsupported(_)));
+    }
+
+    #[test]
+    fn an_opcode_of_another_pickle_that_the_safe_mode_lacks_is_found() {
+        let beyond = |keys: &str| {
+            let bytes = file(SYSTEM, "}.", keys, &[]);
+            let ignored = &mut super::super::Storages::default();
+            scan(Cursor::new(&bytes), ignored, &mut state_dict).unwrap().beyond.map(|(_, name)| name)
+        };
+        // Texts of protocol 0 are written here, which torch does not read either.
+        assert_eq!(beyond("]."), Some("UNICODE"));
+        let bytes = [MAGIC, b"\x80\x02M\xe9\x03.}X\x0d\0\0\0little_endian\x88s.}.", b"(l."].concat();
+        let ignored = &mut super::super::Storages::default();
+        let scanned = scan(Cursor::new(&bytes), ignored, &mut state_dict).unwrap();
+        assert_eq!(scanned.beyond, Some((bytes.len() as u64 - 2, "LIST")));
     }
 
     #[test]

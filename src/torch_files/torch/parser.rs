@@ -3,8 +3,10 @@
 use indexmap::IndexMap;
 
 use super::{
+    description::Source,
     lazy::Lazy,
     outline::{NetworkOutline, Outline, StorageOutline, TensorOutline},
+    torch_file::TorchFormat,
     view::View,
 };
 use crate::torch_files::{
@@ -27,15 +29,16 @@ pub(super) struct Parser<'g> {
     graph: &'g Graph,
     /// The entry of the storage with this key.
     place: &'g dyn Fn(&str) -> String,
+    format: TorchFormat,
     network: NetworkOutline,
     /// The index of each storage by its key.
     keys: IndexMap<String, usize>,
 }
 
 impl<'g> Parser<'g> {
-    pub(super) fn new(graph: &'g Graph, place: &'g dyn Fn(&str) -> String, big_endian: bool) -> Self {
-        let network = NetworkOutline { big_endian, ..Default::default() };
-        Self { graph, place, network, keys: IndexMap::new() }
+    pub(super) fn new(graph: &'g Graph, source: &Source<'g>) -> Self {
+        let network = NetworkOutline { big_endian: source.big_endian, ..Default::default() };
+        Self { graph, place: source.place, format: source.format, network, keys: IndexMap::new() }
     }
 
     pub(super) fn parse(mut self) -> Result<Outline> {
@@ -88,12 +91,22 @@ impl<'g> Parser<'g> {
     /// The tensor of an object.
     pub(super) fn tensor(&mut self, id: Id) -> Result<TensorOutline> {
         let (mut at, mut call) = (id, self.call(id));
+        let mut around = Around::default();
         for _ in 0..MAX_WRAPPERS {
             let Some((global, arguments)) = call else { break };
             (at, call) = match global {
                 Global::RebuildTensor => {
                     let &[storage, offset, shape, strides, ref rest @ ..] = arguments else { break };
-                    return self.dense(storage, None, [offset, shape, strides], rest.get(2).copied());
+                    let metadata = match *rest {
+                        // The oldest files have neither a gradient nor hooks.
+                        [] => None,
+                        [gradient, _hooks, ref metadata @ ..] if metadata.len() < 2 => {
+                            around.gradient |= self.gradient(gradient)?;
+                            metadata.first().copied()
+                        }
+                        [_, ..] => break,
+                    };
+                    return around.checked(self.dense(storage, None, [offset, shape, strides], metadata)?);
                 }
                 Global::RebuildTypedTensor => {
                     let &[storage, offset, shape, strides, gradient, _, dtype, ref rest @ ..] = arguments
@@ -101,11 +114,27 @@ impl<'g> Parser<'g> {
                         break;
                     };
                     let dtype = self.dtype(dtype, gradient)?;
+                    let metadata = match *rest {
+                        [] => None,
+                        [metadata] => Some(metadata),
+                        [_, ..] => break,
+                    };
                     let place = [offset, shape, strides];
-                    return self.dense(storage, Some(dtype), place, rest.first().copied());
+                    return around.checked(self.dense(storage, Some(dtype), place, metadata)?);
                 }
                 Global::Wrapper => {
-                    let &[tensor, ..] = arguments else { break };
+                    let &[tensor, second, _, ref rest @ ..] = arguments else { break };
+                    // A parameter has a gradient, hooks and sometimes attributes. A tensor that torch moves to a device has
+                    // the type that it has there, the device and a gradient.
+                    let gradient = match (self.graph.node(second), rest) {
+                        (Node::Global(Global::TorchDtype(name)), [gradient]) => {
+                            around.dtype = around.dtype.or(Some(name));
+                            *gradient
+                        }
+                        (_, [] | [_]) => second,
+                        (_, [_, ..]) => break,
+                    };
+                    around.gradient |= self.gradient(gradient)?;
                     (tensor, self.call(tensor))
                 }
                 Global::RebuildFromType => {
@@ -136,6 +165,17 @@ impl<'g> Parser<'g> {
             };
         }
         Err(self.unexpected("a tensor", at))
+    }
+
+    /// Whether a tensor requires a gradient.
+    fn gradient(&self, id: Id) -> Result<bool> {
+        let node = self.graph.node(id);
+        let Node::Bool(gradient) = node else {
+            // Not an unexpected object: those may be something else than a dense tensor.
+            let what = format!("expected True or False for requires_grad, found {}", node.type_name());
+            return Err(Kind::Storage(what).into());
+        };
+        Ok(*gradient)
     }
 
     /// The element type of a tensor in an untyped storage.
@@ -176,15 +216,25 @@ impl<'g> Parser<'g> {
     /// What the metadata of a tensor say about its values.
     fn lazy(&self, metadata: Id) -> Result<Lazy> {
         let mut lazy = Lazy::default();
-        let Node::Dict(items) = self.graph.node(metadata) else { return Ok(lazy) };
+        let is_empty = self.graph.sequence(metadata).is_some_and(<[_]>::is_empty);
+        if is_empty || *self.graph.node(metadata) == Node::None {
+            return Ok(lazy);
+        }
+        let Node::Dict(items) = self.graph.node(metadata) else {
+            return Err(self.unexpected("a dict of metadata", metadata));
+        };
         // Every tensor may refer to the same metadata, which are read for each.
         within("keys in the metadata of a tensor", items.len() as u64, MAX_METADATA_KEYS)?;
         for (key, value) in items {
-            let is_set = matches!(self.graph.node(*value), Node::Bool(true));
+            if !matches!(self.graph.node(*value), Node::Bool(_)) {
+                return Err(self.unexpected("a bool in the metadata of a tensor", *value));
+            }
+            // torch does not look at the value: a key that is there counts, even with False.
             match self.graph.text(*key) {
-                Some("conj") => lazy.conjugated = is_set,
-                Some("neg") => lazy.negated = is_set,
-                Some(_) | None => {}
+                Some("conj") => lazy.conjugated = true,
+                Some("neg") => lazy.negated = true,
+                Some(_) => {}
+                None => return Err(self.unexpected("a text key", *key)),
             }
         }
         Ok(lazy)
@@ -200,7 +250,14 @@ impl<'g> Parser<'g> {
         else {
             return Err(wrong());
         };
-        if view.len() > 1 || view.iter().any(|view| *self.graph.node(*view) != Node::None) {
+        let views = match self.format {
+            TorchFormat::Zip => 0,
+            TorchFormat::Legacy => 1,
+        };
+        if view.len() != views {
+            return Err(wrong());
+        }
+        if view.iter().any(|view| *self.graph.node(*view) != Node::None) {
             return Err(Kind::Unsupported("a storage that is a view of another one".to_owned()).into());
         }
         let Node::Global(class) = self.graph.node(class) else { return Err(wrong()) };
@@ -251,6 +308,30 @@ impl<'g> Parser<'g> {
         let node = self.graph.node(id);
         let found = if let Node::Int(value) = node { value.to_string() } else { node.type_name().to_owned() };
         Kind::Unexpected { expected, found }.into()
+    }
+}
+
+/// What the objects around a tensor say about it.
+#[derive(Default)]
+struct Around {
+    /// Whether it requires a gradient.
+    gradient: bool,
+    /// The element type that it is converted to.
+    dtype: Option<&'static str>,
+}
+
+impl Around {
+    /// The tensor, if torch can do that with it.
+    fn checked(&self, tensor: TensorOutline) -> Result<TensorOutline> {
+        let dtype = tensor.dtype;
+        if let Some(other) = self.dtype.filter(|other| *other != dtype.name()) {
+            return Err(Kind::Unsupported(format!("a tensor of {dtype} that is converted to {other}")).into());
+        }
+        if self.gradient && !dtype.has_gradients() {
+            let what = format!("a tensor of {dtype} cannot require a gradient");
+            return Err(Kind::Storage(what).into());
+        }
+        Ok(tensor)
     }
 }
 

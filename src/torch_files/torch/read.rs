@@ -108,7 +108,7 @@ mod tests {
     /// The pickle of an int16 tensor on a device, with this offset, shape and strides.
     fn tensor(elements: usize, offset: i64, shape: &str, strides: &str) -> String {
         let storage = format!("(Vstorage\nctorch\nShortStorage\nV0\nVcuda:0\nI{elements}\ntQ");
-        format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n({shape}t({strides}tI01\nNtR")
+        format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n({shape}t({strides}tI00\nNtR")
     }
 
     fn little(pickle: &str, storage: &[u8]) -> Result<ModelState> {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn tensors_that_share_a_storage_get_their_own_bytes() {
         let (whole, columns) = (tensor(4, 0, "I2\nI2\n", "I2\nI1\n"), tensor(4, 0, "I2\nI2\n", "I1\nI2\n"));
-        let parameter = format!("ctorch._utils\n_rebuild_parameter\n({}I01\nNtR", tensor(4, 3, "", ""));
+        let parameter = format!("ctorch._utils\n_rebuild_parameter\n({}I00\nNtR", tensor(4, 3, "", ""));
         let pickle = format!("}}(Va\n{whole}Vb\n{columns}Vc\n{parameter}u.");
         let tensors = network(little(&pickle, &[0, 0, 1, 0, 2, 0, 3, 0]).unwrap());
         assert_eq!(tensors[0].2, [0, 0, 1, 0, 2, 0, 3, 0]);
@@ -236,7 +236,8 @@ mod tests {
         };
         assert_eq!(with("ComplexFloat", "Vconj\nI01\n").unwrap(), [1.0, -2.0]);
         assert_eq!(with("ComplexFloat", "Vconj\nI01\nVneg\nI01\n").unwrap(), [-1.0, 2.0]);
-        assert_eq!(with("ComplexFloat", "Vconj\nI00\nVother\nI01\n").unwrap(), [1.0, 2.0]);
+        assert_eq!(with("ComplexFloat", "Vconj\nI00\nVother\nI01\n").unwrap(), [1.0, -2.0]);
+        assert_eq!(with("ComplexFloat", "Vother\nI01\n").unwrap(), [1.0, 2.0]);
         assert_eq!(with("Float", "Vneg\nI01\n").unwrap(), [-1.0]);
         let many: String = (0..17).map(|key| format!("V{key}\nN")).collect();
         let kind = with("Float", &many).unwrap_err().kind;
@@ -257,10 +258,10 @@ mod tests {
             )
         };
         let parameter =
-            format!("ctorch._utils\n_rebuild_parameter_with_state\n({inner}I01\nN}}Vnote\nVx\nstR");
+            format!("ctorch._utils\n_rebuild_parameter_with_state\n({inner}I00\nN}}Vnote\nVx\nstR");
         let on_device = |inner: &str| {
             format!(
-                "ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n({inner}ctorch\nfloat32\nVcpu\nI00\ntR"
+                "ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n({inner}ctorch\nint16\nVcpu\nI00\ntR"
             )
         };
         for pickle in [
@@ -273,6 +274,9 @@ mod tests {
             let tensors = network(little(&format!("}}Va\n{pickle}s."), &[0, 0, 7, 0]).unwrap());
             assert_eq!(tensors, [("a".into(), vec![], vec![7, 0])], "{pickle}");
         }
+        let converted = format!("}}Va\n{}s.", on_device(&inner).replace("int16", "float32"));
+        let kind = little(&converted, &[0; 4]).unwrap_err().kind;
+        assert!(matches!(kind, Kind::Unsupported(_)), "{kind}");
         let deep = (0..5).fold(inner.clone(), |inner, _| on_device(&inner));
         assert!(little(&format!("}}Va\n{deep}s."), &[0; 4]).is_err());
         let foreign =

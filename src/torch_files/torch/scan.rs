@@ -33,7 +33,8 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// bytes that do not match their checksum.
 pub fn scan(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> Result<(Outline, u32)> {
     if legacy::is_legacy(&mut reader)? {
-        return legacy::scan(reader, elements, &mut state_dict);
+        let legacy::Scanned { outline, crc32, .. } = legacy::scan(reader, elements, &mut state_dict)?;
+        return Ok((outline, crc32));
     }
     let scanned = scan_archive(entries::open(reader)?, elements, &mut state_dict)?;
     let Scanned { outline, crc32, unread, changed, .. } = scanned;
@@ -55,6 +56,8 @@ pub(super) struct Scanned {
     pub(super) pickles: HashSet<String>,
     /// The entries that are storages by their names.
     pub(super) storages: Vec<String>,
+    /// Those of them that are deflated.
+    pub(super) deflated: Vec<String>,
     /// The stored entries whose checksums do not match.
     pub(super) changed: Vec<String>,
 }
@@ -70,10 +73,12 @@ pub(super) fn scan_archive<R: Read + Seek>(
     let pickles = unread.iter().filter(|name| begins_a_pickle(&mut archive, name)).cloned().collect();
     let mut show = ElementSink::of(&outline, elements)?;
     // The checksum of a deflated entry is that of its uncompressed bytes.
-    let deflated =
+    let is_deflated =
         |archive: &Archive<_>, name: &&str| archive.entry(name).is_some_and(|entry| entry.deflated);
     let names: Vec<String> =
-        archive.names().filter(|name| deflated(&archive, name)).map(str::to_owned).collect();
+        archive.names().filter(|name| is_deflated(&archive, name)).map(str::to_owned).collect();
+    let is_storage = |name: &&String| show.bytes(name).is_some();
+    let deflated: Vec<String> = names.iter().filter(is_storage).cloned().collect();
     for name in &names {
         let mut elements = Whole { name, offset: 0, begun: Vec::new() };
         archive.stream(name, MAX_DEFLATED_BYTES, &mut |piece| elements.take(piece, &mut show))?;
@@ -88,7 +93,7 @@ pub(super) fn scan_archive<R: Read + Seek>(
             Some(Span { name, .. }) => show.piece(name, offset, piece),
             None => Ok(()),
         })?;
-    Ok(Scanned { outline, crc32, unread, pickles, storages, changed })
+    Ok(Scanned { outline, crc32, unread, pickles, storages, changed, deflated })
 }
 
 /// Whether an entry begins like a pickle, or is named like one.

@@ -76,34 +76,49 @@ pub struct TorchContent {
     pub unread: Vec<(String, bool)>,
     /// The storages that the pickle does not refer to.
     pub unreferenced: Vec<String>,
+    /// The storages of tensors that are deflated, which only a packer does after torch wrote them.
+    pub deflated: Vec<String>,
     /// The stored entries whose checksums do not match, which torch reads as they are.
     pub changed: Vec<String>,
+}
+
+/// What is found in the entries of an archive: as in [`TorchContent`], with all storages.
+#[derive(Default)]
+struct Found {
+    unread: Vec<(String, bool)>,
+    storages: Vec<String>,
+    deflated: Vec<String>,
+    changed: Vec<String>,
 }
 
 /// Reads a file of `torch.save` from front to back and passes on the elements of its tensors. Nothing in it is executed,
 /// whatever it asks for.
 pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor) -> TorchFile {
-    let mut contents = Contents::default();
+    let (mut contents, mut around) = (Contents::default(), None);
     let is_legacy = legacy::is_legacy(&mut reader);
     let format = if is_legacy == Ok(true) { TorchFormat::Legacy } else { TorchFormat::Zip };
     let scanned = is_legacy.and_then(|_| match format {
         TorchFormat::Legacy => {
-            let (outline, _) = legacy::scan(reader, elements, &mut |source| contents.read(source))?;
-            Ok((outline, Vec::new(), Vec::new(), Vec::new()))
+            let scanned = legacy::scan(reader, elements, &mut |source| contents.read(source))?;
+            around = scanned.beyond;
+            Ok((scanned.outline, Found::default()))
         }
         TorchFormat::Zip => {
             // torch verifies no checksum.
             let archive = entries::open(reader)?.with_unchecked_stored_entries();
             let scanned = scan_archive(archive, elements, &mut |source| contents.read(source))?;
-            let Scanned { outline, unread, pickles, storages, changed, .. } = scanned;
+            let Scanned { outline, unread, pickles, storages, deflated, changed, .. } = scanned;
             let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));
-            Ok((outline, unread.map(|(is_pickle, name)| (name, is_pickle)).collect(), storages, changed))
+            let unread = unread.map(|(is_pickle, name)| (name, is_pickle)).collect();
+            Ok((outline, Found { unread, storages, deflated, changed }))
         }
     });
     let Contents { globals, beyond, root, problems, trailing, referenced } = contents;
-    let content = scanned.map(|(outline, unread, mut unreferenced, changed)| {
+    let content = scanned.map(|(outline, found)| {
+        let Found { unread, storages: mut unreferenced, deflated, changed } = found;
         unreferenced.retain(|name| !referenced.contains(name));
-        (outline, TorchContent { root, problems, trailing, unread, unreferenced, changed })
+        (outline, TorchContent { root, problems, trailing, unread, unreferenced, deflated, changed })
     });
-    TorchFile { format, globals: globals.into_iter().map(AskedGlobal::from).collect(), beyond, content }
+    let globals = globals.into_iter().map(AskedGlobal::from).collect();
+    TorchFile { format, globals, beyond: beyond.or(around), content }
 }

@@ -204,6 +204,14 @@ pub(super) fn unread(name: &str, is_pickle: bool) -> Finding {
         .in_entry(name)
 }
 
+/// A storage that is deflated.
+pub(super) fn deflated(name: &str) -> Finding {
+    Finding::warning("deflated-storage", "the storage is deflated")
+        .expected("stored entries, as torch.save writes them")
+        .advice("torch.load(mmap=True) takes the deflated bytes for numbers, without an error: save the file again")
+        .in_entry(name)
+}
+
 /// A storage that the pickle does not refer to.
 pub(super) fn unreferenced(name: &str) -> Finding {
     Finding::warning("unread-entry", "a storage that nothing in the pickle refers to")

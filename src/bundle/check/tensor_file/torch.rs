@@ -87,6 +87,8 @@ fn odd(content: &TorchContent, file: &mut TensorFile) {
     }
     let unread = content.unread.iter().map(|(name, is_pickle)| findings::unread(name, *is_pickle));
     let unreferenced = content.unreferenced.iter().map(|name| findings::unreferenced(name));
+    let deflated = content.deflated.iter().map(|name| findings::deflated(name));
     findings::counted(unread, &mut file.findings);
+    findings::counted(deflated, &mut file.findings);
     findings::counted(unreferenced, &mut file.findings);
 }
