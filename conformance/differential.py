@@ -111,8 +111,6 @@ def errors(said: Facts) -> str:
 
 
 def general(text: str) -> str:
-    if "WeightsUnpickler error: " in text:
-        text = text.split("WeightsUnpickler error: ")[1].split("Check the documentation")[0]
     # The place of an error, and what is quoted.
     text = re.sub(r"^.*?(wts\.h5|\.h5)\.zip: ", "", text)
     text = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|\S+/(data\.pkl|params\.dill|model\.pth)(: \w+)?', "#", text)

@@ -15,7 +15,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "another reader may find another archive in the same bytes",
     ),
     (
-        r"refused, .*(header inconsistency|two different sizes|[Ee]xtra field (content )?truncated|No CDFH)",
+        r"refused, .*(header inconsistency|two different sizes|[Ee]xtra field.* truncated|truncated extra|No CDFH)",
         "the two headers of an entry contradict each other, and readers differ in which one they take",
     ),
     (
@@ -27,16 +27,52 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "what comes out differs when the archive is unpacked, or when torch reads it",
     ),
     (
-        r"refused, .*(invalid checksum|deflate stream|than its declared|its header announces|bytes of a deflated entry)",
-        "torch verifies neither checksums nor sizes of deflated entries, and entries that it does not need are not read",
+        r"refused, .*(invalid checksum|deflate stream|than its declared|header announces|of a deflated entry)",
+        "torch verifies neither checksums nor sizes of deflated entries, and does not read what it does not need",
     ),
     (
         r"refused, .*it was cut short",
         "zipfile takes a comment that is cut off as it is",
     ),
     (
+        r"refused, .*version .* of the zip format",
+        "zipfile reads no entries of a newer version, and torch ignores it",
+    ),
+    (
+        r"refused, .*(missing entry|an entry has two names)",
+        "some readers take a name in an extra field for the name of the entry",
+    ),
+    (
+        r"refused, .*(truncated (directory entry|entry name)|Invalid local file|missing end|end offset overflows)",
+        "the directory contradicts the records around it, and Python finds one of them by its signature",
+    ),
+    (
+        r"torch: refused, .*expected (a list of the keys of storages|a dict of metadata|a bool in the metadata)",
+        "Python takes other containers and numbers in the place of those that torch writes",
+    ),
+    (
+        r"torch: conforms, .*(TypeError: .*(argument|combination)|torch\.UntypedStorage\(\))",
+        "the arguments of calls that do not make a dense tensor are not checked",
+    ),
+    (
+        r"torch: conforms, .*unhashable type",
+        "the keys of dicts around the tensors are not checked",
+    ),
+    (
         r"refused, .*(bytes follow the last storage|bytes follow the end of the pickle|several objects)",
         "Python does not look at what follows, or lies below, the object that it returns",
+    ),
+    (
+        r"refused, .*an opcode across its end",
+        "Python loses bytes there, as many as its buffer holds",
+    ),
+    (
+        r"refused, .*(exceed the limit|instead of #; remove or rename it|version # of the format of torch.save)",
+        "limits are those of this program, and releases of torch differ in how they read such versions and names",
+    ),
+    (
+        r"bundle: refused, .*(expected text, found|expected a plain value, found)",
+        "what a manifest or params hold has types of its own in the contract",
     ),
     (
         r"bundle: refused, .*two manifests",
@@ -52,7 +88,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (
         r"bundle: shown, .*Unsupported operand",
-        "bundles may be loaded without weights_only, which lacks opcodes of later protocols; a file by itself is checked",
+        "a bundle may be loaded without weights_only, which lacks opcodes of later protocols",
     ),
     (
         r"torch: .*mmap can only be used with files saved with",

@@ -149,6 +149,13 @@ READERS: dict[str, Callable[[str], Facts]] = {
 }
 
 
+def said(error: Exception) -> str:
+    """The message of an error, of which torch has the cause in the middle. Some messages quote the file."""
+    text = f"{type(error).__name__}: {error}"
+    _, _, cause = text.partition("WeightsUnpickler error: ")
+    return (cause.partition("Check the documentation")[0] or text)[:300]
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -161,8 +168,7 @@ def main() -> None:
             # An object that contains itself has no places.
             answer = {"unknown": str(error)[:300]}
         except Exception as error:
-            # Some messages quote the file.
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+            answer = {"error": said(error)}
         print(json.dumps(answer), flush=True)
 
 
