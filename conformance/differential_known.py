@@ -43,7 +43,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "some readers take a name in an extra field for the name of the entry",
     ),
     (
-        r"refused, .*(truncated (directory entry|entry name)|Invalid local file|missing end|end offset overflows)",
+        r"refused, .*(truncated (directory entry|entry name)|Invalid (local file|Central)|missing end|end offset)",
         "the directory contradicts the records around it, and Python finds one of them by its signature",
     ),
     (
@@ -71,7 +71,15 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "limits are those of this program, and releases of torch differ in how they read such versions and names",
     ),
     (
-        r"bundle: refused, .*(expected text, found|expected a plain value, found)",
+        r"torch: refused, .*storage # is not in the file",
+        "torch leaves the memory of such a storage as it finds it",
+    ),
+    (
+        r"torch: refused, .*found a pickle that is not in a file of torch.save",
+        "the magic number of the old format is below other objects, or behind more bytes than are looked at",
+    ),
+    (
+        r"bundle: refused, .*(expected text, found|expected a plain value, found|expected each model once)",
         "what a manifest or params hold has types of its own in the contract",
     ),
     (

@@ -32,7 +32,7 @@ Facts = dict[str, Any]
 
 
 class NoClass(pickle.UnpicklingError):
-    """The pickle asks for a class, which says nothing about whether it is damaged."""
+    """Something that is not read here, such as a class, which says nothing about whether the file is damaged."""
 
 
 class Plain(pickle.Unpickler):
@@ -113,6 +113,8 @@ def of_bundle(path: str) -> Facts:
     with ZipFile(path) as archive:
         # Bundles are unpacked before they are read, so that `./` at the beginning of a name is not part of it.
         names = {name.removeprefix("./"): name for name in archive.namelist()}
+        if "manifest.json" in names and "manifest.dill" not in names:
+            raise NoClass("a manifest in JSON")
         manifest = value(archive.read(names["manifest.dill"]))
         models = {}
         for name in list(manifest["models"]):
