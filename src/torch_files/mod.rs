@@ -19,6 +19,7 @@ pub(crate) mod npy;
 pub(crate) mod npz;
 pub(crate) mod other_format;
 pub mod pickle;
+mod recognize;
 pub(crate) mod safetensors;
 mod tensor;
 pub mod torch;

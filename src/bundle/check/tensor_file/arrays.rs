@@ -26,7 +26,7 @@ pub(super) fn read_npz(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Te
     seen.finish(&mut file);
     match readable(scanned)? {
         Ok(others) => others.into_iter().for_each(|name| file.findings.push(findings::no_array(name))),
-        Err(error) => file.refuse(&error),
+        Err(error) => findings::refuse(&mut file, &error),
     }
     findings::non_finite(&mut file);
     Ok(file)
@@ -38,7 +38,7 @@ pub(super) fn read_npy(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Te
     let scanned = npz::scan_array(reader, file.bytes, &mut seen);
     seen.finish(&mut file);
     if let Err(error) = readable(scanned)? {
-        file.refuse(&error);
+        findings::refuse(&mut file, &error);
     }
     findings::non_finite(&mut file);
     Ok(file)
@@ -60,7 +60,7 @@ pub(super) fn read_safetensors(
     seen.finish(&mut file);
     match readable(scanned)? {
         Ok(texts) => file.metadata = texts,
-        Err(error) => file.refuse(&error),
+        Err(error) => findings::refuse(&mut file, &error),
     }
     findings::wrapped(&mut file);
     findings::non_finite(&mut file);

@@ -7,7 +7,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::{findings, kind::FileKind};
+use super::kind::FileKind;
 use crate::{
     bundle::{
         check::{Findings, TensorDetails},
@@ -15,7 +15,7 @@ use crate::{
     },
     fs_util::regular,
     torch_files::{
-        FormatError, FormatErrorKind as Kind,
+        FormatError,
         torch::{AskedGlobal, Item, TorchFormat},
     },
     value::Map,
@@ -64,14 +64,6 @@ impl TensorFile {
     /// Whether nothing is wrong with the file.
     pub fn conforms(&self) -> bool {
         self.findings.errors == 0
-    }
-
-    /// Adds why the file cannot be read to its end, and keeps what it is instead.
-    pub(super) fn refuse(&mut self, error: &FormatError) {
-        if let (Kind::NotAnArchive(format), None) = (&error.kind, &error.place.entry) {
-            self.instead = Some(format.name());
-        }
-        self.findings.push(findings::unreadable(self.kind, error));
     }
 
     pub(super) fn new(path: &Path, kind: FileKind) -> Result<Self, FormatError> {

@@ -55,8 +55,16 @@ pub(super) fn is_unsupported(kind: &Kind) -> bool {
         && (matches!(kind, Kind::Limit { .. }) || refusal_kind(kind) == RefusalKind::Unsupported)
 }
 
+/// Adds why a file cannot be read to its end, and keeps what it is instead.
+pub(super) fn refuse(file: &mut TensorFile, error: &FormatError) {
+    if let (Kind::NotAnArchive(format), None) = (&error.kind, &error.place.entry) {
+        file.instead = Some(format.name());
+    }
+    file.findings.push(unreadable(file.kind, error));
+}
+
 /// The finding about a file that cannot be read to its end.
-pub(super) fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
+fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
     let finding = |rule: &'static str| {
         let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
         Finding::error(rule, format!("{opcode}{}", error.kind)).at(&error.place)

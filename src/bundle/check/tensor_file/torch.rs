@@ -65,7 +65,7 @@ fn refuse(error: &FormatError, file: &mut TensorFile) {
         Some(other) if error.kind != Kind::TorchScript => {
             file.findings.push(findings::other_archive(other));
         }
-        Some(_) | None => file.refuse(error),
+        Some(_) | None => findings::refuse(file, error),
     }
 }
 
