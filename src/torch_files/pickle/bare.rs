@@ -52,9 +52,9 @@ pub(crate) fn read_bare(bytes: &[u8]) -> BarePickle {
     let globals = asked.globals.into_iter().collect();
     match asked.read {
         Ok((graph, _)) => {
-            let called = graph.nodes().filter_map(|node| match node {
-                Node::Call { global: Global::Foreign(index), .. } => Some(*index),
-                _ => None,
+            let called = graph.nodes().filter_map(|node| {
+                let Node::Call { global: Global::Foreign(index), .. } = node else { return None };
+                Some(*index)
             });
             BarePickle { globals, called: called.collect(), error: None }
         }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_is_told_from_what_is_named() {
+    fn what_is_called_is_not_what_is_only_named() {
         let BarePickle { globals, called, error } = read_bare(b"cos\nsystem\n(S'id'\ntR0cos\npopen\n.");
         assert_eq!(globals, ["system", "popen"].map(|name| ("os".to_owned(), name.to_owned())));
         assert_eq!((called, error), (HashSet::from([0]), None));

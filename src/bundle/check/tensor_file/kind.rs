@@ -98,11 +98,8 @@ impl FileKind {
             return Some(Self::Torch);
         }
         let Ok(archive) = Archive::open(path) else {
-            return match format? {
-                OtherFormat::Pickle => Some(Self::Pickle),
-                OtherFormat::Npy => Some(Self::Npy),
-                _ => None,
-            };
+            let kinds = [(OtherFormat::Pickle, Self::Pickle), (OtherFormat::Npy, Self::Npy)];
+            return kinds.into_iter().find(|(own, _)| format == Some(*own)).map(|(_, kind)| kind);
         };
         let has = |inner: &dyn Fn(&str) -> bool| archive.names().any(inner);
         if has(&|name| [MANIFEST_ENTRY, JSON_MANIFEST_ENTRY].contains(&name)) {

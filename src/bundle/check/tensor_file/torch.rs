@@ -56,9 +56,10 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
 
 /// Adds why a file cannot be read to its end; an archive of another kind is sound.
 fn refuse(error: &FormatError, file: &mut TensorFile) {
-    let other = match &error.kind {
-        Kind::MissingEntry(_) | Kind::TorchScript => OtherArchive::of(&file.file),
-        _ => None,
+    let other = if matches!(error.kind, Kind::MissingEntry(_) | Kind::TorchScript) {
+        OtherArchive::of(&file.file)
+    } else {
+        None
     };
     file.instead = other.map(|other| other.name);
     match other {

@@ -1,0 +1,278 @@
+//! `check` and `inspect` on what is no file of tensors, or not where it was expected: directories, pipes, pickles by
+//! themselves, damaged copies and files of other formats.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
+
+#[path = "support/checked_files.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod checked_files;
+#[path = "support/forge.rs"]
+#[allow(dead_code, reason = "the hostile archives need more of it")]
+mod forge;
+#[path = "support/pickles.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod pickles;
+
+use std::{fs, time::Duration};
+
+use assert_cmd::Command;
+use checked_files::{checkpoint, err, fixture, folder, found, json, npy, npz, out, profile_of, run_in};
+use forge::Forge;
+use rstest::rstest;
+
+#[test]
+fn the_files_below_a_directory_are_each_checked() {
+    let bundle = Forge::good().zip();
+    let place = folder(&[
+        ("runs/one/wts.h5.zip", bundle.clone()),
+        ("runs/one/notes.txt", b"notes".to_vec()),
+        ("runs/two/last.ckpt", checkpoint()),
+        ("runs/two/renamed", bundle.clone()),
+        ("runs/.hidden/a.pt", b"hidden".to_vec()),
+        ("empty/notes.txt", b"notes".to_vec()),
+    ]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(place.path().join("runs/one"), place.path().join("runs/two/link"))
+        .expect("a link");
+    let text = out(&run_in(place.path(), &["check", "runs"]).code(0));
+    let lines: Vec<&str> = text.lines().map(|line| line.split(": ").next().expect("a file")).collect();
+    let expected = ["runs/one/wts.h5.zip", "runs/two/last.ckpt", "runs/two/renamed", "3 of 3 files conform"];
+    assert_eq!(lines.get(..4), Some(&expected[..]), "{text}");
+    let glob = out(&run_in(place.path(), &["check", "runs/*/*.ckpt", "runs/o*"]).code(0));
+    assert!(
+        glob.starts_with("runs/two/last.ckpt: conforms") && glob.contains("\nruns/one: conforms"),
+        "{glob}"
+    );
+    let listed = json(&run_in(place.path(), &["check", "--json", "runs"]).code(0));
+    assert_eq!(listed["files"].as_array().map(Vec::len), Some(3));
+    assert_eq!(listed["files"][1]["profile"], "torch");
+    let nothing = err(&run_in(place.path(), &["check", "empty"]).code(2));
+    assert!(nothing.contains("empty: found no bundle and no file of tensors"), "{nothing}");
+    let nothing = err(&run_in(place.path(), &["check", "runs/*.h5"]).code(2));
+    assert!(nothing.contains("runs/*.h5: the glob matches no file"), "{nothing}");
+}
+
+#[test]
+fn a_bundle_that_is_not_where_it_was_expected_is_found() {
+    let place = folder(&[
+        ("run/wts.h5.zip", Forge::good().zip()),
+        ("other/wts.h5", b"\x89HDF\r\n\x1a\n".to_vec()),
+        ("other/wts.h5.zip", Forge::good().zip()),
+    ]);
+    for command in ["check", "inspect"] {
+        let missing = err(&run_in(place.path(), &[command, "run/wts.h5"]).code(2));
+        assert!(missing.contains("the bundle is run/wts.h5.zip"), "{missing}");
+    }
+    let beside = out(&run_in(place.path(), &["check", "other/wts.h5"]).code(1));
+    assert!(
+        beside.contains("found an HDF5 file") && beside.contains("check other/wts.h5.zip next to it"),
+        "{beside}"
+    );
+}
+
+/// The bytes after Git has converted the line ends of a text.
+fn converted(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect()
+}
+
+#[rstest]
+#[case::bundle("wts.h5.zip", Forge::good().zip())]
+#[case::checkpoint("last.ckpt", checkpoint())]
+#[case::legacy("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".to_vec())]
+fn line_ends_that_git_converted_are_named(#[case] name: &str, #[case] bytes: Vec<u8>) {
+    assert!(!found_or_empty(name, bytes.clone()).contains("line ends"));
+    let text = found(name, converted(&bytes), 1);
+    assert!(text.contains("one whose line ends were converted") && text.contains(".gitattributes"), "{text}");
+}
+
+fn found_or_empty(name: &str, bytes: Vec<u8>) -> String {
+    let place = folder(&[(name, bytes)]);
+    out(&run_in(place.path(), &["check", "--profile", profile_of(name), name]))
+}
+
+#[rstest]
+#[case("wts.h5.zip", Forge::good().zip())]
+#[case("last.ckpt", checkpoint())]
+fn a_copy_that_was_cut_short_says_how_much_is_here(#[case] name: &str, #[case] bytes: Vec<u8>) {
+    for here in [10, bytes.len() / 2, bytes.len() - 1] {
+        let text = found(name, bytes[..here].to_vec(), 1);
+        assert!(text.contains(&format!("after {here} bytes it ends without the end record")), "{text}");
+        assert!(text.contains("copy the file again"), "{text}");
+    }
+}
+
+#[test]
+fn an_unpacked_bundle_is_named() {
+    let file = fs::File::open(fixture("gs1/wts.h5.zip")).expect("a fixture");
+    let mut archive = bundleproof::torch_files::zip::Archive::new(file).expect("an archive");
+    let names: Vec<String> = archive.names().map(str::to_owned).collect();
+    let files: Vec<(String, Vec<u8>)> = names
+        .into_iter()
+        .map(|name| (format!("run/{name}"), archive.read(&name, 1 << 30).expect("an entry")))
+        .collect();
+    let files: Vec<(&str, Vec<u8>)> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let place = folder(&files);
+    for argument in ["run", "."] {
+        let text = out(&run_in(place.path(), &["check", argument]).code(1));
+        assert!(
+            text.contains("run: error BUN-001: the directory is the content of a bundle that was unpacked"),
+            "{text}"
+        );
+        assert!(text.contains("zip -r ../wts.h5.zip ."), "{text}");
+    }
+    let inspected = err(&run_in(place.path(), &["inspect", "run"]).code(1));
+    assert!(inspected.contains("the directory is the content of a bundle that was unpacked"), "{inspected}");
+}
+
+#[cfg(unix)]
+#[rstest]
+#[case::file_of_torch(&["check", "pipe.pt"])]
+#[case::as_torch(&["check", "--profile", "torch", "pipe"])]
+#[case::arrays(&["check", "pipe.npz"])]
+#[case::bundle(&["check", "wts.h5.zip"])]
+#[case::directory_of_a_bundle(&["check", "."])]
+#[case::described(&["inspect", "pipe.safetensors"])]
+#[case::compared(&["inspect", "pipe", "--diff", "pipe"])]
+#[case::bundle_of_a_writer(&["interop", "./pipe", "reference"])]
+#[case::implementation(&["run", "--impl", "./pipe.toml"])]
+#[case::baseline(&["compare", "pipe", "pipe"])]
+fn a_pipe_is_not_opened(#[case] arguments: &[&str]) {
+    let place = folder(&[]);
+    for name in ["pipe", "pipe.pt", "pipe.npz", "pipe.safetensors", "pipe.toml", "wts.h5.zip"] {
+        let made = std::process::Command::new("mkfifo").arg(place.path().join(name)).status();
+        assert!(made.expect("mkfifo").success());
+    }
+    let mut program = Command::cargo_bin("bundleproof").expect("the program");
+    let program = program.current_dir(place.path()).args(arguments).timeout(Duration::from_secs(60));
+    let assert = program.assert().code(2);
+    assert!(err(&assert).contains("not a regular file"), "{}", err(&assert));
+}
+
+#[test]
+fn a_directory_stands_for_everything_that_a_loader_could_take() {
+    let trap = b"cposix\nsystem\n(S'id'\ntR.".to_vec();
+    let place = folder(&[
+        ("good.pt", checkpoint()),
+        ("half.zip", b"PK\x03\x04".to_vec()),
+        ("archive.dat", checkpoint()),
+        ("a.pkl", trap.clone()),
+        ("b.pickle", trap.clone()),
+        ("c.dill", trap.clone()),
+        ("d.joblib", b"\x78\x9c\x03\x00".to_vec()),
+        ("e.bin", trap.clone()),
+        ("f.npy", npy("'|u1'", "(2,)", &[1, 2])),
+        ("g", b"\x80\x02N.".to_vec()),
+        ("notes.txt", b"No model here.\n".to_vec()),
+        ("deep/log.csv", b"1,2\n".to_vec()),
+        (".git/x.pkl", trap),
+    ]);
+    let text = out(&run_in(place.path(), &["check", "."]).code(1));
+    for name in ["half.zip", "a.pkl", "b.pickle", "c.dill", "d.joblib", "e.bin", "g"] {
+        assert!(text.contains(&format!("/{name}: does not conform: ")), "{name}: {text}");
+    }
+    for name in ["good.pt", "archive.dat", "f.npy"] {
+        assert!(text.contains(&format!("/{name}: conforms: ")), "{name}: {text}");
+    }
+    assert!(text.contains("\n3 of 10 files conform: "), "{text}");
+    assert!(text.ends_with("\n2 other files and 1 directory were not checked\n"), "{text}");
+    let printed = json(&run_in(place.path(), &["check", "--json", "."]).code(1));
+    assert_eq!(printed["not_checked"], serde_json::json!({"files": 2, "directories": 1}));
+    let one = out(&run_in(place.path(), &["check", "deep/../good.pt", "--profile", "torch"]).code(0));
+    assert!(!one.contains("not checked"), "{one}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_is_not_followed_is_counted() {
+    let place = folder(&[("kept/good.pt", checkpoint()), ("other/a.pkl", b"\x80\x02N.".to_vec())]);
+    for (target, link) in [("../other/a.pkl", "kept/a.pkl"), ("../other", "kept/other")] {
+        std::os::unix::fs::symlink(target, place.path().join(link)).expect("a link");
+    }
+    let text = out(&run_in(place.path(), &["check", "kept"]).code(0));
+    assert!(text.ends_with("\n1 other file and 1 directory were not checked\n"), "{text}");
+}
+
+#[rstest]
+#[case::protocol_0(b"cposix\nsystem\n(S'id'\ntR.", "a pickle that calls posix.system; ")]
+#[case::protocol_2(b"\x80\x02cos\nsystem\nX\x02\0\0\0id\x85R.", "a pickle that calls os.system; ")]
+#[case::protocol_4(
+    b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
+    "a pickle that calls os.system; "
+)]
+#[case::not_called(b"\x80\x02cos\nsystem\n.", "a pickle that asks for os.system; ")]
+#[case::cut(
+    b"\x80\x02cos\nsystem\nX\x02\0",
+    "a pickle that asks for os.system; it cannot be read to its end: "
+)]
+fn a_pickle_is_named_with_what_it_asks_for(#[case] pickle: &[u8], #[case] says: &str) {
+    // Behind the wrong magic number, torch.load unpickles it as the first part of an older file.
+    let legacy = [pickle, b"\x80\x02M\xe9\x03.\x80\x02}q\0."].concat();
+    let place = folder(&[("a.pkl", pickle.to_vec()), ("a.pt", legacy), ("a", pickle.to_vec())]);
+    for name in ["a.pkl", "a.pt", "a"] {
+        for profile in [&["check", name][..], &["check", "--profile", "torch", name]] {
+            let text = out(&run_in(place.path(), profile).code(1));
+            assert!(text.starts_with(&format!("{name}: error pickle: {says}")), "{text}");
+            assert!(text.contains("; do not unpickle it: ") && !text.contains("save it again"), "{text}");
+            assert!(text.ends_with("does not conform: 1 error, 0 warnings\n"), "{text}");
+        }
+    }
+    let assert = run_in(place.path(), &["inspect", "a.pkl"]).code(1);
+    let text = out(&assert);
+    assert!(text.contains("\npickle, ") || text.starts_with("a.pkl\npickle, "), "{text}");
+    assert!(text.contains("system  not allowed\n"), "{text}");
+}
+
+#[test]
+fn a_pickle_of_plain_values_is_not_called_dangerous() {
+    let text = found("a.pkl", b"\x80\x04}\x94\x8c\x01a\x94K\x01s.".to_vec(), 1);
+    assert!(text.starts_with("a.pkl: error pickle: a pickle of plain values; "), "{text}");
+    assert!(!text.contains("unpickle"), "{text}");
+}
+
+#[rstest]
+#[case::page(b"<!DOCTYPE html><html>", "an HTML page", "the server sent a page")]
+#[case::pointer(b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull")]
+#[case::nothing(b"", "an empty file", "nothing was written")]
+#[case::zeros(&[0; 600], "nothing but zeros", "its bytes were not written")]
+#[case::answer(b"{\"error\":\"Repository not found\"}", "JSON text", "the error of a server")]
+#[case::gguf(b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0", "a model of llama.cpp", "the program that it is for")]
+fn a_file_of_another_format_is_what_its_content_says(
+    #[case] bytes: &[u8],
+    #[case] is: &str,
+    #[case] advice: &str,
+) {
+    for name in ["a.pt", "a.safetensors", "a.npz"] {
+        let place = folder(&[(name, bytes.to_vec())]);
+        for profile in [&["check", name][..], &["check", "--profile", "torch", name]] {
+            let text = out(&run_in(place.path(), profile).code(1));
+            assert!(text.starts_with(&format!("{name}: error other-format: expected ")), "{text}");
+            assert!(text.contains(&format!("found {is}")) && text.contains(advice), "{text}");
+            assert!(text.ends_with("does not conform: 1 error, 0 warnings\n"), "{text}");
+        }
+        let text = out(&run_in(place.path(), &["inspect", name]).code(1));
+        assert!(text.starts_with(&format!("{name}\n{is}")), "{text}");
+    }
+}
+
+#[rstest]
+#[case::exported(&["m/archive_format", "m/models/model.json"], "a model that torch.export wrote (pt2)")]
+#[case::keras(&["config.json", "model.weights.h5"], "a model of Keras")]
+#[case::package(&["p/.data/extern_modules"], "a package that torch.package wrote")]
+#[case::packed_again(&["data.pkl", "version"], "a file of torch.save that was packed again")]
+fn a_sound_archive_of_another_kind_is_not_called_damaged(#[case] names: &[&str], #[case] is: &str) {
+    let entries: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, b"x".to_vec())).collect();
+    let text = found("a.pt", npz(&entries), 1);
+    assert!(text.starts_with(&format!("a.pt: error other-format: found {is}")), "{text}");
+    assert!(!text.contains("copy the file again"), "{text}");
+}
+
+#[test]
+fn files_that_are_not_bundles_are_not_said_to_differ() {
+    let place = folder(&[("a.pt", checkpoint()), ("b.npz", npz(&[("a.npy", npy("'|u1'", "(1,)", &[1]))]))]);
+    for (left, right) in [("a.pt", "b.npz"), ("a.pt", "a.pt")] {
+        let assert = run_in(place.path(), &["inspect", left, "--diff", right]).code(2);
+        let says = "a.pt: --diff compares bundles, and this is not one";
+        assert!(err(&assert).contains(says), "{}", err(&assert));
+    }
+}
