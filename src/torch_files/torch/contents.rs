@@ -8,7 +8,11 @@ use std::{
 
 use indexmap::IndexSet;
 
-use super::{description::Source, outline::Outline, parser::Parser, torch_file::TorchFormat};
+use super::{
+    outline::Outline,
+    parser::Parser,
+    source::{Source, TorchFormat},
+};
 use crate::{
     torch_files::{
         FormatError, FormatErrorKind as Kind,

@@ -6,48 +6,20 @@ use super::{
     entries::{self, Entries},
     outline::{NetworkOutline, Outline, StorageOutline},
     parser::Parser,
-    torch_file::TorchFormat,
+    source::{Source, TorchFormat},
 };
 use crate::{
     torch_files::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
         limits::{MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES},
-        pickle::{self, Allow, Global, Graph, Node},
+        pickle::{self, Allow},
         zip::Archive,
     },
     value::Value,
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
-
-/// The pickle that describes the tensors of a file.
-pub(super) struct Source<'s> {
-    /// The bytes that begin with it.
-    pub(super) pickle: &'s [u8],
-    /// The format of the file: in an archive they end with it.
-    pub(super) format: TorchFormat,
-    /// The entry of the storage with this key.
-    pub(super) place: &'s dyn Fn(&str) -> String,
-    /// Whether elements are stored with the most significant byte first.
-    pub(super) big_endian: bool,
-}
-
-impl Source<'_> {
-    /// Refuses what torch cannot read back: outside of an archive, a storage needs a class with an element type.
-    pub(super) fn refuse_untyped(&self, graph: &Graph) -> Result<()> {
-        let is_untyped = |node: &Node| {
-            let Node::Persistent(id) = node else { return false };
-            let class = graph.sequence(*id).and_then(|parts| parts.get(1));
-            class.is_some_and(|class| *graph.node(*class) == Node::Global(Global::UntypedStorage))
-        };
-        if self.format == TorchFormat::Legacy && graph.nodes().any(is_untyped) {
-            Err(Kind::UntypedInLegacy.into())
-        } else {
-            Ok(())
-        }
-    }
-}
 
 /// Reads the outline of a source, and returns the length of its pickle in bytes as well.
 pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<(Outline, usize)> + 'r;

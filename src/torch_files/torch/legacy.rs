@@ -7,10 +7,10 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::{
-    description::{ReadOutline, Source},
+    description::ReadOutline,
     elements::{ElementSink, ElementVisitor},
     outline::Outline,
-    torch_file::TorchFormat,
+    source::{Source, TorchFormat},
 };
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,

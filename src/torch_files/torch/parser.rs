@@ -3,10 +3,9 @@
 use indexmap::IndexMap;
 
 use super::{
-    description::Source,
     lazy::Lazy,
     outline::{NetworkOutline, Outline, StorageOutline, TensorOutline},
-    torch_file::TorchFormat,
+    source::{Source, TorchFormat},
     view::View,
 };
 use crate::torch_files::{

@@ -8,27 +8,9 @@ use super::{
     entries, legacy,
     outline::Outline,
     scan::{Scanned, scan_archive},
+    source::TorchFormat,
 };
 use crate::torch_files::{FormatError, pickle::safe_mode};
-
-/// The two formats of `torch.save`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TorchFormat {
-    /// An archive, since PyTorch 1.6.
-    Zip,
-    /// Several pickles and the storages, one after another.
-    Legacy,
-}
-
-impl TorchFormat {
-    /// The format as it is printed: `zip` or `legacy`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Zip => "zip",
-            Self::Legacy => "legacy",
-        }
-    }
-}
 
 /// A global that a file asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
