@@ -8,6 +8,8 @@
 mod chaos;
 #[path = "support/one_adapter.rs"]
 mod one_adapter;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     env, fs,
@@ -108,7 +110,7 @@ fn conversation() -> Result<(), Failed> {
         return Err("the description shows no conversation".into());
     }
     fs::write(place.path().join("questions"), questions.join("\n") + "\n")?;
-    let mut serve = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    let mut serve = Command::new(program::path());
     serve.arg("serve").stdin(fs::File::open(place.path().join("questions"))?);
     let said = String::from_utf8(serve.output()?.stdout)?;
     let json = |line: &str| serde_json::from_str::<Value>(line);
@@ -125,10 +127,10 @@ fn conversation() -> Result<(), Failed> {
 
 /// What is run in this process and what is run behind the protocol come to the same, step by step.
 fn same_verdicts(name: &str, areas: &[&str]) -> Result<(), Failed> {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof");
+    let program = program::path();
     let place = tempfile::tempdir()?;
     let judged = |reports: &str, option: &str, value: &str| {
-        let mut command = Command::new(program);
+        let mut command = Command::new(&program);
         command.args(["run", "--phase", "green", "--stamp", "2026-01-01T000000Z", "--reports", reports]);
         command.args(areas.iter().flat_map(|area| ["--area", area]));
         command.args([option, value]).current_dir(place.path()).output().map(|output| output.status.code())

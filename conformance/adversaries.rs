@@ -5,6 +5,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 #[path = "support/toy/mod.rs"]
 #[allow(dead_code, reason = "the toy has more than these tests use")]
 mod toy;
@@ -231,7 +233,7 @@ fn the_control_of_a_slow_implementation_takes_a_few_seconds_and_says_what_it_lef
 
 /// An implementation file that serves the reference over the protocol.
 fn adapter(place: &Place) {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     place.write("mine.toml", &format!("[launch]\ncommand = [{program:?}, \"serve\"]\n"));
 }
 

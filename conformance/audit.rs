@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{
     fs,
     path::Path,
@@ -24,7 +27,7 @@ fn place() -> TempDir {
 }
 
 fn program(place: &Path, arguments: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_bundleproof"));
+    let mut program = Command::new(program::path());
     program.current_dir(place).args(arguments);
     program
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -47,7 +50,7 @@ fn the_baseline_is_one_red_and_one_green_report_without_an_unexpected_result() {
 fn nothing_has_regressed_since_the_baseline(#[case] number: usize, #[case] options: &[&str]) {
     let place = tempfile::tempdir().expect("a temporary directory");
     let fresh = place.path().join("fresh").display().to_string();
-    let program = || Command::cargo_bin("bundleproof").expect("the program");
+    let program = || Command::new(program::path());
     _ = program().arg("run").args(options).args(["--reports", &fresh]).assert();
     let base = baseline().join(reports()[number].stamp().to_string());
     // Exits with 5 on a regression, and then shows it. A case that was removed needs a new baseline.

@@ -5,6 +5,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     collections::BTreeMap,
@@ -318,7 +320,7 @@ fails = "resets"
 #[cfg(unix)]
 fn an_interrupted_run_stops_soon_and_leaves_no_report() {
     let place = slow_and_writing();
-    let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
+    let mut child = Program::new(program::path())
         .current_dir(place.path(""))
         .args(["run", "--suite", "suite", "--impl", "reference", "--stamp", STAMP])
         .stdout(Stdio::piped())
@@ -381,7 +383,7 @@ impl Within for std::process::Child {
 #[test]
 fn a_closed_pipe_does_not_change_the_exit_code() {
     let place = Place::new();
-    let mut child = Program::new(assert_cmd::cargo::cargo_bin!("bundleproof"))
+    let mut child = Program::new(program::path())
         .current_dir(place.path(""))
         .args(["list", "requirements"])
         .stdout(Stdio::piped())
@@ -457,7 +459,7 @@ fn a_new_adapter_is_a_program_and_its_implementation_file() {
     fs::write(place.path("bin/python3"), stand_in).expect("a file");
     let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(place.path("bin/python3"), executable).expect("a file");
-    let mut run = Command::cargo_bin("bundleproof").expect("the program");
+    let mut run = Command::new(program::path());
     run.current_dir("/")
         .env("PATH", place.path("bin"))
         .args(["run", "--impl"])
@@ -488,7 +490,7 @@ fn a_new_adapter_that_cannot_be_written_leaves_nothing(#[case] arguments: &[&str
 fn the_program_needs_no_other_files_and_reports_skipped_checks() {
     let place = Place::new();
     let run = |arguments: &[&str]| {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        let mut program = Command::new(program::path());
         program.current_dir(place.path("")).env_clear().arg("run").args(arguments).assert()
     };
     let text = out(&run(&["--area", "execution", "--area", "roundtrip", "--stamp", STAMP]).code(0));

@@ -5,6 +5,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{fs, path::Path};
 
@@ -307,7 +309,7 @@ fn mine(place: &Place, command: &[&str]) {
 
 /// The command of an adapter that behaves as this built-in implementation.
 fn served(implementation: &str) -> [String; 4] {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     [program, "serve".to_owned(), "--impl".to_owned(), implementation.to_owned()]
 }
 

@@ -205,6 +205,7 @@ fn fault(operation: &str, effect: &Effect) -> Fault {
             "returned_params" => Fault::Field("params.N", "1"),
             "model" => Fault::Field("model", NO_TENSORS),
             "arrays" => Fault::Field("positions", "0"),
+            "types" => Fault::Field("arrays.xcoords.dtype", "\"float32\""),
             other => panic!("{operation}.{other} has no fault"),
         },
         EffectRule::Observable(..) if effect.name == "version" => Fault::Param("_version"),

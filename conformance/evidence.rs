@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -16,7 +19,7 @@ const DIFFER: [&str; 4] = ["SHA256SUMS", "chain.json", "durations.json", "enviro
 
 /// A run in this directory, with these variables besides those that a program cannot do without.
 fn run(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    let mut program = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    let mut program = Command::new(program::path());
     program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     program.envs(variables.iter().copied()).current_dir(directory);
     program.args(["run", "--stamp", STAMP]).args(arguments).output().expect("the program starts")
@@ -69,7 +72,7 @@ fn equal_runs_from_two_places_give_equal_files() {
 #[test]
 fn secrets_of_the_caller_and_of_command_lines_are_not_recorded() {
     let place = tempfile::tempdir().expect("a temporary directory");
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     let adapter =
         format!("env HF_TOKEN=s3cret-of-the-command {}/{program} serve --impl stub", place.path().display());
     let home = place.path().display().to_string();

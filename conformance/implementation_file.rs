@@ -8,6 +8,8 @@
 mod chaos;
 #[path = "support/one_adapter.rs"]
 mod one_adapter;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     env, fs,
@@ -167,7 +169,7 @@ fn stated() -> Result<(), Failed> {
 fn own_fixtures() -> Result<(), Failed> {
     let adapter = Adapter::new("has_no_networks_of_the_fixtures", "");
     let make = |out: &str| {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+        let mut command = Command::new(program::path());
         command.args(["make-fixtures", "--impl", "odd.toml", "--out", out]).current_dir(adapter.place.path());
         command.output().expect("the program")
     };
@@ -201,7 +203,7 @@ fn own_fixtures() -> Result<(), Failed> {
 /// An adapter that dies leaves nothing behind.
 fn no_fixtures() -> Result<(), Failed> {
     let adapter = Adapter::new("dies_when_it_saves", "");
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    let mut command = Command::new(program::path());
     command.args(["make-fixtures", "--impl", "odd.toml", "--out", "own"]).current_dir(adapter.place.path());
     let made = command.output()?;
     expect(ended(&made), 7, &["the implementation failed while gs1 was made", "nothing was written"])?;

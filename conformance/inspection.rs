@@ -5,6 +5,8 @@
 #[path = "support/forge.rs"]
 #[allow(dead_code, reason = "the hostile archives need more of it")]
 mod forge;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     fs,
@@ -34,7 +36,7 @@ fn place(archive: &[u8]) -> TempDir {
 }
 
 fn run_in(folder: &Path, arguments: &[&str]) -> Assert {
-    Command::cargo_bin("bundleproof").expect("the program").current_dir(folder).args(arguments).assert()
+    Command::new(program::path()).current_dir(folder).args(arguments).assert()
 }
 
 fn out(assert: &Assert) -> String {

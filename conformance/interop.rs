@@ -18,6 +18,8 @@ mod interop_files;
 mod interop_tensors;
 #[path = "support/interop_values.rs"]
 mod interop_values;
+#[path = "support/program.rs"]
+mod program;
 mod support;
 #[path = "support/traps.rs"]
 mod traps;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -32,7 +35,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const STAMP: &str = "2025-10-17T112849Z";
 
 fn bundleproof(place: &TempDir, arguments: &[&str]) -> Assert {
-    let mut program = Command::cargo_bin("bundleproof").expect("the program");
+    let mut program = Command::new(program::path());
     program.current_dir(place.path()).args(arguments).assert()
 }
 
@@ -50,7 +53,7 @@ fn place() -> TempDir {
 
 /// The file of an adapter that serves this implementation of the suite.
 fn served(place: &TempDir, name: &str, implementation: &str) -> String {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     let file = place.path().join(format!("{name}.toml"));
     let launch = format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", {implementation:?}]\n");
     fs::write(&file, launch).expect("a file");

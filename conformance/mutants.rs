@@ -5,6 +5,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 
 use bundleproof::{
     bundle::BUNDLE,

@@ -12,6 +12,8 @@ mod forge;
 #[path = "support/pickles.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod pickles;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{fs, time::Duration};
 
@@ -143,7 +145,7 @@ fn a_pipe_is_not_opened(#[case] arguments: &[&str]) {
         let made = std::process::Command::new("mkfifo").arg(place.path().join(name)).status();
         assert!(made.expect("mkfifo").success());
     }
-    let mut program = Command::cargo_bin("bundleproof").expect("the program");
+    let mut program = Command::new(program::path());
     let program = program.current_dir(place.path()).args(arguments).timeout(Duration::from_secs(60));
     let assert = program.assert().code(2);
     assert!(err(&assert).contains("not a regular file"), "{}", err(&assert));

@@ -7,6 +7,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     collections::BTreeMap,

@@ -5,6 +5,8 @@
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     collections::BTreeMap,
@@ -160,7 +162,7 @@ fn a_part_of_unsupported_checks_alone_does_not_fail_and_the_whole_does() {
 
 /// The file of a mutant behind the protocol, with these known failures.
 fn adapter(place: &Place, known: &str) {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     let launch =
         format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", \"lists_models_backwards\"]\n");
     fs::write(place.path("mine.toml"), launch + known).expect("a file");
@@ -297,7 +299,7 @@ fn parts_with_another_suite_or_environment_are_not_merged() {
     let place = Place::new();
     let reports = place.parts(&["--area", "params"], 2).1;
     let store = ["--partition", "2/2", "--reports", "other", "--stamp", STAMP];
-    let mut program = Command::cargo_bin("bundleproof").expect("the program");
+    let mut program = Command::new(program::path());
     let program = program.current_dir(place.path("")).args(["run", "--area", "params"]).args(store);
     program.env("TZ", "Antarctica/Troll").assert().code(0);
     let other = [reports[0].clone(), format!("other/{STAMP}")];

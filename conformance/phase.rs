@@ -7,6 +7,8 @@
 
 #[path = "support/chaos.rs"]
 mod chaos;
+#[path = "support/program.rs"]
+mod program;
 
 use std::{
     env, fs,
@@ -58,7 +60,7 @@ impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().expect("a temporary directory"));
         for (name, served) in [("seed", "stub"), ("mended", "reference")] {
-            let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+            let program = program::path().display().to_string();
             place.write(name, &format!("command = [{program:?}, \"serve\", \"--impl\", \"{served}\"]"));
         }
         place
@@ -79,7 +81,7 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+        let mut command = Command::new(program::path());
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         command.output().expect("the program")
     }
@@ -349,7 +351,7 @@ const USAGE: &[Usage] = &[
 
 fn refused(usage: &Usage) {
     let place = Place::new();
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = program::path().display().to_string();
     let arguments: Vec<String> =
         usage.arguments.iter().map(|argument| argument.replace("PROGRAM", &program)).collect();
     let mut command = Command::new(&program);

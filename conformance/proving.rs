@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -62,7 +65,7 @@ impl Copy {
     }
 
     fn prove(&self, arguments: &[&str]) -> Assert {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        let mut program = Command::new(program::path());
         program.current_dir(self.0.path()).args(["prove", "--suite", "suite"]).args(arguments).assert()
     }
 }
@@ -394,7 +397,7 @@ fn a_run_marks_the_cases_that_are_not_proven_as_they_are() {
     let case = "bundle/save_tags_the_backend";
     let copy = Copy::of(case);
     let run = || {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        let mut program = Command::new(program::path());
         program.current_dir(copy.0.path()).args(["run", "--suite", "suite", "--impl", "reference"]).assert()
     };
     let text = out(&run().code(0));

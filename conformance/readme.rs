@@ -8,6 +8,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{fs, path::Path, process::Command};
 
 use bundleproof::harness::record::RunTimestamp;
@@ -47,7 +50,7 @@ fn examples(readme: &str) -> Vec<Example> {
 
 /// Runs the command with the program that was built for the tests.
 fn run(command: &str, place: &Path) -> String {
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof");
+    let program = program::path();
     let command = command.replace("cargo run --release -- ", "bundleproof ");
     let own = program.parent().expect("a folder").display();
     let python = std::env::var_os(PYTHON);

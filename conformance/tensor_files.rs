@@ -11,6 +11,8 @@ mod forge;
 #[path = "support/pickles.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod pickles;
+#[path = "support/program.rs"]
+mod program;
 
 use std::fs;
 

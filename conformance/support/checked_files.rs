@@ -19,7 +19,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 }
 
 pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> Assert {
-    Command::cargo_bin("bundleproof").expect("the program").current_dir(folder).args(arguments).assert()
+    Command::new(crate::program::path()).current_dir(folder).args(arguments).assert()
 }
 
 pub(crate) fn out(assert: &Assert) -> String {

@@ -21,8 +21,10 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
 }
 
 fn inspected(folder: &Path, file: &str) -> Result<Json, Failed> {
-    let output =
-        Command::cargo_bin("bundleproof")?.current_dir(folder).args(["inspect", "--json", file]).output()?;
+    let output = Command::new(crate::program::path())
+        .current_dir(folder)
+        .args(["inspect", "--json", file])
+        .output()?;
     serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{file}: {error}: {}", String::from_utf8_lossy(&output.stderr)).into())
 }

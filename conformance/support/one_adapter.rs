@@ -56,7 +56,7 @@ impl Adapter {
     }
 
     pub(crate) fn command(&self, cases: &[&str], more: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+        let mut command = Command::new(crate::program::path());
         command.args(["run", "--impl"]).arg(self.place.path().join("odd.toml"));
         for case in cases {
             command.args(["--case", case]);
@@ -137,14 +137,14 @@ pub(crate) fn gone(adapter: &Adapter) -> Result<(), Failed> {
 /// A file of a mutant behind the protocol, with what is known of it.
 pub(crate) fn served(mutant: &str, known: &str) -> TempDir {
     let place = tempfile::tempdir().expect("a temporary directory");
-    let program = assert_cmd::cargo::cargo_bin!("bundleproof").display().to_string();
+    let program = crate::program::path().display().to_string();
     let launch = format!("[launch]\ncommand = [{program:?}, \"serve\", \"--impl\", {mutant:?}]\n");
     fs::write(place.path().join("mine.toml"), launch + known).expect("a file");
     place
 }
 
 pub(crate) fn run_in(place: &TempDir, more: &[&str], ci: bool) -> (Option<i32>, String) {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bundleproof"));
+    let mut command = Command::new(crate::program::path());
     command.args(["run", "--impl", "mine.toml"]).args(more).current_dir(place.path()).env_remove("CI");
     if ci {
         command.env("CI", "true");

@@ -34,7 +34,7 @@ impl Place {
 
     /// The program in the directory. That the tests run in GitHub Actions makes no difference to it.
     pub(crate) fn program(&self) -> Command {
-        let mut program = Command::cargo_bin("bundleproof").expect("the program");
+        let mut program = Command::new(crate::program::path());
         program.current_dir(self.0.path()).env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
         program
     }

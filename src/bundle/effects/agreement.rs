@@ -156,21 +156,46 @@ pub(super) fn backend(step: &ResultView<'_>) -> Option<Agreement> {
 /// The descriptions of datasets.
 static DATASETS: KnownFiles<Map> = KnownFiles::new();
 
-/// The four arrays are those that our own reader finds (NPZ-001).
+/// The four arrays are those that our own reader finds (NPZ-001). One of another type is left to [`types_of_dataset`].
 pub(super) fn dataset(step: &ResultView<'_>) -> Option<Agreement> {
+    let (positions, own, read) = datasets(step)?;
+    let is_converted = |name: &String| {
+        let types = [own.get(name), read.get(name)].map(|array| array.and_then(element_type));
+        types[0].is_some() && types[1].is_some() && types[0] != types[1]
+    };
+    let compared = |positions: Value, arrays: &Map| {
+        let arrays = arrays.iter().filter(|(name, _)| !is_converted(name)).map(owned).collect();
+        Map::from_iter([("positions".to_owned(), positions), ("arrays".to_owned(), Value::Map(arrays))])
+    };
+    Some(agreement(compared(positions, &own), compared(response(step, "positions")?.clone(), &read)))
+}
+
+/// The arrays have the types that a caller expects, whatever the file has (NPZ-008).
+pub(super) fn types_of_dataset(step: &ResultView<'_>) -> Option<Agreement> {
+    let (_, own, read) = datasets(step)?;
+    let types = |arrays: &Map| -> Map {
+        let types = arrays.iter().filter(|(name, _)| own.contains_key(*name) && read.contains_key(*name));
+        types.filter_map(|(name, array)| Some((name.clone(), element_type(array)?.clone()))).collect()
+    };
+    Some(agreement(types(&own), types(&read)))
+}
+
+/// The number of positions and the arrays as our own reader finds them, and the same arrays of the response.
+fn datasets(step: &ResultView<'_>) -> Option<(Value, Map, Map)> {
     let path = step.root.join(step.request.get("path")?.as_text()?);
-    let expected = DATASETS.read(&path, |reader| {
+    let known = DATASETS.read(&path, |reader| {
         let data = read_opened_dataset(&path, reader)?;
         Ok(DatasetDescription::from(&data).into_fields())
     });
-    let expected = expected.ok()?.as_ref().clone();
+    let known = known.ok()?;
+    let own = field_of(&known, "arrays")?.as_map()?.clone();
     let arrays = field(step.response?, "arrays")?.as_map()?;
-    let own = field_of(&expected, "arrays")?.as_map()?;
     let read = arrays.iter().filter(|(name, _)| own.contains_key(*name)).map(owned).collect();
-    let positions = response(step, "positions")?.clone();
-    let actual =
-        Map::from_iter([("positions".to_owned(), positions), ("arrays".to_owned(), Value::Map(read))]);
-    Some(agreement(expected, actual))
+    Some((field_of(&known, "positions")?.clone(), own, read))
+}
+
+fn element_type(array: &Value) -> Option<&Value> {
+    array.as_map()?.get("dtype")
 }
 
 fn response<'s>(step: &ResultView<'s>, name: &str) -> Option<&'s Value> {

@@ -155,8 +155,10 @@ fn given(kind: FieldKind, value: &Value) -> Accepted {
         | (FieldKind::Word, Value::Text(_)) => one_of(vec![value.clone()]),
         // An implementation may convert the number, or keep it as Python does.
         (FieldKind::Float, Value::Int(number)) => one_of(vec![Value::Float(*number as f64), value.clone()]),
-        (FieldKind::Path, value) => FilePath::in_value(value)
-            .map_or(Accepted::Anything, |path| one_of(vec![Value::from(path), Value::from(plain(path))])),
+        // That a path is text afterwards is asked elsewhere (CFG-015).
+        (FieldKind::Path, value) => FilePath::in_value(value).map_or(Accepted::Anything, |path| {
+            one_of(vec![Value::from(path), Value::from(plain(path)), Value::Path(plain(path))])
+        }),
         (FieldKind::Int | FieldKind::Float | FieldKind::Flag | FieldKind::Word, _) => Accepted::Anything,
     }
 }

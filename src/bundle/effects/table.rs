@@ -222,6 +222,12 @@ pub(crate) static LOAD_DATASET: &[Effect] = &[
     READS_ONLY,
     NO_FILES,
     agrees("arrays", "NPZ-001", "the arrays are those in the file", agreement::dataset),
+    agrees(
+        "types",
+        "NPZ-008",
+        "coordinates are float64, patterns float32 and the probe is complex64",
+        agreement::types_of_dataset,
+    ),
 ];
 
 /// `forward`.

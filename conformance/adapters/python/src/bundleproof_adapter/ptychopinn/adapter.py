@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import traceback
 import zipfile
@@ -108,8 +109,20 @@ class PtychoPinn(Adapter):
 
     def set_params(self, values: dict[str, Any]) -> None:
         # One key at a time is checked against the others, so the weight that another one needs comes first.
+        params, taken = self._system.params, {}
         for key in sorted(values, key=lambda key: key == "realspace_mae_weight"):
-            self._system.params.set(key, values[key])
+            before = params.cfg.get(key, ABSENT)
+            try:
+                params.set(key, values[key])
+            except Exception:
+                # Several keys are one request here. What the system does to the refused key is its own.
+                for name, value in taken.items():
+                    if value is ABSENT:
+                        del params.cfg[name]
+                    else:
+                        params.cfg[name] = value
+                raise
+            taken[key] = before
 
     def get_param(self, key: str, default: Any = ABSENT) -> Any:
         return self._system.params.get(key, *([] if default is ABSENT else [default]))
@@ -129,7 +142,9 @@ class PtychoPinn(Adapter):
         flat = self._system.config.dataclass_to_legacy_dict(self._construct(config))
         models: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # PyTorch takes 32 bits of a seed.
+            digest = hashlib.sha256(str(seed).encode()).digest()
+            torch.manual_seed(int.from_bytes(digest[:4], "little"))
             for name in ROLES if only is None else only:
                 if name in sentinels:
                     models[name] = sentinel(name, sentinels[name])
@@ -224,6 +239,9 @@ class PtychoPinn(Adapter):
         # torch.load has no exception of its own for a file that it cannot read.
         if type(raised) is RuntimeError and _modules(raised)[-1] == "torch.serialization":
             return Kind.MALFORMED
+        # A workflow wraps what went wrong, for instance with its output directory.
+        if isinstance(raised.__cause__, OSError):
+            return super().kind_of(raised.__cause__)
         # The loader raises RuntimeError for mismatches. Any other RuntimeError from PyTorch itself is not a refusal, nor
         # is one that wraps a mistake of the program or any failure inside Lightning.
         if type(raised) is RuntimeError and _modules(raised)[-1].startswith("ptycho"):
