@@ -31,6 +31,7 @@ class OfBytes(unittest.TestCase):
         self.assertEqual(describe(b"abc"), described("uint8", [3], b"abc"))
         self.assertEqual(describe(array.array("d", [1.5])), described("float64", [1], struct.pack("<d", 1.5)))
         self.assertEqual(describe(array.array("l", [-2])), described("int64", [1], struct.pack("<q", -2)))
+        self.assertEqual(describe(array.array("H", [65535])), described("uint16", [1], b"\xff\xff"))
         view = memoryview(struct.pack("<6h", *range(6))).cast("h", (2, 3))
         self.assertEqual(describe(view), described("int16", [2, 3], struct.pack("<6h", *range(6))))
 
@@ -64,8 +65,7 @@ class OfBytes(unittest.TestCase):
         for odd, says in (
             (1.5, "expected a tensor, found float"),
             (Raw("float32", (2,), b"\0" * 7), r"expected 8 bytes for float32 \[2\], found 7"),
-            (Raw("uint16", (1,), b"\0\0"), "type uint16"),
-            (array.array("H", [1]), "type uint16"),
+            (Raw("float128", (1,), bytes(16)), "type float128"),
             (memoryview(b"a").cast("c"), "format 'c'"),
         ):
             with self.subTest(odd), self.assertRaisesRegex(TypeError, says):
@@ -103,7 +103,7 @@ class OfNumPy(unittest.TestCase):
         self.assertEqual(describe(numpy.zeros((3, 0), "complex128")), described("complex128", [3, 0], b""))
 
     def test_unsupported_element_types_are_refused(self) -> None:
-        for dtype in ("uint16", "<U3", "datetime64[s]", "O"):
+        for dtype in ("longdouble", "<U3", "datetime64[s]", "O"):
             with self.subTest(dtype), self.assertRaisesRegex(TypeError, "unsupported element type"):
                 describe(numpy.zeros(2, dtype))
 
