@@ -204,7 +204,7 @@ fn fault(operation: &str, effect: &Effect) -> Fault {
             "others" => Fault::Field("models.third", NO_TENSORS),
             "returned_params" => Fault::Field("params.N", "1"),
             "model" => Fault::Field("model", NO_TENSORS),
-            "arrays" => Fault::Field("positions", "0"),
+            "arrays" => Fault::Field("arrays.diff3d.sha256", "\"another\""),
             "types" => Fault::Field("arrays.xcoords.dtype", "\"float32\""),
             other => panic!("{operation}.{other} has no fault"),
         },

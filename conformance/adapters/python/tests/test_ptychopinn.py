@@ -340,6 +340,40 @@ class Answers(StandIn):
                 wrapped.__cause__ = raised("ptycho_torch.workflows.components", mistake)
                 self.assertEqual(self.adapter.kind_of(wrapped), "internal")
 
+    def test_a_wrapped_error_of_a_file_is_that_error(self) -> None:
+        wrapped = raised("ptycho_torch.workflows.components", "RuntimeError('training failed')")
+        wrapped.__cause__ = raised("lightning.fabric", "NotADirectoryError('out/lightning_logs')")
+        self.assertEqual(self.adapter.kind_of(wrapped), self.adapter.kind_of(wrapped.__cause__))
+        self.assertNotEqual(self.adapter.kind_of(wrapped), "internal")
+        mistake = raised("ptycho_torch.workflows.components", "AttributeError('x')")
+        mistake.__cause__ = wrapped.__cause__
+        self.assertEqual(self.adapter.kind_of(mistake), "internal")
+
+    def test_keys_before_a_refused_one_are_put_back(self) -> None:
+        params = self.system.params
+
+        def keep_and_check(key: str, value: Any) -> None:
+            params.cfg[key] = value
+            assert key != "data_source"
+
+        params.set = keep_and_check
+        params.cfg.update({"N": 64, "data_source": "lines"})
+        with self.assertRaises(AssertionError):
+            self.adapter.set_params({"N": 128, "offset": 4, "data_source": "nowhere", "gridsize": 2})
+        self.assertEqual(params.cfg, {"N": 64, "data_source": "nowhere"})
+
+    @unittest.skipIf(find_spec("torch") is None, "PyTorch is not installed")
+    def test_every_bit_of_a_seed_matters(self) -> None:
+        import torch
+
+        self.system.config.dataclass_to_legacy_dict = lambda config: {"N": 64, "gridsize": 1}
+        self.system.model_manager.create_torch_model_with_gridsize = lambda gridsize, N: torch.rand(4).tolist()
+        adapter = self.adapted()
+        config = Config("training", {"model": {}})
+        drawn = [adapter.create_models(config, seed, {}, ["autoencoder"])["autoencoder"] for seed in (1, 1 + 2**32, 1)]
+        self.assertNotEqual(drawn[0], drawn[1])
+        self.assertEqual(drawn[0], drawn[2])
+
     @unittest.skipIf(find_spec("torch") is None or find_spec("numpy") is None, "PyTorch and NumPy are not installed")
     def test_a_network_is_executed_as_in_inference(self) -> None:
         import torch

@@ -240,7 +240,7 @@ class PtychoPinn(Adapter):
         if type(raised) is RuntimeError and _modules(raised)[-1] == "torch.serialization":
             return Kind.MALFORMED
         # A workflow wraps what went wrong, for instance with its output directory.
-        if isinstance(raised.__cause__, OSError):
+        if type(raised) is RuntimeError and isinstance(raised.__cause__, OSError):
             return super().kind_of(raised.__cause__)
         # The loader raises RuntimeError for mismatches. Any other RuntimeError from PyTorch itself is not a refusal, nor
         # is one that wraps a mistake of the program or any failure inside Lightning.
