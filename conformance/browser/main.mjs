@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -65,6 +66,15 @@ const open = async (name, view = views[0]) => {
   return { page, close };
 };
 
+/** Does the same with each of these pages in each view, as many at once as there are processors. */
+const inEachView = async (names, work) => {
+  const left = names.flatMap((name) => views.map((view) => [name, view])).values();
+  const worker = async () => {
+    for (const [name, view] of left) await work(name, view);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+};
+
 const matches = async (page, text) => {
   await page.waitForFunction((text) => document.getElementById("matches").textContent === text, text, { timeout: 5000 });
 };
@@ -75,16 +85,14 @@ const openEverything = (page) =>
 
 const checks = {
   async "pages open without a complaint, a request or a sideways scroll"() {
-    for (const name of names) {
-      for (const view of views) {
-        const { page, close } = await open(name, view);
-        const wide = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        assert.equal(await wide(), 0, `${name} at ${view.viewport.width} is too wide`);
-        await openEverything(page);
-        assert.equal(await wide(), 0, `${name} at ${view.viewport.width} is too wide when all is open`);
-        await close();
-      }
-    }
+    await inEachView(names, async (name, view) => {
+      const { page, close } = await open(name, view);
+      const wide = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(await wide(), 0, `${name} at ${view.viewport.width} is too wide`);
+      await openEverything(page);
+      assert.equal(await wide(), 0, `${name} at ${view.viewport.width} is too wide when all is open`);
+      await close();
+    });
   },
 
   async "on a narrow page the two reports of a failing check are labeled"() {
@@ -221,23 +229,21 @@ const checks = {
   },
 
   async "axe finds nothing serious, in light and dark, wide and narrow"() {
-    for (const name of names) {
-      for (const view of views) {
-        const { page, close } = await open(name, view);
-        await openEverything(page);
-        await page.evaluate(() => {
-          for (const part of document.querySelectorAll("details")) part.style.setProperty("content-visibility", "visible");
-        });
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-        const serious = violations.filter((one) => ["serious", "critical"].includes(one.impact));
-        const said = serious.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} (${node.failureSummary})`).join("; ")}`);
-        assert.deepEqual(said, [], `${name}, ${view.colorScheme}, ${view.viewport.width}`);
-        const minor = violations.filter((one) => !serious.includes(one)).map((one) => `${one.id} (${one.impact})`);
-        if (minor.length > 0) console.log(`    ${name}: ${minor.join(", ")}`);
-        await close();
-      }
-    }
+    await inEachView(names, async (name, view) => {
+      const { page, close } = await open(name, view);
+      await openEverything(page);
+      await page.evaluate(() => {
+        for (const part of document.querySelectorAll("details")) part.style.setProperty("content-visibility", "visible");
+      });
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+      const serious = violations.filter((one) => ["serious", "critical"].includes(one.impact));
+      const said = serious.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} (${node.failureSummary})`).join("; ")}`);
+      assert.deepEqual(said, [], `${name}, ${view.colorScheme}, ${view.viewport.width}`);
+      const minor = violations.filter((one) => !serious.includes(one)).map((one) => `${one.id} (${one.impact})`);
+      if (minor.length > 0) console.log(`    ${name}: ${minor.join(", ")}`);
+      await close();
+    });
   },
 
   async "2,000 results load and filter"() {
@@ -281,20 +287,18 @@ const checks = {
 
 if (screenshots) {
   mkdirSync(screenshots, { recursive: true });
-  for (const name of ["green", "failing", "proof", "interop", "store/index", "whole_proof"]) {
-    if (!existsSync(join(pages, `${name}.html`))) continue;
-    for (const view of views) {
-      const { page, close } = await open(`${name}.html`, view);
-      await page.evaluate(() => { document.querySelectorAll("details.failure")[7]?.setAttribute("open", ""); });
-      // A picture of a whole page shows nothing of what is drawn only once it is scrolled to.
-      await page.evaluate(() => {
-        for (const part of document.querySelectorAll("details")) part.style.setProperty("content-visibility", "visible");
-      });
-      const file = `${name.replace("store/", "")}-${view.colorScheme}-${view.viewport.width}.png`;
-      await page.screenshot({ path: join(screenshots, file), fullPage: true });
-      await close();
-    }
-  }
+  const shown = ["green", "failing", "proof", "interop", "store/index", "whole_proof"];
+  await inEachView(shown.filter((name) => existsSync(join(pages, `${name}.html`))), async (name, view) => {
+    const { page, close } = await open(`${name}.html`, view);
+    await page.evaluate(() => { document.querySelectorAll("details.failure")[7]?.setAttribute("open", ""); });
+    // A picture of a whole page shows nothing of what is drawn only once it is scrolled to.
+    await page.evaluate(() => {
+      for (const part of document.querySelectorAll("details")) part.style.setProperty("content-visibility", "visible");
+    });
+    const file = `${name.replace("store/", "")}-${view.colorScheme}-${view.viewport.width}.png`;
+    await page.screenshot({ path: join(screenshots, file), fullPage: true });
+    await close();
+  });
 }
 
 let failed = 0;
