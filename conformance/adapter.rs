@@ -18,6 +18,10 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -47,7 +51,19 @@ fn main() -> ExitCode {
     trials.push(Trial::test("state_that_leaks_is_named_with_the_earlier_check", state_leak));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
-    trials.push(Trial::test("an_interruption_leaves_no_process", interruption));
+    trials.push(Trial::test("an_interruption_leaves_no_process", || {
+        signaled("leaves_a_session_and_hangs", Signal::SIGINT, Some(130))
+    }));
+    trials.push(Trial::test("a_killed_run_leaves_no_process", || {
+        signaled("leaves_a_session_and_hangs", Signal::SIGKILL, None)
+    }));
+    trials.push(Trial::test("a_process_has_no_more_memory_than_it_may", || {
+        limited("takes_a_gibibyte", "memory_mib", "memory allocation of 1073741824 bytes failed")
+    }));
+    trials.push(Trial::test("a_process_writes_no_longer_file_than_it_may", || {
+        limited("writes_a_gibibyte", "file_mib", "SIGXFSZ")
+    }));
+    trials.push(Trial::test("a_variable_is_inherited_when_it_is_named", inherited));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -92,6 +108,7 @@ const CHAOS: &[Row] = &[
     Row { way: "sleeps_in_shutdown", loading: "pass", says: "" },
     Row { way: "sleeps_at_the_end", loading: "pass", says: "" },
     Row { way: "ignores_sigterm", loading: "pass", says: "" },
+    Row { way: "leaves_a_session", loading: "pass", says: "" },
     Row { way: "remembers_what_it_saved", loading: "fail", says: "sha256" },
 ];
 
@@ -316,30 +333,49 @@ fn kept() -> Result<(), Failed> {
     Ok(())
 }
 
-/// An adapter has a group of its own, so that ctrl-C at a terminal does not reach it.
-fn interruption() -> Result<(), Failed> {
-    use nix::{sys::signal, unistd::Pid};
-    let adapter = Adapter::new("hangs", "");
-    let file = adapter.place.path().join("odd.toml");
-    fs::write(&file, fs::read_to_string(&file)?.replace("call = 5", "call = 600"))?;
+/// Only the case that needs more than it may has an end of its own.
+fn limited(way: &str, limit: &str, says: &str) -> Result<(), Failed> {
+    let adapter = Adapter::new(way, &format!("limits = {{ {limit} = 512 }}"));
+    let output = adapter.run(&CASES, &[]);
+    for outcome in adapter.results() {
+        let wanted = if outcome["check"] == LOADING { ("crash", says) } else { ("pass", "") };
+        if verdict(&outcome) != wanted.0 || !outcome.to_string().contains(wanted.1) {
+            return Err(format!("expected {wanted:?}: {outcome:#}\n{}", shown(&output)).into());
+        }
+    }
+    gone(&adapter)
+}
+
+fn inherited() -> Result<(), Failed> {
+    for (inherit, stated) in [("", "Err(NotPresent)"), (chaos::SETTING, "Ok(\"as set\")")] {
+        let adapter = Adapter::new("states_a_setting", &format!("inherit = [{inherit:?}]"));
+        let output = adapter.command(&[CASES[2]], &[]).env(chaos::SETTING, "as set").output()?;
+        let said = shown(&output);
+        if !said.contains(stated) {
+            return Err(format!("{stated}: {said}").into());
+        }
+    }
+    Ok(())
+}
+
+/// A run that is sent a signal while its adapter hangs. The adapter has a group of its own, so that ctrl-C at a terminal
+/// does not reach it, and has started a session of its own.
+fn signaled(way: &str, sent: Signal, wanted: Option<i32>) -> Result<(), Failed> {
+    let adapter = Adapter::new(way, "");
     let mut command = adapter.command(&[LOADING], &["--deadline", "600"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    // An interruption is heard from before there is a hidden directory.
-    let reports = adapter.place.path().join("reports");
-    let begun = || fs::read_dir(&reports).is_ok_and(|mut entries| entries.next().is_some());
     let until = Instant::now() + UNHURRIED;
-    while !begun() || adapter.survivors().is_empty() {
+    // The supervisor, the adapter, and the session.
+    while adapter.survivors().len() < 3 {
         if Instant::now() > until {
             child.kill()?;
             return Err("the run did not begin".into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    // Most often it hangs by then; what is expected is the same if it does not yet.
-    std::thread::sleep(Duration::from_millis(500));
-    signal::kill(Pid::from_raw(i32::try_from(child.id())?), signal::Signal::SIGINT)?;
+    signal::kill(Pid::from_raw(i32::try_from(child.id())?), sent)?;
     let code = child.wait()?.code();
-    if code != Some(130) {
+    if code != wanted {
         return Err(format!("ended with {code:?}").into());
     }
     gone(&adapter)

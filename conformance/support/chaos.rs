@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 /// The variable that turns the test program into an adapter, and selects its fault.
 pub(crate) const VARIABLE: &str = "BUNDLEPROOF_CHAOS";
 
+/// A variable that an adapter does not inherit.
+pub(crate) const SETTING: &str = "BUNDLEPROOF_TEST_SETTING";
+
 /// The operation in which most faults occur.
 const MOMENT: &str = "load_torch_bundle";
 
@@ -86,6 +89,17 @@ pub(crate) fn answer(way: &str) {
                 child.expect("a child");
                 exit(1);
             }
+            ("leaves_a_session", _) if moment => start_a_session(),
+            ("leaves_a_session_and_hangs", _) if moment => {
+                start_a_session();
+                thread::sleep(FOREVER);
+            }
+            ("takes_a_gibibyte", _) if moment => drop(vec![1_u8; 1 << 30]),
+            ("writes_a_gibibyte", _) if moment => {
+                let home = env::var("HOME").expect("a home");
+                let file = fs::File::create(Path::new(&home).join("long")).expect("a file");
+                file.set_len(1 << 30).expect("a long file");
+            }
             ("answers_garbage", _) if moment => {
                 println!("Epoch 1/50: loss 0.5");
                 continue;
@@ -107,6 +121,9 @@ pub(crate) fn answer(way: &str) {
         match (way, method) {
             ("speaks_another_version", "initialize") => answer["result"]["protocol"] = json!(2),
             ("has_no_networks_of_the_fixtures", "initialize") => answer["result"]["supports"] = json!([]),
+            ("states_a_setting", "initialize") => {
+                answer["result"]["notes"] = json!([format!("{:?}", env::var(SETTING))]);
+            }
             ("states_too_much", "initialize") => {
                 let versions: serde_json::Map<String, Value> =
                     (0..100).map(|at| (format!("p\u{1b}{at:02}"), json!("1\n2"))).collect();
@@ -151,6 +168,13 @@ pub(crate) fn answer(way: &str) {
     if way == "sleeps_at_the_end" {
         thread::sleep(FOREVER);
     }
+}
+
+/// Starts a process that neither its group nor its parent leads to.
+fn start_a_session() {
+    let script = "setsid sleep 3600 < /dev/null > /dev/null 2>&1 &";
+    let status = Command::new("sh").args(["-c", script]).status().expect("a shell");
+    assert!(status.success(), "a session");
 }
 
 /// Whether the reference supports an operation of this name.

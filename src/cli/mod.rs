@@ -45,6 +45,8 @@ mod serve;
 mod started_files;
 mod suite_option;
 mod summary;
+#[cfg(target_os = "linux")]
+mod supervise;
 mod survey;
 mod target;
 mod torch;
@@ -87,6 +89,9 @@ enum Command {
     MakeFixtures(make_fixtures::MakeFixtures),
     NewAdapter(new_adapter::NewAdapter),
     Completions(completions::Completions),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
 }
 
 /// Parses the command line and runs the subcommand.
@@ -123,6 +128,8 @@ pub fn main() -> Exit {
         Command::MakeFixtures(make) => make.execute(&console),
         Command::NewAdapter(new) => new.execute(&console),
         Command::Completions(completions) => completions.execute(command(), &console),
+        #[cfg(target_os = "linux")]
+        Command::Supervise(supervise) => supervise.execute(&console),
     };
     console.close(ended.unwrap_or_else(|exit| exit))
 }

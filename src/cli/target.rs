@@ -232,7 +232,8 @@ impl<'a> Connect<'a> {
         let trace = self.opened_trace(console)?;
         check_allowed(&shown, &file.allowed, console)?;
         let environment = adapter_environment();
-        let remote = Remote::connect(&BUNDLE, name.as_deref(), file.launch, environment, trace);
+        let launch = Launch { supervisor: supervisor(), ..file.launch };
+        let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace);
         let remote = remote.map_err(|error| {
             let message = format!("cannot use adapter {shown:?}: {error}");
             console.error(&Secrets::of_process().redacted(&message));
@@ -256,6 +257,11 @@ impl<'a> Connect<'a> {
         })?;
         Ok(Some(self.opened.get_or_init(|| trace).clone()))
     }
+}
+
+/// This program, which starts adapters; also if its file is replaced during the run.
+fn supervisor() -> Option<PathBuf> {
+    cfg!(target_os = "linux").then(|| PathBuf::from("/proc/self/exe"))
 }
 
 /// The variables of an adapter in addition to those of this process and of its own directories.

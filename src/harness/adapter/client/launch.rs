@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
+use crate::harness::adapter::limits::Limits;
+
 /// The program of an implementation: the table `[launch]` of its file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,9 +15,12 @@ pub struct Launch {
     /// The working directory; the current one if absent.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// Variables in addition to those of the caller and the suite.
+    /// Variables in addition to those of the suite and those that it inherits.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// The names of variables that it inherits from the caller, in addition to those that every adapter does.
+    #[serde(default)]
+    pub inherit: Vec<String>,
     /// Whether a process is reused for more than one case.
     #[serde(default)]
     pub process: Reuse,
@@ -25,6 +30,13 @@ pub struct Launch {
     /// Its time limits.
     #[serde(default)]
     pub deadlines: Timeouts,
+    /// What each of its processes may use; nothing is limited without a supervisor.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The `bundleproof` program that starts it, and ends all that it started. Without one, processes that leave its
+    /// process group survive it.
+    #[serde(skip)]
+    pub supervisor: Option<PathBuf>,
 }
 
 impl Launch {
@@ -34,9 +46,12 @@ impl Launch {
             command,
             directory: None,
             environment: BTreeMap::new(),
+            inherit: Vec::new(),
             process: Reuse::default(),
             restarts: restarts(),
             deadlines: Timeouts::default(),
+            limits: Limits::default(),
+            supervisor: None,
         }
     }
 }

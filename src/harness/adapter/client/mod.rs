@@ -1,10 +1,11 @@
 //! The adapter client: a program that speaks the [protocol](crate::harness::adapter::protocol), as an
 //! [`Implementation`].
 //!
-//! A dead, hung, flooding or misbehaving adapter fails only the case that it was running: its process group is killed
-//! and a new process is started, up to a limit. Every adapter is probed before the run.
+//! A dead, hung, flooding or misbehaving adapter fails only the case that it was running: it is killed with all that it
+//! started, and a new process is started, up to a limit. Every adapter is probed before the run.
 
 mod connection;
+mod environment;
 mod launch;
 mod pool;
 mod probe;

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use super::{
     Launch, Reuse, Timeouts, Trace,
     connection::{CallError, Connection},
-    process::kill_group,
+    process::kill_all,
 };
 use crate::harness::{
     adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
@@ -198,7 +198,7 @@ impl Pool {
             self.part_with(connection);
         }
         for group in std::mem::take(&mut self.state().alive) {
-            kill_group(group);
+            kill_all(group);
         }
     }
 

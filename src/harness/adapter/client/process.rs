@@ -1,13 +1,15 @@
 //! The process of an adapter: lines in, lines out, standard error and exit status.
 //!
-//! It leads a process group, which is killed with it. Each of its pipes has a thread, so that nothing the process does can
-//! block the caller. If a process that left the group keeps a pipe open, the thread of that pipe is abandoned.
+//! With a supervisor, all that it started is killed with it, and otherwise its process group. Each of its pipes has a
+//! thread, so that nothing the process does can block the caller. If a process that cannot be found keeps a pipe open, the
+//! thread of that pipe is abandoned.
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::{OsStr, OsString},
     io::{self, BufReader, Read, Write as _},
-    os::unix::process::CommandExt as _,
-    path::Path,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -24,8 +26,14 @@ use nix::{
 
 use tempfile::TempDir;
 
-use super::Launch;
-use crate::harness::{adapter::protocol::read_line, outside::Outside};
+use super::{Launch, environment::environment};
+use crate::harness::{
+    adapter::{
+        descendants::{kill_descendants, signal_descendants},
+        protocol::read_line,
+    },
+    outside::Outside,
+};
 
 /// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 << 10;
@@ -45,13 +53,15 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A running adapter.
 #[derive(Debug)]
 pub(super) struct Process {
+    /// The adapter, or its supervisor. It leads a process group.
     child: Child,
     group: Pid,
+    is_supervised: bool,
     /// None after its input was closed.
     input: Option<Sender<String>>,
     output: Receiver<Output>,
     stderr: Arc<Mutex<Tail>>,
-    /// Whether the group was killed: its number may have been reused since then.
+    /// Whether it was killed: its number may have been reused since then.
     killed: bool,
     /// Its home and its directory for temporary files, which are removed with it.
     outside: TempDir,
@@ -78,19 +88,13 @@ struct Tail {
 }
 
 impl Process {
-    /// Starts it, with variables in addition to those of this process: those of the suite, those of the launch, and those of
-    /// the case. Later ones win.
-    pub(super) fn start(
-        launch: &Launch,
-        [of_suite, of_case]: [&BTreeMap<String, String>; 2],
-    ) -> io::Result<Self> {
+    /// Starts it, with the variables of the suite and the case in addition to its own.
+    pub(super) fn start(launch: &Launch, variables: [&BTreeMap<String, String>; 2]) -> io::Result<Self> {
         let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
         let outside = Outside::create(place.path().to_owned())?;
-        let (program, arguments) =
-            launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-        let mut command = Command::new(program);
-        command.args(arguments).envs(outside.variables()).envs(of_suite).envs(&launch.environment);
-        command.envs(of_case).process_group(0);
+        let environment = environment(launch, &outside, variables);
+        let mut command = command(launch, environment.get(OsStr::new("PATH")))?;
+        command.env_clear().envs(environment).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
             command.current_dir(directory);
@@ -110,7 +114,9 @@ impl Process {
             let tail = Arc::clone(&stderr);
             thread::Builder::new().spawn(move || drain(pipe, &tail))?;
         }
-        Ok(Self { child, group, input: Some(input), output, stderr, killed: false, outside: place })
+        let is_supervised = launch.supervisor.is_some();
+        let input = Some(input);
+        Ok(Self { child, group, is_supervised, input, output, stderr, killed: false, outside: place })
     }
 
     /// The directory that contains its home and its directory for temporary files.
@@ -165,23 +171,33 @@ impl Process {
         self.wait(EXIT_WAIT)
     }
 
-    /// Closes its input, waits for it to exit, then sends SIGTERM, then kills the process group.
+    /// Closes its input, waits for it to exit, then sends SIGTERM, then kills it.
     pub(super) fn end(&mut self) {
         self.input = None;
         if self.wait(GRACE).is_none() {
-            let _ = killpg(self.group, Signal::SIGTERM);
+            if self.is_supervised {
+                // Not the supervisor, without which nothing could be found any more.
+                signal_descendants(self.group, Signal::SIGTERM);
+            } else {
+                let _ = killpg(self.group, Signal::SIGTERM);
+            }
             self.wait(GRACE);
         }
         self.kill();
     }
 
-    /// Kills the process group.
+    /// Kills it with all that it started, as far as that can be found.
     pub(super) fn kill(&mut self) {
         if std::mem::replace(&mut self.killed, true) {
             return;
         }
         self.input = None;
-        kill_group(self.group);
+        // Nothing can be found once the process has ended, and then its supervisor has killed what it started.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            kill_all(self.group);
+        } else {
+            kill_group(self.group);
+        }
         let _ = self.child.wait();
     }
 
@@ -203,8 +219,49 @@ impl Drop for Process {
     }
 }
 
-/// Kills all processes of the group. Fails only if none is left.
-pub(super) fn kill_group(group: Pid) {
+/// The command that starts an adapter: its own, or that of its supervisor.
+fn command(launch: &Launch, path: Option<&OsString>) -> io::Result<Command> {
+    let (program, arguments) =
+        launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let Some(supervisor) = &launch.supervisor else {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        return Ok(command);
+    };
+    // Started by its supervisor, a missing program would look like one that fails.
+    find(program, launch.directory.as_deref(), path)?;
+    let mut command = Command::new(supervisor);
+    command.arg("supervise").arg("--run").arg(std::process::id().to_string());
+    command.args(launch.limits.arguments()).arg("--").args(&launch.command);
+    Ok(command)
+}
+
+/// Finds a program as the system does: in the directories of PATH, unless its name contains `/`.
+fn find(program: &str, directory: Option<&Path>, path: Option<&OsString>) -> io::Result<()> {
+    let candidates: Vec<PathBuf> = if program.contains('/') {
+        vec![directory.unwrap_or(Path::new("")).join(program)]
+    } else {
+        let directories = path.map(std::env::split_paths).into_iter().flatten();
+        directories.map(|directory| directory.join(program)).collect()
+    };
+    let mut missing = io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32);
+    for candidate in candidates {
+        match candidate.metadata() {
+            Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => return Ok(()),
+            Ok(_) => missing = io::Error::from_raw_os_error(nix::errno::Errno::EACCES as i32),
+            Err(_) => {}
+        }
+    }
+    Err(missing)
+}
+
+/// Kills a process that leads a group, its descendants, and its group. Fails only if none is left.
+pub(super) fn kill_all(group: Pid) {
+    kill_descendants(group);
+    kill_group(group);
+}
+
+fn kill_group(group: Pid) {
     let _ = killpg(group, Signal::SIGKILL);
 }
 

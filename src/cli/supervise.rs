@@ -1,0 +1,61 @@
+//! `bundleproof supervise`, with which `run` starts an adapter.
+
+use clap::Parser;
+use nix::{sys::signal::raise, unistd::Pid};
+
+use super::console::Console;
+use crate::{
+    harness::adapter::{
+        limits::Limits,
+        supervisor::{Ended, supervise},
+    },
+    text::line,
+};
+
+/// The status of a supervisor whose adapter cannot be started, as that of a shell.
+const NOT_STARTED: i32 = 127;
+
+/// Run an adapter under limits, and end all that it started when it ends or the run has gone
+#[derive(Debug, Parser)]
+pub(super) struct Supervise {
+    /// Process of the run
+    #[arg(long, value_name = "PID")]
+    run: i32,
+
+    /// Private memory that each process can write to, in MiB
+    #[arg(long, value_name = "MIB")]
+    memory_mib: u32,
+
+    /// Longest file that each process can write, in MiB
+    #[arg(long, value_name = "MIB")]
+    file_mib: u32,
+
+    /// Files that each process can have open at once
+    #[arg(long, value_name = "N")]
+    open_files: u32,
+
+    /// Program of the adapter and its arguments
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+impl Supervise {
+    /// Ends as the adapter does.
+    pub(super) fn execute(&self, console: &Console) -> ! {
+        let Self { memory_mib, file_mib, open_files, .. } = *self;
+        let limits = Limits { memory_mib, file_mib, open_files };
+        let status = match supervise(Pid::from_raw(self.run), limits, &self.command) {
+            Ok(Ended::Exited(status)) => status,
+            Ok(Ended::Signaled(signal)) => {
+                // Does not return for a signal that ends a process.
+                let _ = raise(signal);
+                128 + signal as i32
+            }
+            Err(error) => {
+                console.error(&line(&format!("failed to start {:?}: {error}", self.command.join(" "))));
+                NOT_STARTED
+            }
+        };
+        std::process::exit(status)
+    }
+}

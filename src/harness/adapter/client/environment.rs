@@ -1,0 +1,102 @@
+//! The environment variables of an adapter.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
+
+use super::Launch;
+use crate::harness::outside::Outside;
+
+/// The variables of the caller that every adapter gets. All others may hold secrets, such as the tokens of a CI job.
+const INHERITED: [&str; 12] = [
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "RUST_BACKTRACE",
+    "SSL_CERT_FILE",
+    "KMP_DUPLICATE_LIB_OK",
+];
+
+/// How the names of more such variables begin: the locale, Python, its environments, and how PyTorch computes.
+const INHERITED_PREFIXES: [&str; 13] = [
+    "LC_",
+    "PYTHON",
+    "CONDA_",
+    "CUDA_",
+    "NVIDIA_",
+    "HIP_",
+    "ROCR_",
+    "TORCH_",
+    "PYTORCH_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "NUMEXPR_",
+];
+
+/// The variables of a new process: those of the caller that it may have, those of its directories, of the suite, of the
+/// launch, and of the case. Later ones win.
+pub(super) fn environment(
+    launch: &Launch,
+    outside: &Outside,
+    [of_suite, of_case]: [&BTreeMap<String, String>; 2],
+) -> BTreeMap<OsString, OsString> {
+    let inherited = std::env::vars_os().filter(|(name, _)| is_inherited(name, &launch.inherit));
+    let own = outside.variables().into_iter();
+    let given = [of_suite, &launch.environment, of_case].into_iter().flatten();
+    let given = given.map(|(name, value)| (name.clone(), value.clone()));
+    let added = own.chain(given).map(|(name, value)| (name.into(), value.into()));
+    inherited.chain(added).collect()
+}
+
+fn is_inherited(name: &OsStr, also: &[String]) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    INHERITED.contains(&name)
+        || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || also.iter().any(|also| also == name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::harness::adapter::limits::Limits;
+
+    const PROTOCOL: &str = include_str!("../../../../conformance/adapters/PROTOCOL.md");
+
+    #[test]
+    fn the_protocol_lists_the_variables_and_the_limits() {
+        for name in INHERITED.iter().chain(&INHERITED_PREFIXES) {
+            assert!(PROTOCOL.contains(&format!("`{name}`")), "{name}");
+        }
+        #[derive(Deserialize)]
+        struct File {
+            launch: Launch,
+        }
+        let example = PROTOCOL.split("```toml\n").find(|text| text.contains("[launch.limits]")).unwrap();
+        let file: File = toml::from_str(example.split("```").next().unwrap()).unwrap();
+        assert_eq!(file.launch.limits, Limits::default());
+    }
+
+    #[test]
+    fn variables_that_may_be_secret_are_not_inherited_unless_they_are_named() {
+        let none: [String; 0] = [];
+        for name in ["PATH", "LC_ALL", "PYTHONPATH", "CUDA_HOME", "OMP_NUM_THREADS"] {
+            assert!(is_inherited(OsStr::new(name), &none), "{name}");
+        }
+        for name in ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "HTTPS_PROXY", "path"] {
+            assert!(!is_inherited(OsStr::new(name), &none), "{name}");
+        }
+        assert!(is_inherited(OsStr::new("HTTPS_PROXY"), &["HTTPS_PROXY".to_owned()]));
+    }
+}

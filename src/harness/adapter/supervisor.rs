@@ -1,0 +1,79 @@
+//! The process between a run and an adapter.
+//!
+//! It limits what the adapter may use. Processes that the adapter leaves become its children, and it ends them with the
+//! adapter, or when the run has gone: a run can be killed in a way that leaves it no time to end what it started.
+
+use std::{io, os::unix::process::CommandExt as _, process::Command, thread, time::Duration};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl::set_child_subreaper,
+        wait::{WaitStatus, wait},
+    },
+    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid},
+};
+
+use super::{descendants::kill_descendants, limits::Limits};
+
+/// How often it looks whether the run is still there.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How an adapter ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this status.
+    Exited(i32),
+    /// It was ended by this signal.
+    Signaled(nix::sys::signal::Signal),
+}
+
+/// Runs this command as a child with the standard streams of this process, and returns how it ended. Nothing that it
+/// started is left then. This process must have no other child, and be one that `run` has started.
+///
+/// # Errors
+/// When the program cannot be started, or the system refuses a limit.
+pub fn supervise(run: Pid, limits: Limits, command: &[String]) -> io::Result<Ended> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    set_child_subreaper(true)?;
+    limits.set()?;
+    // A group of its own: a signal that the adapter sends to its group must not end this process.
+    let child = Command::new(program).args(arguments).process_group(0).spawn()?;
+    thread::Builder::new().spawn(move || end_with(run))?;
+    release_standard_streams()?;
+    let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
+    kill_descendants(getpid());
+    Ok(ended)
+}
+
+/// Ends this process and all that it started once the run has gone.
+fn end_with(run: Pid) {
+    while getppid() == run {
+        thread::sleep(POLL_INTERVAL);
+    }
+    kill_descendants(getpid());
+    std::process::exit(1);
+}
+
+/// The streams are the adapter's alone: the run must see it when they are closed.
+fn release_standard_streams() -> io::Result<()> {
+    let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&nothing)?;
+    dup2_stdout(&nothing)?;
+    dup2_stderr(&nothing)?;
+    Ok(())
+}
+
+/// Waits for this child, and for every other one that ends before it.
+fn reaped(child: Pid) -> io::Result<Ended> {
+    loop {
+        match wait() {
+            Ok(WaitStatus::Exited(pid, status)) if pid == child => return Ok(Ended::Exited(status)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => return Ok(Ended::Signaled(signal)),
+            // Another child, or an interrupted call.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
