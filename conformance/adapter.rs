@@ -64,6 +64,11 @@ fn main() -> ExitCode {
         limited("writes_a_gibibyte", "file_mib", "SIGXFSZ")
     }));
     trials.push(Trial::test("a_variable_is_inherited_when_it_is_named", inherited));
+    let no_sandbox = !has_sandbox();
+    for way in ["writes_outside", "opens_a_port"] {
+        let trial = Trial::test(format!("a_sandbox_is_not_left::{way}"), || sandboxed(way));
+        trials.push(trial.with_ignored_flag(no_sandbox));
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -354,6 +359,47 @@ fn inherited() -> Result<(), Failed> {
         if !said.contains(stated) {
             return Err(format!("{stated}: {said}").into());
         }
+    }
+    Ok(())
+}
+
+/// Whether this system can keep an adapter in a sandbox.
+fn has_sandbox() -> bool {
+    let run = std::process::id().to_string();
+    let limits = ["--memory-mib=1024", "--file-mib=1", "--open-files=64", "--writable", "/dev"];
+    let mut command = Command::new(program::path());
+    command.args(["supervise", "--run", &run]).args(limits).args(["--", "true"]);
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// What an adapter does without a sandbox it cannot do in one, and all else it can.
+fn sandboxed(way: &str) -> Result<(), Failed> {
+    for (options, wanted) in [(&[][..], "pass"), (&["--sandbox"][..], "crash")] {
+        let adapter = Adapter::new(way, "");
+        let outside = adapter.place.path().with_file_name(format!(
+            "{}-{way}.written",
+            adapter.place.path().file_name().unwrap_or_default().display()
+        ));
+        let output = adapter.run(&CASES, options);
+        let is_written = outside.exists();
+        if is_written {
+            fs::remove_file(&outside)?;
+        }
+        for outcome in adapter.results() {
+            let wanted = if outcome["check"] == LOADING { wanted } else { "pass" };
+            let denied = wanted != "crash" || outcome.to_string().contains("Permission denied");
+            if verdict(&outcome) != wanted || !denied {
+                return Err(format!("expected {wanted}: {outcome:#}\n{}", shown(&output)).into());
+            }
+        }
+        if is_written != (way == "writes_outside" && options.is_empty()) {
+            return Err(format!("{}: {is_written}", outside.display()).into());
+        }
+        let is_noted = shown(&output).contains("it could write to the directories of its checks");
+        if is_noted == options.is_empty() {
+            return Err(shown(&output).into());
+        }
+        gone(&adapter)?;
     }
     Ok(())
 }

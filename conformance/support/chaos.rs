@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _},
+    net::TcpListener,
     path::Path,
     process::{Command, Stdio, exit},
     thread,
@@ -18,6 +19,9 @@ use serde_json::{Value, json};
 
 /// The variable that turns the test program into an adapter, and selects its fault.
 pub(crate) const VARIABLE: &str = "BUNDLEPROOF_CHAOS";
+
+/// The variable with the path of the test's directory and the fault, by which its processes are found.
+pub(crate) const MARK: &str = "BUNDLEPROOF_MARK";
 
 /// A variable that an adapter does not inherit.
 pub(crate) const SETTING: &str = "BUNDLEPROOF_TEST_SETTING";
@@ -99,6 +103,19 @@ pub(crate) fn answer(way: &str) {
                 let home = env::var("HOME").expect("a home");
                 let file = fs::File::create(Path::new(&home).join("long")).expect("a file");
                 file.set_len(1 << 30).expect("a long file");
+            }
+            ("writes_outside", _) if moment => {
+                let mark = env::var(MARK).expect("a mark");
+                if let Err(error) = fs::write(format!("{mark}.written"), "") {
+                    print(&failed(&question, "internal", &error.to_string()));
+                    continue;
+                }
+            }
+            ("opens_a_port", _) if moment => {
+                if let Err(error) = TcpListener::bind("127.0.0.1:0") {
+                    print(&failed(&question, "internal", &error.to_string()));
+                    continue;
+                }
             }
             ("answers_garbage", _) if moment => {
                 println!("Epoch 1/50: loss 0.5");

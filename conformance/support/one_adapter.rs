@@ -47,9 +47,10 @@ impl Adapter {
             _ => (UNHURRIED.as_secs(), UNHURRIED.as_secs()),
         };
         let file = format!(
-            "[launch]\ncommand = {command}\nenvironment = {{ {} = {way:?}, BUNDLEPROOF_MARK = {mark:?} }}\n{more}\n\
+            "[launch]\ncommand = {command}\nenvironment = {{ {} = {way:?}, {} = {mark:?} }}\n{more}\n\
              [launch.deadlines]\nstart = {start}\ncall = {call}\n",
-            chaos::VARIABLE
+            chaos::VARIABLE,
+            chaos::MARK
         );
         fs::write(place.path().join("odd.toml"), file).expect("a file");
         Self { place, mark }

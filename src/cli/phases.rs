@@ -81,8 +81,15 @@ impl PhaseOptions {
             ));
             return Err(Exit::Usage);
         }
-        if connect.is_traced() && ![&phases.red, &phases.green].into_iter().any(PhaseTarget::is_third_party) {
+        if [&phases.red, &phases.green].into_iter().any(PhaseTarget::is_third_party) {
+            return Ok(phases);
+        }
+        if connect.is_traced() {
             console.error("--trace requires an adapter: built-in implementations exchange no messages");
+            return Err(Exit::Usage);
+        }
+        if connect.is_sandboxed() {
+            console.error("--sandbox requires an adapter: built-in implementations are part of this program");
             return Err(Exit::Usage);
         }
         Ok(phases)

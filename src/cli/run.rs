@@ -78,7 +78,8 @@ impl Run {
         let plan = self.phases.plan().map(|name| find_plan(name, &suite, console)).transpose()?;
         let known_file = self.adapter.file_to_write(console)?;
         let checks = self.selection.select(&suite, console)?;
-        let connect = self.adapter.connect(&suite, &implementations);
+        let sandbox = self.adapter.sandbox(console)?;
+        let connect = self.adapter.connect(&suite, &implementations, sandbox.as_ref());
         let phases = self.phases.resolve(&self.adapter, &connect, console)?;
         // The plan that was run, with the implementations that it was run on.
         let plan = plan.map(|plan| plan.on(phases.red.name(), phases.green.name()));
@@ -101,7 +102,7 @@ impl Run {
             Some(partition) => partition.positions.iter().filter_map(|at| jobs.get(*at).cloned()).collect(),
             None => jobs.clone(),
         };
-        let recording = RunSession::begin(&self.recording, &own, console)?;
+        let recording = RunSession::begin(&self.recording, &own, console)?.below(sandbox);
         let judged = phases.green.given().filter(|target| target.is_third_party());
         let whole = self.selection.is_empty() && plan.is_none() && partition.is_none();
         let then = |outcomes: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| {

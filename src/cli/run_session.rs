@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::Args;
+use tempfile::TempDir;
 
 use super::{Exit, console::Console, interruption, secrets::Secrets};
 use crate::{
@@ -97,6 +98,8 @@ pub(super) struct RunSession {
     implementations: Vec<Arc<dyn Implementation>>,
     /// The digest of this program, read at the start: the file may be replaced while the run lasts.
     program: Option<String>,
+    /// Where checks run, if that is not the hidden directory of the report.
+    outside: Option<TempDir>,
 }
 
 /// What is asked of a run besides its outcomes.
@@ -175,7 +178,18 @@ impl RunSession {
         let stamp = report.stamp();
         report.write_inventory(inventory).map_err(|error| no_report(&error, console))?;
         let stamp_given = options.stamp.is_some();
-        Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program })
+        let outside = None;
+        Ok(Self { report, stamp, stamp_given, started, interrupted, implementations, program, outside })
+    }
+
+    /// Runs checks below this directory, which is removed with the session.
+    pub(super) fn below(self, outside: Option<TempDir>) -> Self {
+        Self { outside, ..self }
+    }
+
+    /// The directory that checks run in, unless their files are kept.
+    fn hidden(&self) -> PathBuf {
+        self.outside.as_ref().map_or_else(|| self.report.work_dir(), |outside| outside.path().to_owned())
     }
 
     /// Runs these jobs with a progress bar; `Err` with [`Exit::Interrupted`] after Ctrl-C. `then` may run more jobs, without
@@ -220,7 +234,7 @@ impl RunSession {
             }
         };
         // Not below --keep-work, which is for the files of the run.
-        let (hidden, unkept) = (self.report.work_dir(), Options { keep_work_dirs: false, ..how });
+        let (hidden, unkept) = (self.hidden(), Options { keep_work_dirs: false, ..how });
         let more = |jobs: &[Job]| runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &|_| ());
         let value = then(&outcomes, &more);
         self.implementations.iter().for_each(|implementation| implementation.end());
@@ -241,7 +255,7 @@ impl RunSession {
         console: &Console,
     ) -> Result<(Self, T), Exit> {
         let how = Options { keep_work_dirs: false, ..options.how(None) };
-        let (result, done) = run(&self.report.work_dir(), how, &self.interrupted)?;
+        let (result, done) = run(&self.hidden(), how, &self.interrupted)?;
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(self.interrupt(&done, console));
         }
@@ -260,7 +274,7 @@ impl RunSession {
 
     /// The directory that checks run in. `--keep-work` must be empty, so that runs do not mix.
     fn work(&self, options: &RecordingOptions, console: &Console) -> Result<PathBuf, Exit> {
-        let Some(kept) = &options.keep_work else { return Ok(self.report.work_dir()) };
+        let Some(kept) = &options.keep_work else { return Ok(self.hidden()) };
         let made = fs::create_dir_all(kept)
             .and_then(|()| kept.canonicalize())
             .and_then(|path| Ok((fs::read_dir(&path)?.next().is_none(), path)));

@@ -1,5 +1,7 @@
 //! `bundleproof supervise`, with which `run` starts an adapter.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use nix::{sys::signal::raise, unistd::Pid};
 
@@ -34,6 +36,10 @@ pub(super) struct Supervise {
     #[arg(long, value_name = "N")]
     open_files: u32,
 
+    /// Directory that can be written to; without one, all that the user may write to can
+    #[arg(long, value_name = "DIR")]
+    writable: Vec<PathBuf>,
+
     /// Program of the adapter and its arguments
     #[arg(last = true, required = true)]
     command: Vec<String>,
@@ -44,7 +50,7 @@ impl Supervise {
     pub(super) fn execute(&self, console: &Console) -> ! {
         let Self { memory_mib, file_mib, open_files, .. } = *self;
         let limits = Limits { memory_mib, file_mib, open_files };
-        let status = match supervise(Pid::from_raw(self.run), limits, &self.command) {
+        let status = match supervise(Pid::from_raw(self.run), limits, &self.writable, &self.command) {
             Ok(Ended::Exited(status)) => status,
             Ok(Ended::Signaled(signal)) => {
                 // Does not return for a signal that ends a process.

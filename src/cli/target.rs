@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Args;
+use tempfile::TempDir;
 
 use super::{
     Exit, console::Console, implementation_file::ImplementationFile, secrets::Secrets,
@@ -49,6 +50,12 @@ pub(super) struct AdapterOptions {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["red", "green"], help_heading = "Implementation")]
     fixtures: Option<PathBuf>,
 
+    /// Keep an adapter from writing outside the directories of its checks, and from the network (TCP)
+    ///
+    /// Requires Linux 6.7 or newer with Landlock; without it the adapter is not started.
+    #[arg(long, conflicts_with = "keep_work", help_heading = "Implementation")]
+    sandbox: bool,
+
     /// Maximum number of unsupported checks [default: no limit]
     #[arg(long, value_name = "N", help_heading = "Implementation")]
     max_unsupported: Option<usize>,
@@ -88,14 +95,31 @@ pub(super) struct Connect<'a> {
     suite: &'a Suite,
     known: &'a Implementations,
     trace: Option<&'a Path>,
+    /// The directory of the checks, which is all that a program in a sandbox can write to.
+    sandbox: Option<&'a Path>,
     /// The file of the trace, created when the first program is started.
     opened: OnceCell<Trace>,
 }
 
 impl AdapterOptions {
-    /// What implementations are found in and traced with.
-    pub(super) fn connect<'a>(&'a self, suite: &'a Suite, known: &'a Implementations) -> Connect<'a> {
-        Connect { trace: self.trace.as_deref(), ..Connect::new(suite, known) }
+    /// What implementations are found in and traced with. `sandbox` is the directory of the checks for a sandbox.
+    pub(super) fn connect<'a>(
+        &'a self,
+        suite: &'a Suite,
+        known: &'a Implementations,
+        sandbox: Option<&'a TempDir>,
+    ) -> Connect<'a> {
+        let sandbox = sandbox.map(TempDir::path);
+        Connect { trace: self.trace.as_deref(), sandbox, ..Connect::new(suite, known) }
+    }
+
+    /// A directory for the checks of an adapter in a sandbox, outside of the report.
+    pub(super) fn sandbox(&self, console: &Console) -> Result<Option<TempDir>, Exit> {
+        let made = self.sandbox.then(|| tempfile::Builder::new().prefix("bundleproof-").tempdir());
+        made.transpose().map_err(|error| {
+            console.error(&format!("cannot make a temporary directory for --sandbox: {error}"));
+            Exit::Internal
+        })
     }
 
     /// The implementation given by the options, if any. A program is started and probed.
@@ -168,12 +192,17 @@ impl AdapterOptions {
 impl<'a> Connect<'a> {
     /// Without a trace.
     pub(super) fn new(suite: &'a Suite, known: &'a Implementations) -> Self {
-        Self { suite, known, trace: None, opened: OnceCell::new() }
+        Self { suite, known, trace: None, sandbox: None, opened: OnceCell::new() }
     }
 
     /// Whether messages are recorded.
     pub(super) fn is_traced(&self) -> bool {
         self.trace.is_some()
+    }
+
+    /// Whether programs are started in a sandbox.
+    pub(super) fn is_sandboxed(&self) -> bool {
+        self.sandbox.is_some()
     }
 
     /// Finds a built-in implementation, an implementation file of the suite, or an implementation file by its path.
@@ -232,7 +261,8 @@ impl<'a> Connect<'a> {
         let trace = self.opened_trace(console)?;
         check_allowed(&shown, &file.allowed, console)?;
         let environment = adapter_environment();
-        let launch = Launch { supervisor: supervisor(), ..file.launch };
+        let launch =
+            Launch { supervisor: supervisor(), sandbox: self.sandbox.map(Path::to_owned), ..file.launch };
         let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace);
         let remote = remote.map_err(|error| {
             let message = format!("cannot use adapter {shown:?}: {error}");

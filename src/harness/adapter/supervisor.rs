@@ -3,8 +3,19 @@
 //! It limits what the adapter may use. Processes that the adapter leaves become its children, and it ends them with the
 //! adapter, or when the run has gone: a run can be killed in a way that leaves it no time to end what it started.
 
-use std::{io, os::unix::process::CommandExt as _, process::Command, thread, time::Duration};
+use std::{
+    io,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, path_beneath_rules,
+};
 use nix::{
     errno::Errno,
     sys::{
@@ -19,6 +30,12 @@ use super::{descendants::kill_descendants, limits::Limits};
 /// How often it looks whether the run is still there.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The version of Landlock that is required, which is the first one with rules about TCP.
+const LANDLOCK: ABI = ABI::V4;
+
+/// The devices that a program can write to in a sandbox.
+const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/tty"];
+
 /// How an adapter ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -29,15 +46,20 @@ pub enum Ended {
 }
 
 /// Runs this command as a child with the standard streams of this process, and returns how it ended. Nothing that it
-/// started is left then. This process must have no other child, and be one that `run` has started.
+/// started is left then. This process must have no other child, and be one that `run` has started. With `writable`
+/// directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
 ///
 /// # Errors
-/// When the program cannot be started, or the system refuses a limit.
-pub fn supervise(run: Pid, limits: Limits, command: &[String]) -> io::Result<Ended> {
+/// When the program cannot be started, or the system refuses a limit or has no such sandbox.
+pub fn supervise(run: Pid, limits: Limits, writable: &[PathBuf], command: &[String]) -> io::Result<Ended> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     set_child_subreaper(true)?;
     limits.set()?;
+    if !writable.is_empty() {
+        restrict(writable)
+            .map_err(|error| io::Error::other(format!("the sandbox is not available: {error}")))?;
+    }
     // A group of its own: a signal that the adapter sends to its group must not end this process.
     let child = Command::new(program).args(arguments).process_group(0).spawn()?;
     thread::Builder::new().spawn(move || end_with(run))?;
@@ -45,6 +67,20 @@ pub fn supervise(run: Pid, limits: Limits, command: &[String]) -> io::Result<End
     let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
     kill_descendants(getpid());
     Ok(ended)
+}
+
+/// Restricts this thread, and what it starts from now on, with Landlock.
+fn restrict(writable: &[PathBuf]) -> Result<(), RulesetError> {
+    let writing = AccessFs::from_write(LANDLOCK);
+    let paths = writable.iter().map(PathBuf::as_path).chain(DEVICES.iter().map(Path::new));
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(writing)?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .create()?
+        .add_rules(path_beneath_rules(paths, writing))?
+        .restrict_self()?;
+    Ok(())
 }
 
 /// Ends this process and all that it started once the run has gone.

@@ -37,6 +37,9 @@ pub struct Launch {
     /// process group survive it.
     #[serde(skip)]
     pub supervisor: Option<PathBuf>,
+    /// Where it may write, besides the directories of its own; anywhere if absent. Needs a supervisor.
+    #[serde(skip)]
+    pub sandbox: Option<PathBuf>,
 }
 
 impl Launch {
@@ -52,6 +55,7 @@ impl Launch {
             deadlines: Timeouts::default(),
             limits: Limits::default(),
             supervisor: None,
+            sandbox: None,
         }
     }
 }

@@ -39,6 +39,9 @@ const MAX_STATED: usize = 20;
 /// The longest note taken from an adapter, in characters when it is shown.
 const MAX_NOTE: usize = 200;
 
+/// The note about an adapter in a sandbox. One that cannot have it is not started.
+const SANDBOXED: &str = "it could write to the directories of its checks and of its own only, and use no TCP";
+
 /// A started and probed adapter.
 #[derive(Debug)]
 pub struct Remote {
@@ -132,10 +135,11 @@ impl Implementation for Remote {
     /// Bounded, because an adapter can state anything.
     fn details(&self) -> Details {
         let versions = self.adapter.versions.iter().take(MAX_STATED);
+        let sandboxed = self.pool.is_sandboxed().then(|| SANDBOXED.to_owned()).into_iter();
         let notes = self.adapter.notes.iter().take(MAX_STATED);
         Details {
             versions: versions.map(|(name, version)| (plain(name), plain(version))).collect(),
-            notes: notes.map(|note| truncated(&line(note), MAX_NOTE)).collect(),
+            notes: sandboxed.chain(notes.map(|note| truncated(&line(note), MAX_NOTE))).collect(),
         }
     }
 

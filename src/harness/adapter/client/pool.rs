@@ -90,6 +90,10 @@ impl Pool {
         self.launch.deadlines
     }
 
+    pub(super) fn is_sandboxed(&self) -> bool {
+        self.launch.sandbox.is_some()
+    }
+
     pub(super) fn end_of_run(&self) -> Deadline {
         self.end_of_run
     }

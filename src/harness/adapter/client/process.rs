@@ -93,7 +93,7 @@ impl Process {
         let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
         let outside = Outside::create(place.path().to_owned())?;
         let environment = environment(launch, &outside, variables);
-        let mut command = command(launch, environment.get(OsStr::new("PATH")))?;
+        let mut command = command(launch, outside.path(), environment.get(OsStr::new("PATH")))?;
         command.env_clear().envs(environment).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
@@ -220,7 +220,7 @@ impl Drop for Process {
 }
 
 /// The command that starts an adapter: its own, or that of its supervisor.
-fn command(launch: &Launch, path: Option<&OsString>) -> io::Result<Command> {
+fn command(launch: &Launch, own: &Path, path: Option<&OsString>) -> io::Result<Command> {
     let (program, arguments) =
         launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let Some(supervisor) = &launch.supervisor else {
@@ -232,7 +232,11 @@ fn command(launch: &Launch, path: Option<&OsString>) -> io::Result<Command> {
     find(program, launch.directory.as_deref(), path)?;
     let mut command = Command::new(supervisor);
     command.arg("supervise").arg("--run").arg(std::process::id().to_string());
-    command.args(launch.limits.arguments()).arg("--").args(&launch.command);
+    command.args(launch.limits.arguments());
+    if let Some(work) = &launch.sandbox {
+        command.arg("--writable").arg(own).arg("--writable").arg(work);
+    }
+    command.arg("--").args(&launch.command);
     Ok(command)
 }
 
