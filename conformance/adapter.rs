@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     for row in CHAOS {
         trials.push(Trial::test(format!("costs_what_it_touched::{}", row.way), || costs(row)));
     }
+    trials.push(Trial::test("a_report_that_was_exchanged_is_made_again", exchanged));
     trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
     trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
@@ -107,6 +108,8 @@ const CHAOS: &[Row] = &[
     Row { way: "answers_for_another", loading: "protocol_error", says: "response id 1000000" },
     Row { way: "answers_twice", loading: "protocol_error", says: "does not match request id" },
     Row { way: "answers_too_little", loading: "protocol_error", says: "missing field `params`" },
+    Row { way: "answers_many_values", loading: "protocol_error", says: "more than the limit of 262144" },
+    Row { way: "states_a_long_error", loading: "crash", says: "[cut]" },
     Row { way: "floods_a_line", loading: "protocol_error", says: "a line of more than 16777216 bytes" },
     Row { way: "floods_lines", loading: "protocol_error", says: "Epoch 1/50" },
     Row { way: "floods_stderr", loading: "pass", says: "" },
@@ -116,6 +119,9 @@ const CHAOS: &[Row] = &[
     Row { way: "leaves_a_session", loading: "pass", says: "" },
     Row { way: "remembers_what_it_saved", loading: "fail", says: "sha256" },
 ];
+
+/// What the report of the cases below may have, in bytes.
+const MAX_REPORT_BYTES: u64 = 2 << 20;
 
 /// A case that loads, one that saves only, and one that does neither.
 const CASES: [&str; 3] = [LOADING, "bundle/save_writes_one_archive", "config/bridge_skips_none"];
@@ -200,6 +206,10 @@ fn costs(row: &Row) -> Result<(), Failed> {
         return Err(format!("it took {:?}", began.elapsed()).into());
     }
     gone(&adapter)?;
+    let bytes = adapter.report_bytes();
+    if bytes > MAX_REPORT_BYTES {
+        return Err(format!("the report has {bytes} bytes").into());
+    }
     let results = adapter.results();
     for outcome in &results {
         let check = outcome["check"].as_str().unwrap_or_default();
@@ -224,6 +234,27 @@ fn costs(row: &Row) -> Result<(), Failed> {
         return Err(format!("ended with {:?}: {}", output.status.code(), shown(&output)).into());
     }
     Ok(())
+}
+
+/// The report is that of the program, whatever is in its place during the run.
+fn exchanged() -> Result<(), Failed> {
+    let adapter = Adapter::new("exchanges_the_report", "");
+    let output = adapter.run(&CASES, &["--workers", "1"]);
+    let reports: Vec<_> = fs::read_dir(adapter.place.path().join("reports"))?
+        .map(|entry| Ok(entry?.path()))
+        .filter(|path: &std::io::Result<std::path::PathBuf>| {
+            path.as_ref().is_ok_and(|path| !path.ends_with(".moved.partial"))
+        })
+        .collect::<std::io::Result<_>>()?;
+    let [report] = &*reports else { return Err(format!("{reports:?}: {}", shown(&output)).into()) };
+    if !report.symlink_metadata()?.is_dir() || outcomes(report).len() < CASES.len() {
+        return Err(shown(&output).into());
+    }
+    let audit = Command::new(program::path()).arg("audit").current_dir(adapter.place.path()).output()?;
+    if !audit.status.success() {
+        return Err(shown(&audit).into());
+    }
+    gone(&adapter)
 }
 
 fn budget() -> Result<(), Failed> {

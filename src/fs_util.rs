@@ -33,6 +33,67 @@ fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
+/// Removes a file, a link or a directory with all that is below it, if it exists. Links are not followed.
+///
+/// A directory can be of any depth: what is below it is moved up and removed there, so that neither paths nor the stack
+/// grow with it. What was made read-only is made writable first.
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => remove_directory(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn remove_directory(root: &Path) -> io::Result<()> {
+    let mut moved = 0_u64;
+    // What is moved up may or may not be listed in the same round.
+    loop {
+        make_writable(root);
+        let mut is_empty = true;
+        for entry in fs::read_dir(root)? {
+            let entry = entry?;
+            is_empty = false;
+            if entry.file_type()?.is_dir() {
+                flatten(&entry.path(), root, &mut moved)?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        if is_empty {
+            return fs::remove_dir(root);
+        }
+    }
+}
+
+/// Removes a directory whose own directories are moved to another one.
+fn flatten(directory: &Path, to: &Path, moved: &mut u64) -> io::Result<()> {
+    make_writable(directory);
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+            continue;
+        }
+        let mut place = to.join(format!("{SIBLING_PREFIX}{moved}"));
+        while place.symlink_metadata().is_ok() {
+            *moved += 1;
+            place = to.join(format!("{SIBLING_PREFIX}{moved}"));
+        }
+        // Moving a directory changes an entry in it.
+        make_writable(&entry.path());
+        fs::rename(entry.path(), place)?;
+        *moved += 1;
+    }
+    fs::remove_dir(directory)
+}
+
+/// Lets the entries of a directory be listed and changed, as far as that is possible.
+fn make_writable(directory: &Path) {
+    _ = fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700));
+}
+
 /// How the names of temporary files begin. One is left behind only by a process that was killed.
 pub(crate) const SIBLING_PREFIX: &str = ".bundleproof-";
 
@@ -99,6 +160,42 @@ mod tests {
         found.sort();
         let expected = if cfg!(unix) { &["a/b/c", "d", "e"][..] } else { &["a/b/c", "d"] };
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_directory_of_any_depth_is_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        fs::create_dir(&root).unwrap();
+        // Built from the inside: a path to its end would be too long.
+        let (inner, outer) = (place.path().join("inner"), place.path().join("outer"));
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("file"), "").unwrap();
+        for _ in 0..20_000 {
+            fs::create_dir(&outer).unwrap();
+            fs::rename(&inner, outer.join("a")).unwrap();
+            fs::rename(&outer, &inner).unwrap();
+        }
+        fs::rename(&inner, root.join("a")).unwrap();
+        fs::write(root.join("kept-out"), "").unwrap();
+        remove_all(&root).unwrap();
+        assert!(!root.exists());
+        remove_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_removed_and_not_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let (theirs, root) = (place.path().join("theirs"), place.path().join("root"));
+        fs::create_dir_all(root.join("in")).unwrap();
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("file"), "").unwrap();
+        #[cfg(unix)]
+        for link in ["link", "in/link"] {
+            std::os::unix::fs::symlink(&theirs, root.join(link)).unwrap();
+        }
+        remove_all(&root).unwrap();
+        assert_eq!(files_below(place.path()).unwrap(), ["theirs/file"]);
     }
 
     #[test]

@@ -117,6 +117,13 @@ pub(crate) fn answer(way: &str) {
                     continue;
                 }
             }
+            ("states_a_long_error", _) if moment => {
+                let mut answer = failed(&question, "internal", "TypeError");
+                answer["error"]["message"] = json!("missing ".repeat(1 << 20));
+                print(&answer);
+                continue;
+            }
+            ("exchanges_the_report", _) if moment => exchange_the_report(Path::new(&directory)),
             ("answers_garbage", _) if moment => {
                 println!("Epoch 1/50: loss 0.5");
                 continue;
@@ -147,7 +154,7 @@ pub(crate) fn answer(way: &str) {
                 answer["result"]["versions"] = versions.into();
                 answer["result"]["notes"] = vec!["reads\u{1b}[2J the dataset".repeat(100); 100].into();
             }
-            ("leaves_files", "reset") => {
+            ("leaves_files" | "exchanges_the_report", "reset") => {
                 directory = question["params"]["directory"].as_str().unwrap_or_default().to_owned();
             }
             // A lock next to the archive, and a cache at home.
@@ -159,6 +166,7 @@ pub(crate) fn answer(way: &str) {
             }
             ("answers_for_another", _) if moment => answer["id"] = json!(1_000_000),
             ("answers_twice", _) if moment => print(&answer),
+            ("answers_many_values", _) if moment => answer["result"] = json!(vec![0; 1 << 20]),
             ("answers_too_little", _) if moment => answer["result"] = json!({ "models": {} }),
             // Returns the saved models from memory: the archive is written and never read.
             ("remembers_what_it_saved", "create_models") => {
@@ -184,6 +192,15 @@ pub(crate) fn answer(way: &str) {
     }
     if way == "sleeps_at_the_end" {
         thread::sleep(FOREVER);
+    }
+}
+
+/// Puts a link to the adapter's home in the place of the report that is being made.
+fn exchange_the_report(directory: &Path) {
+    let report = directory.ancestors().nth(2).expect("the hidden directory");
+    let moved = report.with_file_name(".moved.partial");
+    if fs::rename(report, moved).is_ok() {
+        std::os::unix::fs::symlink(env::var("HOME").expect("a home"), report).expect("a link");
     }
 }
 

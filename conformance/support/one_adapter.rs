@@ -79,6 +79,21 @@ impl Adapter {
         outcomes(&found.remove(0))
     }
 
+    /// The length of all files of all reports.
+    pub(crate) fn report_bytes(&self) -> u64 {
+        let mut bytes = 0;
+        let mut directories = vec![self.place.path().join("reports")];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).expect("a directory") {
+                let entry = entry.expect("an entry");
+                let metadata = entry.metadata().expect("metadata");
+                bytes += metadata.len();
+                directories.extend(metadata.is_dir().then(|| entry.path()));
+            }
+        }
+        bytes
+    }
+
     /// The processes that were started for it and are there now.
     pub(crate) fn survivors(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").expect("a list of processes");

@@ -3,7 +3,10 @@
 use clap::Parser;
 
 use super::{Exit, SuiteOption, console::Console};
-use crate::harness::suite::{Case, Check, Requirement, Suite, nearest};
+use crate::{
+    harness::suite::{Case, Check, Requirement, Suite, nearest},
+    text::source,
+};
 
 /// Explain a requirement or a case: its text, its source, and the cases that test it
 #[derive(Debug, Parser)]
@@ -21,13 +24,13 @@ impl Explain {
         if let Some(requirement) =
             suite.requirements().iter().find(|requirement| *requirement.id.get_ref() == self.id)
         {
-            console.print(&about_requirement(requirement, &suite));
+            console.print(&source(&about_requirement(requirement, &suite)));
             return Ok(Exit::Success);
         }
         if let Some(check) =
             suite.checks().iter().find(|check| check.id == self.id || check.case.id == self.id)
         {
-            console.print(&about_case(check, &suite));
+            console.print(&source(&about_case(check, &suite)));
             return Ok(Exit::Success);
         }
         let requirements = suite.requirements().iter().map(|requirement| requirement.id.get_ref().as_str());

@@ -15,7 +15,7 @@ use crate::{
         contract::{BuiltIn, BuiltInRole, Contract as _, Effect},
         suite::{Decision, Suite},
     },
-    text::columns,
+    text::{columns, source},
 };
 
 /// List cases, requirements, plans, implementations, operations or eras
@@ -71,7 +71,7 @@ impl List {
             return Ok(Exit::Success);
         }
         let rows: Vec<[String; 3]> = entries.into_iter().map(|entry| entry.columns).collect();
-        console.print(&columns(&rows, 3));
+        console.print(&source(&columns(&rows, 3)));
         Ok(Exit::Success)
     }
 }

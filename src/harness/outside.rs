@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::fs_util::remove_all;
+
 /// Both directories, in one.
 #[derive(Clone, Debug)]
 pub(crate) struct Outside(PathBuf);
@@ -28,7 +30,7 @@ impl Outside {
         // As a rule they are empty, so that nothing needs to be listed.
         let all = DIRECTORIES.map(|(_, name)| self.0.join(name));
         let empty = all.iter().try_for_each(fs::remove_dir).and_then(|()| fs::remove_dir(&self.0));
-        empty.or_else(|_| fs::remove_dir_all(&self.0))
+        empty.or_else(|_| remove_all(&self.0))
     }
 
     /// The directory that contains both.

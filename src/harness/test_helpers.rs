@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
     contract::{Details, Refusal, RefusalKind},
@@ -12,9 +16,22 @@ use super::{
 };
 
 use super::record::{
-    Binary, Chain, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
-    Platform, RequirementRecord, RunRecord, RunTimes, Target,
+    Binary, CHAIN, Chain, Environment, FORMAT, FileDigest, ImplementationRecord, Inventory, InventoryEntry,
+    Platform, RequirementRecord, RunRecord, RunTimes, SUMS, Target,
 };
+use super::store::write_sums;
+use crate::value::Digest;
+
+/// A report that has nothing but its chain.
+pub(super) fn plant_chain(reports: &Path, chain: Chain) -> PathBuf {
+    let directory = reports.join(chain.stamp.to_string());
+    let bytes = serde_json::to_vec(&chain).unwrap();
+    let sums = write_sums(&BTreeMap::from([(CHAIN.to_owned(), Digest::of(&bytes).to_string())]));
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join(CHAIN), bytes).unwrap();
+    fs::write(directory.join(SUMS), sums).unwrap();
+    directory
+}
 
 pub(super) fn stamp(text: &str) -> RunTimestamp {
     text.parse().unwrap()

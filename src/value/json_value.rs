@@ -72,6 +72,9 @@ pub(super) fn spelling(value: &Value) -> Spelling<'_> {
     }
 }
 
+/// The longest integer that is read, in characters, which is Python's limit with a sign: more would take quadratic time.
+const MAX_INTEGER_CHARS: usize = 4301;
+
 impl Value {
     /// Decodes the notation. Every NaN becomes the one NaN that Python writes.
     ///
@@ -93,6 +96,9 @@ impl Value {
         match (tag.as_str(), value) {
             (FLOAT, Self::Text(text)) => {
                 float(&text).map(Self::Float).ok_or_else(|| invalid(&Self::Text(text)))
+            }
+            (INT, Self::Text(text)) if text.len() > MAX_INTEGER_CHARS => {
+                Err(format!("an integer of {} characters; at most {MAX_INTEGER_CHARS} are read", text.len()))
             }
             (INT, Self::Text(text)) => {
                 text.parse::<BigInt>().map(Self::integer).map_err(|_| invalid(&Self::Text(text)))

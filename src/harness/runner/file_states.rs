@@ -21,6 +21,10 @@ const CLOCK_LAG: Duration = Duration::from_millis(50);
 /// The longest file whose bytes are kept.
 const MAX_SHORT_BYTES: u64 = 256 << 10;
 
+/// The longest file that is read after a step, in bytes: 1 GiB takes about a second. Of a longer one, only the length and
+/// the times are compared.
+pub(super) const MAX_READ_BYTES: u64 = 1 << 30;
+
 /// The files of a directory, by relative path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FileStates(BTreeMap<String, FileState>);
@@ -41,6 +45,7 @@ enum Contents {
     /// A short file: comparing its bytes costs less than a digest of them.
     Short(Arc<[u8]>),
     Long(u64, Digest),
+    Endless(Stamp),
     Link(PathBuf),
     /// A pipe, a socket or a device, which is not opened; or a file that cannot be read.
     Opaque,
@@ -74,13 +79,17 @@ impl fmt::Display for FileChange {
 }
 
 impl Contents {
-    fn of(path: &Path, length: u64) -> io::Result<Self> {
+    fn of(path: &Path, stamp: Stamp) -> io::Result<Self> {
+        let length = stamp.length;
+        if length > MAX_READ_BYTES {
+            return Ok(Self::Endless(stamp));
+        }
         if length <= MAX_SHORT_BYTES {
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
             fs::File::open(path)?.take(MAX_SHORT_BYTES).read_to_end(&mut bytes)?;
             return Ok(Self::Short(bytes.into()));
         }
-        let (length, digest) = digest_of(fs::File::open(path)?)?;
+        let (length, digest) = digest_of(fs::File::open(path)?.take(MAX_READ_BYTES))?;
         Ok(Self::Long(length, digest))
     }
 }
@@ -134,7 +143,7 @@ impl FileState {
         let read = Instant::now();
         let kind = metadata.file_type();
         let contents = if kind.is_file() {
-            Contents::of(path, metadata.len()).unwrap_or(Contents::Opaque)
+            Contents::of(path, stamp).unwrap_or(Contents::Opaque)
         } else if kind.is_symlink() {
             Contents::Link(fs::read_link(path)?)
         } else {
@@ -199,6 +208,18 @@ mod tests {
             assert_eq!(now.changes_since(&earlier), [("a", FileChange::Changed)]);
             earlier = now;
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_and_a_change_of_it_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let file = fs::File::create(place.path().join("a")).unwrap();
+        file.set_len(8 << 40).unwrap();
+        let earlier = of(place.path());
+        assert!(FileStates::of(place.path(), &earlier).changes_since(&earlier).is_empty());
+        file.set_len(9 << 40).unwrap();
+        let now = FileStates::of(place.path(), &earlier);
+        assert_eq!(now.changes_since(&earlier), [("a", FileChange::Changed)]);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The work directory of one check.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use super::WrittenFile;
+use super::{WrittenFile, file_states::MAX_READ_BYTES};
 use crate::{
-    fs_util::files_below,
+    fs_util::{files_below, remove_all},
     harness::{
         outside::Outside,
         suite::{WORK, work_path},
@@ -114,7 +115,7 @@ impl Drop for Sandbox {
             let _ = self.outside.remove();
         }
         if !self.keep {
-            let _ = fs::remove_dir_all(&self.root);
+            let _ = remove_all(&self.root);
         }
     }
 }
@@ -122,14 +123,18 @@ impl Drop for Sandbox {
 /// The length and digest of a file. Anything else has no digest: the implementation may have created a pipe or a link
 /// to something endless, so it is not opened.
 fn describe(path: &Path) -> io::Result<(u64, String)> {
-    let kind = fs::symlink_metadata(path)?;
+    let metadata = fs::symlink_metadata(path)?;
+    let kind = metadata.file_type();
     if kind.is_dir() {
         return Ok((0, "directory".to_owned()));
     }
     if !kind.is_file() {
         return Ok((0, "special file".to_owned()));
     }
-    let (length, digest) = digest_of(fs::File::open(path)?)?;
+    if metadata.len() > MAX_READ_BYTES {
+        return Ok((metadata.len(), format!("longer than {MAX_READ_BYTES} bytes")));
+    }
+    let (length, digest) = digest_of(fs::File::open(path)?.take(MAX_READ_BYTES))?;
     Ok((length, digest.to_string()))
 }
 

@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -18,7 +19,7 @@ use super::{
     lock::{StoreLock, lock_run},
     sums::sha256,
 };
-use crate::harness::record::RunTimestamp;
+use crate::{fs_util::remove_all, harness::record::RunTimestamp};
 
 /// How often a directory is tried to be removed: a cancelled check may still be writing to it.
 const REMOVALS: u32 = 50;
@@ -71,6 +72,26 @@ impl PartialDirectory {
         &self.sums
     }
 
+    /// Makes sure that this is the directory that was created, and that it can be written to. An implementation may have
+    /// put something in its place, moved it away or closed it. Then it is made again, empty, and this returns true: all
+    /// must be written again.
+    pub(super) fn reclaim(&mut self) -> Result<bool, IoError> {
+        let here = self.path.symlink_metadata();
+        let own = self.lock.metadata().map_err(IoError::when("look at", &self.path))?;
+        if here.is_ok_and(|here| (here.dev(), here.ino()) == (own.dev(), own.ino())) {
+            let open = fs::Permissions::from_mode(own.mode() | 0o700);
+            self.lock.set_permissions(open).map_err(IoError::when("open", &self.path))?;
+            return Ok(false);
+        }
+        remove_persistently(&self.path).map_err(IoError::when("remove", &self.path))?;
+        fs::create_dir(&self.path).map_err(IoError::when("make", &self.path))?;
+        let taken = || io::Error::from(ErrorKind::ResourceBusy);
+        let lock = lock_run(&self.path)?.ok_or_else(taken).map_err(IoError::when("lock", &self.path))?;
+        self.lock = lock;
+        self.sums.clear();
+        Ok(true)
+    }
+
     /// Writes a file and waits until it is on disk. Whatever has its name is removed first, and never written to.
     pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), IoError> {
         let path = self.path.join(name);
@@ -78,7 +99,7 @@ impl PartialDirectory {
             for parent in parents(name) {
                 make_real_directory(&self.path.join(parent))?;
             }
-            remove(&path)?;
+            remove_all(&path)?;
             // Fails if something has the name again; a link is not followed.
             let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
             file.write_all(bytes)?;
@@ -184,7 +205,7 @@ fn make_real_directory(path: &Path) -> io::Result<()> {
     if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    remove(path)?;
+    remove_all(path)?;
     fs::create_dir(path)
 }
 
@@ -193,42 +214,17 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Removes a file, a link or a directory, if it exists. Links are not followed.
-fn remove(path: &Path) -> io::Result<()> {
-    let removed = match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-/// Removes like [`remove`], also what was made read-only, and what a process is still writing to.
+/// Removes like [`remove_all`], also what a process is still writing to.
 pub(super) fn remove_persistently(path: &Path) -> io::Result<()> {
-    let mut removed = remove(path);
+    let mut removed = remove_all(path);
     for _ in 0..REMOVALS {
         if removed.is_ok() {
             break;
         }
-        make_writable(path);
         thread::sleep(BETWEEN_REMOVALS);
-        removed = remove(path);
+        removed = remove_all(path);
     }
     removed
-}
-
-/// Makes the directories below a path writable, as far as that is possible.
-fn make_writable(path: &Path) {
-    if !path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        return;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.for_each(|entry| make_writable(&entry.path()));
 }
 
 #[cfg(all(test, unix))]
@@ -269,6 +265,43 @@ mod tests {
         assert_eq!(fs::read(&place).unwrap(), b"ours");
         assert_eq!(fs::read(&outside).unwrap(), b"theirs");
         assert_eq!(directory.sums()["results.json"], sha256(b"ours"));
+    }
+
+    #[rstest]
+    #[case::a_link(|place: &Path, outside: &Path| {
+        fs::rename(place, place.with_extension("moved")).unwrap();
+        symlink(outside, place).unwrap();
+    })]
+    #[case::another_directory(|place: &Path, _: &Path| {
+        fs::rename(place, place.with_extension("moved")).unwrap();
+        fs::create_dir(place).unwrap();
+        fs::write(place.join("planted"), "").unwrap();
+    })]
+    #[case::nothing(|place: &Path, _: &Path| fs::rename(place, place.with_extension("moved")).unwrap())]
+    fn a_directory_that_was_exchanged_is_made_again(#[case] exchange: fn(&Path, &Path)) {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        let mut directory = begun(root.path());
+        directory.write("before", b"1").unwrap();
+        exchange(directory.path(), &outside);
+        assert!(directory.reclaim().unwrap());
+        assert!(directory.sums().is_empty());
+        directory.write("after", b"2").unwrap();
+        assert!(directory.path().symlink_metadata().unwrap().is_dir());
+        assert_eq!(files_below(directory.path()).unwrap(), ["after"]);
+        assert_eq!(files_below(&outside).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_directory_that_was_closed_is_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = begun(root.path());
+        directory.write("before", b"1").unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o000)).unwrap();
+        assert!(!directory.reclaim().unwrap());
+        assert_eq!(directory.path().metadata().unwrap().mode() & 0o700, 0o700);
+        assert_eq!(directory.sums().len(), 1);
     }
 
     #[test]

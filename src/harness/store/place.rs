@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     IoError,
-    sums::{MAX_SUMS_BYTES, read_bounded, sha256},
+    sums::{MAX_SUMS_BYTES, read_bounded, read_sums, sha256},
 };
 use crate::harness::{
     record::{Attempt, CHAIN, Chain, MAX_NUMBER, Predecessor, RunTimestamp, SUMS, chain::MAX_CHAIN_BYTES},
@@ -61,13 +61,13 @@ pub(super) fn next_place(reports: &Path, plan: Option<&Plan>) -> Result<Place, N
     Ok(Place { sequence, predecessor: newest(reports, &chains)?, attempt })
 }
 
-/// The chains of a store, by number. Nothing is verified but that each belongs to its directory.
+/// The chains of a store, by number. Nothing is verified but that each belongs to its directory and is listed there.
 ///
-/// A chain that is missing or invalid is ignored, because it says nothing reliable: the audit names it. A chain that
-/// exists and cannot be read is an error, because its numbers would be given a second time.
+/// A chain that is missing, invalid or not the one in `SHA256SUMS` is ignored, because it says nothing reliable: the audit
+/// names it. A file that exists and cannot be read is an error, because its numbers would be given a second time.
 ///
 /// # Errors
-/// When the store cannot be listed, or an existing chain cannot be read.
+/// When the store cannot be listed, or an existing file cannot be read.
 pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
     let mut chains = Vec::new();
     for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
@@ -78,9 +78,15 @@ pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
         if !entry.file_type().map_err(IoError::when("inspect", &entry.path()))?.is_dir() {
             continue;
         }
-        let bytes = readable(&entry.path().join(CHAIN), MAX_CHAIN_BYTES)?;
-        let chain = bytes.and_then(|bytes| Chain::from_json(&bytes).ok());
-        chains.extend(chain.filter(|chain| chain.stamp == stamp));
+        let Some(bytes) = readable(&entry.path().join(CHAIN), MAX_CHAIN_BYTES)? else { continue };
+        let Some(chain) = Chain::from_json(&bytes).ok().filter(|chain| chain.stamp == stamp) else {
+            continue;
+        };
+        let sums = readable(&entry.path().join(SUMS), MAX_SUMS_BYTES)?.unwrap_or_default();
+        let listed = std::str::from_utf8(&sums).ok().and_then(read_sums);
+        if listed.is_some_and(|listed| listed.get(CHAIN) == Some(&sha256(&bytes))) {
+            chains.push(chain);
+        }
     }
     chains.sort_by_key(|chain| (chain.sequence, chain.stamp));
     Ok(chains)
@@ -119,13 +125,9 @@ mod tests {
     use crate::harness::test_helpers;
 
     fn plant(reports: &Path, stamp: &str, sequence: u64, attempt: Option<(&str, u64)>) -> PathBuf {
-        let directory = reports.join(stamp);
-        fs::create_dir(&directory).unwrap();
-        fs::write(directory.join(SUMS), stamp).unwrap();
         let attempt = attempt.map(|(plan, number)| Attempt { plan: plan.into(), number });
         let chain = Chain { attempt, ..test_helpers::chain(sequence, test_helpers::stamp(stamp)) };
-        fs::write(directory.join(CHAIN), serde_json::to_vec(&chain).unwrap()).unwrap();
-        directory
+        test_helpers::plant_chain(reports, chain)
     }
 
     fn numbers(reports: &Path, plan: Option<&Plan>) -> (u64, Option<u64>, Option<u64>) {
@@ -166,7 +168,10 @@ mod tests {
         fs::write(root.path().join("2025-10-20T112849Z"), "a file").unwrap();
         fs::create_dir_all(root.path().join("2025-10-21T112849Z").join(CHAIN)).unwrap();
         fs::remove_file(plant(root.path(), "2025-10-22T112849Z", 7, None).join(SUMS)).unwrap();
-        assert_eq!(numbers(root.path(), None), (8, Some(1), None));
+        let unlisted = plant(root.path(), "2025-10-23T112849Z", 8, None);
+        let chain = test_helpers::chain(MAX_NUMBER, test_helpers::stamp("2025-10-23T112849Z"));
+        fs::write(unlisted.join(CHAIN), serde_json::to_vec(&chain).unwrap()).unwrap();
+        assert_eq!(numbers(root.path(), None), (2, Some(1), None));
     }
 
     #[test]

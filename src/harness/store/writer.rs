@@ -1,6 +1,7 @@
 //! Writes reports: first under a hidden name, then renamed when complete.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -30,6 +31,8 @@ pub struct ReportWriter {
     stamp: RunTimestamp,
     inventory: Option<Inventory>,
     matrix: Option<KillMatrix>,
+    /// The files that are not rendered from the run, by name.
+    added: BTreeMap<String, Vec<u8>>,
     made_reports: bool,
     over: bool,
 }
@@ -61,6 +64,8 @@ impl ReportWriter {
         let made_reports = !reports.exists();
         fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
         let store = StoreLock::acquire(reports)?;
+        // A run that could not be published must not take place.
+        place::next_place(reports, None)?;
         let mut stamp = first;
         let mut left = seconds;
         loop {
@@ -73,6 +78,7 @@ impl ReportWriter {
                         stamp,
                         inventory: None,
                         matrix: None,
+                        added: BTreeMap::new(),
                         made_reports,
                         over: false,
                     });
@@ -126,7 +132,9 @@ impl ReportWriter {
     /// # Errors
     /// When a file operation fails.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
-        Ok(self.directory.write(name, bytes)?)
+        self.directory.write(name, bytes)?;
+        self.added.insert(name.to_owned(), bytes.to_owned());
+        Ok(())
     }
 
     /// Renders all files, takes the next number of the store and renames the directory.
@@ -153,6 +161,11 @@ impl ReportWriter {
         environment: &Environment,
         times: RunTimes,
     ) -> Result<Published, ReportError> {
+        if self.directory.reclaim()? {
+            for (name, bytes) in &self.added {
+                self.directory.write(name, bytes)?;
+            }
+        }
         // Written again: the checks could have changed it.
         let inventory = json(INVENTORY, self.is_whole(run)?)?;
         self.directory.write(INVENTORY, &inventory)?;
@@ -245,7 +258,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::harness::test_helpers;
+    use crate::harness::{record::MAX_NUMBER, test_helpers};
 
     const STAMP: &str = "2025-10-17T112849Z";
 
@@ -390,6 +403,24 @@ mod tests {
         let directory = ReportWriter::create(root.path(), test_helpers::stamp(STAMP)).unwrap();
         let error = publish(directory, &test_helpers::run()).unwrap_err();
         assert!(matches!(error.why, ReportError::NoInventory(_)), "{error}");
+    }
+
+    #[test]
+    fn a_report_that_finds_no_place_is_kept_with_its_results() {
+        let root = tempfile::tempdir().unwrap();
+        let run = test_helpers::run();
+        let mut directory = ReportWriter::create(root.path(), run.stamp).unwrap();
+        directory.write_inventory(test_helpers::inventory(&run)).unwrap();
+        test_helpers::plant_chain(
+            root.path(),
+            test_helpers::chain(MAX_NUMBER, test_helpers::stamp("2026-01-01T000000Z")),
+        );
+        let error = publish(directory, &run).unwrap_err();
+        assert!(matches!(error.why, ReportError::NoNumber(_)), "{error}");
+        assert!(error.kept.unwrap().join("results.json").is_file());
+        // The next one does not begin.
+        let error = ReportWriter::create(root.path(), run.stamp).unwrap_err();
+        assert!(matches!(error, ReportError::NoNumber(_)), "{error}");
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub struct Check {
     pub red: Vec<Red>,
 }
 
+/// The most steps that are written in a case.
+const MAX_STEPS: usize = 1000;
+
 impl Check {
     /// Everything an implementation must support: the capabilities of the case, the operations of its steps, and the
     /// notices to which its expectations refer.
@@ -237,6 +240,10 @@ impl Case {
             let steps = actions.into_iter().zip(table.steps.into_iter().chain(table.each_after_each));
             let steps = steps.map(|(action, step)| Step::read(document, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
+            if let Some((_, spans)) = steps.get(MAX_STEPS) {
+                let message = format!("more than {MAX_STEPS} steps in a case");
+                return Err(document.error(spans.action.clone(), message));
+            }
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
             for (step, spans) in &steps {
                 check_request(document, context.contract, step, spans)?;

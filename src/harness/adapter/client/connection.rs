@@ -14,10 +14,22 @@ use super::{
 use crate::{
     harness::{
         adapter::protocol::{Error, MAX_LINE_BYTES, Request, Response, Version},
-        contract::{Deadline, Notices, Refusal, RefusalKind, SessionError},
+        contract::{Deadline, Native, Notices, Refusal, RefusalKind, SessionError},
     },
-    text::{ending, truncated},
+    text::{beginning, ending, truncated},
 };
+
+/// The longest message of a refusal, in bytes. Cases look for words in it, and reports repeat it.
+const MAX_MESSAGE_BYTES: usize = 16 << 10;
+
+/// The most values in a response: each takes some hundred bytes in memory, and 2 in the response.
+const MAX_VALUES: usize = 1 << 18;
+
+/// The longest name of the type of an exception, in characters.
+const MAX_TYPE_NAME: usize = 200;
+
+/// The longest traceback, in bytes.
+const MAX_TRACEBACK_BYTES: usize = 64 << 10;
 
 /// The longest quoted text from an adapter, in characters.
 const MAX_QUOTED: usize = 300;
@@ -158,6 +170,12 @@ fn read<R>(
     method: &str,
     read_result: impl FnOnce(&str) -> Result<R, serde_json::Error>,
 ) -> Result<R, CallError> {
+    let values = values(line);
+    if values > MAX_VALUES {
+        return Err(protocol(format!(
+            "the response to {method} has about {values} values, more than the limit of {MAX_VALUES}"
+        )));
+    }
     let response: Response = serde_json::from_str(line)
         .map_err(|error| protocol(format!("invalid response to {method}: {error}: {}", quoted(line))))?;
     match (response.id, response.result, response.error) {
@@ -192,20 +210,46 @@ impl CallError {
         };
         match (error.code, error.data) {
             (Error::REFUSED, Some(data)) => {
-                let native = data.native.map(Box::new);
-                Ok(Refusal { native, ..Refusal::new(data.kind, error.message) })
+                let native = data.native.map(|native| Box::new(bounded(native)));
+                let message = beginning(error.message, MAX_MESSAGE_BYTES);
+                Ok(Refusal { native, ..Refusal::new(data.kind, message) })
             }
             // Only operations that it lists are sent.
             (Error::METHOD, _) => {
                 let message = quoted(&error.message);
                 Err(SessionError::Protocol(format!("unknown method, although it is listed: {message}")))
             }
-            (Error::INTERNAL, _) => Ok(Refusal::new(RefusalKind::Internal, error.message)),
+            (Error::INTERNAL, _) => {
+                Ok(Refusal::new(RefusalKind::Internal, beginning(error.message, MAX_MESSAGE_BYTES)))
+            }
             (code, _) => {
                 let message = quoted(&error.message);
                 Err(SessionError::Protocol(format!("unexpected error {code}: {message}")))
             }
         }
+    }
+}
+
+/// How many values a line of JSON has at most: each but the first follows one of these characters.
+fn values(line: &str) -> usize {
+    let (mut values, mut in_text, mut is_escaped) = (1, false, false);
+    for byte in line.bytes() {
+        match (in_text, byte) {
+            (true, _) if is_escaped => is_escaped = false,
+            (true, b'\\') => is_escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b',' | b'[' | b'{') => values += 1,
+            (true | false, _) => {}
+        }
+    }
+    values
+}
+
+/// An exception of at most this length: its type, and the end of its traceback, which names the cause.
+fn bounded(native: Native) -> Native {
+    Native {
+        type_name: truncated(&native.type_name, MAX_TYPE_NAME),
+        traceback: ending(native.traceback, MAX_TRACEBACK_BYTES),
     }
 }
 
@@ -216,4 +260,31 @@ fn protocol(detail: String) -> CallError {
 /// The beginning of an untrusted text, quoted.
 fn quoted(text: &str) -> String {
     format!("{:?}", truncated(text, MAX_QUOTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1", 1)]
+    #[case("[1, 2, [3]]", 5)]
+    #[case(r#"{"a": 1, "b": {"c": []}}"#, 5)]
+    #[case(r#""one, text [with \" {these, \\""#, 1)]
+    fn values_are_counted_outside_of_texts(#[case] line: &str, #[case] expected: usize) {
+        assert_eq!(values(line), expected);
+    }
+
+    #[test]
+    fn a_response_of_too_many_values_is_not_read() {
+        let of = |items: usize| {
+            let items = vec!["1"; items].join(",");
+            let line = format!(r#"{{"jsonrpc": "2.0", "id": 1, "result": [{items}]}}"#);
+            read(&line, 1, "m", |_| Ok(())).map_err(|error| format!("{error:?}"))
+        };
+        assert_eq!(of(MAX_VALUES - 10), Ok(()));
+        assert!(of(MAX_VALUES).is_err_and(|error| error.contains("more than the limit of 262144")));
+    }
 }

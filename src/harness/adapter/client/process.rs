@@ -27,12 +27,15 @@ use nix::{
 use tempfile::TempDir;
 
 use super::{Launch, environment::environment};
-use crate::harness::{
-    adapter::{
-        descendants::{kill_descendants, signal_descendants},
-        protocol::read_line,
+use crate::{
+    fs_util::remove_all,
+    harness::{
+        adapter::{
+            descendants::{kill_descendants, signal_descendants},
+            protocol::read_line,
+        },
+        outside::Outside,
     },
-    outside::Outside,
 };
 
 /// How much of the end of standard error is kept, in bytes.
@@ -216,6 +219,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        // What cannot be removed stays among the temporary files of the system.
+        let _ = remove_all(self.outside.path());
     }
 }
 
