@@ -29,6 +29,13 @@ const SECRET_NAMES: [&str; 10] = [
     "PRIVATE_KEY",
 ];
 
+/// Whole words in such names that say the same: `--auth`, `SIGNING_KEY`.
+const SECRET_WORDS: [&str; 10] =
+    ["AUTH", "KEY", "PASS", "PWD", "SIG", "SIGNATURE", "JWT", "COOKIE", "SESSION", "PAT"];
+
+/// The shortest word that counts as a token because it looks random, in characters.
+const MIN_RANDOM_CHARS: usize = 24;
+
 /// The fields of a record whose texts come from an implementation, a test runner or the command line. All others are
 /// names, which other records refer to.
 const FREE_TEXTS: [&str; 11] = [
@@ -46,8 +53,8 @@ const FREE_TEXTS: [&str; 11] = [
 ];
 
 /// Beginnings of tokens that well-known services issue.
-const SECRET_BEGINNINGS: [&str; 10] =
-    ["AKIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "hf_", "sk-", "xoxb-", "xoxp-"];
+const SECRET_BEGINNINGS: [&str; 11] =
+    ["AKIA", "eyJ", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "hf_", "sk-", "xoxb-", "xoxp-"];
 
 /// The secrets of one process: the values of its variables and arguments that look like secrets.
 #[derive(Debug, Default)]
@@ -93,8 +100,14 @@ impl Secrets {
             value.into_iter().filter(|_| named).for_each(|value| self.add(value, MIN_NAMED_CHARS));
             let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
             for part in word.split(|c: char| !is_of_token(c)) {
-                if SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) {
+                if is_random(part) || SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) {
                     self.add(part, MIN_SECRET_CHARS);
+                }
+            }
+            // The query of a URL: `?sig=x&expires=1`.
+            for (name, value) in word.split(['?', '&']).skip(1).filter_map(|pair| pair.split_once('=')) {
+                if names_a_secret(name) {
+                    self.add(value, MIN_NAMED_CHARS);
                 }
             }
             // A header: `Authorization: Bearer x`.
@@ -192,6 +205,16 @@ impl Secrets {
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     SECRET_NAMES.iter().any(|part| name.contains(part))
+        || name.split('_').any(|word| SECRET_WORDS.contains(&word))
+}
+
+/// Whether a word mixes digits and letters of both cases as only a token does. A digest in hexadecimal does not.
+fn is_random(word: &str) -> bool {
+    let has = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
+    word.len() >= MIN_RANDOM_CHARS
+        && has(char::is_ascii_digit)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_uppercase)
 }
 
 #[cfg(test)]
@@ -215,6 +238,14 @@ mod tests {
     #[case::short("adapter --token hunter2", "hunter2")]
     #[case::inside_a_word("adapter https://ghp_0123456789@host/x", "ghp_0123456789")]
     #[case::header("adapter --header 'Authorization: Bearer abcdefghijk12345'", "abcdefghijk12345")]
+    #[case::word_of_a_name("adapter --signing-key s3cretvalue", "s3cretvalue")]
+    #[case::authentication("adapter --auth=s3cretvalue --author ada", "s3cretvalue")]
+    #[case::query("adapter 'https://host/x?v=1&sig=s3cretvalue'", "s3cretvalue")]
+    #[case::web_token("adapter eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9")]
+    #[case::random(
+        "adapter Zm9vYmFyMTIzNDU2Nzg5MDEyMzQ 0123456789abcdef0123456789abcdef",
+        "Zm9vYmFyMTIzNDU2Nzg5MDEyMzQ"
+    )]
     #[case::of_a_url("adapter https://ada:s3cretvalue@host/x", "s3cretvalue")]
     fn a_secret_of_a_command_line_is_not_recorded(#[case] argument: &str, #[case] secret: &str) {
         let secrets = learned(argument);
