@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
+#[path = "support/one_case.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod one_case;
 #[path = "support/place.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod place;
@@ -502,6 +505,23 @@ fn the_program_needs_no_other_files_and_reports_skipped_checks() {
     assert!(err(&assert).contains("nothing was tested"), "{}", err(&assert));
     let assert = run(&["--area", "execution", "--area", "roundtrip", "--max-unsupported", "13"]).code(1);
     assert!(err(&assert).contains("more than --max-unsupported"), "{}", err(&assert));
+}
+
+#[test]
+fn an_escape_sequence_in_a_suite_is_escaped() {
+    let odd = |text: &str| text.replace("A load restores params", "A \\u001b[31mload\\u202e restores params");
+    let (suite, read) = one_case::suite_with(&odd(one_case::GOOD), &odd(one_case::REQUIREMENTS));
+    read.expect("a valid suite");
+    let suite = suite.path().display().to_string();
+    for arguments in
+        [&["list"][..], &["list", "requirements"], &["explain", "LOD-004"], &["explain", "loader/it"]]
+    {
+        let text = out(&Place::new().run(&[arguments, &["--suite", &suite]].concat()).success());
+        assert!(
+            text.contains("[31mload") && !text.contains(['\u{1b}', '\u{202e}']),
+            "{arguments:?}: {text:?}"
+        );
+    }
 }
 
 #[test]

@@ -368,6 +368,13 @@ fn a_refused_step_in_the_set_up_names_itself() {
 }
 
 #[test]
+fn a_case_has_no_more_steps_than_it_may() {
+    let many = "[[steps]]\ndo.reset = {}\n\n".repeat(10_000) + "[[steps]]";
+    let errors = suite_of(&GOOD.replacen("[[steps]]", &many, 1)).1.expect_err("too many steps");
+    assert!(errors[0].to_string().contains("more than 10000 steps in a case"), "{}", errors[0]);
+}
+
+#[test]
 fn what_is_outside_the_digest_does_not_change_it_and_what_is_inside_does() {
     let digest = |case: &str| suite_of(case).1.expect("a valid suite").checks()[0].case.digest.clone();
     let original = digest(GOOD);

@@ -97,9 +97,10 @@ impl Value {
             (FLOAT, Self::Text(text)) => {
                 float(&text).map(Self::Float).ok_or_else(|| invalid(&Self::Text(text)))
             }
-            (INT, Self::Text(text)) if text.len() > MAX_INTEGER_CHARS => {
-                Err(format!("an integer of {} characters; at most {MAX_INTEGER_CHARS} are read", text.len()))
-            }
+            (INT, Self::Text(text)) if text.len() > MAX_INTEGER_CHARS => Err(format!(
+                "invalid {tag} value of {} characters: at most {MAX_INTEGER_CHARS} are read",
+                text.len()
+            )),
             (INT, Self::Text(text)) => {
                 text.parse::<BigInt>().map(Self::integer).map_err(|_| invalid(&Self::Text(text)))
             }
@@ -257,6 +258,7 @@ mod tests {
     #[rstest]
     #[case(r#"{"float": "1.0"}"#)]
     #[case(r#"{"int": "1x"}"#)]
+    #[case(&format!(r#"{{"int": "{}"}}"#, "1".repeat(MAX_INTEGER_CHARS + 1)))]
     #[case(r#"{"int": 1}"#)]
     #[case(r#"{"bytes": "0"}"#)]
     #[case(r#"{"bytes": "é0"}"#)]

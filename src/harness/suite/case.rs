@@ -77,7 +77,7 @@ pub struct Check {
 }
 
 /// The most steps that are written in a case.
-const MAX_STEPS: usize = 1000;
+const MAX_STEPS: usize = 10_000;
 
 impl Check {
     /// Everything an implementation must support: the capabilities of the case, the operations of its steps, and the
