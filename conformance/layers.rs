@@ -75,7 +75,7 @@ const PERMISSIONS: &[Permission] = &[
             "nix",
         ],
         files: &[
-            ("src/harness/adapter/client/", "starts adapters and ends them"),
+            ("src/harness/adapter/", "starts adapters and ends them"),
             (
                 "src/bundle/implementations/torch_backed.rs",
                 "asks once whether the program with libtorch starts; its sessions are an adapter's",
@@ -85,7 +85,7 @@ const PERMISSIONS: &[Permission] = &[
     Permission {
         of: &["std::time::Instant", "std::time::SystemTime"],
         files: &[
-            ("src/harness/adapter/client/", "waits for adapters, and stamps the lines of a trace"),
+            ("src/harness/adapter/", "waits for adapters, and stamps the lines of a trace"),
             ("src/harness/runner/", "ends checks that take too long"),
             ("src/harness/contract/deadline.rs", "the end of a check, which the runner hands to an adapter"),
             ("src/cli/", "shows progress"),

@@ -3,14 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use nix::{sys::signal::raise, unistd::Pid};
 
 use super::console::Console;
 use crate::{
-    harness::adapter::{
-        limits::Limits,
-        supervisor::{Ended, supervise},
-    },
+    harness::adapter::{limits::Limits, supervisor::supervise},
     text::line,
 };
 
@@ -50,13 +46,8 @@ impl Supervise {
     pub(super) fn execute(&self, console: &Console) -> ! {
         let Self { memory_mib, file_mib, open_files, .. } = *self;
         let limits = Limits { memory_mib, file_mib, open_files };
-        let status = match supervise(Pid::from_raw(self.run), limits, &self.writable, &self.command) {
-            Ok(Ended::Exited(status)) => status,
-            Ok(Ended::Signaled(signal)) => {
-                // Does not return for a signal that ends a process.
-                let _ = raise(signal);
-                128 + signal as i32
-            }
+        let status = match supervise(self.run, limits, &self.writable, &self.command) {
+            Ok(status) => status,
             Err(error) => {
                 console.error(&line(&format!("failed to start {:?}: {error}", self.command.join(" "))));
                 NOT_STARTED

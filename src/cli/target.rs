@@ -294,6 +294,9 @@ fn supervisor() -> Option<PathBuf> {
     cfg!(target_os = "linux").then(|| PathBuf::from("/proc/self/exe"))
 }
 
+/// What adapters inherit for this contract: how PyTorch computes.
+const INHERITED: [&str; 2] = ["TORCH_*", "PYTORCH_*"];
+
 /// The variables of an adapter in addition to those of this process and of its own directories.
 fn adapter_environment() -> BTreeMap<String, String> {
     let mut environment = (&BUNDLE as &dyn Contract).environment_map();

@@ -20,6 +20,7 @@ use nix::{
     errno::Errno,
     sys::{
         prctl::set_child_subreaper,
+        signal::{Signal, raise},
         wait::{WaitStatus, wait},
     },
     unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid},
@@ -36,22 +37,13 @@ const LANDLOCK: ABI = ABI::V4;
 /// The devices that a program can write to in a sandbox.
 const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/tty"];
 
-/// How an adapter ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It exited with this status.
-    Exited(i32),
-    /// It was ended by this signal.
-    Signaled(nix::sys::signal::Signal),
-}
-
-/// Runs this command as a child with the standard streams of this process, and returns how it ended. Nothing that it
-/// started is left then. This process must have no other child, and be one that `run` has started. With `writable`
+/// Runs this command as a child with the standard streams of this process, and returns its status: this process ends as
+/// the command did if that was by a signal. Nothing that it started is left then. This process must have no other child, and be one that `run` has started. With `writable`
 /// directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
 ///
 /// # Errors
 /// When the program cannot be started, or the system refuses a limit or has no such sandbox.
-pub fn supervise(run: Pid, limits: Limits, writable: &[PathBuf], command: &[String]) -> io::Result<Ended> {
+pub fn supervise(run: i32, limits: Limits, writable: &[PathBuf], command: &[String]) -> io::Result<i32> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     set_child_subreaper(true)?;
@@ -62,11 +54,18 @@ pub fn supervise(run: Pid, limits: Limits, writable: &[PathBuf], command: &[Stri
     }
     // A group of its own: a signal that the adapter sends to its group must not end this process.
     let child = Command::new(program).args(arguments).process_group(0).spawn()?;
-    thread::Builder::new().spawn(move || end_with(run))?;
+    thread::Builder::new().spawn(move || end_with(Pid::from_raw(run)))?;
     release_standard_streams()?;
     let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
     kill_descendants(getpid());
-    Ok(ended)
+    match ended {
+        Ended::Exited(status) => Ok(status),
+        Ended::Signaled(signal) => {
+            // Does not return for a signal that ends a process.
+            let _ = raise(signal);
+            Ok(128 + signal as i32)
+        }
+    }
 }
 
 /// Restricts this thread, and what it starts from now on, with Landlock.
@@ -83,13 +82,12 @@ fn restrict(writable: &[PathBuf]) -> Result<(), RulesetError> {
     Ok(())
 }
 
-/// Ends this process and all that it started once the run has gone.
+/// Kills all that this process started once the run has gone. This process ends with its child.
 fn end_with(run: Pid) {
     while getppid() == run {
         thread::sleep(POLL_INTERVAL);
     }
     kill_descendants(getpid());
-    std::process::exit(1);
 }
 
 /// The streams are the adapter's alone: the run must see it when they are closed.
@@ -99,6 +97,12 @@ fn release_standard_streams() -> io::Result<()> {
     dup2_stdout(&nothing)?;
     dup2_stderr(&nothing)?;
     Ok(())
+}
+
+/// How the child ended.
+enum Ended {
+    Exited(i32),
+    Signaled(Signal),
 }
 
 /// Waits for this child, and for every other one that ends before it.

@@ -24,22 +24,9 @@ const INHERITED: [&str; 12] = [
     "KMP_DUPLICATE_LIB_OK",
 ];
 
-/// How the names of more such variables begin: the locale, Python, its environments, and how PyTorch computes.
-const INHERITED_PREFIXES: [&str; 13] = [
-    "LC_",
-    "PYTHON",
-    "CONDA_",
-    "CUDA_",
-    "NVIDIA_",
-    "HIP_",
-    "ROCR_",
-    "TORCH_",
-    "PYTORCH_",
-    "OMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "NUMEXPR_",
-];
+/// How the names of more such variables begin: the locale, Python, its environments, and what computes.
+const INHERITED_PREFIXES: [&str; 11] =
+    ["LC_", "PYTHON", "CONDA_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_"];
 
 /// The variables of a new process: those of the caller that it may have, those of its directories, of the suite, of the
 /// launch, and of the case. Later ones win.
@@ -60,7 +47,9 @@ fn is_inherited(name: &OsStr, also: &[String]) -> bool {
     let Some(name) = name.to_str() else { return false };
     INHERITED.contains(&name)
         || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || also.iter().any(|also| also == name)
+        || also
+            .iter()
+            .any(|also| also.strip_suffix('*').map_or(also == name, |prefix| name.starts_with(prefix)))
 }
 
 #[cfg(test)]
@@ -97,6 +86,8 @@ mod tests {
         for name in ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "HTTPS_PROXY", "path"] {
             assert!(!is_inherited(OsStr::new(name), &none), "{name}");
         }
-        assert!(is_inherited(OsStr::new("HTTPS_PROXY"), &["HTTPS_PROXY".to_owned()]));
+        let also = ["HTTPS_PROXY".to_owned(), "SLURM_*".to_owned()];
+        let is_named = |name| is_inherited(OsStr::new(name), &also);
+        assert!(is_named("HTTPS_PROXY") && is_named("SLURM_JOB_ID") && !is_named("HTTPS_PROXY_TOKEN"));
     }
 }

@@ -18,7 +18,8 @@ pub struct Launch {
     /// Variables in addition to those of the suite and those that it inherits.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// The names of variables that it inherits from the caller, in addition to those that every adapter does.
+    /// The names of variables that it inherits from the caller, in addition to those that every adapter does. `A_*` stands
+    /// for all that begin with `A_`.
     #[serde(default)]
     pub inherit: Vec<String>,
     /// Whether a process is reused for more than one case.
