@@ -60,7 +60,7 @@ pub struct TorchContent {
     pub unreferenced: Vec<String>,
     /// The storages of tensors that are deflated, which only a packer does after torch wrote them.
     pub deflated: Vec<String>,
-    /// The stored entries whose checksums do not match, which torch reads as they are.
+    /// The entries whose checksums do not match, which torch reads as they are.
     pub changed: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
         }
         TorchFormat::Zip => {
             // torch verifies no checksum.
-            let archive = entries::open(reader)?.with_unchecked_stored_entries();
+            let archive = entries::open(reader)?.with_unchecked_entries();
             let scanned = scan_archive(archive, elements, &mut |source| contents.read(source))?;
             let Scanned { outline, unread, pickles, storages, deflated, changed, .. } = scanned;
             let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));

@@ -144,11 +144,13 @@ pub(super) fn bare_pickle(
         .advice(advice)
 }
 
-/// A stored entry whose bytes are not those that were saved.
+/// An entry whose bytes are not those that were saved.
 pub(super) fn changed(entry: &str) -> Finding {
-    Finding::error("damaged", "the bytes do not match their CRC-32; torch.load does not notice this")
+    Finding::error("damaged", "the bytes do not match their CRC-32")
         .expected(intact(FileKind::Torch))
-        .advice("copy the file again: what torch loads from it is not what was saved")
+        .advice(
+            "copy the file again: torch loads it and does not notice, and the values are not those that were saved",
+        )
         .in_entry(entry)
 }
 
