@@ -18,7 +18,7 @@ use std::fs;
 
 use checked_files::{checkpoint, err, fixture, folder, found, json, npy, npz, out, run_in, saved};
 use forge::{Forge, torch_file};
-use pickles::{dict, floats, tensor, whole};
+use pickles::{dict, floats, tensor, text, whole};
 use rstest::rstest;
 
 #[test]
@@ -100,7 +100,7 @@ fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
 
 #[test]
 fn what_torch_takes_and_this_program_cannot_describe_is_not_called_unsafe() {
-    let sparse = b"ctorch._utils\n_rebuild_sparse_tensor\n)R";
+    let sparse = b"ctorch._utils\n_rebuild_sparse_tensor\nNN\x86R";
     let text = found("a.pt", saved(&dict(&[("s", sparse.to_vec()), ("w", tensor("0", 3, 3))])), 0);
     let says =
         "a.pt: warning not-supported: ['s']: not supported: a sparse tensor, which has no dense values; ";
@@ -370,6 +370,38 @@ fn a_wrong_checksum_is_damage_that_torch_does_not_notice(#[case] file: Forge) {
     assert_eq!(described["tensors"]["w"]["shape"], serde_json::json!([3]));
     let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
     assert!(text.contains("\nloads with weights_only=True\n"), "{text}");
+}
+
+#[rstest]
+#[case::key(b"}]Ns".to_vec(), "torch.load fails on it: a list is a key of a dict or an item of a set")]
+#[case::call(b"ctorch._utils\n_rebuild_sparse_tensor\nN\x85R".to_vec(), "torch.load fails on it: _rebuild_sparse_tensor does not take")]
+#[case::missing_storage(storage("9", 3), "missing entry \"archive/data/9\"")]
+#[case::larger_storage(storage("0", 4), "expected 16 bytes in the storage \"archive/data/0\", found 12")]
+fn what_torch_fails_to_make_is_an_error_although_no_tensor_needs_it(
+    #[case] object: Vec<u8>,
+    #[case] says: &str,
+) {
+    let all = dict(&[("x", object.clone()), ("w", tensor("0", 3, 3))]);
+    // Of two equal keys the last one counts, and torch makes the objects of both.
+    let overwritten = dict(&[("w", object), ("w", tensor("0", 3, 3))]);
+    for object in [all, overwritten] {
+        let text = found("a.pt", saved(&object), 1);
+        assert!(text.contains(says) && text.contains("does not conform: 1 error, "), "{text}");
+    }
+}
+
+/// A storage by itself.
+fn storage(key: &str, elements: u8) -> Vec<u8> {
+    [
+        &b"("[..],
+        &text("storage"),
+        b"ctorch\nFloatStorage\n",
+        &text(key),
+        &text("cpu"),
+        &[b'K', elements],
+        b"tQ",
+    ]
+    .concat()
 }
 
 #[test]

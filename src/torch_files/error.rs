@@ -226,6 +226,9 @@ pub enum FormatErrorKind {
          float4, complex32, unsigned integers, bits)"
     )]
     UntypedInLegacy,
+    /// Objects that torch takes one by one and fails on.
+    #[error("torch.load fails on it: {0}")]
+    TorchFails(String),
     /// A tensor that reaches outside its storage, or a storage of another size than announced.
     #[error("{0}")]
     Storage(String),

@@ -141,6 +141,7 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         | Kind::Json(_)
         | Kind::JsonManifest(_)
         | Kind::Unsupported(_)
+        | Kind::TorchFails(_)
         | Kind::Storage(_) => by_part(part),
     }
 }

@@ -1,14 +1,12 @@
 //! Everything that a file of `torch.save` holds, whatever the objects around its tensors are: a checkpoint with nested
 //! dicts, the state of an optimizer, or a whole module, of which only names are known.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::{borrow::Cow, collections::HashMap};
 
 use indexmap::IndexSet;
 
 use super::{
+    fails::first_failure,
     outline::Outline,
     parser::Parser,
     source::{Source, TorchFormat},
@@ -61,8 +59,8 @@ pub(super) struct Contents {
     pub(super) problems: Vec<(String, FormatError)>,
     /// The bytes after the pickle.
     pub(super) trailing: u64,
-    /// The entries of the storages that the pickle refers to.
-    pub(super) referenced: HashSet<String>,
+    /// The entries of the storages that the pickle refers to, each with its bytes as far as they are known.
+    pub(super) referenced: HashMap<String, Option<u64>>,
 }
 
 impl Contents {
@@ -75,7 +73,12 @@ impl Contents {
             self.trailing = source.pickle.len().saturating_sub(length) as u64;
         }
         source.refuse_untyped(&graph)?;
-        self.referenced = referenced(&graph).map(source.place).collect();
+        for (key, bytes) in referenced(&graph) {
+            // torch reads a storage where the pickle refers to it for the first time.
+            self.referenced.entry((source.place)(key)).or_insert(bytes);
+        }
+        let failure = first_failure(&graph, &self.globals);
+        self.problems.extend(failure.map(|kind| (String::new(), kind.into())));
         let parser = || Parser::new(&graph, source);
         if let Ok(outline) = parser().parse() {
             return Ok((outline, length));
@@ -94,16 +97,26 @@ impl Contents {
         let problems = std::mem::take(&mut walk.problems);
         let network = walk.parser.into_network();
         network.bounded()?;
-        (self.root, self.problems) = (Some(root), problems);
+        self.root = Some(root);
+        self.problems.extend(problems);
         Ok((Outline::Network(network), length))
     }
 }
 
-/// The keys of the storages that a pickle refers to, each as often as it does.
-fn referenced(graph: &Graph) -> impl Iterator<Item = &str> {
+/// The keys of the storages that a pickle refers to, each as often as it does, with the bytes that it announces.
+fn referenced(graph: &Graph) -> impl Iterator<Item = (&str, Option<u64>)> {
     graph.nodes().filter_map(|node| {
         let Node::Persistent(id) = node else { return None };
-        graph.text(*graph.sequence(*id)?.get(2)?)
+        let &[_, class, key, _, elements, ..] = graph.sequence(*id)? else { return None };
+        let size = if let Node::Global(Global::Storage(dtype)) = graph.node(class) {
+            Some(dtype.size() as u64)
+        } else {
+            (*graph.node(class) == Node::Global(Global::UntypedStorage)).then_some(1)
+        };
+        let Node::Int(elements) = graph.node(elements) else { return Some((graph.text(key)?, None)) };
+        let bytes =
+            size.zip(u64::try_from(*elements).ok()).and_then(|(size, elements)| elements.checked_mul(size));
+        Some((graph.text(key)?, bytes))
     })
 }
 

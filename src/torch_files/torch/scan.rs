@@ -54,8 +54,8 @@ pub(super) struct Scanned {
     pub(super) unread: Vec<String>,
     /// Those of them that begin a pickle.
     pub(super) pickles: HashSet<String>,
-    /// The entries that are storages by their names.
-    pub(super) storages: Vec<String>,
+    /// The entries that are storages by their names, each with its bytes.
+    pub(super) storages: Vec<(String, u64)>,
     /// Those of them that are deflated.
     pub(super) deflated: Vec<String>,
     /// The entries whose checksums do not match.
@@ -92,6 +92,8 @@ pub(super) fn scan_archive<R: Read + Seek>(
             changed.push(name.clone());
         }
     }
+    let sized = |name: String| (archive.entry(&name).map_or(0, |entry| entry.bytes), name);
+    let storages = storages.into_iter().map(sized).map(|(bytes, name)| (name, bytes)).collect();
     let spans = archive.spans()?;
     let mut reader = archive.into_inner();
     let length = reader.seek(SeekFrom::End(0))?;

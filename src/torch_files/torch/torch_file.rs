@@ -1,6 +1,9 @@
 //! Any file of `torch.save`: what it holds, and whether the safe mode of torch takes it.
 
-use std::io::{Read, Seek};
+use std::{
+    collections::HashMap,
+    io::{Read, Seek},
+};
 
 use super::{
     contents::{Contents, Item},
@@ -10,7 +13,7 @@ use super::{
     scan::{Scanned, scan_archive},
     source::TorchFormat,
 };
-use crate::torch_files::{FormatError, pickle::safe_mode};
+use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt, pickle::safe_mode};
 
 /// A global that a file asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,9 +71,29 @@ pub struct TorchContent {
 #[derive(Default)]
 struct Found {
     unread: Vec<(String, bool)>,
-    storages: Vec<String>,
+    storages: Vec<(String, u64)>,
     deflated: Vec<String>,
     changed: Vec<String>,
+}
+
+/// The first storage that torch fails to read, if any. It reads each that the pickle refers to, also for no tensor.
+fn unfit_storages(
+    storages: &[(String, u64)],
+    referenced: &HashMap<String, Option<u64>>,
+) -> Option<(String, FormatError)> {
+    let sizes: HashMap<&str, u64> = storages.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let unfit = |(name, announced): (&String, &Option<u64>)| match (sizes.get(name.as_str()), announced) {
+        (None, _) => Some((name.clone(), Kind::MissingEntry(excerpt(name)))),
+        (Some(found), Some(announced)) if found != announced => {
+            let what =
+                format!("expected {announced} bytes in the storage {:?}, found {found}", excerpt(name));
+            Some((name.clone(), Kind::Storage(what)))
+        }
+        (Some(_), _) => None,
+    };
+    // The names are in no order.
+    let first = referenced.iter().filter_map(unfit).min_by(|(left, _), (right, _)| left.cmp(right));
+    first.map(|(_, kind)| (String::new(), kind.into()))
 }
 
 /// Reads a file of `torch.save` from front to back and passes on the elements of its tensors. Nothing in it is executed,
@@ -95,10 +118,14 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
             Ok((outline, Found { unread, storages, deflated, changed }))
         }
     });
-    let Contents { globals, beyond, root, problems, trailing, referenced } = contents;
+    let Contents { globals, beyond, root, mut problems, trailing, referenced } = contents;
     let content = scanned.map(|(outline, found)| {
-        let Found { unread, storages: mut unreferenced, deflated, changed } = found;
-        unreferenced.retain(|name| !referenced.contains(name));
+        let Found { unread, storages, deflated, changed } = found;
+        if format == TorchFormat::Zip {
+            problems.extend(unfit_storages(&storages, &referenced));
+        }
+        let storages = storages.into_iter().map(|(name, _)| name);
+        let unreferenced = storages.filter(|name| !referenced.contains_key(name)).collect();
         (outline, TorchContent { root, problems, trailing, unread, unreferenced, deflated, changed })
     });
     let globals = globals.into_iter().map(AskedGlobal::from).collect();
