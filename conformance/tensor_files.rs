@@ -330,13 +330,18 @@ fn untyped_legacy() -> Vec<u8> {
         storage,
         b"K\0K\x03\x85K\x01\x85\x89ccollections\nOrderedDict\n)Rctorch\nfloat8_e5m2\ntR",
     ];
+    legacy(&dict(&[("a", tensor.concat())]), 3, &[1, 2, 3])
+}
+
+/// A file of the format before PyTorch 1.6 with one storage of so many elements.
+fn legacy(object: &[u8], elements: u64, storage: &[u8]) -> Vec<u8> {
     [
         &b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."[..],
         b"\x80\x02}X\x0d\0\0\0little_endian\x88s.",
-        &whole(&dict(&[("a", tensor.concat())])),
+        &whole(object),
         b"\x80\x02]X\x01\0\0\x000a.",
-        &3_u64.to_le_bytes(),
-        &[1, 2, 3],
+        &elements.to_le_bytes(),
+        storage,
     ]
     .concat()
 }
@@ -431,4 +436,19 @@ fn arrays_are_read_as_numpy_reads_them() {
     assert_eq!(described["tensors"]["longs"]["shape"], serde_json::json!([2]));
     let digest = bundleproof::value::Digest::of(&[1, 0, 2, 0]).to_string();
     assert_eq!(described["tensors"]["longer"]["sha256"], digest);
+}
+
+#[test]
+fn a_cut_file_of_the_older_format_says_how_much_is_missing() {
+    let tensor = [&tensor("0", 3, 3)[..]].concat();
+    // The older format has a view of the storage in its id as well.
+    let at = tensor.windows(4).position(|four| four == b"K\x03tQ").expect("an id");
+    let tensor = [&tensor[..at], b"K\x03NtQ", &tensor[at + 4..]].concat();
+    let file = legacy(&dict(&[("w", tensor)]), 3, &floats(&[1.0, 2.0, 3.0]));
+    assert!(!found("a.pt", file.clone(), 0).contains("error"));
+    for missing in [1, 12, 20] {
+        let text = found("a.pt", file[..file.len() - missing].to_vec(), 1);
+        let says = format!("the file was cut short: {missing} bytes are missing");
+        assert!(text.contains(&says), "{text}");
+    }
 }

@@ -40,6 +40,10 @@ const NETWORKS: &str = "torch.nn.";
 /// What helps a file in a format that torch no longer writes unless it is asked to.
 pub(super) const SAVE_AS_ARCHIVE: &str = "save it again without _use_new_zipfile_serialization=False";
 
+/// What is expected of an archive with a password, and what to do with it.
+pub(super) const WITHOUT_PASSWORD: &str = "an archive without a password";
+pub(super) const REMOVE_PASSWORD: &str = "unpack it with its password, and pack it again without one";
+
 /// The id of the requirement, what was expected, and what to do.
 struct Diagnosis(&'static str, &'static str, &'static str);
 
@@ -98,7 +102,8 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "a name that is one plain path component",
             "do not extract this file; save it again under other names",
         ),
-        Kind::Encrypted | Kind::Compression(_) => Diagnosis(
+        Kind::Encrypted => Diagnosis("BUN-002", WITHOUT_PASSWORD, REMOVE_PASSWORD),
+        Kind::Compression(_) => Diagnosis(
             "BUN-002",
             "entries that are stored or deflated",
             "rewrite the archive with stored or deflated entries",

@@ -7,7 +7,8 @@ use crate::{
     bundle::{
         check::{
             Finding, Findings,
-            diagnose::{SAVE_AS_ARCHIVE, instead},
+            diagnose::{REMOVE_PASSWORD, SAVE_AS_ARCHIVE, WITHOUT_PASSWORD, instead},
+            finder::{self, is_from_finder},
             network_rules::wrapped_names,
             rules::listed,
         },
@@ -69,6 +70,9 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
         let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
         Finding::error(rule, format!("{opcode}{}", error.kind)).at(&error.place)
     };
+    if error.kind == Kind::Encrypted {
+        return finding("not-supported").expected(WITHOUT_PASSWORD).advice(REMOVE_PASSWORD);
+    }
     if is_unsupported(&error.kind) {
         return finding("not-supported")
             .expected("a file within the limits of this program")
@@ -79,6 +83,13 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
     }
     if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
         return finding("other-format").expected(intact(kind)).advice(format.advice());
+    }
+    let is_in_the_way =
+        |entry: &str| matches!(error.kind, Kind::OutsideDirectory(_)) && is_from_finder(entry);
+    if error.place.entry.as_deref().is_some_and(is_in_the_way) {
+        return finding("unsafe")
+            .expected("a file that every reader understands alike")
+            .advice(finder::ADVICE);
     }
     match refusal_kind(&error.kind) {
         RefusalKind::Unsafe => finding("unsafe")
@@ -110,6 +121,14 @@ pub(super) fn other_archive(other: OtherArchive) -> Finding {
     Finding::error("other-format", format!("found {}", other.name))
         .expected(intact(FileKind::Torch))
         .advice(other.advice)
+}
+
+/// The content of a file of torch in a directory.
+pub(super) fn unpacked(what: &str) -> Finding {
+    Finding::error("other-format", format!("found {what}")).expected("one file").advice(
+        "pack it with its directory, without compression: `cd DIR/.. && zip -0 -D -r NAME.pt DIR`, with the name of the \
+         directory alone",
+    )
 }
 
 /// A pickle by itself, with the globals that it asks for. What it calls comes first.
@@ -213,9 +232,10 @@ pub(super) fn unread(name: &str, is_pickle: bool) -> Finding {
         Finding::warning("unread-entry", "an entry that torch.save does not write")
             .advice("torch.load does not read it; ask the author of the file about it")
     };
-    finding
+    let finding = finding
         .expected("data.pkl, version, byteorder, data/<key> and other entries of torch.save")
-        .in_entry(name)
+        .in_entry(name);
+    if is_pickle { finding } else { finder::explained(finding) }
 }
 
 /// A storage that is deflated.

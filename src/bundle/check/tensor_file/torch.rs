@@ -15,7 +15,15 @@ use crate::{
     value::Map,
 };
 
+/// What a directory is that was made from a file.
+const UNPACKED: &str = "a directory with the content of a file of torch.save that was unpacked";
+
 pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
+    if file.file.is_dir() {
+        file.instead = Some(UNPACKED);
+        file.findings.push(findings::unpacked(UNPACKED));
+        return Ok(file);
+    }
     let reader = FileReader::open(&file.file)?;
     let (mut format, mut globals, mut contents, mut changed) = (None, Vec::new(), None, Vec::new());
     let state = StateDetails::of(
