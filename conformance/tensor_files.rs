@@ -426,6 +426,13 @@ fn one_array_of_numpy_is_described() {
 
 #[test]
 fn arrays_are_read_as_numpy_reads_them() {
+    // Version 3 came after Python 2.
+    let header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n";
+    let length = u32::try_from(header.len()).expect("a short header").to_le_bytes();
+    for (version, code) in [(2, 0), (3, 1)] {
+        let array = [b"\x93NUMPY", &[version, 0][..], &length, header, &[1, 2]].concat();
+        found("a.npy", array, code);
+    }
     let longs = npy("'|u1'", "(2L,)", &[1, 2]);
     let longer = npy("'<i2'", "(2,)", &[1, 0, 2, 0, 9, 9, 9]);
     let place = folder(&[("a.npz", npz(&[("longs.npy", longs), ("longer.npy", longer)]))]);
