@@ -59,7 +59,7 @@ fn a_checkpoint_is_described_with_everything_in_it() {
 #[rstest]
 #[case::code(
     b"cos\nsystem\nX\x02\0\0\0id\x85R",
-    "weights-only: the global os.system is not allowed",
+    "weights-only: ['x']: the global os.system is not allowed",
     "do not load"
 )]
 #[case::network(
@@ -82,6 +82,78 @@ fn what_the_safe_mode_refuses_is_an_error(#[case] object: &[u8], #[case] says: &
     assert!(text.contains("does not conform: 1 error, "), "{text}");
 }
 
+/// A pickle of an object of `pandas.DataFrame` around another object.
+fn data_frame(inside: &[u8]) -> Vec<u8> {
+    let manager =
+        [b"cpandas.core.internals.managers\nBlockManager\n)\x81}X\x01\0\0\0a", inside, b"sb"].concat();
+    [b"cpandas.core.frame\nDataFrame\n)\x81}X\x04\0\0\0_mgr".to_vec(), manager, b"sb".to_vec()].concat()
+}
+
+#[rstest]
+#[case::data(
+    data_frame(b"c__builtin__\nslice\nK\0K\x02N\x87R"),
+    "['x']: the global pandas.core.frame.DataFrame is not allowed; it is made with \
+     pandas.core.internals.managers.BlockManager, builtins.slice, which are not either",
+    "save it as a dict: value.to_dict()"
+)]
+#[case::code_inside(
+    data_frame(b"cos\nsystem\nX\x02\0\0\0id\x85R"),
+    "it is made with pandas.core.internals.managers.BlockManager, os.system",
+    "do not load this file with weights_only=False"
+)]
+#[case::function_of_python_inside(
+    b"c__builtin__\nslice\nc__builtin__\neval\nN\x86R".to_vec(),
+    "['x']: the global builtins.slice is not allowed; it is made with builtins.eval, which is not either",
+    "do not load this file with weights_only=False"
+)]
+#[case::twice(
+    b"](cdatetime\ndate\n)Rcdatetime\ndate\n)Re".to_vec(),
+    "['x'][0]: the global datetime.date is not allowed, here and in 1 more places",
+    "value.isoformat()"
+)]
+#[case::reference(
+    b"ctorch.nn.modules.loss\nMSELoss\n".to_vec(),
+    "['x']: the global torch.nn.modules.loss.MSELoss is not allowed",
+    "it is a class or function and not a network: save its name as text"
+)]
+#[case::packed(b"ctorch.nn.utils.rnn\nPackedSequence\n)R".to_vec(), "PackedSequence is not allowed", "value.batch_sizes")]
+#[case::older_name(b"c__builtin__\nxrange\nK\x02\x85R".to_vec(), "the global builtins.range is not allowed", "list(value)")]
+#[case::path(b"cpathlib\nPosixPath\nX\x01\0\0\0a\x85R".to_vec(), "pathlib.PosixPath is not allowed", "str(value)")]
+fn an_object_is_one_finding_with_everything_it_is_made_with(
+    #[case] object: Vec<u8>,
+    #[case] says: &str,
+    #[case] advice: &str,
+) {
+    let text = found("a.pt", saved(&dict(&[("w", tensor("0", 3, 3)), ("x", object)])), 1);
+    assert!(text.contains(says) && text.contains(advice), "{text}");
+    assert!(text.contains("does not conform: 1 error, 0 warnings"), "{text}");
+}
+
+#[test]
+fn a_name_that_says_another_kind_is_a_warning() {
+    let place = folder(&[
+        ("a.pt", safetensors("{}", &[])),
+        ("b.safetensors", saved(&dict(&[("w", tensor("0", 3, 3))]))),
+        ("c.pkl", saved(&dict(&[("w", tensor("0", 3, 3))]))),
+    ]);
+    let text = out(
+        &run_in(place.path(), &["check", "--profile", "torch", "a.pt", "b.safetensors", "c.pkl"]).code(0)
+    );
+    let says = "a.pt: warning misnamed: the file is a safetensors file, and its name is that of a file of torch.save; ";
+    assert!(text.starts_with(says), "{text}");
+    assert!(text.contains("b.safetensors: warning misnamed: the file is a file of torch.save, "), "{text}");
+    assert_eq!(text.matches("misnamed").count(), 2, "{text}");
+}
+
+#[test]
+fn a_key_with_single_quotes_has_double_ones_around() {
+    let inner = dict(&[("it's", tensor("0", 3, 3)), ("a'\"", tensor("0", 3, 3))]);
+    let place = folder(&[("a.pt", saved(&dict(&[("d", inner), ("n", b"K\x01".to_vec())])))]);
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(0));
+    let names: Vec<&String> = described["tensors"].as_object().expect("tensors").keys().collect();
+    assert_eq!(names, [r#"['d']["it's"]"#, r#"['d']['a\'"']"#]);
+}
+
 #[test]
 fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
     let object = dict(&[("w", tensor("0", 3, 3)), ("x", b"cos\nsystem\nX\x05\0\0\0touch\x85R".to_vec())]);
@@ -92,7 +164,7 @@ fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
     assert!(text.contains("\n  os.system  not allowed\n"), "{text}");
     assert!(text.contains("\n    w: float32 [3]\n    x: os.system (1)\n      (0): 'touch'\n"), "{text}");
     assert!(
-        err(&assert).contains("a.pt: weights-only: the global os.system is not allowed"),
+        err(&assert).contains("a.pt: weights-only: ['x']: the global os.system is not allowed"),
         "{}",
         err(&assert)
     );

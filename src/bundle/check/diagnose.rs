@@ -1,6 +1,6 @@
 //! Converts an error of a file to a finding: the broken requirement, what was expected, and what to do.
 
-use super::Finding;
+use super::{Finding, instead::instead};
 use crate::{
     bundle::files::refusal_facts,
     torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat},
@@ -162,27 +162,6 @@ fn saves_values(part: Part) -> bool {
         | Part::JsonWeights
         | Part::Sealed
         | Part::JsonRecord => false,
-    }
-}
-
-/// What to save in the place of an object of a well-known class, which is data and not code.
-pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
-    match (module, name) {
-        ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
-        ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
-        ("decimal", "Decimal") | ("fractions", "Fraction") | ("uuid", "UUID") => {
-            Some("save it as text: str(value)")
-        }
-        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),
-        ("collections", "defaultdict" | "Counter") => Some("save it as a dict: dict(value)"),
-        ("collections", "deque") => Some("save it as a list: list(value)"),
-        ("numpy._core.multiarray" | "numpy.core.multiarray", "_reconstruct") => {
-            Some("save the array as a list: value.tolist()")
-        }
-        ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") | ("numpy", "dtype" | "ndarray") => {
-            Some("save the values of NumPy as plain numbers and lists: value.tolist()")
-        }
-        _ => None,
     }
 }
 

@@ -14,6 +14,7 @@ mod element_visitor;
 pub(crate) mod explain;
 mod finder;
 mod finding;
+mod instead;
 pub(crate) mod json_manifest;
 mod network_rules;
 mod non_finite;

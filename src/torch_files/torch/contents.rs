@@ -10,6 +10,7 @@ use super::{
     outline::Outline,
     parser::Parser,
     source::{Source, TorchFormat},
+    unsafe_objects::UnsafeObjects,
 };
 use crate::{
     torch_files::{
@@ -57,6 +58,8 @@ pub(super) struct Contents {
     pub(super) root: Option<Item>,
     /// What could not be read of it, with the place of each in Python's subscript notation.
     pub(super) problems: Vec<(String, FormatError)>,
+    /// The objects that the safe mode of torch does not take.
+    pub(super) unsafe_objects: UnsafeObjects,
     /// The bytes after the pickle.
     pub(super) trailing: u64,
     /// The entries of the storages that the pickle refers to, each with its bytes as far as they are known.
@@ -89,15 +92,17 @@ impl Contents {
             globals: &self.globals,
             open: Vec::new(),
             problems: Vec::new(),
+            unsafe_objects: UnsafeObjects::default(),
             objects: 0,
             kept: 0,
             text_bytes: 0,
         };
         let root = walk.item(graph.root(), &mut String::new())?;
         let problems = std::mem::take(&mut walk.problems);
+        let unsafe_objects = std::mem::take(&mut walk.unsafe_objects);
         let network = walk.parser.into_network();
         network.bounded()?;
-        self.root = Some(root);
+        (self.root, self.unsafe_objects) = (Some(root), unsafe_objects);
         self.problems.extend(problems);
         Ok((Outline::Network(network), length))
     }
@@ -128,6 +133,7 @@ struct Walk<'g> {
     /// The containers around the current object.
     open: Vec<Id>,
     problems: Vec<(String, FormatError)>,
+    unsafe_objects: UnsafeObjects,
     /// Objects so far; one that is shared counts in every place.
     objects: u64,
     /// Objects of the outline so far.
@@ -154,7 +160,11 @@ impl<'g> Walk<'g> {
                 self.container("dict", id, &children, path)
             }
             Node::Call { global, arguments, state } => self.call(*global, arguments, *state, id, path),
-            Node::Global(global) => Ok(self.global(*global)),
+            Node::Global(global) => {
+                let is_outermost = self.note(*global, true, path)?;
+                self.unsafe_objects.leave(is_outermost);
+                Ok(self.global(*global))
+            }
             Node::Persistent(_) => Ok(Item::Value("a storage".to_owned())),
             Node::None
             | Node::Bool(_)
@@ -253,7 +263,10 @@ impl<'g> Walk<'g> {
                     return self.object(String::new(), arguments, state, id, path);
                 };
                 if !safe_mode::has_global(module, name) {
-                    return self.object(format!("{module}.{name}"), arguments, state, id, path);
+                    let is_outermost = self.note(global, false, path)?;
+                    let object = self.object(format!("{module}.{name}"), arguments, state, id, path);
+                    self.unsafe_objects.leave(is_outermost);
+                    return object;
                 }
                 match (module.as_str(), name.as_str()) {
                     ("collections", "Counter") => {
@@ -297,6 +310,17 @@ impl<'g> Walk<'g> {
             | Global::EvalRepr
             | Global::TorchDtype(_) => self.object("an object".to_owned(), arguments, state, id, path),
         }
+    }
+
+    /// Notes a global that the safe mode does not take. True if no other such object is around it.
+    fn note(&mut self, global: Global, is_reference: bool, path: &str) -> Result<bool> {
+        let Global::Foreign(index) = global else { return Ok(false) };
+        let is_safe = |(module, name): &(String, String)| safe_mode::has_global(module, name);
+        if self.globals.get_index(index).is_none_or(is_safe) {
+            return Ok(false);
+        }
+        self.count_text(path.len())?;
+        Ok(self.unsafe_objects.enter(index, is_reference, path))
     }
 
     fn tensor(&mut self, id: Id, path: &str) -> Result<Item> {
@@ -405,7 +429,7 @@ impl<'g> Walk<'g> {
                 Node::Text(text) => {
                     let is_short = text.len() as u64 <= MAX_TENSOR_NAME_BYTES;
                     let text: Cow<'g, str> = if is_short { text.into() } else { excerpt(text).into() };
-                    let subscript = format!("['{}']", str::escape_debug(&text));
+                    let subscript = pickle::subscript_of(&text);
                     (text, subscript)
                 }
                 Node::None | Node::Bool(_) | Node::Int(_) | Node::Float(_) => {

@@ -26,6 +26,7 @@ pub(crate) mod scan;
 mod source;
 mod streaming;
 mod torch_file;
+mod unsafe_objects;
 pub(crate) mod view;
 pub(crate) mod write;
 
@@ -41,4 +42,5 @@ pub use scan::scan;
 pub use source::TorchFormat;
 pub(crate) use streaming::scan_stream;
 pub use torch_file::{AskedGlobal, TorchContent, TorchFile, scan_file};
+pub use unsafe_objects::UnsafeObject;
 pub use write::write;

@@ -12,6 +12,7 @@ use super::{
     outline::Outline,
     scan::{Scanned, scan_archive},
     source::TorchFormat,
+    unsafe_objects::UnsafeObject,
 };
 use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt, pickle::safe_mode};
 
@@ -30,6 +31,12 @@ impl From<(String, String)> for AskedGlobal {
     /// Of a module and a name.
     fn from((module, name): (String, String)) -> Self {
         let is_safe = safe_mode::has_global(&module, &name);
+        // As Python 3 names it.
+        let (module, name) = match (module.as_str(), name.as_str()) {
+            ("__builtin__", "xrange") => ("builtins".to_owned(), "range".to_owned()),
+            ("__builtin__", _) => ("builtins".to_owned(), name),
+            (_, _) => (module, name),
+        };
         Self { module, name, is_safe }
     }
 }
@@ -55,6 +62,8 @@ pub struct TorchContent {
     pub root: Option<Item>,
     /// What could not be read of it, each with its place.
     pub problems: Vec<(String, FormatError)>,
+    /// The objects that the safe mode of torch does not take, each with the index of its global.
+    pub unsafe_objects: Vec<(usize, UnsafeObject)>,
     /// Bytes after the pickle, which torch does not read.
     pub trailing: u64,
     /// The entries that torch does not read, each with whether it is a pickle.
@@ -118,7 +127,8 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
             Ok((outline, Found { unread, storages, deflated, changed }))
         }
     });
-    let Contents { globals, beyond, root, mut problems, trailing, referenced } = contents;
+    let Contents { globals, beyond, root, mut problems, unsafe_objects, trailing, referenced } = contents;
+    let unsafe_objects = unsafe_objects.into_found();
     let content = scanned.map(|(outline, found)| {
         let Found { unread, storages, deflated, changed } = found;
         if format == TorchFormat::Zip {
@@ -126,7 +136,19 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
         }
         let storages = storages.into_iter().map(|(name, _)| name);
         let unreferenced = storages.filter(|name| !referenced.contains_key(name)).collect();
-        (outline, TorchContent { root, problems, trailing, unread, unreferenced, deflated, changed })
+        (
+            outline,
+            TorchContent {
+                root,
+                problems,
+                unsafe_objects,
+                trailing,
+                unread,
+                unreferenced,
+                deflated,
+                changed,
+            },
+        )
     });
     let globals = globals.into_iter().map(AskedGlobal::from).collect();
     TorchFile { format, globals, beyond: beyond.or(around), content }

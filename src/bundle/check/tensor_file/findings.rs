@@ -7,37 +7,123 @@ use crate::{
     bundle::{
         check::{
             Finding, Findings,
-            diagnose::{REMOVE_PASSWORD, SAVE_AS_ARCHIVE, WITHOUT_PASSWORD, instead},
+            diagnose::{REMOVE_PASSWORD, SAVE_AS_ARCHIVE, WITHOUT_PASSWORD},
             finder::{self, is_from_finder},
+            instead::{instead, instead_of_network},
             network_rules::wrapped_names,
             rules::listed,
         },
         files::refusal_kind,
     },
     harness::contract::RefusalKind,
-    torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat, npy, torch::AskedGlobal},
+    torch_files::{
+        FormatError, FormatErrorKind as Kind, OtherFormat, npy,
+        torch::{AskedGlobal, UnsafeObject},
+    },
 };
 
 /// The number of entries that get a finding each before the rest is counted.
 const MAX_NAMED: usize = 20;
 
-/// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
-const NETWORKS: &str = "torch.nn.";
+/// What to do about a global that is not known to be data.
+const IMPORTS: &str = "do not load this file with weights_only=False: Python imports the global and may call it; ask its author for \
+                       plain values and tensors";
 
-/// A global that the safe mode of torch does not take.
+/// The globals that only help to make an object of another one.
+const HELPERS: [(&str, &str); 15] = [
+    ("builtins", "dict"),
+    ("builtins", "list"),
+    ("builtins", "object"),
+    ("builtins", "slice"),
+    ("builtins", "tuple"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("collections", "defaultdict"),
+    ("copyreg", "_reconstructor"),
+    ("typing", "Any"),
+];
+
+/// A global that the safe mode of torch does not take, and that no object of the file is made with.
 pub(super) fn unsafe_global(global: &AskedGlobal) -> Finding {
     let AskedGlobal { module, name, .. } = global;
-    let advice = if let Some(advice) = instead(module, name) {
-        advice
-    } else if module.starts_with(NETWORKS) {
-        "this is a whole network: ask for a file that torch.save(network.state_dict(), ...) wrote"
-    } else {
-        "do not load this file with weights_only=False: Python imports the global and may call it; ask its author for \
-         plain values and tensors"
-    };
-    Finding::error("weights-only", format!("the global {module}.{name} is not allowed"))
+    let advice = instead(module, name).or_else(|| instead_of_network(module, false)).unwrap_or(IMPORTS);
+    not_allowed(global, "", advice)
+}
+
+/// An object that the safe mode of torch does not take, with everything that it is made with.
+pub(super) fn unsafe_object(global: &AskedGlobal, object: &UnsafeObject, globals: &[AskedGlobal]) -> Finding {
+    let AskedGlobal { module, name, .. } = global;
+    let inside: Vec<&AskedGlobal> = object.inside.iter().filter_map(|index| globals.get(*index)).collect();
+    let names: Vec<String> =
+        inside.iter().map(|global| format!("{}.{}", global.module, global.name)).collect();
+    let mut more = String::new();
+    if object.places > 1 {
+        more.push_str(&format!(", here and in {} more places", object.places - 1));
+    }
+    if !names.is_empty() {
+        let names = listed(names.iter().map(String::as_str));
+        more.push_str(&format!(
+            "; it is made with {names}, which {} not either",
+            if inside.len() == 1 { "is" } else { "are" }
+        ));
+    }
+    let known = if object.is_reference { None } else { instead(module, name) };
+    let known = known.or_else(|| instead_of_network(module, object.is_reference));
+    // Whatever else is inside is to be looked at first.
+    let is_plain = inside.iter().all(|helper| is_helper(helper, module));
+    let mut finding = not_allowed(global, &more, known.filter(|_| is_plain).unwrap_or(IMPORTS));
+    finding.subscript = Some(object.subscript.clone()).filter(|place| !place.is_empty());
+    finding
+}
+
+/// Whether a global is part of how objects of a module are made.
+fn is_helper(global: &AskedGlobal, module: &str) -> bool {
+    HELPERS.contains(&(global.module.as_str(), global.name.as_str()))
+        || package(module).is_some_and(|own| package(&global.module) == Some(own))
+}
+
+/// The package that a module is part of; none for the functions of Python itself, which do anything.
+fn package(module: &str) -> Option<&str> {
+    let dots =
+        |count: usize| module.match_indices('.').nth(count).map_or(module, |(at, _)| module.split_at(at).0);
+    match dots(0) {
+        "builtins" => None,
+        // These have functions that load files and run code in other places.
+        "numpy" | "torch" => Some(dots(1)),
+        first => Some(first),
+    }
+}
+
+fn not_allowed(AskedGlobal { module, name, .. }: &AskedGlobal, more: &str, advice: &str) -> Finding {
+    Finding::error("weights-only", format!("the global {module}.{name} is not allowed{more}"))
         .expected("globals that torch.load(weights_only=True) takes")
         .advice(advice)
+}
+
+/// A file whose name says that it is of another kind.
+pub(super) fn misnamed(kind: FileKind, by_name: FileKind) -> Finding {
+    Finding::warning(
+        "misnamed",
+        format!("the file is {}, and its name is that of {}", noun(kind), noun(by_name)),
+    )
+    .expected("a name that says what the file is")
+    .advice("rename it: a loader that goes by the name refuses it")
+}
+
+fn noun(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Torch => "a file of torch.save",
+        FileKind::Bundle => "a bundle",
+        FileKind::Npz => "an archive of NumPy arrays (npz)",
+        FileKind::Npy => "an array of NumPy (npy)",
+        FileKind::Pickle => "a pickle",
+        FileKind::Safetensors => "a safetensors file",
+    }
 }
 
 /// An opcode that the safe mode of torch lacks.
@@ -111,7 +197,7 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
 
 /// A file of another format in the place of a whole one.
 pub(super) fn other_format(kind: FileKind, format: OtherFormat) -> Finding {
-    Finding::error("other-format", format!("expected {}, found {}", intact(kind), format.name()))
+    Finding::error("other-format", format!("found {}", format.name()))
         .expected(intact(kind))
         .advice(format.advice())
 }
