@@ -80,7 +80,7 @@ impl Contents {
             // torch reads a storage where the pickle refers to it for the first time.
             self.referenced.entry((source.place)(key)).or_insert(bytes);
         }
-        let failure = first_failure(&graph, &self.globals);
+        let failure = first_failure(&graph, &self.globals, source.format);
         self.problems.extend(failure.map(|kind| (String::new(), kind.into())));
         let parser = || Parser::new(&graph, source);
         if let Ok(outline) = parser().parse() {

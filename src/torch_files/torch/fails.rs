@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use indexmap::IndexSet;
 
+use super::source::TorchFormat;
 use crate::torch_files::{
     FormatErrorKind as Kind,
     pickle::{Class, Global, Graph, Id, Node},
@@ -29,8 +30,13 @@ const ARGUMENTS: &[(&str, &str, RangeInclusive<usize>)] = &[
 /// The class of a dict that counts, whose objects no dict can have as keys either.
 const COUNTER: (&str, &str) = ("collections", "Counter");
 
-/// Why torch fails on the objects of a pickle: the first reason, if any.
-pub(super) fn first_failure(graph: &Graph, globals: &Globals) -> Option<Kind> {
+/// Why torch fails on the objects of a pickle: the first reason, if any. An archive names a storage by five items, and the
+/// format before it by six.
+pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchFormat) -> Option<Kind> {
+    let items = match format {
+        TorchFormat::Zip => 5,
+        TorchFormat::Legacy => 6,
+    };
     let unhashable = Unhashable::of(graph, globals);
     graph.nodes().find_map(|node| match node {
         Node::Dict(pairs) => unhashable.first(graph, pairs.iter().map(|(key, _)| key)),
@@ -41,6 +47,11 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals) -> Option<Kind> {
             let what =
                 || format!("{name} does not take the number of arguments that it is called with, {found}");
             (!numbers.contains(&found)).then(|| Kind::TorchFails(what()))
+        }
+        Node::Persistent(id) => {
+            let found = graph.sequence(*id).map_or(0, <[Id]>::len);
+            let what = || format!("expected a storage that is named by {items} items, found {found}");
+            (found != items).then(|| Kind::TorchFails(what()))
         }
         Node::None
         | Node::Bool(_)
@@ -53,8 +64,7 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals) -> Option<Kind> {
         | Node::Surrogates(_)
         | Node::List(_)
         | Node::Tuple(_)
-        | Node::Global(_)
-        | Node::Persistent(_) => None,
+        | Node::Global(_) => None,
     })
 }
 
@@ -148,7 +158,7 @@ mod tests {
     fn failure(pickle: &[u8]) -> Option<String> {
         let asked = survey(pickle);
         let (graph, _) = asked.read.ok()?;
-        first_failure(&graph, &asked.globals).map(|kind| kind.to_string())
+        first_failure(&graph, &asked.globals, TorchFormat::Zip).map(|kind| kind.to_string())
     }
 
     #[rstest]
@@ -163,6 +173,12 @@ mod tests {
     fn a_key_that_python_cannot_hash_is_found(#[case] pickle: &[u8], #[case] says: &str) {
         let found = failure(pickle).unwrap_or_default();
         assert!(found.contains(says), "{found}");
+    }
+
+    #[test]
+    fn a_storage_with_another_number_of_items_is_found() {
+        let found = failure(b"X\x07\0\0\0storage\x85Q.").unwrap_or_default();
+        assert!(found.ends_with("expected a storage that is named by 5 items, found 1"), "{found}");
     }
 
     #[rstest]
