@@ -140,7 +140,7 @@ fn many_files_are_each_looked_at_and_counted() {
     assert!(text.contains("gs1: conforms: version 2.0-pytorch"), "{text}");
     assert!(text.contains("gs1/wts.h5.zip: conforms"), "{text}");
     assert!(text.contains("gs2: conforms with 1 warning"), "{text}");
-    assert!(text.ends_with("3 of 5 files conform: 1 error, 1 warning\n"), "{text}");
+    assert!(text.ends_with("3 of 5 files conform: 1 error, 1 warning, 1 could not be read\n"), "{text}");
     assert!(err(&assert).contains("nowhere: No such file"), "{}", err(&assert));
 }
 

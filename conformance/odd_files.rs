@@ -248,7 +248,7 @@ fn a_file_of_another_format_is_what_its_content_says(
         let place = folder(&[(name, bytes.to_vec())]);
         for profile in [&["check", name][..], &["check", "--profile", "torch", name]] {
             let text = out(&run_in(place.path(), profile).code(1));
-            assert!(text.starts_with(&format!("{name}: error other-format: expected ")), "{text}");
+            assert!(text.starts_with(&format!("{name}: error other-format: ")), "{text}");
             assert!(text.contains(&format!("found {is}")) && text.contains(advice), "{text}");
             assert!(text.ends_with("does not conform: 1 error, 0 warnings\n"), "{text}");
         }
@@ -277,4 +277,108 @@ fn files_that_are_not_bundles_are_not_said_to_differ() {
         let says = "a.pt: --diff compares bundles, and this is not one";
         assert!(err(&assert).contains(says), "{}", err(&assert));
     }
+}
+
+#[test]
+fn the_unpacked_content_of_a_file_of_torch_is_named() {
+    let place = folder(&[
+        ("run/ok/data.pkl", b"\x80\x02}.".to_vec()),
+        ("run/ok/version", b"3\n".to_vec()),
+        ("run/ok/data/0", vec![0; 4]),
+    ]);
+    for arguments in [&["check", "run"][..], &["check", "run/ok"], &["check", "--profile", "torch", "run/ok"]]
+    {
+        let text = out(&run_in(place.path(), arguments).code(1));
+        let says = "run/ok: error other-format: found a directory with the content of a file of torch.save that was unpacked; ";
+        assert!(text.starts_with(says), "{text}");
+        assert!(text.contains("zip -0 -D -r NAME.pt DIR"), "{text}");
+        assert!(!text.contains("not checked") && text.contains("1 error, 0 warnings"), "{text}");
+    }
+    let assert = run_in(place.path(), &["inspect", "run/ok"]).code(1);
+    assert!(
+        out(&assert).contains("\na directory with the content of a file of torch.save"),
+        "{}",
+        out(&assert)
+    );
+    let nothing = err(&run_in(place.path(), &["inspect", "run"]).code(2));
+    assert!(nothing.contains("; name the file in this directory that is to be read"), "{nothing}");
+}
+
+#[test]
+fn what_is_next_to_the_bundle_of_a_directory_is_counted() {
+    let place = folder(&[
+        ("run/wts.h5.zip", Forge::good().zip()),
+        ("run/last.ckpt", checkpoint()),
+        ("run/notes.txt", b"notes".to_vec()),
+        ("run/logs/a.txt", b"a log".to_vec()),
+    ]);
+    let text = out(&run_in(place.path(), &["check", "run"]).code(0));
+    assert!(text.ends_with("\n1 other file was not checked\n"), "{text}");
+    let alone = folder(&[("run/wts.h5.zip", Forge::good().zip())]);
+    let text = out(&run_in(alone.path(), &["check", "run"]).code(0));
+    assert!(!text.contains("not checked"), "{text}");
+}
+
+#[test]
+fn what_the_finder_of_macos_left_is_named() {
+    let double = b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ".to_vec();
+    let bundle =
+        Forge::good().with("__MACOSX/._manifest.dill", double.clone()).with(".DS_Store", double.clone());
+    let text = found("wts.h5.zip", bundle.zip(), 0);
+    assert_eq!(
+        text.matches("the Finder of macOS left it, and no loader needs it; remove it: ").count(),
+        2,
+        "{text}"
+    );
+    assert!(!text.contains("unpickle"), "{text}");
+    let file = whole_file().with("__MACOSX/ok/._data.pkl", double.clone());
+    let text = found("a.pt", file.zip(), 1);
+    assert!(
+        text.contains("a.pt: error unsafe: __MACOSX/ok/._data.pkl: ")
+            && text.contains("the Finder of macOS left it"),
+        "{text}"
+    );
+    let text = found("a.pt", whole_file().with("archive/.DS_Store", double).zip(), 0);
+    assert!(
+        text.contains("warning unread-entry: archive/.DS_Store: ") && text.contains("the Finder"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_archive_with_a_password_says_how_to_remove_it() {
+    for (name, file) in [("wts.h5.zip", Forge::good()), ("a.pt", whole_file())] {
+        let bytes = forge::Patched::new(file.zip()).both(0, forge::Field::FLAGS, &[1, 0]).done();
+        let text = found(name, bytes, 1);
+        assert!(
+            text.contains(
+                "the entry is encrypted; expected an archive without a password; unpack it with its password"
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_copy_that_ends_with_zeros_says_so() {
+    let whole = checkpoint();
+    let half = &whole[..whole.len() / 2];
+    let text = found("a.pt", [half, &[0; 5000]].concat(), 1);
+    let says = format!("after {} bytes it ends without", half.len() + 5000);
+    assert!(text.contains(&says) && text.contains("it was cut short, and its last 50"), "{text}");
+    let text = found("a.pt", [half, &[0; 100], b"x"].concat(), 1);
+    assert!(text.contains("it was cut short; "), "{text}");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_counted() {
+    let place = folder(&[("a.pt", checkpoint())]);
+    let text = out(&run_in(place.path(), &["check", "missing.zip", "other.zip"]).code(2));
+    assert_eq!(text, "0 of 2 files conform: 0 errors, 0 warnings, 2 could not be read\n");
+}
+
+/// A file of torch with one tensor.
+fn whole_file() -> Forge {
+    let object = pickles::dict(&[("w", pickles::tensor("0", 3, 3))]);
+    forge::torch_file(pickles::whole(&object), &[("0", &pickles::floats(&[1.0, 2.0, 3.0]))])
 }

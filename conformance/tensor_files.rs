@@ -18,7 +18,7 @@ use std::fs;
 
 use checked_files::{checkpoint, err, fixture, folder, found, json, npy, npz, out, run_in, saved};
 use forge::{Forge, torch_file};
-use pickles::{dict, floats, tensor, whole};
+use pickles::{dict, floats, tensor, text, whole};
 use rstest::rstest;
 
 #[test]
@@ -59,7 +59,7 @@ fn a_checkpoint_is_described_with_everything_in_it() {
 #[rstest]
 #[case::code(
     b"cos\nsystem\nX\x02\0\0\0id\x85R",
-    "weights-only: the global os.system is not allowed",
+    "weights-only: ['x']: the global os.system is not allowed",
     "do not load"
 )]
 #[case::network(
@@ -82,6 +82,78 @@ fn what_the_safe_mode_refuses_is_an_error(#[case] object: &[u8], #[case] says: &
     assert!(text.contains("does not conform: 1 error, "), "{text}");
 }
 
+/// A pickle of an object of `pandas.DataFrame` around another object.
+fn data_frame(inside: &[u8]) -> Vec<u8> {
+    let manager =
+        [b"cpandas.core.internals.managers\nBlockManager\n)\x81}X\x01\0\0\0a", inside, b"sb"].concat();
+    [b"cpandas.core.frame\nDataFrame\n)\x81}X\x04\0\0\0_mgr".to_vec(), manager, b"sb".to_vec()].concat()
+}
+
+#[rstest]
+#[case::data(
+    data_frame(b"c__builtin__\nslice\nK\0K\x02N\x87R"),
+    "['x']: the global pandas.core.frame.DataFrame is not allowed; it is made with \
+     pandas.core.internals.managers.BlockManager, builtins.slice, which are not either",
+    "save it as a dict: value.to_dict()"
+)]
+#[case::code_inside(
+    data_frame(b"cos\nsystem\nX\x02\0\0\0id\x85R"),
+    "it is made with pandas.core.internals.managers.BlockManager, os.system",
+    "do not load this file with weights_only=False"
+)]
+#[case::function_of_python_inside(
+    b"c__builtin__\nslice\nc__builtin__\neval\nN\x86R".to_vec(),
+    "['x']: the global builtins.slice is not allowed; it is made with builtins.eval, which is not either",
+    "do not load this file with weights_only=False"
+)]
+#[case::twice(
+    b"](cdatetime\ndate\n)Rcdatetime\ndate\n)Re".to_vec(),
+    "['x'][0]: the global datetime.date is not allowed, here and in 1 more places",
+    "value.isoformat()"
+)]
+#[case::reference(
+    b"ctorch.nn.modules.loss\nMSELoss\n".to_vec(),
+    "['x']: the global torch.nn.modules.loss.MSELoss is not allowed",
+    "it is a class or function and not a network: save its name as text"
+)]
+#[case::packed(b"ctorch.nn.utils.rnn\nPackedSequence\n)R".to_vec(), "PackedSequence is not allowed", "value.batch_sizes")]
+#[case::older_name(b"c__builtin__\nxrange\nK\x02\x85R".to_vec(), "the global builtins.range is not allowed", "list(value)")]
+#[case::path(b"cpathlib\nPosixPath\nX\x01\0\0\0a\x85R".to_vec(), "pathlib.PosixPath is not allowed", "str(value)")]
+fn an_object_is_one_finding_with_everything_it_is_made_with(
+    #[case] object: Vec<u8>,
+    #[case] says: &str,
+    #[case] advice: &str,
+) {
+    let text = found("a.pt", saved(&dict(&[("w", tensor("0", 3, 3)), ("x", object)])), 1);
+    assert!(text.contains(says) && text.contains(advice), "{text}");
+    assert!(text.contains("does not conform: 1 error, 0 warnings"), "{text}");
+}
+
+#[test]
+fn a_name_that_says_another_kind_is_a_warning() {
+    let place = folder(&[
+        ("a.pt", safetensors("{}", &[])),
+        ("b.safetensors", saved(&dict(&[("w", tensor("0", 3, 3))]))),
+        ("c.pkl", saved(&dict(&[("w", tensor("0", 3, 3))]))),
+    ]);
+    let text = out(
+        &run_in(place.path(), &["check", "--profile", "torch", "a.pt", "b.safetensors", "c.pkl"]).code(0)
+    );
+    let says = "a.pt: warning misnamed: the file is a safetensors file, and its name is that of a file of torch.save; ";
+    assert!(text.starts_with(says), "{text}");
+    assert!(text.contains("b.safetensors: warning misnamed: the file is a file of torch.save, "), "{text}");
+    assert_eq!(text.matches("misnamed").count(), 2, "{text}");
+}
+
+#[test]
+fn a_key_with_single_quotes_has_double_ones_around() {
+    let inner = dict(&[("it's", tensor("0", 3, 3)), ("a'\"", tensor("0", 3, 3))]);
+    let place = folder(&[("a.pt", saved(&dict(&[("d", inner), ("n", b"K\x01".to_vec())])))]);
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(0));
+    let names: Vec<&String> = described["tensors"].as_object().expect("tensors").keys().collect();
+    assert_eq!(names, [r#"['d']["it's"]"#, r#"['d']['a\'"']"#]);
+}
+
 #[test]
 fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
     let object = dict(&[("w", tensor("0", 3, 3)), ("x", b"cos\nsystem\nX\x05\0\0\0touch\x85R".to_vec())]);
@@ -92,7 +164,7 @@ fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
     assert!(text.contains("\n  os.system  not allowed\n"), "{text}");
     assert!(text.contains("\n    w: float32 [3]\n    x: os.system (1)\n      (0): 'touch'\n"), "{text}");
     assert!(
-        err(&assert).contains("a.pt: weights-only: the global os.system is not allowed"),
+        err(&assert).contains("a.pt: weights-only: ['x']: the global os.system is not allowed"),
         "{}",
         err(&assert)
     );
@@ -100,7 +172,7 @@ fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
 
 #[test]
 fn what_torch_takes_and_this_program_cannot_describe_is_not_called_unsafe() {
-    let sparse = b"ctorch._utils\n_rebuild_sparse_tensor\n)R";
+    let sparse = b"ctorch._utils\n_rebuild_sparse_tensor\nNN\x86R";
     let text = found("a.pt", saved(&dict(&[("s", sparse.to_vec()), ("w", tensor("0", 3, 3))])), 0);
     let says =
         "a.pt: warning not-supported: ['s']: not supported: a sparse tensor, which has no dense values; ";
@@ -330,13 +402,18 @@ fn untyped_legacy() -> Vec<u8> {
         storage,
         b"K\0K\x03\x85K\x01\x85\x89ccollections\nOrderedDict\n)Rctorch\nfloat8_e5m2\ntR",
     ];
+    legacy(&dict(&[("a", tensor.concat())]), 3, &[1, 2, 3])
+}
+
+/// A file of the format before PyTorch 1.6 with one storage of so many elements.
+fn legacy(object: &[u8], elements: u64, storage: &[u8]) -> Vec<u8> {
     [
         &b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."[..],
         b"\x80\x02}X\x0d\0\0\0little_endian\x88s.",
-        &whole(&dict(&[("a", tensor.concat())])),
+        &whole(object),
         b"\x80\x02]X\x01\0\0\x000a.",
-        &3_u64.to_le_bytes(),
-        &[1, 2, 3],
+        &elements.to_le_bytes(),
+        storage,
     ]
     .concat()
 }
@@ -351,22 +428,57 @@ fn what_torch_writes_and_cannot_read_back_is_refused() {
     assert_eq!(described["loads_weights_only"], false);
 }
 
-#[test]
-fn a_wrong_checksum_is_damage_that_torch_does_not_notice() {
-    let mut bytes = saved(&dict(&[("a", tensor("0", 3, 3))]));
-    let stored = floats(&[1.0, 2.0, 3.0]);
-    let at = bytes.windows(stored.len()).position(|part| part == stored).expect("the storage");
-    bytes[at] ^= 1;
+#[rstest]
+#[case::stored(good())]
+#[case::deflated(good().deflated())]
+fn a_wrong_checksum_is_damage_that_torch_does_not_notice(#[case] file: Forge) {
+    // The third entry is the storage.
+    let bytes = forge::Patched::new(file.zip()).both(2, forge::Field::CRC, &[1, 2, 3, 4]).done();
     let place = folder(&[("a.pt", bytes)]);
     let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(1));
-    let says = "a.pt: error damaged: archive/data/0: the bytes do not match their CRC-32; torch.load does not notice this; ";
-    assert!(text.starts_with(says), "{text}");
-    let assert = run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1);
-    let described = json(&assert);
+    let says = "a.pt: error damaged: archive/data/0: the bytes do not match their CRC-32; ";
+    assert!(text.contains(says), "{text}");
+    assert!(
+        text.contains("torch loads it and does not notice, and the values are not those that were saved"),
+        "{text}"
+    );
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
     assert_eq!(described["loads_weights_only"], true);
-    assert_eq!(described["tensors"]["a"]["shape"], serde_json::json!([3]));
+    assert_eq!(described["tensors"]["w"]["shape"], serde_json::json!([3]));
     let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
     assert!(text.contains("\nloads with weights_only=True\n"), "{text}");
+}
+
+#[rstest]
+#[case::key(b"}]Ns".to_vec(), "torch.load fails on it: a list is a key of a dict or an item of a set")]
+#[case::call(b"ctorch._utils\n_rebuild_sparse_tensor\nN\x85R".to_vec(), "torch.load fails on it: _rebuild_sparse_tensor does not take")]
+#[case::missing_storage(storage("9", 3), "missing entry \"archive/data/9\"")]
+#[case::larger_storage(storage("0", 4), "expected 16 bytes in the storage \"archive/data/0\", found 12")]
+fn what_torch_fails_to_make_is_an_error_although_no_tensor_needs_it(
+    #[case] object: Vec<u8>,
+    #[case] says: &str,
+) {
+    let all = dict(&[("x", object.clone()), ("w", tensor("0", 3, 3))]);
+    // Of two equal keys the last one counts, and torch makes the objects of both.
+    let overwritten = dict(&[("w", object), ("w", tensor("0", 3, 3))]);
+    for object in [all, overwritten] {
+        let text = found("a.pt", saved(&object), 1);
+        assert!(text.contains(says) && text.contains("does not conform: 1 error, "), "{text}");
+    }
+}
+
+/// A storage by itself.
+fn storage(key: &str, elements: u8) -> Vec<u8> {
+    [
+        &b"("[..],
+        &text("storage"),
+        b"ctorch\nFloatStorage\n",
+        &text(key),
+        &text("cpu"),
+        &[b'K', elements],
+        b"tQ",
+    ]
+    .concat()
 }
 
 #[test]
@@ -386,6 +498,13 @@ fn one_array_of_numpy_is_described() {
 
 #[test]
 fn arrays_are_read_as_numpy_reads_them() {
+    // Version 3 came after Python 2.
+    let header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n";
+    let length = u32::try_from(header.len()).expect("a short header").to_le_bytes();
+    for (version, code) in [(2, 0), (3, 1)] {
+        let array = [b"\x93NUMPY", &[version, 0][..], &length, header, &[1, 2]].concat();
+        found("a.npy", array, code);
+    }
     let longs = npy("'|u1'", "(2L,)", &[1, 2]);
     let longer = npy("'<i2'", "(2,)", &[1, 0, 2, 0, 9, 9, 9]);
     let place = folder(&[("a.npz", npz(&[("longs.npy", longs), ("longer.npy", longer)]))]);
@@ -396,4 +515,19 @@ fn arrays_are_read_as_numpy_reads_them() {
     assert_eq!(described["tensors"]["longs"]["shape"], serde_json::json!([2]));
     let digest = bundleproof::value::Digest::of(&[1, 0, 2, 0]).to_string();
     assert_eq!(described["tensors"]["longer"]["sha256"], digest);
+}
+
+#[test]
+fn a_cut_file_of_the_older_format_says_how_much_is_missing() {
+    let tensor = [&tensor("0", 3, 3)[..]].concat();
+    // The older format has a view of the storage in its id as well.
+    let at = tensor.windows(4).position(|four| four == b"K\x03tQ").expect("an id");
+    let tensor = [&tensor[..at], b"K\x03NtQ", &tensor[at + 4..]].concat();
+    let file = legacy(&dict(&[("w", tensor)]), 3, &floats(&[1.0, 2.0, 3.0]));
+    assert!(!found("a.pt", file.clone(), 0).contains("error"));
+    for missing in [1, 12, 20] {
+        let text = found("a.pt", file[..file.len() - missing].to_vec(), 1);
+        let says = format!("the file was cut short: {missing} bytes are missing");
+        assert!(text.contains(&says), "{text}");
+    }
 }

@@ -172,6 +172,8 @@ pub(crate) struct Field(usize, usize);
 impl Field {
     pub(crate) const FLAGS: Self = Self(6, 8);
     pub(crate) const METHOD: Self = Self(8, 10);
+    #[allow(dead_code, reason = "the hostile archives are whole")]
+    pub(crate) const CRC: Self = Self(14, 16);
     pub(crate) const COMPRESSED: Self = Self(18, 20);
     pub(crate) const BYTES: Self = Self(22, 24);
     pub(crate) const NAME: Self = Self(30, 46);

@@ -108,7 +108,9 @@ impl Check {
             let errors = counted(count(|checked| checked.findings().errors), "error");
             let warnings = counted(count(|checked| checked.findings().warnings), "warning");
             let files = all.len();
-            console.print(&format!("{conforming} of {files} files conform: {errors}, {warnings}\n"));
+            let unread = all.iter().filter(|(_, checked)| checked.is_err()).count();
+            let unread = if unread > 0 { format!(", {unread} could not be read") } else { String::new() };
+            console.print(&format!("{conforming} of {files} files conform: {errors}, {warnings}{unread}\n"));
         }
         if let Some(unchecked) = not_checked.filter(|_| !self.json) {
             console.print(&format!("{}\n", unchecked_line(unchecked)));

@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use serde::Serialize;
 
 use crate::bundle::{
-    check::{FileKind, is_unpacked},
+    check::{FileKind, is_unpacked, is_unpacked_torch},
     nouns::ARCHIVE_NAME,
 };
 
@@ -91,13 +91,22 @@ fn files_of(argument: &Path, unchecked: &mut Unchecked) -> Result<Vec<PathBuf>, 
 
 /// A directory with a bundle, or the files below it that a loader of models could take.
 fn files_in(directory: &Path, unchecked: &mut Unchecked) -> Result<Vec<PathBuf>, String> {
-    if directory.join(ARCHIVE_NAME).exists() || is_unpacked(directory) {
+    let bundle = directory.join(ARCHIVE_NAME);
+    if bundle.exists() {
+        // The directory stands for the bundle in it, whatever other files of tensors are next to it.
+        search(directory, &mut |path, is_directory| {
+            unchecked.files += usize::from(!is_directory && path != bundle && FileKind::is_loadable(path));
+            false
+        })?;
+        return Ok(vec![directory.to_owned()]);
+    }
+    if is_content(directory) {
         return Ok(vec![directory.to_owned()]);
     }
     let mut files = Vec::new();
     let mut other_files = 0;
     let skipped = search(directory, &mut |path, is_directory| {
-        let is_found = if is_directory { is_unpacked(path) } else { FileKind::is_loadable(path) };
+        let is_found = if is_directory { is_content(path) } else { FileKind::is_loadable(path) };
         files.extend(is_found.then(|| path.to_owned()));
         other_files += usize::from(!is_directory && !is_found);
         !(is_directory && is_found)
@@ -108,6 +117,11 @@ fn files_in(directory: &Path, unchecked: &mut Unchecked) -> Result<Vec<PathBuf>,
         return Err("found no bundle and no file of tensors in this directory".to_owned());
     }
     within_limit(files)
+}
+
+/// Whether a directory is the content of a bundle or of a file of torch.
+fn is_content(directory: &Path) -> bool {
+    is_unpacked(directory) || is_unpacked_torch(directory)
 }
 
 fn within_limit(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, String> {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use indicatif::BinaryBytes;
 
+use super::console::counted;
 use crate::{
     bundle::{
         check::{
@@ -115,12 +116,7 @@ pub(super) fn totals_of(tensors: &IndexMap<String, TensorDetails>) -> [String; 4
     let bytes = sum(|tensor| tensor.bytes);
     let elements = sum(|tensor| tensor.bytes / tensor.dtype.size() as u64);
     let odd = sum(|tensor| tensor.statistics.nan + tensor.statistics.infinite);
-    [
-        format!("{} tensors", tensors.len()),
-        elements.to_string(),
-        BinaryBytes(bytes).to_string(),
-        odd.to_string(),
-    ]
+    [counted(tensors.len(), "tensor"), elements.to_string(), BinaryBytes(bytes).to_string(), odd.to_string()]
 }
 
 /// Two or three lines about a tensor.

@@ -87,10 +87,7 @@ pub enum FormatErrorKind {
     )]
     SecondEnd,
     /// Bytes of the archive outside of every entry and every record.
-    #[error(
-        "{bytes} unlisted bytes {place}, which other readers may interpret; \
-         rewrite the archive with its entries only"
-    )]
+    #[error("{bytes} unlisted bytes {place}, which other readers may interpret")]
     UnlistedBytes {
         /// The number of such bytes.
         bytes: u64,
@@ -121,7 +118,7 @@ pub enum FormatErrorKind {
     /// An entry outside of the directory of `data.pkl`.
     #[error(
         "the entry is outside of the directory {0:?} of data.pkl, and torch.load looks for data.pkl in \
-         the directory of the first entry; remove the entry"
+         the directory of the first entry"
     )]
     OutsideDirectory(String),
     /// A required entry is missing.
@@ -226,6 +223,9 @@ pub enum FormatErrorKind {
          float4, complex32, unsigned integers, bits)"
     )]
     UntypedInLegacy,
+    /// Objects that torch takes one by one and fails on.
+    #[error("torch.load fails on it: {0}")]
+    TorchFails(String),
     /// A tensor that reaches outside its storage, or a storage of another size than announced.
     #[error("{0}")]
     Storage(String),

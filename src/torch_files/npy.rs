@@ -45,8 +45,8 @@ pub(crate) const MAX_HEAD_BYTES: usize = MAX_NPY_HEADER_BYTES + 12;
 /// # Errors
 /// As [`read`].
 pub(crate) fn head(bytes: &[u8]) -> Result<(Header, &[u8]), Kind> {
-    let (header, rest) = split(bytes)?;
-    let header = Header::parse(header)?;
+    let (header, has_longs, rest) = split(bytes)?;
+    let header = Header::parse(header, has_longs)?;
     within("dimensions", header.shape.len() as u64, MAX_RANK)?;
     Ok((header, rest))
 }
@@ -73,8 +73,8 @@ pub(crate) fn by_rows(shape: &[usize], data: &[u8], size: usize) -> Result<Vec<u
     view.copy(data, size).ok_or_else(|| Kind::Corrupt("the data do not match the shape".to_owned()))
 }
 
-/// The text of the header, and the data after it.
-fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
+/// The text of the header, whether Python 2 may have written it, and the data after it.
+fn split(bytes: &[u8]) -> Result<(&str, bool, &[u8]), Kind> {
     let broken = || Kind::Corrupt("not an .npy array".to_owned());
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(broken)?;
     let (length, rest) = match *rest {
@@ -87,7 +87,8 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Kind> {
     };
     within("bytes of .npy header", length as u64, MAX_NPY_HEADER_BYTES as u64)?;
     let (header, data) = rest.split_at_checked(length).ok_or_else(broken)?;
-    Ok((std::str::from_utf8(header).map_err(|_| Kind::NotUtf8)?, data))
+    let header = std::str::from_utf8(header).map_err(|_| Kind::NotUtf8)?;
+    Ok((header, matches!(bytes.get(6), Some(1 | 2)), data))
 }
 
 /// What the header of an array says of it.
@@ -98,7 +99,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    fn parse(text: &str) -> Result<Self, Kind> {
+    /// Parses the text of a header. NumPy takes long integers of Python 2 in its first two versions only.
+    fn parse(text: &str, has_longs: bool) -> Result<Self, Kind> {
         let broken = || Kind::BadArgument(excerpt(text.trim_end()));
         let mut rest =
             text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or_else(broken)?;
@@ -132,7 +134,7 @@ impl Header {
                 "shape" => {
                     let (sides, rest) =
                         value.strip_prefix('(').and_then(|value| value.split_once(')')).ok_or_else(broken)?;
-                    shape = Some(tuple(sides).ok_or_else(broken)?);
+                    shape = Some(tuple(sides, has_longs).ok_or_else(broken)?);
                     rest
                 }
                 _ => return Err(broken()),
@@ -148,7 +150,7 @@ impl Header {
 }
 
 /// The lengths in a tuple of Python. One alone has a comma behind it; Python 2 marks long integers with `L`.
-fn tuple(sides: &str) -> Option<Vec<usize>> {
+fn tuple(sides: &str, has_longs: bool) -> Option<Vec<usize>> {
     let sides = sides.trim();
     if sides.is_empty() {
         return Some(Vec::new());
@@ -156,7 +158,7 @@ fn tuple(sides: &str) -> Option<Vec<usize>> {
     let sides = if sides.contains(',') { sides.strip_suffix(',').unwrap_or(sides) } else { return None };
     let side = |side: &str| {
         let digits = side.trim();
-        let digits = digits.strip_suffix('L').unwrap_or(digits);
+        let digits = digits.strip_suffix('L').filter(|_| has_longs).unwrap_or(digits);
         // Python has no integers that begin with 0, except for 0 itself.
         let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit())
             && (!digits.starts_with('0') || digits.bytes().all(|digit| digit == b'0'));
@@ -271,7 +273,7 @@ mod tests {
             ("-1,", None),
             ("L,", None),
         ] {
-            assert_eq!(tuple(text), shape, "{text:?}");
+            assert_eq!(tuple(text, true), shape, "{text:?}");
         }
     }
 

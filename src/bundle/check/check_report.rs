@@ -75,8 +75,12 @@ pub(super) fn bytes_of(file: &Path) -> Result<u64, FormatError> {
     });
     let metadata = metadata.map_err(|error| {
         let mut error = FormatError::from(error);
-        if let (Kind::Io { text, .. }, Some(beside)) = (&mut error.kind, bundle_next_to(file)) {
-            text.push_str(&format!("; the bundle is {}", beside.display()));
+        if let Kind::Io { text, .. } = &mut error.kind {
+            if let Some(beside) = bundle_next_to(file) {
+                text.push_str(&format!("; the bundle is {}", beside.display()));
+            } else if file.ends_with(ARCHIVE_NAME) && file.parent().is_some_and(Path::is_dir) {
+                text.push_str("; name the file in this directory that is to be read");
+            }
         }
         error.in_file(file)
     });

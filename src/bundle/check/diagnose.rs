@@ -1,6 +1,6 @@
 //! Converts an error of a file to a finding: the broken requirement, what was expected, and what to do.
 
-use super::Finding;
+use super::{Finding, instead::instead};
 use crate::{
     bundle::files::refusal_facts,
     torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat},
@@ -39,6 +39,10 @@ const NETWORKS: &str = "torch.nn.";
 
 /// What helps a file in a format that torch no longer writes unless it is asked to.
 pub(super) const SAVE_AS_ARCHIVE: &str = "save it again without _use_new_zipfile_serialization=False";
+
+/// What is expected of an archive with a password, and what to do with it.
+pub(super) const WITHOUT_PASSWORD: &str = "an archive without a password";
+pub(super) const REMOVE_PASSWORD: &str = "unpack it with its password, and pack it again without one";
 
 /// The id of the requirement, what was expected, and what to do.
 struct Diagnosis(&'static str, &'static str, &'static str);
@@ -98,7 +102,8 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "a name that is one plain path component",
             "do not extract this file; save it again under other names",
         ),
-        Kind::Encrypted | Kind::Compression(_) => Diagnosis(
+        Kind::Encrypted => Diagnosis("BUN-002", WITHOUT_PASSWORD, REMOVE_PASSWORD),
+        Kind::Compression(_) => Diagnosis(
             "BUN-002",
             "entries that are stored or deflated",
             "rewrite the archive with stored or deflated entries",
@@ -141,6 +146,7 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
         | Kind::Json(_)
         | Kind::JsonManifest(_)
         | Kind::Unsupported(_)
+        | Kind::TorchFails(_)
         | Kind::Storage(_) => by_part(part),
     }
 }
@@ -156,27 +162,6 @@ fn saves_values(part: Part) -> bool {
         | Part::JsonWeights
         | Part::Sealed
         | Part::JsonRecord => false,
-    }
-}
-
-/// What to save in the place of an object of a well-known class, which is data and not code.
-pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
-    match (module, name) {
-        ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
-        ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
-        ("decimal", "Decimal") | ("fractions", "Fraction") | ("uuid", "UUID") => {
-            Some("save it as text: str(value)")
-        }
-        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),
-        ("collections", "defaultdict" | "Counter") => Some("save it as a dict: dict(value)"),
-        ("collections", "deque") => Some("save it as a list: list(value)"),
-        ("numpy._core.multiarray" | "numpy.core.multiarray", "_reconstruct") => {
-            Some("save the array as a list: value.tolist()")
-        }
-        ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") | ("numpy", "dtype" | "ndarray") => {
-            Some("save the values of NumPy as plain numbers and lists: value.tolist()")
-        }
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Finding, Findings,
     diagnose::{Part, diagnose},
-    network_rules,
+    finder, network_rules,
     non_finite::{Counting, NonFinite, PerTensor},
     parallel::ProgressFn,
     rules,
@@ -114,7 +114,7 @@ pub(super) fn unlisted(
         reader.archive().names().filter(|name| !known.contains(*name)).map(str::to_owned).collect();
     for name in names {
         match reader.verify(&name) {
-            Ok(()) => findings.push(unknown().in_entry(name)),
+            Ok(()) => findings.push(finder::explained(unknown().in_entry(name))),
             Err(error) => findings.push(finding(Part::Archive, error)?),
         }
     }

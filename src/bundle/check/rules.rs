@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::Finding;
+use super::{Finding, finder};
 use crate::bundle::files::Snapshot;
 use crate::{
     bundle::nouns::{
@@ -240,6 +240,7 @@ pub(super) fn unread(file: &str, entries: &[String]) -> Vec<Finding> {
             )
             .in_entry(entry)
     };
+    let warning = |found, entry| finder::explained(warning(found, entry));
     let named = entries.iter().take(MAX_UNREAD).map(|entry| {
         warning("an entry that torch.save does not write".to_owned(), format!("{file}!{entry}"))
     });

@@ -76,6 +76,7 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::Json(_)
         | FormatErrorKind::DuplicateKey(_)
         | FormatErrorKind::TwoManifests(..)
+        | FormatErrorKind::TorchFails(_)
         | FormatErrorKind::Storage(_) => RefusalKind::Malformed,
     }
 }
@@ -146,7 +147,7 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         FormatErrorKind::TwoManifests(..) => broken(Rule::TwoManifests),
         FormatErrorKind::ModelName(_) => broken(Rule::ModelName),
         FormatErrorKind::Unsupported(_) | FormatErrorKind::UntypedInLegacy => broken(Rule::Unsupported),
-        FormatErrorKind::Storage(_) => broken(Rule::Storage),
+        FormatErrorKind::TorchFails(_) | FormatErrorKind::Storage(_) => broken(Rule::Storage),
     }
 }
 

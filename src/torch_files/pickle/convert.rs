@@ -264,7 +264,17 @@ impl Tree<'_> {
 
 /// `['key']`, in Python's subscript notation.
 pub(crate) fn subscript(key: &str) -> String {
-    format!("['{}']", excerpt(key).escape_debug())
+    subscript_of(&excerpt(key))
+}
+
+/// The same for a key of any length. As in Python's repr, a text with single quotes and no others has double ones around.
+pub(crate) fn subscript_of(key: &str) -> String {
+    let quote = if key.contains('\'') && !key.contains('"') { '"' } else { '\'' };
+    let escape = |one: char| {
+        let is_other_quote = one != quote && ['\'', '"'].contains(&one);
+        if is_other_quote { one.to_string() } else { one.escape_debug().to_string() }
+    };
+    format!("[{quote}{}{quote}]", key.chars().map(escape).collect::<String>())
 }
 
 /// The refusal of an object without a value.

@@ -10,6 +10,13 @@ use super::{Class, Global};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(u32);
 
+impl Id {
+    /// The place of the object among [`Graph::nodes`].
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One object that a restricted pickle can describe.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -125,7 +132,7 @@ impl Graph {
 
     /// An object. Ids come from the graph that they belong to, so the object always exists.
     pub fn node(&self, id: Id) -> &Node {
-        self.nodes.get(id.0 as usize).unwrap_or(&Node::None)
+        self.nodes.get(id.index()).unwrap_or(&Node::None)
     }
 
     /// The text of a `str`.
@@ -169,7 +176,7 @@ impl Graph {
 
     /// Mutable access to an object.
     pub(super) fn node_mut(&mut self, id: Id) -> Option<&mut Node> {
-        self.nodes.get_mut(id.0 as usize)
+        self.nodes.get_mut(id.index())
     }
 
     /// Sets the object that the pickle describes.

@@ -25,7 +25,7 @@ pub use allow::{Allow, Class, Global};
 pub(crate) use allow::{no_plain_values, storage_class};
 pub(crate) use bare::{BarePickle, begins_a_pickle, read_bare};
 pub use convert::ConvertedObject;
-pub(crate) use convert::subscript;
+pub(crate) use convert::{subscript, subscript_of};
 pub use graph::{Graph, Id, Node};
 pub use machine::read;
 pub(crate) use machine::{first_beyond, read_first, survey, trailing};

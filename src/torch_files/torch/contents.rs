@@ -1,17 +1,16 @@
 //! Everything that a file of `torch.save` holds, whatever the objects around its tensors are: a checkpoint with nested
 //! dicts, the state of an optimizer, or a whole module, of which only names are known.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::{borrow::Cow, collections::HashMap};
 
 use indexmap::IndexSet;
 
 use super::{
+    fails::first_failure,
     outline::Outline,
     parser::Parser,
     source::{Source, TorchFormat},
+    unsafe_objects::UnsafeObjects,
 };
 use crate::{
     torch_files::{
@@ -59,10 +58,12 @@ pub(super) struct Contents {
     pub(super) root: Option<Item>,
     /// What could not be read of it, with the place of each in Python's subscript notation.
     pub(super) problems: Vec<(String, FormatError)>,
+    /// The objects that the safe mode of torch does not take.
+    pub(super) unsafe_objects: UnsafeObjects,
     /// The bytes after the pickle.
     pub(super) trailing: u64,
-    /// The entries of the storages that the pickle refers to.
-    pub(super) referenced: HashSet<String>,
+    /// The entries of the storages that the pickle refers to, each with its bytes as far as they are known.
+    pub(super) referenced: HashMap<String, Option<u64>>,
 }
 
 impl Contents {
@@ -75,7 +76,12 @@ impl Contents {
             self.trailing = source.pickle.len().saturating_sub(length) as u64;
         }
         source.refuse_untyped(&graph)?;
-        self.referenced = referenced(&graph).map(source.place).collect();
+        for (key, bytes) in referenced(&graph) {
+            // torch reads a storage where the pickle refers to it for the first time.
+            self.referenced.entry((source.place)(key)).or_insert(bytes);
+        }
+        let failure = first_failure(&graph, &self.globals, source.format);
+        self.problems.extend(failure.map(|kind| (String::new(), kind.into())));
         let parser = || Parser::new(&graph, source);
         if let Ok(outline) = parser().parse() {
             return Ok((outline, length));
@@ -86,24 +92,36 @@ impl Contents {
             globals: &self.globals,
             open: Vec::new(),
             problems: Vec::new(),
+            unsafe_objects: UnsafeObjects::default(),
             objects: 0,
             kept: 0,
             text_bytes: 0,
         };
         let root = walk.item(graph.root(), &mut String::new())?;
         let problems = std::mem::take(&mut walk.problems);
+        let unsafe_objects = std::mem::take(&mut walk.unsafe_objects);
         let network = walk.parser.into_network();
         network.bounded()?;
-        (self.root, self.problems) = (Some(root), problems);
+        (self.root, self.unsafe_objects) = (Some(root), unsafe_objects);
+        self.problems.extend(problems);
         Ok((Outline::Network(network), length))
     }
 }
 
-/// The keys of the storages that a pickle refers to, each as often as it does.
-fn referenced(graph: &Graph) -> impl Iterator<Item = &str> {
+/// The keys of the storages that a pickle refers to, each as often as it does, with the bytes that it announces.
+fn referenced(graph: &Graph) -> impl Iterator<Item = (&str, Option<u64>)> {
     graph.nodes().filter_map(|node| {
         let Node::Persistent(id) = node else { return None };
-        graph.text(*graph.sequence(*id)?.get(2)?)
+        let &[_, class, key, _, elements, ..] = graph.sequence(*id)? else { return None };
+        let size = if let Node::Global(Global::Storage(dtype)) = graph.node(class) {
+            Some(dtype.size() as u64)
+        } else {
+            (*graph.node(class) == Node::Global(Global::UntypedStorage)).then_some(1)
+        };
+        let Node::Int(elements) = graph.node(elements) else { return Some((graph.text(key)?, None)) };
+        let bytes =
+            size.zip(u64::try_from(*elements).ok()).and_then(|(size, elements)| elements.checked_mul(size));
+        Some((graph.text(key)?, bytes))
     })
 }
 
@@ -115,6 +133,7 @@ struct Walk<'g> {
     /// The containers around the current object.
     open: Vec<Id>,
     problems: Vec<(String, FormatError)>,
+    unsafe_objects: UnsafeObjects,
     /// Objects so far; one that is shared counts in every place.
     objects: u64,
     /// Objects of the outline so far.
@@ -141,7 +160,11 @@ impl<'g> Walk<'g> {
                 self.container("dict", id, &children, path)
             }
             Node::Call { global, arguments, state } => self.call(*global, arguments, *state, id, path),
-            Node::Global(global) => Ok(self.global(*global)),
+            Node::Global(global) => {
+                let is_outermost = self.note(*global, true, path)?;
+                self.unsafe_objects.leave(is_outermost);
+                Ok(self.global(*global))
+            }
             Node::Persistent(_) => Ok(Item::Value("a storage".to_owned())),
             Node::None
             | Node::Bool(_)
@@ -240,7 +263,10 @@ impl<'g> Walk<'g> {
                     return self.object(String::new(), arguments, state, id, path);
                 };
                 if !safe_mode::has_global(module, name) {
-                    return self.object(format!("{module}.{name}"), arguments, state, id, path);
+                    let is_outermost = self.note(global, false, path)?;
+                    let object = self.object(format!("{module}.{name}"), arguments, state, id, path);
+                    self.unsafe_objects.leave(is_outermost);
+                    return object;
                 }
                 match (module.as_str(), name.as_str()) {
                     ("collections", "Counter") => {
@@ -284,6 +310,17 @@ impl<'g> Walk<'g> {
             | Global::EvalRepr
             | Global::TorchDtype(_) => self.object("an object".to_owned(), arguments, state, id, path),
         }
+    }
+
+    /// Notes a global that the safe mode does not take. True if no other such object is around it.
+    fn note(&mut self, global: Global, is_reference: bool, path: &str) -> Result<bool> {
+        let Global::Foreign(index) = global else { return Ok(false) };
+        let is_safe = |(module, name): &(String, String)| safe_mode::has_global(module, name);
+        if self.globals.get_index(index).is_none_or(is_safe) {
+            return Ok(false);
+        }
+        self.count_text(path.len())?;
+        Ok(self.unsafe_objects.enter(index, is_reference, path))
     }
 
     fn tensor(&mut self, id: Id, path: &str) -> Result<Item> {
@@ -392,7 +429,7 @@ impl<'g> Walk<'g> {
                 Node::Text(text) => {
                     let is_short = text.len() as u64 <= MAX_TENSOR_NAME_BYTES;
                     let text: Cow<'g, str> = if is_short { text.into() } else { excerpt(text).into() };
-                    let subscript = format!("['{}']", str::escape_debug(&text));
+                    let subscript = pickle::subscript_of(&text);
                     (text, subscript)
                 }
                 Node::None | Node::Bool(_) | Node::Int(_) | Node::Float(_) => {

@@ -25,6 +25,9 @@ type Result<T> = std::result::Result<T, FormatError>;
 const MAGIC: u128 = 0x1950_a86a_20f9_469c_fc6c;
 const MAX_MAGIC_BYTES: u64 = 64;
 
+/// Bytes of the number of elements before those of a storage.
+const COUNT_BYTES: u64 = 8;
+
 /// The version of the format.
 const VERSION: i64 = 1001;
 
@@ -50,10 +53,16 @@ pub(super) fn scan(
     read: &mut ReadOutline<'_>,
 ) -> Result<Scanned> {
     let Head { outline, keys, length, beyond } = head(&mut reader, read)?;
+    let mut sink = ElementSink::of(&outline, elements)?;
+    let storages = keys.iter().map(|key| sink.bytes(key).unwrap_or_default().saturating_add(COUNT_BYTES));
+    let needed = storages.fold(length, u64::saturating_add);
+    let here = reader.seek(SeekFrom::End(0))?;
+    if let Some(missing) = needed.checked_sub(here).filter(|missing| *missing > 0) {
+        return Err(Kind::Corrupt(format!("the file was cut short: {missing} bytes are missing")).into());
+    }
     reader.seek(SeekFrom::Start(0))?;
     let mut rest = Rest { reader, checksum: crc32fast::Hasher::new(), buffer: vec![0; BUFFER_BYTES] };
     rest.pass(length, &mut |_, _| Ok(()))?;
-    let mut sink = ElementSink::of(&outline, elements)?;
     for key in &keys {
         let bytes = sink.bytes(key).ok_or_else(|| {
             Kind::Storage(format!("storage {:?} belongs to no tensor or is listed twice", excerpt(key)))
@@ -186,7 +195,7 @@ impl<R: Read> Rest<R> {
     /// The next eight bytes as a number.
     fn number(&mut self) -> Result<u64> {
         let mut number = 0;
-        self.pass(8, &mut |_, bytes| {
+        self.pass(COUNT_BYTES, &mut |_, bytes| {
             number = bytes.iter().rev().fold(0, |all: u64, byte| all << 8 | u64::from(*byte));
             Ok(())
         })?;
@@ -259,7 +268,7 @@ mod tests {
             ("(V9\nV7\nl.", &[(1, &[5]), (u64::MAX, &[1, 0])]),
         ] {
             let kind = refused(file(SYSTEM, &state(), keys, storages));
-            assert!(matches!(kind, Kind::Storage(_)), "{keys}: {kind}");
+            assert!(matches!(kind, Kind::Storage(_) | Kind::Corrupt(_)), "{keys}: {kind}");
         }
         assert!(matches!(refused(file(SYSTEM, &state(), "I1\n.", &[])), Kind::Unexpected { .. }));
     }

@@ -7,7 +7,7 @@
 //! `description` reads from `data.pkl` with `parser`), `view` and `lazy` (which elements of a storage a tensor has, and
 //! what torch makes of them), [`scan`] (all elements in one pass, without holding the file;
 //! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`scan_file`] (any other file of
-//! torch, of which `contents` goes through all objects), [`write()`].
+//! torch, of which `contents` goes through all objects, and `fails` finds those that torch cannot make), [`write()`].
 //!
 //! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
@@ -16,6 +16,7 @@ mod contents;
 mod description;
 mod elements;
 pub(crate) mod entries;
+mod fails;
 mod lazy;
 mod legacy;
 mod outline;
@@ -25,6 +26,7 @@ pub(crate) mod scan;
 mod source;
 mod streaming;
 mod torch_file;
+mod unsafe_objects;
 pub(crate) mod view;
 pub(crate) mod write;
 
@@ -40,4 +42,5 @@ pub use scan::scan;
 pub use source::TorchFormat;
 pub(crate) use streaming::scan_stream;
 pub use torch_file::{AskedGlobal, TorchContent, TorchFile, scan_file};
+pub use unsafe_objects::UnsafeObject;
 pub use write::write;

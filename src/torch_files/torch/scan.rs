@@ -54,11 +54,11 @@ pub(super) struct Scanned {
     pub(super) unread: Vec<String>,
     /// Those of them that begin a pickle.
     pub(super) pickles: HashSet<String>,
-    /// The entries that are storages by their names.
-    pub(super) storages: Vec<String>,
+    /// The entries that are storages by their names, each with its bytes.
+    pub(super) storages: Vec<(String, u64)>,
     /// Those of them that are deflated.
     pub(super) deflated: Vec<String>,
-    /// The stored entries whose checksums do not match.
+    /// The entries whose checksums do not match.
     pub(super) changed: Vec<String>,
 }
 
@@ -79,20 +79,31 @@ pub(super) fn scan_archive<R: Read + Seek>(
         archive.names().filter(|name| is_deflated(&archive, name)).map(str::to_owned).collect();
     let is_storage = |name: &&String| show.bytes(name).is_some();
     let deflated: Vec<String> = names.iter().filter(is_storage).cloned().collect();
+    let mut changed = Vec::new();
     for name in &names {
         let mut elements = Whole { name, offset: 0, begun: Vec::new() };
-        archive.stream(name, MAX_DEFLATED_BYTES, &mut |piece| elements.take(piece, &mut show))?;
+        let mut checksum = crc32fast::Hasher::new();
+        archive.stream(name, MAX_DEFLATED_BYTES, &mut |piece| {
+            checksum.update(piece);
+            elements.take(piece, &mut show)
+        })?;
         show.end(name);
+        if archive.entry(name).is_some_and(|entry| entry.crc32 != checksum.finalize()) {
+            changed.push(name.clone());
+        }
     }
+    let sized = |name: String| (archive.entry(&name).map_or(0, |entry| entry.bytes), name);
+    let storages = storages.into_iter().map(sized).map(|(bytes, name)| (name, bytes)).collect();
     let spans = archive.spans()?;
     let mut reader = archive.into_inner();
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
-    let Passed { crc32, changed } =
+    let Passed { crc32, changed: changed_spans } =
         read_spans(reader, length, &spans, &mut |span, offset, piece| match spans.get(span) {
             Some(Span { name, .. }) => show.piece(name, offset, piece),
             None => Ok(()),
         })?;
+    changed.extend(changed_spans);
     Ok(Scanned { outline, crc32, unread, pickles, storages, changed, deflated })
 }
 

@@ -1,6 +1,9 @@
 //! Any file of `torch.save`: what it holds, and whether the safe mode of torch takes it.
 
-use std::io::{Read, Seek};
+use std::{
+    collections::HashMap,
+    io::{Read, Seek},
+};
 
 use super::{
     contents::{Contents, Item},
@@ -9,8 +12,9 @@ use super::{
     outline::Outline,
     scan::{Scanned, scan_archive},
     source::TorchFormat,
+    unsafe_objects::UnsafeObject,
 };
-use crate::torch_files::{FormatError, pickle::safe_mode};
+use crate::torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt, pickle::safe_mode};
 
 /// A global that a file asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,12 @@ impl From<(String, String)> for AskedGlobal {
     /// Of a module and a name.
     fn from((module, name): (String, String)) -> Self {
         let is_safe = safe_mode::has_global(&module, &name);
+        // As Python 3 names it.
+        let (module, name) = match (module.as_str(), name.as_str()) {
+            ("__builtin__", "xrange") => ("builtins".to_owned(), "range".to_owned()),
+            ("__builtin__", _) => ("builtins".to_owned(), name),
+            (_, _) => (module, name),
+        };
         Self { module, name, is_safe }
     }
 }
@@ -52,6 +62,8 @@ pub struct TorchContent {
     pub root: Option<Item>,
     /// What could not be read of it, each with its place.
     pub problems: Vec<(String, FormatError)>,
+    /// The objects that the safe mode of torch does not take, each with the index of its global.
+    pub unsafe_objects: Vec<(usize, UnsafeObject)>,
     /// Bytes after the pickle, which torch does not read.
     pub trailing: u64,
     /// The entries that torch does not read, each with whether it is a pickle.
@@ -60,7 +72,7 @@ pub struct TorchContent {
     pub unreferenced: Vec<String>,
     /// The storages of tensors that are deflated, which only a packer does after torch wrote them.
     pub deflated: Vec<String>,
-    /// The stored entries whose checksums do not match, which torch reads as they are.
+    /// The entries whose checksums do not match, which torch reads as they are.
     pub changed: Vec<String>,
 }
 
@@ -68,9 +80,29 @@ pub struct TorchContent {
 #[derive(Default)]
 struct Found {
     unread: Vec<(String, bool)>,
-    storages: Vec<String>,
+    storages: Vec<(String, u64)>,
     deflated: Vec<String>,
     changed: Vec<String>,
+}
+
+/// The first storage that torch fails to read, if any. It reads each that the pickle refers to, also for no tensor.
+fn unfit_storages(
+    storages: &[(String, u64)],
+    referenced: &HashMap<String, Option<u64>>,
+) -> Option<(String, FormatError)> {
+    let sizes: HashMap<&str, u64> = storages.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let unfit = |(name, announced): (&String, &Option<u64>)| match (sizes.get(name.as_str()), announced) {
+        (None, _) => Some((name.clone(), Kind::MissingEntry(excerpt(name)))),
+        (Some(found), Some(announced)) if found != announced => {
+            let what =
+                format!("expected {announced} bytes in the storage {:?}, found {found}", excerpt(name));
+            Some((name.clone(), Kind::Storage(what)))
+        }
+        (Some(_), _) => None,
+    };
+    // The names are in no order.
+    let first = referenced.iter().filter_map(unfit).min_by(|(left, _), (right, _)| left.cmp(right));
+    first.map(|(_, kind)| (String::new(), kind.into()))
 }
 
 /// Reads a file of `torch.save` from front to back and passes on the elements of its tensors. Nothing in it is executed,
@@ -87,7 +119,7 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
         }
         TorchFormat::Zip => {
             // torch verifies no checksum.
-            let archive = entries::open(reader)?.with_unchecked_stored_entries();
+            let archive = entries::open(reader)?.with_unchecked_entries();
             let scanned = scan_archive(archive, elements, &mut |source| contents.read(source))?;
             let Scanned { outline, unread, pickles, storages, deflated, changed, .. } = scanned;
             let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));
@@ -95,11 +127,28 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
             Ok((outline, Found { unread, storages, deflated, changed }))
         }
     });
-    let Contents { globals, beyond, root, problems, trailing, referenced } = contents;
+    let Contents { globals, beyond, root, mut problems, unsafe_objects, trailing, referenced } = contents;
+    let unsafe_objects = unsafe_objects.into_found();
     let content = scanned.map(|(outline, found)| {
-        let Found { unread, storages: mut unreferenced, deflated, changed } = found;
-        unreferenced.retain(|name| !referenced.contains(name));
-        (outline, TorchContent { root, problems, trailing, unread, unreferenced, deflated, changed })
+        let Found { unread, storages, deflated, changed } = found;
+        if format == TorchFormat::Zip {
+            problems.extend(unfit_storages(&storages, &referenced));
+        }
+        let storages = storages.into_iter().map(|(name, _)| name);
+        let unreferenced = storages.filter(|name| !referenced.contains_key(name)).collect();
+        (
+            outline,
+            TorchContent {
+                root,
+                problems,
+                unsafe_objects,
+                trailing,
+                unread,
+                unreferenced,
+                deflated,
+                changed,
+            },
+        )
     });
     let globals = globals.into_iter().map(AskedGlobal::from).collect();
     TorchFile { format, globals, beyond: beyond.or(around), content }

@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::torch_files::{
     FormatErrorKind as Kind,
     error::within,
-    limits::{MAX_DIRECTORY_BYTES, MAX_ENTRIES},
+    limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_ENTRIES},
     other_format::{OtherFormat, TELLING_BYTES},
 };
 
@@ -18,6 +18,10 @@ const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 /// Bytes that are searched for converted line ends: 1 MiB; and the fewest line feeds that tell.
 const MAX_CONVERTED_BYTES: u64 = 1 << 20;
 const MIN_LINE_FEEDS: usize = 8;
+
+/// Zeros at the end of a file that are not there by chance, and the most that are counted, in bytes.
+const MIN_ZERO_BYTES: u64 = 512;
+const MAX_ZERO_BYTES: u64 = 64 << 20;
 /// Bytes of the record at the end of every archive, without its comment.
 const END_BYTES: usize = 22;
 /// Bytes of the longest comment.
@@ -166,11 +170,32 @@ fn has_converted_lines(reader: &mut (impl Read + Seek)) -> Result<bool, Kind> {
 }
 
 /// What is said of a file of so many bytes that begins as an archive and does not end as one.
-fn cut_short(bytes: u64) -> Kind {
-    broken(&format!(
+fn cut_short(reader: &mut (impl Read + Seek), bytes: u64) -> Result<Kind, Kind> {
+    let zeros = match zeros_at_end(reader, bytes)? {
+        0..MIN_ZERO_BYTES => String::new(),
+        zeros if zeros < MAX_ZERO_BYTES => format!(", and its last {zeros} bytes are zeros"),
+        zeros => format!(", and its last {zeros} bytes and more are zeros"),
+    };
+    Ok(broken(&format!(
         "the file begins as one, and after {bytes} bytes it ends without the end record of a central directory: \
-         it was cut short"
-    ))
+         it was cut short{zeros}"
+    )))
+}
+
+/// The number of zeros that a file ends with, as far as [`MAX_ZERO_BYTES`]: what a download leaves that reserved the
+/// space of the whole file and stopped.
+fn zeros_at_end(reader: &mut (impl Read + Seek), length: u64) -> Result<u64, Kind> {
+    let mut zeros = 0;
+    while zeros < length.min(MAX_ZERO_BYTES) {
+        let start = (length - zeros).saturating_sub(BUFFER_BYTES as u64);
+        let piece = read_at(reader, start, length - zeros - start)?;
+        let own = piece.iter().rev().take_while(|byte| **byte == 0).count();
+        zeros += own as u64;
+        if own < piece.len() {
+            break;
+        }
+    }
+    Ok(zeros)
 }
 
 /// Why a file with these last bytes does not end with an end record.
@@ -191,7 +216,7 @@ fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kin
     };
     Ok(match (0..tail.len()).rev().find_map(bytes_behind) {
         Some(bytes) => Kind::UnlistedBytes { bytes: bytes as u64, place: "behind the archive".to_owned() },
-        None if first.starts_with(LOCAL_HEADER) => cut_short(length),
+        None if first.starts_with(LOCAL_HEADER) => cut_short(reader, length)?,
         None => broken("missing end record of the central directory"),
     })
 }
@@ -204,7 +229,7 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
     let Some(last) = tail.len().checked_sub(END_BYTES) else {
         return Err(match OtherFormat::of(&tail) {
             Some(format) => Kind::NotAnArchive(format),
-            None if tail.starts_with(LOCAL_HEADER) => cut_short(length),
+            None if tail.starts_with(LOCAL_HEADER) => cut_short(reader, length)?,
             None => broken("the file is too short"),
         });
     };

@@ -1,22 +1,25 @@
 //! Zip archives, read strictly and written reproducibly.
 //!
 //! Reading order: `central_directory` (the list of entries, parsed before the `zip` crate sees the file), `coverage`
-//! (every byte belongs to an entry or a record), `case_twins` (names that differ only in case), [`Archive`] (all of
-//! these checks, and the bytes of an entry), [`FileReader`] (a file on disk), `writer`. For large archives: `single_pass` reads nested checksums in one
-//! pass, and `sparse_reader` is a file of which only some ranges were kept.
+//! (every byte belongs to an entry or a record), `case_twins` (names that differ only in case), `entry` (one record of the
+//! list), [`Archive`] (all of these checks, and the bytes of an entry), [`FileReader`] (a file on disk), `writer`. For large
+//! archives: `single_pass` reads nested checksums in one pass, and `sparse_reader` is a file of which only some ranges were
+//! kept.
 //!
 //! Invariants: all readers of an accepted archive see the same entries; the CRC-32 of an entry is verified when all of
-//! it is read; the memory for an entry follows the bytes that were decompressed, never the announced size.
+//! it is read, by its caller if that reads what torch reads; the memory for an entry follows the bytes that were decompressed, never the announced size.
 
 mod archive;
 pub(crate) mod case_twins;
 pub(crate) mod central_directory;
 pub(crate) mod coverage;
+mod entry;
 mod file_reader;
 pub(crate) mod single_pass;
 pub(crate) mod sparse_reader;
 pub(crate) mod writer;
 
-pub use archive::{Archive, Entry};
+pub use archive::Archive;
+pub use entry::Entry;
 pub use file_reader::FileReader;
 pub use writer::rewrite_archive;

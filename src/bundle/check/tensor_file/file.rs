@@ -7,7 +7,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::kind::FileKind;
+use super::kind::{FileKind, is_unpacked_torch};
 use crate::{
     bundle::{
         check::{Findings, TensorDetails},
@@ -67,9 +67,11 @@ impl TensorFile {
     }
 
     pub(super) fn new(path: &Path, kind: FileKind) -> Result<Self, FormatError> {
+        // The content of a file that was unpacked is a directory.
+        let metadata = if is_unpacked_torch(path) { path.metadata()? } else { regular(path)? };
         Ok(Self {
             file: path.to_owned(),
-            bytes: regular(path)?.len(),
+            bytes: metadata.len(),
             kind,
             instead: None,
             tensors: IndexMap::new(),

@@ -7,36 +7,123 @@ use crate::{
     bundle::{
         check::{
             Finding, Findings,
-            diagnose::{SAVE_AS_ARCHIVE, instead},
+            diagnose::{REMOVE_PASSWORD, SAVE_AS_ARCHIVE, WITHOUT_PASSWORD},
+            finder::{self, is_from_finder},
+            instead::{instead, instead_of_network},
             network_rules::wrapped_names,
             rules::listed,
         },
         files::refusal_kind,
     },
     harness::contract::RefusalKind,
-    torch_files::{FormatError, FormatErrorKind as Kind, OtherFormat, npy, torch::AskedGlobal},
+    torch_files::{
+        FormatError, FormatErrorKind as Kind, OtherFormat, npy,
+        torch::{AskedGlobal, UnsafeObject},
+    },
 };
 
 /// The number of entries that get a finding each before the rest is counted.
 const MAX_NAMED: usize = 20;
 
-/// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
-const NETWORKS: &str = "torch.nn.";
+/// What to do about a global that is not known to be data.
+const IMPORTS: &str = "do not load this file with weights_only=False: Python imports the global and may call it; ask its author for \
+                       plain values and tensors";
 
-/// A global that the safe mode of torch does not take.
+/// The globals that only help to make an object of another one.
+const HELPERS: [(&str, &str); 15] = [
+    ("builtins", "dict"),
+    ("builtins", "list"),
+    ("builtins", "object"),
+    ("builtins", "slice"),
+    ("builtins", "tuple"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("collections", "defaultdict"),
+    ("copyreg", "_reconstructor"),
+    ("typing", "Any"),
+];
+
+/// A global that the safe mode of torch does not take, and that no object of the file is made with.
 pub(super) fn unsafe_global(global: &AskedGlobal) -> Finding {
     let AskedGlobal { module, name, .. } = global;
-    let advice = if let Some(advice) = instead(module, name) {
-        advice
-    } else if module.starts_with(NETWORKS) {
-        "this is a whole network: ask for a file that torch.save(network.state_dict(), ...) wrote"
-    } else {
-        "do not load this file with weights_only=False: Python imports the global and may call it; ask its author for \
-         plain values and tensors"
-    };
-    Finding::error("weights-only", format!("the global {module}.{name} is not allowed"))
+    let advice = instead(module, name).or_else(|| instead_of_network(module, false)).unwrap_or(IMPORTS);
+    not_allowed(global, "", advice)
+}
+
+/// An object that the safe mode of torch does not take, with everything that it is made with.
+pub(super) fn unsafe_object(global: &AskedGlobal, object: &UnsafeObject, globals: &[AskedGlobal]) -> Finding {
+    let AskedGlobal { module, name, .. } = global;
+    let inside: Vec<&AskedGlobal> = object.inside.iter().filter_map(|index| globals.get(*index)).collect();
+    let names: Vec<String> =
+        inside.iter().map(|global| format!("{}.{}", global.module, global.name)).collect();
+    let mut more = String::new();
+    if object.places > 1 {
+        more.push_str(&format!(", here and in {} more places", object.places - 1));
+    }
+    if !names.is_empty() {
+        let names = listed(names.iter().map(String::as_str));
+        more.push_str(&format!(
+            "; it is made with {names}, which {} not either",
+            if inside.len() == 1 { "is" } else { "are" }
+        ));
+    }
+    let known = if object.is_reference { None } else { instead(module, name) };
+    let known = known.or_else(|| instead_of_network(module, object.is_reference));
+    // Whatever else is inside is to be looked at first.
+    let is_plain = inside.iter().all(|helper| is_helper(helper, module));
+    let mut finding = not_allowed(global, &more, known.filter(|_| is_plain).unwrap_or(IMPORTS));
+    finding.subscript = Some(object.subscript.clone()).filter(|place| !place.is_empty());
+    finding
+}
+
+/// Whether a global is part of how objects of a module are made.
+fn is_helper(global: &AskedGlobal, module: &str) -> bool {
+    HELPERS.contains(&(global.module.as_str(), global.name.as_str()))
+        || package(module).is_some_and(|own| package(&global.module) == Some(own))
+}
+
+/// The package that a module is part of; none for the functions of Python itself, which do anything.
+fn package(module: &str) -> Option<&str> {
+    let dots =
+        |count: usize| module.match_indices('.').nth(count).map_or(module, |(at, _)| module.split_at(at).0);
+    match dots(0) {
+        "builtins" => None,
+        // These have functions that load files and run code in other places.
+        "numpy" | "torch" => Some(dots(1)),
+        first => Some(first),
+    }
+}
+
+fn not_allowed(AskedGlobal { module, name, .. }: &AskedGlobal, more: &str, advice: &str) -> Finding {
+    Finding::error("weights-only", format!("the global {module}.{name} is not allowed{more}"))
         .expected("globals that torch.load(weights_only=True) takes")
         .advice(advice)
+}
+
+/// A file whose name says that it is of another kind.
+pub(super) fn misnamed(kind: FileKind, by_name: FileKind) -> Finding {
+    Finding::warning(
+        "misnamed",
+        format!("the file is {}, and its name is that of {}", noun(kind), noun(by_name)),
+    )
+    .expected("a name that says what the file is")
+    .advice("rename it: a loader that goes by the name refuses it")
+}
+
+fn noun(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Torch => "a file of torch.save",
+        FileKind::Bundle => "a bundle",
+        FileKind::Npz => "an archive of NumPy arrays (npz)",
+        FileKind::Npy => "an array of NumPy (npy)",
+        FileKind::Pickle => "a pickle",
+        FileKind::Safetensors => "a safetensors file",
+    }
 }
 
 /// An opcode that the safe mode of torch lacks.
@@ -69,6 +156,9 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
         let opcode = error.place.opcode.map(|opcode| format!("{opcode}: ")).unwrap_or_default();
         Finding::error(rule, format!("{opcode}{}", error.kind)).at(&error.place)
     };
+    if error.kind == Kind::Encrypted {
+        return finding("not-supported").expected(WITHOUT_PASSWORD).advice(REMOVE_PASSWORD);
+    }
     if is_unsupported(&error.kind) {
         return finding("not-supported")
             .expected("a file within the limits of this program")
@@ -79,6 +169,13 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
     }
     if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
         return finding("other-format").expected(intact(kind)).advice(format.advice());
+    }
+    let is_in_the_way =
+        |entry: &str| matches!(error.kind, Kind::OutsideDirectory(_)) && is_from_finder(entry);
+    if error.place.entry.as_deref().is_some_and(is_in_the_way) {
+        return finding("unsafe")
+            .expected("a file that every reader understands alike")
+            .advice(finder::ADVICE);
     }
     match refusal_kind(&error.kind) {
         RefusalKind::Unsafe => finding("unsafe")
@@ -100,7 +197,7 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
 
 /// A file of another format in the place of a whole one.
 pub(super) fn other_format(kind: FileKind, format: OtherFormat) -> Finding {
-    Finding::error("other-format", format!("expected {}, found {}", intact(kind), format.name()))
+    Finding::error("other-format", format!("found {}", format.name()))
         .expected(intact(kind))
         .advice(format.advice())
 }
@@ -110,6 +207,14 @@ pub(super) fn other_archive(other: OtherArchive) -> Finding {
     Finding::error("other-format", format!("found {}", other.name))
         .expected(intact(FileKind::Torch))
         .advice(other.advice)
+}
+
+/// The content of a file of torch in a directory.
+pub(super) fn unpacked(what: &str) -> Finding {
+    Finding::error("other-format", format!("found {what}")).expected("one file").advice(
+        "pack it with its directory, without compression: `cd DIR/.. && zip -0 -D -r NAME.pt DIR`, with the name of the \
+         directory alone",
+    )
 }
 
 /// A pickle by itself, with the globals that it asks for. What it calls comes first.
@@ -144,11 +249,13 @@ pub(super) fn bare_pickle(
         .advice(advice)
 }
 
-/// A stored entry whose bytes are not those that were saved.
+/// An entry whose bytes are not those that were saved.
 pub(super) fn changed(entry: &str) -> Finding {
-    Finding::error("damaged", "the bytes do not match their CRC-32; torch.load does not notice this")
+    Finding::error("damaged", "the bytes do not match their CRC-32")
         .expected(intact(FileKind::Torch))
-        .advice("copy the file again: what torch loads from it is not what was saved")
+        .advice(
+            "copy the file again: torch loads it and does not notice, and the values are not those that were saved",
+        )
         .in_entry(entry)
 }
 
@@ -172,6 +279,10 @@ pub(super) fn problem(kind: FileKind, place: &str, error: &FormatError) -> Findi
         Finding::warning("not-supported", format!("not supported: {what}"))
             .expected("dense tensors of numbers")
             .advice("load it to look at it: it is not described and was not checked")
+    } else if let Kind::TorchFails(_) = &error.kind {
+        Finding::error("not-supported", error.kind.to_string())
+            .expected("a file that torch.load reads")
+            .advice("ask its author for a file that torch.save wrote")
     } else {
         Finding::error("damaged", error.kind.to_string())
             .expected(intact(kind))
@@ -207,9 +318,10 @@ pub(super) fn unread(name: &str, is_pickle: bool) -> Finding {
         Finding::warning("unread-entry", "an entry that torch.save does not write")
             .advice("torch.load does not read it; ask the author of the file about it")
     };
-    finding
+    let finding = finding
         .expected("data.pkl, version, byteorder, data/<key> and other entries of torch.save")
-        .in_entry(name)
+        .in_entry(name);
+    if is_pickle { finding } else { finder::explained(finding) }
 }
 
 /// A storage that is deflated.

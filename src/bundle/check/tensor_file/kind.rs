@@ -68,6 +68,9 @@ impl FileKind {
     /// What a file is by its content, and by its name where the content does not tell. A file with the name of a bundle
     /// is given as one, whatever it is.
     pub fn of(path: &Path) -> Self {
+        if is_unpacked_torch(path) {
+            return Self::Torch;
+        }
         match Self::by_name(path) {
             Some(Self::Bundle) => Self::Bundle,
             by_name @ (Some(Self::Torch | Self::Npz | Self::Npy | Self::Safetensors | Self::Pickle)
@@ -116,6 +119,14 @@ impl FileKind {
         let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         NAMES.iter().find(|(end, _)| name.ends_with(end)).map(|(_, kind)| *kind)
     }
+}
+
+/// The entries that every file of `torch.save` has.
+const TORCH_ENTRIES: [&str; 2] = ["data.pkl", "version"];
+
+/// Whether a path is a directory with the content of a file of `torch.save`.
+pub(crate) fn is_unpacked_torch(path: &Path) -> bool {
+    TORCH_ENTRIES.iter().all(|entry| path.join(entry).is_file())
 }
 
 /// The bytes that tell what a file is; `None` if it is not a regular file, or cannot be read.

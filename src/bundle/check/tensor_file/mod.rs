@@ -16,5 +16,5 @@ mod torch;
 
 pub use file::{TensorFile, TorchFacts};
 pub use kind::FileKind;
-pub(crate) use kind::bundle_next_to;
+pub(crate) use kind::{bundle_next_to, is_unpacked_torch};
 pub use read::read;

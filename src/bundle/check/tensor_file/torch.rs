@@ -1,5 +1,7 @@
 //! A file of `torch.save` by itself, checked against what `torch.load(weights_only=True)` takes.
 
+use std::collections::HashSet;
+
 use super::{
     archive_kind::OtherArchive,
     file::{TensorFile, TorchFacts, readable},
@@ -9,20 +11,29 @@ use crate::{
     bundle::check::{Findings, ProgressFn, StateDetails, network_rules::unseen},
     torch_files::{
         FormatError, FormatErrorKind as Kind,
-        torch::{AskedGlobal, Outline, TorchContent, TorchFile, scan_file},
+        torch::{AskedGlobal, Outline, TorchContent, TorchFile, UnsafeObject, scan_file},
         zip::FileReader,
     },
     value::Map,
 };
 
+/// What a directory is that was made from a file.
+const UNPACKED: &str = "a directory with the content of a file of torch.save that was unpacked";
+
 pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
+    if file.file.is_dir() {
+        file.instead = Some(UNPACKED);
+        file.findings.push(findings::unpacked(UNPACKED));
+        return Ok(file);
+    }
     let reader = FileReader::open(&file.file)?;
     let (mut format, mut globals, mut contents, mut changed) = (None, Vec::new(), None, Vec::new());
     let state = StateDetails::of(
         |elements| {
             let scanned = scan_file(reader, elements);
             let TorchFile { beyond, content, .. } = scanned;
-            asked(&scanned.globals, beyond, &mut file.findings);
+            let objects = content.as_ref().map_or(&[][..], |(_, content)| content.unsafe_objects.as_slice());
+            asked(&scanned.globals, objects, beyond, &mut file.findings);
             (format, globals) = (Some(scanned.format), scanned.globals);
             let (outline, content) = content?;
             odd(&content, &mut file);
@@ -71,9 +82,23 @@ fn refuse(error: &FormatError, file: &mut TensorFile) {
 }
 
 /// What the safe mode of torch does not take.
-fn asked(globals: &[AskedGlobal], beyond: Option<(u64, &'static str)>, findings: &mut Findings) {
-    for global in globals.iter().filter(|global| !global.is_safe) {
-        findings.push(findings::unsafe_global(global));
+fn asked(
+    globals: &[AskedGlobal],
+    objects: &[(usize, UnsafeObject)],
+    beyond: Option<(u64, &'static str)>,
+    findings: &mut Findings,
+) {
+    let mut named: HashSet<usize> = HashSet::new();
+    for (index, object) in objects {
+        named.insert(*index);
+        named.extend(&object.inside);
+        let global = globals.get(*index);
+        findings.extend(global.map(|global| findings::unsafe_object(global, object, globals)));
+    }
+    for (index, global) in globals.iter().enumerate() {
+        if !global.is_safe && !named.contains(&index) {
+            findings.push(findings::unsafe_global(global));
+        }
     }
     findings.extend(beyond.map(findings::unsafe_opcode));
 }

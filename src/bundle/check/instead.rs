@@ -1,0 +1,73 @@
+//! What to save in the place of an object of a well-known class, which is data and not code.
+
+/// The packages of optimizers and schedulers of torch.
+const OPTIMIZERS: &str = "torch.optim.";
+
+/// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
+const NETWORKS: &str = "torch.nn.";
+
+/// What to save in the place of an object of this class, or of one that this function makes.
+pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
+    match (module, name) {
+        ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
+        ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
+        ("decimal", "Decimal") | ("fractions", "Fraction") | ("uuid", "UUID") => {
+            Some("save it as text: str(value)")
+        }
+        (
+            "pathlib" | "pathlib._local",
+            "Path" | "PosixPath" | "WindowsPath" | "PurePath" | "PurePosixPath" | "PureWindowsPath",
+        ) => Some("save it as text: str(value)"),
+        ("builtins" | "__builtin__", "frozenset" | "range" | "xrange") => {
+            Some("save it as a list: list(value)")
+        }
+        ("builtins" | "__builtin__", "slice") => {
+            Some("save it as a tuple: (value.start, value.stop, value.step)")
+        }
+        ("re", "_compile") => Some("save it as text: value.pattern"),
+        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),
+        ("collections", "defaultdict" | "Counter") => Some("save it as a dict: dict(value)"),
+        ("collections", "deque") => Some("save it as a list: list(value)"),
+        ("numpy._core.multiarray" | "numpy.core.multiarray", "_reconstruct") => {
+            Some("save the array as a list: value.tolist()")
+        }
+        ("numpy", "dtype") => Some("save it as text: str(value)"),
+        ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") | ("numpy", "ndarray") => {
+            Some("save the values of NumPy as plain numbers and lists: value.tolist()")
+        }
+        ("numpy.ma" | "numpy.ma.core", "_mareconstruct") => {
+            Some("save the values and the mask as lists: value.data.tolist(), value.mask.tolist()")
+        }
+        ("numpy.random._pickle", "__generator_ctor") => Some("save its state: value.bit_generator.state"),
+        ("pandas" | "pandas.core.frame" | "pandas.core.series", "DataFrame" | "Series") => {
+            Some("save it as a dict: value.to_dict()")
+        }
+        ("omegaconf.dictconfig", "DictConfig") | ("omegaconf.listconfig", "ListConfig") => {
+            Some("save it as plain containers: OmegaConf.to_container(value, resolve=True)")
+        }
+        (
+            "lightning.fabric.utilities.data"
+            | "lightning.pytorch.utilities.parsing"
+            | "pytorch_lightning.utilities.parsing",
+            "AttributeDict",
+        ) => Some("save it as a dict: dict(value)"),
+        ("torch.nn.utils.rnn", "PackedSequence") => {
+            Some("save its tensors: value.data and value.batch_sizes")
+        }
+        (module, _) if module.starts_with(OPTIMIZERS) => Some("save its state: value.state_dict()"),
+        _ => None,
+    }
+}
+
+/// What to do about an object of a network by itself, or about a reference to a class or function of torch.
+pub(super) fn instead_of_network(module: &str, is_reference: bool) -> Option<&'static str> {
+    if is_reference {
+        module
+            .starts_with("torch.")
+            .then_some("it is a class or function and not a network: save its name as text")
+    } else {
+        module.starts_with(NETWORKS).then_some(
+            "this is a whole network: ask for a file that torch.save(network.state_dict(), ...) wrote",
+        )
+    }
+}

@@ -1,0 +1,216 @@
+//! Objects on which `torch.load(weights_only=True)` fails although it takes every global and opcode that makes them.
+//!
+//! torch makes all objects of a pickle, also those that nothing refers to in the end.
+
+use std::ops::RangeInclusive;
+
+use indexmap::IndexSet;
+
+use super::source::TorchFormat;
+use crate::torch_files::{
+    FormatErrorKind as Kind,
+    pickle::{Class, Global, Graph, Id, Node},
+};
+
+/// The module and the name of each global that a pickle asks for.
+type Globals = IndexSet<(String, String)>;
+
+/// The numbers of arguments that functions of torch and Python take, for calls that only their names describe.
+const ARGUMENTS: &[(&str, &str, RangeInclusive<usize>)] = &[
+    ("torch._utils", "_rebuild_sparse_tensor", 2..=2),
+    ("torch._utils", "_rebuild_qtensor", 7..=7),
+    ("torch._utils", "_rebuild_nested_tensor", 4..=4),
+    ("torch._utils", "_rebuild_meta_tensor_no_storage", 4..=4),
+    ("torch._utils", "_rebuild_device_tensor_from_numpy", 4..=4),
+    ("torch.nested._internal.nested_tensor", "_rebuild_njt", 1..=1),
+    ("torch.serialization", "_get_layout", 1..=1),
+    ("collections", "Counter", 0..=1),
+];
+
+/// The class of a dict that counts, whose objects no dict can have as keys either.
+const COUNTER: (&str, &str) = ("collections", "Counter");
+
+/// Why torch fails on the objects of a pickle: the first reason, if any. An archive names a storage by five items, and the
+/// format before it by six.
+pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchFormat) -> Option<Kind> {
+    let items = match format {
+        TorchFormat::Zip => 5,
+        TorchFormat::Legacy => 6,
+    };
+    let unhashable = Unhashable::of(graph, globals);
+    graph.nodes().find_map(|node| match node {
+        Node::Dict(pairs) => unhashable.first(graph, pairs.iter().map(|(key, _)| key)),
+        Node::Set(items) | Node::FrozenSet(items) => unhashable.first(graph, items.iter()),
+        Node::Call { global, arguments, .. } => {
+            let (name, numbers) = signature(*global, globals)?;
+            let found = arguments.len();
+            let what =
+                || format!("{name} does not take the number of arguments that it is called with, {found}");
+            (!numbers.contains(&found)).then(|| Kind::TorchFails(what()))
+        }
+        Node::Persistent(id) => {
+            let found = graph.sequence(*id).map_or(0, <[Id]>::len);
+            let what = || format!("expected a storage that is named by {items} items, found {found}");
+            (found != items).then(|| Kind::TorchFails(what()))
+        }
+        Node::None
+        | Node::Bool(_)
+        | Node::Int(_)
+        | Node::BigInt(_)
+        | Node::Float(_)
+        | Node::Bytes(_)
+        | Node::ByteArray(_)
+        | Node::Text(_)
+        | Node::Surrogates(_)
+        | Node::List(_)
+        | Node::Tuple(_)
+        | Node::Global(_) => None,
+    })
+}
+
+/// The name of a global that is called, and the numbers of arguments that it takes, as far as they are known.
+fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<usize>)> {
+    match global {
+        Global::RebuildTensor => Some(("_rebuild_tensor", 4..=7)),
+        Global::RebuildTypedTensor => Some(("_rebuild_tensor_v3", 7..=8)),
+        Global::Wrapper => Some(("_rebuild_parameter", 3..=4)),
+        Global::Class(Class::TorchSize) => Some(("torch.Size", 0..=1)),
+        Global::Class(Class::TorchDevice) => Some(("torch.device", 1..=2)),
+        Global::Class(Class::Complex) => Some(("complex", 0..=2)),
+        Global::Foreign(index) => {
+            let (module, name) = globals.get_index(index)?;
+            let (.., numbers) = ARGUMENTS.iter().find(|(of, own, _)| of == module && own == name)?;
+            Some((name, numbers.clone()))
+        }
+        Global::RebuildFromType
+        | Global::OrderedDict
+        | Global::Set
+        | Global::FrozenSet
+        | Global::ByteArray
+        | Global::Bytes
+        | Global::Encode
+        | Global::TensorType
+        | Global::Storage(_)
+        | Global::UntypedStorage
+        | Global::Path(_)
+        | Global::NumpyDtype
+        | Global::NumpyScalar
+        | Global::LoadType
+        | Global::EvalRepr
+        | Global::Class(Class::Range | Class::Slice | Class::Enumeration(_))
+        | Global::TorchDtype(_) => None,
+    }
+}
+
+/// The objects that Python cannot hash, which are neither keys nor items of a set.
+struct Unhashable(Vec<bool>);
+
+impl Unhashable {
+    fn of(graph: &Graph, globals: &Globals) -> Self {
+        let mut known = Self(Vec::new());
+        // The items of a tuple are made before the tuple.
+        for node in graph.nodes() {
+            let is_unhashable = match node {
+                Node::List(_) | Node::Dict(_) | Node::Set(_) | Node::ByteArray(_) => true,
+                Node::Tuple(items) => items.iter().any(|item| known.has(*item)),
+                Node::Call { global: Global::Foreign(index), .. } => globals
+                    .get_index(*index)
+                    .is_some_and(|(module, name)| (module.as_str(), name.as_str()) == COUNTER),
+                Node::None
+                | Node::Bool(_)
+                | Node::Int(_)
+                | Node::BigInt(_)
+                | Node::Float(_)
+                | Node::Bytes(_)
+                | Node::Text(_)
+                | Node::Surrogates(_)
+                | Node::FrozenSet(_)
+                | Node::Global(_)
+                | Node::Call { .. }
+                | Node::Persistent(_) => false,
+            };
+            known.0.push(is_unhashable);
+        }
+        known
+    }
+
+    fn has(&self, id: Id) -> bool {
+        self.0.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// The failure about the first of these objects that cannot be hashed.
+    fn first<'i>(&self, graph: &Graph, mut ids: impl Iterator<Item = &'i Id>) -> Option<Kind> {
+        let id = ids.find(|id| self.has(**id))?;
+        let name = graph.node(*id).type_name();
+        let article = if name.starts_with('o') { "an" } else { "a" };
+        let what = format!("{article} {name} is a key of a dict or an item of a set");
+        Some(Kind::TorchFails(what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::torch_files::pickle::survey;
+
+    fn failure(pickle: &[u8]) -> Option<String> {
+        let asked = survey(pickle);
+        let (graph, _) = asked.read.ok()?;
+        first_failure(&graph, &asked.globals, TorchFormat::Zip).map(|kind| kind.to_string())
+    }
+
+    #[rstest]
+    #[case::list(b"}]Ns.", "a list is")]
+    #[case::dict(b"}}Ns.", "a dict is")]
+    #[case::set(b"}cbuiltins\nset\n]\x85RNs.", "a set is")]
+    #[case::array(b"}cbuiltins\nbytearray\n)RNs.", "a bytearray is")]
+    #[case::inside_tuples(b"}]\x85\x85Ns.", "a tuple is")]
+    #[case::ordered_dict(b"ccollections\nOrderedDict\n)R]Ns.", "a list is")]
+    #[case::counter(b"}ccollections\nCounter\n)RNs.", "an object is")]
+    #[case::item_of_a_set(b"cbuiltins\nset\n]]a\x85R.", "a list is")]
+    fn a_key_that_python_cannot_hash_is_found(#[case] pickle: &[u8], #[case] says: &str) {
+        let found = failure(pickle).unwrap_or_default();
+        assert!(found.contains(says), "{found}");
+    }
+
+    #[test]
+    fn a_storage_with_another_number_of_items_is_found() {
+        let found = failure(b"X\x07\0\0\0storage\x85Q.").unwrap_or_default();
+        assert!(found.ends_with("expected a storage that is named by 5 items, found 1"), "{found}");
+    }
+
+    #[rstest]
+    #[case::text(b"}X\x01\0\0\0aNs.")]
+    #[case::tuple(b"}K\x01K\x02\x86Ns.")]
+    #[case::size(b"}ctorch\nSize\n(K\x04t\x85RNs.")]
+    #[case::sparse(b"ctorch._utils\n_rebuild_sparse_tensor\nNN\x86R.")]
+    fn what_torch_takes_is_no_failure(#[case] pickle: &[u8]) {
+        assert_eq!(failure(pickle), None);
+    }
+
+    #[rstest]
+    #[case::sparse(b"ctorch._utils\n_rebuild_sparse_tensor\nNNN\x87R.", "_rebuild_sparse_tensor", 3)]
+    #[case::quantized(b"ctorch._utils\n_rebuild_qtensor\n)R.", "_rebuild_qtensor", 0)]
+    #[case::nested(b"ctorch._utils\n_rebuild_nested_tensor\nN\x85R.", "_rebuild_nested_tensor", 1)]
+    #[case::meta(
+        b"ctorch._utils\n_rebuild_meta_tensor_no_storage\nNNN\x87R.",
+        "_rebuild_meta_tensor_no_storage",
+        3
+    )]
+    #[case::layout(b"ctorch.serialization\n_get_layout\n)R.", "_get_layout", 0)]
+    #[case::parameter(b"ctorch._utils\n_rebuild_parameter\nNN\x86R.", "_rebuild_parameter", 2)]
+    #[case::tensor(b"ctorch._utils\n_rebuild_tensor_v2\nN\x85R.", "_rebuild_tensor", 1)]
+    #[case::device(b"ctorch\ndevice\n)R.", "torch.device", 0)]
+    fn a_call_with_another_number_of_arguments_is_found(
+        #[case] pickle: &[u8],
+        #[case] name: &str,
+        #[case] number: usize,
+    ) {
+        let expected = format!(
+            "torch.load fails on it: {name} does not take the number of arguments that it is called with, {number}"
+        );
+        assert_eq!(failure(pickle), Some(expected));
+    }
+}
