@@ -261,8 +261,9 @@ impl<'a> Connect<'a> {
         let trace = self.opened_trace(console)?;
         check_allowed(&shown, &file.allowed, console)?;
         let environment = adapter_environment();
-        let launch =
-            Launch { supervisor: supervisor(), sandbox: self.sandbox.map(Path::to_owned), ..file.launch };
+        let inherit = file.launch.inherit.into_iter().chain(INHERITED.map(str::to_owned)).collect();
+        let sandbox = self.sandbox.map(Path::to_owned);
+        let launch = Launch { inherit, supervisor: supervisor(), sandbox, ..file.launch };
         let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace);
         let remote = remote.map_err(|error| {
             let message = format!("cannot use adapter {shown:?}: {error}");
