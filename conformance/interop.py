@@ -1,7 +1,7 @@
 """The Python side of the interop test: the real PyTorch and dill read what others wrote, and write what others read.
 
-    python interop.py describe FILE.zip             prints what the bundle holds, as a sidecar of the fixtures
-    python interop.py write DIR --seed S            writes a random bundle DIR/wts.h5.zip and its DIR/sidecar.json
+    python interop.py describe FILE.zip...          prints what bundles hold, as sidecars of the fixtures
+    python interop.py write DIR --count N            writes random bundles DIR/0/wts.h5.zip, ... and their sidecar.json
     python interop.py values --seed S --count N     prints random values and their pickles in every protocol
     python interop.py objects                       prints objects that their repr describes, and their pickles
     python interop.py loads FILE                    prints what Python reads from pickles in hexadecimal digits
@@ -63,6 +63,7 @@ def random_bundle(rng: random.Random) -> Bundle:
 
 def write(folder: Path, seed: int) -> None:
     """Writes the bundle that belongs to `seed`, and its sidecar."""
+    folder.mkdir()
     rng = random.Random(seed)
     bundle = random_bundle(rng)
     entries = [f"{role}/{file}" for role in ROLES for file in ("model.pth", "params.dill")]
@@ -93,8 +94,9 @@ def main() -> None:
             added.add_argument("--count", type=int, required=True)
         return added
 
-    command("describe", "print what a bundle holds, as JSON").add_argument("file", type=Path, metavar="FILE.zip")
-    command("write", "write a random bundle and its sidecar", seed=True).add_argument("folder", type=Path)
+    described = command("describe", "print what bundles hold, as JSON")
+    described.add_argument("files", type=Path, nargs="+", metavar="FILE.zip")
+    command("write", "write random bundles and their sidecars", count=True).add_argument("folder", type=Path)
     command("values", "print random values and their pickles", seed=True, count=True)
     command("loads", "print what is in pickles").add_argument("file", type=Path)
     command("objects", "print objects that their repr describes, and their pickles")
@@ -106,9 +108,10 @@ def main() -> None:
     arguments = parser.parse_args()
     match arguments.command:
         case "describe":
-            show(json_text(describe(arguments.file)))
+            show_lines(json_text(describe(file)) for file in arguments.files)
         case "write":
-            write(arguments.folder, arguments.seed)
+            for seed in range(arguments.count):
+                write(arguments.folder / str(seed), seed)
         case "values":
             show_lines(value_lines(arguments.seed, arguments.count))
         case "loads":

@@ -76,8 +76,7 @@ def placed(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
             yield path or "(the file)", value
     elif isinstance(value, dict):
         for key, item in value.items():
-            text = str(key).replace("'", "\\'")
-            yield from placed(item, f"{path}['{text}']" if isinstance(key, str) else f"{path}[{key}]")
+            yield from placed(item, f"{path}[{key!r}]")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from placed(item, f"{path}[{index}]")

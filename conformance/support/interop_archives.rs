@@ -1,7 +1,13 @@
 //! Archives that Python reads differently from the names in their directory are refused by name, and archives
 //! of regular writers are accepted.
 
-use std::{fs, io::Cursor, path::Path, process::Command};
+use std::{
+    fs,
+    io::Cursor,
+    path::Path,
+    process::Command,
+    sync::{Arc, OnceLock},
+};
 
 use bundleproof::{
     bundle::{check::check, files::BundleReader},
@@ -14,11 +20,13 @@ use crate::{
     hostile_torch::{Ambiguous, ONES, bundles, files, good},
 };
 
-/// Prints what `torch.load` makes of the file `trap`, first with `weights_only=True`: its weights, or how it failed.
+/// Prints what `torch.load` makes of the file `trap` in each folder, first with `weights_only=True`: its weights, or how it
+/// failed.
 const LOAD: &str = r#"
-import os, warnings
+import itertools, os, sys, warnings
 import torch
-for weights_only in (True, False):
+for folder, weights_only in itertools.product(sys.argv[1:], (True, False)):
+    os.chdir(folder)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -99,14 +107,16 @@ if shutil.which("zip"):
 "#;
 
 pub(crate) fn trials(python: &Python) -> Vec<Trial> {
+    let loads = Arc::new(Loads::new(files()));
+    let good = Arc::clone(&loads);
     let mut trials = vec![
-        python.trial("torch_reads_otherwise::nothing_of_a_good_file", nothing),
+        python.trial("torch_reads_otherwise::nothing_of_a_good_file", move |it| nothing(it, &good)),
         python.trial("torch_reads_otherwise::a_whole_torchscript_archive", script),
         python.trial("what_honest_writers_pack_conforms", honest),
     ];
-    for trap in files() {
-        let name = format!("torch_reads_otherwise::{}", trap.name);
-        trials.push(python.trial(name, move |it| load(it, &trap)));
+    for (at, trap) in loads.traps.iter().enumerate() {
+        let (name, loads) = (format!("torch_reads_otherwise::{}", trap.name), Arc::clone(&loads));
+        trials.push(python.trial(name, move |it| load(it, &loads, at)));
     }
     for trap in bundles() {
         let name = format!("zipfile_reads::{}", trap.name);
@@ -115,10 +125,44 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
     trials
 }
 
-/// The output of Python when it runs this script next to the file `trap`.
-fn run(python: &Python, script: &str, folder: &Path) -> Result<Vec<String>, Failed> {
+/// What torch makes of the file on which all others are based, and of each trap. All are loaded by one process, when the
+/// first is asked for: most of the time is the start of PyTorch.
+struct Loads {
+    traps: Vec<Ambiguous>,
+    said: OnceLock<Result<Vec<Vec<String>>, String>>,
+}
+
+impl Loads {
+    fn new(traps: Vec<Ambiguous>) -> Self {
+        Self { traps, said: OnceLock::new() }
+    }
+
+    /// The two lines about a file; the first file is the good one.
+    fn said(&self, python: &Python, at: usize) -> Result<&[String], Failed> {
+        let all = self.said.get_or_init(|| self.loaded(python).map_err(|error| format!("{error:?}")));
+        let all = all.as_ref().map_err(|error| Failed::from(error.clone()))?;
+        Ok(all.get(at).ok_or("nothing was said of it")?)
+    }
+
+    fn loaded(&self, python: &Python) -> Result<Vec<Vec<String>>, Failed> {
+        let directory = tempfile::tempdir()?;
+        let mut folders = Vec::new();
+        let good = good().zip();
+        for (at, file) in [&good].into_iter().chain(self.traps.iter().map(|trap| &trap.file)).enumerate() {
+            let folder = directory.path().join(at.to_string());
+            fs::create_dir(&folder)?;
+            fs::write(folder.join("trap"), file)?;
+            folders.push(folder.display().to_string());
+        }
+        let lines = run(python, LOAD, &folders, directory.path())?;
+        Ok(lines.chunks(2).map(<[String]>::to_vec).collect())
+    }
+}
+
+/// The output of Python when it runs this script in this folder.
+fn run(python: &Python, script: &str, arguments: &[String], folder: &Path) -> Result<Vec<String>, Failed> {
     let mut command = Command::new(python.0.as_deref().ok_or("Python is not available")?);
-    let output = command.args(["-c", script]).current_dir(folder).output()?;
+    let output = command.args(["-c", script]).args(arguments).current_dir(folder).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
@@ -128,7 +172,7 @@ fn run(python: &Python, script: &str, folder: &Path) -> Result<Vec<String>, Fail
 fn said(python: &Python, script: &str, file: &[u8]) -> Result<Vec<String>, Failed> {
     let directory = tempfile::tempdir()?;
     fs::write(directory.path().join("trap"), file)?;
-    run(python, script, directory.path())
+    run(python, script, &[], directory.path())
 }
 
 fn as_said(trap: &Ambiguous, said: &[String]) -> Result<(), Failed> {
@@ -143,8 +187,9 @@ fn by_name(trap: &Ambiguous, refusal: &str) -> Result<(), Failed> {
     if trap.says.iter().all(|word| refusal.contains(word)) { Ok(()) } else { Err(refusal.into()) }
 }
 
-fn load(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
-    as_said(trap, &said(python, LOAD, &trap.file)?)?;
+fn load(python: &Python, loads: &Loads, at: usize) -> Result<(), Failed> {
+    let trap = loads.traps.get(at).ok_or("no such trap")?;
+    as_said(trap, loads.said(python, at + 1)?)?;
     let refusal = torch::read(Cursor::new(&trap.file)).err().ok_or("it is read")?;
     by_name(trap, &refusal.to_string().replace("\\\"", "\""))
 }
@@ -156,16 +201,15 @@ fn extract(python: &Python, trap: &Ambiguous) -> Result<(), Failed> {
 }
 
 /// Both sides read the same from the file on which all others are based.
-fn nothing(python: &Python) -> Result<(), Failed> {
-    let file = good().zip();
-    let found = said(python, LOAD, &file)?;
-    torch::read(Cursor::new(&file))?;
+fn nothing(python: &Python, loads: &Loads) -> Result<(), Failed> {
+    let found = loads.said(python, 0)?;
+    torch::read(Cursor::new(good().zip()))?;
     if found == [ONES, ONES] { Ok(()) } else { Err(format!("{found:?}").into()) }
 }
 
 fn script(python: &Python) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
-    let found = run(python, SCRIPT, directory.path())?;
+    let found = run(python, SCRIPT, &[], directory.path())?;
     if found != ["RecursiveScriptModule"] {
         return Err(format!("torch.load gives {found:?}").into());
     }
@@ -178,7 +222,7 @@ fn honest(python: &Python) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles/gs1/wts.h5.zip");
     fs::copy(fixture, directory.path().join("bundle"))?;
-    let names = run(python, REPACK, directory.path())?;
+    let names = run(python, REPACK, &[], directory.path())?;
     if names.len() < 10 {
         return Err(format!("only {names:?} were packed").into());
     }
