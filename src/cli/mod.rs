@@ -17,6 +17,7 @@ mod explain;
 mod github;
 mod implementation_file;
 mod import;
+mod inherited;
 mod inspect;
 mod inspect_tensors;
 mod inspect_text;

@@ -11,7 +11,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use super::{
-    Exit, console::Console, implementation_file::ImplementationFile, secrets::Secrets,
+    Exit, console::Console, implementation_file::ImplementationFile, inherited::inherited, secrets::Secrets,
     started_files::started_files,
 };
 use crate::{
@@ -260,10 +260,9 @@ impl<'a> Connect<'a> {
         let files = file.source.into_iter().chain(started_files(&file.launch)).collect();
         let trace = self.opened_trace(console)?;
         check_allowed(&shown, &file.allowed, console)?;
-        let environment = adapter_environment();
-        let inherit = file.launch.inherit.into_iter().chain(INHERITED.map(str::to_owned)).collect();
+        let environment = adapter_environment(&file.launch.inherit);
         let sandbox = self.sandbox.map(Path::to_owned);
-        let launch = Launch { inherit, supervisor: supervisor(), sandbox, ..file.launch };
+        let launch = Launch { supervisor: supervisor(), sandbox, ..file.launch };
         let remote = Remote::connect(&BUNDLE, name.as_deref(), launch, environment, trace);
         let remote = remote.map_err(|error| {
             let message = format!("cannot use adapter {shown:?}: {error}");
@@ -295,12 +294,11 @@ fn supervisor() -> Option<PathBuf> {
     cfg!(target_os = "linux").then(|| PathBuf::from("/proc/self/exe"))
 }
 
-/// What adapters inherit for this contract: how PyTorch computes.
-const INHERITED: [&str; 2] = ["TORCH_*", "PYTORCH_*"];
-
-/// The variables of an adapter in addition to those of this process and of its own directories.
-fn adapter_environment() -> BTreeMap<String, String> {
-    let mut environment = (&BUNDLE as &dyn Contract).environment_map();
+/// The variables of an adapter, except for those of its own directories: those that it inherits, also by these names, and
+/// those of the suite.
+fn adapter_environment(inherit: &[String]) -> BTreeMap<String, String> {
+    let mut environment = inherited(inherit);
+    environment.extend((&BUNDLE as &dyn Contract).environment_map());
     // An adapter has a home of its own, but finds the Python packages that its user has installed.
     if let (None, Ok(home)) = (std::env::var_os("PYTHONUSERBASE"), std::env::var("HOME")) {
         environment.insert("PYTHONUSERBASE".to_owned(), format!("{home}/.local"));

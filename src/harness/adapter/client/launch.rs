@@ -15,11 +15,11 @@ pub struct Launch {
     /// The working directory; the current one if absent.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// Variables in addition to those of the suite and those that it inherits.
+    /// Variables in addition to those that all processes have.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// The names of variables that it inherits from the caller, in addition to those that every adapter does. `A_*` stands
-    /// for all that begin with `A_`.
+    /// The names of variables that the caller hands on, in addition to those that every adapter gets. `A_*` stands for all
+    /// that begin with `A_`.
     #[serde(default)]
     pub inherit: Vec<String>,
     /// Whether a process is reused for more than one case.

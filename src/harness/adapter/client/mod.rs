@@ -5,7 +5,6 @@
 //! started, and a new process is started, up to a limit. Every adapter is probed before the run.
 
 mod connection;
-mod environment;
 mod launch;
 mod pool;
 mod probe;
@@ -82,7 +81,7 @@ pub enum ConnectError {
 }
 
 impl Remote {
-    /// Starts and probes the program, with these variables in addition to its own. Without a name it is called
+    /// Starts and probes the program, with these variables and those of its launch only. Without a name it is called
     /// `adapter:` and its own name.
     ///
     /// # Errors

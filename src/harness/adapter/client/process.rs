@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    ffi::{OsStr, OsString},
     io::{self, BufReader, Read, Write as _},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
@@ -26,7 +25,7 @@ use nix::{
 
 use tempfile::TempDir;
 
-use super::{Launch, environment::environment};
+use super::Launch;
 use crate::{
     fs_util::remove_all,
     harness::{
@@ -91,12 +90,20 @@ struct Tail {
 }
 
 impl Process {
-    /// Starts it, with the variables of the suite and the case in addition to its own.
-    pub(super) fn start(launch: &Launch, variables: [&BTreeMap<String, String>; 2]) -> io::Result<Self> {
+    /// Starts it with these variables only: those of its directories, those that were given for all processes, those of the
+    /// launch, and those of the case. Later ones win.
+    pub(super) fn start(
+        launch: &Launch,
+        [of_all, of_case]: [&BTreeMap<String, String>; 2],
+    ) -> io::Result<Self> {
         let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
         let outside = Outside::create(place.path().to_owned())?;
-        let environment = environment(launch, &outside, variables);
-        let mut command = command(launch, outside.path(), environment.get(OsStr::new("PATH")))?;
+        let mut environment = BTreeMap::from(outside.variables());
+        for given in [of_all, &launch.environment, of_case] {
+            environment.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let path = environment.get("PATH").map(String::as_str);
+        let mut command = command(launch, outside.path(), path)?;
         command.env_clear().envs(environment).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
@@ -225,7 +232,7 @@ impl Drop for Process {
 }
 
 /// The command that starts an adapter: its own, or that of its supervisor.
-fn command(launch: &Launch, own: &Path, path: Option<&OsString>) -> io::Result<Command> {
+fn command(launch: &Launch, own: &Path, path: Option<&str>) -> io::Result<Command> {
     let (program, arguments) =
         launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let Some(supervisor) = &launch.supervisor else {
@@ -246,12 +253,12 @@ fn command(launch: &Launch, own: &Path, path: Option<&OsString>) -> io::Result<C
 }
 
 /// Finds a program as the system does: in the directories of PATH, unless its name contains `/`.
-fn find(program: &str, directory: Option<&Path>, path: Option<&OsString>) -> io::Result<()> {
+fn find(program: &str, directory: Option<&Path>, path: Option<&str>) -> io::Result<()> {
     let candidates: Vec<PathBuf> = if program.contains('/') {
         vec![directory.unwrap_or(Path::new("")).join(program)]
     } else {
-        let directories = path.map(std::env::split_paths).into_iter().flatten();
-        directories.map(|directory| directory.join(program)).collect()
+        let directories = path.unwrap_or_default().split(':');
+        directories.map(|directory| Path::new(directory).join(program)).collect()
     };
     let mut missing = io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32);
     for candidate in candidates {

@@ -1,12 +1,6 @@
-//! The environment variables of an adapter.
+//! The environment variables that an adapter inherits.
 
-use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-};
-
-use super::Launch;
-use crate::harness::outside::Outside;
+use std::collections::BTreeMap;
 
 /// The variables of the caller that every adapter gets. All others may hold secrets, such as the tokens of a CI job.
 const INHERITED: [&str; 12] = [
@@ -24,27 +18,32 @@ const INHERITED: [&str; 12] = [
     "KMP_DUPLICATE_LIB_OK",
 ];
 
-/// How the names of more such variables begin: the locale, Python, its environments, and what computes.
-const INHERITED_PREFIXES: [&str; 11] =
-    ["LC_", "PYTHON", "CONDA_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_"];
+/// How the names of more such variables begin: the locale, Python, its environments, and what PyTorch computes with.
+const INHERITED_PREFIXES: [&str; 13] = [
+    "LC_",
+    "PYTHON",
+    "CONDA_",
+    "CUDA_",
+    "NVIDIA_",
+    "HIP_",
+    "ROCR_",
+    "TORCH_",
+    "PYTORCH_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "NUMEXPR_",
+];
 
-/// The variables of a new process: those of the caller that it may have, those of its directories, of the suite, of the
-/// launch, and of the case. Later ones win.
-pub(super) fn environment(
-    launch: &Launch,
-    outside: &Outside,
-    [of_suite, of_case]: [&BTreeMap<String, String>; 2],
-) -> BTreeMap<OsString, OsString> {
-    let inherited = std::env::vars_os().filter(|(name, _)| is_inherited(name, &launch.inherit));
-    let own = outside.variables().into_iter();
-    let given = [of_suite, &launch.environment, of_case].into_iter().flatten();
-    let given = given.map(|(name, value)| (name.clone(), value.clone()));
-    let added = own.chain(given).map(|(name, value)| (name.into(), value.into()));
-    inherited.chain(added).collect()
+/// The variables of this process that an adapter may have: those above, and those that its file names. `A_*` stands for all
+/// that begin with `A_`. A value that is not UTF-8 is not inherited.
+pub(super) fn inherited(also: &[String]) -> BTreeMap<String, String> {
+    let text = |value: std::ffi::OsString| value.into_string().ok();
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    variables.filter(|(name, _)| is_inherited(name, also)).collect()
 }
 
-fn is_inherited(name: &OsStr, also: &[String]) -> bool {
-    let Some(name) = name.to_str() else { return false };
+fn is_inherited(name: &str, also: &[String]) -> bool {
     INHERITED.contains(&name)
         || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || also
@@ -59,9 +58,9 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::harness::adapter::limits::Limits;
+    use crate::harness::adapter::{client::Launch, limits::Limits};
 
-    const PROTOCOL: &str = include_str!("../../../../conformance/adapters/PROTOCOL.md");
+    const PROTOCOL: &str = include_str!("../../conformance/adapters/PROTOCOL.md");
 
     #[test]
     fn the_protocol_lists_the_variables_and_the_limits() {
@@ -81,13 +80,13 @@ mod tests {
     fn variables_that_may_be_secret_are_not_inherited_unless_they_are_named() {
         let none: [String; 0] = [];
         for name in ["PATH", "LC_ALL", "PYTHONPATH", "CUDA_HOME", "OMP_NUM_THREADS"] {
-            assert!(is_inherited(OsStr::new(name), &none), "{name}");
+            assert!(is_inherited(name, &none), "{name}");
         }
         for name in ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "HTTPS_PROXY", "path"] {
-            assert!(!is_inherited(OsStr::new(name), &none), "{name}");
+            assert!(!is_inherited(name, &none), "{name}");
         }
         let also = ["HTTPS_PROXY".to_owned(), "SLURM_*".to_owned()];
-        let is_named = |name| is_inherited(OsStr::new(name), &also);
+        let is_named = |name| is_inherited(name, &also);
         assert!(is_named("HTTPS_PROXY") && is_named("SLURM_JOB_ID") && !is_named("HTTPS_PROXY_TOKEN"));
     }
 }
