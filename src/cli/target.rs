@@ -289,9 +289,10 @@ impl<'a> Connect<'a> {
     }
 }
 
-/// This program, which starts adapters; also if its file is replaced during the run.
+/// This program, which starts adapters; also if its file is replaced during the run. None where it cannot be found.
 fn supervisor() -> Option<PathBuf> {
-    cfg!(target_os = "linux").then(|| PathBuf::from("/proc/self/exe"))
+    let own = PathBuf::from("/proc/self/exe");
+    (cfg!(target_os = "linux") && own.exists()).then_some(own)
 }
 
 /// The variables of an adapter, except for those of its own directories: those that it inherits, also by these names, and

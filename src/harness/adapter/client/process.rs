@@ -236,6 +236,9 @@ fn command(launch: &Launch, own: &Path, path: Option<&str>) -> io::Result<Comman
     let (program, arguments) =
         launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let Some(supervisor) = &launch.supervisor else {
+        if launch.sandbox.is_some() {
+            return Err(io::Error::other("a sandbox requires Linux with /proc"));
+        }
         let mut command = Command::new(program);
         command.args(arguments);
         return Ok(command);
@@ -324,4 +327,22 @@ fn drain(mut pipe: ChildStderr, tail: &Mutex<Tail>) {
 /// A poisoned lock is usable: the bytes are valid after a panic.
 fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
     tail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_started_without_the_sandbox_that_was_asked_for() {
+        let start = |sandbox: Option<&str>| {
+            let command = vec!["/bin/sh".to_owned(), "-c".to_owned(), "exit".to_owned()];
+            let launch = Launch { sandbox: sandbox.map(PathBuf::from), ..Launch::command(command) };
+            Process::start(&launch, [&BTreeMap::new(), &BTreeMap::new()])
+        };
+        assert!(start(None).is_ok());
+        assert!(start(Some("/tmp")).unwrap_err().to_string().contains("requires Linux"));
+    }
 }
