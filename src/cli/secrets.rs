@@ -33,8 +33,8 @@ const SECRET_NAMES: [&str; 10] = [
 const SECRET_WORDS: [&str; 10] =
     ["AUTH", "KEY", "PASS", "PWD", "SIG", "SIGNATURE", "JWT", "COOKIE", "SESSION", "PAT"];
 
-/// The shortest word that counts as a token because it looks random, in characters.
-const MIN_RANDOM_CHARS: usize = 24;
+/// The shortest run of letters and digits that counts as a token because it looks random, in characters.
+const MIN_RANDOM_CHARS: usize = 20;
 
 /// The fields of a record whose texts come from an implementation, a test runner or the command line. All others are
 /// names, which other records refer to.
@@ -208,13 +208,16 @@ fn names_a_secret(name: &str) -> bool {
         || name.split('_').any(|word| SECRET_WORDS.contains(&word))
 }
 
-/// Whether a word mixes digits and letters of both cases as only a token does. A digest in hexadecimal does not.
+/// Whether a word has a long run that mixes digits and letters of both cases, as only a token does: names of files have
+/// hyphens between words, and a digest in hexadecimal has one case.
 fn is_random(word: &str) -> bool {
-    let has = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
-    word.len() >= MIN_RANDOM_CHARS
-        && has(char::is_ascii_digit)
-        && has(char::is_ascii_lowercase)
-        && has(char::is_ascii_uppercase)
+    word.split(['-', '_']).any(|run| {
+        let has = |is: fn(&char) -> bool| run.chars().any(|c| is(&c));
+        run.len() >= MIN_RANDOM_CHARS
+            && has(char::is_ascii_digit)
+            && has(char::is_ascii_lowercase)
+            && has(char::is_ascii_uppercase)
+    })
 }
 
 #[cfg(test)]
@@ -252,6 +255,14 @@ mod tests {
         assert_eq!(secrets.values.iter().collect::<Vec<_>>(), [secret]);
         let recorded = secrets.redacted(argument);
         assert!(recorded.contains(REDACTED) && !recorded.contains(secret), "{recorded}");
+    }
+
+    #[rstest]
+    #[case("adapter --reports results/My-Project-2025-Results-of-November")]
+    #[case("adapter 0123456789abcdef0123456789abcdef01234567")]
+    #[case("adapter --stamp 2025-10-17T112849Z")]
+    fn an_ordinary_word_is_recorded(#[case] argument: &str) {
+        assert_eq!(learned(argument).redacted(argument), argument);
     }
 
     #[test]

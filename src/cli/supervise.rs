@@ -32,7 +32,7 @@ pub(super) struct Supervise {
     #[arg(long, value_name = "N")]
     open_files: u32,
 
-    /// Directory that can be written to; without one, all that the user may write to can
+    /// Directory that can be written to [default: every directory]
     #[arg(long, value_name = "DIR")]
     writable: Vec<PathBuf>,
 

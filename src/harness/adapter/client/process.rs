@@ -52,6 +52,9 @@ const EXIT_WAIT: Duration = Duration::from_secs(1);
 /// How often the exit of a process is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Where the system looks for programs without PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
 /// A running adapter.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -260,7 +263,7 @@ fn find(program: &str, directory: Option<&Path>, path: Option<&str>) -> io::Resu
     let candidates: Vec<PathBuf> = if program.contains('/') {
         vec![directory.unwrap_or(Path::new("")).join(program)]
     } else {
-        let directories = path.unwrap_or_default().split(':');
+        let directories = path.unwrap_or(DEFAULT_PATH).split(':');
         directories.map(|directory| Path::new(directory).join(program)).collect()
     };
     let mut missing = io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32);
@@ -334,6 +337,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_program_is_found_as_the_system_finds_it() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("text"), "").unwrap();
+        let path = place.path().to_str();
+        let kind = |found: io::Result<()>| found.map_err(|error| error.kind());
+        assert_eq!(kind(find("sh", None, None)), Ok(()));
+        assert_eq!(kind(find("sh", None, path)), Err(io::ErrorKind::NotFound));
+        assert_eq!(kind(find("text", None, path)), Err(io::ErrorKind::PermissionDenied));
+        assert_eq!(kind(find("bin/sh", Some(Path::new("/")), None)), Ok(()));
+    }
 
     #[test]
     fn nothing_is_started_without_the_sandbox_that_was_asked_for() {
