@@ -430,6 +430,49 @@ fn lists_are_printed_as_text_and_as_json(#[case] what: &str, #[case] names: &str
 }
 
 #[test]
+fn every_binding_requirement_is_tested_by_a_proven_case_or_held_by_the_runner() {
+    let place = Place::new();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&out(&place.run(arguments).code(0))).expect("JSON")
+    };
+    let coverage = json(&["list", "--coverage", "--json"]);
+    let listed = json(&["list", "requirements", "--json"]);
+    assert_eq!(coverage["counts"]["open"], 0, "open requirements");
+    let of = |id: &serde_json::Value| {
+        let requirements = coverage["requirements"].as_array().expect("a list");
+        requirements.iter().find(|own| own["id"] == *id).expect("a requirement of both lists").clone()
+    };
+    let (mut cases, mut checks) = (0, 0);
+    for requirement in listed.as_array().expect("a list") {
+        let covered = of(&requirement["id"]);
+        let own = covered["cases"].as_array().expect("a list");
+        let ids: Vec<&serde_json::Value> = own.iter().map(|case| &case["id"]).collect();
+        assert_eq!(ids, requirement["cases"].as_array().expect("a list").iter().collect::<Vec<_>>());
+        assert_eq!(covered["state"] == "proven", own.iter().any(|case| case["proven"] == true), "{covered}");
+        cases += own.len();
+        checks += own.iter().map(|case| case["checks"].as_u64().expect("a number")).sum::<u64>();
+        // A mutant that survives is a requirement whose cases say less than it.
+        assert_eq!(covered["surviving"], serde_json::json!([]), "{covered}");
+    }
+    // Some cases are about several requirements.
+    assert!(cases as u64 > coverage["counts"]["cases"].as_u64().expect("a number"));
+    assert!(checks > coverage["counts"]["checks"].as_u64().expect("a number"));
+    let page = out(&place.run(&["list", "--coverage", "--markdown"]).code(0));
+    assert!(page.contains("| LOD-003 | A snapshot without N"), "{page}");
+    assert!(page.contains("`loader/altered_fields_are_refused` ("), "{page}");
+}
+
+#[test]
+fn a_requirement_without_a_proven_case_is_open() {
+    let (suite, read) = one_case::suite_with(one_case::GOOD, one_case::REQUIREMENTS);
+    read.expect("a valid suite");
+    let suite = suite.path().display().to_string();
+    let text = out(&Place::new().run(&["list", "--coverage", "--suite", &suite]).code(6));
+    assert!(text.starts_with("1 requirement: 1 open, 0 with a proven case"), "{text}");
+    assert!(text.contains("\nLOD-004  MUST  ours  open  1 case (1 unproven), 1 check"), "{text}");
+}
+
+#[test]
 fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     let place = Place::new();
     let requirement = out(&place.run(&["explain", "LOD-003"]).code(0));
@@ -513,10 +556,15 @@ fn an_escape_sequence_in_a_suite_is_escaped() {
     let (suite, read) = one_case::suite_with(&odd(one_case::GOOD), &odd(one_case::REQUIREMENTS));
     read.expect("a valid suite");
     let suite = suite.path().display().to_string();
-    for arguments in
-        [&["list"][..], &["list", "requirements"], &["explain", "LOD-004"], &["explain", "loader/it"]]
-    {
-        let text = out(&Place::new().run(&[arguments, &["--suite", &suite]].concat()).success());
+    for arguments in [
+        &["list"][..],
+        &["list", "requirements"],
+        &["list", "--coverage"],
+        &["list", "--coverage", "--markdown"],
+        &["explain", "LOD-004"],
+        &["explain", "loader/it"],
+    ] {
+        let text = out(&Place::new().run(&[arguments, &["--suite", &suite]].concat()).code(&[0, 6][..]));
         assert!(
             text.contains("[31mload") && !text.contains(['\u{1b}', '\u{202e}']),
             "{arguments:?}: {text:?}"

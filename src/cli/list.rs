@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::{
     Exit, SuiteOption,
     console::{Console, counted},
+    coverage,
     implementation_file::ImplementationFile,
 };
 use crate::{
@@ -25,9 +26,17 @@ pub(super) struct List {
     #[arg(value_enum, default_value = "cases")]
     what: What,
 
+    /// List every requirement with the cases that test it, open ones first [exits with 6 if a MUST has no proven case]
+    #[arg(long, conflicts_with = "what")]
+    coverage: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    /// Print Markdown
+    #[arg(long, requires = "coverage", conflicts_with = "json")]
+    markdown: bool,
 
     #[command(flatten)]
     suite: SuiteOption,
@@ -52,6 +61,9 @@ struct Entry {
 impl List {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, _) = self.suite.load(console)?;
+        if self.coverage {
+            return coverage::print(&suite, (self.json, self.markdown), console);
+        }
         let entries = match self.what {
             What::Cases => cases(&suite),
             What::Requirements => requirements(&suite),

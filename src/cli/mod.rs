@@ -12,6 +12,7 @@ mod compare_input;
 mod completions;
 mod console;
 mod control;
+mod coverage;
 mod exit;
 mod explain;
 mod github;

@@ -3,11 +3,12 @@
 //! A [`KillMatrix`] combines the outcomes of each check on the stub and on every mutant, and lists each [`Problem`]: a
 //! check that kills nothing, an expectation that never fails, a mutant that survives. A [`Proven`] file records the
 //! results by the digest of each case, so that a run can report cases without a current proof, and [`Remains`] says what a
-//! changed case lost. [`Weakened`] says which parts of the expectations are needed. The implementations, and what they
+//! changed case lost. [`Coverage`] lists the requirements with the cases that test them. [`Weakened`] says which parts of the expectations are needed. The implementations, and what they
 //! break, are passed in.
 
 mod adversaries;
 mod changes;
+mod coverage;
 mod kill_matrix;
 mod loss;
 pub mod observation;
@@ -20,6 +21,7 @@ mod weakening;
 
 pub use adversaries::AdversaryProof;
 pub use changes::changes;
+pub use coverage::{Coverage, CoverageCounts, CoverageState, CoveredRequirement, CoveringCase};
 pub use kill_matrix::{
     CheckProof, Counts, ExpectationProof, FaultyImplementation, KillMatrix, MutantProof, RequirementProof,
 };
