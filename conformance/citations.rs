@@ -18,7 +18,7 @@ use bundleproof::{
 };
 
 /// Where requirements are named.
-const PLACES: [&str; 4] = ["src", "conformance", "fixtures", "README.md"];
+const PLACES: [&str; 5] = ["src", "conformance", "fixtures", "docs", "README.md"];
 
 /// Folders that hold no sources: what builds leave, and the inputs that fuzzing found.
 const NO_SOURCES: [&str; 4] = ["target", "__pycache__", "corpus", "artifacts"];

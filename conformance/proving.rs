@@ -390,6 +390,37 @@ fn a_mutant_that_changed_is_told_by_what_it_does_otherwise() {
     );
     assert!(told.contains("mutant writes_no_backend_tag changed: tagged of"), "{told}");
     assert!(told.contains(&lost), "{told}");
+    let told = out(&copy.prove(&["--case", case, "--recorded"]).code(6));
+    assert!(told.contains(&lost), "{told}");
+}
+
+#[test]
+fn the_recorded_runs_prove_what_all_of_them_prove() {
+    let case = "bundle/save_tags_the_backend";
+    let copy = Copy::of(case);
+    let counts = |arguments: &[&str], code: i32| -> serde_json::Value {
+        let told = out(&copy.prove(&[&["--case", case, "--json"], arguments].concat()).code(code));
+        serde_json::from_str::<serde_json::Value>(&told).expect("JSON")["counts"].take()
+    };
+    let runs = |counts: &mut serde_json::Value| counts["runs"].take().as_u64().expect("a number");
+    let mut all = counts(&["--check"], 0);
+    let mut recorded = counts(&["--recorded"], 0);
+    let (of_all, of_recorded) = (runs(&mut all), runs(&mut recorded));
+    assert!(of_recorded * 4 < of_all, "{of_recorded} of {of_all}");
+    assert_eq!(recorded, all);
+    // Of a case that has changed, nothing is recorded.
+    copy.edit(case, "seed = 1", "seed = 2");
+    assert_eq!(counts(&["--recorded"], 6)["runs"], of_all);
+    // Nor is it of a mutant that breaks something else.
+    copy.edit(case, "seed = 2", "seed = 1");
+    let file = copy.suite().join("proven.toml");
+    let text = fs::read_to_string(&file).expect("proven.toml");
+    let other = text.replacen("\nadds_an_entry = \"BUN-016\"", "\nadds_an_entry = \"BUN-001\"", 1);
+    assert_ne!(text, other);
+    fs::write(&file, other).expect("a file");
+    assert_eq!(counts(&["--recorded"], 6)["runs"], of_recorded + 1);
+    // The file is never written.
+    assert_ne!(fs::read_to_string(&file).expect("proven.toml"), text);
 }
 
 #[test]

@@ -1,19 +1,24 @@
-//! The outputs in the README are what the program prints.
+//! The outputs in README.md and the pages of `docs/` are what the program prints, and their links lead somewhere.
 //!
-//! Runs every line `$ ...` of the blocks marked `console`, from top to bottom, in one directory that contains only a
-//! link to the fixtures and a file of test results. Timestamps and times may differ, and a line `...` stands for any number of lines. Commands
-//! that need the test suite or the network are in blocks marked `sh`, which are not run. Blocks marked `console python`
-//! run only if `BUNDLEPROOF_PYTHON` is the path of a Python. `BUNDLEPROOF_BLESS=1 cargo test --test readme` writes the
-//! current outputs into the README; review the diff.
+//! Runs every line `$ ...` of the blocks marked `console`, from top to bottom, in a directory for each page that contains
+//! only a link to the fixtures and a file of test results. Timestamps and times may differ, and a line `...` stands for any
+//! number of lines. Commands that need the test suite or the network are in blocks marked `sh`, which are not run. Blocks
+//! marked `console python` run only if `BUNDLEPROOF_PYTHON` is the path of a Python. `BUNDLEPROOF_BLESS=1 cargo test --test
+//! readme` writes the current outputs into the pages; review the diff.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop where it cannot go on")]
 
 #[path = "support/program.rs"]
 mod program;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use bundleproof::harness::record::RunTimestamp;
+use rstest::rstest;
 
 struct Example {
     line: usize,
@@ -26,10 +31,10 @@ struct Example {
 /// The variable with the path of a Python that can run the adapters.
 const PYTHON: &str = "BUNDLEPROOF_PYTHON";
 
-fn examples(readme: &str) -> Vec<Example> {
+fn examples(page: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     let (mut inside, mut needs_python) = (false, false);
-    for (index, line) in readme.lines().enumerate() {
+    for (index, line) in page.lines().enumerate() {
         match (inside, line) {
             (false, "```console" | "```console python") => {
                 (inside, needs_python) = (true, line.ends_with("python"));
@@ -101,27 +106,29 @@ fn matches(shown: &[String], printed: &[&str]) -> bool {
     }
 }
 
-/// The README with `printed` instead of the output below the command of `line`.
-fn shown_instead(readme: &str, line: usize, shown: usize, printed: &[&str]) -> String {
-    let lines: Vec<&str> = readme.lines().collect();
+/// The page with `printed` instead of the output below the command of `line`.
+fn shown_instead(page: &str, line: usize, shown: usize, printed: &[&str]) -> String {
+    let lines: Vec<&str> = page.lines().collect();
     [&lines[..line], printed, &lines[line + shown..], &[""]].concat().join("\n")
 }
 
-#[test]
-fn the_readme_shows_the_actual_outputs() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let mut text = fs::read_to_string(&readme).expect("README.md");
+#[rstest]
+fn a_page_shows_the_actual_outputs(
+    #[files("README.md")]
+    #[files("docs/*.md")]
+    page: PathBuf,
+) {
+    let mut text = fs::read_to_string(&page).expect("a page");
     let bless = std::env::var_os("BUNDLEPROOF_BLESS").is_some();
     let examples = examples(&text);
-    assert!(examples.len() > 4, "the README shows too little to be tested");
+    assert!(!examples.is_empty(), "{} shows nothing", page.display());
     let place = tempfile::tempdir().expect("a temporary directory");
     // Some commands read the fixtures of a clone.
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    std::os::unix::fs::symlink(fixtures, place.path().join("fixtures")).expect("a link");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::os::unix::fs::symlink(root.join("fixtures"), place.path().join("fixtures")).expect("a link");
     let junit = "pytest_2025_10_17.xml";
-    fs::copy(readme.with_file_name("conformance/junit").join(junit), place.path().join(junit))
-        .expect("a copy");
-    // The number of lines by which updates have moved the rest of the README.
+    fs::copy(root.join("conformance/junit").join(junit), place.path().join(junit)).expect("a copy");
+    // The number of lines by which updates have moved the rest of the page.
     let mut moved = 0_isize;
     let has_python = std::env::var_os(PYTHON).is_some();
     for Example { line, command, shown, needs_python } in examples {
@@ -133,13 +140,59 @@ fn the_readme_shows_the_actual_outputs() {
         if bless && !matches(&shown, &lines) && !shown.iter().any(|line| line == "...") {
             text = shown_instead(&text, line.strict_add_signed(moved), shown.len(), &lines);
             moved += lines.len().cast_signed() - shown.len().cast_signed();
-            fs::write(&readme, &text).expect("README.md");
+            fs::write(&page, &text).expect("a page");
             continue;
         }
         assert!(
             matches(&shown, &lines),
-            "README.md:{line}: `{command}` prints\n{printed}\nand the README shows\n{}",
+            "{}:{line}: `{command}` prints\n{printed}\nand the page shows\n{}",
+            page.display(),
             shown.join("\n")
         );
+    }
+}
+
+/// The links of a page to other files of the repository, without those in blocks of code.
+fn links(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut text = String::new();
+    for line in page.lines() {
+        inside ^= line.trim_start().starts_with("```");
+        if !inside {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.contains("://")).map(str::to_owned).collect()
+}
+
+/// The anchor that a heading has on GitHub.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[rstest]
+fn a_link_leads_to_a_file_and_a_heading(
+    #[files("*.md")]
+    #[files("docs/*.md")]
+    #[files("conformance/*.md")]
+    #[files("conformance/adapters/*.md")]
+    #[files("conformance/fuzz/*.md")]
+    #[files("fixtures/*.md")]
+    page: PathBuf,
+) {
+    let text = fs::read_to_string(&page).expect("a page");
+    for link in links(&text) {
+        let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
+        let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+        assert!(target.exists(), "{}: {link}", page.display());
+        if !heading.is_empty() {
+            let text = fs::read_to_string(&target).expect("a page");
+            let mut headings = text.lines().filter(|line| line.starts_with('#'));
+            let is_it = |line: &str| anchor(line.trim_start_matches('#').trim()) == heading;
+            assert!(headings.any(is_it), "{}: {link}", page.display());
+        }
     }
 }

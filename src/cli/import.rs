@@ -12,7 +12,7 @@ use super::{
     run::find_plan,
     run_exit::without_blocked,
     run_session::{About, ReportOptions, RunSession},
-    summary,
+    summary::{self, Ended},
     target::implementation_name,
 };
 use crate::{
@@ -143,7 +143,8 @@ impl Import {
         };
         let (record, path) = session.publish(about, outcomes, console)?;
         let exit = exit(&record);
-        summary::print(&record, &path, exit, self.json, console);
+        let ended = Ended { report: &path, exit, skipped_red: 0 };
+        summary::print(&record, &ended, self.json, console);
         GitHub::from_environment().show(&record, &path, console);
         Ok(exit)
     }

@@ -10,7 +10,7 @@ use super::{
     github::GitHub,
     report_argument, run_exit,
     run_session::{directory, exit_of, no_report},
-    summary,
+    summary::{self, Ended},
 };
 use crate::harness::{
     record::{Merged, PartReport, RunRecord, RunTimes, RunTimestamp, merge},
@@ -83,7 +83,8 @@ impl Merge {
 
         let path = published.report;
         let exit = run_exit::of(&run, max_unsupported, console);
-        summary::print(&run, &path, exit, self.json, console);
+        let ended = Ended { report: &path, exit, skipped_red: 0 };
+        summary::print(&run, &ended, self.json, console);
         GitHub::from_environment().show(&run, &path, console);
         Ok(exit)
     }

@@ -21,7 +21,7 @@ use crate::{
         adversary::{Adversary, Trial},
         proof::{
             AdversaryProof, FailedExpectation, FaultyImplementation, KillMatrix, NeededBy, Parts,
-            PartsWitness, Reached, Skipped, Weakened, logged, needed_observations,
+            PartsWitness, Proven, Reached, Skipped, Weakened, logged, needed_observations,
         },
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Case, Check},
@@ -47,6 +47,14 @@ pub(super) struct Prove {
     /// Write proven.toml even if changed cases fail on fewer faulty implementations than it says
     #[arg(long, conflicts_with = "check")]
     accept_lost: bool,
+
+    /// Run each case only on the implementations that it fails on by proven.toml, and compare with it, as for --check
+    ///
+    /// This takes a fraction of the time, and tells that everything that was proven still holds. A case that changed is run
+    /// on all, and so is every case on a mutant that is new or breaks another requirement. What a case fails on in addition
+    /// is not seen.
+    #[arg(long, conflicts_with = "accept_lost")]
+    recorded: bool,
 
     /// Weaken every expectation, one part at a time, and name the parts that no faulty implementation needs
     ///
@@ -101,7 +109,9 @@ impl Prove {
         let whole = self.selection.is_empty();
         let faulty = FaultyImplementation::among(&suite.with_mutants(BUNDLE.built_ins()));
         let (loggers, green) = judged.as_ref().map(|judged| logged(&checks, judged)).unwrap_or_default();
-        let cells = cells(&checks, &implementations, &faulty);
+        let file = ProvenFile::read(&suite);
+        let recorded = file.proven().filter(|_| self.recorded);
+        let cells = cells(&checks, &implementations, &faulty, recorded);
         let claims = runner::red(&checks, &implementations, None);
 
         let reported: Vec<Job> = claims.iter().chain(&green).cloned().collect();
@@ -130,7 +140,6 @@ impl Prove {
         let (mut recording, outcomes, on_adversaries) =
             recording.run_then(&green, &suite, options, besides, console, then)?;
         let (seen_green, seen) = outcomes.split_at(green.len());
-        let file = ProvenFile::read(&suite);
         let proven = |case: &Case| file.proven().and_then(|proven| proven.fails_on(case));
         let aside = Skipped { checks: &skipped, proven: &proven };
         let mut matrix = KillMatrix::of(&suite, &checks, aside, &faulty, (seen_green, seen), whole);
@@ -176,7 +185,7 @@ impl Prove {
         let needed = parts.as_ref().map(|(parts, _)| needed_observations(parts));
         let scope =
             Scope { suite: &suite, checks: &checks, skipped: &skipped, whole, needed, still: found.1 };
-        let directory = self.suite.directory().filter(|_| !self.check);
+        let directory = self.suite.directory().filter(|_| !self.check && !self.recorded);
         let difference = file.update(&matrix, &scope, directory, self.accept_lost, console)?;
         let is_needed = matrix.weakened.as_ref().is_none_or(|weakened| weakened.unneeded.is_empty());
         let is_noticed = observed.as_ref().is_none_or(|observed| observed.found.problems.is_empty());
@@ -213,16 +222,22 @@ fn parts_needed_by(matrix: &KillMatrix, checks: &[Arc<Check>], witness: &PartsWi
     parts
 }
 
-/// One job for each check on each faulty implementation.
+/// One job for each check on each faulty implementation, except where its case did not fail as recorded.
 fn cells(
     checks: &[Arc<Check>],
     implementations: &Implementations,
     faulty: &[FaultyImplementation],
+    recorded: Option<&Proven>,
 ) -> Vec<Job> {
     let mut jobs = Vec::new();
     for mutant in faulty {
         if let Some(implementation) = implementations.get(&mutant.name) {
-            jobs.extend(checks.iter().filter(|check| is_relevant(check, mutant)).map(|check| Job {
+            let is_survived =
+                |check: &Check| recorded.is_some_and(|proven| proven.is_survived(&check.case, mutant));
+            let is_run = |check: &&Arc<Check>| {
+                is_relevant(check, mutant) && (is_claimed(check, mutant) || !is_survived(check))
+            };
+            jobs.extend(checks.iter().filter(is_run).map(|check| Job {
                 check: Arc::clone(check),
                 implementation: Arc::clone(&implementation),
                 phase: Phase::Red,
@@ -251,9 +266,12 @@ fn trials(checks: &[Arc<Check>], judged: Option<&Arc<dyn Implementation>>) -> Ve
 /// per implementation, so they run only where they are expected to fail and where one of their requirements is broken.
 fn is_relevant(check: &Check, mutant: &FaultyImplementation) -> bool {
     let is_about = |id: &String| check.case.requires.contains(id);
-    !executes_networks(check)
-        || check.red.iter().any(|red| red.on == mutant.name)
-        || mutant.breaks.as_ref().is_some_and(is_about)
+    !executes_networks(check) || is_claimed(check, mutant) || mutant.breaks.as_ref().is_some_and(is_about)
+}
+
+/// Whether a red entry of the check names this faulty implementation.
+fn is_claimed(check: &Check, mutant: &FaultyImplementation) -> bool {
+    check.red.iter().any(|red| red.on == mutant.name)
 }
 
 fn executes_networks(check: &Check) -> bool {

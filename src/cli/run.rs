@@ -9,7 +9,7 @@ use clap::Parser;
 
 use super::{
     Exit, SuiteOption,
-    console::{Console, counted},
+    console::Console,
     control::control,
     github::GitHub,
     known_file,
@@ -18,7 +18,7 @@ use super::{
     run_exit,
     run_session::{self, About, Besides, RecordingOptions, RunSession},
     selection::SelectionOptions,
-    summary,
+    summary::{self, Ended},
     target::{AdapterOptions, RunTarget},
     torch,
 };
@@ -86,7 +86,7 @@ impl Run {
         let plan = plan.map(|plan| self.plan.apply(plan, console)).transpose()?;
         let available = implementations.with(phases.given().map(|own| &own.implementation));
         let jobs = jobs(&checks, &available, plan.as_ref(), &phases);
-        let jobs = without_unsupported_red(jobs, &implementations, console)?;
+        let (jobs, skipped_red) = without_unsupported_red(jobs, &implementations, console)?;
         torch::report_if_broken(&checks, console);
 
         let case_deadline = phases.third_parties().iter().filter_map(|target| target.case_deadline).max();
@@ -130,7 +130,7 @@ impl Run {
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);
-        summary::print(&record, &path, exit, self.json, console);
+        summary::print(&record, &Ended { report: &path, exit, skipped_red }, self.json, console);
         GitHub::from_environment().show(&record, &path, console);
         if let Some(target) = judged.filter(|_| whole) {
             report_unused(target, console);
@@ -267,28 +267,28 @@ fn planned(plan: &Plan, phase: Phase, checks: &[Arc<Check>], implementations: &I
     jobs
 }
 
-/// Drops the red runs that need what a built-in implementation does not support: they would prove nothing. Those of
-/// other implementations are kept, because the report shows them as unsupported.
+/// Drops the red runs that need what a built-in implementation does not support, and counts them: they would prove nothing.
+/// Those of other implementations are kept, because the report shows them as unsupported.
 fn without_unsupported_red(
     mut jobs: Vec<Job>,
     built_in: &Implementations,
     console: &Console,
-) -> Result<Vec<Job>, Exit> {
+) -> Result<(Vec<Job>, usize), Exit> {
     let before = jobs.len();
     jobs.retain(|job| {
         job.phase == Phase::Green
             || built_in.get(job.implementation.name()).is_none()
             || job.check.needs().all(|need| job.implementation.supports(need))
     });
-    if jobs.len() < before {
-        let skipped = counted(before - jobs.len(), "red run");
-        console.note(&format!("skipped {skipped}: PyTorch is not available"));
-    }
+    let skipped = before - jobs.len();
     if jobs.is_empty() {
-        console.error("nothing to run: no selected check has a run in this phase on this implementation");
+        console.error(match skipped {
+            0 => "nothing to run: no selected check has a run in this phase on this implementation",
+            _ => "nothing to run: every selected red run requires PyTorch",
+        });
         return Err(Exit::NothingSelected);
     }
-    Ok(jobs)
+    Ok((jobs, skipped))
 }
 
 /// The cases of these jobs that only run green and have no current entry in proven.toml. `own` are those of `jobs`

@@ -16,7 +16,7 @@ use crate::{
         contract::Details,
         ledger::{OutcomeIndex, RowResult},
         record::{BrokenBy, BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
-        report::{area, failed_check, groups, rerun_command},
+        report::{Group, RunVerdict, State, area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
     text::line,
@@ -25,17 +25,26 @@ use crate::{
 /// Number of failures that are printed; the others are in the report.
 const MAX_SHOWN: usize = 10;
 
-/// Prints the outcome of a run as text or JSON.
-pub(super) fn print(run: &RunRecord, report: &Path, exit: Exit, as_json: bool, console: &Console) {
-    let text = if as_json { json(run, report, exit) } else { text(run, report, console) };
-    console.print(&text);
+/// What a run ended with, and was not asked to do.
+pub(super) struct Ended<'a> {
+    pub(super) report: &'a Path,
+    pub(super) exit: Exit,
+    /// The number of red runs that were left out, because they need PyTorch.
+    pub(super) skipped_red: usize,
 }
 
-/// Text output: unexpected outcomes, counts for each area, and the path of the report.
-fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
+/// Prints the outcome of a run as text or JSON.
+pub(super) fn print(run: &RunRecord, ended: &Ended<'_>, as_json: bool, console: &Console) {
+    console.print(&if as_json { json(run, ended) } else { text(run, ended, console) });
+}
+
+/// Text output: unexpected outcomes, counts for each area, the verdict, and the path of the report.
+fn text(run: &RunRecord, ended: &Ended<'_>, console: &Console) -> String {
     let mut text = String::new();
     let standing = run.conformance();
     let others = || run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
+    let failed = || others().filter(|outcome| outcome.verdict() != Verdict::Unsupported);
+    let skipped = || others().filter(|outcome| outcome.verdict() == Verdict::Unsupported);
     let wrong = unexpected(run);
     for outcome in wrong.iter().take(MAX_SHOWN) {
         text.push_str(&failure(run, outcome, console));
@@ -45,8 +54,8 @@ fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     }
     if let Some((judged, standing)) = &standing {
         text.push_str(&conformance(judged, standing, console));
-    } else if others().count() > 1 {
-        for group in groups(others()) {
+    } else if failed().count() > 1 {
+        for group in groups(failed()) {
             text.push_str(&format!("{}\n", line(&group.to_string())));
         }
         text.push('\n');
@@ -76,9 +85,35 @@ fn text(run: &RunRecord, report: &Path, console: &Console) -> String {
     if let Some(partition) = &run.partition {
         text.push_str(&format!("{partition}; put the parts together with `bundleproof merge`\n\n"));
     }
+    let mut left_out: Vec<String> = Vec::new();
+    if standing.is_none() {
+        left_out.extend(groups(skipped()).iter().map(|group| line(&group.to_string())));
+    }
+    if ended.skipped_red > 0 {
+        left_out.push(format!("{} skipped: PyTorch is not available", counted(ended.skipped_red, "red run")));
+    }
+    if !left_out.is_empty() {
+        text.push_str(&format!("{}\n\n", left_out.join("\n")));
+    }
     text.push_str(&details(run, console));
-    text.push_str(&format!("Report: {}\n", report.display()));
+    text.push_str(&verdict(run, ended.exit, console));
+    text.push_str(&format!("Report: {}\n", ended.report.display()));
     text
+}
+
+/// What the run says, in one sentence, and the exit code if it is not 0.
+fn verdict(run: &RunRecord, exit: Exit, console: &Console) -> String {
+    let RunVerdict { state, sentence } = RunVerdict::of(run);
+    let sentence = line(&sentence);
+    let sentence = match state {
+        State::Good => console.good(&sentence),
+        State::Bad => console.bad(&sentence),
+        State::Known | State::Skipped => console.odd(&sentence),
+    };
+    match exit.code() {
+        0 => format!("{sentence}\n"),
+        code => format!("{sentence} Exit code {code}.\n"),
+    }
 }
 
 /// The outcomes that need attention. Unsupported checks are listed with their reasons, known failures in the
@@ -120,7 +155,7 @@ fn stated(run: &RunRecord) -> BTreeMap<&String, &Details> {
 }
 
 /// JSON output with the same contents.
-fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
+fn json(run: &RunRecord, ended: &Ended<'_>) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
         (
@@ -137,7 +172,7 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     });
     let value = json!({
         "stamp": run.stamp,
-        "report": report.display().to_string(),
+        "report": ended.report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
         "control": run.control,
@@ -145,7 +180,8 @@ fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
         "unexpected": wrong.collect::<Vec<_>>(),
         "details": stated(run),
         "partition": run.partition.as_ref().map(|partition| partition.part),
-        "exit": exit.code(),
+        "skipped_red": ended.skipped_red,
+        "exit": ended.exit.code(),
     });
     format!("{value:#}\n")
 }
@@ -227,9 +263,14 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
             text.push_str(&format!("  {}\n", line(&group.to_string())));
         }
     }
-    if !standing.unseen.is_empty() {
-        text.push_str(&format!("{}\n", console.odd("skipped")));
-        for group in &standing.unseen {
+    let is_skipped =
+        |group: &&Group<'_>| group.outcomes.iter().all(|own| own.verdict() == Verdict::Unsupported);
+    let (skipped, lost): (Vec<&Group<'_>>, Vec<&Group<'_>>) = standing.unseen.iter().partition(is_skipped);
+    for (title, groups) in [(console.bad("without a result"), lost), (console.odd("skipped"), skipped)] {
+        if !groups.is_empty() {
+            text.push_str(&format!("{title}\n"));
+        }
+        for group in groups {
             text.push_str(&format!("  {}\n", line(&group.to_string())));
         }
     }
@@ -253,11 +294,8 @@ fn phase_table(run: &RunRecord, phase: Phase, console: &Console) -> String {
         Phase::Red => format!("{}/{} failed as expected on {on}", counts.as_expected, counts.all),
         Phase::Green => format!("{}/{} passed on {on}", counts.as_expected, counts.all),
     };
-    let head =
-        if counts.unexpected() == 0 { console.good(phase.as_str()) } else { console.bad(phase.as_str()) };
-    // Color codes have no width, so the word is padded separately.
-    let pad = " ".repeat(7_usize.saturating_sub(phase.as_str().len()));
-    let mut text = format!("{head}{pad}{result}\n");
+    let result = if counts.unexpected() == 0 { console.good(&result) } else { console.bad(&result) };
+    let mut text = format!("{:7}{result}\n", phase.as_str());
     if let Some(plan) = &run.plan {
         let outcomes = OutcomeIndex::of(run);
         for row in &plan.rows {

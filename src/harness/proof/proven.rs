@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::KillMatrix;
+use super::{FaultyImplementation, KillMatrix};
 use crate::harness::suite::Case;
 
 /// The file, relative to the suite.
@@ -111,6 +111,15 @@ impl Proven {
     /// The implementations on which each expectation of a case failed, if its current version is proven.
     pub fn fails_on(&self, case: &Case) -> Option<&BTreeMap<String, Vec<String>>> {
         self.cases.get(&case.id).filter(|proven| proven.digest == case.digest).map(|proven| &proven.fails_on)
+    }
+
+    /// Whether no expectation of the current version of a case failed on this implementation, which is as it was.
+    pub fn is_survived(&self, case: &Case, faulty: &FaultyImplementation) -> bool {
+        let is_known = faulty.breaks.is_none() || self.mutants.get(&faulty.name) == faulty.breaks.as_ref();
+        let failed = |fails_on: &BTreeMap<String, Vec<String>>| {
+            fails_on.values().flatten().any(|name| *name == faulty.name)
+        };
+        is_known && self.fails_on(case).is_some_and(|fails_on| !failed(fails_on))
     }
 
     /// Whether the current version of a case is proven.

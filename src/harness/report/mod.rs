@@ -19,8 +19,10 @@ mod page;
 pub(crate) mod render;
 mod rerun;
 pub(crate) mod shown_step;
+mod state;
 mod summary;
 mod survey;
+mod verdict;
 
 pub use cause::Cause;
 pub use failed_check::failed_check;
@@ -29,4 +31,6 @@ pub use log::logs;
 pub use messages::{Group, area, ending, groups};
 pub use render::{RenderError, files};
 pub use rerun::rerun_command;
+pub use state::State;
 pub use survey::{NotSurveyable, Surveyed, survey};
+pub use verdict::RunVerdict;

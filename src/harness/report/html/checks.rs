@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::state::{State, States};
 use crate::harness::{
     record::{Counts, RunRecord},
-    report::area,
+    report::{
+        area,
+        state::{State, States},
+    },
     runner::{Outcome, Phase},
 };
 

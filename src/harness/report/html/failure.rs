@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{
-    state::{State, States},
-    text_diff::TextDifference,
-};
+use super::text_diff::TextDifference;
 use crate::{
     harness::{
         ledger::row_index::RowIndex,
@@ -18,6 +15,7 @@ use crate::{
             messages::{describe_step, other_ending},
             rerun_command,
             shown_step::ShownStep,
+            state::{State, States},
         },
         runner::{ExpectationOutcome, Outcome},
     },

@@ -1,15 +1,20 @@
 //! The first screen: whether it conforms, what failed, what was skipped and what to do next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::state::{State, States};
 use crate::{
     harness::{
         proof::KillMatrix,
         record::{RunRecord, SUMS},
-        report::{Group, groups, rerun::suite_option, rerun_command},
+        report::{
+            Group, groups,
+            rerun::suite_option,
+            rerun_command,
+            state::{State, States},
+            verdict::{RunVerdict, StateCounts, counted, is_partial},
+        },
         runner::{Outcome, Phase, Verdict},
     },
     text::shell_argument,
@@ -74,15 +79,6 @@ struct Step {
     command: Option<String>,
 }
 
-/// The number of outcomes in each state.
-#[derive(Clone, Copy, Default)]
-struct StateCounts {
-    good: usize,
-    bad: usize,
-    known: usize,
-    skipped: usize,
-}
-
 impl Headline {
     /// `failures` are the numbers of the outcomes that the page explains, by their index in the run.
     pub(super) fn of(
@@ -91,13 +87,11 @@ impl Headline {
         matrix: Option<&KillMatrix>,
         failures: &BTreeMap<usize, usize>,
     ) -> Self {
-        let green = StateCounts::of(run.outcomes_of(Phase::Green), states);
-        let red = StateCounts::of(run.outcomes_of(Phase::Red), states);
         let problems = run.conformance().into_iter().flat_map(|(_, standing)| standing.known.problems);
         let problems: Vec<String> = problems.collect();
-        let (state, sentence) = match matrix {
+        let RunVerdict { state, sentence } = match matrix {
             Some(matrix) => of_proof(matrix, is_partial(run)),
-            None => of_run(run, green, red, problems.len()),
+            None => RunVerdict::of(run),
         };
         let of_state = |wanted: State| {
             groups(run.outcomes.iter().filter(move |outcome| states.state(outcome) == wanted))
@@ -115,30 +109,7 @@ impl Headline {
     }
 }
 
-impl StateCounts {
-    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>, states: &States) -> Self {
-        let mut counts = Self::default();
-        for outcome in outcomes {
-            *counts.of_state(states.state(outcome)) += 1;
-        }
-        counts
-    }
-
-    fn of_state(&mut self, state: State) -> &mut usize {
-        match state {
-            State::Good => &mut self.good,
-            State::Bad => &mut self.bad,
-            State::Known => &mut self.known,
-            State::Skipped => &mut self.skipped,
-        }
-    }
-
-    fn all(self) -> usize {
-        self.good + self.bad + self.known + self.skipped
-    }
-}
-
-fn of_proof(matrix: &KillMatrix, partial: bool) -> (State, String) {
+fn of_proof(matrix: &KillMatrix, partial: bool) -> RunVerdict {
     let counts = matrix.counts;
     let (state, said) = match matrix.problems.len() {
         0 if partial => {
@@ -158,57 +129,11 @@ fn of_proof(matrix: &KillMatrix, partial: bool) -> (State, String) {
         }
         problems => (State::Bad, format!("The suite is not proven: {}.", counted(problems, "problem"))),
     };
-    match counts.skipped {
-        0 => (state, said),
-        skipped => (state, format!("{said} Skipped: {}.", counted(skipped, "check"))),
-    }
-}
-
-/// The sentence for a run: about the implementation under test if there is one, otherwise about the red phase.
-fn of_run(run: &RunRecord, green: StateCounts, red: StateCounts, problems: usize) -> (State, String) {
-    if green.all() == 0 {
-        return of_red(red);
-    }
-    let names: BTreeSet<&str> =
-        run.outcomes_of(Phase::Green).map(|outcome| outcome.implementation.as_str()).collect();
-    let name = names.into_iter().collect::<Vec<_>>().join(", ");
-    let all = green.all();
-    if green.bad > 0 {
-        let failed = format!("{} of {} did not pass", green.bad, counted(all, "check"));
-        return (State::Bad, format!("{name} does not conform: {failed}."));
-    }
-    if green.good == 0 {
-        return (State::Skipped, format!("Nothing was tested on {name}: all checks were skipped."));
-    }
-    let mut parts = vec![format!("{} of {} passed", green.good, counted(all, "check"))];
-    parts.extend((green.skipped > 0).then(|| format!("{} skipped", green.skipped)));
-    parts.extend((green.known > 0).then(|| format!("{} known to fail", green.known)));
-    let parts = parts.join(", ");
-    if problems > 0 {
-        let problems = counted(problems, "problem");
-        return (State::Bad, format!("The list of known failures of {name} has {problems}: {parts}."));
-    }
-    if red.bad > 0 {
-        let unproven = format!("{} did not fail as expected", counted(red.bad, "red run"));
-        return (State::Bad, format!("{name} passes, but {unproven}: {parts}."));
-    }
-    let (state, except) =
-        if green.known > 0 { (State::Known, " except for known failures") } else { (State::Good, "") };
-    let of = if is_partial(run) { " in the selected checks" } else { "" };
-    (state, format!("{name} conforms{of}{except}: {parts}."))
-}
-
-fn of_red(red: StateCounts) -> (State, String) {
-    let all = counted(red.all(), "red run");
-    match (red.bad, red.good) {
-        (0, 0) => (State::Skipped, "Nothing was tested: all checks were skipped.".to_owned()),
-        (0, good) if red.skipped + red.known == 0 => (
-            State::Good,
-            format!("{} failed as expected.", if good == 1 { all } else { format!("All {all}") }),
-        ),
-        (0, good) => (State::Good, format!("{good} of {all} failed as expected, {} skipped.", red.skipped)),
-        (bad, _) => (State::Bad, format!("Not proven: {bad} of {all} did not fail as expected.")),
-    }
+    let sentence = match counts.skipped {
+        0 => said,
+        skipped => format!("{said} Skipped: {}.", counted(skipped, "check")),
+    };
+    RunVerdict { state, sentence }
 }
 
 impl PhaseView {
@@ -277,14 +202,6 @@ fn most_common<'a>(groups: &[Group<'a>]) -> Option<&'a Outcome> {
     groups.iter().rev().max_by_key(rank)?.outcomes.first().copied()
 }
 
-/// Whether options limited the checks, so that the result of the whole suite may differ.
-fn is_partial(run: &RunRecord) -> bool {
-    let restricts = |option: &String| {
-        ["--case ", "--requirement ", "--area ", "--plan "].iter().any(|prefix| option.starts_with(prefix))
-    };
-    run.partition.is_some() || run.selection.iter().any(restricts)
-}
-
 fn next(
     run: &RunRecord,
     first: Option<&Outcome>,
@@ -344,63 +261,13 @@ fn next(
     steps
 }
 
-/// `1 check`, `2 checks`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
     use crate::harness::{runner::Ended, test_helpers};
 
-    fn sentence(outcomes: Vec<Outcome>) -> (State, String) {
-        let run = RunRecord { outcomes, selection: Vec::new(), unproven: Vec::new(), ..test_helpers::run() };
-        let headline = Headline::of(&run, &States::of(&run), None, &BTreeMap::new());
-        (headline.state, headline.sentence)
-    }
-
     fn green(check: &str) -> Outcome {
         test_helpers::as_expected(check, Phase::Green)
-    }
-
-    fn skipped() -> Outcome {
-        Outcome { ended: Ended::Unsupported { need: "torch".into() }, ..green("a/skipped") }
-    }
-
-    fn red(check: &str) -> Outcome {
-        test_helpers::as_expected(check, Phase::Red)
-    }
-
-    #[rstest]
-    #[case(vec![green("a/b")], State::Good, "reference conforms: 1 of 1 check passed.")]
-    #[case(vec![green("a/b"), skipped()], State::Good, "reference conforms: 1 of 2 checks passed, 1 skipped.")]
-    #[case(vec![skipped()], State::Skipped, "Nothing was tested on reference: all checks were skipped.")]
-    #[case(
-        vec![green("a/b"), test_helpers::unexpected("a/c", Phase::Green), skipped()],
-        State::Bad,
-        "reference does not conform: 1 of 3 checks did not pass."
-    )]
-    #[case(
-        vec![test_helpers::unexpected("a/b", Phase::Red), green("a/b")],
-        State::Bad,
-        "reference passes, but 1 red run did not fail as expected: 1 of 1 check passed."
-    )]
-    #[case(vec![red("a/b"), red("a/c")], State::Good, "All 2 red runs failed as expected.")]
-    #[case(
-        vec![red("a/b"), test_helpers::stopped("a/c", Phase::Red)],
-        State::Bad,
-        "Not proven: 1 of 2 red runs did not fail as expected."
-    )]
-    #[case(vec![], State::Skipped, "Nothing was tested: all checks were skipped.")]
-    fn the_sentence_is_about_the_worst_result(
-        #[case] outcomes: Vec<Outcome>,
-        #[case] state: State,
-        #[case] said: &str,
-    ) {
-        assert_eq!(sentence(outcomes), (state, said.to_owned()));
     }
 
     #[test]

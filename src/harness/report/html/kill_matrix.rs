@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{headline::counted, state::State};
 use crate::harness::{
     proof::{CheckProof, KillMatrix, MutantProof, Problem},
-    report::area,
+    report::{area, state::State, verdict::counted},
 };
 
 /// The most cases of the picture and of their tables, and the most requirements; `matrix.json` has all of them.

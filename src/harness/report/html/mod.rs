@@ -9,7 +9,6 @@ mod failure;
 mod headline;
 mod kill_matrix;
 mod shell;
-mod state;
 mod store_index;
 mod text_diff;
 
@@ -25,9 +24,8 @@ use self::{
     failure::{CaseView, Failures, cases},
     headline::Headline,
     kill_matrix::MatrixView,
-    state::States,
 };
-use super::log::log_names;
+use super::{log::log_names, state::States};
 use crate::harness::{
     ledger::{OutcomeIndex, RowResult, row_index::RowIndex},
     proof::KillMatrix,

@@ -2,12 +2,9 @@
 
 use serde::Serialize;
 
-use super::{
-    headline::counted,
-    shell::{HtmlError, page},
-    state::State,
-};
+use super::shell::{HtmlError, page};
 use crate::harness::{
+    report::{state::State, verdict::counted},
     runner::{Phase, RedResult, Verdict},
     store::{Index, IndexedReport, PhaseCounts, Transition},
 };

@@ -1,4 +1,4 @@
-//! How an outcome counts on a page.
+//! How an outcome counts.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::harness::{
     runner::{Outcome, Verdict},
 };
 
-/// How an outcome counts. A page shows each with a sign, a word and a color of its own.
+/// How an outcome counts, or all of a run. A page shows each with a sign, a word and a color of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub enum State {
     /// It is what its phase expects.
     Good,
     /// It is not, and nothing explains it.
@@ -24,21 +24,21 @@ pub(super) enum State {
 }
 
 impl State {
-    pub(super) const ALL: [Self; 4] = [Self::Good, Self::Bad, Self::Known, Self::Skipped];
+    pub(crate) const ALL: [Self; 4] = [Self::Good, Self::Bad, Self::Known, Self::Skipped];
 }
 
 /// Decides how the outcomes of a run count.
-pub(super) struct States {
+pub(crate) struct States {
     known: BTreeSet<String>,
 }
 
 impl States {
-    pub(super) fn of(run: &RunRecord) -> Self {
+    pub(crate) fn of(run: &RunRecord) -> Self {
         let known = run.conformance().into_iter().flat_map(|(_, standing)| standing.known.known);
         Self { known: known.map(|(check, _)| check).collect() }
     }
 
-    pub(super) fn state(&self, outcome: &Outcome) -> State {
+    pub(crate) fn state(&self, outcome: &Outcome) -> State {
         if outcome.met_expectation() {
             State::Good
         } else if outcome.verdict() == Verdict::Unsupported {
