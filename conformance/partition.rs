@@ -126,7 +126,7 @@ const SELECTION: [&str; 4] = ["--area", "params", "--area", "roundtrip"];
 #[rstest]
 #[case::one(&SELECTION, 1)]
 #[case::several(&SELECTION, 3)]
-#[case::some_without_a_check(&["--area", "dispatch"], 20)]
+#[case::some_without_a_check(&["--case", "roundtrip/networks_come_back", "--phase", "green"], 6)]
 fn the_parts_of_a_run_are_merged_into_the_report_of_the_whole(#[case] selection: &[&str], #[case] of: usize) {
     let runs = Place::new().whole_and_parts(selection, of);
     assert_eq!(runs.code, 0);

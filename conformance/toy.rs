@@ -471,6 +471,7 @@ fn publish(reports: &Path, stamp: &str, phase: Phase, implementations: &Implemen
         options: BTreeMap::new(),
         judged: None,
         control: None,
+        skipped_red: 0,
         implementations: BTreeMap::from([(KEEPER.to_owned(), keeper)]),
         partition: None,
         cases: BTreeMap::new(),

@@ -183,6 +183,7 @@ fn empty_run(stamp: RunTimestamp) -> RunRecord {
         imported: None,
         protected: None,
         control: None,
+        skipped_red: 0,
         partition: None,
         outcomes: vec![],
     }

@@ -12,7 +12,7 @@ use super::{
     run::find_plan,
     run_exit::without_blocked,
     run_session::{About, ReportOptions, RunSession},
-    summary::{self, Ended},
+    summary,
     target::implementation_name,
 };
 use crate::{
@@ -139,12 +139,12 @@ impl Import {
             protected,
             partition: None,
             control: None,
+            skipped_red: 0,
             imported: Some(Imported { junit: files(junit), logs: files(logs) }),
         };
         let (record, path) = session.publish(about, outcomes, console)?;
         let exit = exit(&record);
-        let ended = Ended { report: &path, exit, skipped_red: 0 };
-        summary::print(&record, &ended, self.json, console);
+        summary::print(&record, &path, exit, self.json, console);
         GitHub::from_environment().show(&record, &path, console);
         Ok(exit)
     }

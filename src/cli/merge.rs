@@ -10,7 +10,7 @@ use super::{
     github::GitHub,
     report_argument, run_exit,
     run_session::{directory, exit_of, no_report},
-    summary::{self, Ended},
+    summary,
 };
 use crate::harness::{
     record::{Merged, PartReport, RunRecord, RunTimes, RunTimestamp, merge},
@@ -83,8 +83,7 @@ impl Merge {
 
         let path = published.report;
         let exit = run_exit::of(&run, max_unsupported, console);
-        let ended = Ended { report: &path, exit, skipped_red: 0 };
-        summary::print(&run, &ended, self.json, console);
+        summary::print(&run, &path, exit, self.json, console);
         GitHub::from_environment().show(&run, &path, console);
         Ok(exit)
     }

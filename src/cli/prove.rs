@@ -178,6 +178,7 @@ impl Prove {
             judged: None,
             protected: None,
             control: None,
+            skipped_red: 0,
             imported: None,
         };
         let (_, path) = recording.publish(about, claimed(&claims, seen, seen_green), console)?;

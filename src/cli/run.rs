@@ -18,7 +18,7 @@ use super::{
     run_exit,
     run_session::{self, About, Besides, RecordingOptions, RunSession},
     selection::SelectionOptions,
-    summary::{self, Ended},
+    summary,
     target::{AdapterOptions, RunTarget},
     torch,
 };
@@ -126,11 +126,12 @@ impl Run {
             judged: phases.green.given().and_then(|target| self.target_record(target, &suite, &jobs)),
             protected,
             control,
+            skipped_red,
             imported: None,
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);
-        summary::print(&record, &Ended { report: &path, exit, skipped_red }, self.json, console);
+        summary::print(&record, &path, exit, self.json, console);
         GitHub::from_environment().show(&record, &path, console);
         if let Some(target) = judged.filter(|_| whole) {
             report_unused(target, console);

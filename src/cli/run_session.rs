@@ -84,6 +84,8 @@ pub(super) struct About<'a> {
     pub(super) protected: Option<Protected>,
     /// The negative control, if the implementation under test is a third-party one.
     pub(super) control: Option<Control>,
+    /// The number of red runs that were left out, because they need PyTorch.
+    pub(super) skipped_red: usize,
     /// The files that the outcomes were imported from, if another runner made them.
     pub(super) imported: Option<Imported>,
 }
@@ -330,6 +332,7 @@ impl RunSession {
             protected: about.protected,
             cases: case_texts(&outcomes, about.suite.checks().iter().map(|check| text_of(&check.case))),
             control: about.control,
+            skipped_red: about.skipped_red,
             partition: about.partition,
             outcomes,
         };

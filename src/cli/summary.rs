@@ -25,21 +25,13 @@ use crate::{
 /// Number of failures that are printed; the others are in the report.
 const MAX_SHOWN: usize = 10;
 
-/// What a run ended with, and was not asked to do.
-pub(super) struct Ended<'a> {
-    pub(super) report: &'a Path,
-    pub(super) exit: Exit,
-    /// The number of red runs that were left out, because they need PyTorch.
-    pub(super) skipped_red: usize,
-}
-
 /// Prints the outcome of a run as text or JSON.
-pub(super) fn print(run: &RunRecord, ended: &Ended<'_>, as_json: bool, console: &Console) {
-    console.print(&if as_json { json(run, ended) } else { text(run, ended, console) });
+pub(super) fn print(run: &RunRecord, report: &Path, exit: Exit, as_json: bool, console: &Console) {
+    console.print(&if as_json { json(run, report, exit) } else { text(run, report, exit, console) });
 }
 
 /// Text output: unexpected outcomes, counts for each area, the verdict, and the path of the report.
-fn text(run: &RunRecord, ended: &Ended<'_>, console: &Console) -> String {
+fn text(run: &RunRecord, report: &Path, exit: Exit, console: &Console) -> String {
     let mut text = String::new();
     let standing = run.conformance();
     let others = || run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
@@ -89,15 +81,15 @@ fn text(run: &RunRecord, ended: &Ended<'_>, console: &Console) -> String {
     if standing.is_none() {
         left_out.extend(groups(skipped()).iter().map(|group| line(&group.to_string())));
     }
-    if ended.skipped_red > 0 {
-        left_out.push(format!("{} skipped: PyTorch is not available", counted(ended.skipped_red, "red run")));
+    if run.skipped_red > 0 {
+        left_out.push(format!("{} skipped: PyTorch is not available", counted(run.skipped_red, "red run")));
     }
     if !left_out.is_empty() {
         text.push_str(&format!("{}\n\n", left_out.join("\n")));
     }
     text.push_str(&details(run, console));
-    text.push_str(&verdict(run, ended.exit, console));
-    text.push_str(&format!("Report: {}\n", ended.report.display()));
+    text.push_str(&verdict(run, exit, console));
+    text.push_str(&format!("Report: {}\n", report.display()));
     text
 }
 
@@ -155,7 +147,7 @@ fn stated(run: &RunRecord) -> BTreeMap<&String, &Details> {
 }
 
 /// JSON output with the same contents.
-fn json(run: &RunRecord, ended: &Ended<'_>) -> String {
+fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
     let phase = |phase: &Phase| {
         let counts = run.counts(*phase);
         (
@@ -172,7 +164,7 @@ fn json(run: &RunRecord, ended: &Ended<'_>) -> String {
     });
     let value = json!({
         "stamp": run.stamp,
-        "report": ended.report.display().to_string(),
+        "report": report.display().to_string(),
         "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
         "unproven": run.unproven,
         "control": run.control,
@@ -180,8 +172,8 @@ fn json(run: &RunRecord, ended: &Ended<'_>) -> String {
         "unexpected": wrong.collect::<Vec<_>>(),
         "details": stated(run),
         "partition": run.partition.as_ref().map(|partition| partition.part),
-        "skipped_red": ended.skipped_red,
-        "exit": ended.exit.code(),
+        "skipped_red": run.skipped_red,
+        "exit": exit.code(),
     });
     format!("{value:#}\n")
 }

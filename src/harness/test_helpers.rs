@@ -156,6 +156,7 @@ pub(super) fn run() -> RunRecord {
         imported: None,
         protected: None,
         control: None,
+        skipped_red: 0,
         partition: None,
         outcomes: vec![
             as_expected("persistence/round_trip", Phase::Red),

@@ -230,6 +230,7 @@ fn without_outcomes(run: &RunRecord) -> RunRecord {
         // What changed since another report is about the store of each part.
         protected: run.protected.clone().map(|protected| Protected { change: None, ..protected }),
         control: None,
+        skipped_red: run.skipped_red,
         partition: None,
         outcomes: Vec::new(),
     }

@@ -65,6 +65,9 @@ pub struct RunRecord {
     /// Whether faulty variants of the target were noticed; None if the target is built in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
+    /// The number of red runs of the whole run that were left out, because they need PyTorch and it is not available.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_red: usize,
     /// The part of a run that this is; None for a whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<Partition>,
@@ -100,6 +103,11 @@ pub enum ReadError {
     /// It is not valid.
     #[error("is invalid: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl RunRecord {

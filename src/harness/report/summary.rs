@@ -17,6 +17,7 @@ use super::{
     page::Page,
     rerun_command,
     shown_step::ShownStep,
+    verdict::counted,
 };
 use crate::harness::{
     ledger::{
@@ -36,6 +37,10 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     phases.sort_by_key(|phase| run.counts(*phase).unexpected() == 0);
     for phase in phases {
         page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).to_string())));
+    }
+    if run.skipped_red > 0 {
+        let runs = counted(run.skipped_red, "red run");
+        page.line(&format!("- Skipped: {runs}, because PyTorch is not available"));
     }
     if let Some(control) = &run.control {
         page.line(&format!("- Control: {}", markdown(&control.to_string())));
