@@ -117,6 +117,7 @@ const CHAOS: &[Row] = &[
     Row { way: "sleeps_at_the_end", loading: "pass", says: "" },
     Row { way: "ignores_sigterm", loading: "pass", says: "" },
     Row { way: "leaves_a_session", loading: "pass", says: "" },
+    Row { way: "needs_a_session_without_terminal", loading: "pass", says: "" },
     Row { way: "remembers_what_it_saved", loading: "fail", says: "sha256" },
 ];
 

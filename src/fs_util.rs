@@ -12,22 +12,45 @@ use tempfile::NamedTempFile;
 /// Symbolic links are listed and not followed.
 pub(crate) fn files_below(directory: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
-    walk(directory, "", &mut found)?;
+    walk(directory, "", &mut |path| found.push(path), &mut |_, error| Err(error))?;
     Ok(found)
 }
 
-fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<()> {
+/// The files below a directory, and those directories that cannot be listed, such as one with a path that is too long.
+pub(crate) fn files_and_unlisted_below(directory: &Path) -> (Vec<String>, Vec<String>) {
+    let (mut found, mut unlisted) = (Vec::new(), Vec::new());
+    let mut keep = |prefix: &str, _| {
+        unlisted.push(if prefix.is_empty() { "./" } else { prefix }.to_owned());
+        Ok(())
+    };
+    // Every error is kept.
+    _ = walk(directory, "", &mut |path| found.push(path), &mut keep);
+    (found, unlisted)
+}
+
+/// Gives each file to `found`, and the errors of each directory to `failed`, with its path and a `/` at the end.
+fn walk(
+    directory: &Path,
+    prefix: &str,
+    found: &mut dyn FnMut(String),
+    failed: &mut dyn FnMut(&str, io::Error) -> io::Result<()>,
+) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+        Err(error) => return failed(prefix, error),
+        Ok(entries) => entries,
     };
     for entry in entries {
-        let entry = entry?;
+        let read = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+        let (is_directory, entry) = match read {
+            Ok(read) => read,
+            Err(error) => return failed(prefix, error),
+        };
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), found)?;
+        if is_directory {
+            walk(&entry.path(), &format!("{path}/"), found, failed)?;
         } else {
-            found.push(path);
+            found(path);
         }
     }
     Ok(())

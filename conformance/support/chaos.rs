@@ -98,6 +98,14 @@ pub(crate) fn answer(way: &str) {
                 start_a_session();
                 thread::sleep(FOREVER);
             }
+            ("needs_a_session_without_terminal", _) if moment => {
+                // That of its supervisor, which leads it and has never opened a terminal.
+                let session = nix::unistd::getsid(None).expect("a session");
+                if session != nix::unistd::getppid() {
+                    print(&failed(&question, "internal", "the session of the run"));
+                    continue;
+                }
+            }
             ("takes_a_gibibyte", _) if moment => drop(vec![1_u8; 1 << 30]),
             ("writes_a_gibibyte", _) if moment => {
                 let home = env::var("HOME").expect("a home");

@@ -57,14 +57,21 @@ pub(super) fn descendants(of: Pid) -> Vec<Pid> {
     found.into_iter().map(Pid::from_raw).collect()
 }
 
-/// The parent in `/proc/<pid>/stat`, `12 (a name) S 7 …`; None for a process that has ended and was not reaped yet.
+/// The number of threads in `/proc/<pid>/stat`, counted from the field behind the parent.
+const THREADS: usize = 15;
+
+/// The parent in `/proc/<pid>/stat`, `12 (a name) S 7 …`; None for a process that has ended and was not reaped yet. One whose
+/// first thread has ended looks the same, but for its other threads, and goes on.
 fn running_child_of(stat: &[u8]) -> Option<i32> {
     // The name can contain anything, so the fields begin after the last parenthesis.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     let mut fields = fields.split_ascii_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.next()?.parse().ok() }
+    let parent = fields.next()?.parse().ok()?;
+    let mut threads = || fields.nth(THREADS).and_then(|number| number.parse().ok()).unwrap_or(0);
+    let has_ended = matches!(state, "Z" | "X") && threads() < 2;
+    (!has_ended).then_some(parent)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -115,6 +122,11 @@ mod tests {
         assert_eq!(running_child_of(b"12 (a) R 1 (b) S 7 12 12"), Some(7));
         assert_eq!(running_child_of(b"12 (\xff) S 7"), Some(7));
         assert_eq!(running_child_of(b"12 (dead) Z 7"), None);
+        let stat = |threads: u32| {
+            format!("12 (python3) Z 7 12 12 0 -1 4227340 905 0 0 0 2 0 0 0 20 0 {threads} 0 877 0 0")
+        };
+        assert_eq!(running_child_of(stat(1).as_bytes()), None);
+        assert_eq!(running_child_of(stat(2).as_bytes()), Some(7));
         assert_eq!(running_child_of(b""), None);
     }
 }

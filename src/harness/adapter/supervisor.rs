@@ -23,7 +23,7 @@ use nix::{
         signal::{Signal, raise},
         wait::{WaitStatus, wait},
     },
-    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid},
+    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, setsid},
 };
 
 use super::{descendants::kill_descendants, limits::Limits};
@@ -35,7 +35,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LANDLOCK: ABI = ABI::V4;
 
 /// The devices that a program can write to in a sandbox.
-const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/tty"];
+const DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
 /// Runs this command as a child with the standard streams of this process, and returns its status: this process ends as
 /// the command did if that was by a signal. Nothing that it started is left then. This process must have no other child, and be one that `run` has started. With `writable`
@@ -46,6 +46,8 @@ const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/tty"];
 pub fn supervise(run: i32, limits: Limits, writable: &[PathBuf], command: &[String]) -> io::Result<i32> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    // A session has no terminal: what is under test can neither type at that of the run nor change its settings.
+    setsid()?;
     set_child_subreaper(true)?;
     limits.set()?;
     if !writable.is_empty() {

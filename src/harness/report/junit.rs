@@ -122,14 +122,18 @@ fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus 
     });
     let first = first.map(|message| line(&message));
     status.set_type(outcome.result_name());
-    status.set_message(leak.or(ending).or(first).unwrap_or_else(|| outcome.result_name().to_owned()));
+    let why = ending.or(first).unwrap_or_else(|| outcome.result_name().to_owned());
+    status.set_message(leak.map_or_else(|| why.clone(), |leak| format!("{why}; {leak}")));
     status.set_description(description(run, outcome));
     status
 }
 
 fn description(run: &RunRecord, outcome: &Outcome) -> String {
     let mut text = String::new();
-    text.extend(outcome.leak.iter().map(|leak| format!("{}\n", line(&leak.to_string()))));
+    if let Some(leak) = &outcome.leak {
+        text += &format!("{}\n", line(&leak.to_string()));
+        text.extend(ending(outcome).map(|ending| format!("{ending}\n")));
+    }
     for shown in ShownStep::all(outcome) {
         text += &step_description(outcome, &shown);
     }
@@ -168,7 +172,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::harness::runner::Ended;
+    use crate::harness::runner::{Ended, StateLeak};
     use crate::harness::test_helpers;
 
     #[test]
@@ -189,6 +193,18 @@ mod tests {
             let outcome = Outcome { ended: ended.clone(), ..test_helpers::stopped("a/b", phase) };
             let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
             assert!(xml.contains(tag), "{xml}");
+        }
+    }
+
+    #[test]
+    fn a_crash_that_is_not_repeated_alone_says_how_the_process_ended() {
+        let ended = Ended::Crash { detail: "process ended (signal: 9)".into() };
+        let leak = Some(StateLeak::NotRepeated);
+        let outcome = Outcome { ended, leak, ..test_helpers::as_expected("a/b", Phase::Green) };
+        let xml = junit(&RunRecord { outcomes: vec![outcome], ..test_helpers::run() }).unwrap();
+        let (message, text) = xml.split_once("<error ").unwrap().1.split_once('>').unwrap();
+        for place in [message, text] {
+            assert!(place.contains("signal: 9") && place.contains("state leak"), "{xml}");
         }
     }
 

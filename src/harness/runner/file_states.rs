@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    fs_util::files_below,
+    fs_util::files_and_unlisted_below,
     value::{Digest, digest::digest_of},
 };
 
@@ -97,13 +97,17 @@ impl Contents {
 impl FileStates {
     /// The files now. Those that cannot have changed since they were read for `earlier` are not read again.
     pub(super) fn of(directory: &Path, earlier: &Self) -> Self {
-        // A directory that can no longer be listed has lost its files, as far as a later step is concerned.
-        let paths = files_below(directory).unwrap_or_default();
+        let (paths, unlisted) = files_and_unlisted_below(directory);
         let states = paths.into_iter().filter_map(|path| {
             let state = FileState::of(&directory.join(&path), earlier.0.get(&path)).ok()?;
             Some((path, state))
         });
-        Self(states.collect())
+        // What is in a directory that cannot be listed is not known, so it counts as something that was not there before.
+        let unlisted = unlisted.into_iter().map(|path| {
+            let state = earlier.0.get(&path).cloned().unwrap_or_else(FileState::unlisted);
+            (path, state)
+        });
+        Self(states.chain(unlisted).collect())
     }
 
     /// The files that are not as they were earlier, in the order of their paths.
@@ -126,6 +130,13 @@ impl FileStates {
 }
 
 impl FileState {
+    /// A directory that cannot be listed.
+    fn unlisted() -> Self {
+        let stamp = Stamp { inode: 0, length: 0, modified: (0, 0), changed: (0, 0) };
+        let now = Instant::now();
+        Self { contents: Contents::Opaque, stamp, found: now, read: now }
+    }
+
     /// Reads a file, unless `earlier` is known to be its state: it was read with this stamp so long after it was found
     /// with it that any write since then would have changed the stamp.
     fn of(path: &Path, earlier: Option<&Self>) -> io::Result<Self> {
@@ -192,6 +203,36 @@ mod tests {
         ];
         assert_eq!(now.changes_since(&earlier), expected);
         assert!(now.contains("in/new") && !now.contains("in/gone"));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_listed_hides_nothing() {
+        use nix::{
+            fcntl::{OFlag, openat},
+            sys::stat::{Mode, mkdirat},
+            unistd::{UnlinkatFlags, unlinkat},
+        };
+        let place = tempfile::tempdir().unwrap();
+        let earlier = of(place.path());
+        // Deeper than a path can be.
+        let name = "d".repeat(200);
+        let mut levels = vec![std::os::fd::OwnedFd::from(fs::File::open(place.path()).unwrap())];
+        for _ in 0..25 {
+            let last = levels.last().unwrap();
+            mkdirat(last, name.as_str(), Mode::S_IRWXU).unwrap();
+            levels.push(openat(last, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap());
+        }
+        fs::write(place.path().join("plain"), "").unwrap();
+        let now = FileStates::of(place.path(), &earlier);
+        let changes = now.changes_since(&earlier);
+        assert_eq!(changes.len(), 2, "{changes:?}");
+        assert!(changes[0].0.starts_with("ddd") && changes[0].0.ends_with("d/"), "{changes:?}");
+        assert_eq!(changes[1], ("plain", FileChange::Written));
+        // It is noticed once.
+        assert_eq!(FileStates::of(place.path(), &now).changes_since(&now), []);
+        for last in levels.iter().rev().skip(1) {
+            unlinkat(last, name.as_str(), UnlinkatFlags::RemoveDir).unwrap();
+        }
     }
 
     #[rstest]

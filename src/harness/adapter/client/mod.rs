@@ -39,7 +39,8 @@ const MAX_STATED: usize = 20;
 const MAX_NOTE: usize = 200;
 
 /// The note about an adapter in a sandbox. One that cannot have it is not started.
-const SANDBOXED: &str = "it could write to the directories of its checks and of its own only, and use no TCP";
+const SANDBOXED: &str = "it could write to the directories of its checks and of its own only, and use no TCP; permissions and \
+                         times of other files could be changed";
 
 /// A started and probed adapter.
 #[derive(Debug)]
