@@ -26,9 +26,10 @@ use crate::{
             case_texts,
         },
         runner::{self, Job, Options, Outcome, Phase, Verdict, Witness},
-        store::{ReportError, ReportWriter},
+        store::{Published, ReportError, ReportWriter},
         suite::{Case, Plan, Suite},
     },
+    text::beginning,
     value::Digest,
 };
 
@@ -119,6 +120,9 @@ const MAX_SECONDS_AHEAD: u32 = 5 * 60;
 
 /// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
+
+/// The longest value of such a variable in a report: 4 KiB.
+const MAX_VARIABLE_BYTES: usize = 4 * 1024;
 
 impl ReportOptions {
     /// The directory of the reports.
@@ -333,7 +337,7 @@ impl RunSession {
             partition: about.partition,
             outcomes,
         };
-        let run = Secrets::of_process().redact(run).map_err(|error| {
+        let mut run = Secrets::of_process().redact(run).map_err(|error| {
             console.error(&format!("cannot remove secrets from the report: {error}"));
             Exit::Internal
         })?;
@@ -347,12 +351,8 @@ impl RunSession {
             console.error(&format!("cannot write the report: {error}"));
             exit_of(&error.why)
         })?;
-        if let Some(left) = &published.left {
-            let left = left.display();
-            console.note(&format!(
-                "warning: files that checks left cannot be deleted and were moved to {left}: remove it by hand"
-            ));
-        }
+        note_published(&published, console);
+        run.stamp = published.stamp;
         Ok((run, published.report))
     }
 }
@@ -367,6 +367,25 @@ pub(super) fn directory(reports: &Path, given: Option<RunTimestamp>) -> Result<R
     match given {
         Some(stamp) => ReportWriter::create(reports, stamp),
         None => ReportWriter::create_within(reports, RunTimestamp::now(), MAX_SECONDS_AHEAD),
+    }
+}
+
+/// Prints what else happened when a report was published.
+pub(super) fn note_published(published: &Published, console: &Console) {
+    for report in &published.finished {
+        let report = report.display();
+        console.note(&format!(
+            "note: published {report} as well: its run was killed when nothing but the name was missing"
+        ));
+    }
+    if published.is_shortened {
+        console.note("note: tracebacks and details were cut: the report would have been too long to be read");
+    }
+    if let Some(left) = &published.left {
+        let left = left.display();
+        console.note(&format!(
+            "warning: files that checks left cannot be deleted and were moved to {left}: remove it by hand"
+        ));
     }
 }
 
@@ -385,7 +404,10 @@ pub(super) fn inventory(jobs: &[Job]) -> Inventory {
 
 fn environment(program: Option<String>) -> Environment {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let variable = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        Some((name.to_owned(), beginning(value, MAX_VARIABLE_BYTES)))
+    };
     Environment {
         platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
         binary: Binary { version, sha256: program },
@@ -425,6 +447,7 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         ReportError::Taken(_)
         | ReportError::UnderWay(_)
         | ReportError::NoFreeStamp { .. }
+        | ReportError::TooLong { .. }
         | ReportError::Disk(_)
         | ReportError::NoNumber(_) => Exit::Usage,
     }

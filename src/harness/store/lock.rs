@@ -5,10 +5,12 @@
 
 use std::{
     fs::{File, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use super::IoError;
+use crate::fs_util::retried;
 
 /// A locked store. Names and numbers in it are given only while it is locked.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ impl StoreLock {
     /// Waits until no other process holds the lock.
     pub(super) fn acquire(reports: &Path) -> Result<Self, IoError> {
         let directory = File::open(reports).map_err(IoError::when("open", reports))?;
-        directory.lock().map_err(IoError::when("lock", reports))?;
+        retried(|| directory.lock()).map_err(IoError::when("lock", reports))?;
         Ok(Self { path: reports.to_owned(), directory })
     }
 
@@ -38,7 +40,13 @@ impl StoreLock {
 /// Locks the directory of a run; None while another process holds the lock, which means that the run is alive.
 pub(super) fn lock_run(directory: &Path) -> Result<Option<File>, IoError> {
     let file = File::open(directory).map_err(IoError::when("open", directory))?;
-    match file.try_lock() {
+    let locked = loop {
+        match file.try_lock() {
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => {
