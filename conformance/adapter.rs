@@ -52,12 +52,17 @@ fn main() -> ExitCode {
     trials.push(Trial::test("state_that_leaks_is_named_with_the_earlier_check", state_leak));
     trials.push(Trial::test("a_trace_holds_both_ways", trace));
     trials.push(Trial::test("directories_are_kept_when_that_is_asked_for", kept));
-    trials.push(Trial::test("an_interruption_leaves_no_process", || {
-        signaled("leaves_a_session_and_hangs", Signal::SIGINT, Some(130))
-    }));
-    trials.push(Trial::test("a_killed_run_leaves_no_process", || {
-        signaled("leaves_a_session_and_hangs", Signal::SIGKILL, None)
-    }));
+    let no_sandbox = !has_sandbox();
+    for (name, more) in [("", &[][..]), ("_in_a_sandbox", &["--sandbox"][..])] {
+        for (end, sent, wanted) in
+            [("an_interruption", Signal::SIGINT, Some(130)), ("a_killed_run", Signal::SIGKILL, None)]
+        {
+            let trial = Trial::test(format!("{end}{name}_leaves_no_process_and_no_file"), move || {
+                signaled(more, sent, wanted)
+            });
+            trials.push(trial.with_ignored_flag(no_sandbox && !more.is_empty()));
+        }
+    }
     trials.push(Trial::test("a_process_has_no_more_memory_than_it_may", || {
         limited("takes_a_gibibyte", "memory_mib", "memory allocation of 1073741824 bytes failed")
     }));
@@ -65,7 +70,6 @@ fn main() -> ExitCode {
         limited("writes_a_gibibyte", "file_mib", "SIGXFSZ")
     }));
     trials.push(Trial::test("a_variable_is_inherited_when_it_is_named", inherited));
-    let no_sandbox = !has_sandbox();
     for way in ["writes_outside", "opens_a_port"] {
         let trial = Trial::test(format!("a_sandbox_is_not_left::{way}"), || sandboxed(way));
         trials.push(trial.with_ignored_flag(no_sandbox));
@@ -438,9 +442,12 @@ fn sandboxed(way: &str) -> Result<(), Failed> {
 
 /// A run that is sent a signal while its adapter hangs. The adapter has a group of its own, so that ctrl-C at a terminal
 /// does not reach it, and has started a session of its own.
-fn signaled(way: &str, sent: Signal, wanted: Option<i32>) -> Result<(), Failed> {
+fn signaled(more: &[&str], sent: Signal, wanted: Option<i32>) -> Result<(), Failed> {
+    let way = "leaves_a_session_and_hangs";
     let adapter = Adapter::new(way, "");
-    let mut command = adapter.command(&[LOADING], &["--deadline", "600"]);
+    let temporary = tempfile::tempdir()?;
+    let mut command = adapter.command(&[LOADING], &[&["--deadline", "600"], more].concat());
+    command.env("TMPDIR", temporary.path());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let until = Instant::now() + UNHURRIED;
     // The supervisor, the adapter, and the session.
@@ -456,5 +463,13 @@ fn signaled(way: &str, sent: Signal, wanted: Option<i32>) -> Result<(), Failed> 
     if code != wanted {
         return Err(format!("ended with {code:?}").into());
     }
-    gone(&adapter)
+    gone(&adapter)?;
+    // The supervisor removes the directories after the processes.
+    while let Some(left) = fs::read_dir(temporary.path())?.next() {
+        if Instant::now() > until {
+            return Err(format!("{} is left", left?.path().display()).into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }

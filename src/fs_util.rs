@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use tempfile::NamedTempFile;
@@ -62,8 +62,8 @@ fn walk(
 /// grow with it. What was made read-only is made writable first.
 pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
     let removed = match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => remove_directory(path),
-        Ok(_) => fs::remove_file(path),
+        Ok(found) if found.is_dir() => retried(|| remove_directory(path)),
+        Ok(_) => retried(|| fs::remove_file(path)),
         Err(error) => Err(error),
     };
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
@@ -117,6 +117,34 @@ fn make_writable(directory: &Path) {
     _ = fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700));
 }
 
+/// Repeats a call until no signal interrupts it. The standard library does so itself for reading, writing and syncing, but
+/// not for names and locks, where file systems in user space or over a network can be interrupted.
+pub(crate) fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Makes a directory and those above it, as far as they do not exist, and waits until their names are on disk.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| is_missing(above)).collect();
+    retried(|| fs::create_dir_all(path))?;
+    // A name is in the directory above it.
+    missing.iter().rev().try_for_each(|made| fs::File::open(parent(made))?.sync_all())
+}
+
+fn is_missing(path: &Path) -> bool {
+    !path.as_os_str().is_empty() && !path.exists()
+}
+
+/// The directory that a path is in, as a path that can be opened.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// How the names of temporary files begin. One is left behind only by a process that was killed.
 pub(crate) const SIBLING_PREFIX: &str = ".bundleproof-";
 
@@ -147,12 +175,11 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// A temporary file next to `path`, to be written and then renamed to it, so that readers see all of it or nothing.
 /// It has the permissions of an ordinary new file, and is deleted unless it is renamed.
 pub(crate) fn sibling(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new();
     file.prefix(SIBLING_PREFIX);
     #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    file.tempfile_in(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))
+    file.tempfile_in(parent(path))
 }
 
 /// Replaces a file in one step, so that readers see the old text or the new one.
@@ -219,6 +246,31 @@ mod tests {
         }
         remove_all(&root).unwrap();
         assert_eq!(files_below(place.path()).unwrap(), ["theirs/file"]);
+    }
+
+    #[test]
+    fn an_interrupted_call_is_repeated_and_a_failed_one_is_not() {
+        let mut results = vec![Ok(1), Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::Interrupted)];
+        assert_eq!(retried(|| results.pop().unwrap().map_err(io::Error::from)).unwrap(), 1);
+        let mut calls = 0;
+        let failed = retried(|| {
+            calls += 1;
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert_eq!((failed.unwrap_err().kind(), calls), (io::ErrorKind::StorageFull, 1));
+    }
+
+    #[test]
+    fn missing_directories_are_made_at_every_depth() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("a/b/c");
+        make_directory(&deep).unwrap();
+        make_directory(&deep).unwrap();
+        assert!(deep.is_dir());
+        fs::write(place.path().join("file"), "").unwrap();
+        assert!(make_directory(&place.path().join("file/below")).is_err());
+        assert_eq!(parent(Path::new("reports")), Path::new("."));
+        assert!(is_missing(Path::new("nowhere/reports")) && !is_missing(Path::new("")));
     }
 
     #[test]

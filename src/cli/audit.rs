@@ -11,7 +11,9 @@ use super::{
     console::{Console, counted},
 };
 use crate::{
-    harness::store::{Audit as Audited, Cleaned, CorruptReport, NewestEnd, RunState, UnfinishedRun, clean},
+    harness::store::{
+        Audit as Audited, Cleaned, Cleaning, CorruptReport, NewestEnd, RunState, UnfinishedRun, clean,
+    },
     text::line,
     value::Digest,
 };
@@ -33,7 +35,10 @@ pub(super) struct Audit {
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     expected_head: Option<Digest>,
 
-    /// Remove what runs left that were interrupted or killed; runs that are alive are left alone
+    /// Remove what runs left that were interrupted or killed
+    ///
+    /// Runs that are alive are left alone, and outcomes are never removed: a complete report that only lacks its name is
+    /// published, and other results are kept.
     #[arg(long)]
     clean: bool,
 
@@ -59,6 +64,12 @@ struct Printed<'a> {
     #[serde(flatten)]
     audit: &'a Audited,
     removed: Vec<PrintedRemoval>,
+    /// Directories with outcomes of runs without a report, which were not removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<String>,
+    /// Complete reports that got their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    published: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -79,37 +90,43 @@ impl Audit {
             Exit::Usage
         })?;
         bar.finish_and_clear();
-        let removed = if self.clean { self.remove(console)? } else { Vec::new() };
+        let cleaned = if self.clean { self.clean(console)? } else { Vec::new() };
         let text = if self.json {
             let store = self.store.display().to_string();
-            let removed = removed.iter().map(printed).collect();
-            let printed = Printed { format: FORMAT, store, audit: &audit, removed };
+            let removed = cleaned.iter().filter_map(printed_removal).collect();
+            let of = |kind: fn(&Cleaning) -> bool| {
+                let own = cleaned.iter().filter(|own| kind(&own.done));
+                own.map(|own| own.directory.display().to_string()).collect()
+            };
+            let kept = of(|done| matches!(done, Cleaning::Kept));
+            let published = of(|done| matches!(done, Cleaning::Published));
+            let printed = Printed { format: FORMAT, store, audit: &audit, removed, kept, published };
             let json = serde_json::to_string_pretty(&printed).map_err(|error| {
                 console.error(&format!("cannot write the audit as JSON: {error}"));
                 Exit::Internal
             })?;
             format!("{json}\n")
         } else {
-            self.text(&audit, &removed, console)
+            self.text(&audit, &cleaned, console)
         };
         console.print(&text);
         Ok(if !audit.is_sound() {
             Exit::EvidenceBroken
-        } else if removed.iter().any(|own| own.error.is_some()) {
+        } else if cleaned.iter().any(|own| matches!(own.done, Cleaning::Failed(_))) {
             Exit::Usage
         } else {
             Exit::Success
         })
     }
 
-    fn remove(&self, console: &Console) -> Result<Vec<Cleaned>, Exit> {
+    fn clean(&self, console: &Console) -> Result<Vec<Cleaned>, Exit> {
         clean(&self.store).map_err(|error| {
             console.error(&format!("cannot clean the store: {error}"));
             Exit::Usage
         })
     }
 
-    fn text(&self, audit: &Audited, removed: &[Cleaned], console: &Console) -> String {
+    fn text(&self, audit: &Audited, cleaned: &[Cleaned], console: &Console) -> String {
         let (reports, files) = (counted(audit.reports, "report"), counted_files(audit.files));
         let store = line(&self.store.display().to_string());
         let mut text = format!("{store}: {reports}, {files}, {}\n", BinaryBytes(audit.bytes));
@@ -146,7 +163,7 @@ impl Audit {
         if dead && !self.clean {
             text.push_str("remove interrupted and killed runs with: bundleproof audit --clean\n");
         }
-        text.extend(removed.iter().map(removed_line));
+        text.extend(cleaned.iter().map(cleaned_line));
         text
     }
 }
@@ -199,25 +216,37 @@ fn unfinished_line(run: &UnfinishedRun) -> String {
         None => "what was planned cannot be read".to_owned(),
     };
     let results = match run.state {
-        RunState::Complete => "; a complete report, which is kept: give it its own name again",
+        RunState::Complete => {
+            "; a complete report, which the next run or --clean publishes unless its number was given again"
+        }
         RunState::Killed | RunState::Interrupted | RunState::Running if run.has_results => {
-            "; it has results, which were not published"
+            "; it has results, which were not published and are kept"
         }
         RunState::Killed | RunState::Interrupted | RunState::Running => "",
     };
     format!("{state} {}: {planned}{results}\n", run.directory)
 }
 
-fn removed_line(removed: &Cleaned) -> String {
-    match &removed.error {
-        None => format!("removed       {}\n", line(&removed.directory.display().to_string())),
-        Some(error) => format!("not removed   {}\n", line(&error.to_string())),
+fn cleaned_line(cleaned: &Cleaned) -> String {
+    let directory = line(&cleaned.directory.display().to_string());
+    match &cleaned.done {
+        Cleaning::Removed => format!("removed       {directory}\n"),
+        Cleaning::Failed(error) => format!("not removed   {}\n", line(&error.to_string())),
+        Cleaning::Kept => format!("kept          {directory}: it has outcomes; remove it by hand\n"),
+        Cleaning::Published => {
+            format!("published     {directory}: it was complete and lacked only its name\n")
+        }
     }
 }
 
-fn printed(removed: &Cleaned) -> PrintedRemoval {
-    let directory = removed.directory.display().to_string();
-    PrintedRemoval { directory, error: removed.error.as_ref().map(ToString::to_string) }
+/// A directory that was removed, or was going to be.
+fn printed_removal(cleaned: &Cleaned) -> Option<PrintedRemoval> {
+    let directory = cleaned.directory.display().to_string();
+    match &cleaned.done {
+        Cleaning::Removed => Some(PrintedRemoval { directory, error: None }),
+        Cleaning::Failed(error) => Some(PrintedRemoval { directory, error: Some(error.to_string()) }),
+        Cleaning::Kept | Cleaning::Published => None,
+    }
 }
 
 fn counted_files(files: u64) -> String {

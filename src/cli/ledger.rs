@@ -13,7 +13,7 @@ use super::{
 use crate::{
     fs_util::read_regular,
     harness::{
-        ledger::{Ledger as Computed, MAX_LEDGER_BYTES},
+        ledger::{Ledger as Computed, MAX_LEDGER_BYTES, keep_evidence},
         runner::Phase,
         store::{Store, StoreError},
     },
@@ -70,7 +70,7 @@ impl Ledger {
         let name = |given: &Option<String>| given.as_deref().map(implementation_name);
         let (red, green) = (name(&self.red), name(&self.green));
         let plan = find_plan(&self.plan, &suite, console)?.on(red.as_deref(), green.as_deref());
-        let store = match Store::open(&self.reports) {
+        let store = match Store::open_and_keep(&self.reports, |run| keep_evidence(&plan, run)) {
             Ok(store) => store,
             // Not an error: a plan starts without reports.
             Err(error @ StoreError::Missing(_)) => {

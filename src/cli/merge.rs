@@ -9,7 +9,7 @@ use super::{
     console::Console,
     github::GitHub,
     report_argument, run_exit,
-    run_session::{directory, exit_of, no_report},
+    run_session::{directory, exit_of, no_report, note_published},
     summary,
 };
 use crate::harness::{
@@ -81,6 +81,8 @@ impl Merge {
             exit_of(&error.why)
         })?;
 
+        note_published(&published, console);
+        run.stamp = published.stamp;
         let path = published.report;
         let exit = run_exit::of(&run, max_unsupported, console);
         summary::print(&run, &path, exit, self.json, console);

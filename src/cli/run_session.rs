@@ -25,10 +25,12 @@ use crate::{
             InventoryEntry, Partition, Platform, Protected, RunRecord, RunTimes, RunTimestamp, Target,
             case_texts,
         },
+        report::RunVerdict,
         runner::{self, Job, Options, Outcome, Phase, Verdict, Witness},
-        store::{ReportError, ReportWriter},
+        store::{Published, ReportError, ReportWriter},
         suite::{Case, Plan, Suite},
     },
+    text::{beginning, line},
     value::Digest,
 };
 
@@ -121,6 +123,9 @@ const MAX_SECONDS_AHEAD: u32 = 5 * 60;
 
 /// Environment variables recorded in reports: they can affect the outcome of a run, and contain nothing private.
 const PUBLISHED: [&str; 5] = ["CI", "LANG", "LC_ALL", "RUST_BACKTRACE", "TZ"];
+
+/// The longest value of such a variable in a report: 4 KiB.
+const MAX_VARIABLE_BYTES: usize = 4 * 1024;
 
 impl ReportOptions {
     /// The directory of the reports.
@@ -336,7 +341,7 @@ impl RunSession {
             partition: about.partition,
             outcomes,
         };
-        let run = Secrets::of_process().redact(run).map_err(|error| {
+        let mut run = Secrets::of_process().redact(run).map_err(|error| {
             console.error(&format!("cannot remove secrets from the report: {error}"));
             Exit::Internal
         })?;
@@ -347,15 +352,12 @@ impl RunSession {
             stamp_given: self.stamp_given,
         };
         let published = self.report.publish(&run, &environment, times).map_err(|error| {
+            console.note(&line(&RunVerdict::of(&run).sentence));
             console.error(&format!("cannot write the report: {error}"));
             exit_of(&error.why)
         })?;
-        if let Some(left) = &published.left {
-            let left = left.display();
-            console.note(&format!(
-                "warning: files that checks left cannot be deleted and were moved to {left}: remove it by hand"
-            ));
-        }
+        note_published(&published, console);
+        run.stamp = published.stamp;
         Ok((run, published.report))
     }
 }
@@ -370,6 +372,25 @@ pub(super) fn directory(reports: &Path, given: Option<RunTimestamp>) -> Result<R
     match given {
         Some(stamp) => ReportWriter::create(reports, stamp),
         None => ReportWriter::create_within(reports, RunTimestamp::now(), MAX_SECONDS_AHEAD),
+    }
+}
+
+/// Prints what else happened when a report was published.
+pub(super) fn note_published(published: &Published, console: &Console) {
+    for report in &published.finished {
+        let report = report.display();
+        console.note(&format!(
+            "note: published {report} as well: its run was killed when nothing but the name was missing"
+        ));
+    }
+    if published.is_shortened {
+        console.note("note: tracebacks and details were cut: the report would have been too long to be read");
+    }
+    if let Some(left) = &published.left {
+        let left = left.display();
+        console.note(&format!(
+            "warning: files that checks left cannot be deleted and were moved to {left}: remove it by hand"
+        ));
     }
 }
 
@@ -388,7 +409,10 @@ pub(super) fn inventory(jobs: &[Job]) -> Inventory {
 
 fn environment(program: Option<String>) -> Environment {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let variable = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let variable = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        Some((name.to_owned(), beginning(value, MAX_VARIABLE_BYTES)))
+    };
     Environment {
         platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
         binary: Binary { version, sha256: program },
@@ -428,6 +452,7 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         ReportError::Taken(_)
         | ReportError::UnderWay(_)
         | ReportError::NoFreeStamp { .. }
+        | ReportError::TooLong { .. }
         | ReportError::Disk(_)
         | ReportError::NoNumber(_) => Exit::Usage,
     }

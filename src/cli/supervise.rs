@@ -36,6 +36,10 @@ pub(super) struct Supervise {
     #[arg(long, value_name = "DIR")]
     writable: Vec<PathBuf>,
 
+    /// Directory of the adapter, which is removed if the run has gone
+    #[arg(long, value_name = "DIR")]
+    own: Vec<PathBuf>,
+
     /// Program of the adapter and its arguments
     #[arg(last = true, required = true)]
     command: Vec<String>,
@@ -46,7 +50,7 @@ impl Supervise {
     pub(super) fn execute(&self, console: &Console) -> ! {
         let Self { memory_mib, file_mib, open_files, .. } = *self;
         let limits = Limits { memory_mib, file_mib, open_files };
-        let status = match supervise(self.run, limits, &self.writable, &self.command) {
+        let status = match supervise(self.run, limits, &self.writable, self.own.clone(), &self.command) {
             Ok(status) => status,
             Err(error) => {
                 console.error(&line(&format!("failed to start {:?}: {error}", self.command.join(" "))));

@@ -8,6 +8,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::Duration,
 };
@@ -27,6 +28,7 @@ use nix::{
 };
 
 use super::{descendants::kill_descendants, limits::Limits};
+use crate::fs_util::remove_all;
 
 /// How often it looks whether the run is still there.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -38,28 +40,40 @@ const LANDLOCK: ABI = ABI::V4;
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
 /// Runs this command as a child with the standard streams of this process, and returns its status: this process ends as
-/// the command did if that was by a signal. Nothing that it started is left then. This process must have no other child, and be one that `run` has started. With `writable`
-/// directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
+/// the command did if that was by a signal. Nothing that it started is left then. This process must have no other child,
+/// and be one that `run` has started; if the run has gone meanwhile, the `own` directories of the command are removed.
+/// With `writable` directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
 ///
 /// # Errors
 /// When the program cannot be started, or the system refuses a limit or has no such sandbox.
-pub fn supervise(run: i32, limits: Limits, writable: &[PathBuf], command: &[String]) -> io::Result<i32> {
+pub fn supervise(
+    run: i32,
+    limits: Limits,
+    writable: &[PathBuf],
+    own: Vec<PathBuf>,
+    command: &[String],
+) -> io::Result<i32> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     // A session has no terminal: what is under test can neither type at that of the run nor change its settings.
     setsid()?;
     set_child_subreaper(true)?;
     limits.set()?;
+    // A sandbox would hold for this thread too, and keep it from removing the directories.
+    let (over, is_over) = channel();
+    let watch = thread::Builder::new().spawn(move || end_with(Pid::from_raw(run), &own, &is_over))?;
     if !writable.is_empty() {
         restrict(writable)
             .map_err(|error| io::Error::other(format!("the sandbox is not available: {error}")))?;
     }
     // A group of its own: a signal that the adapter sends to its group must not end this process.
     let child = Command::new(program).args(arguments).process_group(0).spawn()?;
-    thread::Builder::new().spawn(move || end_with(Pid::from_raw(run)))?;
     release_standard_streams()?;
     let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
     kill_descendants(getpid());
+    drop::<Sender<()>>(over);
+    // A panic there changes nothing about how the command ended.
+    let _ = watch.join();
     match ended {
         Ended::Exited(status) => Ok(status),
         Ended::Signaled(signal) => {
@@ -84,12 +98,17 @@ fn restrict(writable: &[PathBuf]) -> Result<(), RulesetError> {
     Ok(())
 }
 
-/// Kills all that this process started once the run has gone. This process ends with its child.
-fn end_with(run: Pid) {
-    while getppid() == run {
-        thread::sleep(POLL_INTERVAL);
+/// Kills all that this process started once the run has gone, until that is over, and then removes these directories.
+fn end_with(run: Pid, own: &[PathBuf], over: &Receiver<()>) {
+    while over.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        if getppid() != run {
+            kill_descendants(getpid());
+        }
     }
-    kill_descendants(getpid());
+    if getppid() != run {
+        // What cannot be removed stays among the temporary files of the system.
+        own.iter().for_each(|directory| _ = remove_all(directory));
+    }
 }
 
 /// The streams are the adapter's alone: the run must see it when they are closed.

@@ -1,6 +1,7 @@
 //! The ledger: the state of each row of a plan, computed from the reports of a store.
 
 mod blocked;
+mod evidence;
 mod history;
 mod markdown;
 mod outcome_index;
@@ -14,6 +15,7 @@ mod verify;
 mod walk;
 
 pub use blocked::BlockedChecks;
+pub use evidence::keep_evidence;
 pub use history::PlanAttempt;
 pub use outcome_index::OutcomeIndex;
 pub use plan_ledger::Ledger;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     CorruptReport, IntegrityError, IoError, StoreError, UnfinishedRun,
     integrity::{Aspect, STAMP_TOLERANCE_SECONDS},
-    links::{Heads, broken_links},
+    links::{Heads, broken_links, missing_numbers},
     reader::entries,
     unfinished::{explain, unfinished},
     verify::{is_litter, verify_renderings},
@@ -154,7 +154,8 @@ impl Audit {
             }
         };
         let mut errors: BTreeMap<RunTimestamp, Vec<IntegrityError>> = BTreeMap::new();
-        for (stamp, why) in broken_links(&chains, &heads) {
+        for (stamp, why) in broken_links(&chains, &heads).into_iter().chain(missing_numbers(&chains, &heads))
+        {
             errors.entry(stamp).or_default().push(why);
         }
         let given_stamps = chains.iter().filter(|chain| chain.stamp_given).map(|chain| chain.stamp).collect();

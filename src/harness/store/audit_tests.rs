@@ -223,6 +223,46 @@ fn a_report_deleted_from_the_middle_is_named() {
 }
 
 #[test]
+fn the_number_of_a_report_that_cannot_be_read_is_not_given_again() {
+    let root = store(2);
+    let unreadable = root.path().join(STAMPS[1]);
+    fs::write(unreadable.join(CHAIN), "{").unwrap();
+    publish(root.path(), STAMPS[2], |_| ());
+    let found = audit(&root);
+    assert_eq!(found.newest.as_ref().unwrap().sequence, 3);
+    assert!(errors(&found).iter().all(|error| error.starts_with(STAMPS[1])), "{found:?}");
+    // What had the number is gone, and no report refers to it.
+    fs::remove_dir_all(unreadable).unwrap();
+    let found = audit(&root);
+    let gap = "1 number before number 3 belongs to no report";
+    assert!(errors(&found).concat().starts_with(&format!("{}: {gap}", STAMPS[2])), "{found:?}");
+    assert!(found.integrity.intact && !found.completeness.complete);
+    // That damages no other report.
+    assert_eq!(Store::open(root.path()).unwrap().reports.len(), 2);
+}
+
+#[test]
+fn a_report_after_a_first_one_that_cannot_be_read_is_intact() {
+    let root = store(1);
+    fs::write(root.path().join(STAMPS[0]).join(CHAIN), "{").unwrap();
+    publish(root.path(), STAMPS[1], |_| ());
+    let found = audit(&root);
+    assert_eq!(found.newest.as_ref().unwrap().sequence, 2);
+    assert!(errors(&found).iter().all(|error| error.starts_with(STAMPS[0])), "{found:?}");
+    assert_eq!(Store::open(root.path()).unwrap().reports.len(), 1);
+}
+
+#[test]
+fn a_listed_file_that_is_too_long_is_named_and_not_read() {
+    let root = store(1);
+    let file =
+        OpenOptions::new().write(true).open(root.path().join(STAMPS[0]).join("failed/a b.zip")).unwrap();
+    file.set_len(1 << 50).unwrap_or_else(|_| file.set_len(MAX_RESULTS_BYTES + 1).unwrap());
+    let found = errors(&audit(&root));
+    assert!(found.concat().contains("failed/a b.zip: longer than the limit of 268435456 bytes"), "{found:?}");
+}
+
+#[test]
 fn reports_with_each_others_names_are_named() {
     let root = store(3);
     let path = |stamp: &str| root.path().join(stamp);

@@ -135,6 +135,20 @@ pub enum IntegrityError {
         /// The number.
         sequence: u64,
     },
+    /// The numbers before it belong to no report.
+    #[error(
+        "{} before number {before} belong{} to no report: what had {} could not be read when this report was written, \
+         and is gone",
+        counted(*skipped),
+        if *skipped == 1 { "s" } else { "" },
+        if *skipped == 1 { "it" } else { "them" }
+    )]
+    MissingNumbers {
+        /// How many they are.
+        skipped: u64,
+        /// The number of this report.
+        before: u64,
+    },
     /// Its predecessor is missing.
     #[error("predecessor {0} is missing")]
     NoPredecessor(RunTimestamp),
@@ -158,7 +172,9 @@ pub(super) enum Aspect {
 impl IntegrityError {
     pub(super) fn aspect(&self) -> Aspect {
         match self {
-            Self::Missing(_) | Self::Lost { .. } | Self::NoPredecessor(_) => Aspect::Completeness,
+            Self::Missing(_) | Self::Lost { .. } | Self::MissingNumbers { .. } | Self::NoPredecessor(_) => {
+                Aspect::Completeness
+            }
             Self::Disk(_)
             | Self::NotAReport(_)
             | Self::NotADirectory
@@ -193,6 +209,10 @@ impl From<Discrepancy> for IntegrityError {
             DiscrepancyKind::PlannedTwice => Self::PlannedTwice { check, implementation },
         }
     }
+}
+
+fn counted(numbers: u64) -> String {
+    if numbers == 1 { "1 number".to_owned() } else { format!("{numbers} numbers") }
 }
 
 fn as_text<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {

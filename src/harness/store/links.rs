@@ -17,7 +17,9 @@ pub(super) fn broken_links(chains: &[&Chain], heads: &Heads) -> Vec<(RunTimestam
     for chain in chains {
         let (stamp, sequence) = (chain.stamp, chain.sequence);
         let Some(Predecessor { stamp: before, sequence: number, digest }) = &chain.predecessor else {
-            if sequence != 1 {
+            // A first report that could be read would have been named; the numbers of the others were skipped.
+            let unreadable = heads.len().saturating_sub(chains.len()) as u64;
+            if sequence > unreadable + 1 {
                 broken.push((stamp, IntegrityError::Sequence { sequence }));
             }
             continue;
@@ -42,6 +44,24 @@ pub(super) fn broken_links(chains: &[&Chain], heads: &Heads) -> Vec<(RunTimestam
         }
     }
     broken
+}
+
+/// The numbers that no report has, by the report after them. Those of reports that cannot be read are skipped when the next
+/// one is written, so there may be as many as such reports, which are named anyway.
+pub(super) fn missing_numbers(chains: &[&Chain], heads: &Heads) -> Vec<(RunTimestamp, IntegrityError)> {
+    let mut gaps = Vec::new();
+    let mut missing = 0;
+    for chain in chains {
+        let before = chain.predecessor.as_ref().map_or(0, |before| before.sequence);
+        // A number that is not higher is another error.
+        let skipped = chain.sequence.saturating_sub(before).saturating_sub(1);
+        if skipped > 0 {
+            missing += skipped;
+            gaps.push((chain.stamp, IntegrityError::MissingNumbers { skipped, before: chain.sequence }));
+        }
+    }
+    let unreadable = heads.len().saturating_sub(chains.len()) as u64;
+    if missing > unreadable { gaps } else { Vec::new() }
 }
 
 /// Two reports with one number. The chains are ordered by number, so duplicates are neighbors.

@@ -5,10 +5,20 @@
 
 use std::{
     fs::{File, TryLockError},
+    io,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::IoError;
+use crate::fs_util::retried;
+
+/// How long a writer waits for another one, which takes a moment to publish: anyone who can read a directory can lock it.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How often it looks whether the lock is free.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A locked store. Names and numbers in it are given only while it is locked.
 #[derive(Debug)]
@@ -18,10 +28,21 @@ pub(super) struct StoreLock {
 }
 
 impl StoreLock {
-    /// Waits until no other process holds the lock.
+    /// Waits until no other process holds the lock, for a minute at most.
     pub(super) fn acquire(reports: &Path) -> Result<Self, IoError> {
+        Self::acquire_within(reports, MAX_WAIT)
+    }
+
+    fn acquire_within(reports: &Path, wait: Duration) -> Result<Self, IoError> {
         let directory = File::open(reports).map_err(IoError::when("open", reports))?;
-        directory.lock().map_err(IoError::when("lock", reports))?;
+        let until = Instant::now() + wait;
+        while !try_lock(&directory).map_err(IoError::when("lock", reports))? {
+            if Instant::now() > until {
+                let why = format!("another process has kept it locked for {} s", wait.as_secs());
+                return Err(IoError::when("lock", reports)(io::Error::other(why)));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
         Ok(Self { path: reports.to_owned(), directory })
     }
 
@@ -38,13 +59,17 @@ impl StoreLock {
 /// Locks the directory of a run; None while another process holds the lock, which means that the run is alive.
 pub(super) fn lock_run(directory: &Path) -> Result<Option<File>, IoError> {
     let file = File::open(directory).map_err(IoError::when("open", directory))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => {
-            Err(IoError { doing: "lock", path: directory.to_owned(), source })
-        }
-    }
+    let is_locked = try_lock(&file).map_err(IoError::when("lock", directory))?;
+    Ok(is_locked.then_some(file))
+}
+
+/// Locks a directory; false while another process holds the lock.
+fn try_lock(directory: &File) -> io::Result<bool> {
+    retried(|| match directory.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    })
 }
 
 #[cfg(test)]
@@ -52,6 +77,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_store_that_stays_locked_is_given_up() {
+        let root = tempfile::tempdir().unwrap();
+        let held = StoreLock::acquire(root.path()).unwrap();
+        let error = StoreLock::acquire_within(root.path(), Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().contains("another process has kept it locked"), "{error}");
+        let free = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(held);
+        });
+        assert!(StoreLock::acquire(root.path()).is_ok());
+        free.join().unwrap();
+    }
 
     #[test]
     fn a_run_is_locked_until_its_lock_is_dropped() {

@@ -2,8 +2,11 @@
 
 mod attachments;
 mod audit;
+mod finish;
+mod fitting;
 mod index;
 mod integrity;
+mod limits;
 mod links;
 mod lock;
 mod partial;
@@ -23,14 +26,15 @@ pub use attachments::{AttachmentError, copy_attachments};
 pub use audit::{Audit, Completeness, Integrity, NewestEnd, NewestReport};
 pub use index::{CheckKey, FlakyCheck, Index, IndexedReport, PhaseCounts, Regression, Transition};
 pub use integrity::{CorruptReport, IntegrityError, STAMP_TOLERANCE_SECONDS};
+pub use limits::MAX_RESULTS_BYTES;
 pub use place::chains;
 pub use protected_files::{MAX_PROTECTED_FILES, ProtectedError, change_since_previous, read_protected};
 pub use reader::{Store, StoreError, read_report};
 pub use rendering::{Rendering, RenderingError};
 pub use report::Report;
 pub use report_error::{PublishError, ReportError};
-pub use sums::{IoError, MAX_RESULTS_BYTES, write_sums};
-pub use unfinished::{Cleaned, PlannedRun, RunState, Unfinished, UnfinishedRun, clean};
+pub use sums::{IoError, write_sums};
+pub use unfinished::{Cleaned, Cleaning, PlannedRun, RunState, Unfinished, UnfinishedRun, clean};
 pub use writer::{Published, ReportWriter};
 
 #[cfg(test)]

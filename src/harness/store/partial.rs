@@ -16,10 +16,14 @@ use std::{
 
 use super::{
     IoError, ReportError,
+    limits::longest,
     lock::{StoreLock, lock_run},
     sums::sha256,
 };
-use crate::{fs_util::remove_all, harness::record::RunTimestamp};
+use crate::{
+    fs_util::{remove_all, retried},
+    harness::record::{CHAIN, RunTimestamp, SUMS},
+};
 
 /// How often a directory is tried to be removed: a cancelled check may still be writing to it.
 const REMOVALS: u32 = 50;
@@ -44,22 +48,41 @@ impl PartialDirectory {
         if is_there(&report) {
             return Err(ReportError::Taken(report));
         }
-        let path = store.path().join(format!(".{stamp}.partial"));
-        fs::create_dir(&path).map_err(|source| match source.kind() {
+        let path = hidden(store, stamp);
+        retried(|| fs::create_dir(&path)).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => ReportError::UnderWay(path.clone()),
             _ => IoError { doing: "make", path: path.clone(), source }.into(),
         })?;
         // The store is locked, so no audit mistakes this for the directory of a killed run.
+        let begun = Self::begin(store, stamp, path.clone());
+        if begun.is_err() {
+            _ = remove_all(&path);
+        }
+        begun
+    }
+
+    fn begin(store: &StoreLock, stamp: RunTimestamp, path: PathBuf) -> Result<Self, ReportError> {
         let lock = lock_run(&path)?.ok_or_else(|| ReportError::UnderWay(path.clone()))?;
         let reports = store.path().to_owned();
         let directory = Self { reports, stamp, path, lock, sums: BTreeMap::new() };
         let work = directory.work();
-        fs::create_dir(&work).map_err(IoError::when("make", &work))?;
+        retried(|| fs::create_dir(&work)).map_err(IoError::when("make", &work))?;
         Ok(directory)
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes another name, for the report with this timestamp; false if that is not free.
+    pub(super) fn rename(&mut self, store: &StoreLock, stamp: RunTimestamp) -> Result<bool, IoError> {
+        let path = hidden(store, stamp);
+        if is_there(&path) || is_there(&store.path().join(stamp.to_string())) {
+            return Ok(false);
+        }
+        retried(|| fs::rename(&self.path, &path)).map_err(IoError::when("name", &path))?;
+        (self.path, self.stamp) = (path, stamp);
+        Ok(true)
     }
 
     /// The directory below which checks run.
@@ -84,7 +107,7 @@ impl PartialDirectory {
             return Ok(false);
         }
         remove_persistently(&self.path).map_err(IoError::when("remove", &self.path))?;
-        fs::create_dir(&self.path).map_err(IoError::when("make", &self.path))?;
+        retried(|| fs::create_dir(&self.path)).map_err(IoError::when("make", &self.path))?;
         let taken = || io::Error::from(ErrorKind::ResourceBusy);
         let lock = lock_run(&self.path)?.ok_or_else(taken).map_err(IoError::when("lock", &self.path))?;
         self.lock = lock;
@@ -93,7 +116,11 @@ impl PartialDirectory {
     }
 
     /// Writes a file and waits until it is on disk. Whatever has its name is removed first, and never written to.
-    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), IoError> {
+    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+        let (length, limit) = (bytes.len() as u64, longest(name));
+        if length > limit {
+            return Err(ReportError::TooLong { name: name.to_owned(), bytes: length, limit });
+        }
         let path = self.path.join(name);
         let write = || {
             for parent in parents(name) {
@@ -119,7 +146,7 @@ impl PartialDirectory {
     }
 
     fn sweep_below(&self, directory: &Path, prefix: &str, left: &mut Option<PathBuf>) -> Result<(), IoError> {
-        for entry in fs::read_dir(directory).map_err(IoError::when("list", directory))? {
+        for entry in retried(|| fs::read_dir(directory)).map_err(IoError::when("list", directory))? {
             let entry = entry.map_err(IoError::when("list", directory))?;
             let path = entry.path();
             let kind = entry.file_type().map_err(IoError::when("look at", &path))?;
@@ -145,12 +172,12 @@ impl PartialDirectory {
             Some(aside) => aside.clone(),
             None => {
                 let aside = self.free_name();
-                fs::create_dir(&aside).map_err(IoError::when("make", &aside))?;
+                retried(|| fs::create_dir(&aside)).map_err(IoError::when("make", &aside))?;
                 left.insert(aside).clone()
             }
         };
         let name = path.file_name().unwrap_or_default();
-        fs::rename(path, aside.join(name)).map_err(|_| IoError {
+        retried(|| fs::rename(path, aside.join(name))).map_err(|_| IoError {
             doing: "remove",
             path: path.to_owned(),
             source,
@@ -167,7 +194,7 @@ impl PartialDirectory {
             File::open(&path).and_then(|file| file.sync_all()).map_err(IoError::when("sync", &path))?;
         }
         self.lock.sync_all().map_err(IoError::when("sync", &self.path))?;
-        fs::rename(&self.path, report).map_err(IoError::when("name", report))?;
+        retried(|| fs::rename(&self.path, report)).map_err(IoError::when("name", report))?;
         store.sync()
     }
 
@@ -175,8 +202,10 @@ impl PartialDirectory {
     pub(super) fn set_aside(&self) -> Result<PathBuf, IoError> {
         // What cannot be deleted stays: it is hidden, and the audit names it.
         _ = remove_persistently(&self.work());
+        // Its number is given to another report, so it must not look like one that only needs its name.
+        _ = remove_all(&self.path.join(SUMS)).and_then(|()| remove_all(&self.path.join(CHAIN)));
         let aside = self.free_name();
-        fs::rename(&self.path, &aside).map_err(IoError::when("name", &aside))?;
+        retried(|| fs::rename(&self.path, &aside)).map_err(IoError::when("name", &aside))?;
         Ok(aside)
     }
 
@@ -196,6 +225,11 @@ impl PartialDirectory {
     }
 }
 
+/// The name of the directory of a report in progress.
+fn hidden(store: &StoreLock, stamp: RunTimestamp) -> PathBuf {
+    store.path().join(format!(".{stamp}.partial"))
+}
+
 /// The directories above a file, from the outermost: `a`, `a/b` for `a/b/c`.
 fn parents(name: &str) -> impl Iterator<Item = &Path> {
     name.match_indices('/').filter_map(|(end, _)| Some(Path::new(name.get(..end)?)))
@@ -206,7 +240,7 @@ fn make_real_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     remove_all(path)?;
-    fs::create_dir(path)
+    retried(|| fs::create_dir(path))
 }
 
 /// Whether the path exists, even as a broken symbolic link.
@@ -236,7 +270,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{fs_util::files_below, harness::test_helpers};
+    use crate::{
+        fs_util::files_below,
+        harness::{record::chain::MAX_CHAIN_BYTES, store::limits::MAX_SUMS_BYTES, test_helpers},
+    };
 
     fn begun(reports: &Path) -> PartialDirectory {
         let store = StoreLock::acquire(reports).unwrap();
@@ -331,6 +368,27 @@ mod tests {
         left.sort();
         assert_eq!(left, ["failed/deep/a", "summary.md"]);
         assert!(!directory.work().exists());
+    }
+
+    #[rstest]
+    #[case::chain(CHAIN, MAX_CHAIN_BYTES)]
+    #[case::sums(SUMS, MAX_SUMS_BYTES)]
+    fn a_file_that_is_too_long_to_be_read_is_not_written(#[case] name: &str, #[case] limit: u64) {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = begun(root.path());
+        let bytes = vec![b' '; limit as usize + 1];
+        let error = directory.write(name, &bytes).unwrap_err();
+        assert!(matches!(error, ReportError::TooLong { limit: most, .. } if most == limit), "{error}");
+        assert!(!directory.path().join(name).exists());
+        directory.write(name, &bytes[1..]).unwrap();
+    }
+
+    #[test]
+    fn what_is_set_aside_has_no_number() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = begun(root.path());
+        ["results.json", CHAIN, SUMS].iter().for_each(|name| directory.write(name, b"{}").unwrap());
+        assert_eq!(files_below(&directory.set_aside().unwrap()).unwrap(), ["results.json"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
     unfinished::unfinished,
     verify::verify,
 };
-use crate::harness::record::{Chain, RESULTS};
+use crate::harness::record::{Chain, RESULTS, RunRecord};
 
 /// The reports of a directory. Entries that are not named by a timestamp are ignored.
 #[derive(Debug, Default)]
@@ -54,6 +54,15 @@ impl Store {
     /// When the directory does not exist or cannot be listed. Corrupt reports are no error; they are in
     /// [`Store::damaged`].
     pub fn open(reports: &Path) -> Result<Self, StoreError> {
+        Self::open_and_keep(reports, |_| ())
+    }
+
+    /// Like [`open`](Self::open), and drops what is not needed of each run once it is verified. All reports are in memory
+    /// at once, and a whole run takes some MiB.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_and_keep(reports: &Path, keep: impl Fn(&mut RunRecord)) -> Result<Self, StoreError> {
         let mut store = Self::default();
         let mut heads = Heads::new();
         for entry in entries(reports)? {
@@ -63,7 +72,10 @@ impl Store {
                 let mut found = verify(&entry.path(), stamp);
                 heads.insert(stamp, found.head);
                 match (found.report, found.errors.is_empty()) {
-                    (Some(report), true) => store.reports.push(report),
+                    (Some(mut report), true) => {
+                        keep(&mut report.run);
+                        store.reports.push(report);
+                    }
                     (_, _) => store
                         .damaged
                         .extend(found.errors.drain(..).take(1).map(|why| CorruptReport { stamp, why })),
@@ -123,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::harness::{
-        record::{CHAIN, INVENTORY, Predecessor, RunRecord, SUMS},
+        record::{CHAIN, INVENTORY, Predecessor, SUMS},
         store::{
             ReportWriter,
             sums::{files_below, sha256},

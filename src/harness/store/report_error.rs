@@ -17,7 +17,7 @@ pub enum ReportError {
     /// The hidden directory of a run with this timestamp exists.
     #[error(
         "{} is in use by another run, or was left behind by one that was killed; `bundleproof audit --clean` \
-         removes it if no run is active",
+         removes it if no run is active and it has no outcomes",
         .0.display()
     )]
     UnderWay(PathBuf),
@@ -57,6 +57,16 @@ pub enum ReportError {
         implementation: String,
         /// The number of checks without an outcome.
         missing: usize,
+    },
+    /// A file would be longer than what is read of it.
+    #[error("{name} would have {bytes} bytes, and at most {limit} are read")]
+    TooLong {
+        /// The file.
+        name: String,
+        /// Its length in bytes.
+        bytes: u64,
+        /// The highest length in bytes.
+        limit: u64,
     },
     /// A file operation failed.
     #[error(transparent)]

@@ -9,20 +9,18 @@ use std::{
 };
 
 use super::{
-    IntegrityError, IoError, MAX_RESULTS_BYTES,
-    sums::{MAX_SUMS_BYTES, read_bounded, read_sums, sha256},
+    IntegrityError, IoError,
+    limits::{MAX_SUMS_BYTES, longest},
+    sums::{read_bounded, read_sums, sha256},
 };
 use crate::harness::{
     proof::KillMatrix,
     record::{
         CHAIN, Chain, DURATIONS, Durations, ENVIRONMENT, Environment, INVENTORY, Inventory, MATRIX_JSON,
-        RESULTS, ReadError, RunRecord, RunTimestamp, SUMS, chain::MAX_CHAIN_BYTES,
+        RESULTS, ReadError, RunRecord, RunTimestamp, SUMS,
     },
 };
 use crate::value::{Digest, digest::digest_of};
-
-/// The longest `environment.json`: 1 MiB. Implementations state what is in it.
-const MAX_ENVIRONMENT_BYTES: u64 = 1024 * 1024;
 
 /// A report directory with a readable `SHA256SUMS`. Its other files may be missing or have changed.
 #[derive(Debug)]
@@ -64,6 +62,10 @@ impl ReportFiles {
     pub(super) fn check(&mut self, name: &str, path: &Path) -> Result<u64, IntegrityError> {
         let file = File::open(path).map_err(IoError::when("open", path))?;
         let length = file.metadata().map_err(IoError::when("look at", path))?.len();
+        let limit = longest(name);
+        if length > limit {
+            return Err(IoError::too_long(path, limit).into());
+        }
         let (length, digest) = if self.kept_bytes.saturating_add(length) <= MAX_KEPT_BYTES {
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
             // A file that grows meanwhile has another digest.
@@ -73,7 +75,8 @@ impl ReportFiles {
             self.kept.insert(name.to_owned(), bytes);
             (length, digest)
         } else {
-            digest_of(file).map_err(IoError::when("read", path))?
+            // A file that grows meanwhile has another digest.
+            digest_of(file.take(length)).map_err(IoError::when("read", path))?
         };
         if self.listed.get(name).is_some_and(|listed| *listed == digest.to_string()) {
             return Ok(length);
@@ -89,10 +92,10 @@ impl ReportFiles {
 
     /// The run, with the durations of its checks.
     pub(super) fn run(&self) -> Result<RunRecord, IntegrityError> {
-        let results = self.read(RESULTS, MAX_RESULTS_BYTES)?;
+        let results = self.read(RESULTS)?;
         let mut run = RunRecord::from_json(&results).map_err(unreadable(RESULTS))?;
         self.belongs(RESULTS, run.stamp)?;
-        let durations = self.read(DURATIONS, MAX_RESULTS_BYTES)?;
+        let durations = self.read(DURATIONS)?;
         let durations = Durations::from_json(&durations).map_err(unreadable(DURATIONS))?;
         durations.add_to(&mut run).map_err(unreadable(DURATIONS))?;
         Ok(run)
@@ -100,25 +103,25 @@ impl ReportFiles {
 
     /// Its position in the store.
     pub(super) fn chain(&self) -> Result<Chain, IntegrityError> {
-        let chain = Chain::from_json(&self.read(CHAIN, MAX_CHAIN_BYTES)?).map_err(unreadable(CHAIN))?;
+        let chain = Chain::from_json(&self.read(CHAIN)?).map_err(unreadable(CHAIN))?;
         self.belongs(CHAIN, chain.stamp)?;
         Ok(chain)
     }
 
     /// Where and with what it was made.
     pub(super) fn environment(&self) -> Result<Environment, IntegrityError> {
-        let bytes = self.read(ENVIRONMENT, MAX_ENVIRONMENT_BYTES)?;
+        let bytes = self.read(ENVIRONMENT)?;
         serde_json::from_slice(&bytes).map_err(ReadError::from).map_err(unreadable(ENVIRONMENT))
     }
 
     /// The planned checks.
     pub(super) fn inventory(&self) -> Result<Inventory, IntegrityError> {
-        Inventory::from_json(&self.read(INVENTORY, MAX_RESULTS_BYTES)?).map_err(unreadable(INVENTORY))
+        Inventory::from_json(&self.read(INVENTORY)?).map_err(unreadable(INVENTORY))
     }
 
     /// The kill matrix of a proof.
     pub(super) fn matrix(&self) -> Result<KillMatrix, IntegrityError> {
-        let bytes = self.read(MATRIX_JSON, MAX_RESULTS_BYTES)?;
+        let bytes = self.read(MATRIX_JSON)?;
         serde_json::from_slice(&bytes).map_err(ReadError::from).map_err(unreadable(MATRIX_JSON))
     }
 
@@ -127,7 +130,8 @@ impl ReportFiles {
     }
 
     /// Reads a file and checks its digest, so that what is parsed is what was listed.
-    fn read(&self, name: &'static str, limit: u64) -> Result<Cow<'_, [u8]>, IntegrityError> {
+    fn read(&self, name: &'static str) -> Result<Cow<'_, [u8]>, IntegrityError> {
+        let limit = longest(name);
         if let Some(kept) = self.kept(name).filter(|kept| kept.len() as u64 <= limit) {
             return Ok(Cow::Borrowed(kept));
         }

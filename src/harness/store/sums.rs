@@ -27,15 +27,15 @@ impl IoError {
         move |source| Self { doing, path: path.to_owned(), source }
     }
 
+    /// A file that is longer than what is read of it.
+    pub(super) fn too_long(path: &Path, limit: u64) -> Self {
+        Self::invalid("read", path, format!("longer than the limit of {limit} bytes"))
+    }
+
     fn invalid(doing: &'static str, path: &Path, why: impl Into<String>) -> Self {
         Self { doing, path: path.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, why.into()) }
     }
 }
-
-/// The longest `results.json` or `inventory.json`: 256 MiB.
-pub const MAX_RESULTS_BYTES: u64 = 256 * 1024 * 1024;
-/// The longest `SHA256SUMS`: 16 MiB.
-pub(crate) const MAX_SUMS_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The deepest nesting of directories; reports need less.
 const MAX_DEPTH: usize = 16;
@@ -87,7 +87,7 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> 
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(IoError::when("read", path))?;
     if bytes.len() as u64 > limit {
-        return Err(IoError::invalid("read", path, format!("longer than the limit of {limit} bytes")));
+        return Err(IoError::too_long(path, limit));
     }
     Ok(bytes)
 }

@@ -9,12 +9,15 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    IoError, MAX_RESULTS_BYTES,
+    IoError, MAX_RESULTS_BYTES, ReportError,
+    finish::finish_killed,
     lock::{StoreLock, lock_run},
     partial::remove_persistently,
     sums::read_bounded,
 };
-use crate::harness::record::{CHAIN, INVENTORY, Inventory, RESULTS, RunTimestamp, SUMS};
+use crate::harness::record::{
+    CHAIN, INVENTORY, Inventory, RESULTS, ReadError, RunRecord, RunTimestamp, SUMS,
+};
 
 /// A run without a published report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,13 +68,26 @@ pub struct PlannedRun {
     pub on: BTreeSet<String>,
 }
 
-/// A removed directory, or why it could not be removed.
+/// A hidden directory, and what was done with it.
 #[derive(Debug)]
 pub struct Cleaned {
-    /// The hidden directory.
+    /// The directory. That of a published report has its new name.
     pub directory: PathBuf,
-    /// Why it is still there.
-    pub error: Option<IoError>,
+    /// What was done.
+    pub done: Cleaning,
+}
+
+/// What cleaning does with a hidden directory.
+#[derive(Debug)]
+pub enum Cleaning {
+    /// It was removed.
+    Removed,
+    /// It could not be removed.
+    Failed(IoError),
+    /// It is kept, because it has the outcomes of a run.
+    Kept,
+    /// It was a complete report that lacked only its name, and has it now.
+    Published,
 }
 
 /// The run that a hidden directory belongs to.
@@ -103,19 +119,20 @@ pub(super) fn explain(reports: &Path, run: Unfinished) -> UnfinishedRun {
             .map(|check| format!("{} on {}", check.phase.as_str(), check.implementation))
             .collect(),
     });
-    let has_results = path.join(RESULTS).is_file();
+    let has_results = has_outcomes(&path);
     UnfinishedRun { stamp: run.stamp, directory: run.directory, state, planned, has_results }
 }
 
-/// Removes the directories of runs that were killed or interrupted, and nothing else. A run that is alive holds the
-/// lock of its directory, and is left alone.
+/// Removes the directories of runs that were killed or interrupted, and nothing else. Those with the outcomes of a run are
+/// kept. A run that is alive holds the lock of its directory, and is left alone.
 ///
 /// # Errors
-/// When the store cannot be locked or listed.
-pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, IoError> {
+/// When the store cannot be locked or listed, or the place of an existing report cannot be read.
+pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, ReportError> {
     // While the store is locked, no run begins: a new directory is not seen before its own lock is held.
-    let _store = StoreLock::acquire(reports)?;
-    let mut cleaned = Vec::new();
+    let store = StoreLock::acquire(reports)?;
+    let published = |directory| Cleaned { directory, done: Cleaning::Published };
+    let mut cleaned: Vec<Cleaned> = finish_killed(&store)?.into_iter().map(published).collect();
     for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
         let entry = entry.map_err(IoError::when("list", reports))?;
         let directory = entry.path();
@@ -129,21 +146,36 @@ pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, IoError> {
             // One that cannot be opened can still be removed by its owner.
             Err(_) => None,
         };
-        // A report that was renamed, or killed in its last step, is evidence.
-        if is_complete(&directory) {
-            continue;
-        }
-        let removed = remove_persistently(&directory);
-        let error = removed.map_err(IoError::when("remove", &directory)).err();
-        cleaned.push(Cleaned { directory, error });
+        let done = if is_complete(&directory) || has_outcomes(&directory) {
+            Cleaning::Kept
+        } else {
+            match remove_persistently(&directory).map_err(IoError::when("remove", &directory)) {
+                Ok(()) => Cleaning::Removed,
+                Err(error) => Cleaning::Failed(error),
+            }
+        };
+        cleaned.push(Cleaned { directory, done });
     }
     cleaned.sort_by(|a, b| a.directory.cmp(&b.directory));
     Ok(cleaned)
 }
 
 /// Whether a hidden directory has everything that a published report has.
-fn is_complete(directory: &Path) -> bool {
+pub(super) fn is_complete(directory: &Path) -> bool {
     [SUMS, CHAIN, RESULTS].iter().all(|name| directory.join(name).is_file())
+}
+
+/// Whether a hidden directory has the outcomes of a run, or what may be such: a file that cannot be read, or only by another
+/// version of this program. Half a file, which a killed run left, has none.
+fn has_outcomes(directory: &Path) -> bool {
+    let path = directory.join(RESULTS);
+    if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    match read_bounded(&path, MAX_RESULTS_BYTES).map(|bytes| RunRecord::from_json(&bytes)) {
+        Ok(Err(ReadError::Json(_))) => false,
+        Ok(Ok(_) | Err(ReadError::Format { .. } | ReadError::OtherChecks)) | Err(_) => true,
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +242,8 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink("baseline", root.path().join(".2025-10-17T112855Z.partial")).unwrap();
         let removed = clean(root.path()).unwrap();
-        assert!(removed.iter().all(|own| own.error.is_none() && !own.directory.exists()), "{removed:?}");
+        let is_gone = |own: &Cleaned| matches!(own.done, Cleaning::Removed) && !own.directory.exists();
+        assert!(removed.iter().all(is_gone), "{removed:?}");
         let removed: Vec<_> = removed.iter().map(|own| own.directory.file_name().unwrap()).collect();
         assert_eq!(removed, [".2025-10-17T112850Z.interrupted", ".2025-10-17T112853Z.partial"]);
         assert!(others.iter().all(|name| root.path().join(name).exists()));
@@ -224,9 +257,31 @@ mod tests {
         let hidden = root.path().join(".2025-10-17T112849Z.partial");
         std::fs::create_dir(&hidden).unwrap();
         [SUMS, CHAIN, RESULTS].iter().for_each(|name| std::fs::write(hidden.join(name), "").unwrap());
-        assert!(clean(root.path()).unwrap().is_empty() && hidden.exists());
+        let cleaned = clean(root.path()).unwrap();
+        assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Kept, .. }]), "{cleaned:?}");
+        assert!(hidden.exists());
         std::fs::remove_file(hidden.join(CHAIN)).unwrap();
         assert_eq!(clean(root.path()).unwrap().len(), 1);
         assert!(!hidden.exists());
+    }
+
+    #[test]
+    fn outcomes_of_a_run_that_was_not_published_are_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let aside = begun(root.path(), "2025-10-17T112849Z").interrupt().unwrap();
+        let results = serde_json::to_vec(&test_helpers::run()).unwrap();
+        let other_version = br#"{"format": 99}"#;
+        for kept in [&results[..], &other_version[..]] {
+            fs::write(aside.join(RESULTS), kept).unwrap();
+            let cleaned = clean(root.path()).unwrap();
+            assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Kept, .. }]), "{cleaned:?}");
+            assert!(explained(root.path(), ".2025-10-17T112849Z.interrupted").has_results);
+        }
+        // What a run that was killed while it wrote has left of them.
+        fs::write(aside.join(RESULTS), &results[..results.len() / 2]).unwrap();
+        assert!(!explained(root.path(), ".2025-10-17T112849Z.interrupted").has_results);
+        let cleaned = clean(root.path()).unwrap();
+        assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Removed, .. }]), "{cleaned:?}");
+        assert!(!aside.exists());
     }
 }

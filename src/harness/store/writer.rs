@@ -1,21 +1,29 @@
 //! Writes reports: first under a hidden name, then renamed when complete.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    IoError, PublishError, ReportError, lock::StoreLock, partial::PartialDirectory, place, write_sums,
+    IoError, PublishError, ReportError,
+    finish::finish_killed,
+    fitting::{Fitting, files_within},
+    limits::longest,
+    lock::StoreLock,
+    partial::PartialDirectory,
+    place, write_sums,
 };
+use crate::fs_util::make_directory;
 use crate::harness::{
     proof::KillMatrix,
     record::{
         CHAIN, Chain, ENVIRONMENT, Environment, FORMAT, INVENTORY, Inventory, RunRecord, RunTimes,
         RunTimestamp, SUMS,
     },
-    report::render::{self, json},
+    report::render::json,
 };
 
 /// An unpublished report: the hidden directory `.<stamp>.partial` next to the reports.
@@ -33,6 +41,12 @@ pub struct ReportWriter {
     matrix: Option<KillMatrix>,
     /// The files that are not rendered from the run, by name.
     added: BTreeMap<String, Vec<u8>>,
+    /// How many seconds later the timestamp may still become.
+    seconds_left: u32,
+    /// The hidden directory with files of checks that could not be deleted.
+    left: Option<PathBuf>,
+    /// Reports of killed runs that got their names.
+    finished: Vec<PathBuf>,
     made_reports: bool,
     over: bool,
 }
@@ -42,8 +56,14 @@ pub struct ReportWriter {
 pub struct Published {
     /// Its directory.
     pub report: PathBuf,
+    /// Its timestamp: a later one than that of the run, if something else got the name of the report meanwhile.
+    pub stamp: RunTimestamp,
     /// The hidden directory with files of checks that could not be deleted.
     pub left: Option<PathBuf>,
+    /// Reports of runs that were killed in their last step: they lacked nothing but their names, which they have now.
+    pub finished: Vec<PathBuf>,
+    /// Whether texts were cut that no verdict depends on, because the report would have been too long for its readers.
+    pub is_shortened: bool,
 }
 
 impl ReportWriter {
@@ -62,12 +82,13 @@ impl ReportWriter {
     /// [`ReportError::NoFreeStamp`], or a failed file operation.
     pub fn create_within(reports: &Path, first: RunTimestamp, seconds: u32) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
-        fs::create_dir_all(reports).map_err(IoError::when("make", reports))?;
+        make_directory(reports).map_err(IoError::when("make", reports))?;
         let store = StoreLock::acquire(reports)?;
+        let finished = finish_killed(&store)?;
         // A run that could not be published must not take place.
         place::next_place(reports, None)?;
         let mut stamp = first;
-        let mut left = seconds;
+        let mut seconds_left = seconds;
         loop {
             match PartialDirectory::create(&store, stamp) {
                 Ok(directory) => {
@@ -79,12 +100,15 @@ impl ReportWriter {
                         inventory: None,
                         matrix: None,
                         added: BTreeMap::new(),
+                        seconds_left,
+                        left: None,
+                        finished,
                         made_reports,
                         over: false,
                     });
                 }
-                Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if left > 0 => {
-                    left -= 1;
+                Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if seconds_left > 0 => {
+                    seconds_left -= 1;
                     stamp = stamp.next_second();
                 }
                 Err(error) => {
@@ -140,7 +164,8 @@ impl ReportWriter {
     /// Renders all files, takes the next number of the store and renames the directory.
     ///
     /// When this returns, the report is on disk. Files of checks that cannot be deleted do not keep a report from being
-    /// published: they are moved out of it.
+    /// published: they are moved out of it. If something got the name of the report while the run lasted, the report gets
+    /// the next free one, unless its timestamp was given.
     ///
     /// # Errors
     /// When the run belongs to another report or is incomplete, a file operation fails, or the place of an existing
@@ -151,15 +176,47 @@ impl ReportWriter {
         environment: &Environment,
         times: RunTimes,
     ) -> Result<Published, PublishError> {
-        self.try_publish(run, environment, times)
+        self.publish_with_free_name(run, environment, &times)
             .map_err(|why| PublishError { why, kept: self.set_aside().ok() })
+    }
+
+    fn publish_with_free_name(
+        &mut self,
+        run: &RunRecord,
+        environment: &Environment,
+        times: &RunTimes,
+    ) -> Result<Published, ReportError> {
+        let mut run = Cow::Borrowed(run);
+        loop {
+            match self.try_publish(&run, environment, times) {
+                Err(ReportError::Taken(_)) if self.seconds_left > 0 => {
+                    self.take_next_stamp()?;
+                    run.to_mut().stamp = self.stamp;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    fn take_next_stamp(&mut self) -> Result<(), ReportError> {
+        let store = StoreLock::acquire(&self.reports)?;
+        let seconds = self.seconds_left;
+        while self.seconds_left > 0 {
+            self.seconds_left -= 1;
+            let stamp = self.stamp.next_second();
+            self.stamp = stamp;
+            if self.directory.rename(&store, stamp)? {
+                return Ok(());
+            }
+        }
+        Err(ReportError::NoFreeStamp { reports: self.reports.clone(), seconds })
     }
 
     fn try_publish(
         &mut self,
         run: &RunRecord,
         environment: &Environment,
-        times: RunTimes,
+        times: &RunTimes,
     ) -> Result<Published, ReportError> {
         if self.directory.reclaim()? {
             for (name, bytes) in &self.added {
@@ -169,11 +226,13 @@ impl ReportWriter {
         // Written again: the checks could have changed it.
         let inventory = json(INVENTORY, self.is_whole(run)?)?;
         self.directory.write(INVENTORY, &inventory)?;
-        for (name, bytes) in render::files(run, self.matrix.as_ref())? {
+        let Fitting { run, files } = files_within(run, self.matrix.as_ref(), longest)?;
+        let is_shortened = matches!(run, Cow::Owned(_));
+        for (name, bytes) in files {
             self.directory.write(&name, &bytes)?;
         }
         self.directory.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
-        let left = self.directory.sweep()?;
+        self.left = self.left.take().or(self.directory.sweep()?);
 
         // Held until this function returns.
         let store = StoreLock::acquire(&self.reports)?;
@@ -181,6 +240,7 @@ impl ReportWriter {
         if report.symlink_metadata().is_ok() {
             return Err(ReportError::Taken(report));
         }
+        self.finished.extend(finish_killed(&store)?);
         let place = place::next_place(&self.reports, run.plan.as_ref())?;
         let chain = Chain {
             format: FORMAT,
@@ -189,15 +249,21 @@ impl ReportWriter {
             stamp_given: times.stamp_given,
             predecessor: place.predecessor,
             attempt: place.attempt,
-            started: times.started,
-            ended: times.ended,
+            started: times.started.clone(),
+            ended: times.ended.clone(),
         };
         self.directory.write(CHAIN, &json(CHAIN, &chain)?)?;
         let sums = write_sums(self.directory.sums());
         self.directory.write(SUMS, sums.as_bytes())?;
         self.directory.publish(&store, &report)?;
         self.over = true;
-        Ok(Published { report, left })
+        Ok(Published {
+            report,
+            stamp: self.stamp,
+            left: self.left.take(),
+            finished: self.finished.clone(),
+            is_shortened,
+        })
     }
 
     /// Keeps the hidden directory as that of an interrupted run, and returns its path.
@@ -328,6 +394,37 @@ mod tests {
         assert!(kept.join("summary.md").exists());
         assert_eq!(names(&root.path().join(STAMP)), Vec::<String>::new());
         assert_eq!(names(root.path()), [format!(".{STAMP}.interrupted"), STAMP.into()]);
+    }
+
+    #[test]
+    fn a_report_gets_the_next_free_name_unless_its_timestamp_was_given() {
+        let root = tempfile::tempdir().unwrap();
+        let run = test_helpers::run();
+        let mut writer = ReportWriter::create_within(root.path(), run.stamp, 60).unwrap();
+        writer.write_inventory(test_helpers::inventory(&run)).unwrap();
+        fs::create_dir(root.path().join(STAMP)).unwrap();
+        fs::write(root.path().join("2025-10-17T112850Z"), "a file").unwrap();
+        fs::create_dir(root.path().join(".2025-10-17T112851Z.partial")).unwrap();
+        let times = test_helpers::times(run.stamp);
+        let published = writer.publish(&run, &test_helpers::environment(), times).unwrap();
+        assert_eq!(published.stamp, test_helpers::stamp("2025-10-17T112852Z"));
+        assert_eq!(published.report, root.path().join("2025-10-17T112852Z"));
+        let read = crate::harness::store::read_report(&published.report).unwrap();
+        assert_eq!((read.stamp(), read.run.stamp), (published.stamp, published.stamp));
+        assert_eq!(names(root.path()).len(), 4);
+    }
+
+    #[test]
+    fn a_report_without_a_free_name_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let run = test_helpers::run();
+        let mut writer = ReportWriter::create_within(root.path(), run.stamp, 2).unwrap();
+        writer.write_inventory(test_helpers::inventory(&run)).unwrap();
+        let taken = [STAMP, "2025-10-17T112850Z", "2025-10-17T112851Z"];
+        taken.iter().for_each(|name| fs::create_dir(root.path().join(name)).unwrap());
+        let error = publish(writer, &run).unwrap_err();
+        assert!(matches!(error.why, ReportError::NoFreeStamp { seconds: 2, .. }), "{error}");
+        assert!(error.kept.unwrap().join("results.json").is_file());
     }
 
     #[test]

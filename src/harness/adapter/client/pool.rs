@@ -1,8 +1,9 @@
 //! The processes of one adapter: started on demand, reused, and replaced up to a limit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
@@ -16,6 +17,7 @@ use super::{
     connection::{CallError, Connection},
     process::kill_all,
 };
+use crate::fs_util::remove_all;
 use crate::harness::{
     adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
     contract::{Contract, Deadline, SessionError},
@@ -37,8 +39,8 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct PoolState {
     idle: Vec<Connection>,
-    /// The groups of all running processes.
-    alive: BTreeSet<Pid>,
+    /// The groups of all running processes, and the directories of their own.
+    alive: BTreeMap<Pid, PathBuf>,
     /// Other pools of the same adapter, which end with this one.
     others: Vec<Weak<Pool>>,
     lost: u32,
@@ -152,7 +154,7 @@ impl Pool {
         let variables = [&self.environment, own];
         let mut connection = Connection::start(&self.launch, variables, number, self.trace.clone())
             .map_err(SpawnError::Spawn)?;
-        self.state().alive.insert(connection.group());
+        self.state().alive.insert(connection.group(), connection.outside().to_owned());
         let until = Deadline::after(self.launch.deadlines.start());
         let client =
             Client { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -201,8 +203,10 @@ impl Pool {
         for connection in idle {
             self.part_with(connection);
         }
-        for group in std::mem::take(&mut self.state().alive) {
+        for (group, own) in std::mem::take(&mut self.state().alive) {
             kill_all(group);
+            // The check that works with it may not get to that before this program ends.
+            _ = remove_all(&own);
         }
     }
 

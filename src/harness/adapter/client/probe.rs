@@ -35,8 +35,8 @@ pub(super) fn probe(
     if let Some(odd) = adapter.operations.iter().find(|own| contract.operation(own).is_none()) {
         return Err(format!("advertises unknown operation {odd:?}"));
     }
-    let place =
-        tempfile::tempdir().map_err(|error| format!("failed to create a directory for probing: {error}"))?;
+    let place = tempfile::tempdir_in(connection.outside())
+        .map_err(|error| format!("failed to create a directory for probing: {error}"))?;
     let directory = place.path().to_string_lossy().into_owned();
     let mut call = Caller { connection, deadlines };
     call.expect("reset", &Reset { directory: directory.clone() })?;

@@ -254,9 +254,9 @@ fn command(launch: &Launch, own: &Path, path: Option<&str>) -> io::Result<Comman
     find(program, launch.directory.as_deref(), path)?;
     let mut command = Command::new(supervisor);
     command.arg("supervise").arg("--run").arg(std::process::id().to_string());
-    command.args(launch.limits.arguments());
+    command.args(launch.limits.arguments()).arg("--own").arg(own);
     if let Some(work) = &launch.sandbox {
-        command.arg("--writable").arg(own).arg("--writable").arg(work);
+        command.arg("--own").arg(work).arg("--writable").arg(own).arg("--writable").arg(work);
     }
     command.arg("--").args(&launch.command);
     Ok(command)

@@ -6,7 +6,8 @@ use super::tables::{Tables, position};
 use crate::harness::{
     record::{RunTimestamp, SUMS},
     store::{
-        CorruptReport, IntegrityError, IoError, StoreError, reader::entries, report_files::ReportFiles, sums,
+        CorruptReport, IntegrityError, IoError, StoreError, limits::MAX_SUMS_BYTES, reader::entries,
+        report_files::ReportFiles, sums,
     },
 };
 
@@ -55,7 +56,7 @@ pub(super) fn list(reports: &Path, cached: Option<&Tables>) -> Result<Listing, S
         let path = entry.path();
         if let Some((index, sequence, head)) = known.get(&stamp)
             && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && sums::read_bounded(&path.join(SUMS), sums::MAX_SUMS_BYTES)
+            && sums::read_bounded(&path.join(SUMS), MAX_SUMS_BYTES)
                 .is_ok_and(|bytes| sums::sha256(&bytes) == **head)
         {
             ordered.push((*sequence, stamp, Source::Cached(position(*index))));
