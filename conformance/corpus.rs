@@ -6,6 +6,10 @@
 mod fuzz_bodies;
 #[path = "support/fuzz_documents.rs"]
 mod fuzz_documents;
+#[path = "support/fuzz_evidence.rs"]
+mod fuzz_evidence;
+#[path = "support/fuzz_store.rs"]
+mod fuzz_store;
 #[path = "support/fuzz_tensor_files.rs"]
 mod fuzz_tensor_files;
 #[path = "support/fuzz_zip.rs"]
@@ -27,6 +31,10 @@ use rstest::rstest;
 #[case::suite("suite", |bytes: &[u8]| { fuzz_documents::suite(bytes); })]
 #[case::message("message", |bytes: &[u8]| { fuzz_documents::message(bytes); })]
 #[case::report("report", |bytes: &[u8]| { fuzz_documents::report(bytes); })]
+#[case::implementation("implementation", |bytes: &[u8]| { fuzz_evidence::implementation(bytes); })]
+#[case::proven("proven", |bytes: &[u8]| { fuzz_evidence::proven(bytes); })]
+#[case::junit("junit", |bytes: &[u8]| { fuzz_evidence::junit(bytes); })]
+#[case::store("store", |bytes: &[u8]| { fuzz_store::store(bytes); })]
 fn what_holds_of_any_bytes_holds_of_every_file_of_the_corpus(#[case] target: &str, #[case] body: fn(&[u8])) {
     let mut files = corpus(target);
     // All inputs run, so one failure does not hide another.
@@ -49,6 +57,10 @@ fn the_archives_that_are_fuzzed_are_good_ones() {
 #[case::suite("suite", fuzz_documents::suite)]
 #[case::message("message", fuzz_documents::message)]
 #[case::report("report", fuzz_documents::report)]
+#[case::implementation("implementation", fuzz_evidence::implementation)]
+#[case::proven("proven", fuzz_evidence::proven)]
+#[case::junit("junit", fuzz_evidence::junit)]
+#[case::store("store", fuzz_store::store)]
 fn most_of_what_a_fuzzer_begins_with_is_accepted(#[case] target: &str, #[case] body: fn(&[u8]) -> bool) {
     // Otherwise it would only ever see what is refused at once.
     let files = corpus(target);

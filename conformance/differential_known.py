@@ -71,6 +71,14 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "limits are those of this program, and releases of torch differ in how they read such versions and names",
     ),
     (
+        r"torch: refused, .*expected a size, found float",
+        "torch writes whole numbers, and Python computes with any other that is equal to one",
+    ),
+    (
+        r"torch: refused, .*in the pickles around the state dict",
+        "torch writes numbers alone there, and Python takes any object of the safe mode",
+    ),
+    (
         r"torch: refused, .*storage # is not in the file",
         "torch leaves the memory of such a storage as it finds it",
     ),

@@ -18,8 +18,11 @@ mod program;
 use std::{fs, time::Duration};
 
 use assert_cmd::Command;
-use checked_files::{checkpoint, err, fixture, folder, found, json, npy, npz, out, profile_of, run_in};
-use forge::Forge;
+use checked_files::{
+    checkpoint, err, fixture, folder, found, json, npy, npz, out, profile_of, run_in, saved,
+};
+use forge::{Forge, torch_file};
+use pickles::{dict, floats, tensor, whole};
 use rstest::rstest;
 
 #[test]
@@ -269,12 +272,60 @@ fn a_sound_archive_of_another_kind_is_not_called_damaged(#[case] names: &[&str],
     assert!(!text.contains("copy the file again"), "{text}");
 }
 
+/// Files with one tensor `w` of three float32 each, in three formats.
+fn tensors_of(kind: &str, numbers: &[f32; 3]) -> Vec<u8> {
+    match kind {
+        "pt" => torch_file(whole(&dict(&[("w", tensor("0", 3, 3))])), &[("0", &floats(numbers))]).zip(),
+        "npz" => npz(&[("w.npy", npy("'<f4'", "(3,)", &floats(numbers)))]),
+        _ => {
+            let header = br#"{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}"#;
+            [&(header.len() as u64).to_le_bytes()[..], header, &floats(numbers)].concat()
+        }
+    }
+}
+
+#[rstest]
+fn files_of_tensors_are_compared_whatever_their_kinds_are(
+    #[values("pt", "npz", "safetensors")] left: &str,
+    #[values("pt", "npz", "safetensors")] right: &str,
+) {
+    let [a, b, c] = [format!("a.{left}"), format!("b.{right}"), format!("c.{right}")];
+    let place = folder(&[
+        (&a, tensors_of(left, &[1.0, 2.0, 3.0])),
+        (&b, tensors_of(right, &[1.0, 2.0, 3.0])),
+        (&c, tensors_of(right, &[1.0, 2.5, 3.0])),
+    ]);
+    let text = out(&run_in(place.path(), &["inspect", &a, "--diff", &b]).code(0));
+    assert_eq!(text, format!("- {a}\n+ {b}\n\nThe files have the same contents.\n"));
+    let text = out(&run_in(place.path(), &["inspect", &a, "--diff", &c]).code(1));
+    let says = "tensors\n  w: 1 of 3 elements changed, largest difference 0.5\n";
+    assert_eq!(text, format!("- {a}\n+ {c}\n\n{says}"));
+    let differ = json(&run_in(place.path(), &["inspect", &a, "--diff", &c, "--json"]).code(1));
+    assert_eq!(differ["tensors"][0]["name"], "w");
+}
+
 #[test]
-fn files_that_are_not_bundles_are_not_said_to_differ() {
-    let place = folder(&[("a.pt", checkpoint()), ("b.npz", npz(&[("a.npy", npy("'|u1'", "(1,)", &[1]))]))]);
-    for (left, right) in [("a.pt", "b.npz"), ("a.pt", "a.pt")] {
-        let assert = run_in(place.path(), &["inspect", left, "--diff", right]).code(2);
-        let says = "a.pt: --diff compares bundles, and this is not one";
+fn what_is_around_the_tensors_of_a_file_is_compared_too() {
+    let checkpoint_at = |epoch: u8| saved(&dict(&[("epoch", vec![b'K', epoch]), ("w", tensor("0", 3, 3))]));
+    let place = folder(&[("a.ckpt", checkpoint_at(7)), ("b.ckpt", checkpoint_at(8))]);
+    let text = out(&run_in(place.path(), &["inspect", "a.ckpt", "--diff", "b.ckpt"]).code(1));
+    assert_eq!(text, "- a.ckpt\n+ b.ckpt\n\ncontents\n  [epoch]: 7 -> 8\n");
+}
+
+#[test]
+fn only_what_was_read_to_its_end_is_compared() {
+    let cut = checkpoint();
+    let place = folder(&[
+        ("a.pt", checkpoint()),
+        ("cut.pt", cut[..cut.len() - 30].to_vec()),
+        ("a.pkl", b"\x80\x02}.".to_vec()),
+        ("wts.h5.zip", Forge::good().zip()),
+    ]);
+    let assert = run_in(place.path(), &["inspect", "a.pt", "--diff", "cut.pt"]).code(1);
+    assert!(err(&assert).contains("error: cut.pt: "), "{}", err(&assert));
+    for other in ["a.pkl", "wts.h5.zip"] {
+        let assert = run_in(place.path(), &["inspect", "a.pt", "--diff", other]).code(2);
+        let says = "--diff compares two bundles, or two files of tensors; found a.pt (torch) and ";
         assert!(err(&assert).contains(says), "{}", err(&assert));
     }
 }

@@ -450,6 +450,53 @@ fn a_wrong_checksum_is_damage_that_torch_does_not_notice(#[case] file: Forge) {
 }
 
 #[rstest]
+#[case::directory(true)]
+#[case::entry(false)]
+fn an_entry_with_two_checksums_is_damaged_by_name(#[case] in_directory: bool) {
+    let patched = forge::Patched::new(good().zip());
+    let bytes = if in_directory {
+        patched.central(2, 16, &[1, 2, 3, 4])
+    } else {
+        patched.local(2, forge::Field::CRC, &[1, 2, 3, 4])
+    };
+    let place = folder(&[("a.pt", bytes.done())]);
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(1));
+    let says =
+        "a.pt: error damaged: archive/data/0: corrupt entry: invalid checksum: the directory has another one";
+    assert!(text.contains(says), "{text}");
+}
+
+#[test]
+fn keys_that_are_tuples_and_shapes_without_elements_are_shown() {
+    let key = [b"(".to_vec(), text("encoder"), b"K\x01t".to_vec()].concat();
+    let pairs = [b"}".to_vec(), key, b"K\x05s".to_vec()].concat();
+    let meta = b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat16\nK\x02K\x03\x86K\x03K\x01\x86\x89tR";
+    let place =
+        folder(&[("a.pt", saved(&dict(&[("by", pairs), ("m", meta.to_vec()), ("w", tensor("0", 3, 3))])))]);
+    let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(0));
+    assert!(text.contains("\n      ('encoder', 1): 5\n"), "{text}");
+    assert!(text.contains(" of float16 [2, 3]"), "{text}");
+}
+
+#[test]
+fn what_add_safe_globals_would_need_is_named_only_for_data() {
+    let needed = |object: &[u8]| {
+        let place = folder(&[("a.pt", saved(&dict(&[("x", object.to_vec()), ("w", tensor("0", 3, 3))])))]);
+        let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
+        let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
+        assert_eq!(
+            text.contains("torch.serialization.add_safe_globals(["),
+            described.get("safe_globals").is_some()
+        );
+        described.get("safe_globals").cloned()
+    };
+    let namespace = b"cargparse\nNamespace\n)\x81}b";
+    assert_eq!(needed(namespace), Some(serde_json::json!(["argparse.Namespace"])));
+    assert_eq!(needed(b"cos\nsystem\nX\x02\0\0\0id\x85R"), None);
+    assert_eq!(needed(b"cargparse\nNamespace\n)\x81cos\nsystem\nb"), None);
+}
+
+#[rstest]
 #[case::key(b"}]Ns".to_vec(), "torch.load fails on it: a list is a key of a dict or an item of a set")]
 #[case::call(b"ctorch._utils\n_rebuild_sparse_tensor\nN\x85R".to_vec(), "torch.load fails on it: _rebuild_sparse_tensor does not take")]
 #[case::missing_storage(storage("9", 3), "missing entry \"archive/data/9\"")]

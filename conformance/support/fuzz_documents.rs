@@ -160,7 +160,14 @@ pub(crate) fn report(input: &[u8]) -> bool {
     }
 }
 
-fn renders(run: &RunRecord) {
+/// The run of the corpus.
+pub(crate) fn a_run() -> RunRecord {
+    let results = include_bytes!("../fuzz/corpus/report/results");
+    RunRecord::from_json(&results[1..]).expect("the run of the corpus")
+}
+
+/// A run renders to files that are well-formed, and from which the same can be rendered again.
+pub(crate) fn renders(run: &RunRecord) {
     let files = report::files(run, None).expect("what was read can be rendered");
     let mut again = RunRecord::from_json(&files[RESULTS]).expect("what was rendered can be read");
     // The times are in a file of their own.
@@ -192,7 +199,7 @@ where
 }
 
 /// Not read, for a reason that can be read.
-fn refused(error: &impl std::fmt::Display) -> bool {
+pub(crate) fn refused(error: &impl std::fmt::Display) -> bool {
     let message = error.to_string();
     assert!(!message.trim().is_empty(), "an error says nothing");
     assert!(message.len() <= MAX_MESSAGE_BYTES, "a message of {} bytes", message.len());

@@ -11,7 +11,7 @@ use bundleproof::{
 };
 
 use crate::{
-    forge::{Forge, Patched},
+    forge::{Field, Forge, Patched},
     traps::TRAPS,
 };
 
@@ -36,10 +36,17 @@ const EXECUTED: &str = "executed";
 /// The output of torch for the weights of [`good`].
 pub(crate) const ONES: &str = "w = [1.0, 1.0]";
 
+/// The other weights that are in some of these files.
+const ZEROS: &str = "w = [0.0, 0.0]";
+
 /// The weights `w` of two ones, as a careful reader finds them in every one of these files.
 pub(crate) fn good() -> Forge {
-    let ones = Tensor::new(Dtype::Float32, vec![2], 1f32.to_le_bytes().repeat(2)).expect("two elements");
-    let state = ModelState::Network(StateDict::from_iter([("w".to_owned(), ones)]));
+    with_weights(1.0)
+}
+
+fn with_weights(number: f32) -> Forge {
+    let weights = Tensor::new(Dtype::Float32, vec![2], number.to_le_bytes().repeat(2)).expect("two elements");
+    let state = ModelState::Network(StateDict::from_iter([("w".to_owned(), weights)]));
     let mut file = Cursor::new(Vec::new());
     torch::write(&state, &mut file).expect("a file");
     Forge::of(file)
@@ -164,6 +171,68 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             says: &["1 unlisted bytes between the last entry \"archive/version\" and the central directory"],
         },
     ]
+}
+
+/// Files of which zipfile, and what unpacks archives, finds other weights than torch, or none. Python says what torch loads
+/// with `weights_only=True`, and what zipfile finds.
+pub(crate) fn archives() -> Vec<Ambiguous> {
+    let twice = good().with("archive/data/x", vec![0; 8]).zip();
+    let comment = [&with_weights(0.0).zip()[..], b"\n"].concat();
+    let length = u16::try_from(comment.len()).expect("a short comment").to_le_bytes();
+    let commented = Patched::new(good().zip()).end(20, &length).done();
+    vec![
+        Ambiguous {
+            name: "a_storage_twice",
+            file: Patched::new(twice).both(4, Field::NAME, b"archive/data/0").done(),
+            python: &[ONES, ZEROS],
+            breaks: "LOD-014",
+            rule: Rule::DuplicateEntry,
+            says: &["archive/data/0"],
+        },
+        Ambiguous {
+            name: "another_file_in_the_comment",
+            file: [commented, comment].concat(),
+            python: &[ONES, ZEROS],
+            breaks: "LOD-015",
+            rule: Rule::SecondEnd,
+            says: &["second end record"],
+        },
+        Ambiguous {
+            name: "another_name_at_the_entry",
+            file: Patched::new(good().zip()).local(2, Field::NAME, b"archive/data/1").done(),
+            python: &[ONES, "BadZipFile"],
+            breaks: "LOD-015",
+            rule: Rule::Zip,
+            says: &["inconsisten"],
+        },
+        Ambiguous {
+            name: "another_checksum_in_the_directory",
+            file: Patched::new(good().zip()).central(2, 16, &[1, 2, 3, 4]).done(),
+            python: &[ONES, "BadZipFile"],
+            breaks: "LOD-015",
+            rule: Rule::Corrupt,
+            says: &["archive/data/0", "invalid checksum"],
+        },
+        Ambiguous {
+            name: "bytes_behind_the_pickle",
+            file: good()
+                .without("archive/data.pkl")
+                .with_at(0, "archive/data.pkl", behind_the_pickle())
+                .zip(),
+            python: &[ONES, ONES],
+            breaks: "LOD-013",
+            rule: Rule::TrailingBytes,
+            says: &["archive/data.pkl", "follow the end of the pickle"],
+        },
+    ]
+}
+
+/// The pickle of the good file with another one behind it, which `pickletools` and scanners read as well.
+fn behind_the_pickle() -> Vec<u8> {
+    let file = Cursor::new(good().zip());
+    let mut archive = bundleproof::torch_files::zip::Archive::new(file).expect("an archive");
+    let pickle = archive.read("archive/data.pkl", 1 << 20).expect("the pickle");
+    [&pickle[..], trap()].concat()
 }
 
 /// A file whose entry `constants.pkl?` has a name of one byte more than torch compares.

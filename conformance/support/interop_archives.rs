@@ -17,7 +17,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::{
     Python,
-    hostile_torch::{Ambiguous, ONES, bundles, files, good},
+    hostile_torch::{Ambiguous, ONES, archives, bundles, files, good},
 };
 
 /// Prints what `torch.load` makes of the file `trap` in each folder, first with `weights_only=True`: its weights, or how it
@@ -38,6 +38,23 @@ for folder, weights_only in itertools.product(sys.argv[1:], (True, False)):
         os.remove("executed")
         found = "executed"
     print(found)
+"#;
+
+/// Prints what `torch.load(weights_only=True)` makes of the file `trap` in each folder, and what zipfile finds in it: the
+/// weights, or how it failed.
+const UNPACK: &str = r#"
+import os, sys, warnings, zipfile
+import numpy, torch
+warnings.simplefilter("ignore")
+def unpacked():
+    return numpy.frombuffer(zipfile.ZipFile("trap").read("archive/data/0"), "<f4").tolist()
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    for read in (lambda: torch.load("trap", weights_only=True)["w"].tolist(), unpacked):
+        try:
+            print("w =", read())
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}".replace("\n", " "))
 "#;
 
 /// Loads the params that zipfile finds in the bundle `trap`, and then the bundle itself as a pickle, which is what
@@ -107,7 +124,8 @@ if shutil.which("zip"):
 "#;
 
 pub(crate) fn trials(python: &Python) -> Vec<Trial> {
-    let loads = Arc::new(Loads::new(files()));
+    let loads = Arc::new(Loads::new(LOAD, files()));
+    let unpacked = Arc::new(Loads::new(UNPACK, archives()));
     let good = Arc::clone(&loads);
     let mut trials = vec![
         python.trial("torch_reads_otherwise::nothing_of_a_good_file", move |it| nothing(it, &good)),
@@ -116,6 +134,10 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
     ];
     for (at, trap) in loads.traps.iter().enumerate() {
         let (name, loads) = (format!("torch_reads_otherwise::{}", trap.name), Arc::clone(&loads));
+        trials.push(python.trial(name, move |it| load(it, &loads, at)));
+    }
+    for (at, trap) in unpacked.traps.iter().enumerate() {
+        let (name, loads) = (format!("zipfile_reads_otherwise::{}", trap.name), Arc::clone(&unpacked));
         trials.push(python.trial(name, move |it| load(it, &loads, at)));
     }
     for trap in bundles() {
@@ -128,13 +150,15 @@ pub(crate) fn trials(python: &Python) -> Vec<Trial> {
 /// What torch makes of the file on which all others are based, and of each trap. All are loaded by one process, when the
 /// first is asked for: most of the time is the start of PyTorch.
 struct Loads {
+    /// Prints two lines for each folder.
+    script: &'static str,
     traps: Vec<Ambiguous>,
     said: OnceLock<Result<Vec<Vec<String>>, String>>,
 }
 
 impl Loads {
-    fn new(traps: Vec<Ambiguous>) -> Self {
-        Self { traps, said: OnceLock::new() }
+    fn new(script: &'static str, traps: Vec<Ambiguous>) -> Self {
+        Self { script, traps, said: OnceLock::new() }
     }
 
     /// The two lines about a file; the first file is the good one.
@@ -154,7 +178,7 @@ impl Loads {
             fs::write(folder.join("trap"), file)?;
             folders.push(folder.display().to_string());
         }
-        let lines = run(python, LOAD, &folders, directory.path())?;
+        let lines = run(python, self.script, &folders, directory.path())?;
         Ok(lines.chunks(2).map(<[String]>::to_vec).collect())
     }
 }

@@ -96,11 +96,7 @@ impl Check {
         if self.json {
             let files = all.iter().map(|file| self.printed(file)).collect();
             let printed = Printed { format: FORMAT, conforms: conforming == all.len(), files, not_checked };
-            let json = serde_json::to_string_pretty(&printed).map_err(|error| {
-                console.error(&format!("cannot write the findings as JSON: {error}"));
-                Exit::Internal
-            })?;
-            console.print(&format!("{json}\n"));
+            console.print_json(&printed)?;
         } else if all.len() > 1 {
             let count = |what: fn(&Checked) -> usize| -> usize {
                 all.iter().filter_map(|(_, checked)| checked.as_ref().ok()).map(what).sum()

@@ -3,12 +3,13 @@
 use std::{
     borrow::Cow,
     cell::RefCell,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, BufWriter, IsTerminal as _, Write as _},
 };
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use super::{
     Exit,
@@ -23,6 +24,9 @@ use crate::{
 pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
+
+/// Bytes of JSON that are written at once.
+const OUTPUT_BYTES: usize = 64 << 10;
 
 /// Standard output and error; colored on a terminal unless `NO_COLOR` or `TERM=dumb` is set.
 #[derive(Debug)]
@@ -55,6 +59,33 @@ impl Console {
         }
         let mut out = io::stdout().lock();
         self.printed(out.write_all(self.shown(text).as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// Prints a result as JSON, piece by piece: what a file contains can make it long.
+    pub(super) fn print_json(&self, result: &impl Serialize) -> Result<(), Exit> {
+        if self.failed.borrow().is_some() {
+            return Ok(());
+        }
+        let unwritten = |error: serde_json::Error| {
+            self.error(&format!("cannot write the result as JSON: {error}"));
+            Exit::Internal
+        };
+        if self.reads_commands {
+            let text = serde_json::to_string_pretty(result).map_err(unwritten)?;
+            self.print(&format!("{text}\n"));
+            return Ok(());
+        }
+        let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, result);
+        if let Err(error) = written {
+            if !error.is_io() {
+                return Err(unwritten(error));
+            }
+            self.printed(Err(error.into()));
+            return Ok(());
+        }
+        self.printed(out.write_all(b"\n").and_then(|()| out.flush()));
+        Ok(())
     }
 
     /// Remembers an error of standard output.

@@ -23,7 +23,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// `implementations/<name>.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ImplementationFile {
+pub struct ImplementationFile {
     pub(super) launch: Launch,
     #[serde(default)]
     pub(super) known: Vec<KnownFailure>,
@@ -71,13 +71,20 @@ impl ImplementationFile {
     }
 
     fn parse(path: &str, text: &str, console: &Console) -> Result<Self, Exit> {
-        let fail = |what: String| {
+        Self::from_toml(path, text).map_err(|what| {
             console.error(&what);
             Exit::Usage
-        };
-        let mut file: Self = toml::from_str(text)
-            .map_err(|error| fail(format!("invalid implementation file {path}: {error}")))?;
-        check_all(&file.known).map_err(|error| fail(format!("invalid known failure in {path}: {error}")))?;
+        })
+    }
+
+    /// Reads the text of a file; its `path` is for messages, and names it in reports.
+    ///
+    /// # Errors
+    /// When it is not valid; the message names the file and what is wrong.
+    pub fn from_toml(path: &str, text: &str) -> Result<Self, String> {
+        let mut file: Self =
+            toml::from_str(text).map_err(|error| format!("invalid implementation file {path}: {error}"))?;
+        check_all(&file.known).map_err(|error| format!("invalid known failure in {path}: {error}"))?;
         let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
         let sha256 = Digest::of(text.as_bytes()).to_string();
         file.source = name.map(|name| FileDigest { name, sha256 });

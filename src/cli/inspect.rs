@@ -25,7 +25,7 @@ use crate::{
 /// FILE is an archive, a directory that contains wts.h5.zip, a file of torch.save (.pt, .pth, .ckpt), an archive of NumPy
 /// arrays (.npz) or a safetensors file. Shows the models, backend, version and params, or whether
 /// torch.load(weights_only=True) takes the file and which globals it asks for; --tensors adds the type, shape, digest and statistics of every tensor; --diff shows the
-/// differences from another bundle. Where a part cannot be read, the reason is shown in its place.
+/// differences from another bundle or file. Where a part cannot be read, the reason is shown in its place.
 #[derive(Debug, Parser)]
 pub(super) struct Inspect {
     /// A bundle, a directory that contains wts.h5.zip, or another file of tensors
@@ -40,7 +40,8 @@ pub(super) struct Inspect {
     #[arg(long, conflicts_with = "diff")]
     tensors: bool,
 
-    /// Compare the params and tensors with those of another bundle [exits with 1 if they differ]
+    /// Compare the params and tensors with those of another bundle, or the contents of two files of tensors [exits with 1
+    /// if they differ]
     #[arg(long, value_name = "OTHER")]
     diff: Option<PathBuf>,
 
@@ -58,28 +59,34 @@ impl Inspect {
         let progress = |bytes| bar.inc(bytes);
         bar.set_message(line(&self.file.display().to_string()));
         if let Some(other) = &self.diff {
-            for file in [&self.file, other] {
-                if FileKind::of(file) != FileKind::Bundle {
-                    bar.finish_and_clear();
-                    let name = line(&file.display().to_string());
-                    console.error(&format!("{name}: --diff compares bundles, and this is not one"));
-                    return Err(Exit::Usage);
-                }
+            let files = [&self.file, other].map(PathBuf::as_path);
+            let [left, right] = files.map(|file| (file, FileKind::of(file)));
+            let are_bundles = [left.1, right.1] == [FileKind::Bundle; 2];
+            let are_tensors = left.1.is_of_tensors() && right.1.is_of_tensors();
+            if !are_bundles && !are_tensors {
+                bar.finish_and_clear();
+                let [left, right] = [left, right]
+                    .map(|(file, kind)| format!("{} ({})", line(&file.display().to_string()), kind.name()));
+                let what = "--diff compares two bundles, or two files of tensors";
+                console.error(&format!("{what}; found {left} and {right}"));
+                return Err(Exit::Usage);
             }
-            let difference = compare(&self.file, other, &progress);
+            let difference = if are_bundles {
+                compare(left.0, right.0, &progress)
+            } else {
+                tensor_file::compare([left, right], &progress)
+            };
             bar.finish_and_clear();
             let difference = difference.map_err(|refusal| unreadable(&refusal, console))?;
             let same = difference.params.is_empty() && difference.tensors.is_empty();
-            let [left, right] = [&self.file, other].map(|file| archive_in(file).display().to_string());
+            let [left, right] = files.map(|file| archive_in(file).display().to_string());
             let (left, right) = (left.as_str(), right.as_str());
-            console.print(&if self.json {
-                json(
-                    &PrintedDifference { format: FORMAT, left, right, same, difference: &difference },
-                    console,
-                )?
+            if self.json {
+                let difference = &difference;
+                console.print_json(&PrintedDifference { format: FORMAT, left, right, same, difference })?;
             } else {
-                text::difference(&difference, [left, right])
-            });
+                console.print(&text::difference(&difference, [left, right], are_bundles));
+            }
             return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
         }
         match FileKind::of(&self.file) {
@@ -98,21 +105,21 @@ impl Inspect {
         let description = describe(&self.file, &progress);
         bar.finish_and_clear();
         let description = description.map_err(|error| unreadable(&error.into(), console))?;
-        console.print(&if self.json {
-            json(&Printed::of(&description), console)?
+        if self.json {
+            console.print_json(&Printed::of(&description))?;
         } else {
-            text::description(&description, self.params, self.tensors)
-        });
+            console.print(&text::description(&description, self.params, self.tensors));
+        }
         Ok(if description.unread().next().is_some() { Exit::DoesNotConform } else { Exit::Success })
     }
 
     /// Shows a file that is not a bundle.
     fn show(&self, file: &TensorFile, console: &Console) -> Result<Exit, Exit> {
-        console.print(&if self.json {
-            json(&PrintedTensors::of(file), console)?
+        if self.json {
+            console.print_json(&PrintedTensors::of(file))?;
         } else {
-            inspect_tensors::tensor_file(file, self.tensors)
-        });
+            console.print(&inspect_tensors::tensor_file(file, self.tensors));
+        }
         for finding in file.findings.shown.iter().filter(|finding| finding.severity == Severity::Error) {
             let name = line(&file.file.display().to_string());
             console.error(&format!("{name}: {}", described(finding)));
@@ -262,12 +269,4 @@ impl<'a> PrintedModel<'a> {
         }
         printed
     }
-}
-
-fn json(printed: &impl Serialize, console: &Console) -> Result<String, Exit> {
-    let text = serde_json::to_string_pretty(printed).map_err(|error| {
-        console.error(&format!("cannot write the bundle as JSON: {error}"));
-        Exit::Internal
-    })?;
-    Ok(text + "\n")
 }

@@ -86,6 +86,13 @@ fn loading(facts: &TorchFacts, all: bool) -> String {
     if hidden > 0 {
         text.push_str(&format!("  ({hidden} more)\n"));
     }
+    let needed = facts.safe_globals();
+    if !needed.is_empty() {
+        let needed: Vec<String> =
+            needed.iter().map(|global| line(&format!("{}.{}", global.module, global.name))).collect();
+        let needed = needed.join(", ");
+        text.push_str(&format!("  these would need torch.serialization.add_safe_globals([{needed}])\n"));
+    }
     text
 }
 

@@ -12,7 +12,7 @@ use crate::{
         },
         nouns::{JsonTags, Params},
     },
-    text::{columns, line, truncated},
+    text::{columns, first_chars, line, truncated},
     value::{Map, Value},
 };
 
@@ -190,19 +190,28 @@ fn table(title: &str, params: &Map, all: bool) -> String {
 
 /// A value as Python prints it, truncated to the line; `--json` has the whole value.
 pub(super) fn fitted(value: &Value, width: usize) -> String {
-    truncated(&line(&value.to_string()), width)
+    truncated(&line(&first_chars(value, width.saturating_add(1))), width)
 }
 
-/// Describes the differences between two bundles.
-pub(super) fn difference(difference: &BundleDifference, [left, right]: [&str; 2]) -> String {
+/// Describes the differences between two bundles, or two files of tensors.
+pub(super) fn difference(
+    difference: &BundleDifference,
+    [left, right]: [&str; 2],
+    are_bundles: bool,
+) -> String {
     let mut text = format!("- {}\n+ {}\n", line(left), line(right));
     if difference.params.is_empty() && difference.tensors.is_empty() {
-        text.push_str("\nThe bundles have the same contents.\n");
+        let files = if are_bundles { "bundles" } else { "files" };
+        text.push_str(&format!("\nThe {files} have the same contents.\n"));
         return text;
     }
     let mut heading = String::new();
     for ParamDifference { model, key, left, right } in &difference.params {
-        let place = if model.is_some() { "params" } else { "manifest" };
+        let place = match (model, are_bundles) {
+            (Some(_), _) => "params",
+            (None, true) => "manifest",
+            (None, false) => "contents",
+        };
         let title = format!("\n{place}\n");
         if title != heading {
             text.push_str(&title);
@@ -215,10 +224,13 @@ pub(super) fn difference(difference: &BundleDifference, [left, right]: [&str; 2]
     let mut heading = None;
     for TensorDifference { model, name, how } in &difference.tensors {
         if heading != Some(model) {
-            text.push_str(&format!("\nmodel {}\n", line(model)));
+            let title =
+                model.as_deref().map_or("tensors".to_owned(), |model| format!("model {}", line(model)));
+            text.push_str(&format!("\n{title}\n"));
             heading = Some(model);
         }
-        let name = name.as_deref().map_or("the whole model".to_owned(), line);
+        let whole = if model.is_some() { "the whole model" } else { "the whole file" };
+        let name = name.as_deref().map_or(whole.to_owned(), line);
         text.push_str(&format!("  {name}: {}\n", change(how)));
     }
     text
@@ -232,7 +244,7 @@ fn change(how: &Difference) -> String {
             format!("{} -> {}", line(left), line(right))
         }
         Difference::Elements { changed, of, largest } => {
-            let largest = largest.map_or("none finite in both bundles".to_owned(), |largest| {
+            let largest = largest.map_or("none finite on both sides".to_owned(), |largest| {
                 format!("largest difference {}", number(largest))
             });
             format!("{changed} of {of} elements changed, {largest}")

@@ -56,6 +56,7 @@ mod weaken;
 mod workflow_command;
 
 pub use exit::Exit;
+pub use implementation_file::ImplementationFile;
 pub use serve::serve;
 
 use clap::{Parser, Subcommand};

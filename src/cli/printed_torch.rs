@@ -15,6 +15,9 @@ pub(super) struct PrintedTorch<'a> {
     /// Whether `torch.load(weights_only=True)` takes it; null when the file is more than this program reads.
     loads_weights_only: Option<bool>,
     globals: Vec<PrintedGlobal>,
+    /// What `torch.serialization.add_safe_globals` would have to be given; absent when that is not known to be harmless.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    safe_globals: Vec<String>,
     /// Only of a file that is neither a state dict nor a sentinel.
     #[serde(skip_serializing_if = "Option::is_none")]
     contents: Option<PrintedItem<'a>>,
@@ -36,6 +39,11 @@ impl<'a> PrintedTorch<'a> {
             torch_format: facts.format.map(TorchFormat::name),
             loads_weights_only: facts.loads_weights_only,
             globals: facts.globals.iter().map(global).collect(),
+            safe_globals: facts
+                .safe_globals()
+                .iter()
+                .map(|global| format!("{}.{}", global.module, global.name))
+                .collect(),
             contents: facts.contents.as_ref().map(PrintedItem),
         }
     }

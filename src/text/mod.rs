@@ -6,4 +6,4 @@ mod truncate;
 
 pub(crate) use escape::{line, markdown, markdown_code, shell_argument, shell_word, source};
 pub(crate) use table::columns;
-pub(crate) use truncate::{beginning, ending, truncated};
+pub(crate) use truncate::{beginning, ending, first_chars, truncated};

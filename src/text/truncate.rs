@@ -1,11 +1,34 @@
 //! Truncation of long texts.
 
+use std::fmt::{self, Write as _};
+
 /// At most `chars` characters; a longer text ends with an ellipsis.
 pub(crate) fn truncated(text: &str, chars: usize) -> String {
     if text.chars().nth(chars).is_none() {
         return text.to_owned();
     }
     text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The first `chars` characters of what a value prints. The rest is not printed, however long it would be.
+pub(crate) fn first_chars(value: &impl fmt::Display, chars: usize) -> String {
+    struct Room {
+        text: String,
+        left: usize,
+    }
+    impl fmt::Write for Room {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            for character in part.chars() {
+                self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+                self.text.push(character);
+            }
+            Ok(())
+        }
+    }
+    let mut room = Room { text: String::new(), left: chars };
+    // An error only says that there is no more room.
+    _ = write!(room, "{value}");
+    room.text
 }
 
 /// The first `bytes` bytes of a longer text, marked as cut. Never splits a character.
@@ -44,6 +67,20 @@ mod tests {
         #[case] shown: &str,
     ) {
         assert_eq!(truncated(text, chars), shown);
+    }
+
+    #[test]
+    fn no_more_of_a_value_is_printed_than_is_shown() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("é.")?;
+                }
+            }
+        }
+        assert_eq!(first_chars(&Endless, 3), "é.é");
+        assert_eq!(first_chars(&"ab", 3), "ab");
     }
 
     #[rstest]

@@ -46,9 +46,29 @@ pub const MAX_INTEGER_BYTES: u64 = 1024;
 /// takes about 400 bytes, so all of them together need no more memory than [`MAX_VALUE_TEXT_BYTES`] allows.
 pub const MAX_VALUE_NODES: u64 = 1 << 17;
 
-/// Bytes of text in a value built from a pickle: 64 MiB. A shared text counts once for every place that refers to it;
+/// Bytes of text in a value built from a pickle: 16 MiB. A shared text counts once for every place that refers to it;
 /// `bytes` and integers above 64 bits count as text.
-pub const MAX_VALUE_TEXT_BYTES: u64 = 64 << 20;
+pub const MAX_VALUE_TEXT_BYTES: u64 = 16 << 20;
+
+/// Objects and tensors of all models of a file that is described, which are held until they are printed.
+pub const MAX_FILE_VALUES: u64 = 1 << 17;
+
+/// Bytes of their text, and of the names of the tensors: 16 MiB.
+pub const MAX_FILE_TEXT_BYTES: u64 = 16 << 20;
+
+/// Bytes of a pickle above which no other one is read at the same time, so that models that are read side by side take the
+/// memory of one: 256 KiB.
+pub const LARGE_PICKLE_BYTES: u64 = 256 << 10;
+
+/// Bytes of a pickle in a deflated file that is read in one pass: 16 MiB. The pickle is kept up to the end.
+pub const MAX_STREAMED_PICKLE_BYTES: u64 = 16 << 20;
+
+/// Uncompressed bytes of a deflated file of torch in a bundle that cannot be read in one pass, and is held in memory: 128
+/// MiB.
+pub const MAX_INFLATED_BYTES: u64 = 128 << 20;
+
+/// Models that are read side by side. More need more memory, and are hardly faster: digests take most of the time.
+pub const MAX_SIDE_BY_SIDE: usize = 4;
 
 /// Bytes of one text that is not UTF-8: 1 MiB. It is there for names of files, which have at most a few KiB.
 pub const MAX_SURROGATE_TEXT_BYTES: u64 = 1 << 20;
@@ -162,12 +182,15 @@ mod tests {
             ("objects that a pickle pushes, shares or memoizes", count(MAX_PICKLE_NODES)),
             ("objects in the value of a pickle", count(MAX_VALUE_NODES)),
             ("text in the value of a pickle", size(MAX_VALUE_TEXT_BYTES)),
+            ("objects and tensors that `inspect` shows of a bundle", count(MAX_FILE_VALUES)),
+            ("text that `inspect` shows of a bundle", size(MAX_FILE_TEXT_BYTES)),
             ("bytes of one integer of a pickle", count(MAX_INTEGER_BYTES)),
             ("containers inside one another", count(MAX_PICKLE_DEPTH)),
             ("bytes of a JSON text", size(MAX_JSON_BYTES)),
             ("values in a JSON text", count(MAX_JSON_NODES)),
             ("digits of one integer in a JSON text", count(MAX_JSON_DIGITS)),
             ("models of a bundle", count(MAX_MODELS)),
+            ("bytes of a deflated model that cannot be read in one pass", size(MAX_INFLATED_BYTES)),
             ("tensors of a state dict", count(MAX_TENSORS)),
             ("bytes of a tensor's name", count(MAX_TENSOR_NAME_BYTES)),
             ("keys in the metadata of a tensor", count(MAX_METADATA_KEYS)),

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ProgressFn, Statistics, archive_in,
+    budget::{Budget, Weight},
     check_report::bytes_of,
     parallel::in_parallel,
     rules,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     bundle::{
         files::BundleReader,
-        nouns::{Container, JsonManifest, JsonTags, Manifest, Params},
+        nouns::{Container, JsonManifest, JsonTags, Manifest, Params, model_entry, params_entry},
     },
     harness::contract::Refusal,
     torch_files::{
@@ -114,7 +115,7 @@ impl Description {
 }
 
 /// Reads and describes a bundle. Nothing in it is executed. The description contains an error in place of every part
-/// that cannot be read. Memory grows only with tensors that are not contiguous in their storage.
+/// that cannot be read, or that is too much to be held with the parts before it.
 ///
 /// # Errors
 /// When the file is missing, or its archive or its manifest cannot be read.
@@ -140,13 +141,21 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
     let tensorflow = json.is_none() && rules::is_tensorflow(&manifest);
     let mut models = IndexMap::new();
     if !tensorflow {
+        let budget = Budget::default();
+        let not_shown = |error: FormatError, entry: &str| error.in_entry(entry).in_file(&file);
         let states = in_parallel(&mut reader, &file, &manifest.models, |reader, model| {
-            StateDetails::of(|elements| reader.scan(model, elements), watch)
+            let state = StateDetails::of(|elements| reader.scan(model, elements), watch)?;
+            let spent = budget.spend(Weight::of_state(&state));
+            spent.map(|()| state).map_err(|error| not_shown(error, &model_entry(model)))
         });
         for (model, state) in manifest.models.iter().zip(states) {
             let params = if json.is_some() { reader.json_params(model) } else { reader.params(model) };
-            let params = params.map_err(Refusal::from);
-            models.insert(model.clone(), ModelContents { state: state.map_err(Refusal::from), params });
+            let params = params.and_then(|params| {
+                let spent = budget.spend(Weight::of_map(&params.0));
+                spent.map(|()| params).map_err(|error| not_shown(error, &params_entry(model)))
+            });
+            let (state, params) = (state.map_err(Refusal::from), params.map_err(Refusal::from));
+            models.insert(model.clone(), ModelContents { state, params });
         }
     }
     Ok(Description { file, bytes, entries, manifest, json, tensorflow, models })

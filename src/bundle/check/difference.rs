@@ -40,8 +40,9 @@ pub struct ParamDifference {
 /// A tensor that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TensorDifference {
-    /// The model of the tensor.
-    pub model: String,
+    /// The model of the tensor; `None` in a file that is not a bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The name of the tensor; `None` when the models as a whole cannot be compared.
     pub name: Option<String>,
     /// The kind of difference.
@@ -96,14 +97,16 @@ pub fn compare(left: &Path, right: &Path, watch: ProgressFn<'_>) -> Result<Bundl
         let (Some(of_left), Some(of_right)) = (left.models.get(name), right.models.get(name)) else {
             let how =
                 if left.models.contains_key(name) { Difference::OnlyLeft } else { Difference::OnlyRight };
-            found.tensors.push(TensorDifference { model: name.clone(), name: None, how });
+            found.tensors.push(TensorDifference { model: Some(name.clone()), name: None, how });
             continue;
         };
         if let (Ok(of_left), Ok(of_right)) = (&of_left.params, &of_right.params) {
             found.params.extend(values(Some(name), of_left, of_right));
         }
         if let (Ok(of_left), Ok(of_right)) = (&of_left.state, &of_right.state) {
-            found.tensors.extend(states(name, [left, right], [of_left, of_right])?);
+            let read = |bundle: &Description| BundleReader::open(&bundle.file)?.state(name);
+            let read = || Ok([read(left)?, read(right)?]);
+            found.tensors.extend(states(Some(name), [of_left, of_right], read)?);
         }
     }
     merge_agreeing(&mut found.params, [left, right]);
@@ -128,7 +131,7 @@ fn manifests(left: &Description, right: &Description) -> Vec<ParamDifference> {
     values(None, &map(left), &map(right))
 }
 
-fn values(model: Option<&String>, left: &Map, right: &Map) -> Vec<ParamDifference> {
+pub(super) fn values(model: Option<&String>, left: &Map, right: &Map) -> Vec<ParamDifference> {
     let differ = |key: &&String| left.get(*key) != right.get(*key);
     let difference = |key: &String| ParamDifference {
         model: model.cloned(),
@@ -156,13 +159,14 @@ fn names<'a>(
     left.chain(right.filter(move |name| !known.contains(name)))
 }
 
-fn states(
-    model: &str,
-    bundles: [&Description; 2],
+/// The differences between two states, whose elements are read with `read` when they differ.
+pub(super) fn states(
+    model: Option<&String>,
     states: [&StateDetails; 2],
+    read: impl FnOnce() -> Result<[ModelState; 2], FormatError>,
 ) -> Result<Vec<TensorDifference>, FormatError> {
     let difference =
-        |name: Option<&String>, how| TensorDifference { model: model.to_owned(), name: name.cloned(), how };
+        |name: Option<&String>, how| TensorDifference { model: model.cloned(), name: name.cloned(), how };
     let [
         StateDetails::Network { tensors: left, extra: left_extra },
         StateDetails::Network { tensors: right, extra: right_extra },
@@ -198,9 +202,7 @@ fn states(
     if changed.is_empty() {
         return Ok(found);
     }
-    let read = |bundle: &Description| BundleReader::open(&bundle.file)?.state(model);
-    let [left, right] = bundles.map(read);
-    if let (ModelState::Network(left), ModelState::Network(right)) = (left?, right?) {
+    if let [ModelState::Network(left), ModelState::Network(right)] = read()? {
         for name in changed {
             if let (Some(a), Some(b)) = (left.get(name), right.get(name)) {
                 found.push(difference(Some(name), elements(a, b)));

@@ -75,7 +75,8 @@ pub(crate) fn files(expected: &Path, found: &Path) -> Vec<String> {
         format!("{} of {place}: {} in place of {}", param.key, value(&param.right), value(&param.left))
     });
     let tensors = difference.tensors.iter().map(|tensor| {
-        let name = tensor.name.as_ref().map_or(tensor.model.clone(), |name| joined(&tensor.model, name));
+        let model = tensor.model.as_deref().unwrap_or_default();
+        let name = tensor.name.as_ref().map_or(model.to_owned(), |name| joined(model, name));
         match &tensor.how {
             Difference::OnlyLeft => format!("{name}: missing"),
             Difference::OnlyRight => format!("{name}: not expected"),

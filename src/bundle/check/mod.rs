@@ -5,6 +5,7 @@
 //! for a person), [`compare`] (the differences between two bundles). `rules` has the requirements for pickled manifests, `json_manifest` the published rules for
 //! bundles of later revisions ([`TORCH_MANIFEST_RULES`]). Files of any size are read in little memory.
 
+mod budget;
 pub(crate) mod check_report;
 mod description;
 mod diagnose;

@@ -1,4 +1,4 @@
-//! Processes the models of one bundle, those of a long one on as many threads as there are processors.
+//! Processes the models of one bundle, those of a long one on several threads.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     bundle::files::BundleReader,
-    torch_files::{FormatError, zip::FileReader},
+    torch_files::{FormatError, limits::MAX_SIDE_BY_SIDE, zip::FileReader},
 };
 
 /// Receives the number of bytes of elements that were read since the last call; called from several threads.
@@ -45,7 +45,8 @@ pub(super) fn in_parallel<T: Send>(
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(models.len());
+    let threads =
+        thread::available_parallelism().map_or(1, usize::from).min(MAX_SIDE_BY_SIDE).min(models.len());
     thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(go_on);

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     io::{Cursor, Read, Seek, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::another_archive;
@@ -11,7 +12,7 @@ use crate::torch_files::{
     FormatError, FormatErrorKind as Kind, OtherFormat,
     error::{excerpt, within},
     json,
-    limits::{MAX_ENTRY_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
+    limits::{MAX_ENTRY_BYTES, MAX_INFLATED_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     other_format::TELLING_BYTES,
     pickle::{self, Allow, ConvertedObject, Protocol, write_value},
     torch::{self, ElementVisitor, Outline, Storages, TorchValue},
@@ -245,7 +246,10 @@ impl<R: Read + Seek> BundleReader<R> {
             {
                 return Ok(outline);
             }
-            let bytes = self.archive.read(name, MAX_ENTRY_BYTES)?;
+            // The models of a bundle may be read side by side: one of them is held at a time.
+            static HELD: Mutex<()> = Mutex::new(());
+            let _turn = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            let bytes = self.archive.read(name, MAX_INFLATED_BYTES)?;
             return torch::scan(Cursor::new(bytes), elements).map(|(outline, _)| outline).map_err(inside);
         }
         let (outline, crc32) = torch::scan(self.archive.section(name)?, elements).map_err(inside)?;
@@ -289,6 +293,7 @@ impl<R: Read + Seek> BundleReader<R> {
         let read = || {
             let graph =
                 pickle::read(&bytes, Allow::VALUES).map_err(|error| or_other_format(error, &bytes))?;
+            drop(bytes);
             match graph.to_value(graph.root())? {
                 Value::Map(map) => Ok((map, graph.converted())),
                 other => Err(unexpected("a dict", &other)),

@@ -64,11 +64,6 @@ pub(crate) fn survey(bytes: &[u8]) -> Survey {
     Survey { globals, beyond, read: read.map(|length| (graph, length)) }
 }
 
-/// The offset and the name of the first opcode in a pickle that the safe mode of torch lacks.
-pub(crate) fn first_beyond(bytes: &[u8]) -> Option<(u64, &'static str)> {
-    survey(bytes).beyond
-}
-
 /// Runs the machine up to STOP, and returns the length of the pickle in bytes.
 fn run(machine: &mut Machine<'_>) -> std::result::Result<usize, FormatError> {
     loop {

@@ -28,7 +28,7 @@ pub use convert::ConvertedObject;
 pub(crate) use convert::{subscript, subscript_of};
 pub use graph::{Graph, Id, Node};
 pub use machine::read;
-pub(crate) use machine::{first_beyond, read_first, survey, trailing};
+pub(crate) use machine::{Survey, read_first, survey, trailing};
 pub use path::PathClass;
 pub use well_known::Enumeration;
 pub(crate) use write::Writer;

@@ -27,6 +27,12 @@ use crate::{
 
 type Result<T> = std::result::Result<T, FormatError>;
 
+/// The most items of a tuple that is shown as a key.
+const MAX_KEY_ITEMS: usize = 8;
+
+/// The function that makes a tensor without a storage, on the device `meta`.
+const META: &str = "_rebuild_meta_tensor_no_storage";
+
 /// One object of a file, as an outline shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -280,8 +286,11 @@ impl<'g> Walk<'g> {
                     }
                     (_, _) => {}
                 }
-                let what = no_plain_values(module, name)
+                let mut what = no_plain_values(module, name)
                     .map_or_else(|| format!("an object of {module}.{name}"), str::to_owned);
+                if name == META {
+                    what.extend(self.without_storage(arguments).map(|shape| format!(" of {shape}")));
+                }
                 // Its parts may be dense.
                 self.object(String::new(), arguments, state, id, path)?;
                 self.problem(Kind::Unsupported(what).into(), path)
@@ -437,12 +446,16 @@ impl<'g> Walk<'g> {
                     let subscript = format!("[{key}]");
                     (key.into(), subscript)
                 }
+                Node::Tuple(items) => {
+                    let key = self.tuple_key(items).unwrap_or_else(|| format!("<tuple {index}>"));
+                    let subscript = format!("[{key}]");
+                    (key.into(), subscript)
+                }
                 Node::BigInt(_)
                 | Node::Bytes(_)
                 | Node::ByteArray(_)
                 | Node::Surrogates(_)
                 | Node::List(_)
-                | Node::Tuple(_)
                 | Node::Set(_)
                 | Node::FrozenSet(_)
                 | Node::Dict(_)
@@ -458,6 +471,36 @@ impl<'g> Walk<'g> {
             children.push((label, subscript, *value));
         }
         Ok(children)
+    }
+
+    /// A tuple of a few plain values as Python prints it, with long texts cut; `None` for any other one.
+    fn tuple_key(&self, items: &[Id]) -> Option<String> {
+        if items.len() > MAX_KEY_ITEMS {
+            return None;
+        }
+        let shown = |item: &Id| {
+            let node = self.graph.node(*item);
+            if let Node::Text(text) = node {
+                Some(Value::from(excerpt(text)).to_string())
+            } else if matches!(node, Node::None | Node::Bool(_) | Node::Int(_) | Node::Float(_)) {
+                self.graph.to_value(*item).ok().map(|value| value.to_string())
+            } else {
+                None
+            }
+        };
+        let shown = items.iter().map(shown).collect::<Option<Vec<_>>>()?.join(", ");
+        let comma = if items.len() == 1 { "," } else { "" };
+        Some(format!("({shown}{comma})"))
+    }
+
+    /// The element type and the shape of a tensor without a storage: `float32 [2, 3]`.
+    fn without_storage(&self, arguments: &[Id]) -> Option<String> {
+        let &[dtype, shape, ..] = arguments else { return None };
+        let Node::Global(Global::TorchDtype(dtype)) = *self.graph.node(dtype) else { return None };
+        let sides = self.graph.sequence(shape).filter(|sides| sides.len() as u64 <= MAX_RANK)?;
+        let side = |side: &Id| if let Node::Int(side) = *self.graph.node(*side) { Some(side) } else { None };
+        let shape = sides.iter().map(side).collect::<Option<Vec<i64>>>()?;
+        Some(format!("{dtype} {shape:?}"))
     }
 
     fn count_text(&mut self, bytes: usize) -> Result<()> {

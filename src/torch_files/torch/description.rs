@@ -1,6 +1,9 @@
 //! The description of a state dict in `data.pkl`, read and compared with the entries of the file.
 
-use std::io::{Read, Seek};
+use std::{
+    io::{Read, Seek},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{
     entries::{self, Entries},
@@ -12,7 +15,7 @@ use crate::{
     torch_files::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
-        limits::{MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES},
+        limits::{LARGE_PICKLE_BYTES, MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES},
         pickle::{self, Allow},
         zip::Archive,
     },
@@ -20,6 +23,12 @@ use crate::{
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
+
+/// Waits until no other large pickle is read, if a pickle of so many bytes is one.
+pub(super) fn turn(bytes: u64) -> Option<MutexGuard<'static, ()>> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    (bytes > LARGE_PICKLE_BYTES).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 /// Reads the outline of a source, and returns the length of its pickle in bytes as well.
 pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<(Outline, usize)> + 'r;
@@ -39,6 +48,7 @@ impl Outline {
     pub(super) fn of<R: Read + Seek>(archive: &mut Archive<R>, read: &mut ReadOutline<'_>) -> Result<Self> {
         let Entries { prefix, .. } = Entries::of(archive)?;
         let entry = format!("{prefix}/data.pkl");
+        let turn = turn(archive.entry(&entry).map_or(0, |entry| entry.bytes));
         let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
         let order = format!("{prefix}/byteorder");
         let order = match archive.entry(&order) {
@@ -46,6 +56,7 @@ impl Outline {
             Some(_) => Some(archive.read(&order, MAX_ORDER_BYTES)?),
         };
         let outline = Self::parse(&bytes, &prefix, order.as_deref(), read)?;
+        drop((bytes, turn));
         if let Self::Network(network) = &outline {
             network.storages.iter().try_for_each(|storage| fits(storage, archive))?;
             deflated_within(network, archive, MAX_DEFLATED_BYTES)?;

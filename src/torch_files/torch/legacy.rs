@@ -7,7 +7,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::{
-    description::ReadOutline,
+    description::{ReadOutline, turn},
     elements::{ElementSink, ElementVisitor},
     outline::Outline,
     source::{Source, TorchFormat},
@@ -16,7 +16,7 @@ use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     error::excerpt,
     limits::{BUFFER_BYTES, MAX_PICKLE_BYTES},
-    pickle::{Allow, Graph, Id, Node, first_beyond, read_first},
+    pickle::{Allow, Graph, Id, Node, Survey, read_first, safe_mode, survey},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -112,6 +112,7 @@ struct Head {
 fn head(reader: &mut (impl Read + Seek), read: &mut ReadOutline<'_>) -> Result<Head> {
     let mut bytes = Vec::new();
     let mut wanted = FIRST_BYTES;
+    let mut waited = None;
     reader.seek(SeekFrom::Start(0))?;
     loop {
         reader.by_ref().take(wanted - bytes.len() as u64).read_to_end(&mut bytes)?;
@@ -121,6 +122,7 @@ fn head(reader: &mut (impl Read + Seek), read: &mut ReadOutline<'_>) -> Result<H
                     && bytes.len() as u64 == wanted
                     && wanted < MAX_PICKLE_BYTES =>
             {
+                waited = waited.or_else(|| turn(wanted));
                 wanted = wanted.saturating_mul(4).min(MAX_PICKLE_BYTES);
             }
             parsed => return parsed,
@@ -133,8 +135,14 @@ fn parse(bytes: &[u8], read: &mut ReadOutline<'_>) -> Result<Head> {
     let mut next = |at: &mut usize| {
         let start = *at as u64;
         let rest = bytes.get(*at..).unwrap_or_default();
-        let (graph, length) = read_first(rest, Allow::VALUES).map_err(|error| error.after(start))?;
-        let own = first_beyond(rest.get(..length).unwrap_or_default());
+        let read = read_first(rest, Allow::VALUES).map_err(harmless);
+        let (graph, length) = read.map_err(|error| error.after(start))?;
+        let Survey { globals, beyond: own, .. } = survey(rest.get(..length).unwrap_or_default());
+        // Plain values are made with more globals than the safe mode takes.
+        if let Some((module, name)) = globals.into_iter().find(|(of, name)| !safe_mode::has_global(of, name))
+        {
+            return Err(FormatError::from(Kind::ForeignGlobal { module, name }).at(start, None));
+        }
         beyond = beyond.or(own.map(|(offset, name)| (start + offset, name)));
         *at += length;
         Ok::<Graph, FormatError>(graph)
@@ -157,6 +165,17 @@ fn parse(bytes: &[u8], read: &mut ReadOutline<'_>) -> Result<Head> {
     let key = |id: &Id| list.text(*id).map(str::to_owned).ok_or_else(|| keys_expected(&list, *id));
     let keys = listed.iter().map(key).collect::<Result<_>>()?;
     Ok(Head { outline, keys, length: at as u64, beyond })
+}
+
+/// A global that the safe mode takes is data, although torch writes none around a state dict.
+fn harmless(error: FormatError) -> FormatError {
+    match error.kind {
+        Kind::ForeignGlobal { module, name } if safe_mode::has_global(&module, &name) => {
+            let what = format!("{module}.{name} in the pickles around the state dict");
+            FormatError { kind: Kind::Unsupported(what), ..error }
+        }
+        kind => FormatError { kind, ..error },
+    }
 }
 
 fn is_little_endian(system: &Graph) -> bool {
@@ -312,6 +331,19 @@ mod tests {
         let ignored = &mut super::super::Storages::default();
         let scanned = scan(Cursor::new(&bytes), ignored, &mut state_dict).unwrap();
         assert_eq!(scanned.beyond, Some((bytes.len() as u64 - 2, "LIST")));
+    }
+
+    #[test]
+    fn a_global_of_the_safe_mode_around_the_state_dict_is_not_called_unsafe() {
+        let system = |global: &str| {
+            let system = SYSTEM.replace("s.", &format!("sVx\nc{global}\ns."));
+            refused(file(&system, "}.", "].", &[]))
+        };
+        let safe = system("torch._utils\n_rebuild_device_tensor_from_numpy");
+        assert!(matches!(safe, Kind::Unsupported(_)), "{safe}");
+        for other in ["os\nsystem", "builtins\nfrozenset"] {
+            assert!(matches!(system(other), Kind::ForeignGlobal { .. }), "{other}");
+        }
     }
 
     #[test]

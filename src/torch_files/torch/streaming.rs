@@ -7,14 +7,14 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::{
-    description::{MAX_ORDER_BYTES, state_dict},
+    description::{MAX_ORDER_BYTES, state_dict, turn},
     elements::{ElementSink, ElementVisitor},
     entries::Entries,
     outline::Outline,
 };
 use crate::torch_files::{
     FormatError,
-    limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_PICKLE_BYTES},
+    limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_STREAMED_PICKLE_BYTES},
     zip::{Archive, central_directory::number, single_pass::Span, sparse_reader::SparseReader},
 };
 
@@ -28,7 +28,7 @@ const DESCRIPTOR_BYTES: usize = 16;
 const FOLLOWS: u64 = 8;
 
 /// The largest number of buffered bytes: everything except elements.
-const MAX_KEPT_BYTES: u64 = MAX_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;
+const MAX_KEPT_BYTES: u64 = MAX_STREAMED_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;
 
 /// Passes on the elements of a stream that is a whole `model.pth` of `length` bytes, and returns its outline. `None`
 /// when the file cannot be read this way; then all elements so far must be discarded. Memory does not grow with the
@@ -197,6 +197,7 @@ impl<R: Read> Pass<R> {
 
     fn parse(&mut self) -> Option<Outline> {
         let (prefix, pickle) = self.pickle.as_ref()?;
+        let _turn = turn(pickle.len() as u64);
         Outline::parse(pickle, prefix, self.order.as_deref(), &mut state_dict).ok()
     }
 

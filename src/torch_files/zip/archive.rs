@@ -13,7 +13,7 @@ use zip::{
 
 use super::{
     central_directory::{self, Listed},
-    coverage,
+    coverage::{self, Covered},
     entry::{DOT, EMPTY_COMPONENT, Entry, broken, checked_entry},
     file_reader::FileReader,
     single_pass::Span,
@@ -23,6 +23,9 @@ use crate::torch_files::{
     error::{excerpt, within},
     limits::{BUFFER_BYTES, MAX_ENTRY_NAME_BYTES, MAX_TOTAL_BYTES},
 };
+
+/// What is wrong with an entry that has two checksums.
+const OTHER_CHECKSUM: &str = "invalid checksum: the directory has another one than the entry itself";
 
 /// An archive whose entries are all stored or deflated regular files with unique plain names (BUN-002, LOD-014).
 #[derive(Debug)]
@@ -77,8 +80,19 @@ impl<R: Read + Seek> Archive<R> {
         if zip.central_directory_start() != directory.start || zip.len() != directory.entries.len() {
             return Err(Kind::Zip("more than one central directory".to_owned()).into());
         }
-        zip.validate_header_consistency().map_err(broken)?;
-        let before = covered?;
+        let consistent = zip.validate_header_consistency();
+        let Covered { before, other_checksum } = match (consistent, covered) {
+            (Err(_), Ok(Covered { other_checksum: Some(name), .. })) => {
+                return Err(
+                    Kind::Corrupt(OTHER_CHECKSUM.to_owned()).in_entry(&String::from_utf8_lossy(&name))
+                );
+            }
+            (Err(error), _) => return Err(broken(error).into()),
+            (Ok(()), covered) => covered?,
+        };
+        if let Some(name) = other_checksum {
+            return Err(Kind::Corrupt(OTHER_CHECKSUM.to_owned()).in_entry(&String::from_utf8_lossy(&name)));
+        }
         let mut entries = IndexMap::new();
         let mut directories = Vec::new();
         let mut total = 0u64;

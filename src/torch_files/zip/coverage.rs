@@ -11,22 +11,43 @@ use crate::torch_files::{FormatErrorKind as Kind, error::excerpt, limits::MAX_BY
 /// Bytes of the header before the data of an entry, without name and extra field.
 const HEADER_BYTES: u64 = 30;
 
+/// The flag of a header whose checksum and sizes follow the data.
+const FOLLOWS: u64 = 8;
+
 /// Bytes of the longest data descriptor, the record that may follow the data of an entry.
 const MAX_DESCRIPTOR_BYTES: u64 = 24;
 
-/// Checks that each entry begins where the one before it ends, and returns the bytes before the first one.
-pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<Vec<u8>, Kind> {
+/// What was seen around the data of entries.
+#[derive(Debug, Default)]
+pub(super) struct Covered {
+    /// The bytes before the first entry.
+    pub(super) before: Vec<u8>,
+    /// The name of the first entry of which the directory has another checksum than the header or the record at the entry.
+    pub(super) other_checksum: Option<Vec<u8>>,
+}
+
+/// Checks that each entry begins where the one before it ends.
+pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> Result<Covered, Kind> {
     let mut entries: Vec<&Listed> = directory.entries.iter().collect();
     entries.sort_by_key(|entry| entry.start);
     let before = before(reader, entries.first().copied(), directory.start)?;
-    let (mut end, mut last) = (before.len() as u64, None);
+    let (mut end, mut last, mut other_checksum) = (before.len() as u64, None, None);
+    let mut differs = |entry: Option<&Listed>, checksum: u64| {
+        let name = entry.filter(|entry| entry.crc32 != checksum).map(|entry| entry.name.clone());
+        other_checksum = other_checksum.take().or(name);
+    };
     for entry in entries {
         let gap = gap(end, entry.start, last, Some(entry))?;
         let read = read_at(reader, end, gap + HEADER_BYTES)?;
         let (between, header) = read.split_at_checked(gap as usize).unwrap_or_default();
-        covered(between, last, Some(entry))?;
+        if let Some(checksum) = covered(between, last, Some(entry))? {
+            differs(last, checksum);
+        }
         if !header.starts_with(b"PK\x03\x04") {
             return Err(Kind::Zip(format!("missing local header at byte {}", entry.start)));
+        }
+        if number(header, 6, 2) & FOLLOWS == 0 {
+            differs(Some(entry), number(header, 14, 4));
         }
         let data = HEADER_BYTES + number(header, 26, 2) + number(header, 28, 2);
         let entry_end = entry.start.checked_add(data).and_then(|at| at.checked_add(entry.compressed_bytes));
@@ -34,8 +55,10 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
         last = Some(entry);
     }
     let gap = gap(end, directory.start, last, None)?;
-    covered(&read_at(reader, end, gap)?, last, None)?;
-    Ok(before)
+    if let Some(checksum) = covered(&read_at(reader, end, gap)?, last, None)? {
+        differs(last, checksum);
+    }
+    Ok(Covered { before, other_checksum })
 }
 
 /// The bytes before the first entry, unless a reader that begins there could find another archive in them.
@@ -61,21 +84,23 @@ fn gap(end: u64, next: u64, last: Option<&Listed>, following: Option<&Listed>) -
 }
 
 /// Refuses bytes between two entries, except a data descriptor: the checksum and the sizes of the first entry, written
-/// by a writer that learned them only afterwards. Sizes have 4 or 8 bytes, after an optional signature.
-fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<(), Kind> {
-    let is_descriptor = |entry: &Listed| {
-        let record =
-            if between.len().is_multiple_of(8) { between.strip_prefix(b"PK\x07\x08") } else { Some(between) };
-        record.is_some_and(|record| {
-            let width = record.len().saturating_sub(4) / 2;
-            [12, 20].contains(&record.len())
-                && number(record, 0, 4) == entry.crc32
-                && number(record, 4, width) == entry.compressed_bytes
-                && number(record, 4 + width, width) == entry.bytes
-        })
+/// by a writer that learned them only afterwards. Sizes have 4 or 8 bytes, after an optional signature. Returns that
+/// checksum.
+fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<Option<u64>, Kind> {
+    let checksum = |entry: &Listed| {
+        let has_signature = between.len().is_multiple_of(8);
+        let record = if has_signature { between.strip_prefix(b"PK\x07\x08")? } else { between };
+        let width = record.len().saturating_sub(4) / 2;
+        let is_descriptor = [12, 20].contains(&record.len())
+            && number(record, 4, width) == entry.compressed_bytes
+            && number(record, 4 + width, width) == entry.bytes
+            // Without the signature, the checksum is what tells a record.
+            && (has_signature || number(record, 0, 4) == entry.crc32);
+        is_descriptor.then(|| number(record, 0, 4))
     };
-    if between.is_empty() || last.is_some_and(is_descriptor) {
-        return Ok(());
+    let found = last.and_then(checksum);
+    if between.is_empty() || found.is_some() {
+        return Ok(found);
     }
     Err(unlisted(between.len() as u64, last, following))
 }
@@ -109,7 +134,7 @@ mod tests {
     fn verified(bytes: &[u8]) -> Result<Vec<u8>, Kind> {
         let mut reader = Cursor::new(bytes);
         let directory = central_directory::read(&mut reader).unwrap();
-        verify(&mut reader, &directory)
+        verify(&mut reader, &directory).map(|covered| covered.before)
     }
 
     fn written(placement: Placement) -> Vec<u8> {
@@ -218,7 +243,9 @@ mod tests {
         for at in 0..record.len() {
             let mut changed = record.clone();
             changed[at] ^= 1;
-            assert!(covered(&changed, Some(&entry), None).is_err() || !is_record, "byte {at}");
+            // Another checksum of the right sizes is still a record, which is not that of the directory.
+            let same = covered(&changed, Some(&entry), None) == Ok(Some(entry.crc32));
+            assert!(!same || !is_record, "byte {at}");
         }
     }
 

@@ -5,12 +5,12 @@ use sha2::{Digest as _, Sha256};
 use super::{
     file::{TensorFile, readable},
     findings,
-    kind::first_bytes,
+    kind::{FileKind, first_bytes},
 };
 use crate::{
     bundle::check::{ProgressFn, TensorDetails, statistics::Tally},
     torch_files::{
-        Dtype, FormatError, OtherFormat,
+        Dtype, FormatError, OtherFormat, StateDict, Tensor,
         arrays::ArrayVisitor,
         npz, safetensors,
         zip::{Archive, FileReader},
@@ -51,7 +51,7 @@ pub(super) fn read_safetensors(
     let mut seen = Seen::new(watch);
     let other = first_bytes(&file.file).and_then(|first| OtherFormat::of(&first));
     if let Some(format) = other.filter(|format| *format != OtherFormat::Safetensors) {
-        file.instead = Some(format.name());
+        (file.instead, file.is_whole) = (Some(format.name()), false);
         file.findings.push(findings::other_format(file.kind, format));
         return Ok(file);
     }
@@ -65,6 +65,43 @@ pub(super) fn read_safetensors(
     findings::wrapped(&mut file);
     findings::non_finite(&mut file);
     Ok(file)
+}
+
+/// The arrays of a file with all of their elements.
+pub(super) fn tensors(file: &TensorFile) -> Result<StateDict, FormatError> {
+    let mut held = Held::default();
+    let reader = FileReader::open(&file.file)?;
+    match file.kind {
+        FileKind::Npy => npz::scan_array(reader, file.bytes, &mut held)?,
+        FileKind::Safetensors => {
+            safetensors::scan(reader, file.bytes, &mut held)?;
+        }
+        FileKind::Npz | FileKind::Torch | FileKind::Bundle | FileKind::Pickle => {
+            npz::scan(&mut Archive::new(reader)?.looked_up_by_name()?, &mut held)?;
+        }
+    }
+    let tensor = |(name, dtype, shape, bytes): (String, Dtype, Vec<usize>, Vec<u8>)| {
+        Some((name, Tensor::new(dtype, shape, bytes)?))
+    };
+    Ok(held.0.into_iter().filter_map(tensor).collect())
+}
+
+/// Arrays with their elements.
+#[derive(Default)]
+struct Held(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
+
+impl ArrayVisitor for Held {
+    fn begin(&mut self, name: String, dtype: Dtype, shape: Vec<usize>) {
+        self.0.push((name, dtype, shape, Vec::new()));
+    }
+
+    fn elements(&mut self, _dtype: Dtype, bytes: &[u8]) {
+        self.0.last_mut().into_iter().for_each(|(.., held)| held.extend_from_slice(bytes));
+    }
+
+    fn trailing(&mut self, _bytes: u64) {}
+
+    fn problem(&mut self, _name: String, _error: FormatError) {}
 }
 
 /// The arrays so far.
@@ -93,6 +130,7 @@ impl<'w> Seen<'w> {
             file.findings.push(findings::behind_array(name, bytes));
         }
         for (name, error) in self.problems {
+            file.is_whole = false;
             file.findings.push(findings::problem(file.kind, &name, &error));
         }
     }

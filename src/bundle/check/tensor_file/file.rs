@@ -7,7 +7,10 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::kind::{FileKind, is_unpacked_torch};
+use super::{
+    findings,
+    kind::{FileKind, is_unpacked_torch},
+};
 use crate::{
     bundle::{
         check::{Findings, TensorDetails},
@@ -39,6 +42,8 @@ pub struct TensorFile {
     pub metadata: BTreeMap<String, String>,
     /// What only a file of `torch.save` has.
     pub torch: Option<TorchFacts>,
+    /// Whether all of its tensors were read.
+    pub is_whole: bool,
     /// What is wrong or odd.
     pub findings: Findings,
 }
@@ -60,6 +65,14 @@ pub struct TorchFacts {
     pub contents: Option<Item>,
 }
 
+impl TorchFacts {
+    /// The globals that `torch.serialization.add_safe_globals` would have to be given for the file to load with
+    /// `weights_only=True`; none if that is not known to be harmless.
+    pub fn safe_globals(&self) -> Vec<&AskedGlobal> {
+        findings::safe_globals(&self.globals)
+    }
+}
+
 impl TensorFile {
     /// Whether nothing is wrong with the file.
     pub fn conforms(&self) -> bool {
@@ -77,6 +90,7 @@ impl TensorFile {
             tensors: IndexMap::new(),
             metadata: BTreeMap::new(),
             torch: None,
+            is_whole: true,
             findings: Findings::default(),
         })
     }

@@ -81,6 +81,17 @@ pub(super) fn unsafe_object(global: &AskedGlobal, object: &UnsafeObject, globals
     finding
 }
 
+/// The globals that the safe mode takes once they were given to `torch.serialization.add_safe_globals`; none if any of
+/// them is not known to make data.
+pub(super) fn safe_globals(globals: &[AskedGlobal]) -> Vec<&AskedGlobal> {
+    let needed: Vec<&AskedGlobal> = globals.iter().filter(|global| !global.is_safe).collect();
+    let is_data = |global: &&AskedGlobal| {
+        let AskedGlobal { module, name, .. } = global;
+        instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
+    };
+    if needed.iter().all(is_data) { needed } else { Vec::new() }
+}
+
 /// Whether a global is part of how objects of a module are made.
 fn is_helper(global: &AskedGlobal, module: &str) -> bool {
     HELPERS.contains(&(global.module.as_str(), global.name.as_str()))
@@ -147,6 +158,7 @@ pub(super) fn refuse(file: &mut TensorFile, error: &FormatError) {
     if let (Kind::NotAnArchive(format), None) = (&error.kind, &error.place.entry) {
         file.instead = Some(format.name());
     }
+    file.is_whole = false;
     file.findings.push(unreadable(file.kind, error));
 }
 

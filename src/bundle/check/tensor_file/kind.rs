@@ -65,6 +65,14 @@ impl FileKind {
         }
     }
 
+    /// Whether all of a file are tensors and what is around them, so that two of them can be compared.
+    pub fn is_of_tensors(self) -> bool {
+        match self {
+            Self::Torch | Self::Npz | Self::Npy | Self::Safetensors => true,
+            Self::Bundle | Self::Pickle => false,
+        }
+    }
+
     /// What a file is by its content, and by its name where the content does not tell. A file with the name of a bundle
     /// is given as one, whatever it is.
     pub fn of(path: &Path) -> Self {

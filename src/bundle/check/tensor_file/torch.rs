@@ -22,7 +22,7 @@ const UNPACKED: &str = "a directory with the content of a file of torch.save tha
 
 pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<TensorFile, FormatError> {
     if file.file.is_dir() {
-        file.instead = Some(UNPACKED);
+        (file.instead, file.is_whole) = (Some(UNPACKED), false);
         file.findings.push(findings::unpacked(UNPACKED));
         return Ok(file);
     }
@@ -75,6 +75,7 @@ fn refuse(error: &FormatError, file: &mut TensorFile) {
     file.instead = other.map(|other| other.name);
     match other {
         Some(other) if error.kind != Kind::TorchScript => {
+            file.is_whole = false;
             file.findings.push(findings::other_archive(other));
         }
         Some(_) | None => findings::refuse(file, error),
@@ -106,6 +107,7 @@ fn asked(
 /// What is in the file and what torch does not read, or this program does not.
 fn odd(content: &TorchContent, file: &mut TensorFile) {
     for (place, error) in &content.problems {
+        file.is_whole = false;
         file.findings.push(findings::problem(file.kind, place, error));
     }
     if content.trailing > 0 {
