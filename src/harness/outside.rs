@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::fs_util::remove_all;
+use crate::fs_util::{remove_all, retried};
 
 /// Both directories, in one.
 #[derive(Clone, Debug)]
@@ -18,9 +18,9 @@ impl Outside {
     /// Creates both directories in this one, which is created as well.
     pub(crate) fn create(directory: PathBuf) -> io::Result<Self> {
         // First, so that the others are made at once.
-        fs::create_dir_all(&directory)?;
+        retried(|| fs::create_dir_all(&directory))?;
         for (_, name) in DIRECTORIES {
-            fs::create_dir_all(directory.join(name))?;
+            retried(|| fs::create_dir_all(directory.join(name)))?;
         }
         Ok(Self(directory))
     }

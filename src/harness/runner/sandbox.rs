@@ -8,7 +8,7 @@ use std::{
 
 use super::{WrittenFile, file_states::MAX_READ_BYTES};
 use crate::{
-    fs_util::{files_below, remove_all},
+    fs_util::{files_below, remove_all, retried},
     harness::{
         outside::Outside,
         suite::{WORK, work_path},
@@ -33,7 +33,7 @@ pub(super) struct Sandbox {
 impl Sandbox {
     /// Creates the directory, which must not exist. Its parent is absolute and without links, as programs see it.
     pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
-        fs::create_dir(&root)?;
+        retried(|| fs::create_dir(&root))?;
         let mut outside = root.clone().into_os_string();
         outside.push(".outside");
         let outside = Outside::create(outside.into())?;

@@ -16,8 +16,16 @@ use crate::{
 /// What tracebacks and details are cut to where a file would be too long, in bytes: the first that helps.
 const CUT_TO: [usize; 2] = [4 * 1024, 256];
 
+/// The rendered files of a run.
+pub(super) struct Fitting<'r> {
+    /// The run that the files contain: the given one, or a copy with shorter texts.
+    pub(super) run: Cow<'r, RunRecord>,
+    /// The contents of each file, by name.
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+}
+
 /// Renders the files of a report. Where one would be longer than `longest`, texts that no verdict depends on are cut in
-/// all outcomes; the run is then the one that the files contain.
+/// all outcomes.
 ///
 /// # Errors
 /// [`ReportError::TooLong`] if that is not enough, or a file cannot be rendered.
@@ -25,13 +33,13 @@ pub(super) fn files_within<'r>(
     run: &'r RunRecord,
     matrix: Option<&KillMatrix>,
     longest: impl Fn(&str) -> u64,
-) -> Result<(Cow<'r, RunRecord>, BTreeMap<String, Vec<u8>>), ReportError> {
+) -> Result<Fitting<'r>, ReportError> {
     let mut run = Cow::Borrowed(run);
     let mut cuts = CUT_TO.into_iter();
     loop {
         let files = render::files(&run, matrix)?;
         let is_too_long = |(name, bytes): &(&String, &Vec<u8>)| bytes.len() as u64 > longest(name);
-        let Some((name, bytes)) = files.iter().find(is_too_long) else { return Ok((run, files)) };
+        let Some((name, bytes)) = files.iter().find(is_too_long) else { return Ok(Fitting { run, files }) };
         let Some(cut) = cuts.next() else {
             let (name, bytes) = (name.clone(), bytes.len() as u64);
             let limit = longest(&name);
@@ -79,7 +87,7 @@ mod tests {
 
     fn results_within(run: &RunRecord, bytes: u64) -> Result<(RunRecord, usize), ReportError> {
         let longest = |name: &str| if name == RESULTS { bytes } else { u64::MAX };
-        files_within(run, None, longest).map(|(run, files)| (run.into_owned(), files[RESULTS].len()))
+        files_within(run, None, longest).map(|own| (own.run.into_owned(), own.files[RESULTS].len()))
     }
 
     #[test]

@@ -8,8 +8,13 @@ use std::{
 };
 
 use super::{
-    IoError, PublishError, ReportError, finish::finish_killed, fitting::files_within, limits::longest,
-    lock::StoreLock, partial::PartialDirectory, place, write_sums,
+    IoError, PublishError, ReportError,
+    finish::finish_killed,
+    fitting::{Fitting, files_within},
+    limits::longest,
+    lock::StoreLock,
+    partial::PartialDirectory,
+    place, write_sums,
 };
 use crate::fs_util::make_directory;
 use crate::harness::{
@@ -221,7 +226,7 @@ impl ReportWriter {
         // Written again: the checks could have changed it.
         let inventory = json(INVENTORY, self.is_whole(run)?)?;
         self.directory.write(INVENTORY, &inventory)?;
-        let (run, files) = files_within(run, self.matrix.as_ref(), longest)?;
+        let Fitting { run, files } = files_within(run, self.matrix.as_ref(), longest)?;
         let is_shortened = matches!(run, Cow::Owned(_));
         for (name, bytes) in files {
             self.directory.write(&name, &bytes)?;
