@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StateDetails;
 use crate::{
     torch_files::{
         FormatError, FormatErrorKind as Kind,
@@ -54,16 +53,14 @@ impl Weight {
         weight
     }
 
-    pub(super) fn of_state(state: &StateDetails) -> Self {
-        match state {
-            StateDetails::Sentinel(values) => Self::of_map(values),
-            StateDetails::Network { tensors, extra } => {
-                let mut weight = Self::of_map(extra);
-                weight.values += tensors.len() as u64;
-                weight.text_bytes += tensors.keys().map(|name| name.len() as u64).sum::<u64>();
-                weight
-            }
+    /// That of a state dict: its tensors with these names, and what else is in it.
+    pub(super) fn of_tensors<'n>(names: impl Iterator<Item = &'n String>, extra: &Map) -> Self {
+        let mut weight = Self::of_map(extra);
+        for name in names {
+            weight.values += 1;
+            weight.text_bytes += name.len() as u64;
         }
+        weight
     }
 
     fn add_map(&mut self, map: &Map) {

@@ -145,7 +145,7 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
         let not_shown = |error: FormatError, entry: &str| error.in_entry(entry).in_file(&file);
         let states = in_parallel(&mut reader, &file, &manifest.models, |reader, model| {
             let state = StateDetails::of(|elements| reader.scan(model, elements), watch)?;
-            let spent = budget.spend(Weight::of_state(&state));
+            let spent = budget.spend(state.weight());
             spent.map(|()| state).map_err(|error| not_shown(error, &model_entry(model)))
         });
         for (model, state) in manifest.models.iter().zip(states) {
@@ -162,6 +162,13 @@ pub fn describe(path: &Path, watch: ProgressFn<'_>) -> Result<Description, Forma
 }
 
 impl StateDetails {
+    fn weight(&self) -> Weight {
+        match self {
+            Self::Sentinel(values) => Weight::of_map(values),
+            Self::Network { tensors, extra } => Weight::of_tensors(tensors.keys(), extra),
+        }
+    }
+
     /// The details of a state whose elements are passed on by `scan`, which returns its outline.
     pub(super) fn of(
         scan: impl FnOnce(&mut dyn ElementVisitor) -> Result<Outline, FormatError>,

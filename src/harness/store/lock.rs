@@ -8,7 +8,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::IoError;
@@ -35,13 +35,14 @@ impl StoreLock {
 
     fn acquire_within(reports: &Path, wait: Duration) -> Result<Self, IoError> {
         let directory = File::open(reports).map_err(IoError::when("open", reports))?;
-        let until = Instant::now() + wait;
+        let mut left = wait;
         while !try_lock(&directory).map_err(IoError::when("lock", reports))? {
-            if Instant::now() > until {
+            if left.is_zero() {
                 let why = format!("another process has kept it locked for {} s", wait.as_secs());
                 return Err(IoError::when("lock", reports)(io::Error::other(why)));
             }
             thread::sleep(POLL_INTERVAL);
+            left = left.saturating_sub(POLL_INTERVAL);
         }
         Ok(Self { path: reports.to_owned(), directory })
     }

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod audit;
+mod cleaning;
 mod finish;
 mod fitting;
 mod index;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use attachments::{AttachmentError, copy_attachments};
 pub use audit::{Audit, Completeness, Integrity, NewestEnd, NewestReport};
+pub use cleaning::{Cleaned, Cleaning, clean};
 pub use index::{CheckKey, FlakyCheck, Index, IndexedReport, PhaseCounts, Regression, Transition};
 pub use integrity::{CorruptReport, IntegrityError, STAMP_TOLERANCE_SECONDS};
 pub use limits::MAX_RESULTS_BYTES;
@@ -34,7 +36,7 @@ pub use rendering::{Rendering, RenderingError};
 pub use report::Report;
 pub use report_error::{PublishError, ReportError};
 pub use sums::{IoError, write_sums};
-pub use unfinished::{Cleaned, Cleaning, PlannedRun, RunState, Unfinished, UnfinishedRun, clean};
+pub use unfinished::{PlannedRun, RunState, Unfinished, UnfinishedRun};
 pub use writer::{Published, ReportWriter};
 
 #[cfg(test)]

@@ -1,20 +1,10 @@
-//! Hidden directories of runs without a published report: what they are, and how they are removed.
+//! Hidden directories of runs without a published report.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use serde::Serialize;
 
-use super::{
-    IoError, MAX_RESULTS_BYTES, ReportError,
-    finish::finish_killed,
-    lock::{StoreLock, lock_run},
-    partial::remove_persistently,
-    sums::read_bounded,
-};
+use super::{MAX_RESULTS_BYTES, lock::lock_run, sums::read_bounded};
 use crate::harness::record::{
     CHAIN, INVENTORY, Inventory, RESULTS, ReadError, RunRecord, RunTimestamp, SUMS,
 };
@@ -68,28 +58,6 @@ pub struct PlannedRun {
     pub on: BTreeSet<String>,
 }
 
-/// A hidden directory, and what was done with it.
-#[derive(Debug)]
-pub struct Cleaned {
-    /// The directory. That of a published report has its new name.
-    pub directory: PathBuf,
-    /// What was done.
-    pub done: Cleaning,
-}
-
-/// What cleaning does with a hidden directory.
-#[derive(Debug)]
-pub enum Cleaning {
-    /// It was removed.
-    Removed,
-    /// It could not be removed.
-    Failed(IoError),
-    /// It is kept, because it has the outcomes of a run.
-    Kept,
-    /// It was a complete report that lacked only its name, and has it now.
-    Published,
-}
-
 /// The run that a hidden directory belongs to.
 pub(super) fn unfinished(name: &str) -> Option<Unfinished> {
     let (stamp, rest) = name.strip_prefix('.')?.split_once('.')?;
@@ -123,43 +91,6 @@ pub(super) fn explain(reports: &Path, run: Unfinished) -> UnfinishedRun {
     UnfinishedRun { stamp: run.stamp, directory: run.directory, state, planned, has_results }
 }
 
-/// Removes the directories of runs that were killed or interrupted, and nothing else. Those with the outcomes of a run are
-/// kept. A run that is alive holds the lock of its directory, and is left alone.
-///
-/// # Errors
-/// When the store cannot be locked or listed, or the place of an existing report cannot be read.
-pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, ReportError> {
-    // While the store is locked, no run begins: a new directory is not seen before its own lock is held.
-    let store = StoreLock::acquire(reports)?;
-    let published = |directory| Cleaned { directory, done: Cleaning::Published };
-    let mut cleaned: Vec<Cleaned> = finish_killed(&store)?.into_iter().map(published).collect();
-    for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
-        let directory = entry.path();
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_directory || entry.file_name().to_str().and_then(unfinished).is_none() {
-            continue;
-        }
-        let _run = match lock_run(&directory) {
-            Ok(None) => continue,
-            Ok(Some(lock)) => Some(lock),
-            // One that cannot be opened can still be removed by its owner.
-            Err(_) => None,
-        };
-        let done = if is_complete(&directory) || has_outcomes(&directory) {
-            Cleaning::Kept
-        } else {
-            match remove_persistently(&directory).map_err(IoError::when("remove", &directory)) {
-                Ok(()) => Cleaning::Removed,
-                Err(error) => Cleaning::Failed(error),
-            }
-        };
-        cleaned.push(Cleaned { directory, done });
-    }
-    cleaned.sort_by(|a, b| a.directory.cmp(&b.directory));
-    Ok(cleaned)
-}
-
 /// Whether a hidden directory has everything that a published report has.
 pub(super) fn is_complete(directory: &Path) -> bool {
     [SUMS, CHAIN, RESULTS].iter().all(|name| directory.join(name).is_file())
@@ -167,7 +98,7 @@ pub(super) fn is_complete(directory: &Path) -> bool {
 
 /// Whether a hidden directory has the outcomes of a run, or what may be such: a file that cannot be read, or only by another
 /// version of this program. Half a file, which a killed run left, has none.
-fn has_outcomes(directory: &Path) -> bool {
+pub(super) fn has_outcomes(directory: &Path) -> bool {
     let path = directory.join(RESULTS);
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
         return false;
@@ -181,6 +112,8 @@ fn has_outcomes(directory: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::harness::{store::ReportWriter, test_helpers};
@@ -228,60 +161,5 @@ mod tests {
         writer.interrupt().unwrap();
         let interrupted = explained(root.path(), ".2025-10-17T112849Z.interrupted");
         assert_eq!(interrupted.state, RunState::Interrupted);
-    }
-
-    #[test]
-    fn cleaning_removes_dead_runs_and_nothing_else() {
-        let root = tempfile::tempdir().unwrap();
-        let alive = begun(root.path(), "2025-10-17T112849Z");
-        begun(root.path(), "2025-10-17T112850Z").interrupt().unwrap();
-        let others = [".2025-10-17T112851Z.partially", ".other.partial", "2025-10-17T112852Z", "baseline"];
-        others.iter().for_each(|name| fs::create_dir(root.path().join(name)).unwrap());
-        fs::create_dir_all(root.path().join(".2025-10-17T112853Z.partial/work/deep")).unwrap();
-        fs::write(root.path().join(".2025-10-17T112854Z.partial"), "a file").unwrap();
-        #[cfg(unix)]
-        std::os::unix::fs::symlink("baseline", root.path().join(".2025-10-17T112855Z.partial")).unwrap();
-        let removed = clean(root.path()).unwrap();
-        let is_gone = |own: &Cleaned| matches!(own.done, Cleaning::Removed) && !own.directory.exists();
-        assert!(removed.iter().all(is_gone), "{removed:?}");
-        let removed: Vec<_> = removed.iter().map(|own| own.directory.file_name().unwrap()).collect();
-        assert_eq!(removed, [".2025-10-17T112850Z.interrupted", ".2025-10-17T112853Z.partial"]);
-        assert!(others.iter().all(|name| root.path().join(name).exists()));
-        assert!(root.path().join(".2025-10-17T112854Z.partial").exists());
-        alive.interrupt().unwrap();
-    }
-
-    #[test]
-    fn a_complete_report_under_a_hidden_name_is_kept() {
-        let root = tempfile::tempdir().unwrap();
-        let hidden = root.path().join(".2025-10-17T112849Z.partial");
-        std::fs::create_dir(&hidden).unwrap();
-        [SUMS, CHAIN, RESULTS].iter().for_each(|name| std::fs::write(hidden.join(name), "").unwrap());
-        let cleaned = clean(root.path()).unwrap();
-        assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Kept, .. }]), "{cleaned:?}");
-        assert!(hidden.exists());
-        std::fs::remove_file(hidden.join(CHAIN)).unwrap();
-        assert_eq!(clean(root.path()).unwrap().len(), 1);
-        assert!(!hidden.exists());
-    }
-
-    #[test]
-    fn outcomes_of_a_run_that_was_not_published_are_kept() {
-        let root = tempfile::tempdir().unwrap();
-        let aside = begun(root.path(), "2025-10-17T112849Z").interrupt().unwrap();
-        let results = serde_json::to_vec(&test_helpers::run()).unwrap();
-        let other_version = br#"{"format": 99}"#;
-        for kept in [&results[..], &other_version[..]] {
-            fs::write(aside.join(RESULTS), kept).unwrap();
-            let cleaned = clean(root.path()).unwrap();
-            assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Kept, .. }]), "{cleaned:?}");
-            assert!(explained(root.path(), ".2025-10-17T112849Z.interrupted").has_results);
-        }
-        // What a run that was killed while it wrote has left of them.
-        fs::write(aside.join(RESULTS), &results[..results.len() / 2]).unwrap();
-        assert!(!explained(root.path(), ".2025-10-17T112849Z.interrupted").has_results);
-        let cleaned = clean(root.path()).unwrap();
-        assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Removed, .. }]), "{cleaned:?}");
-        assert!(!aside.exists());
     }
 }

@@ -7,10 +7,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::{
-    findings,
-    kind::{FileKind, is_unpacked_torch},
-};
+use super::kind::{FileKind, is_unpacked_torch};
 use crate::{
     bundle::{
         check::{Findings, TensorDetails},
@@ -63,14 +60,6 @@ pub struct TorchFacts {
     pub extra: Map,
     /// The beginning of all objects of a file that is not a state dict.
     pub contents: Option<Item>,
-}
-
-impl TorchFacts {
-    /// The globals that `torch.serialization.add_safe_globals` would have to be given for the file to load with
-    /// `weights_only=True`; none if that is not known to be harmless.
-    pub fn safe_globals(&self) -> Vec<&AskedGlobal> {
-        findings::safe_globals(&self.globals)
-    }
 }
 
 impl TensorFile {

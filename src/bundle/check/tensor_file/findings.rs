@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{archive_kind::OtherArchive, file::TensorFile, kind::FileKind};
+use super::{
+    archive_kind::OtherArchive,
+    file::{TensorFile, TorchFacts},
+    kind::FileKind,
+};
 use crate::{
     bundle::{
         check::{
@@ -81,15 +85,17 @@ pub(super) fn unsafe_object(global: &AskedGlobal, object: &UnsafeObject, globals
     finding
 }
 
-/// The globals that the safe mode takes once they were given to `torch.serialization.add_safe_globals`; none if any of
-/// them is not known to make data.
-pub(super) fn safe_globals(globals: &[AskedGlobal]) -> Vec<&AskedGlobal> {
-    let needed: Vec<&AskedGlobal> = globals.iter().filter(|global| !global.is_safe).collect();
-    let is_data = |global: &&AskedGlobal| {
-        let AskedGlobal { module, name, .. } = global;
-        instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
-    };
-    if needed.iter().all(is_data) { needed } else { Vec::new() }
+impl TorchFacts {
+    /// The globals that `torch.serialization.add_safe_globals` would have to be given for the file to load with
+    /// `weights_only=True`; none if any of them is not known to make data.
+    pub fn safe_globals(&self) -> Vec<&AskedGlobal> {
+        let needed: Vec<&AskedGlobal> = self.globals.iter().filter(|global| !global.is_safe).collect();
+        let is_data = |global: &&AskedGlobal| {
+            let AskedGlobal { module, name, .. } = global;
+            instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
+        };
+        if needed.iter().all(is_data) { needed } else { Vec::new() }
+    }
 }
 
 /// Whether a global is part of how objects of a module are made.
