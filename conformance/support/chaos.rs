@@ -99,9 +99,9 @@ pub(crate) fn answer(way: &str) {
                 thread::sleep(FOREVER);
             }
             ("needs_a_session_without_terminal", _) if moment => {
-                // That of its supervisor, which leads it and has never opened a terminal.
+                // Which it leads, and has never opened a terminal in.
                 let session = nix::unistd::getsid(None).expect("a session");
-                if session != nix::unistd::getppid() {
+                if session != nix::unistd::getpid() {
                     print(&failed(&question, "internal", "the session of the run"));
                     continue;
                 }

@@ -95,6 +95,9 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Supervise(supervise::Supervise),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    BeginSession(supervise::BeginSession),
 }
 
 /// Parses the command line and runs the subcommand.
@@ -133,6 +136,8 @@ pub fn main() -> Exit {
         Command::Completions(completions) => completions.execute(command(), &console),
         #[cfg(target_os = "linux")]
         Command::Supervise(supervise) => supervise.execute(&console),
+        #[cfg(target_os = "linux")]
+        Command::BeginSession(session) => session.execute(&console),
     };
     console.close(ended.unwrap_or_else(|exit| exit))
 }

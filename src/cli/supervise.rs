@@ -6,7 +6,10 @@ use clap::Parser;
 
 use super::console::Console;
 use crate::{
-    harness::adapter::{limits::Limits, supervisor::supervise},
+    harness::adapter::{
+        limits::Limits,
+        supervisor::{in_a_session, supervise},
+    },
     text::line,
 };
 
@@ -45,6 +48,27 @@ pub(super) struct Supervise {
     command: Vec<String>,
 }
 
+/// Run a program in a session of its own, as an adapter is
+#[derive(Debug, Parser)]
+pub(super) struct BeginSession {
+    /// Program and its arguments
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+impl BeginSession {
+    /// Returns only if the program cannot be started.
+    pub(super) fn execute(&self, console: &Console) -> ! {
+        let Err(error) = in_a_session(&self.command);
+        not_started(&self.command, &error, console);
+        std::process::exit(NOT_STARTED)
+    }
+}
+
+fn not_started(command: &[String], error: &std::io::Error, console: &Console) {
+    console.error(&line(&format!("failed to start {:?}: {error}", command.join(" "))));
+}
+
 impl Supervise {
     /// Ends as the adapter does.
     pub(super) fn execute(&self, console: &Console) -> ! {
@@ -53,7 +77,7 @@ impl Supervise {
         let status = match supervise(self.run, limits, &self.writable, self.own.clone(), &self.command) {
             Ok(status) => status,
             Err(error) => {
-                console.error(&line(&format!("failed to start {:?}: {error}", self.command.join(" "))));
+                not_started(&self.command, &error, console);
                 NOT_STARTED
             }
         };

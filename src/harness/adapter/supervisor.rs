@@ -4,6 +4,7 @@
 //! adapter, or when the run has gone: a run can be killed in a way that leaves it no time to end what it started.
 
 use std::{
+    convert::Infallible,
     io,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -36,6 +37,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The version of Landlock that is required, which is the first one with rules about TCP.
 const LANDLOCK: ABI = ABI::V4;
 
+/// This program, also after its file was replaced.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// The arguments with which it calls [`in_a_session`].
+const IN_A_SESSION: [&str; 2] = ["begin-session", "--"];
+
 /// The devices that a program can write to in a sandbox.
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
@@ -53,10 +60,6 @@ pub fn supervise(
     own: Vec<PathBuf>,
     command: &[String],
 ) -> io::Result<i32> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    // A session has no terminal: what is under test can neither type at that of the run nor change its settings.
-    setsid()?;
     set_child_subreaper(true)?;
     limits.set()?;
     // A sandbox would hold for this thread too, and keep it from removing the directories.
@@ -66,8 +69,8 @@ pub fn supervise(
         restrict(writable)
             .map_err(|error| io::Error::other(format!("the sandbox is not available: {error}")))?;
     }
-    // A group of its own: a signal that the adapter sends to its group must not end this process.
-    let child = Command::new(program).args(arguments).process_group(0).spawn()?;
+    // In a session of its own: a signal that the adapter sends to its group must not end this process.
+    let child = Command::new(THIS_PROGRAM).args(IN_A_SESSION).args(command).spawn()?;
     release_standard_streams()?;
     let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
     kill_descendants(getpid());
@@ -82,6 +85,18 @@ pub fn supervise(
             Ok(128 + signal as i32)
         }
     }
+}
+
+/// Replaces this process, which must not lead a group, with this command in a session of its own. A session has no terminal:
+/// what is under test can neither type at that of the run nor change its settings.
+///
+/// # Errors
+/// When the program cannot be started, or this process leads a group.
+pub fn in_a_session(command: &[String]) -> io::Result<Infallible> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    setsid()?;
+    Err(Command::new(program).args(arguments).exec())
 }
 
 /// Restricts this thread, and what it starts from now on, with Landlock.

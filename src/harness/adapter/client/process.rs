@@ -19,7 +19,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::signal::{Signal, killpg},
     unistd::Pid,
 };
 
@@ -107,11 +107,7 @@ impl Process {
         }
         let path = environment.get("PATH").map(String::as_str);
         let mut command = command(launch, outside.path(), path)?;
-        command.env_clear().envs(environment);
-        if launch.supervisor.is_none() {
-            // A supervisor begins a session, which is a group as well.
-            command.process_group(0);
-        }
+        command.env_clear().envs(environment).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
             command.current_dir(directory);
@@ -284,8 +280,6 @@ fn find(program: &str, directory: Option<&Path>, path: Option<&str>) -> io::Resu
 /// Kills a process that leads a group, its descendants, and its group. Fails only if none is left.
 pub(super) fn kill_all(group: Pid) {
     kill_descendants(group);
-    // A supervisor that has only just been started leads no group yet.
-    let _ = kill(group, Signal::SIGKILL);
     kill_group(group);
 }
 
