@@ -20,10 +20,7 @@ use crate::{
     text::{line, source},
 };
 
-/// `1 error`, `2 errors`.
-pub(super) fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
+pub(super) use crate::text::counted;
 
 /// Bytes of JSON that are written at once.
 const OUTPUT_BYTES: usize = 64 << 10;

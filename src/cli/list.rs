@@ -1,5 +1,7 @@
 //! `bundleproof list`.
 
+use std::collections::BTreeMap;
+
 use clap::{Parser, ValueEnum};
 use serde_json::{Value as Json, json};
 
@@ -105,14 +107,17 @@ fn cases(suite: &Suite) -> Vec<Entry> {
 }
 
 fn requirements(suite: &Suite) -> Vec<Entry> {
+    let mut about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for case in suite.checks().iter().map(|check| &check.case) {
+        for id in &case.requires {
+            about.entry(id).or_default().push(&case.id);
+        }
+    }
     let entry = |requirement: &crate::harness::suite::Requirement| {
         let id = requirement.id.get_ref();
-        let about = |case: &&str| {
-            suite.checks().iter().any(|check| check.case.id == **case && check.case.requires.contains(id))
-        };
-        let mut cases: Vec<&str> = suite.checks().iter().map(|check| check.case.id.as_str()).collect();
+        let mut cases = about.remove(id.as_str()).unwrap_or_default();
+        // The checks of a case follow each other.
         cases.dedup();
-        cases.retain(|case| about(case));
         let state = match (&requirement.superseded, &requirement.held_by, cases.len()) {
             (Some(_), _, _) => "superseded".to_owned(),
             (None, Some(_), _) => "held by the runner".to_owned(),

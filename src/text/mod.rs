@@ -1,9 +1,11 @@
-//! Text for people: escaping, truncation and columns. Depends on nothing else in the crate.
+//! Text for people: escaping, truncation, columns and numbers. Depends on nothing else in the crate.
 
+mod counted;
 mod escape;
 mod table;
 mod truncate;
 
+pub(crate) use counted::counted;
 pub(crate) use escape::{line, markdown, markdown_code, shell_argument, shell_word, source};
 pub(crate) use table::columns;
 pub(crate) use truncate::{beginning, ending, first_chars, truncated};

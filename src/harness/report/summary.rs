@@ -17,7 +17,6 @@ use super::{
     page::Page,
     rerun_command,
     shown_step::ShownStep,
-    verdict::counted,
 };
 use crate::harness::{
     ledger::{
@@ -28,6 +27,7 @@ use crate::harness::{
         CHAIN, Counts, ENVIRONMENT, FileDigest, INVENTORY, ImplementationRecord, RunRecord, SUMS, plan_file,
     },
 };
+use crate::text::counted;
 
 /// `summary.md`, with unexpected results first. For a plan it has only totals, and links to the summaries of the
 /// phases. `others` are the names of the other rendered files.

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::state::{State, States};
-use crate::harness::{
-    record::{ConformanceSummary, RunRecord, Target},
-    runner::{Outcome, Phase, Verdict},
-    suite::Authority,
+use crate::{
+    harness::{
+        record::{ConformanceSummary, RunRecord, Target},
+        runner::{Outcome, Phase, Verdict},
+        suite::Authority,
+    },
+    text::counted,
 };
 
 /// What a run says about the implementation under test, or about the red phase if none was tested.
@@ -164,11 +167,6 @@ pub(super) fn is_partial(run: &RunRecord) -> bool {
         ["--case ", "--requirement ", "--area ", "--plan "].iter().any(|prefix| option.starts_with(prefix))
     };
     run.partition.is_some() || run.selection.iter().any(restricts)
-}
-
-/// `1 check`, `2 checks`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::harness::record::RunTimestamp;
 
 use super::IoError;
 use crate::harness::record::{CHAIN, DURATIONS, Discrepancy, DiscrepancyKind, RESULTS, ReadError, SUMS};
+use crate::text::counted;
 
 /// How far a stamp may be before the start or after the end of its run, unless it was given by hand: 10 minutes. Runs
 /// that begin in the same second get the seconds after it, and clocks are set.
@@ -139,7 +140,7 @@ pub enum IntegrityError {
     #[error(
         "{} before number {before} belong{} to no report: what had {} could not be read when this report was written, \
          and is gone",
-        counted(*skipped),
+        counted(usize::try_from(*skipped).unwrap_or(usize::MAX), "number"),
         if *skipped == 1 { "s" } else { "" },
         if *skipped == 1 { "it" } else { "them" }
     )]
@@ -209,10 +210,6 @@ impl From<Discrepancy> for IntegrityError {
             DiscrepancyKind::PlannedTwice => Self::PlannedTwice { check, implementation },
         }
     }
-}
-
-fn counted(numbers: u64) -> String {
-    if numbers == 1 { "1 number".to_owned() } else { format!("{numbers} numbers") }
 }
 
 fn as_text<S: Serializer>(why: &IntegrityError, serializer: S) -> Result<S::Ok, S::Error> {

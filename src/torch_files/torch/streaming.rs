@@ -15,7 +15,12 @@ use super::{
 use crate::torch_files::{
     FormatError,
     limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_STREAMED_PICKLE_BYTES},
-    zip::{Archive, central_directory::number, single_pass::Span, sparse_reader::SparseReader},
+    zip::{
+        Archive,
+        central_directory::{FOLLOWS, number},
+        single_pass::Span,
+        sparse_reader::SparseReader,
+    },
 };
 
 /// Bytes of a local header after its signature, without name and extra field.
@@ -23,9 +28,6 @@ const HEADER_BYTES: usize = 26;
 
 /// Bytes of a data descriptor, the record that may follow the data of an entry: signature, CRC-32 and two sizes.
 const DESCRIPTOR_BYTES: usize = 16;
-
-/// The flag of a local header for a data descriptor: checksum and sizes follow the data.
-const FOLLOWS: u64 = 8;
 
 /// The largest number of buffered bytes: everything except elements.
 const MAX_KEPT_BYTES: u64 = MAX_STREAMED_PICKLE_BYTES + 2 * MAX_DIRECTORY_BYTES;

@@ -301,6 +301,9 @@ pub(crate) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -
     if read.len() as u64 == bytes { Ok(read) } else { Err(broken("the file is too short")) }
 }
 
+/// The flag of a local header whose checksum and sizes follow the data.
+pub(crate) const FOLLOWS: u64 = 8;
+
 /// A little-endian unsigned integer.
 pub(crate) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
     let bytes = record.get(at..at + bytes).unwrap_or_default();

@@ -5,14 +5,11 @@
 
 use std::io::{Read, Seek};
 
-use super::central_directory::{Directory, Listed, number, read_at};
+use super::central_directory::{Directory, FOLLOWS, Listed, number, read_at};
 use crate::torch_files::{FormatErrorKind as Kind, error::excerpt, limits::MAX_BYTES_BEFORE};
 
 /// Bytes of the header before the data of an entry, without name and extra field.
 const HEADER_BYTES: u64 = 30;
-
-/// The flag of a header whose checksum and sizes follow the data.
-const FOLLOWS: u64 = 8;
 
 /// Bytes of the longest data descriptor, the record that may follow the data of an entry.
 const MAX_DESCRIPTOR_BYTES: u64 = 24;

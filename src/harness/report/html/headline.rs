@@ -13,11 +13,11 @@ use crate::{
             rerun::suite_option,
             rerun_command,
             state::{State, States},
-            verdict::{RunVerdict, StateCounts, counted, is_partial},
+            verdict::{RunVerdict, StateCounts, is_partial},
         },
         runner::{Outcome, Phase, Verdict},
     },
-    text::shell_argument,
+    text::{counted, shell_argument},
 };
 
 /// The most causes that are named on the first screen; the others are in the list of results.

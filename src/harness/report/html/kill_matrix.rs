@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::harness::{
-    proof::{CheckProof, KillMatrix, MutantProof, Problem},
-    report::{area, state::State, verdict::counted},
+use crate::{
+    harness::{
+        proof::{CheckProof, KillMatrix, MutantProof, Problem},
+        report::{area, state::State},
+    },
+    text::counted,
 };
 
 /// The most cases of the picture and of their tables, and the most requirements; `matrix.json` has all of them.

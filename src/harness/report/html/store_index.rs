@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::shell::{HtmlError, page};
-use crate::harness::{
-    report::{state::State, verdict::counted},
-    runner::{Phase, RedResult, Verdict},
-    store::{Index, IndexedReport, PhaseCounts, Transition},
+use crate::{
+    harness::{
+        report::state::State,
+        runner::{Phase, RedResult, Verdict},
+        store::{Index, IndexedReport, PhaseCounts, Transition},
+    },
+    text::counted,
 };
 
 /// The most reports in the table and in the charts.
