@@ -49,7 +49,7 @@ struct Edit<'i> {
 }
 
 /// Three reports are written and changed. Every report is then verified or named as damaged, by the store as by an audit;
-/// without new checksums only the changed ones are damaged; and a further report is written, or nothing changes. Returns
+/// without new checksums those that changed are damaged, and no others; and a further report is written, or nothing changes. Returns
 /// whether any report is sound.
 ///
 /// An input is a sequence of changes: report, file, kind (the highest bit: new checksums), length (two bytes), and bytes.
@@ -89,6 +89,11 @@ pub(crate) fn store(input: &[u8]) -> bool {
             "{damaged:?}, and only {changed:?} changed"
         );
         assert!(!changed.is_empty() || audit.is_sound(), "{named:?}");
+        // Several changes can undo each other.
+        let differs = |(stamp, files): &&(&str, Files)| files_of(&reports.join(stamp)) != *files;
+        for (stamp, _) in sound().iter().filter(differs) {
+            assert!(!verified.contains(*stamp), "{stamp} is not as it was written, and counts as intact");
+        }
     }
     goes_on(reports, &verified, &damaged);
     !verified.is_empty()
