@@ -15,6 +15,8 @@ use toml::{
 
 use super::{
     Action, CaseEnvironment, Expectation, NamedExpectation, Reason, Step, SuiteError,
+    actions::{Actions, ReadAction},
+    canonical,
     document::{Document, Fields},
     each_after_each::{self, EACH_AFTER_EACH, STEPS},
     expectation::ExpectationTable,
@@ -219,6 +221,7 @@ impl Case {
         let mut tree = document.parse()?;
         let variants = named.variants.take(document, tree.get_mut())?;
         let examples = take_examples(document, tree.get_mut())?;
+        let mut actions = Actions::of(document, context.contract);
         let mut checks = Vec::new();
         let mut canonical = String::new();
         let mut fixtures = BTreeMap::new();
@@ -232,12 +235,12 @@ impl Case {
             document.fill_in(filled.get_mut(), fields)?;
             named.configs.expand(document, filled.get_mut())?;
             // The digest covers expanded configurations, so that a change of a named one invalidates the proof.
-            canonical.push_str(&canonical_text(document, filled.clone())?);
-            let mut actions = take_actions(document, context.contract, filled.get_mut(), STEPS)?;
-            actions.extend(take_actions(document, context.contract, filled.get_mut(), EACH_AFTER_EACH)?);
+            canonical.push_str(&canonical::text_of_case(document, filled.get_ref())?);
+            let mut taken = actions.take(filled.get_mut(), STEPS)?;
+            taken.extend(actions.take(filled.get_mut(), EACH_AFTER_EACH)?);
             let table: CaseTable = document.typed(filled)?;
             let first = table.steps.len();
-            let steps = actions.into_iter().zip(table.steps.into_iter().chain(table.each_after_each));
+            let steps = taken.into_iter().zip(table.steps.into_iter().chain(table.each_after_each));
             let steps = steps.map(|(action, step)| Step::read(document, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             if let Some((_, spans)) = steps.get(MAX_STEPS) {
@@ -246,7 +249,6 @@ impl Case {
             }
             let check = example.as_ref().map_or(id.to_owned(), |example| format!("{id}[{example}]"));
             for (step, spans) in &steps {
-                check_request(document, context.contract, step, spans)?;
                 fixtures
                     .extend(step.action.fixture().map(|fixture| (fixture.to_owned(), spans.action.clone())));
             }
@@ -296,7 +298,7 @@ impl Case {
 impl Step {
     fn read(
         document: &Document,
-        action: Spanned<Action>,
+        action: Spanned<ReadAction>,
         table: StepTable,
     ) -> Result<(Self, Spans), SuiteError> {
         let line = |span: Range<usize>| position(&document.text, span.start).0;
@@ -310,7 +312,9 @@ impl Step {
             let at = line(name.span());
             expectations.push(NamedExpectation { name: name.into_inner(), line: at, expectation });
         }
-        let step = Self { action: action.into_inner(), line: line(spans.action.clone()), expectations };
+        let ReadAction { action, refused } = action.into_inner();
+        let step = Self { action, line: line(spans.action.clone()), expectations };
+        check_request(document, &step, &spans, refused)?;
         Ok((step, spans))
     }
 }
@@ -351,48 +355,17 @@ fn known_needs(
 /// A request that every implementation must refuse is a mistake, unless the step expects a refusal.
 fn check_request(
     document: &Document,
-    contract: &dyn Contract,
     step: &Step,
     spans: &Spans,
+    refused: Option<String>,
 ) -> Result<(), SuiteError> {
-    let refused = |named: &NamedExpectation| named.expectation.condition.expects_refusal();
-    match &step.action {
-        Action::Operation(operation, fields) if !step.expectations.iter().any(refused) => contract
-            .check_request(operation, fields)
-            .map_err(|message| document.error(spans.action.clone(), message)),
-        Action::Operation(..)
-        | Action::Reset
-        | Action::HarnessStep(..)
-        | Action::PlaceFixture(_)
-        | Action::ReadSidecar(_)
-        | Action::CopyFile(_)
-        | Action::Restart
-        | Action::Look(_) => Ok(()),
+    let expected = |named: &NamedExpectation| named.expectation.condition.expects_refusal();
+    match refused {
+        Some(message) if !step.expectations.iter().any(expected) => {
+            Err(document.error(spans.action.clone(), message))
+        }
+        Some(_) | None => Ok(()),
     }
-}
-
-/// Takes the action of each step out of the tree: `do` contains one operation, which its own request type parses.
-fn take_actions(
-    document: &Document,
-    contract: &'static dyn Contract,
-    case: &mut DeTable<'_>,
-    key: &str,
-) -> Result<Vec<Spanned<Action>>, SuiteError> {
-    // Anything but a list of tables is reported when the whole case is deserialized.
-    let Some(DeValue::Array(steps)) = case.get_mut(key).map(Spanned::get_mut) else {
-        return Ok(Vec::new());
-    };
-    let mut actions = Vec::new();
-    for step in steps.iter_mut() {
-        let span = step.span();
-        let DeValue::Table(step) = step.get_mut() else { continue };
-        let Some(action) = step.remove("do") else {
-            return Err(document.error(span, "missing field `do`"));
-        };
-        let span = action.span();
-        actions.push(Spanned::new(span, Action::read(document, contract, action)?));
-    }
-    Ok(actions)
 }
 
 /// Takes the examples out of the tree, by name; a case without examples has one unnamed example.
@@ -440,47 +413,6 @@ fn in_each<'i>(
         }
     }
     Ok(all)
-}
-
-/// The part of a case that its digest covers, in a canonical form: without title, requirements and reasons, and
-/// independent of the order of keys.
-fn canonical_text(document: &Document, tree: Spanned<DeTable<'_>>) -> Result<String, SuiteError> {
-    let mut value: Value = document.typed(tree)?;
-    if let Value::Map(case) = &mut value {
-        case.shift_remove("title");
-        case.shift_remove("requires");
-    }
-    without_reasons(&mut value);
-    Ok(value.to_string())
-}
-
-fn without_reasons(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            if let Some(Value::Map(expectations)) = map.get_mut("expect") {
-                for expectation in expectations.values_mut() {
-                    if let Value::Map(expectation) = expectation {
-                        expectation.shift_remove("because");
-                        expectation.shift_remove("about");
-                    }
-                }
-            }
-            map.values_mut().for_each(without_reasons);
-            map.sort_unstable_keys();
-        }
-        Value::List(items) => items.iter_mut().for_each(without_reasons),
-        Value::None
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::BigInt(_)
-        | Value::Float(_)
-        | Value::Bytes(_)
-        | Value::Text(_)
-        | Value::Path(_)
-        | Value::Tuple(_)
-        | Value::Set(_)
-        | Value::Python(_) => {}
-    }
 }
 
 fn requirements(

@@ -57,11 +57,11 @@ impl Document {
         self.typed_with(tree, |tree| T::deserialize(toml::Deserializer::from(tree)))
     }
 
-    /// Reads a tree with this function, and adds positions to its errors.
-    pub(super) fn typed_with<T>(
+    /// Reads a tree or a part of it with this function, and adds positions to its errors.
+    pub(super) fn typed_with<T, P>(
         &self,
-        tree: Table<'_>,
-        read: impl FnOnce(Table<'_>) -> Result<T, toml::de::Error>,
+        tree: Spanned<P>,
+        read: impl FnOnce(Spanned<P>) -> Result<T, toml::de::Error>,
     ) -> Result<T, SuiteError> {
         let whole = tree.span();
         read(tree).map_err(|error| self.located(&error, &whole))

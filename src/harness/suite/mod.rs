@@ -5,6 +5,8 @@
 //! line and a column, not a test that never fails. Implementations are not listed here; their names are passed in.
 
 mod action;
+mod actions;
+mod canonical;
 mod case;
 mod case_environment;
 mod case_matcher;
