@@ -19,6 +19,7 @@ use bundleproof::{
     torch_files::pickle::{Protocol, write_value},
     value::Value,
 };
+use rstest::rstest;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// Starts a program that gets no more memory than is promised for a file of up to 16 MiB: 512 MiB. A program that needs
@@ -28,9 +29,6 @@ const LIMITED: &str = "ulimit -d 524288 && exec \"$0\" \"$@\"";
 /// The longest such file, and the longest output for one.
 const MAX_FILE_BYTES: usize = 16 << 20;
 const MAX_OUTPUT_BYTES: usize = 128 << 20;
-
-/// The models of a bundle that is too much only as a whole.
-const MODELS: usize = 40;
 
 fn archive(entries: &[(String, &[u8])], method: CompressionMethod) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -79,31 +77,39 @@ fn sentinel(object: &[u8]) -> Vec<u8> {
     [&b"}X\x09\0\0\0_sentinelK\x01sX\x01\0\0\0b"[..], object, b"s"].concat()
 }
 
-#[test]
-fn no_file_of_16_mib_takes_more_memory_than_is_promised() {
-    let stored = |object: &[u8]| model(object, CompressionMethod::Stored);
-    let small = stored(&sentinel(b"N"));
-    let files = [
-        ("texts.h5.zip", bundle(MODELS, &long_text(15), &small)),
-        ("objects.h5.zip", bundle(MODELS, &many_dicts(60_000), &small)),
-        ("sentinels.h5.zip", bundle(MODELS, b"}", &stored(&sentinel(&many_dicts(60_000))))),
-        ("long.h5.zip", bundle(4, &long_text(62), &stored(&sentinel(&long_text(62))))),
-        ("text.pt", model(&long_text(62), CompressionMethod::Deflated)),
-        ("objects.pt", model(&many_dicts(200_000), CompressionMethod::Deflated)),
-        ("sentinel.pt", model(&sentinel(&long_text(15)), CompressionMethod::Deflated)),
-    ];
+/// Each bundle is too much only as a whole.
+#[rstest]
+#[case::texts("texts.h5.zip", || bundle(40, &long_text(15), &small()))]
+#[case::objects("objects.h5.zip", || bundle(26, &many_dicts(60_000), &small()))]
+#[case::sentinels("sentinels.h5.zip", || bundle(26, b"}", &stored(&sentinel(&many_dicts(60_000)))))]
+#[case::long("long.h5.zip", || bundle(4, &long_text(62), &stored(&sentinel(&long_text(62)))))]
+#[case::text("text.pt", || deflated(&long_text(62)))]
+#[case::objects("objects.pt", || deflated(&many_dicts(200_000)))]
+#[case::sentinel("sentinel.pt", || deflated(&sentinel(&long_text(15))))]
+fn no_file_of_16_mib_takes_more_memory_than_is_promised(#[case] name: &str, #[case] file: fn() -> Vec<u8>) {
+    let bytes = file();
+    assert!(bytes.len() <= MAX_FILE_BYTES, "{name} has {} bytes", bytes.len());
     let place = tempfile::tempdir().expect("a temporary directory");
-    for (name, bytes) in files {
-        assert!(bytes.len() <= MAX_FILE_BYTES, "{name} has {} bytes", bytes.len());
-        fs::write(place.path().join(name), bytes).expect("a file");
-        for arguments in [&["check"][..], &["inspect"], &["inspect", "--json"]] {
-            let mut program = Command::new("sh");
-            let program = program.args(["-c", LIMITED]).arg(program::path()).args(arguments).arg(name);
-            let output = program.current_dir(place.path()).output().expect("the program");
-            let (status, said) = (output.status, String::from_utf8_lossy(&output.stderr));
-            assert!(status.code().is_some_and(|code| code <= 1), "{arguments:?} {name}: {status}: {said}");
-            let bytes = output.stdout.len();
-            assert!(bytes <= MAX_OUTPUT_BYTES, "{arguments:?} {name} prints {bytes} bytes");
-        }
+    fs::write(place.path().join(name), bytes).expect("a file");
+    for arguments in [&["check"][..], &["inspect"], &["inspect", "--json"]] {
+        let mut program = Command::new("sh");
+        let program = program.args(["-c", LIMITED]).arg(program::path()).args(arguments).arg(name);
+        let output = program.current_dir(place.path()).output().expect("the program");
+        let (status, said) = (output.status, String::from_utf8_lossy(&output.stderr));
+        assert!(status.code().is_some_and(|code| code <= 1), "{arguments:?} {name}: {status}: {said}");
+        let bytes = output.stdout.len();
+        assert!(bytes <= MAX_OUTPUT_BYTES, "{arguments:?} {name} prints {bytes} bytes");
     }
+}
+
+fn small() -> Vec<u8> {
+    stored(&sentinel(b"N"))
+}
+
+fn stored(object: &[u8]) -> Vec<u8> {
+    model(object, CompressionMethod::Stored)
+}
+
+fn deflated(object: &[u8]) -> Vec<u8> {
+    model(object, CompressionMethod::Deflated)
 }
