@@ -89,7 +89,7 @@ const SERVED: &[(&str, &[&str])] = &[
 /// Ways to be of no use at all, and what is said of them.
 const UNUSABLE: &[(&str, &str)] = &[
     ("exits_at_once", "no module named ptycho"),
-    ("is_silent", "timed out after 1000 ms"),
+    ("is_silent", "no response to initialize within 1000 ms"),
     ("speaks_another_version", "version 2"),
     ("says_ok_to_everything", "accepts bundleproof_probe, which it does not advertise"),
     ("does_not_reset", "reset"),
@@ -105,7 +105,7 @@ struct Row {
 
 /// Ways to misbehave in the middle of a case that loads.
 const CHAOS: &[Row] = &[
-    Row { way: "hangs", loading: "timeout", says: "" },
+    Row { way: "hangs", loading: "timeout", says: "\"method\":\"load_torch_bundle\"" },
     Row { way: "dies", loading: "crash", says: "Segmentation fault in libtorch" },
     Row { way: "leaves_a_child_with_its_pipe", loading: "crash", says: "process exited with status 1" },
     Row { way: "answers_garbage", loading: "protocol_error", says: "Epoch 1/50" },
@@ -113,6 +113,7 @@ const CHAOS: &[Row] = &[
     Row { way: "answers_twice", loading: "protocol_error", says: "does not match request id" },
     Row { way: "answers_too_little", loading: "protocol_error", says: "missing field `params`" },
     Row { way: "answers_many_values", loading: "protocol_error", says: "more than the limit of 262144" },
+    Row { way: "states_its_mistake", loading: "protocol_error", says: "\"Mine.load returned None\"" },
     Row { way: "states_a_long_error", loading: "crash", says: "[cut]" },
     Row { way: "floods_a_line", loading: "protocol_error", says: "a line of more than 16777216 bytes" },
     Row { way: "floods_lines", loading: "protocol_error", says: "Epoch 1/50" },

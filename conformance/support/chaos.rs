@@ -125,6 +125,11 @@ pub(crate) fn answer(way: &str) {
                     continue;
                 }
             }
+            ("states_its_mistake", _) if moment => {
+                let error = json!({ "code": -32001, "message": "Mine.load returned None" });
+                print(&json!({ "jsonrpc": "2.0", "id": question["id"], "error": error }));
+                continue;
+            }
             ("states_a_long_error", _) if moment => {
                 let mut answer = failed(&question, "internal", "TypeError");
                 answer["error"]["message"] = json!("missing ".repeat(1 << 20));

@@ -33,6 +33,10 @@ const SECRET_NAMES: [&str; 10] = [
 const SECRET_WORDS: [&str; 10] =
     ["AUTH", "KEY", "PASS", "PWD", "SIG", "SIGNATURE", "JWT", "COOKIE", "SESSION", "PAT"];
 
+/// Variables that are named like one and that every shell or desktop sets: directories, a socket and names of sessions.
+const NOT_SECRETS: [&str; 5] =
+    ["PWD", "SSH_AUTH_SOCK", "DESKTOP_SESSION", "XDG_SESSION_DESKTOP", "XDG_SESSION_PATH"];
+
 /// The shortest run of letters and digits that counts as a token because it looks random, in characters.
 const MIN_RANDOM_CHARS: usize = 20;
 
@@ -77,7 +81,7 @@ impl Secrets {
     fn new(variables: impl IntoIterator<Item = (String, String)>, home: Option<String>) -> Self {
         let mut secrets = Self { values: BTreeSet::new(), home: home.filter(|home| home.len() > 1) };
         for (name, value) in variables {
-            if names_a_secret(&name) {
+            if names_a_secret(&name) && !NOT_SECRETS.contains(&name.as_str()) {
                 secrets.add(&value, MIN_SECRET_CHARS);
             }
             secrets.learn_password(&value);
@@ -279,11 +283,14 @@ mod tests {
             ("A_PASSWORD", "short"),
             ("EDITOR", "plain-editor"),
             ("DATABASE", "postgres://ada:of-the-url@host/x"),
+            ("PWD", "/work/of-ada"),
+            ("DB_PWD", "of-the-database"),
         ];
         let own = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let secrets = Secrets::new(own, None);
-        let text = "abcdefgh short plain-editor of-the-url ada";
-        assert_eq!(secrets.redacted(text), "REDACTED short plain-editor REDACTED ada");
+        let text = "abcdefgh short plain-editor of-the-url ada /work/of-ada/a.py of-the-database";
+        let redacted = "REDACTED short plain-editor REDACTED ada /work/of-ada/a.py REDACTED";
+        assert_eq!(secrets.redacted(text), redacted);
     }
 
     #[rstest]

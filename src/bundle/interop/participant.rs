@@ -232,9 +232,7 @@ pub(super) struct ReadFailure {
 impl From<SessionError> for ReadFailure {
     fn from(lost: SessionError) -> Self {
         let (verdict, why) = match lost {
-            SessionError::Timeout(milliseconds) => {
-                (Verdict::NoResponse, format!("no response within {milliseconds} ms"))
-            }
+            SessionError::Timeout { .. } => (Verdict::NoResponse, lost.to_string()),
             SessionError::Crash(why) | SessionError::Protocol(why) => (Verdict::NoResponse, why),
             SessionError::Skipped(why) => (Verdict::Skipped, why),
         };

@@ -47,7 +47,7 @@ pub(super) struct Response {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Error {
-    /// -32000 for a refusal of the contract, else a code of JSON-RPC.
+    /// -32000 for a refusal of the contract, -32001 for a mistake of the adapter, else a code of JSON-RPC.
     pub(super) code: i64,
     /// A message for people.
     pub(super) message: String,
@@ -73,6 +73,8 @@ pub(super) struct ErrorData {
 impl Error {
     /// Refused by the contract.
     pub(super) const REFUSED: i64 = -32000;
+    /// A mistake of the adapter, which says nothing about the implementation.
+    pub(super) const MISTAKE: i64 = -32001;
     /// Invalid JSON.
     pub(super) const PARSE: i64 = -32700;
     /// Valid JSON, but not a request.

@@ -202,8 +202,13 @@ impl dyn Session + '_ {
 /// Why a session stopped responding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionError {
-    /// No response within the deadline, in milliseconds.
-    Timeout(u64),
+    /// No response within the deadline.
+    Timeout {
+        /// The request without a response.
+        method: String,
+        /// The deadline in milliseconds.
+        milliseconds: u64,
+    },
     /// The process ended.
     Crash(String),
     /// It sent something that is not a valid response.
@@ -215,7 +220,9 @@ pub enum SessionError {
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout(milliseconds) => write!(f, "timed out after {milliseconds} ms"),
+            Self::Timeout { method, milliseconds } => {
+                write!(f, "no response to {method} within {milliseconds} ms")
+            }
             Self::Crash(detail) | Self::Protocol(detail) | Self::Skipped(detail) => f.write_str(detail),
         }
     }

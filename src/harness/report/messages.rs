@@ -97,9 +97,12 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
             }
         }
         Ended::Unsupported { need } => format!("skipped: requires {need}"),
-        Ended::Timeout { milliseconds } => format!("timed out after {milliseconds} ms"),
+        Ended::Timeout { milliseconds, method: None } => format!("timed out after {milliseconds} ms"),
+        Ended::Timeout { milliseconds, method: Some(method) } => {
+            format!("timed out: no response to {method} within {milliseconds} ms")
+        }
         Ended::Crash { detail } => format!("the implementation crashed: {detail}"),
-        Ended::ProtocolError { detail } => format!("protocol error: {detail}"),
+        Ended::ProtocolError { detail } => format!("adapter error: {detail}"),
         Ended::HarnessError { detail } => format!("the harness failed, not the implementation: {detail}"),
         Ended::NotRun { detail: Some(detail) } => format!("not run: {detail}"),
         Ended::NotRun { detail: None } => "not run: the run was interrupted".to_owned(),
@@ -169,7 +172,8 @@ fn root(outcome: &Outcome) -> Cause {
             }
         }
         Ended::Unsupported { need } => format!("skipped: requires {}", line(need)),
-        Ended::Timeout { .. } => "timed out".to_owned(),
+        Ended::Timeout { method: None, .. } => "timed out".to_owned(),
+        Ended::Timeout { method: Some(method), .. } => format!("timed out in {}", line(method)),
         Ended::Crash { .. } => match outcome.crashed_at() {
             Some((step, refusal)) => {
                 let native = refusal.native.as_ref().map(|native| format!(" ({})", line(&native.type_name)));
@@ -177,7 +181,7 @@ fn root(outcome: &Outcome) -> Cause {
             }
             None => "crashed".to_owned(),
         },
-        Ended::ProtocolError { .. } => "violated the protocol".to_owned(),
+        Ended::ProtocolError { .. } => "ended with an error of the adapter".to_owned(),
         Ended::HarnessError { .. } => "ended with a failure of the harness".to_owned(),
         Ended::NotRun { detail: Some(detail) } => format!("not run: {}", line(detail)),
         Ended::NotRun { detail: None } => "not run: the run was interrupted".to_owned(),

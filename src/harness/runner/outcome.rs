@@ -88,13 +88,17 @@ pub enum Ended {
     Timeout {
         /// The deadline in milliseconds.
         milliseconds: u64,
+        /// The request without a response; absent for the deadline of the whole check.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<String>,
     },
     /// The implementation panicked, its process ended, or a step failed with an internal error.
     Crash {
         /// How it ended.
         detail: String,
     },
-    /// The implementation violated the adapter protocol.
+    /// The adapter violated the protocol, or says itself that it made a mistake. This says nothing about the
+    /// implementation.
     ProtocolError {
         /// What was wrong.
         detail: String,
@@ -117,7 +121,9 @@ pub enum Ended {
 impl From<SessionError> for Ended {
     fn from(lost: SessionError) -> Self {
         match lost {
-            SessionError::Timeout(milliseconds) => Self::Timeout { milliseconds },
+            SessionError::Timeout { method, milliseconds } => {
+                Self::Timeout { milliseconds, method: Some(method) }
+            }
             SessionError::Crash(detail) => Self::Crash { detail },
             SessionError::Protocol(detail) => Self::ProtocolError { detail },
             SessionError::Skipped(detail) => Self::NotRun { detail: Some(detail) },
@@ -485,7 +491,7 @@ mod tests {
     #[rstest]
     #[case(Ended::Stopped, RedResult::SetUpError)]
     #[case(Ended::Unsupported { need: String::new() }, RedResult::Unsupported)]
-    #[case(Ended::Timeout { milliseconds: 1 }, RedResult::Timeout)]
+    #[case(Ended::Timeout { milliseconds: 1, method: None }, RedResult::Timeout)]
     #[case(Ended::Crash { detail: String::new() }, RedResult::Crash)]
     #[case(Ended::ProtocolError { detail: String::new() }, RedResult::ProtocolError)]
     #[case(Ended::HarnessError { detail: String::new() }, RedResult::HarnessError)]

@@ -234,7 +234,8 @@ fn listen(
             return Ended::NotRun { detail: None };
         }
         if started.elapsed() > deadline {
-            return Ended::Timeout { milliseconds: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) };
+            let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+            return Ended::Timeout { milliseconds, method: None };
         }
     }
 }

@@ -332,18 +332,57 @@ class Operations(Talk):
             self.assertEqual((error["data"]["kind"], error["data"]["type"]), ("internal", name))
         self.assertEqual(self.result("params"), {"params": {"N": 128}})
 
-    def test_a_result_that_cannot_be_described_is_internal_and_keeps_nothing(self) -> None:
-        for models, says in (
-            ({"autoencoder": {"w": 1.5}}, "expected a tensor"),
-            ({"autoencoder": 3}, "found int"),
-            ({"autoencoder": Unreadable()}, "it broke"),
-            (None, "items"),
+    def mistake(self, method: str, answer: Any, **params: Any) -> str:
+        """What is wrong with this answer of a method."""
+        setattr(self.adapter, method, lambda *_: answer)
+        error = self.refused(-32001, method, **params)
+        self.assertNotIn("data", error)
+        return error["message"].removeprefix(f"Whole.{method} ")
+
+    def test_a_result_that_cannot_be_sent_is_a_mistake_of_the_adapter_and_keeps_nothing(self) -> None:
+        models = "a mapping of the models by name"
+        for answer, says in (
+            ({"m": {"w": 1.5}}, "returned something that cannot be sent as the tensor 'w': expected a tensor, found float"),
+            ({"m": 3}, "returned int as a model, expected a mapping of tensors or an object with a state_dict"),
+            (None, f"returned None, expected {models}; is a `return` missing?"),
+            ([1], f"returned list, expected {models}"),
+            ({1: {}}, f"returned a mapping with the key 1, expected {models}"),
         ):
-            self.adapter.create_models = lambda *_, answer=models: answer  # type: ignore[method-assign]
-            error = self.refused(-32000, "create_models", config=TRAINING, **{"as": "odd"})
-            self.assertEqual(error["data"]["kind"], "internal")
-            self.assertIn(says, error["message"])
+            self.assertEqual(self.mistake("create_models", answer, config=TRAINING, **{"as": "odd"}), says)
             self.refused(-32602, "save_torch_bundle", models="odd", base_path="b", config=TRAINING)
+
+    def test_each_operation_says_what_its_method_must_return(self) -> None:
+        for method, answer, params, says in (
+            ("params", None, {}, "returned None, expected a mapping of params by key; is a `return` missing?"),
+            ("params", {"a": object}, {}, "returned something that cannot be sent as the param 'a': expected a plain"),
+            ("params", {"\udce9": 1}, {}, "returned something that cannot be sent as the param '\\udce9': expected a string"),
+            ("get_param", object, {"key": "k"}, "returned something that cannot be sent as a value: expected a plain"),
+            ("load_torch_bundle", ({},), {"base_path": "b"}, "returned tuple of 1, expected a tuple of the models by name"),
+            ("load_torch_bundle", ({}, None), {"base_path": "b"}, "returned None, expected a mapping of params by key"),
+            ("load_inference_bundle_torch", {}, {"bundle_dir": "b"}, "returned dict, expected a tuple of the models"),
+            (
+                "load_inference_bundle_with_backend",
+                "model",
+                {"bundle_dir": "b", "config": TRAINING},
+                "returned str, expected a tuple of the model and the archived params",
+            ),
+            ("load_dataset", {}, {"path": "d"}, "returned dict, expected a Dataset"),
+            ("run_cdi_example_torch", (), {"train_data": "d", "config": TRAINING}, "returned tuple of 0, expected a Workflow"),
+            (
+                "run_cdi_example_torch",
+                Workflow(models={}, intensity_scale=None, train_loss=3),  # type: ignore[arg-type]
+                {"train_data": "d", "config": TRAINING},
+                "returned something that cannot be sent as train_loss: 'int' object is not iterable",
+            ),
+        ):
+            with self.subTest(method=method, answer=answer):
+                found = self.mistake(method, answer, **params, **{"as": "odd"})
+                self.assertEqual(found[: len(says)], says)
+
+    def test_a_model_whose_state_cannot_be_read_is_internal(self) -> None:
+        self.adapter.create_models = lambda *_: {"m": Unreadable()}  # type: ignore[method-assign]
+        error = self.refused(-32000, "create_models", config=TRAINING, **{"as": "odd"})
+        self.assertEqual((error["data"]["kind"], error["message"]), ("internal", "it broke"))
 
     def test_a_result_that_is_too_long_is_internal(self) -> None:
         self.adapter.get_param = lambda _: "x" * MAX_LINE  # type: ignore[method-assign]

@@ -82,7 +82,10 @@ impl Connection {
                 self.traced(Way::Received, &line);
                 read(&line, id, method, result)
             }
-            Output::Timeout => Err(CallError::Lost(SessionError::Timeout(until.milliseconds()))),
+            Output::Timeout => {
+                let (method, milliseconds) = (method.to_owned(), until.milliseconds());
+                Err(CallError::Lost(SessionError::Timeout { method, milliseconds }))
+            }
             Output::InvalidLine(what) => Err(protocol(format!("invalid response to {method}: {what}"))),
             Output::Closed => Err(CallError::Lost(self.ended(method))),
         }
@@ -222,6 +225,7 @@ impl CallError {
             (Error::INTERNAL, _) => {
                 Ok(Refusal::new(RefusalKind::Internal, beginning(error.message, MAX_MESSAGE_BYTES)))
             }
+            (Error::MISTAKE, _) => Err(SessionError::Protocol(beginning(error.message, MAX_MESSAGE_BYTES))),
             (code, _) => {
                 let message = quoted(&error.message);
                 Err(SessionError::Protocol(format!("unexpected error {code}: {message}")))

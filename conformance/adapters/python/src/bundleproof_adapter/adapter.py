@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, final
 
 from .refusal import Kind, kind_of
+from .results import WrongResult
 
 Models = Mapping[str, Any]
 """Models by name, as objects of the adapter. Later requests get the same mapping that a method returned, so it may be a
@@ -210,7 +211,8 @@ class Adapter(ABC):
         """
         state = model.state_dict() if callable(getattr(model, "state_dict", None)) else model
         if not isinstance(state, Mapping):
-            raise TypeError(f"expected a mapping or an object with a state_dict, found {type(model).__qualname__}")
+            found = type(model).__qualname__
+            raise WrongResult(f"returned {found} as a model, expected a mapping of tensors or an object with a state_dict")
         return state
 
     def kind_of(self, raised: BaseException) -> Kind | str:

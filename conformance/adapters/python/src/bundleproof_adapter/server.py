@@ -11,8 +11,10 @@ from typing import Any
 
 from . import channel, refusal
 from .adapter import OPERATIONS, Adapter
+from .mistakes import mistakes
 from .refusal import Kind
 from .request import Malformed, Request
+from .results import WrongResult
 from .session import Refusal, Session
 
 PROTOCOL = 1
@@ -21,12 +23,20 @@ PROTOCOL = 1
 PARSE, REQUEST, METHOD, PARAMS = -32700, -32600, -32601, -32602
 """Error codes of JSON-RPC: invalid JSON, invalid request, unknown method, invalid params."""
 
+MISTAKE = -32001
+"""Error code of a mistake of the adapter, which says nothing about the implementation."""
+
 
 def serve(adapter: Adapter) -> None:
     """Handles requests on stdin until `shutdown` or end of input.
 
-    From now on stdout is reserved for the protocol, and printed text goes to stderr.
+    From now on stdout is reserved for the protocol, and printed text goes to stderr. An adapter whose methods have other
+    names or parameters than operations exits with 2.
     """
+    found = mistakes(adapter)
+    if found:
+        print(*found, sep="\n", file=sys.stderr)
+        sys.exit(2)
     requests, answers = channel.claim()
     if hasattr(sys, "set_int_max_str_digits"):
         # Archives may contain integers of any length, which are sent as digits.
@@ -86,9 +96,11 @@ class Server:
             return {"error": _error(PARAMS, f"{method}: {cause}")}
         except _Unknown as cause:
             return {"error": cause.error}
+        except WrongResult as mistake:
+            return {"error": _error(MISTAKE, f"{type(self._adapter).__name__}.{method} {mistake}")}
         except BaseException as raised:
-            # An exit, or a result that cannot be described. Both are internal errors, whatever `kind_of` of the
-            # adapter would return.
+            # An exit, or a model whose state cannot be read. Both are internal errors, whatever `kind_of` of the adapter
+            # would return.
             return {"error": refusal.refusal(raised, _internal)}
 
     def _notices(self) -> dict[str, Any]:

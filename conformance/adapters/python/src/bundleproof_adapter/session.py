@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from . import notation, refusal, tensor
-from .adapter import Adapter, Models, Workflow
+from . import notation, refusal, results, tensor
+from .adapter import Adapter, Dataset, Models, Workflow
 from .request import Malformed, Request
 
 Answer = dict[str, Any]
@@ -28,7 +28,8 @@ class Session:
     """An adapter in use: its models by name, and a method for each operation.
 
     Each method reads the request, calls the adapter and describes the result. Only exceptions of the call itself are
-    refusals by the adapter; a result that cannot be described and an exit during the call are internal errors.
+    refusals by the adapter; a result that cannot be sent is a mistake of the adapter, and an exit during the call an
+    internal error.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -48,7 +49,7 @@ class Session:
         self._ask("reset")
 
     def params(self, request: Request) -> Answer:
-        return {"params": notation.encode_members(self._ask("params"))}
+        return {"params": _sent_params(self._ask("params"))}
 
     def set_params(self, request: Request) -> Answer:
         self._ask("set_params", request.values("values"))
@@ -56,7 +57,8 @@ class Session:
 
     def get_param(self, request: Request) -> Answer:
         default = [request.value("default")] if request.has("default") else []
-        return {"value": notation.encode(self._ask("get_param", request.text("key"), *default))}
+        value = self._ask("get_param", request.text("key"), *default)
+        return {"value": results.sent("a value", notation.encode, value)}
 
     def validate_config(self, request: Request) -> Answer:
         self._ask("validate_config", request.config())
@@ -94,33 +96,35 @@ class Session:
 
     def load_inference_bundle_with_backend(self, request: Request) -> Answer:
         directory, config, wanted = request.text("bundle_dir"), request.config(), request.text_or_none("model")
-        model, params = self._ask("load_inference_bundle_with_backend", directory, config, wanted)
-        return {"model": self._described(model), "params": notation.encode_members(params)}
+        loaded = self._ask("load_inference_bundle_with_backend", directory, config, wanted)
+        model, params = results.pair(loaded, "a tuple of the model and the archived params")
+        return {"model": self._described(model), "params": _sent_params(params)}
 
     def load_dataset(self, request: Request) -> Answer:
-        dataset = self._ask("load_dataset", request.text("path"))
-        arrays = {name: tensor.describe(array) for name, array in dataset.arrays.items()}
-        return {"positions": int(dataset.positions), "arrays": arrays}
+        dataset = results.with_fields(self._ask("load_dataset", request.text("path")), Dataset)
+        arrays = results.mapping(dataset.arrays, "a Dataset with arrays by name")
+        positions = results.sent("the number of positions", int, dataset.positions)
+        return {"positions": positions, "arrays": _sent_tensors(arrays)}
 
     def forward(self, request: Request) -> Answer:
         models, model = self._kept(request.text("models")), request.text("model")
-        return {"output": tensor.describe(self._ask("forward", models, model, request.text("inputs")))}
+        return {"output": _sent_tensor("output", self._ask("forward", models, model, request.text("inputs")))}
 
     def _workflow(self, operation: str, request: Request) -> Answer:
         name, data = request.text("as"), request.text("train_data")
-        run: Workflow = self._ask(operation, data, request.config())
+        run: Workflow = results.with_fields(self._ask(operation, data, request.config()), Workflow)
         return {
-            "amplitude": None if run.amplitude is None else tensor.describe(run.amplitude),
-            "phase": None if run.phase is None else tensor.describe(run.phase),
+            "amplitude": None if run.amplitude is None else _sent_tensor("amplitude", run.amplitude),
+            "phase": None if run.phase is None else _sent_tensor("phase", run.phase),
             "models": self._keep(name, run.models),
-            "intensity_scale": None if run.intensity_scale is None else notation.encode(float(run.intensity_scale)),
-            "train_loss": [notation.encode(float(loss)) for loss in run.train_loss],
+            "intensity_scale": None if run.intensity_scale is None else _sent_number(run.intensity_scale),
+            "train_loss": results.sent("train_loss", lambda losses: [_sent_number(loss) for loss in losses], run.train_loss),
             "backend": run.backend,
         }
 
     def _loaded(self, name: str, loaded: tuple[Models, Mapping[str, Any]]) -> Answer:
-        models, params = loaded
-        return {"models": self._keep(name, models), "params": notation.encode_members(params)}
+        models, params = results.pair(loaded, "a tuple of the models by name and the archived params")
+        return {"models": self._keep(name, models), "params": _sent_params(params)}
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         with warnings.catch_warnings(record=True) as caught:
@@ -134,7 +138,8 @@ class Session:
                 self._warnings += [f"{one.category.__name__}: {one.message}" for one in caught]
 
     def _keep(self, name: str, models: Models) -> Answer:
-        described = {model_name: self._described(model) for model_name, model in models.items()}
+        by_name = results.mapping(models, "a mapping of the models by name")
+        described = {model_name: self._described(model) for model_name, model in by_name.items()}
         self._models[name] = models
         return described
 
@@ -144,7 +149,27 @@ class Session:
         return self._models[name]
 
     def _described(self, model: Any) -> Answer:
-        state = self._adapter.state_of(model)
+        state = results.mapping(self._adapter.state_of(model), "a model whose state is a mapping of tensors by name")
         if "_sentinel" in state:
-            return {"sentinel": notation.encode_members(state)}
-        return {"tensors": {name: tensor.describe(one) for name, one in state.items()}}
+            return {"sentinel": results.sent("a sentinel", notation.encode_members, state)}
+        return {"tensors": _sent_tensors(state)}
+
+
+def _sent_params(params: Any) -> Answer:
+    sent: Answer = {}
+    for key, value in results.mapping(params, "a mapping of params by key").items():
+        sent |= results.sent(f"the param {key!r}", notation.encode_members, {key: value})
+    return sent
+
+
+def _sent_tensors(tensors: Mapping[str, Any]) -> Answer:
+    return {name: _sent_tensor(name, one) for name, one in tensors.items()}
+
+
+def _sent_tensor(name: str, one: Any) -> Answer:
+    described: Answer = results.sent(f"the tensor {name!r}", tensor.describe, one)
+    return described
+
+
+def _sent_number(number: Any) -> Any:
+    return results.sent("a number", lambda value: notation.encode(float(value)), number)
