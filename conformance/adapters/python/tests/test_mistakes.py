@@ -30,7 +30,7 @@ class Mistakes(unittest.TestCase):
 
     def test_a_misspelled_operation(self) -> None:
         class Misspelled(Small):
-            def get_parm(self, key: str) -> Any:
+            def get_params(self, key: str) -> Any:
                 return key
 
             def _set_parms(self) -> None:
@@ -40,7 +40,7 @@ class Mistakes(unittest.TestCase):
                 pass
 
         (found,) = mistakes(Misspelled())
-        self.assertIn("Misspelled.get_parm is not an operation: did you mean get_param?", found)
+        self.assertIn("Misspelled.get_params is not an operation: did you mean get_param?", found)
 
     def test_a_method_that_resembles_an_operation_beside_that_operation(self) -> None:
         class Both(Small):
@@ -78,7 +78,7 @@ class Mistakes(unittest.TestCase):
     def test_the_adapter_does_not_start(self) -> None:
         written = (
             "import sys; sys.path[:0] = sys.argv[1:]; import kit; from test_mistakes import Small\n"
-            "class Mine(Small):\n    def get_parm(self, key): return 1\n"
+            "class Mine(Small):\n    def get_params(self, key): return 1\n"
             "from bundleproof_adapter import serve; serve(Mine())"
         )
         command = [sys.executable, "-c", written, str(Path(__file__).parent)]
