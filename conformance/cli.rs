@@ -205,6 +205,9 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::no_report(&["survey", "reports/2025-10-17T112849Z"], 2, "cannot use report reports/2025-10-17T112849Z")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
 #[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]
+#[case::unknown_case_explained(&["explain", "Loader/altered_fields_are_refused"], 4, "did you mean `loader/altered_fields_are_refused`?")]
+#[case::area_explained(&["explain", "loader"], 4, "`bundleproof list cases loader/` lists its cases")]
+#[case::no_such_words(&["list", "cases", "loader/", "xyzzy"], 4, "nothing in this list has all of these words: loader/ xyzzy")]
 fn invalid_arguments_are_reported_with_their_exit_code_and_leave_nothing(
     #[case] arguments: &[&str],
     #[case] code: i32,
@@ -429,6 +432,20 @@ fn lists_are_printed_as_text_and_as_json(#[case] what: &str, #[case] names: &str
     assert_eq!(entries.len(), text.lines().count());
 }
 
+#[rstest]
+#[case::of_a_column(&["cases", "LOADER/", "LOD-003"], "loader/altered_fields_are_refused[", 1, 40)]
+#[case::of_what_is_in_json_only(&["requirements", "ours", "gridsize"], "EXE-001", 1, 10)]
+#[case::of_implementations(&["implementations", "mutant", "BUN-006"], "saves_nothing_as_a_bundle", 1, 10)]
+fn a_list_has_only_what_has_all_words(
+    #[case] words: &[&str],
+    #[case] names: &str,
+    #[case] fewest: usize,
+    #[case] most: usize,
+) {
+    let text = out(&Place::new().run(&[&["list"], words].concat()).code(0));
+    assert!(text.contains(names) && (fewest..=most).contains(&text.lines().count()), "{text}");
+}
+
 #[test]
 fn every_binding_requirement_is_tested_by_a_proven_case_or_held_by_the_runner() {
     let place = Place::new();
@@ -490,6 +507,24 @@ fn explain_names_the_cases_of_a_requirement_and_the_red_entries_of_a_case() {
     let text = include_str!("bundle/cases/loader/altered_fields_are_refused.toml");
     let line = 1 + text.lines().position(|line| line == "do = \"${load}\"").expect("the step");
     assert!(case.contains(&format!("  line {line}: load_torch_bundle\n")), "{case}");
+    // An installed user has no other place to read it.
+    assert!(case.contains(&format!("\n{line:4}  do = \"${{load}}\"\n")), "{case}");
+    assert!(case.ends_with(&format!(
+        "{:4}  {}\n",
+        text.lines().count(),
+        text.lines().last().expect("a line")
+    )));
+}
+
+#[test]
+fn explain_says_what_a_mutant_breaks_and_which_cases_notice_it() {
+    let mutant = out(&Place::new().run(&["explain", "takes_missing_fields_from_the_process"]).code(0));
+    assert!(
+        mutant.starts_with("takes_missing_fields_from_the_process (mutant)\n  breaks LOD-003: A snapshot"),
+        "{mutant}"
+    );
+    let fails = "  expected to fail loader/altered_fields_are_refused, at is_refused\n";
+    assert_eq!(mutant.matches(fails).count(), 1, "{mutant}");
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Console {
         }
     }
 
+    /// The columns of the terminal that standard output is, if it is one.
+    pub(super) fn width(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
     /// Text for standard output in the color of a good result.
     pub(super) fn good(&self, text: &str) -> String {
         painted(text, AnsiColor::Green, self.color_out)

@@ -28,6 +28,11 @@ pub(super) struct List {
     #[arg(value_enum, default_value = "cases")]
     what: What,
 
+    /// Only what has all of these words, in lower or upper case: an area, a requirement, an authority, an
+    /// implementation, a word of the text
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
+
     /// List every requirement with the cases that test it, open ones first [exits with 6 if a MUST has no proven case]
     #[arg(long, conflicts_with = "what")]
     coverage: bool,
@@ -66,7 +71,7 @@ impl List {
         if self.coverage {
             return coverage::print(&suite, (self.json, self.markdown), console);
         }
-        let entries = match self.what {
+        let mut entries = match self.what {
             What::Cases => cases(&suite),
             What::Requirements => requirements(&suite),
             What::Plans => plans(&suite),
@@ -79,15 +84,46 @@ impl List {
             What::Operations => operations(&suite),
             What::Eras => eras(&suite),
         };
+        let words: Vec<String> = self.words.iter().map(|word| word.to_lowercase()).collect();
+        entries.retain(|entry| entry.has_all(&words));
+        if entries.is_empty() && !words.is_empty() {
+            console.error(&format!("nothing in this list has all of these words: {}", self.words.join(" ")));
+            return Err(Exit::NothingSelected);
+        }
         if self.json {
             let all = Json::Array(entries.into_iter().map(|entry| entry.json).collect());
             console.print(&format!("{all:#}\n"));
             return Ok(Exit::Success);
         }
         let rows: Vec<[String; 3]> = entries.into_iter().map(|entry| entry.columns).collect();
-        console.print(&source(&columns(&rows, 3)));
+        let table = columns(&rows, 3);
+        let fits = |width| table.lines().all(|line| line.chars().count() <= width);
+        console.print(&source(&if console.width().is_none_or(fits) { table } else { blocks(&rows) }));
         Ok(Exit::Success)
     }
+}
+
+impl Entry {
+    /// Whether each of these words, in lower case, is in it.
+    fn has_all(&self, words: &[String]) -> bool {
+        let mut texts: Vec<String> = self.columns.iter().map(|column| column.to_lowercase()).collect();
+        texts_of(&self.json, &mut texts);
+        words.iter().all(|word| texts.iter().any(|text| text.contains(word)))
+    }
+}
+
+fn texts_of(json: &Json, texts: &mut Vec<String>) {
+    match json {
+        Json::String(text) => texts.push(text.to_lowercase()),
+        Json::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Json::Object(fields) => fields.values().for_each(|value| texts_of(value, texts)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+/// Rows that a terminal is too narrow for: each is a line with its name, and one for each other column.
+fn blocks(rows: &[[String; 3]]) -> String {
+    rows.iter().map(|[name, second, third]| format!("{name}\n  {second}\n  {third}\n")).collect()
 }
 
 fn cases(suite: &Suite) -> Vec<Entry> {
