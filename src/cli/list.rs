@@ -96,9 +96,7 @@ impl List {
             return Ok(Exit::Success);
         }
         let rows: Vec<[String; 3]> = entries.into_iter().map(|entry| entry.columns).collect();
-        let table = columns(&rows, 3);
-        let fits = |width| table.lines().all(|line| line.chars().count() <= width);
-        console.print(&source(&if console.width().is_none_or(fits) { table } else { blocks(&rows) }));
+        console.print(&source(&fitting(&rows, console.width())));
         Ok(Exit::Success)
     }
 }
@@ -121,8 +119,14 @@ fn texts_of(json: &Json, texts: &mut Vec<String>) {
     }
 }
 
-/// Rows that a terminal is too narrow for: each is a line with its name, and one for each other column.
-fn blocks(rows: &[[String; 3]]) -> String {
+/// Rows in columns, or, where the terminal is too narrow for them, each as a line with its name and one for each other
+/// column.
+fn fitting(rows: &[[String; 3]], width: Option<usize>) -> String {
+    let table = columns(rows, 3);
+    let fits = |width| table.lines().all(|line| line.chars().count() <= width);
+    if width.is_none_or(fits) {
+        return table;
+    }
     rows.iter().map(|[name, second, third]| format!("{name}\n  {second}\n  {third}\n")).collect()
 }
 
@@ -288,4 +292,19 @@ fn adapters(suite: &Suite, console: &Console) -> Result<Vec<Entry>, Exit> {
         });
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_columns_where_these_fit() {
+        let rows =
+            [["a/b", "A-1", "Save and load"], ["a/long", "A-2", "é"]].map(|row| row.map(str::to_owned));
+        let table = "a/b     A-1  Save and load\na/long  A-2  é\n";
+        assert_eq!(fitting(&rows, None), table);
+        assert_eq!(fitting(&rows, Some(26)), table);
+        assert_eq!(fitting(&rows, Some(25)), "a/b\n  A-1\n  Save and load\na/long\n  A-2\n  é\n");
+    }
 }
