@@ -17,6 +17,7 @@ use crate::{
         contract::{Deadline, Native, Notices, Refusal, RefusalKind, SessionError},
     },
     text::{beginning, ending, truncated},
+    value::from_json,
 };
 
 /// The longest message of a refusal, in bytes. Cases look for words in it, and reports repeat it.
@@ -176,16 +177,24 @@ fn read<R>(
             "the response to {method} has about {values} values, more than the limit of {MAX_VALUES}"
         )));
     }
-    let response: Response = serde_json::from_str(line)
-        .map_err(|error| protocol(format!("invalid response to {method}: {error}: {}", quoted(line))))?;
+    let response: Response = from_json(line).map_err(|error| {
+        let error = truncated(&error.to_string(), MAX_QUOTED);
+        protocol(format!("invalid response to {method}: {error}: {}", quoted(line)))
+    })?;
     match (response.id, response.result, response.error) {
-        (Some(own), Some(result), None) if own == id => read_result(result.get())
-            .map_err(|error| protocol(format!("invalid result of {method}: {error}: {}", quoted(line)))),
+        (Some(own), Some(result), None) if own == id => read_result(result.get()).map_err(|error| {
+            let error = truncated(&error.to_string(), MAX_QUOTED);
+            protocol(format!("invalid result of {method}: {error}: {}", quoted(line)))
+        }),
         // A response to an unreadable request has no id.
         (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(CallError::Response(error)),
         (Some(own), ..) if own != id => {
             Err(protocol(format!("response id {own} does not match request id {id} ({method})")))
         }
+        (None, Some(_), _) => Err(protocol(format!(
+            "missing id in the response to {method}: expected {id}, that of the request: {}",
+            quoted(line)
+        ))),
         _ => Err(protocol(format!(
             "expected either a result or an error in the response to {method}, found {}",
             quoted(line)
