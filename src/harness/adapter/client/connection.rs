@@ -287,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn a_result_without_an_id_is_said_to_lack_it() {
+        let said = |line: &str| {
+            let error = read(line, 7, "reset", |_| Ok(())).err();
+            format!("{error:?}")
+        };
+        let without = said(r#"{"jsonrpc": "2.0", "result": {}}"#);
+        assert!(without.contains("missing id in the response to reset: expected 7"), "{without}");
+        let wrong = said(r#"{"jsonrpc": "2.0", "id": "7", "result": {}}"#);
+        assert!(wrong.contains("invalid response to reset: id: expected"), "{wrong}");
+    }
+
+    #[test]
     fn a_response_of_too_many_values_is_not_read() {
         let of = |items: usize| {
             let items = vec!["1"; items].join(",");
