@@ -44,7 +44,18 @@ fn main() -> ExitCode {
     for row in CHAOS {
         trials.push(Trial::test(format!("costs_what_it_touched::{}", row.way), || costs(row)));
     }
-    trials.push(Trial::test("a_report_that_was_exchanged_is_made_again", exchanged));
+    for what in ["a_link", "a_pipe", "a_directory", "nothing"] {
+        for at in ["own", "work", "report"] {
+            let way = format!("puts_{what}_at_{at}");
+            trials
+                .push(Trial::test(format!("costs_its_own_checks_alone::{way}"), move || took_a_place(&way)));
+        }
+    }
+    let no_mounts = !has_mounts();
+    for way in ["mounts_at_work", "mounts_below_own"] {
+        let trial = Trial::test(format!("costs_its_own_checks_alone::{way}"), move || took_a_place(way));
+        trials.push(trial.with_ignored_flag(no_mounts));
+    }
     trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
     trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
@@ -242,23 +253,50 @@ fn costs(row: &Row) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The report is that of the program, whatever is in its place during the run.
-fn exchanged() -> Result<(), Failed> {
-    let adapter = Adapter::new("exchanges_the_report", "");
-    let output = adapter.run(&CASES, &["--workers", "1"]);
-    let reports: Vec<_> = fs::read_dir(adapter.place.path().join("reports"))?
-        .map(|entry| Ok(entry?.path()))
-        .filter(|path: &std::io::Result<std::path::PathBuf>| {
-            path.as_ref().is_ok_and(|path| !path.ends_with(".moved.partial"))
-        })
-        .collect::<std::io::Result<_>>()?;
-    let [report] = &*reports else { return Err(format!("{reports:?}: {}", shown(&output)).into()) };
-    if !report.symlink_metadata()?.is_dir() || outcomes(report).len() < CASES.len() {
-        return Err(shown(&output).into());
+/// Something in the place of a directory of the run costs the check that put it there, and nothing is written through it.
+fn took_a_place(way: &str) -> Result<(), Failed> {
+    let adapter = Adapter::new(way, "");
+    let at = |name: &str| adapter.place.path().join(name);
+    let theirs = [at("theirs/work/file"), at("theirs/SHA256SUMS"), at("theirs/chain.json")];
+    fs::create_dir_all(at("theirs/work"))?;
+    fs::create_dir(at("tmp"))?;
+    theirs.iter().try_for_each(|file| fs::write(file, "theirs"))?;
+    let mut command = adapter.command(&CASES, &["--workers", "2"]);
+    if way.starts_with("mounts_") {
+        let mut unshared = Command::new("unshare");
+        unshared.arg("-rm").arg(command.get_program()).args(command.get_args());
+        unshared.current_dir(adapter.place.path()).stdin(Stdio::null());
+        command = unshared;
+    }
+    let output = command.env("TMPDIR", at("tmp")).output()?;
+    let said = shown(&output);
+    let reports =
+        fs::read_dir(at("reports"))?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let is_report = |path: &&std::path::PathBuf| path.join("chain.json").exists();
+    let [report] = &reports.iter().filter(is_report).collect::<Vec<_>>()[..] else {
+        return Err(format!("{reports:?}: {said}").into());
+    };
+    let loading = match way {
+        // What is mounted there looks written.
+        "mounts_below_own" => "fail",
+        // Where it runs again, the hidden directory of the report is out of its reach.
+        _ if way.ends_with("_at_report") => "pass",
+        _ => "crash",
+    };
+    for outcome in outcomes(report) {
+        let wanted = if outcome["check"] == LOADING { loading } else { "pass" };
+        if verdict(&outcome) != wanted {
+            return Err(format!("expected {wanted}: {outcome:#}\n{said}").into());
+        }
+    }
+    let in_theirs = fs::read_dir(at("theirs"))?.chain(fs::read_dir(at("theirs/work"))?).count();
+    let is_whole = |file: &std::path::PathBuf| fs::read_to_string(file).is_ok_and(|text| text == "theirs");
+    if in_theirs != 4 || !theirs.iter().all(is_whole) {
+        return Err(format!("something was written through a link, or removed: {said}").into());
     }
     let audit = Command::new(program::path()).arg("audit").current_dir(adapter.place.path()).output()?;
-    if !audit.status.success() {
-        return Err(shown(&audit).into());
+    if !audit.status.success() || output.status.code() != Some((loading != "pass").into()) {
+        return Err(format!("{:?}: {said}{}", output.status, shown(&audit)).into());
     }
     gone(&adapter)
 }
@@ -398,6 +436,13 @@ fn inherited() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Whether this system lets any user mount a directory, where only its own processes see that.
+fn has_mounts() -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// Whether this system can keep an adapter in a sandbox.

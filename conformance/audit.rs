@@ -118,6 +118,35 @@ fn damage_ends_with_8_and_names_the_file() {
     assert_eq!(run(place.path(), &["audit", "nowhere"]).status.code(), Some(2));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_mounted_below_a_directory_is_not_removed_with_it() {
+    let place = place();
+    let script = |then: &str| {
+        let mount =
+            format!("mount --bind theirs reports/.2025-10-17T112849Z.partial/work/in/mounted && {then}");
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", &mount, "sh"]).arg(program::path()).current_dir(place.path());
+        command.output()
+    };
+    let hidden = place.path().join("reports/.2025-10-17T112849Z.partial");
+    fs::create_dir_all(hidden.join("work/in/mounted")).expect("a directory");
+    fs::create_dir(place.path().join("theirs")).expect("a directory");
+    fs::write(place.path().join("theirs/file"), "").expect("a file");
+    if !script("true").is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this system lets no user mount a directory");
+        return;
+    }
+    let cleaned = script("exec \"$1\" audit --clean").expect("the program");
+    let said = String::from_utf8_lossy(&cleaned.stdout).into_owned();
+    assert_eq!(cleaned.status.code(), Some(2), "{cleaned:?}");
+    assert!(said.contains("a file system is mounted there; unmount it first"), "{said}");
+    assert!(place.path().join("theirs/file").exists(), "{said}");
+    // Without the mount nothing is in the way.
+    assert_eq!(run(place.path(), &["audit", "--clean"]).status.code(), Some(0));
+    assert!(!hidden.exists() && place.path().join("theirs/file").exists());
+}
+
 #[test]
 fn a_killed_run_is_explained_and_cleaned_and_a_living_one_is_not() {
     let place = place();

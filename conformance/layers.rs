@@ -27,23 +27,16 @@ use self::{
 const ROOMS: &[Room] = &[
     Room { path: "src/value/", uses: &[] },
     Room { path: "src/text/", uses: &[] },
-    Room { path: "src/fs_util.rs", uses: &[] },
+    Room { path: "src/fs_util", uses: &[] },
     Room { path: "src/torch_files/", uses: &["src/value/", "src/text/"] },
-    Room { path: "src/harness/", uses: &["src/value/", "src/text/", "src/fs_util.rs"] },
+    Room { path: "src/harness/", uses: &["src/value/", "src/text/", "src/fs_util"] },
     Room {
         path: "src/bundle/",
-        uses: &["src/value/", "src/text/", "src/fs_util.rs", "src/torch_files/", "src/harness/"],
+        uses: &["src/value/", "src/text/", "src/fs_util", "src/torch_files/", "src/harness/"],
     },
     Room {
         path: "src/cli/",
-        uses: &[
-            "src/value/",
-            "src/text/",
-            "src/fs_util.rs",
-            "src/torch_files/",
-            "src/harness/",
-            "src/bundle/",
-        ],
+        uses: &["src/value/", "src/text/", "src/fs_util", "src/torch_files/", "src/harness/", "src/bundle/"],
     },
     Room {
         path: "src/torch/",
@@ -72,7 +65,6 @@ const PERMISSIONS: &[Permission] = &[
             "std::process::ExitStatus",
             "std::process::Stdio",
             "std::os::unix::process",
-            "nix",
         ],
         files: &[
             ("src/harness/adapter/", "starts adapters and ends them"),
@@ -80,6 +72,13 @@ const PERMISSIONS: &[Permission] = &[
                 "src/bundle/implementations/torch_backed.rs",
                 "asks once whether the program with libtorch starts; its sessions are an adapter's",
             ),
+        ],
+    },
+    Permission {
+        of: &["nix"],
+        files: &[
+            ("src/harness/adapter/", "starts adapters and ends them"),
+            ("src/fs_util/", "uses directories by descriptor, which the standard library does not"),
         ],
     },
     Permission {

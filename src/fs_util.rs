@@ -1,5 +1,9 @@
 //! File helpers that several modules share. Depends on nothing else in the crate.
 
+mod real_directory;
+mod removal;
+mod writing;
+
 use std::{
     fs,
     io::{self, Read as _},
@@ -7,6 +11,12 @@ use std::{
 };
 
 use tempfile::NamedTempFile;
+
+pub(crate) use self::{
+    real_directory::{create_directory_in, is_at, open_directory},
+    removal::{remove_all, remove_at},
+    writing::write_below,
+};
 
 /// The files below a directory: relative paths with `/`, in no order. Empty if the directory does not exist.
 /// Symbolic links are listed and not followed.
@@ -35,15 +45,14 @@ fn walk(
     found: &mut dyn FnMut(String),
     failed: &mut dyn FnMut(&str, io::Error) -> io::Result<()>,
 ) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
+    let entries = match entries(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return failed(prefix, error),
         Ok(entries) => entries,
     };
     for entry in entries {
-        let read = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
-        let (is_directory, entry) = match read {
-            Ok(read) => read,
+        let is_directory = match entry.file_type() {
+            Ok(kind) => kind.is_dir(),
             Err(error) => return failed(prefix, error),
         };
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -54,67 +63,6 @@ fn walk(
         }
     }
     Ok(())
-}
-
-/// Removes a file, a link or a directory with all that is below it, if it exists. Links are not followed.
-///
-/// A directory can be of any depth: what is below it is moved up and removed there, so that neither paths nor the stack
-/// grow with it. What was made read-only is made writable first.
-pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
-    let removed = match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => retried(|| remove_directory(path)),
-        Ok(_) => retried(|| fs::remove_file(path)),
-        Err(error) => Err(error),
-    };
-    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-fn remove_directory(root: &Path) -> io::Result<()> {
-    let mut moved = 0_u64;
-    // What is moved up may or may not be listed in the same round.
-    loop {
-        make_writable(root);
-        let mut is_empty = true;
-        for entry in fs::read_dir(root)? {
-            let entry = entry?;
-            is_empty = false;
-            if entry.file_type()?.is_dir() {
-                flatten(&entry.path(), root, &mut moved)?;
-            } else {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        if is_empty {
-            return fs::remove_dir(root);
-        }
-    }
-}
-
-/// Removes a directory whose own directories are moved to another one.
-fn flatten(directory: &Path, to: &Path, moved: &mut u64) -> io::Result<()> {
-    make_writable(directory);
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if !entry.file_type()?.is_dir() {
-            fs::remove_file(entry.path())?;
-            continue;
-        }
-        let mut place = to.join(format!("{SIBLING_PREFIX}{moved}"));
-        while place.symlink_metadata().is_ok() {
-            *moved += 1;
-            place = to.join(format!("{SIBLING_PREFIX}{moved}"));
-        }
-        // Moving a directory changes an entry in it.
-        make_writable(&entry.path());
-        fs::rename(entry.path(), place)?;
-        *moved += 1;
-    }
-    fs::remove_dir(directory)
-}
-
-/// Lets the entries of a directory be listed and changed, as far as that is possible.
-fn make_writable(directory: &Path) {
-    _ = fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700));
 }
 
 /// Repeats a call until no signal interrupts it. The standard library does so itself for reading, writing and syncing, but
@@ -128,12 +76,21 @@ pub(crate) fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<
     }
 }
 
+/// The entries of a directory. It is listed again when a signal interrupts that.
+pub(crate) fn entries(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    retried(|| fs::read_dir(directory)?.collect())
+}
+
 /// Makes a directory and those above it, as far as they do not exist, and waits until their names are on disk.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    make_and_sync(path, |directory| fs::File::open(directory)?.sync_all())
+}
+
+fn make_and_sync(path: &Path, sync: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|above| is_missing(above)).collect();
     retried(|| fs::create_dir_all(path))?;
     // A name is in the directory above it.
-    missing.iter().rev().try_for_each(|made| fs::File::open(parent(made))?.sync_all())
+    missing.iter().rev().try_for_each(|made| sync(parent(made)))
 }
 
 fn is_missing(path: &Path) -> bool {
@@ -213,42 +170,6 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_any_depth_is_removed() {
-        let place = tempfile::tempdir().unwrap();
-        let root = place.path().join("root");
-        fs::create_dir(&root).unwrap();
-        // Built from the inside: a path to its end would be too long.
-        let (inner, outer) = (place.path().join("inner"), place.path().join("outer"));
-        fs::create_dir(&inner).unwrap();
-        fs::write(inner.join("file"), "").unwrap();
-        for _ in 0..5_000 {
-            fs::create_dir(&outer).unwrap();
-            fs::rename(&inner, outer.join("a")).unwrap();
-            fs::rename(&outer, &inner).unwrap();
-        }
-        fs::rename(&inner, root.join("a")).unwrap();
-        fs::write(root.join("kept-out"), "").unwrap();
-        remove_all(&root).unwrap();
-        assert!(!root.exists());
-        remove_all(&root).unwrap();
-    }
-
-    #[test]
-    fn a_link_is_removed_and_not_followed() {
-        let place = tempfile::tempdir().unwrap();
-        let (theirs, root) = (place.path().join("theirs"), place.path().join("root"));
-        fs::create_dir_all(root.join("in")).unwrap();
-        fs::create_dir(&theirs).unwrap();
-        fs::write(theirs.join("file"), "").unwrap();
-        #[cfg(unix)]
-        for link in ["link", "in/link"] {
-            std::os::unix::fs::symlink(&theirs, root.join(link)).unwrap();
-        }
-        remove_all(&root).unwrap();
-        assert_eq!(files_below(place.path()).unwrap(), ["theirs/file"]);
-    }
-
-    #[test]
     fn an_interrupted_call_is_repeated_and_a_failed_one_is_not() {
         let mut results = vec![Ok(1), Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::Interrupted)];
         assert_eq!(retried(|| results.pop().unwrap().map_err(io::Error::from)).unwrap(), 1);
@@ -258,6 +179,26 @@ mod tests {
             Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
         });
         assert_eq!((failed.unwrap_err().kind(), calls), (io::ErrorKind::StorageFull, 1));
+    }
+
+    #[test]
+    fn the_name_of_each_directory_that_is_made_is_synced() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir(at("a")).unwrap();
+        let synced = |path: &Path| {
+            let synced = std::cell::RefCell::new(Vec::new());
+            make_and_sync(path, |directory| {
+                synced.borrow_mut().push(directory.to_owned());
+                Ok(())
+            })
+            .unwrap();
+            synced.into_inner()
+        };
+        assert_eq!(synced(&at("a/b/c/d")), [at("a"), at("a/b"), at("a/b/c")]);
+        assert_eq!(synced(&at("a/b/c/d")), [""; 0].map(std::path::PathBuf::from));
+        let failed = make_and_sync(&at("e"), |_| Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

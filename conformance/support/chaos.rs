@@ -136,7 +136,8 @@ pub(crate) fn answer(way: &str) {
                 print(&answer);
                 continue;
             }
-            ("exchanges_the_report", _) if moment => exchange_the_report(Path::new(&directory)),
+            (way, _) if moment && way.starts_with("mounts_") => mount(way, Path::new(&directory)),
+            (way, _) if moment && way.starts_with("puts_") => take_a_place(way, Path::new(&directory)),
             ("answers_garbage", _) if moment => {
                 println!("Epoch 1/50: loss 0.5");
                 continue;
@@ -167,7 +168,7 @@ pub(crate) fn answer(way: &str) {
                 answer["result"]["versions"] = versions.into();
                 answer["result"]["notes"] = vec!["reads\u{1b}[2J the dataset".repeat(100); 100].into();
             }
-            ("leaves_files" | "exchanges_the_report", "reset") => {
+            (way, "reset") if ["leaves_files", "puts_", "mounts_"].iter().any(|own| way.starts_with(own)) => {
                 directory = question["params"]["directory"].as_str().unwrap_or_default().to_owned();
             }
             // A lock next to the archive, and a cache at home.
@@ -208,13 +209,46 @@ pub(crate) fn answer(way: &str) {
     }
 }
 
-/// Puts a link to the adapter's home in the place of the report that is being made.
-fn exchange_the_report(directory: &Path) {
-    let report = directory.ancestors().nth(2).expect("the hidden directory");
-    let moved = report.with_file_name(".moved.partial");
-    if fs::rename(report, moved).is_ok() {
-        std::os::unix::fs::symlink(env::var("HOME").expect("a home"), report).expect("a link");
+/// `puts_a_link_at_work`: moves away the directory of the check, the one that it is in, or the hidden one of the report,
+/// and puts something in its place.
+fn take_a_place(way: &str, directory: &Path) {
+    let (what, at) = way.trim_start_matches("puts_").split_once("_at_").expect("what and where");
+    let own = Path::new(directory.file_name().unwrap_or_default());
+    let place = match at {
+        "own" => Some(directory),
+        "work" => directory.parent(),
+        _ => directory.ancestors().nth(2),
+    };
+    // Nothing that is not the run's: a later one may have another place.
+    let is_of_a_run = |path: &&Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name == own.to_string_lossy()
+            || name.ends_with(".partial")
+            || name == "work"
+            || name.starts_with("bundleproof-")
+    };
+    let Some(place) = place.filter(is_of_a_run) else { return };
+    let name = place.file_name().unwrap_or_default().display().to_string();
+    fs::rename(place, place.with_file_name(format!("{name}.moved"))).expect("a new name");
+    match what {
+        "a_link" => {
+            let theirs = env::current_dir().expect("a directory").join("theirs");
+            std::os::unix::fs::symlink(theirs, place).expect("a link");
+        }
+        "a_pipe" => assert!(Command::new("mkfifo").arg(place).status().expect("mkfifo").success()),
+        "a_directory" => fs::create_dir(place).expect("a directory"),
+        _ => {}
     }
+}
+
+/// Mounts a directory of someone else where the checks run, or below the directory of this one.
+fn mount(way: &str, directory: &Path) {
+    let below = directory.join("in/mounted");
+    let place = if way == "mounts_at_work" { directory.parent().expect("a directory") } else { &below };
+    fs::create_dir_all(place).expect("a directory");
+    let theirs = env::current_dir().expect("a directory").join("theirs");
+    let mount = Command::new("mount").arg("--bind").args([&theirs, place]).status();
+    assert!(mount.expect("mount").success(), "a mount");
 }
 
 /// Starts a process that neither its group nor its parent leads to.

@@ -11,8 +11,11 @@ use super::{
     console::{Console, counted},
 };
 use crate::{
-    harness::store::{
-        Audit as Audited, Cleaned, Cleaning, CorruptReport, NewestEnd, RunState, UnfinishedRun, clean,
+    harness::{
+        store::{
+            Audit as Audited, Cleaned, Cleaning, CorruptReport, NewestEnd, RunState, UnfinishedRun, clean,
+        },
+        temporary::remove_leftovers,
     },
     text::line,
     value::Digest,
@@ -38,7 +41,8 @@ pub(super) struct Audit {
     /// Remove what runs left that were interrupted or killed
     ///
     /// Runs that are alive are left alone, and outcomes are never removed: a complete report that only lacks its name is
-    /// published, and other results are kept.
+    /// published, and other results are kept. Temporary directories of killed runs are removed as well, as each run does
+    /// that begins.
     #[arg(long)]
     clean: bool,
 
@@ -120,6 +124,7 @@ impl Audit {
     }
 
     fn clean(&self, console: &Console) -> Result<Vec<Cleaned>, Exit> {
+        remove_leftovers();
         clean(&self.store).map_err(|error| {
             console.error(&format!("cannot clean the store: {error}"));
             Exit::Usage

@@ -21,6 +21,7 @@ use crate::{
         runner::Implementations,
         store::write_sums,
         suite::Suite,
+        temporary::Temporary,
     },
     text::{columns, line, truncated},
     value::Digest,
@@ -89,7 +90,7 @@ impl Interop {
         // Checked first, because a failure after the run would lose hours of work.
         let out = Out::make(&self.out).map_err(|error| fail(&error))?;
         let bar = console.progress(participants.len() * readers);
-        let work = tempfile::tempdir().map_err(|error| fail(&error))?;
+        let work = Temporary::create().map_err(|error| fail(&error))?;
         let on_cell = |cell: &Cell| {
             bar.set_message(format!("{} read by {}", cell.writer, cell.reader));
             bar.inc(1);

@@ -11,9 +11,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
-use tempfile::TempDir;
-
 use super::{Exit, console::Console, interruption, secrets::Secrets};
 use crate::{
     bundle::BUNDLE,
@@ -29,10 +26,12 @@ use crate::{
         runner::{self, Job, Options, Outcome, Phase, Verdict, Witness},
         store::{Published, ReportError, ReportWriter},
         suite::{Case, Plan, Suite},
+        temporary::{Temporary, remove_leftovers},
     },
     text::{beginning, line},
     value::Digest,
 };
+use clap::Args;
 
 /// Where a report is written.
 #[derive(Debug, Args)]
@@ -103,7 +102,7 @@ pub(super) struct RunSession {
     /// The digest of this program, read at the start: the file may be replaced while the run lasts.
     program: Option<String>,
     /// Where checks run, if that is not the hidden directory of the report.
-    outside: Option<TempDir>,
+    outside: Option<Temporary>,
 }
 
 /// What is asked of a run besides its outcomes.
@@ -178,6 +177,7 @@ impl RunSession {
         let interrupted = interruption::listen(console, move || {
             running.iter().for_each(|implementation| implementation.end());
         });
+        remove_leftovers();
         let started = RunTimestamp::now();
         let program = std::env::current_exe().ok().and_then(|path| digest_of_program(&path).ok());
         let mut report =
@@ -190,7 +190,7 @@ impl RunSession {
     }
 
     /// Runs checks below this directory, which is removed with the session.
-    pub(super) fn below(self, outside: Option<TempDir>) -> Self {
+    pub(super) fn below(self, outside: Option<Temporary>) -> Self {
         Self { outside, ..self }
     }
 
@@ -451,7 +451,9 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         | ReportError::Render(_) => Exit::Internal,
         ReportError::Taken(_)
         | ReportError::UnderWay(_)
+        | ReportError::NotAReport(_)
         | ReportError::NoFreeStamp { .. }
+        | ReportError::StampsInTheWay { .. }
         | ReportError::TooLong { .. }
         | ReportError::Disk(_)
         | ReportError::NoNumber(_) => Exit::Usage,

@@ -8,7 +8,6 @@ use std::{
 };
 
 use clap::Args;
-use tempfile::TempDir;
 
 use super::{
     Exit, console::Console, implementation_file::ImplementationFile, inherited::inherited, secrets::Secrets,
@@ -23,6 +22,7 @@ use crate::{
         record::FileDigest,
         runner::Implementations,
         suite::{Suite, nearest},
+        temporary::Temporary,
     },
     text::{line, shell_argument},
 };
@@ -107,15 +107,15 @@ impl AdapterOptions {
         &'a self,
         suite: &'a Suite,
         known: &'a Implementations,
-        sandbox: Option<&'a TempDir>,
+        sandbox: Option<&'a Temporary>,
     ) -> Connect<'a> {
-        let sandbox = sandbox.map(TempDir::path);
+        let sandbox = sandbox.map(Temporary::path);
         Connect { trace: self.trace.as_deref(), sandbox, ..Connect::new(suite, known) }
     }
 
     /// A directory for the checks of an adapter in a sandbox, outside of the report.
-    pub(super) fn sandbox(&self, console: &Console) -> Result<Option<TempDir>, Exit> {
-        let made = self.sandbox.then(|| tempfile::Builder::new().prefix("bundleproof-").tempdir());
+    pub(super) fn sandbox(&self, console: &Console) -> Result<Option<Temporary>, Exit> {
+        let made = self.sandbox.then(Temporary::create);
         made.transpose().map_err(|error| {
             console.error(&format!("cannot make a temporary directory for --sandbox: {error}"));
             Exit::Internal

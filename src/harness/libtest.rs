@@ -39,6 +39,7 @@ use super::{
     report::failed_check,
     runner::{self, Implementations, Job, Options, Outcome, Verdict},
     suite::{self, Selection, Source},
+    temporary::Temporary,
 };
 use crate::text::{line, shell_argument, shell_word};
 
@@ -171,7 +172,7 @@ impl CheckTest {
 }
 
 fn run_check(job: &Job, shared: &Shared) -> Result<Outcome, String> {
-    let work = tempfile::tempdir().map_err(|error| format!("cannot create a work directory: {error}"))?;
+    let work = Temporary::create().map_err(|error| format!("cannot create a work directory: {error}"))?;
     let job = std::slice::from_ref(job);
     let outcomes =
         runner::run(job, &shared.suite, work.path(), shared.options, &AtomicBool::new(false), &|_| ());

@@ -17,8 +17,10 @@ pub mod report;
 pub mod runner;
 pub mod store;
 pub mod suite;
+pub(crate) mod temporary;
 #[cfg(test)]
 pub(crate) mod test_helpers;
+mod work_place;
 
 pub use known_failure_file::read_known_failures;
 pub(crate) use known_failures::check_all;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::fs_util::{remove_all, retried};
+use crate::fs_util::retried;
 
 /// Both directories, in one.
 #[derive(Clone, Debug)]
@@ -23,14 +23,6 @@ impl Outside {
             retried(|| fs::create_dir_all(directory.join(name)))?;
         }
         Ok(Self(directory))
-    }
-
-    /// Removes all three.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        // As a rule they are empty, so that nothing needs to be listed.
-        let all = DIRECTORIES.map(|(_, name)| self.0.join(name));
-        let empty = all.iter().try_for_each(fs::remove_dir).and_then(|()| fs::remove_dir(&self.0));
-        empty.or_else(|_| remove_all(&self.0))
     }
 
     /// The directory that contains both.

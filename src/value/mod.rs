@@ -3,6 +3,7 @@
 mod deserializer;
 pub(crate) mod difference;
 pub(crate) mod digest;
+mod json_text;
 pub mod json_value;
 pub(crate) mod python_repr;
 mod python_value;
@@ -11,6 +12,7 @@ mod spelled;
 
 pub(crate) use difference::differences;
 pub use digest::Digest;
+pub(crate) use json_text::from_json;
 pub use python_value::{Map, Value};
 pub use shared_map::SharedMap;
 pub(crate) use spelled::typed;

@@ -366,6 +366,19 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().len(), left(length));
     }
 
+    #[rstest]
+    #[case::cut(json!({"truncate": {"to": 3}}))]
+    #[case::flipped(json!({"flip_byte": {"entry": "m/params.dill"}}))]
+    fn what_a_link_leads_to_is_not_edited(#[case] change: serde_json::Value) {
+        let (place, path) = place();
+        let before = fs::read(&path).unwrap();
+        let link = place.path().join("link.zip");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        edit(&link, change).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert_ne!(fs::read(&link).unwrap(), before);
+    }
+
     #[test]
     fn recompressed_and_relocated_bundles_have_the_same_tensors() {
         let (_place, path) = place();

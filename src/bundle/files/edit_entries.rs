@@ -1,10 +1,6 @@
 //! The edits of whole entries, and of the file as such.
 
-use std::{
-    fs::{self, File},
-    io::Cursor,
-    path::Path,
-};
+use std::{io::Cursor, path::Path};
 
 use super::{
     bundle_edit::{Compression, Content, Cut},
@@ -12,6 +8,7 @@ use super::{
     raw_archive::{LINK, RawEntry, entries_of, written},
 };
 use crate::{
+    fs_util::read_regular,
     harness::contract::Refusal,
     torch_files::{
         limits::MAX_ENTRY_BYTES,
@@ -23,6 +20,9 @@ use crate::{
     },
     value::Map,
 };
+
+/// The longest file that is edited: 1 GiB.
+const MAX_EDITED_BYTES: u64 = 1 << 30;
 
 pub(super) fn remove(path: &Path, entry: &str) -> Result<Map, Refusal> {
     edit(path, entry, |entries, at| {
@@ -91,7 +91,7 @@ pub(super) fn recompress(path: &Path, method: Compression) -> Result<Map, Refusa
 
 pub(super) fn flip_byte(path: &Path, entry: &str) -> Result<Map, Refusal> {
     let (start, length) = Archive::open(path)?.place(entry)?;
-    let mut bytes = fs::read(path).map_err(|error| cannot_edit(error.to_string()))?;
+    let mut bytes = read(path)?;
     let middle = usize::try_from(start + length / 2).ok().filter(|_| length > 0);
     let byte = middle.and_then(|middle| bytes.get_mut(middle));
     let byte = byte.ok_or_else(|| cannot_edit(format!("the entry {entry} is empty")))?;
@@ -101,17 +101,21 @@ pub(super) fn flip_byte(path: &Path, entry: &str) -> Result<Map, Refusal> {
 }
 
 pub(super) fn truncate(path: &Path, cut: Cut) -> Result<Map, Refusal> {
-    let truncated = || {
-        let file = File::options().write(true).open(path)?;
-        let length = file.metadata()?.len();
-        file.set_len(match cut {
-            Cut::Bytes(bytes) => length.saturating_sub(bytes),
-            Cut::To(bytes) => length.min(bytes),
-            Cut::Percent(percent) => length.saturating_mul(percent.min(100)) / 100,
-        })
+    let mut bytes = read(path)?;
+    let length = bytes.len() as u64;
+    let left = match cut {
+        Cut::Bytes(bytes) => length.saturating_sub(bytes),
+        Cut::To(bytes) => length.min(bytes),
+        Cut::Percent(percent) => length.saturating_mul(percent.min(100)) / 100,
     };
-    truncated().map_err(|error: std::io::Error| cannot_edit(error.to_string()))?;
+    bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+    publish(path, &bytes)?;
     Ok(Map::new())
+}
+
+/// The whole file, which an implementation can have made a pipe or endless.
+fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+    read_regular(path, MAX_EDITED_BYTES).map_err(|error| cannot_edit(error.to_string()))
 }
 
 /// The archive of these entries, each stored or deflated.

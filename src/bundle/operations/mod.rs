@@ -7,6 +7,8 @@
 pub mod request;
 pub(crate) mod request_file;
 pub mod response;
+#[cfg(test)]
+mod response_errors;
 
 use self::{
     request::{

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::protocol::{
@@ -18,7 +18,7 @@ use crate::{
     harness::contract::{
         Contract, EVENTS, Implementation, Notices, Refusal, Session, SessionContext, WARNINGS, WITHOUT,
     },
-    value::Map,
+    value::{Map, from_json},
 };
 
 /// Responds to requests until `shutdown` or the end of the input.
@@ -60,7 +60,7 @@ type RpcResult = Result<Box<RawValue>, Error>;
 impl Server<'_> {
     /// The response to a line, and whether it is the last one.
     fn respond(&mut self, line: &str) -> (Response, bool) {
-        let request: Request = match serde_json::from_str(line) {
+        let request: Request = match from_json(line) {
             Ok(request) => request,
             Err(error) => {
                 let code = if error.is_data() { Error::REQUEST } else { Error::PARSE };
@@ -137,8 +137,8 @@ impl Server<'_> {
     }
 }
 
-fn read<'p, T: Deserialize<'p>>(params: &'p RawValue) -> Result<T, Error> {
-    serde_json::from_str(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))
+fn read<T: DeserializeOwned>(params: &RawValue) -> Result<T, Error> {
+    from_json(params.get()).map_err(|error| Error::new(Error::PARAMS, error.to_string()))
 }
 
 /// The fields of a response with what was reported meanwhile.

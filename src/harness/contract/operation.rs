@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Spanned, de::DeTable};
 
 use super::{Effect, Refusal, RefusalKind};
-use crate::value::{Map, Value, typed};
+use crate::value::{Map, Value, from_json, typed};
 
 /// One operation of a contract.
 #[derive(Debug)]
@@ -148,11 +148,11 @@ impl Codec {
                 to_fields(&R::deserialize(toml::Deserializer::from(table))?).map_err(serde::de::Error::custom)
             },
             request_from_json: |text| {
-                let request: R = serde_json::from_str(text)?;
+                let request: R = from_json(text)?;
                 to_fields(&request).map_err(serde::de::Error::custom)
             },
             response_from_json: |text| {
-                let wire = serde_json::from_str(text)?;
+                let wire = from_json(text)?;
                 Ok(R::Response::from_wire(wire).into_fields())
             },
         }

@@ -12,6 +12,7 @@ use super::{
     context::{Context, Observed, StepObservation},
     effects::{Performed, Watch},
     failure::{asked, failure},
+    file_states::MAX_READ_BYTES,
     first_process::FirstProcesses,
     outcome::{Ended, ExpectationOutcome, StepOutcome},
     sandbox::Sandbox,
@@ -19,6 +20,7 @@ use super::{
     witness::{Judged, Witness},
 };
 use crate::{
+    fs_util::read_regular,
     harness::{
         contract::{
             Contract, Deadline, EVENTS, Effect, Field, FieldRole, HarnessStep, Implementation, Notices,
@@ -468,16 +470,19 @@ fn perform(step: &HarnessStep, fields: &Map, context: &mut Context) -> Responded
 }
 
 fn copy_file(request: &CopyFile, context: &mut Context) -> Responded {
-    match fs::read(context.sandbox.path(&request.from)?) {
+    match read_regular(&context.sandbox.path(&request.from)?, MAX_READ_BYTES) {
         Ok(bytes) => {
             context.sandbox.place(&request.to, &bytes)?;
             Ok(Ok(None))
         }
-        // The implementation may not have written the file; this is no failure of the harness.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let message = format!("failed to copy {}: file not found", request.from);
+        // The implementation has not written the file, or something else; this is no failure of the harness.
+        Err(error) => {
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => "file not found".to_owned(),
+                _ => error.to_string(),
+            };
+            let message = format!("failed to copy {}: {what}", request.from);
             Ok(Err(Refusal::new(RefusalKind::NotFound, message)))
         }
-        Err(error) => Err(format!("failed to read {}: {error}", request.from)),
     }
 }

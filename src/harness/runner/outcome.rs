@@ -225,7 +225,7 @@ pub struct WrittenFile {
     pub path: String,
     /// Its length in bytes.
     pub bytes: u64,
-    /// Its SHA-256 in hexadecimal.
+    /// Its SHA-256 in hexadecimal; for what has none, what it is or why it cannot be read.
     pub sha256: String,
 }
 

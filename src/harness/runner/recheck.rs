@@ -3,8 +3,8 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    os::fd::AsFd as _,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,10 @@ use std::{
 };
 
 use super::{Ended, Job, Options, Outcome, StateLeak, scheduler};
-use crate::harness::suite::Suite;
+use crate::{
+    fs_util::{create_directory_in, remove_at},
+    harness::{suite::Suite, work_place::WorkPlace},
+};
 
 /// The most failed checks that are run again: the first ones.
 const MAX_CHECKS: usize = 20;
@@ -35,6 +38,7 @@ pub fn run_and_recheck(
     on_again: &(dyn Fn(&str) + Sync),
 ) -> Vec<Outcome> {
     let began = Instant::now();
+    let work = &WorkPlace::open(work);
     let ran = scheduler::schedule(jobs, suite, (work, options), interrupted, on_outcome, None);
     let (mut outcomes, processes): (Vec<Outcome>, Vec<Option<u32>>) = ran.into_iter().unzip();
     let recheck = Recheck {
@@ -42,7 +46,7 @@ pub fn run_and_recheck(
         suite,
         outcomes: &outcomes,
         processes: &processes,
-        work: work.join(AGAIN),
+        work,
         options,
         interrupted,
         on_again,
@@ -63,8 +67,8 @@ struct Recheck<'a> {
     outcomes: &'a [Outcome],
     /// The process of each outcome; None for the process of this program.
     processes: &'a [Option<u32>],
-    /// A directory for the work directories, which is created and removed.
-    work: PathBuf,
+    /// Where a directory for the work directories is created and removed.
+    work: &'a WorkPlace,
     options: Options,
     interrupted: &'a AtomicBool,
     on_again: &'a (dyn Fn(&str) + Sync),
@@ -198,12 +202,14 @@ impl Recheck<'_> {
             })
             .collect();
         self.jobs.get(*order.last()?).iter().for_each(|job| (self.on_again)(&job.check.id));
-        fs::create_dir(&self.work).ok()?;
+        let (path, above) = self.work.current().ok()?;
+        create_directory_in(&above, AGAIN).ok()?;
         let options = Options { workers: 1, keep_work_dirs: false, ..self.options };
-        let outcomes = scheduler::run(&jobs, self.suite, &self.work, options, self.interrupted, &|_| {});
+        let outcomes =
+            scheduler::run(&jobs, self.suite, &path.join(AGAIN), options, self.interrupted, &|_| {});
         fresh.iter().for_each(|fresh| fresh.end());
         // What cannot be removed would be mixed with the next attempt, which then does not take place.
-        let _ = fs::remove_dir_all(&self.work);
+        let _ = remove_at(above.as_fd(), AGAIN);
         self.budget.set(left.saturating_sub(began.elapsed()));
         let finished = !self.interrupted.load(Ordering::Relaxed);
         finished.then_some(outcomes)

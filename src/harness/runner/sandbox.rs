@@ -1,17 +1,20 @@
 //! The work directory of one check.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read as _},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{WrittenFile, file_states::MAX_READ_BYTES};
 use crate::{
-    fs_util::{files_below, remove_all, retried},
+    fs_util::{create_directory_in, files_and_unlisted_below, files_below, is_at, remove_at, write_below},
     harness::{
         outside::Outside,
         suite::{WORK, work_path},
+        work_place::WorkPlace,
     },
     value::digest::digest_of,
 };
@@ -23,6 +26,11 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Sandbox {
     root: PathBuf,
+    /// The directory itself, also where its path leads elsewhere by now.
+    directory: File,
+    name: String,
+    /// The directory that it is in.
+    above: Arc<File>,
     /// Next to it: the home and the temporary directory of the check.
     outside: Outside,
     keep: bool,
@@ -31,13 +39,18 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Creates the directory, which must not exist. Its parent is absolute and without links, as programs see it.
-    pub(super) fn create(root: PathBuf, keep: bool) -> io::Result<Self> {
-        retried(|| fs::create_dir(&root))?;
-        let mut outside = root.clone().into_os_string();
-        outside.push(".outside");
-        let outside = Outside::create(outside.into())?;
-        Ok(Self { root, outside, keep, placed: Vec::new() })
+    /// Creates the directory with this name, which must not exist.
+    pub(super) fn create(work: &WorkPlace, name: &str, keep: bool) -> io::Result<Self> {
+        let (path, above) = work.current()?;
+        let directory = create_directory_in(&above, name)?;
+        let outside = Outside::create(path.join(outside(name)))?;
+        let (root, name) = (path.join(name), name.to_owned());
+        Ok(Self { root, directory, name, above, outside, keep, placed: Vec::new() })
+    }
+
+    /// Whether its path still leads to the directory, and not to what has taken its place.
+    pub(super) fn is_in_place(&self) -> bool {
+        is_at(&self.directory, &self.root)
     }
 
     /// The home and the temporary directory of the check.
@@ -56,9 +69,7 @@ impl Sandbox {
 
     /// Writes a file of the harness at `$work/...`.
     pub(super) fn place(&mut self, at: &str, bytes: &[u8]) -> Result<(), String> {
-        let path = self.path(at)?;
-        let directory = path.parent().unwrap_or(&self.root);
-        let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes));
+        let written = write_below(&self.directory, &work_path(at)?, bytes);
         written.map_err(|error| format!("failed to write {at}: {error}"))?;
         self.claim(at)
     }
@@ -87,15 +98,21 @@ impl Sandbox {
         }
     }
 
-    /// The files written by the implementation.
+    /// The files written by the implementation, and the directories of it that cannot be listed.
     pub(super) fn written(&self) -> Vec<WrittenFile> {
-        let all = self.files(WORK).unwrap_or_default();
-        let own = all.into_iter().filter(|path| !self.placed.contains(path));
-        let described = own.filter_map(|path| {
-            let (bytes, sha256) = describe(&self.root.join(&path)).ok()?;
-            Some(WrittenFile { path, bytes, sha256 })
+        let (mut files, unlisted) = files_and_unlisted_below(&self.root);
+        files.sort();
+        let own = files.into_iter().filter(|path| !self.placed.contains(path));
+        let described = own.map(|path| {
+            let unread = |error: io::Error| (0, format!("cannot be read: {}", error.kind()));
+            let (bytes, sha256) = describe(&self.root.join(&path)).unwrap_or_else(unread);
+            WrittenFile { path, bytes, sha256 }
         });
-        described.collect()
+        let unlisted = unlisted.into_iter().map(|path| {
+            let sha256 = "cannot be listed, so files in it are missing here".to_owned();
+            WrittenFile { path, bytes: 0, sha256 }
+        });
+        described.chain(unlisted).collect()
     }
 
     /// Replaces the path of the directory with `$work` in a text.
@@ -112,12 +129,17 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         let is_empty = || files_below(self.outside.path()).is_ok_and(|files| files.is_empty());
         if !self.keep || is_empty() {
-            let _ = self.outside.remove();
+            let _ = remove_at(self.above.as_fd(), outside(&self.name).as_str());
         }
         if !self.keep {
-            let _ = remove_all(&self.root);
+            let _ = remove_at(self.above.as_fd(), self.name.as_str());
         }
     }
+}
+
+/// The name of the directory that contains the home and the temporary directory of a check.
+fn outside(name: &str) -> String {
+    format!("{name}.outside")
 }
 
 /// The length and digest of a file. Anything else has no digest: the implementation may have created a pipe or a link
@@ -148,7 +170,8 @@ mod tests {
     fn a_placed_file_is_not_counted_as_written_and_the_directory_goes() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("check");
-        let mut sandbox = Sandbox::create(root.clone(), false).unwrap();
+        let work = WorkPlace::open(directory.path());
+        let mut sandbox = Sandbox::create(&work, "check", false).unwrap();
         sandbox.place("$work/in/data", b"1").unwrap();
         fs::write(sandbox.path("$work/altered").unwrap(), b"333").unwrap();
         sandbox.claim("$work/altered").unwrap();
@@ -158,5 +181,24 @@ mod tests {
         assert_eq!(sandbox.files("$work").unwrap(), ["altered", "in/data", "out"]);
         drop(sandbox);
         assert!(!root.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_listed_or_read_is_written_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::create(&WorkPlace::open(directory.path()), "check", false).unwrap();
+        // Longer than a path can be.
+        let name = "d".repeat(200);
+        let mut last = sandbox.directory.try_clone().unwrap();
+        for _ in 0..25 {
+            last = create_directory_in(&last, &name).unwrap();
+        }
+        fs::write(sandbox.path("$work/out").unwrap(), b"22").unwrap();
+        let written = sandbox.written();
+        assert_eq!((written[0].path.as_str(), written[0].bytes, written.len()), ("out", 2, 2), "{written:?}");
+        assert!(written[1].path.starts_with(&name) && written[1].path.ends_with('/'), "{written:?}");
+        assert!(written[1].sha256.starts_with("cannot be listed"), "{written:?}");
+        drop(sandbox);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

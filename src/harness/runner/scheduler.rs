@@ -2,9 +2,9 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -13,10 +13,12 @@ use std::{
 };
 
 use super::{
-    Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile, execute, first_process::FirstProcesses,
+    Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile,
+    execute::{self, Finished},
+    first_process::FirstProcesses,
     sandbox::Sandbox,
 };
-use crate::harness::{contract::Deadline, suite::Suite};
+use crate::harness::{contract::Deadline, suite::Suite, work_place::WorkPlace};
 
 /// How often a worker checks whether the run was interrupted.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -68,6 +70,7 @@ pub fn run_with_witness(
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Outcome> {
+    let work = &WorkPlace::open(work);
     let ran = schedule(jobs, suite, (work, options), interrupted, on_outcome, witness);
     ran.into_iter().map(|(outcome, _)| outcome).collect()
 }
@@ -76,15 +79,14 @@ pub fn run_with_witness(
 pub(super) fn schedule(
     jobs: &[Job],
     suite: &Arc<Suite>,
-    (work, options): (&Path, Options),
+    (work, options): (&WorkPlace, Options),
     interrupted: &AtomicBool,
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Ran> {
-    // A program that asks for its directory gets a path without links. Without this directory no check can start.
-    let work = &work.canonicalize().unwrap_or_else(|_| work.to_owned());
     let next = AtomicUsize::new(0);
     let first = Arc::new(FirstProcesses::default());
+    let alone = RwLock::new(());
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
         for _ in 0..options.workers.clamp(1, jobs.len().max(1)) {
@@ -95,13 +97,11 @@ pub(super) fn schedule(
                     let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
                         (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
                     } else {
-                        run_watched(
-                            job,
-                            suite,
-                            (work.join(directory(options.first + index, job, options)), options),
-                            interrupted,
-                            (&first, witness),
-                        )
+                        let name = directory(options.first + index, job, options);
+                        let run = |name: &str| {
+                            run_watched(job, suite, (work, name, options), interrupted, (&first, witness))
+                        };
+                        run_undisturbed(&name, &alone, run)
                     };
                     on_outcome(&outcome);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
@@ -118,7 +118,13 @@ pub(super) fn schedule(
 pub(super) type Ran = (Outcome, Option<u32>);
 
 /// How a check ended, which its thread sends to its worker: the files that it wrote, and the number of its process.
-struct CheckEnded(Ended, Vec<WrittenFile>, Option<u32>);
+struct CheckEnded {
+    ended: Ended,
+    written: Vec<WrittenFile>,
+    process: Option<u32>,
+    /// Whether its directory was still in its place.
+    is_in_place: bool,
+}
 
 /// The steps of a check so far. Its worker takes them at the end, also if the check does not return: to be woken by every
 /// step would cost more than most steps.
@@ -132,6 +138,8 @@ struct PartialOutcome {
     /// The number of its process.
     process: Option<u32>,
     took: Duration,
+    /// Whether its directory was removed, or something else took its place.
+    lost_directory: bool,
 }
 
 impl PartialOutcome {
@@ -165,21 +173,52 @@ fn directory(index: usize, job: &Job, options: Options) -> String {
     name.replace(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)), ".")
 }
 
+/// Runs a check, and again if it has lost its directory: another check may have taken that. The second time it runs alone,
+/// and has lost it by itself.
+fn run_undisturbed(name: &str, alone: &RwLock<()>, run: impl Fn(&str) -> (Ran, Place)) -> Ran {
+    let (ran, place) = {
+        let _others = alone.read().unwrap_or_else(PoisonError::into_inner);
+        run(name)
+    };
+    if matches!(place, Place::Kept) {
+        return ran;
+    }
+    let _no_others = alone.write().unwrap_or_else(PoisonError::into_inner);
+    let ((mut outcome, process), place) = run(&format!("{name}.again"));
+    if matches!(place, Place::Lost) {
+        let detail = "the directory of the check was removed, or something else put in its place".to_owned();
+        outcome.ended = Ended::Crash { detail };
+    }
+    (outcome, process)
+}
+
+/// What became of the directory of a check.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It was where it belongs to the end, or as long as its check was waited for.
+    Kept,
+    /// It was removed, or something else took its place.
+    Lost,
+    /// It could not be created.
+    Failed,
+}
+
+/// Runs a check with a deadline.
 fn run_watched(
     job: &Job,
     suite: &Arc<Suite>,
-    (root, options): (PathBuf, Options),
+    (work, name, options): (&WorkPlace, &str, Options),
     interrupted: &AtomicBool,
     (first, witness): (&Arc<FirstProcesses>, Option<&Arc<dyn Witness>>),
-) -> Ran {
+) -> (Ran, Place) {
     let mut partial = PartialOutcome::default();
     let started = Instant::now();
     let deadline = options.deadline;
-    let sandbox = match Sandbox::create(root, options.keep_work_dirs) {
+    let sandbox = match Sandbox::create(work, name, options.keep_work_dirs) {
         Ok(sandbox) => sandbox,
         Err(error) => {
             let detail = format!("failed to create the work directory: {error}");
-            return (partial.outcome(job, Ended::HarnessError { detail }), None);
+            return ((partial.outcome(job, Ended::HarnessError { detail }), None), Place::Failed);
         }
     };
     let (sender, events) = channel();
@@ -207,8 +246,9 @@ fn run_watched(
         while events.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
     }
     partial.took = started.elapsed();
+    let place = if partial.lost_directory { Place::Lost } else { Place::Kept };
     let process = partial.process;
-    (partial.outcome(job, ended), process)
+    ((partial.outcome(job, ended), process), place)
 }
 
 fn listen(
@@ -220,8 +260,8 @@ fn listen(
 ) -> Ended {
     loop {
         match events.recv_timeout(POLL_INTERVAL) {
-            Ok(CheckEnded(ended, written, process)) => {
-                (partial.written, partial.process) = (written, process);
+            Ok(CheckEnded { ended, written, process, is_in_place }) => {
+                (partial.written, partial.process, partial.lost_directory) = (written, process, !is_in_place);
                 return ended;
             }
             // The thread ended without an event: only a panic that cannot be caught does this.
@@ -264,14 +304,24 @@ fn run_in_thread(
         };
         execute::run(&job.check, job.implementation.as_ref(), sandbox, &env)
     };
-    let (ended, written, process) = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(finished) => (finished.ended, finished.context.sandbox.written(), finished.process),
+    let end = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Finished { ended, context, process }) => CheckEnded {
+            ended,
+            written: context.sandbox.written(),
+            process,
+            is_in_place: context.sandbox.is_in_place(),
+        },
         Err(panic) => {
             let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
             let detail = format!("panicked: {}", message.unwrap_or_else(|| "no message".to_owned()));
-            (Ended::Crash { detail }, Vec::new(), None)
+            CheckEnded {
+                ended: Ended::Crash { detail },
+                written: Vec::new(),
+                process: None,
+                is_in_place: true,
+            }
         }
     };
-    let _ = events.send(CheckEnded(ended, written, process));
+    let _ = events.send(end);
 }

@@ -197,7 +197,6 @@ impl Audit {
 fn names(reports: &Path) -> Result<Names, StoreError> {
     let mut names = Names::default();
     for entry in entries(reports)? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_directory = entry.file_type().map_err(IoError::when("inspect", &entry.path()))?.is_dir();
         if let Ok(stamp) = name.parse() {

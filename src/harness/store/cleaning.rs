@@ -1,9 +1,6 @@
 //! Removes what killed and interrupted runs left, unless it has outcomes.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     IoError, ReportError,
@@ -12,6 +9,7 @@ use super::{
     partial::remove_persistently,
     unfinished::{has_outcomes, is_complete, unfinished},
 };
+use crate::fs_util::entries;
 
 /// A hidden directory, and what was done with it.
 #[derive(Debug)]
@@ -45,8 +43,7 @@ pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, ReportError> {
     let store = StoreLock::acquire(reports)?;
     let published = |directory| Cleaned { directory, done: Cleaning::Published };
     let mut cleaned: Vec<Cleaned> = finish_killed(&store)?.into_iter().map(published).collect();
-    for entry in fs::read_dir(reports).map_err(IoError::when("list", reports))? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
+    for entry in entries(reports).map_err(IoError::when("list", reports))? {
         let directory = entry.path();
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if !is_directory || entry.file_name().to_str().and_then(unfinished).is_none() {
@@ -75,6 +72,8 @@ pub fn clean(reports: &Path) -> Result<Vec<Cleaned>, ReportError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::harness::{

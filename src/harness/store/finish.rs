@@ -12,7 +12,7 @@ use super::{
     unfinished::{is_complete, unfinished},
     verify::verify,
 };
-use crate::fs_util::retried;
+use crate::fs_util::{entries, retried};
 
 /// Gives each complete report of a killed run its name, and returns their paths. One that was changed, or whose number
 /// another report has by now, stays hidden: the audit names it.
@@ -22,8 +22,7 @@ use crate::fs_util::retried;
 pub(super) fn finish_killed(store: &StoreLock) -> Result<Vec<PathBuf>, NoPlace> {
     let reports = store.path();
     let mut finished = Vec::new();
-    for entry in retried(|| fs::read_dir(reports)).map_err(IoError::when("list", reports))? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
+    for entry in entries(reports).map_err(IoError::when("list", reports))? {
         let run = entry.file_name().to_str().and_then(unfinished).filter(|run| !run.interrupted);
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let Some(run) = run.filter(|_| is_directory && is_complete(&entry.path())) else { continue };

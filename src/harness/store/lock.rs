@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::IoError;
-use crate::fs_util::retried;
+use crate::fs_util::{open_directory, retried};
 
 /// How long a writer waits for another one, which takes a moment to publish: anyone who can read a directory can lock it.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ impl StoreLock {
 
 /// Locks the directory of a run; None while another process holds the lock, which means that the run is alive.
 pub(super) fn lock_run(directory: &Path) -> Result<Option<File>, IoError> {
-    let file = File::open(directory).map_err(IoError::when("open", directory))?;
+    let file = open_directory(directory).map_err(IoError::when("open", directory))?;
     let is_locked = try_lock(&file).map_err(IoError::when("lock", directory))?;
     Ok(is_locked.then_some(file))
 }

@@ -6,9 +6,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write as _},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    fs::{self, File},
+    io::{self, ErrorKind},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -21,14 +21,20 @@ use super::{
     sums::sha256,
 };
 use crate::{
-    fs_util::{remove_all, retried},
-    harness::record::{CHAIN, RunTimestamp, SUMS},
+    fs_util::{entries, is_at, remove_all, retried, write_below},
+    harness::{
+        record::{CHAIN, RESULTS, RunTimestamp, SUMS},
+        work_place::WorkPlace,
+    },
 };
 
 /// How often a directory is tried to be removed: a cancelled check may still be writing to it.
 const REMOVALS: u32 = 50;
 /// The time between two tries.
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
+
+/// The directory of the checks in it.
+const WORK: &str = "work";
 
 /// The directory `.<stamp>.partial`, locked as long as the run is alive.
 #[derive(Debug)]
@@ -37,6 +43,7 @@ pub(super) struct PartialDirectory {
     stamp: RunTimestamp,
     path: PathBuf,
     lock: File,
+    work: WorkPlace,
     /// The SHA-256 of each written file, by path.
     sums: BTreeMap<String, String>,
 }
@@ -44,11 +51,7 @@ pub(super) struct PartialDirectory {
 impl PartialDirectory {
     /// Creates the directory, with its work directory.
     pub(super) fn create(store: &StoreLock, stamp: RunTimestamp) -> Result<Self, ReportError> {
-        let report = store.path().join(stamp.to_string());
-        if is_there(&report) {
-            return Err(ReportError::Taken(report));
-        }
-        let path = hidden(store, stamp);
+        let path = free(store, stamp)?;
         retried(|| fs::create_dir(&path)).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => ReportError::UnderWay(path.clone()),
             _ => IoError { doing: "make", path: path.clone(), source }.into(),
@@ -64,30 +67,27 @@ impl PartialDirectory {
     fn begin(store: &StoreLock, stamp: RunTimestamp, path: PathBuf) -> Result<Self, ReportError> {
         let lock = lock_run(&path)?.ok_or_else(|| ReportError::UnderWay(path.clone()))?;
         let reports = store.path().to_owned();
-        let directory = Self { reports, stamp, path, lock, sums: BTreeMap::new() };
-        let work = directory.work();
-        retried(|| fs::create_dir(&work)).map_err(IoError::when("make", &work))?;
-        Ok(directory)
+        let work = path.join(WORK);
+        let work = WorkPlace::create(&lock, WORK, work.clone()).map_err(IoError::when("make", &work))?;
+        Ok(Self { reports, stamp, path, lock, work, sums: BTreeMap::new() })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Whether this path is that of the directory.
+    pub(super) fn is_now(&self, path: &Path) -> bool {
+        is_at(&self.lock, path)
     }
 
-    /// Takes another name, for the report with this timestamp; false if that is not free.
-    pub(super) fn rename(&mut self, store: &StoreLock, stamp: RunTimestamp) -> Result<bool, IoError> {
-        let path = hidden(store, stamp);
-        if is_there(&path) || is_there(&store.path().join(stamp.to_string())) {
-            return Ok(false);
-        }
+    /// Takes another name, for the report with this timestamp.
+    pub(super) fn rename(&mut self, store: &StoreLock, stamp: RunTimestamp) -> Result<(), ReportError> {
+        let path = free(store, stamp)?;
         retried(|| fs::rename(&self.path, &path)).map_err(IoError::when("name", &path))?;
         (self.path, self.stamp) = (path, stamp);
-        Ok(true)
+        Ok(())
     }
 
-    /// The directory below which checks run.
+    /// The directory below which checks run: another one, if something has taken its place and that can be helped.
     pub(super) fn work(&self) -> PathBuf {
-        self.path.join("work")
+        self.work.current().map_or_else(|_| self.path.join(WORK), |(path, _)| path)
     }
 
     /// The SHA-256 of each file that was written, by path.
@@ -99,10 +99,9 @@ impl PartialDirectory {
     /// put something in its place, moved it away or closed it. Then it is made again, empty, and this returns true: all
     /// must be written again.
     pub(super) fn reclaim(&mut self) -> Result<bool, IoError> {
-        let here = self.path.symlink_metadata();
-        let own = self.lock.metadata().map_err(IoError::when("look at", &self.path))?;
-        if here.is_ok_and(|here| (here.dev(), here.ino()) == (own.dev(), own.ino())) {
-            let open = fs::Permissions::from_mode(own.mode() | 0o700);
+        if self.is_now(&self.path) {
+            let own = self.lock.metadata().map_err(IoError::when("look at", &self.path))?;
+            let open = fs::Permissions::from_mode(own.permissions().mode() | 0o700);
             self.lock.set_permissions(open).map_err(IoError::when("open", &self.path))?;
             return Ok(false);
         }
@@ -122,17 +121,8 @@ impl PartialDirectory {
             return Err(ReportError::TooLong { name: name.to_owned(), bytes: length, limit });
         }
         let path = self.path.join(name);
-        let write = || {
-            for parent in parents(name) {
-                make_real_directory(&self.path.join(parent))?;
-            }
-            remove_all(&path)?;
-            // Fails if something has the name again; a link is not followed.
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(IoError::when("write", &path))?;
+        let written = write_below(&self.lock, name, bytes).and_then(|file| file.sync_all());
+        written.map_err(IoError::when("write", &path))?;
         self.sums.insert(name.to_owned(), sha256(bytes));
         Ok(())
     }
@@ -146,8 +136,7 @@ impl PartialDirectory {
     }
 
     fn sweep_below(&self, directory: &Path, prefix: &str, left: &mut Option<PathBuf>) -> Result<(), IoError> {
-        for entry in retried(|| fs::read_dir(directory)).map_err(IoError::when("list", directory))? {
-            let entry = entry.map_err(IoError::when("list", directory))?;
+        for entry in entries(directory).map_err(IoError::when("list", directory))? {
             let path = entry.path();
             let kind = entry.file_type().map_err(IoError::when("look at", &path))?;
             let name = entry.file_name().to_str().map(|name| format!("{prefix}{name}"));
@@ -201,7 +190,7 @@ impl PartialDirectory {
     /// Keeps the directory as that of an interrupted run, without what the checks left, and returns its new path.
     pub(super) fn set_aside(&self) -> Result<PathBuf, IoError> {
         // What cannot be deleted stays: it is hidden, and the audit names it.
-        _ = remove_persistently(&self.work());
+        _ = remove_persistently(&self.path.join(WORK));
         // Its number is given to another report, so it must not look like one that only needs its name.
         _ = remove_all(&self.path.join(SUMS)).and_then(|()| remove_all(&self.path.join(CHAIN)));
         let aside = self.free_name();
@@ -212,6 +201,16 @@ impl PartialDirectory {
     /// Removes the directory as a whole, as far as that is possible.
     pub(super) fn remove(&self) {
         _ = remove_persistently(&self.path);
+    }
+
+    /// Leaves the directory, with all that is in it, under a name like that of an interrupted run. What must be in the report
+    /// is then written again, after [`reclaim`](Self::reclaim).
+    pub(super) fn leave(&self) -> Result<PathBuf, IoError> {
+        let aside = self.free_name();
+        retried(|| fs::rename(&self.path, &aside)).map_err(IoError::when("name", &aside))?;
+        // Those of the run are in the new directory.
+        _ = remove_all(&aside.join(RESULTS));
+        Ok(aside)
     }
 
     fn free_name(&self) -> PathBuf {
@@ -225,22 +224,27 @@ impl PartialDirectory {
     }
 }
 
-/// The name of the directory of a report in progress.
-fn hidden(store: &StoreLock, stamp: RunTimestamp) -> PathBuf {
-    store.path().join(format!(".{stamp}.partial"))
+/// The error about what has the name of a report.
+pub(super) fn taken(report: PathBuf) -> ReportError {
+    if is_there(&report.join(SUMS)) { ReportError::Taken(report) } else { ReportError::NotAReport(report) }
+}
+
+/// The name of the directory of a report in progress, if neither that nor the one of the report is taken.
+fn free(store: &StoreLock, stamp: RunTimestamp) -> Result<PathBuf, ReportError> {
+    let report = store.path().join(stamp.to_string());
+    let hidden = store.path().join(format!(".{stamp}.partial"));
+    if is_there(&report) {
+        Err(taken(report))
+    } else if is_there(&hidden) {
+        Err(ReportError::UnderWay(hidden))
+    } else {
+        Ok(hidden)
+    }
 }
 
 /// The directories above a file, from the outermost: `a`, `a/b` for `a/b/c`.
 fn parents(name: &str) -> impl Iterator<Item = &Path> {
     name.match_indices('/').filter_map(|(end, _)| Some(Path::new(name.get(..end)?)))
-}
-
-fn make_real_directory(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        return Ok(());
-    }
-    remove_all(path)?;
-    retried(|| fs::create_dir(path))
 }
 
 /// Whether the path exists, even as a broken symbolic link.
@@ -295,7 +299,7 @@ mod tests {
         let outside = root.path().join("outside");
         fs::write(&outside, "theirs").unwrap();
         let mut directory = begun(root.path());
-        let place = directory.path().join("results.json");
+        let place = directory.path.join("results.json");
         plant(&place, &outside);
         directory.write("results.json", b"ours").unwrap();
         assert!(place.symlink_metadata().unwrap().is_file());
@@ -321,12 +325,12 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         let mut directory = begun(root.path());
         directory.write("before", b"1").unwrap();
-        exchange(directory.path(), &outside);
+        exchange(&directory.path, &outside);
         assert!(directory.reclaim().unwrap());
         assert!(directory.sums().is_empty());
         directory.write("after", b"2").unwrap();
-        assert!(directory.path().symlink_metadata().unwrap().is_dir());
-        assert_eq!(files_below(directory.path()).unwrap(), ["after"]);
+        assert!(directory.path.symlink_metadata().unwrap().is_dir());
+        assert_eq!(files_below(&directory.path).unwrap(), ["after"]);
         assert_eq!(files_below(&outside).unwrap(), [""; 0]);
     }
 
@@ -335,9 +339,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut directory = begun(root.path());
         directory.write("before", b"1").unwrap();
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(&directory.path, fs::Permissions::from_mode(0o000)).unwrap();
         assert!(!directory.reclaim().unwrap());
-        assert_eq!(directory.path().metadata().unwrap().mode() & 0o700, 0o700);
+        assert_eq!(directory.path.metadata().unwrap().permissions().mode() & 0o700, 0o700);
         assert_eq!(directory.sums().len(), 1);
     }
 
@@ -347,10 +351,10 @@ mod tests {
         let outside = root.path().join("outside");
         fs::create_dir(&outside).unwrap();
         let mut directory = begun(root.path());
-        symlink(&outside, directory.path().join("failed")).unwrap();
+        symlink(&outside, directory.path.join("failed")).unwrap();
         directory.write("failed/a", b"1").unwrap();
         assert_eq!(files_below(&outside).unwrap(), [""; 0]);
-        assert_eq!(files_below(directory.path()).unwrap(), ["failed/a"]);
+        assert_eq!(files_below(&directory.path).unwrap(), ["failed/a"]);
     }
 
     #[test]
@@ -359,15 +363,15 @@ mod tests {
         let mut directory = begun(root.path());
         directory.write("summary.md", b"1").unwrap();
         directory.write("failed/deep/a", b"1").unwrap();
-        let plant = |name: &str| fs::write(directory.path().join(name), "planted").unwrap();
+        let plant = |name: &str| fs::write(directory.path.join(name), "planted").unwrap();
         ["more.txt", "failed/b", "failed/deep/c", "work/left"].into_iter().for_each(plant);
-        symlink("/etc", directory.path().join("etc")).unwrap();
-        pipe(&directory.path().join("pipe"));
+        symlink("/etc", directory.path.join("etc")).unwrap();
+        pipe(&directory.path.join("pipe"));
         assert_eq!(directory.sweep().unwrap(), None);
-        let mut left = files_below(directory.path()).unwrap();
+        let mut left = files_below(&directory.path).unwrap();
         left.sort();
         assert_eq!(left, ["failed/deep/a", "summary.md"]);
-        assert!(!directory.work().exists());
+        assert!(!directory.path.join(WORK).exists());
     }
 
     #[rstest]
@@ -379,7 +383,7 @@ mod tests {
         let bytes = vec![b' '; limit as usize + 1];
         let error = directory.write(name, &bytes).unwrap_err();
         assert!(matches!(error, ReportError::TooLong { limit: most, .. } if most == limit), "{error}");
-        assert!(!directory.path().join(name).exists());
+        assert!(!directory.path.join(name).exists());
         directory.write(name, &bytes[1..]).unwrap();
     }
 
@@ -403,6 +407,6 @@ mod tests {
             fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
         }
         assert_eq!(directory.sweep().unwrap(), None);
-        assert!(!directory.work().exists());
+        assert!(!directory.path.join(WORK).exists());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
@@ -12,7 +11,7 @@ use super::{
     limits::MAX_SUMS_BYTES,
     sums::{read_bounded, read_sums, sha256},
 };
-use crate::fs_util::retried;
+use crate::fs_util::entries;
 use crate::harness::{
     record::{Attempt, CHAIN, Chain, MAX_NUMBER, Predecessor, RunTimestamp, SUMS, chain::MAX_CHAIN_BYTES},
     suite::Plan,
@@ -104,8 +103,7 @@ pub fn chains(reports: &Path) -> Result<Vec<Chain>, IoError> {
 fn listed(reports: &Path) -> Result<Listed, IoError> {
     let mut chains = Vec::new();
     let mut unnumbered = BTreeSet::new();
-    for entry in retried(|| fs::read_dir(reports)).map_err(IoError::when("list", reports))? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
+    for entry in entries(reports).map_err(IoError::when("list", reports))? {
         let name = entry.file_name();
         let Some(stamp) = name.to_str().and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
         // A link or a file is never a report.
@@ -161,6 +159,8 @@ fn says_nothing(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use rstest::rstest;
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::harness::record::RunTimestamp;
+use crate::{fs_util, harness::record::RunTimestamp};
 
 use super::{
     CorruptReport, IntegrityError, IoError, Report, Unfinished,
@@ -40,8 +40,8 @@ pub enum StoreError {
 }
 
 /// The entries of a store's directory.
-pub(super) fn entries(reports: &Path) -> Result<fs::ReadDir, StoreError> {
-    fs::read_dir(reports).map_err(|source| match source.kind() {
+pub(super) fn entries(reports: &Path) -> Result<Vec<fs::DirEntry>, StoreError> {
+    fs_util::entries(reports).map_err(|source| match source.kind() {
         ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
         _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
     })
@@ -66,7 +66,6 @@ impl Store {
         let mut store = Self::default();
         let mut heads = Heads::new();
         for entry in entries(reports)? {
-            let entry = entry.map_err(IoError::when("list", reports))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             if let Ok(stamp) = name.parse::<RunTimestamp>() {
                 let mut found = verify(&entry.path(), stamp);

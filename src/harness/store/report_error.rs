@@ -14,6 +14,9 @@ pub enum ReportError {
     /// A report with this timestamp exists.
     #[error("report {} already exists; rerun to get a new timestamp", .0.display())]
     Taken(PathBuf),
+    /// Something else has the name of the report.
+    #[error("{} is not a report: move it away, or rerun to get a new timestamp", .0.display())]
+    NotAReport(PathBuf),
     /// The hidden directory of a run with this timestamp exists.
     #[error(
         "{} is in use by another run, or was left behind by one that was killed; `bundleproof audit --clean` \
@@ -29,6 +32,20 @@ pub enum ReportError {
     NoFreeStamp {
         /// The directory of the reports.
         reports: PathBuf,
+        /// How far ahead a timestamp may be.
+        seconds: u32,
+    },
+    /// Timestamps that a run may take are the names of what is not a report; all others are taken as well.
+    #[error(
+        "the timestamps of the next {seconds} seconds are taken, {count} of them by what is not a report, such as {}: \
+         `bundleproof audit --clean` removes what killed runs left; move away the rest, or write to another directory",
+        first.display()
+    )]
+    StampsInTheWay {
+        /// The first of them.
+        first: PathBuf,
+        /// The number of them.
+        count: usize,
         /// How far ahead a timestamp may be.
         seconds: u32,
     },

@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use crate::value::Digest;
+use crate::{fs_util::entries, value::Digest};
 
 /// A failed operation on a file or directory.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +58,7 @@ fn collect(
     if depth == 0 {
         return Err(IoError::invalid(list, directory, "directories are nested too deep"));
     }
-    for entry in fs::read_dir(directory).map_err(IoError::when(list, directory))? {
-        let entry = entry.map_err(IoError::when(list, directory))?;
+    for entry in entries(directory).map_err(IoError::when(list, directory))? {
         let path = entry.path();
         let kind = entry.file_type().map_err(IoError::when(list, &path))?;
         let name = entry.file_name().into_string().ok();
@@ -115,6 +114,8 @@ pub(crate) fn read_sums(text: &str) -> Option<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

@@ -13,7 +13,7 @@ use super::{
     fitting::{Fitting, files_within},
     limits::longest,
     lock::StoreLock,
-    partial::PartialDirectory,
+    partial::{PartialDirectory, taken},
     place, write_sums,
 };
 use crate::fs_util::make_directory;
@@ -70,7 +70,7 @@ impl ReportWriter {
     /// Creates the hidden directory for the report with this timestamp, and `reports` if it does not exist.
     ///
     /// # Errors
-    /// [`ReportError::Taken`], [`ReportError::UnderWay`], or a failed file operation.
+    /// [`ReportError::Taken`], [`ReportError::NotAReport`], [`ReportError::UnderWay`], or a failed file operation.
     pub fn create(reports: &Path, stamp: RunTimestamp) -> Result<Self, ReportError> {
         Self::create_within(reports, stamp, 0)
     }
@@ -79,7 +79,7 @@ impl ReportWriter {
     /// begin in the same second get different ones without waiting.
     ///
     /// # Errors
-    /// [`ReportError::NoFreeStamp`], or a failed file operation.
+    /// [`ReportError::NoFreeStamp`], [`ReportError::StampsInTheWay`], or a failed file operation.
     pub fn create_within(reports: &Path, first: RunTimestamp, seconds: u32) -> Result<Self, ReportError> {
         let made_reports = !reports.exists();
         make_directory(reports).map_err(IoError::when("make", reports))?;
@@ -89,6 +89,7 @@ impl ReportWriter {
         place::next_place(reports, None)?;
         let mut stamp = first;
         let mut seconds_left = seconds;
+        let mut taken = Taken::new(reports, seconds);
         loop {
             match PartialDirectory::create(&store, stamp) {
                 Ok(directory) => {
@@ -107,20 +108,17 @@ impl ReportWriter {
                         over: false,
                     });
                 }
-                Err(ReportError::Taken(_) | ReportError::UnderWay(_)) if seconds_left > 0 => {
-                    seconds_left -= 1;
-                    stamp = stamp.next_second();
-                }
                 Err(error) => {
+                    let none_is_free = seconds > 0 && taken.count(&error);
+                    if none_is_free && seconds_left > 0 {
+                        seconds_left -= 1;
+                        stamp = stamp.next_second();
+                        continue;
+                    }
                     if made_reports {
                         _ = fs::remove_dir(reports);
                     }
-                    return Err(match error {
-                        ReportError::Taken(_) | ReportError::UnderWay(_) if seconds > 0 => {
-                            ReportError::NoFreeStamp { reports: reports.to_owned(), seconds }
-                        }
-                        error => error,
-                    });
+                    return Err(if none_is_free { taken.error() } else { error });
                 }
             }
         }
@@ -156,8 +154,22 @@ impl ReportWriter {
     /// # Errors
     /// When a file operation fails.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+        self.reclaim()?;
         self.directory.write(name, bytes)?;
         self.added.insert(name.to_owned(), bytes.to_owned());
+        Ok(())
+    }
+
+    /// Makes sure that the directory is the one that was created, and writes again what was in it otherwise.
+    fn reclaim(&mut self) -> Result<(), ReportError> {
+        if self.directory.reclaim()? {
+            if let Some(inventory) = &self.inventory {
+                self.directory.write(INVENTORY, &json(INVENTORY, inventory)?)?;
+            }
+            for (name, bytes) in &self.added {
+                self.directory.write(name, bytes)?;
+            }
+        }
         Ok(())
     }
 
@@ -189,7 +201,7 @@ impl ReportWriter {
         let mut run = Cow::Borrowed(run);
         loop {
             match self.try_publish(&run, environment, times) {
-                Err(ReportError::Taken(_)) if self.seconds_left > 0 => {
+                Err(ReportError::Taken(_) | ReportError::NotAReport(_)) if self.seconds_left > 0 => {
                     self.take_next_stamp()?;
                     run.to_mut().stamp = self.stamp;
                 }
@@ -200,16 +212,16 @@ impl ReportWriter {
 
     fn take_next_stamp(&mut self) -> Result<(), ReportError> {
         let store = StoreLock::acquire(&self.reports)?;
-        let seconds = self.seconds_left;
+        let mut taken = Taken::new(&self.reports, self.seconds_left);
         while self.seconds_left > 0 {
             self.seconds_left -= 1;
-            let stamp = self.stamp.next_second();
-            self.stamp = stamp;
-            if self.directory.rename(&store, stamp)? {
-                return Ok(());
+            self.stamp = self.stamp.next_second();
+            match self.directory.rename(&store, self.stamp) {
+                Err(error) if taken.count(&error) => {}
+                renamed => return renamed,
             }
         }
-        Err(ReportError::NoFreeStamp { reports: self.reports.clone(), seconds })
+        Err(taken.error())
     }
 
     fn try_publish(
@@ -218,27 +230,22 @@ impl ReportWriter {
         environment: &Environment,
         times: &RunTimes,
     ) -> Result<Published, ReportError> {
-        if self.directory.reclaim()? {
-            for (name, bytes) in &self.added {
-                self.directory.write(name, bytes)?;
+        let is_shortened = self.write_all(run, environment)?;
+        match self.directory.sweep() {
+            Ok(left) => self.left = self.left.take().or(left),
+            // Something that can be neither listed nor moved is left where it is, and the report made elsewhere.
+            Err(_) => {
+                self.left = Some(self.directory.leave()?);
+                self.write_all(run, environment)?;
+                self.directory.sweep()?;
             }
         }
-        // Written again: the checks could have changed it.
-        let inventory = json(INVENTORY, self.is_whole(run)?)?;
-        self.directory.write(INVENTORY, &inventory)?;
-        let Fitting { run, files } = files_within(run, self.matrix.as_ref(), longest)?;
-        let is_shortened = matches!(run, Cow::Owned(_));
-        for (name, bytes) in files {
-            self.directory.write(&name, &bytes)?;
-        }
-        self.directory.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
-        self.left = self.left.take().or(self.directory.sweep()?);
 
         // Held until this function returns.
         let store = StoreLock::acquire(&self.reports)?;
         let report = self.reports.join(self.stamp.to_string());
         if report.symlink_metadata().is_ok() {
-            return Err(ReportError::Taken(report));
+            return Err(taken(report));
         }
         self.finished.extend(finish_killed(&store)?);
         let place = place::next_place(&self.reports, run.plan.as_ref())?;
@@ -266,12 +273,26 @@ impl ReportWriter {
         })
     }
 
+    /// Writes all that does not depend on other reports; true if texts were cut.
+    fn write_all(&mut self, run: &RunRecord, environment: &Environment) -> Result<bool, ReportError> {
+        self.reclaim()?;
+        // Written again: the checks could have changed it.
+        let inventory = json(INVENTORY, self.is_whole(run)?)?;
+        self.directory.write(INVENTORY, &inventory)?;
+        let Fitting { run, files } = files_within(run, self.matrix.as_ref(), longest)?;
+        for (name, bytes) in files {
+            self.directory.write(&name, &bytes)?;
+        }
+        self.directory.write(ENVIRONMENT, &json(ENVIRONMENT, environment)?)?;
+        Ok(matches!(run, Cow::Owned(_)))
+    }
+
     /// Keeps the hidden directory as that of an interrupted run, and returns its path.
     ///
     /// # Errors
     /// When a file operation fails.
     pub fn interrupt(mut self) -> Result<PathBuf, ReportError> {
-        Ok(self.set_aside()?)
+        self.set_aside()
     }
 
     fn is_whole(&self, run: &RunRecord) -> Result<&Inventory, ReportError> {
@@ -290,11 +311,15 @@ impl ReportWriter {
         }
     }
 
-    fn set_aside(&mut self) -> Result<PathBuf, IoError> {
+    fn set_aside(&mut self) -> Result<PathBuf, ReportError> {
         // Only the last step of publishing can fail after the directory got its name: it is then a report.
         let report = self.reports.join(self.stamp.to_string());
-        let is_named = !self.directory.path().exists() && report.exists();
-        let aside = if is_named { report } else { self.directory.set_aside()? };
+        let aside = if self.directory.is_now(&report) {
+            report
+        } else {
+            self.reclaim()?;
+            self.directory.set_aside()?
+        };
         self.over = true;
         Ok(aside)
     }
@@ -313,6 +338,51 @@ impl Drop for ReportWriter {
         self.directory.remove();
         if self.made_reports {
             _ = fs::remove_dir(&self.reports);
+        }
+    }
+}
+
+/// The names that a report could not get.
+struct Taken<'a> {
+    reports: &'a Path,
+    seconds: u32,
+    /// The first one that is not that of a report.
+    first: Option<PathBuf>,
+    /// The number of those that are not reports.
+    not_reports: usize,
+}
+
+impl<'a> Taken<'a> {
+    fn new(reports: &'a Path, seconds: u32) -> Self {
+        Self { reports, seconds, first: None, not_reports: 0 }
+    }
+
+    /// Whether this is about a name that is taken.
+    fn count(&mut self, error: &ReportError) -> bool {
+        match error {
+            ReportError::Taken(_) => true,
+            ReportError::NotAReport(path) | ReportError::UnderWay(path) => {
+                self.first.get_or_insert_with(|| path.clone());
+                self.not_reports += 1;
+                true
+            }
+            ReportError::NoFreeStamp { .. }
+            | ReportError::StampsInTheWay { .. }
+            | ReportError::OtherStamp { .. }
+            | ReportError::NoInventory(_)
+            | ReportError::Lost { .. }
+            | ReportError::TooLong { .. }
+            | ReportError::Disk(_)
+            | ReportError::Render(_)
+            | ReportError::NoNumber(_) => false,
+        }
+    }
+
+    fn error(self) -> ReportError {
+        let Self { reports, seconds, first, not_reports } = self;
+        match first {
+            Some(first) => ReportError::StampsInTheWay { first, count: not_reports, seconds },
+            None => ReportError::NoFreeStamp { reports: reports.to_owned(), seconds },
         }
     }
 }
@@ -385,7 +455,7 @@ mod tests {
         let directory = begun(root.path());
         fs::create_dir(root.path().join(STAMP)).unwrap();
         let error = publish(directory, &test_helpers::run()).unwrap_err();
-        assert!(matches!(error.why, ReportError::Taken(_)), "{error}");
+        assert!(matches!(error.why, ReportError::NotAReport(_)), "{error}");
         let kept = root.path().join(format!(".{STAMP}.interrupted"));
         assert!(
             error.to_string().ends_with(&format!("; its files are kept in {}", kept.display())),
@@ -423,7 +493,12 @@ mod tests {
         let taken = [STAMP, "2025-10-17T112850Z", "2025-10-17T112851Z"];
         taken.iter().for_each(|name| fs::create_dir(root.path().join(name)).unwrap());
         let error = publish(writer, &run).unwrap_err();
-        assert!(matches!(error.why, ReportError::NoFreeStamp { seconds: 2, .. }), "{error}");
+        let said = error.to_string();
+        let first = root.path().join("2025-10-17T112850Z");
+        assert!(
+            said.contains(&format!("2 of them by what is not a report, such as {}: ", first.display())),
+            "{said}"
+        );
         assert!(error.kept.unwrap().join("results.json").is_file());
     }
 
@@ -444,7 +519,8 @@ mod tests {
         let writers: Vec<ReportWriter> = (0..3).map(|_| create(2).unwrap()).collect();
         let stamps: Vec<String> = writers.iter().map(|writer| writer.stamp().to_string()).collect();
         assert_eq!(stamps, ["2025-10-17T112859Z", "2025-10-17T112900Z", "2025-10-17T112901Z"]);
-        assert!(matches!(create(2), Err(ReportError::NoFreeStamp { seconds: 2, .. })));
+        let full = create(2).unwrap_err();
+        assert!(matches!(full, ReportError::StampsInTheWay { count: 3, seconds: 2, .. }), "{full}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
         contract::{Deadline, Native, Notices, Refusal, RefusalKind, SessionError},
     },
     text::{beginning, ending, truncated},
+    value::from_json,
 };
 
 /// The longest message of a refusal, in bytes. Cases look for words in it, and reports repeat it.
@@ -179,16 +180,24 @@ fn read<R>(
             "the response to {method} has about {values} values, more than the limit of {MAX_VALUES}"
         )));
     }
-    let response: Response = serde_json::from_str(line)
-        .map_err(|error| protocol(format!("invalid response to {method}: {error}: {}", quoted(line))))?;
+    let response: Response = from_json(line).map_err(|error| {
+        let error = truncated(&error.to_string(), MAX_QUOTED);
+        protocol(format!("invalid response to {method}: {error}: {}", quoted(line)))
+    })?;
     match (response.id, response.result, response.error) {
-        (Some(own), Some(result), None) if own == id => read_result(result.get())
-            .map_err(|error| protocol(format!("invalid result of {method}: {error}: {}", quoted(line)))),
+        (Some(own), Some(result), None) if own == id => read_result(result.get()).map_err(|error| {
+            let error = truncated(&error.to_string(), MAX_QUOTED);
+            protocol(format!("invalid result of {method}: {error}: {}", quoted(line)))
+        }),
         // A response to an unreadable request has no id.
         (own, None, Some(error)) if own == Some(id) || own.is_none() => Err(CallError::Response(error)),
         (Some(own), ..) if own != id => {
             Err(protocol(format!("response id {own} does not match request id {id} ({method})")))
         }
+        (None, Some(_), _) => Err(protocol(format!(
+            "missing id in the response to {method}: expected {id}, that of the request: {}",
+            quoted(line)
+        ))),
         _ => Err(protocol(format!(
             "expected either a result or an error in the response to {method}, found {}",
             quoted(line)
@@ -279,6 +288,18 @@ mod tests {
     #[case(r#""one, text [with \" {these, \\""#, 1)]
     fn values_are_counted_outside_of_texts(#[case] line: &str, #[case] expected: usize) {
         assert_eq!(values(line), expected);
+    }
+
+    #[test]
+    fn a_result_without_an_id_is_said_to_lack_it() {
+        let said = |line: &str| {
+            let error = read(line, 7, "reset", |_| Ok(())).err();
+            format!("{error:?}")
+        };
+        let without = said(r#"{"jsonrpc": "2.0", "result": {}}"#);
+        assert!(without.contains("missing id in the response to reset: expected 7"), "{without}");
+        let wrong = said(r#"{"jsonrpc": "2.0", "id": "7", "result": {}}"#);
+        assert!(wrong.contains("invalid response to reset: id: expected"), "{wrong}");
     }
 
     #[test]

@@ -17,10 +17,13 @@ use super::{
     connection::{CallError, Connection},
     process::kill_all,
 };
-use crate::fs_util::remove_all;
-use crate::harness::{
-    adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
-    contract::{Contract, Deadline, SessionError},
+use crate::{
+    fs_util::remove_all,
+    harness::{
+        adapter::protocol::{Client, Initialize, Initialized, PROTOCOL},
+        contract::{Contract, Deadline, SessionError},
+    },
+    value::from_json,
 };
 
 /// Starts processes, and keeps the idle ones.
@@ -159,7 +162,7 @@ impl Pool {
         let client =
             Client { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let initialize = Initialize { protocol: PROTOCOL, client };
-        let read = |text: &str| serde_json::from_str(text);
+        let read = |text: &str| from_json(text);
         let answer: Result<Initialized, CallError> = connection.call("initialize", &initialize, until, read);
         // A process that does not start properly is killed before the error is returned.
         let no_start = match answer {

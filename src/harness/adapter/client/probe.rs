@@ -15,7 +15,7 @@ use crate::{
         adapter::protocol::{Error, Initialized, Nothing, Reset},
         contract::{Contract, Deadline},
     },
-    value::{Map, Value},
+    value::{Map, Value, from_json},
 };
 
 /// A method that does not exist in any version of the protocol.
@@ -35,7 +35,10 @@ pub(super) fn probe(
     if let Some(odd) = adapter.operations.iter().find(|own| contract.operation(own).is_none()) {
         return Err(format!("advertises unknown operation {odd:?}"));
     }
-    let place = tempfile::tempdir_in(connection.outside())
+    // Removed with the other directories of the process, after it has ended.
+    let place = tempfile::Builder::new()
+        .disable_cleanup(true)
+        .tempdir_in(connection.outside())
         .map_err(|error| format!("failed to create a directory for probing: {error}"))?;
     let directory = place.path().to_string_lossy().into_owned();
     let mut call = Caller { connection, deadlines };
@@ -72,7 +75,7 @@ impl Caller<'_> {
         method: &str,
         params: &impl Serialize,
     ) -> Result<R, CallError> {
-        let read = |text: &str| serde_json::from_str(text);
+        let read = |text: &str| from_json(text);
         self.connection.call(method, params, Deadline::after(self.deadlines.call()), read)
     }
 

@@ -23,18 +23,14 @@ use nix::{
     unistd::Pid,
 };
 
-use tempfile::TempDir;
-
 use super::Launch;
-use crate::{
-    fs_util::remove_all,
-    harness::{
-        adapter::{
-            descendants::{kill_descendants, signal_descendants},
-            protocol::read_line,
-        },
-        outside::Outside,
+use crate::harness::{
+    adapter::{
+        descendants::{kill_descendants, signal_descendants},
+        protocol::read_line,
     },
+    outside::Outside,
+    temporary::Temporary,
 };
 
 /// How much of the end of standard error is kept, in bytes.
@@ -69,7 +65,7 @@ pub(super) struct Process {
     /// Whether it was killed: its number may have been reused since then.
     killed: bool,
     /// Its home and its directory for temporary files, which are removed with it.
-    outside: TempDir,
+    outside: Temporary,
 }
 
 /// What arrives on standard output.
@@ -99,7 +95,7 @@ impl Process {
         launch: &Launch,
         [of_all, of_case]: [&BTreeMap<String, String>; 2],
     ) -> io::Result<Self> {
-        let place = tempfile::Builder::new().prefix("bundleproof-").tempdir()?;
+        let place = Temporary::create()?;
         let outside = Outside::create(place.path().to_owned())?;
         let mut environment = BTreeMap::from(outside.variables());
         for given in [of_all, &launch.environment, of_case] {
@@ -227,10 +223,9 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Before its directories are removed.
     fn drop(&mut self) {
         self.kill();
-        // What cannot be removed stays among the temporary files of the system.
-        let _ = remove_all(self.outside.path());
     }
 }
 

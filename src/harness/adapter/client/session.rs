@@ -10,7 +10,7 @@ use crate::{
         adapter::protocol::{Nothing, Reset},
         contract::{Deadline, Notices, RESET, Refusal, RefusalKind, Session, SessionContext, SessionError},
     },
-    value::{Map, Value},
+    value::{Map, Value, from_json},
 };
 
 /// Owns a process of the pool until it ends.
@@ -70,7 +70,7 @@ impl RemoteSession {
         let until = self.until.map_or(own, |end| own.or(end));
         let mut notices = Notices::default();
         let answer = connection.call(method, params, until, |text| {
-            notices = serde_json::from_str(text)?;
+            notices = from_json(text)?;
             read(text)
         });
         if let Err(error) = &answer {
@@ -106,9 +106,8 @@ impl Session for RemoteSession {
         let contract = self.pool.contract();
         if operation == RESET {
             let reset = Reset { directory: self.directory.clone() };
-            return self.request(operation, &reset, |text| {
-                serde_json::from_str::<Nothing>(text).map(|Nothing {}| Map::new())
-            });
+            return self
+                .request(operation, &reset, |text| from_json::<Nothing>(text).map(|Nothing {}| Map::new()));
         }
         match contract.operation(operation) {
             Some(known) => self.request(operation, fields, known.codec.response_from_json),
@@ -164,7 +163,7 @@ impl Session for RemoteSession {
 
 /// The response of a method that reads an observable: an object with a dict under the observable's name.
 fn observable(name: &str, text: &str) -> Result<Map, serde_json::Error> {
-    let mut object: Map = serde_json::from_str(text)?;
+    let mut object: Map = from_json(text)?;
     match object.shift_remove(name).map(Value::from_json) {
         Some(Ok(dict @ Value::Map(_))) => Ok(Map::from_iter([(name.to_owned(), dict)])),
         Some(Ok(other)) => {

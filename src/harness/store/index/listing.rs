@@ -6,7 +6,7 @@ use super::tables::{Tables, position};
 use crate::harness::{
     record::{RunTimestamp, SUMS},
     store::{
-        CorruptReport, IntegrityError, IoError, StoreError, limits::MAX_SUMS_BYTES, reader::entries,
+        CorruptReport, IntegrityError, StoreError, limits::MAX_SUMS_BYTES, reader::entries,
         report_files::ReportFiles, sums,
     },
 };
@@ -50,7 +50,6 @@ pub(super) fn list(reports: &Path, cached: Option<&Tables>) -> Result<Listing, S
     let mut ordered = Vec::new();
     let mut problems = Vec::new();
     for entry in entries(reports)? {
-        let entry = entry.map_err(IoError::when("list", reports))?;
         let name = entry.file_name();
         let Some(stamp) = name.to_str().and_then(|name| name.parse::<RunTimestamp>().ok()) else { continue };
         let path = entry.path();
