@@ -450,20 +450,29 @@ fn a_wrong_checksum_is_damage_that_torch_does_not_notice(#[case] file: Forge) {
 }
 
 #[rstest]
-#[case::directory(true)]
-#[case::entry(false)]
-fn an_entry_with_two_checksums_is_damaged_by_name(#[case] in_directory: bool) {
-    let patched = forge::Patched::new(good().zip());
+#[case::directory(0, true)]
+#[case::entry(0, false)]
+#[case::directory_of_a_storage(2, true)]
+#[case::storage(2, false)]
+fn an_entry_with_two_checksums_is_damaged_by_name_and_torch_loads_it(
+    #[case] entry: usize,
+    #[case] in_directory: bool,
+    #[values(good(), good().deflated())] file: Forge,
+) {
+    let patched = forge::Patched::new(file.zip());
     let bytes = if in_directory {
-        patched.central(2, 16, &[1, 2, 3, 4])
+        patched.central(entry, 16, &[1, 2, 3, 4])
     } else {
-        patched.local(2, forge::Field::CRC, &[1, 2, 3, 4])
+        patched.local(entry, forge::Field::CRC, &[1, 2, 3, 4])
     };
     let place = folder(&[("a.pt", bytes.done())]);
     let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(1));
-    let says =
-        "a.pt: error damaged: archive/data/0: corrupt entry: invalid checksum: the directory has another one";
-    assert!(text.contains(says), "{text}");
+    let name = ["archive/data.pkl", "archive/byteorder", "archive/data/0"][entry];
+    let says = format!("a.pt: error damaged: {name}: the directory has another CRC-32 than the entry itself; ");
+    assert!(text.contains(&says) && text.contains("does not conform: 1 error, "), "{text}");
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
+    assert_eq!(described["loads_weights_only"], true);
+    assert_eq!(described["tensors"]["w"]["shape"], serde_json::json!([3]));
 }
 
 #[test]

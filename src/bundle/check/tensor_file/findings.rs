@@ -277,6 +277,17 @@ pub(super) fn changed(entry: &str) -> Finding {
         .in_entry(entry)
 }
 
+/// An entry with two checksums, of which one is wrong.
+pub(super) fn two_checksums(entry: &str) -> Finding {
+    Finding::error("damaged", "the directory has another CRC-32 than the entry itself")
+        .expected(intact(FileKind::Torch))
+        .advice(
+            "copy the file again: torch loads it and looks at neither, and other readers refuse it or take its values for \
+             changed",
+        )
+        .in_entry(entry)
+}
+
 fn intact(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Torch | FileKind::Bundle => "a whole file that torch.save wrote",

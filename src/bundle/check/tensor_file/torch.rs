@@ -27,7 +27,8 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
         return Ok(file);
     }
     let reader = FileReader::open(&file.file)?;
-    let (mut format, mut globals, mut contents, mut changed) = (None, Vec::new(), None, Vec::new());
+    let (mut format, mut globals, mut contents) = (None, Vec::new(), None);
+    let (mut changed, mut two_checksums) = (Vec::new(), Vec::new());
     let state = StateDetails::of(
         |elements| {
             let scanned = scan_file(reader, elements);
@@ -37,7 +38,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
             (format, globals) = (Some(scanned.format), scanned.globals);
             let (outline, content) = content?;
             odd(&content, &mut file);
-            (contents, changed) = (content.root, content.changed);
+            (contents, changed, two_checksums) = (content.root, content.changed, content.two_checksums);
             if let Outline::Network(network) = &outline {
                 let finding = unseen(network);
                 file.findings.extend(finding.map(|finding| findings::named("unseen-storage", finding)));
@@ -60,6 +61,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     let loads_weights_only = is_known.then_some(file.findings.errors == 0);
     // Only now: torch does not notice it.
     findings::counted(changed.iter().map(|name| findings::changed(name)), &mut file.findings);
+    findings::counted(two_checksums.iter().map(|name| findings::two_checksums(name)), &mut file.findings);
     let format = format.filter(|_| file.instead.is_none());
     file.torch = Some(TorchFacts { format, loads_weights_only, globals, sentinel, extra, contents });
     Ok(file)
