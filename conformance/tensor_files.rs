@@ -492,13 +492,15 @@ fn what_add_safe_globals_would_need_is_named_only_for_data() {
     let needed = |object: &[u8]| {
         let place = folder(&[("a.pt", saved(&dict(&[("x", object.to_vec()), ("w", tensor("0", 3, 3))])))]);
         let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
-        let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
-        assert_eq!(
-            text.contains("torch.serialization.add_safe_globals(["),
-            described.get("safe_globals").is_some()
-        );
+        for arguments in [&["inspect", "a.pt"][..], &["check", "--profile", "torch", "a.pt"]] {
+            let text = out(&run_in(place.path(), arguments).code(1));
+            let named = text.matches("torch.serialization.add_safe_globals([").count();
+            assert_eq!(named, usize::from(described.get("safe_globals").is_some()), "{text}");
+        }
         described.get("safe_globals").cloned()
     };
+    let twice = [&b"("[..], namespace, b"ccollections\ndeque\n)Rt"].concat();
+    assert_eq!(needed(&twice), Some(serde_json::json!(["argparse.Namespace", "collections.deque"])));
     let namespace = b"cargparse\nNamespace\n)\x81}b";
     assert_eq!(needed(namespace), Some(serde_json::json!(["argparse.Namespace"])));
     assert_eq!(needed(b"cos\nsystem\nX\x02\0\0\0id\x85R"), None);

@@ -89,13 +89,26 @@ impl TorchFacts {
     /// The globals that `torch.serialization.add_safe_globals` would have to be given for the file to load with
     /// `weights_only=True`; none if any of them is not known to make data.
     pub fn safe_globals(&self) -> Vec<&AskedGlobal> {
-        let needed: Vec<&AskedGlobal> = self.globals.iter().filter(|global| !global.is_safe).collect();
-        let is_data = |global: &&AskedGlobal| {
-            let AskedGlobal { module, name, .. } = global;
-            instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
-        };
-        if needed.iter().all(is_data) { needed } else { Vec::new() }
+        safe_globals(&self.globals)
     }
+}
+
+fn safe_globals(globals: &[AskedGlobal]) -> Vec<&AskedGlobal> {
+    let needed: Vec<&AskedGlobal> = globals.iter().filter(|global| !global.is_safe).collect();
+    let is_data = |global: &&AskedGlobal| {
+        let AskedGlobal { module, name, .. } = global;
+        instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
+    };
+    if needed.iter().all(is_data) { needed } else { Vec::new() }
+}
+
+/// How to load a file with globals that the safe mode of torch does not take and that are known to make data.
+pub(super) fn to_load(globals: &[AskedGlobal]) -> Option<String> {
+    let needed = safe_globals(globals);
+    let names: Vec<String> =
+        needed.iter().map(|AskedGlobal { module, name, .. }| format!("{module}.{name}")).collect();
+    let add = |names| format!("or load it after torch.serialization.add_safe_globals([{names}])");
+    (!names.is_empty()).then(|| add(names.join(", ")))
 }
 
 /// Whether a global is part of how objects of a module are made.

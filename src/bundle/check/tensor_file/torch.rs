@@ -8,7 +8,7 @@ use super::{
     findings,
 };
 use crate::{
-    bundle::check::{Findings, ProgressFn, StateDetails, network_rules::unseen},
+    bundle::check::{Finding, Findings, ProgressFn, StateDetails, network_rules::unseen},
     torch_files::{
         FormatError, FormatErrorKind as Kind,
         torch::{AskedGlobal, Outline, TorchContent, TorchFile, UnsafeObject, scan_file},
@@ -91,16 +91,22 @@ fn asked(
     beyond: Option<(u64, &'static str)>,
     findings: &mut Findings,
 ) {
+    // An opcode is missing whatever globals are added. It is said once for all objects.
+    let mut to_load = if beyond.is_none() { findings::to_load(globals) } else { None };
+    let mut with_advice = |mut finding: Finding| {
+        finding.advice.extend(to_load.take().map(|to_load| format!("; {to_load}")));
+        finding
+    };
     let mut named: HashSet<usize> = HashSet::new();
     for (index, object) in objects {
         named.insert(*index);
         named.extend(&object.inside);
         let global = globals.get(*index);
-        findings.extend(global.map(|global| findings::unsafe_object(global, object, globals)));
+        findings.extend(global.map(|global| with_advice(findings::unsafe_object(global, object, globals))));
     }
     for (index, global) in globals.iter().enumerate() {
         if !global.is_safe && !named.contains(&index) {
-            findings.push(findings::unsafe_global(global));
+            findings.push(with_advice(findings::unsafe_global(global)));
         }
     }
     findings.extend(beyond.map(findings::unsafe_opcode));
