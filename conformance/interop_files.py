@@ -146,6 +146,38 @@ def globals_file(path: Path) -> str:
     others = {f"{module.__name__}.{name}" for module in modules for name in vars(module) if name.isascii()}
     others |= {"os.system", "collections.deque", "collections.defaultdict", "numpy.dtype", "functools.partial"}
     names = sorted(allowed | others)
+class Program(nn.Module):
+    """A network with five tensors, one of them a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        self.register_buffer("steps", torch.arange(3))
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = self.layers(input)
+        return result
+
+
+def program_lines(folder: Path) -> Iterator[str]:
+    """Saves a network with its code in every way, and says for each what torch.load makes of it."""
+    warnings.simplefilter("ignore")
+    network, example = Program().eval(), torch.ones(1, 3)
+    scripted = torch.jit.script(network)
+    torch.jit.save(scripted, folder / "scripted.pt")
+    torch.jit.save(torch.jit.trace(network, example), folder / "traced.pth", _extra_files={"note.txt": "text"})
+    scripted._save_for_lite_interpreter(str(folder / "mobile.ptl"))
+    torch.export.save(torch.export.export(network, (example,)), folder / "exported.pt2")
+    for path in sorted(folder.iterdir()):
+        line: dict[str, str] = {"file": path.name}
+        for mode, weights_only in (("safe", True), ("unsafe", False)):
+            try:
+                line[mode] = type(torch.load(path, weights_only=weights_only)).__name__
+            except Exception as error:
+                line[mode] = str(error)
+        yield json.dumps(line)
+
+
     asked = b"".join(b"c%s\n%s\n" % tuple(name.encode().rsplit(b".", 1)) for name in names)
     buffer = io.BytesIO()
     torch.save({}, buffer)

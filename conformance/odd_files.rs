@@ -272,6 +272,35 @@ fn a_sound_archive_of_another_kind_is_not_called_damaged(#[case] names: &[&str],
     assert!(!text.contains("copy the file again"), "{text}");
 }
 
+#[rstest]
+#[case::script(
+    "a.pt",
+    &["archive/data.pkl", "archive/data/0", "archive/data/1", "archive/code/m.py", "archive/constants.pkl"],
+    "unsafe: archive/code/m.py: the entry makes the file a TorchScript archive (6 entries, 2 storages, 1 code file); ",
+    "; torch.load(weights_only=True) refuses it, and torch.jit.load and torch.load(weights_only=False) execute its code: "
+)]
+#[case::exported(
+    "model.pt2",
+    &["archive/archive_format", "archive/models/model.json", "archive/data/weights/weight_0"],
+    "other-format: found a model that torch.export wrote (pt2) (4 entries, 1 storage); ",
+    "; torch.load fails on it, and torch.export.load makes a program of it; "
+)]
+fn a_program_of_torch_says_what_torch_does_with_it(
+    #[case] name: &str,
+    #[case] names: &[&str],
+    #[case] says: &str,
+    #[case] advice: &str,
+) {
+    let entries: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, b"x".to_vec())).collect();
+    let place = folder(&[(name, npz(&entries)), ("other", npz(&entries))]);
+    for name in [name, "other"] {
+        let text = out(&run_in(place.path(), &["check", "--profile", "torch", name]).code(1));
+        assert!(text.contains(says) && text.contains(advice) && !text.contains("damaged"), "{text}");
+        let described = json(&run_in(place.path(), &["inspect", "--json", name]).code(1));
+        assert_eq!(described["loads_weights_only"], false);
+    }
+}
+
 /// Files with one tensor `w` of three float32 each, in three formats.
 fn tensors_of(kind: &str, numbers: &[f32; 3]) -> Vec<u8> {
     match kind {

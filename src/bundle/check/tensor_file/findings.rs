@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    archive_kind::OtherArchive,
+    archive_kind::{Inside, OtherArchive},
     file::{TensorFile, TorchFacts},
     kind::FileKind,
 };
@@ -234,9 +234,18 @@ pub(super) fn other_format(kind: FileKind, format: OtherFormat) -> Finding {
 }
 
 /// An archive of another kind in the place of a file of torch.
-pub(super) fn other_archive(other: OtherArchive) -> Finding {
-    Finding::error("other-format", format!("found {}", other.name))
+pub(super) fn other_archive(other: OtherArchive, inside: Inside) -> Finding {
+    let inside = if inside.has_storages() { format!(" ({inside})") } else { String::new() };
+    Finding::error("other-format", format!("found {}{inside}", other.name))
         .expected(intact(FileKind::Torch))
+        .advice(other.advice)
+}
+
+/// A TorchScript archive, by the entry that makes it one.
+pub(super) fn torch_script(other: OtherArchive, inside: Inside, error: &FormatError) -> Finding {
+    Finding::error("unsafe", format!("the entry makes the file {} ({inside})", other.name))
+        .at(&error.place)
+        .expected("a state dict, which holds no code")
         .advice(other.advice)
 }
 

@@ -74,14 +74,13 @@ fn refuse(error: &FormatError, file: &mut TensorFile) {
     } else {
         None
     };
-    file.instead = other.map(|other| other.name);
-    match other {
-        Some(other) if error.kind != Kind::TorchScript => {
-            file.is_whole = false;
-            file.findings.push(findings::other_archive(other));
-        }
-        Some(_) | None => findings::refuse(file, error),
-    }
+    let Some((other, inside)) = other else { return findings::refuse(file, error) };
+    (file.instead, file.is_whole) = (Some(other.name), false);
+    file.findings.push(if error.kind == Kind::TorchScript {
+        findings::torch_script(other, inside, error)
+    } else {
+        findings::other_archive(other, inside)
+    });
 }
 
 /// What the safe mode of torch does not take.
