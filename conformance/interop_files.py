@@ -48,6 +48,11 @@ def checkpoint() -> dict[str, Any]:
     }
 
 
+def packed() -> Tensor:
+    """Numbers of four bits, two in an element."""
+    return torch.arange(12, dtype=torch.uint8).view(torch.float4_e2m1fn_x2).reshape(3, 4)
+
+
 def torch_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Names, objects, and how they are saved."""
     state = network().state_dict()
@@ -60,6 +65,7 @@ def torch_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     yield "list.pt", [torch.ones(2, dtype=torch.complex64).conj(), (torch.zeros(0, 3), {"a": torch.tensor(True)})], {}
     yield "keys.pt", {0: torch.ones(2), 1.5: torch.zeros(1), None: torch.tensor(7), "it's": torch.tensor(8)}, {}
     yield "newer.pt", {"f": torch.ones(3).to(torch.float8_e4m3fn), "u": torch.ones(2, dtype=torch.uint16)}, {}
+    yield "packed.pt", {"p": packed(), "t": packed().t()}, {}
     yield "sparse.pt", {"s": torch.eye(3).to_sparse(), "w": torch.ones(2)}, {}
     yield "counter.pt", Counter("abca"), {}
     yield "parameter.pt", {"list": nn.ParameterList([torch.ones(2)]).state_dict(), "p": nn.Parameter(torch.ones(1))}, {}
@@ -124,6 +130,7 @@ def safetensors_files(folder: Path) -> Iterator[dict[str, Any]]:
     types += (torch.uint32, torch.float32, torch.float64, torch.int64, torch.uint64, torch.complex64)
     types += (torch.float8_e4m3fn, torch.float8_e5m2)
     tensors = {str(dtype): torch.tensor([[0.0, 1.0, 1.0]]).to(dtype) for dtype in types}
+    tensors["packed"] = packed()
     state = {name: value.clone() for name, value in network().state_dict().items()}
     for name, saved in {"types.safetensors": tensors, "state.safetensors": state}.items():
         safetensors.torch.save_file(saved, folder / name, metadata={"format": "pt"})
@@ -139,13 +146,6 @@ def file_lines(folder: Path) -> Iterator[str]:
         yield json.dumps(line)
 
 
-def globals_file(path: Path) -> str:
-    """Writes a file that asks for many globals, and says of each whether the safe mode takes it."""
-    allowed = {*_get_allowed_globals(), *_get_user_allowed_globals()}
-    modules = (builtins, torch, torch._utils, torch.cuda, torch.sparse, torch.storage, torch.serialization)
-    others = {f"{module.__name__}.{name}" for module in modules for name in vars(module) if name.isascii()}
-    others |= {"os.system", "collections.deque", "collections.defaultdict", "numpy.dtype", "functools.partial"}
-    names = sorted(allowed | others)
 class Program(nn.Module):
     """A network with five tensors, one of them a buffer."""
 
@@ -178,6 +178,13 @@ def program_lines(folder: Path) -> Iterator[str]:
         yield json.dumps(line)
 
 
+def globals_file(path: Path) -> str:
+    """Writes a file that asks for many globals, and says of each whether the safe mode takes it."""
+    allowed = {*_get_allowed_globals(), *_get_user_allowed_globals()}
+    modules = (builtins, torch, torch._utils, torch.cuda, torch.sparse, torch.storage, torch.serialization)
+    others = {f"{module.__name__}.{name}" for module in modules for name in vars(module) if name.isascii()}
+    others |= {"os.system", "collections.deque", "collections.defaultdict", "numpy.dtype", "functools.partial"}
+    names = sorted(allowed | others)
     asked = b"".join(b"c%s\n%s\n" % tuple(name.encode().rsplit(b".", 1)) for name in names)
     buffer = io.BytesIO()
     torch.save({}, buffer)
