@@ -330,6 +330,10 @@ pub(super) fn problem(kind: FileKind, place: &str, error: &FormatError) -> Findi
         Finding::warning("not-supported", format!("not supported: {what}"))
             .expected("dense tensors of numbers")
             .advice("load it to look at it: it is not described and was not checked")
+    } else if let Kind::Limit { .. } = &error.kind {
+        Finding::error("not-supported", error.kind.to_string())
+            .expected("a tensor within the limits of this program")
+            .advice("nothing is said about the tensor: it may be sound, and was not checked")
     } else if let Kind::TorchFails(_) = &error.kind {
         Finding::error("not-supported", error.kind.to_string())
             .expected("a file that torch.load reads")

@@ -28,7 +28,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     }
     let reader = FileReader::open(&file.file)?;
     let (mut format, mut globals, mut contents) = (None, Vec::new(), None);
-    let (mut changed, mut two_checksums) = (Vec::new(), Vec::new());
+    let (mut changed, mut two_checksums, mut is_known) = (Vec::new(), Vec::new(), true);
     let state = StateDetails::of(
         |elements| {
             let scanned = scan_file(reader, elements);
@@ -38,6 +38,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
             (format, globals) = (Some(scanned.format), scanned.globals);
             let (outline, content) = content?;
             odd(&content, &mut file);
+            is_known = !content.problems.iter().any(|(_, error)| matches!(error.kind, Kind::Limit { .. }));
             (contents, changed, two_checksums) = (content.root, content.changed, content.two_checksums);
             if let Outline::Network(network) = &outline {
                 let finding = unseen(network);
@@ -47,7 +48,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
         },
         watch,
     );
-    let (mut sentinel, mut extra, mut is_known) = (None, Map::new(), true);
+    let (mut sentinel, mut extra) = (None, Map::new());
     match readable(state)? {
         Err(error) => {
             is_known = !findings::is_unsupported(&error.kind);
