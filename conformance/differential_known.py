@@ -52,7 +52,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (
         r"torch: conforms, .*(TypeError: .*(argument|combination)|torch\.UntypedStorage\(\))",
-        "the arguments of calls that do not make a dense tensor are not checked",
+        "the arguments of classes of tensors and storages, and values inside of other arguments, are not checked",
     ),
     (
         r"torch: conforms, .*unhashable type",

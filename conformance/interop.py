@@ -9,6 +9,7 @@
     python interop.py states DIR --seed S --count N saves random state dicts DIR/<index>.pth and prints what is in them
     python interop.py load-states DIR --count N     prints what PyTorch finds in DIR/<index>.pth
     python interop.py files DIR                     writes files that are not bundles and prints what is in them
+    python interop.py programs DIR                  saves a network with its code and prints what torch.load makes of it
     python interop.py globals FILE                  writes a file that asks for globals; prints which of them are allowed
 
 What is printed is one JSON value a line, except for `describe`. What was written is told from the objects that were
@@ -41,7 +42,7 @@ from bundle_io import (  # noqa: E402
     write_archive,
     write_json,
 )
-from interop_files import file_lines, globals_file  # noqa: E402
+from interop_files import file_lines, globals_file, program_lines  # noqa: E402
 from interop_tensors import (  # noqa: E402
     loaded_state_lines,
     random_sentinel,
@@ -104,6 +105,7 @@ def main() -> None:
     command("states", "save random state dicts", seed=True, count=True).add_argument("folder", type=Path)
     command("load-states", "print what is in state dicts", count=True).add_argument("folder", type=Path)
     command("files", "save files that are no bundle").add_argument("folder", type=Path)
+    command("programs", "save a network with its code").add_argument("folder", type=Path)
     command("globals", "save a file that asks for globals").add_argument("file", type=Path)
     arguments = parser.parse_args()
     match arguments.command:
@@ -126,6 +128,8 @@ def main() -> None:
             show_lines(loaded_state_lines(arguments.folder, arguments.count))
         case "files":
             show_lines(file_lines(arguments.folder))
+        case "programs":
+            show_lines(program_lines(arguments.folder))
         case "globals":
             show(globals_file(arguments.file))
 

@@ -48,6 +48,11 @@ def checkpoint() -> dict[str, Any]:
     }
 
 
+def packed() -> Tensor:
+    """Numbers of four bits, two in an element."""
+    return torch.arange(12, dtype=torch.uint8).view(torch.float4_e2m1fn_x2).reshape(3, 4)
+
+
 def torch_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Names, objects, and how they are saved."""
     state = network().state_dict()
@@ -60,6 +65,7 @@ def torch_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     yield "list.pt", [torch.ones(2, dtype=torch.complex64).conj(), (torch.zeros(0, 3), {"a": torch.tensor(True)})], {}
     yield "keys.pt", {0: torch.ones(2), 1.5: torch.zeros(1), None: torch.tensor(7), "it's": torch.tensor(8)}, {}
     yield "newer.pt", {"f": torch.ones(3).to(torch.float8_e4m3fn), "u": torch.ones(2, dtype=torch.uint16)}, {}
+    yield "packed.pt", {"p": packed(), "t": packed().t()}, {}
     yield "sparse.pt", {"s": torch.eye(3).to_sparse(), "w": torch.ones(2)}, {}
     yield "counter.pt", Counter("abca"), {}
     yield "parameter.pt", {"list": nn.ParameterList([torch.ones(2)]).state_dict(), "p": nn.Parameter(torch.ones(1))}, {}
@@ -124,6 +130,7 @@ def safetensors_files(folder: Path) -> Iterator[dict[str, Any]]:
     types += (torch.uint32, torch.float32, torch.float64, torch.int64, torch.uint64, torch.complex64)
     types += (torch.float8_e4m3fn, torch.float8_e5m2)
     tensors = {str(dtype): torch.tensor([[0.0, 1.0, 1.0]]).to(dtype) for dtype in types}
+    tensors["packed"] = packed()
     state = {name: value.clone() for name, value in network().state_dict().items()}
     for name, saved in {"types.safetensors": tensors, "state.safetensors": state}.items():
         safetensors.torch.save_file(saved, folder / name, metadata={"format": "pt"})
@@ -136,6 +143,38 @@ def file_lines(folder: Path) -> Iterator[str]:
     warnings.simplefilter("ignore")
     lines = [torch_line(folder, *of) for of in torch_files()]
     for line in [*lines, *array_files(folder), *safetensors_files(folder)]:
+        yield json.dumps(line)
+
+
+class Program(nn.Module):
+    """A network with five tensors, one of them a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        self.register_buffer("steps", torch.arange(3))
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = self.layers(input)
+        return result
+
+
+def program_lines(folder: Path) -> Iterator[str]:
+    """Saves a network with its code in every way, and says for each what torch.load makes of it."""
+    warnings.simplefilter("ignore")
+    network, example = Program().eval(), torch.ones(1, 3)
+    scripted = torch.jit.script(network)
+    torch.jit.save(scripted, folder / "scripted.pt")
+    torch.jit.save(torch.jit.trace(network, example), folder / "traced.pth", _extra_files={"note.txt": "text"})
+    scripted._save_for_lite_interpreter(str(folder / "mobile.ptl"))
+    torch.export.save(torch.export.export(network, (example,)), folder / "exported.pt2")
+    for path in sorted(folder.iterdir()):
+        line: dict[str, str] = {"file": path.name}
+        for mode, weights_only in (("safe", True), ("unsafe", False)):
+            try:
+                line[mode] = type(torch.load(path, weights_only=weights_only)).__name__
+            except Exception as error:
+                line[mode] = str(error)
         yield json.dumps(line)
 
 

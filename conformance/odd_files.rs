@@ -272,6 +272,35 @@ fn a_sound_archive_of_another_kind_is_not_called_damaged(#[case] names: &[&str],
     assert!(!text.contains("copy the file again"), "{text}");
 }
 
+#[rstest]
+#[case::script(
+    "a.pt",
+    &["archive/data.pkl", "archive/data/0", "archive/data/1", "archive/code/m.py", "archive/constants.pkl"],
+    "unsafe: archive/code/m.py: the entry makes the file a TorchScript archive (6 entries, 2 storages, 1 code file); ",
+    "; torch.load(weights_only=True) refuses it, and torch.jit.load and torch.load(weights_only=False) execute its code: "
+)]
+#[case::exported(
+    "model.pt2",
+    &["archive/archive_format", "archive/models/model.json", "archive/data/weights/weight_0"],
+    "other-format: found a model that torch.export wrote (pt2) (4 entries, 1 storage); ",
+    "; torch.load fails on it, and torch.export.load makes a program of it; "
+)]
+fn a_program_of_torch_says_what_torch_does_with_it(
+    #[case] name: &str,
+    #[case] names: &[&str],
+    #[case] says: &str,
+    #[case] advice: &str,
+) {
+    let entries: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, b"x".to_vec())).collect();
+    let place = folder(&[(name, npz(&entries)), ("other", npz(&entries))]);
+    for name in [name, "other"] {
+        let text = out(&run_in(place.path(), &["check", "--profile", "torch", name]).code(1));
+        assert!(text.contains(says) && text.contains(advice) && !text.contains("damaged"), "{text}");
+        let described = json(&run_in(place.path(), &["inspect", "--json", name]).code(1));
+        assert_eq!(described["loads_weights_only"], false);
+    }
+}
+
 /// Files with one tensor `w` of three float32 each, in three formats.
 fn tensors_of(kind: &str, numbers: &[f32; 3]) -> Vec<u8> {
     match kind {
@@ -432,4 +461,51 @@ fn files_that_cannot_be_read_are_counted() {
 fn whole_file() -> Forge {
     let object = pickles::dict(&[("w", pickles::tensor("0", 3, 3))]);
     forge::torch_file(pickles::whole(&object), &[("0", &pickles::floats(&[1.0, 2.0, 3.0]))])
+}
+
+#[test]
+fn one_array_of_numpy_is_described() {
+    let place = folder(&[
+        ("a.npy", npy("'<f4'", "(2,)", &floats(&[1.5, 2.0]))),
+        ("o.npy", npy("'|O'", "(1,)", b"\x80\x02cos\nsystem\n.")),
+        ("cut.npy", npy("'<f4'", "(2,)", &floats(&[1.5]))),
+    ]);
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.npy"]).code(0));
+    assert_eq!(text, "a.npy: conforms: array of NumPy (npy), 1 tensor\n");
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "o.npy"]).code(1));
+    assert!(text.contains("o.npy: error pickled-array: an array of Python objects"), "{text}");
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "cut.npy"]).code(1));
+    assert!(text.contains("cut.npy: error damaged: "), "{text}");
+}
+
+#[test]
+fn arrays_are_read_as_numpy_reads_them() {
+    // Version 3 came after Python 2.
+    let header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n";
+    let length = u32::try_from(header.len()).expect("a short header").to_le_bytes();
+    for (version, code) in [(2, 0), (3, 1)] {
+        let array = [b"\x93NUMPY", &[version, 0][..], &length, header, &[1, 2]].concat();
+        found("a.npy", array, code);
+    }
+    let longs = npy("'|u1'", "(2L,)", &[1, 2]);
+    let longer = npy("'<i2'", "(2,)", &[1, 0, 2, 0, 9, 9, 9]);
+    let place = folder(&[("a.npz", npz(&[("longs.npy", longs), ("longer.npy", longer)]))]);
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.npz"]).code(0));
+    assert!(text.contains("warning trailing-bytes: longer: 3 bytes follow the array; "), "{text}");
+    assert!(text.contains("conforms with 2 warnings: archive of NumPy arrays (npz), 2 tensors"), "{text}");
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.npz"]).code(0));
+    assert_eq!(described["tensors"]["longs"]["shape"], serde_json::json!([2]));
+    let digest = bundleproof::value::Digest::of(&[1, 0, 2, 0]).to_string();
+    assert_eq!(described["tensors"]["longer"]["sha256"], digest);
+}
+
+#[rstest]
+#[case::module(dict(&[("module.a", tensor("0", 3, 3))]), "wrapper-prefix: every tensor name begins with module.")]
+#[case::compiled(
+    dict(&[("state_dict", dict(&[("_orig_mod.a", tensor("0", 3, 3))])), ("other", tensor("0", 3, 1))]),
+    "wrapper-prefix: ['state_dict']: every tensor name begins with _orig_mod."
+)]
+fn names_that_a_lenient_loader_loses_are_a_warning(#[case] object: Vec<u8>, #[case] says: &str) {
+    let text = found("a.pt", saved(&object), 0);
+    assert!(text.contains(&format!("a.pt: warning {says}")), "{text}");
 }

@@ -172,12 +172,20 @@ fn a_file_that_asks_for_code_is_described_and_nothing_of_it_is_executed() {
 
 #[test]
 fn what_torch_takes_and_this_program_cannot_describe_is_not_called_unsafe() {
-    let sparse = b"ctorch._utils\n_rebuild_sparse_tensor\nNN\x86R";
-    let text = found("a.pt", saved(&dict(&[("s", sparse.to_vec()), ("w", tensor("0", 3, 3))])), 0);
+    let layout = [&b"ctorch.serialization\n_get_layout\n"[..], &text("torch.sparse_coo"), b"\x85R"].concat();
+    let sparse = [
+        &b"ctorch._utils\n_rebuild_sparse_tensor\n"[..],
+        &layout,
+        b"(",
+        &tensor("0", 3, 1),
+        &tensor("0", 3, 1),
+        b"K\x03\x85t\x86R",
+    ];
+    let text = found("a.pt", saved(&dict(&[("s", sparse.concat()), ("w", tensor("0", 3, 3))])), 0);
     let says =
         "a.pt: warning not-supported: ['s']: not supported: a sparse tensor, which has no dense values; ";
     assert!(text.starts_with(says) && !text.contains("unsafe"), "{text}");
-    assert!(text.ends_with("a.pt: conforms with 1 warning: file of torch.save (zip), loads with weights_only=True, 1 tensor\n"), "{text}");
+    assert!(text.ends_with("a.pt: conforms with 1 warning: file of torch.save (zip), loads with weights_only=True, 3 tensors\n"), "{text}");
     // Beyond a limit nothing is known.
     let deep = [b"]".repeat(100), b"a".repeat(99)].concat();
     let text = found("a.pt", saved(&deep), 1);
@@ -208,9 +216,9 @@ fn state_with(old: &[u8], new: &[u8]) -> Vec<u8> {
     "a tensor of int32 cannot require a gradient"
 )]
 #[case::metadata(state_with(b")RtR", b")R]NatR"), "expected a dict of metadata, found list")]
-#[case::number_in_metadata(
-    state_with(b")RtR", b")R}X\x04\0\0\0conjK\x01stR"),
-    "expected a bool in the metadata of a tensor, found 1"
+#[case::list_in_metadata(
+    state_with(b")RtR", b")R}X\x04\0\0\0conj]stR"),
+    "expected a bool in the metadata of a tensor, found list"
 )]
 #[case::view_of_a_storage(state_with(b"K\x03tQ", b"K\x03NtQ"), "expected a storage, found persistent object")]
 fn what_torch_does_not_load_is_not_said_to_load(#[case] file: Vec<u8>, #[case] says: &str) {
@@ -247,17 +255,6 @@ fn a_deflated_storage_is_a_warning() {
         "{text}"
     );
     assert!(!found("a.pt", good().zip(), 0).contains("deflated"));
-}
-
-#[rstest]
-#[case::module(dict(&[("module.a", tensor("0", 3, 3))]), "wrapper-prefix: every tensor name begins with module.")]
-#[case::compiled(
-    dict(&[("state_dict", dict(&[("_orig_mod.a", tensor("0", 3, 3))])), ("other", tensor("0", 3, 1))]),
-    "wrapper-prefix: ['state_dict']: every tensor name begins with _orig_mod."
-)]
-fn names_that_a_lenient_loader_loses_are_a_warning(#[case] object: Vec<u8>, #[case] says: &str) {
-    let text = found("a.pt", saved(&object), 0);
-    assert!(text.contains(&format!("a.pt: warning {says}")), "{text}");
 }
 
 #[test]
@@ -450,20 +447,30 @@ fn a_wrong_checksum_is_damage_that_torch_does_not_notice(#[case] file: Forge) {
 }
 
 #[rstest]
-#[case::directory(true)]
-#[case::entry(false)]
-fn an_entry_with_two_checksums_is_damaged_by_name(#[case] in_directory: bool) {
-    let patched = forge::Patched::new(good().zip());
+#[case::directory(0, true)]
+#[case::entry(0, false)]
+#[case::directory_of_a_storage(2, true)]
+#[case::storage(2, false)]
+fn an_entry_with_two_checksums_is_damaged_by_name_and_torch_loads_it(
+    #[case] entry: usize,
+    #[case] in_directory: bool,
+    #[values(good(), good().deflated())] file: Forge,
+) {
+    let patched = forge::Patched::new(file.zip());
     let bytes = if in_directory {
-        patched.central(2, 16, &[1, 2, 3, 4])
+        patched.central(entry, 16, &[1, 2, 3, 4])
     } else {
-        patched.local(2, forge::Field::CRC, &[1, 2, 3, 4])
+        patched.local(entry, forge::Field::CRC, &[1, 2, 3, 4])
     };
     let place = folder(&[("a.pt", bytes.done())]);
     let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(1));
+    let name = ["archive/data.pkl", "archive/byteorder", "archive/data/0"][entry];
     let says =
-        "a.pt: error damaged: archive/data/0: corrupt entry: invalid checksum: the directory has another one";
-    assert!(text.contains(says), "{text}");
+        format!("a.pt: error damaged: {name}: the directory has another CRC-32 than the entry itself; ");
+    assert!(text.contains(&says) && text.contains("does not conform: 1 error, "), "{text}");
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
+    assert_eq!(described["loads_weights_only"], true);
+    assert_eq!(described["tensors"]["w"]["shape"], serde_json::json!([3]));
 }
 
 #[test]
@@ -483,22 +490,64 @@ fn what_add_safe_globals_would_need_is_named_only_for_data() {
     let needed = |object: &[u8]| {
         let place = folder(&[("a.pt", saved(&dict(&[("x", object.to_vec()), ("w", tensor("0", 3, 3))])))]);
         let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
-        let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
-        assert_eq!(
-            text.contains("torch.serialization.add_safe_globals(["),
-            described.get("safe_globals").is_some()
-        );
+        for arguments in [&["inspect", "a.pt"][..], &["check", "--profile", "torch", "a.pt"]] {
+            let text = out(&run_in(place.path(), arguments).code(1));
+            let named = text.matches("torch.serialization.add_safe_globals([").count();
+            assert_eq!(named, usize::from(described.get("safe_globals").is_some()), "{text}");
+        }
         described.get("safe_globals").cloned()
     };
     let namespace = b"cargparse\nNamespace\n)\x81}b";
     assert_eq!(needed(namespace), Some(serde_json::json!(["argparse.Namespace"])));
+    let twice = [&b"("[..], namespace, b"ccollections\ndeque\n)Rt"].concat();
+    assert_eq!(needed(&twice), Some(serde_json::json!(["argparse.Namespace", "collections.deque"])));
     assert_eq!(needed(b"cos\nsystem\nX\x02\0\0\0id\x85R"), None);
     assert_eq!(needed(b"cargparse\nNamespace\n)\x81cos\nsystem\nb"), None);
+}
+
+/// A tensor with other bytes in one place, next to another one.
+fn with_other(old: &[u8], new: &[u8]) -> Vec<u8> {
+    let tensor = tensor("0", 3, 3);
+    let at = tensor.windows(old.len()).position(|bytes| bytes == old).expect("bytes of the tensor");
+    [&tensor[..at], new, &tensor[at + old.len()..]].concat()
+}
+
+#[rstest]
+#[case::no_strides(with_other(b"K\x01\x85\x89", b"N\x89"), "float32")]
+#[case::empty_strides(with_other(b"K\x01\x85\x89", b")\x89"), "float32")]
+#[case::torch_size(with_other(b"K\x03\x85", b"ctorch\nSize\n(K\x03t\x85R"), "float32")]
+#[case::metadata_that_are_false(with_other(b")RtR", b")RK\0tR"), "float32")]
+#[case::metadata_of_another_type(with_other(b")RtR", b")R}X\x01\0\0\0xK\x05stR"), "float32")]
+#[case::bytes(
+    with_other(
+        b"ctorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x03",
+        b"ctorch.storage\nUntypedStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x0c"
+    ),
+    "uint8"
+)]
+fn what_torch_takes_although_it_does_not_write_it_is_described(#[case] object: Vec<u8>, #[case] dtype: &str) {
+    let place = folder(&[("a.pt", saved(&dict(&[("a", object), ("n", b"N".to_vec())])))]);
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(0));
+    assert_eq!(described["loads_weights_only"], true);
+    let tensor = &described["tensors"]["['a']"];
+    assert_eq!((&tensor["dtype"], &tensor["shape"]), (&dtype.into(), &serde_json::json!([3])));
+}
+
+#[test]
+fn a_tensor_beyond_a_limit_is_neither_damaged_nor_known_to_load() {
+    let sides = [&b"("[..], &b"K\x01".repeat(65), b"t"].concat();
+    let other = with_other(b"K\x03\x85K\x01\x85", &[&sides[..], &sides].concat());
+    let place = folder(&[("a.pt", saved(&dict(&[("a", other), ("w", tensor("0", 3, 3))])))]);
+    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.pt"]).code(1));
+    assert!(text.contains("error not-supported: ['a']: 65 dimensions exceed the limit of 64"), "{text}");
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
+    assert!(described["loads_weights_only"].is_null());
 }
 
 #[rstest]
 #[case::key(b"}]Ns".to_vec(), "torch.load fails on it: a list is a key of a dict or an item of a set")]
 #[case::call(b"ctorch._utils\n_rebuild_sparse_tensor\nN\x85R".to_vec(), "torch.load fails on it: _rebuild_sparse_tensor does not take")]
+#[case::argument(b"ctorch\nSize\nK\x01\x85R".to_vec(), "torch.load fails on it: argument 1 of torch.Size must be integers")]
 #[case::missing_storage(storage("9", 3), "missing entry \"archive/data/9\"")]
 #[case::larger_storage(storage("0", 4), "expected 16 bytes in the storage \"archive/data/0\", found 12")]
 fn what_torch_fails_to_make_is_an_error_although_no_tensor_needs_it(
@@ -526,42 +575,6 @@ fn storage(key: &str, elements: u8) -> Vec<u8> {
         b"tQ",
     ]
     .concat()
-}
-
-#[test]
-fn one_array_of_numpy_is_described() {
-    let place = folder(&[
-        ("a.npy", npy("'<f4'", "(2,)", &floats(&[1.5, 2.0]))),
-        ("o.npy", npy("'|O'", "(1,)", b"\x80\x02cos\nsystem\n.")),
-        ("cut.npy", npy("'<f4'", "(2,)", &floats(&[1.5]))),
-    ]);
-    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.npy"]).code(0));
-    assert_eq!(text, "a.npy: conforms: array of NumPy (npy), 1 tensor\n");
-    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "o.npy"]).code(1));
-    assert!(text.contains("o.npy: error pickled-array: an array of Python objects"), "{text}");
-    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "cut.npy"]).code(1));
-    assert!(text.contains("cut.npy: error damaged: "), "{text}");
-}
-
-#[test]
-fn arrays_are_read_as_numpy_reads_them() {
-    // Version 3 came after Python 2.
-    let header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n";
-    let length = u32::try_from(header.len()).expect("a short header").to_le_bytes();
-    for (version, code) in [(2, 0), (3, 1)] {
-        let array = [b"\x93NUMPY", &[version, 0][..], &length, header, &[1, 2]].concat();
-        found("a.npy", array, code);
-    }
-    let longs = npy("'|u1'", "(2L,)", &[1, 2]);
-    let longer = npy("'<i2'", "(2,)", &[1, 0, 2, 0, 9, 9, 9]);
-    let place = folder(&[("a.npz", npz(&[("longs.npy", longs), ("longer.npy", longer)]))]);
-    let text = out(&run_in(place.path(), &["check", "--profile", "torch", "a.npz"]).code(0));
-    assert!(text.contains("warning trailing-bytes: longer: 3 bytes follow the array; "), "{text}");
-    assert!(text.contains("conforms with 2 warnings: archive of NumPy arrays (npz), 2 tensors"), "{text}");
-    let described = json(&run_in(place.path(), &["inspect", "--json", "a.npz"]).code(0));
-    assert_eq!(described["tensors"]["longs"]["shape"], serde_json::json!([2]));
-    let digest = bundleproof::value::Digest::of(&[1, 0, 2, 0]).to_string();
-    assert_eq!(described["tensors"]["longer"]["sha256"], digest);
 }
 
 #[test]

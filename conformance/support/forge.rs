@@ -247,6 +247,12 @@ impl Patched {
         self.headers.get(entry).map_or(self.headers[0][0], |[_, local]| *local)
     }
 
+    /// The offset of the directory header of an entry; for the index after the last one, that of the end record.
+    #[allow(dead_code, reason = "the hostile archives of torch need it")]
+    pub(crate) fn listed(&self, entry: usize) -> usize {
+        self.headers.get(entry).map_or(self.bytes.len() - 22, |[central, _]| *central)
+    }
+
     /// Flips the lowest bit of a byte.
     pub(crate) fn flipped(mut self, at: usize) -> Self {
         self.bytes[at] ^= 1;

@@ -227,6 +227,200 @@ pub(crate) fn archives() -> Vec<Ambiguous> {
     ]
 }
 
+/// Files of which torch and other readers follow different records, or of which `torch.load` decides by the first bytes
+/// what they are: what torch loads with `weights_only=True`, and what zipfile finds.
+pub(crate) fn records() -> Vec<Ambiguous> {
+    let damaged =
+        |name, file, python, says| Ambiguous { name, file, python, breaks: "LOD-015", rule: Rule::Zip, says };
+    vec![
+        damaged(
+            "other_sizes_of_64_bits_in_the_directory",
+            listed_in_64_bits(20, &[FULL, FULL], &[4, 4]),
+            &["record size (4 bytes) does not match", "BadZipFile"],
+            &["compressed size mismatch"],
+        ),
+        damaged(
+            "another_offset_of_64_bits_in_the_directory",
+            listed_in_64_bits(42, &[FULL], &[0]),
+            &["w = [4.18759", "BadZipFile: File name in directory"],
+            &["header inconsistency"],
+        ),
+        damaged(
+            "fewer_entries_in_the_end_record",
+            ended([3, 4], None),
+            &["failed reading zip archive", ONES],
+            &["multi-volume"],
+        ),
+        damaged(
+            "fewer_entries_in_both_fields_of_the_end_record",
+            ended([3, 3], None),
+            &["hasRecord(\"version\")", ONES],
+            &["longer than its entries"],
+        ),
+        damaged(
+            "fewer_entries_in_the_end_record_of_64_bits",
+            ended([4, 4], Some([3, 0, 0])),
+            &["hasRecord(\"version\")", ONES],
+            &["the two end records disagree"],
+        ),
+        damaged(
+            "fewer_entries_than_in_the_end_record_of_64_bits",
+            ended([3, 3], Some([4, 0, 0])),
+            &[ONES, ONES],
+            &["the two end records disagree"],
+        ),
+        damaged(
+            "a_locator_of_no_end_record",
+            ended([4, 4], Some([4, 0, 1])),
+            &[ONES, ONES],
+            &["64-bit end record directly before its locator"],
+        ),
+        damaged(
+            "another_directory_in_the_end_record_of_64_bits",
+            two_directories(),
+            &[ZEROS, ZEROS],
+            &["the two end records disagree"],
+        ),
+        Ambiguous {
+            name: "a_file_of_the_format_before_and_an_archive",
+            file: [before_archives(), with_weights(0.0).zip()].concat(),
+            python: &[ONES, ZEROS],
+            breaks: "LOD-015",
+            rule: Rule::Storage,
+            says: &["bytes follow the last storage"],
+        },
+    ]
+}
+
+/// Files that `torch.load` does not take for archives, as it finds by their first bytes.
+pub(crate) fn sniffed() -> Vec<Ambiguous> {
+    vec![
+        Ambiguous {
+            name: "a_tar_with_a_pickle",
+            file: tar(&[("storages", trap())]),
+            python: &[
+                "Cannot use ``weights_only=True`` with files saved in the legacy .tar format",
+                EXECUTED,
+            ],
+            breaks: "LOD-015",
+            rule: Rule::Zip,
+            says: &["tar"],
+        },
+        Ambiguous {
+            name: "a_pickle_after_the_magic_number",
+            file: [MAGIC, b"\x80\x02M\xe9\x03.", trap()].concat(),
+            python: &["UnpicklingError", EXECUTED],
+            breaks: "LOD-013",
+            rule: Rule::ForeignGlobal,
+            says: &["is not allowed"],
+        },
+    ]
+}
+
+/// The value of a size or offset that is in the extra field.
+const FULL: u32 = u32::MAX;
+
+/// The directory of the good file, in which the fields of the storage from an offset on are these, and those of 64 bits
+/// are others.
+fn listed_in_64_bits(offset: usize, fields: &[u32], wide: &[u64]) -> Vec<u8> {
+    let fields: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
+    let wide: Vec<u8> = wide.iter().flat_map(|field| field.to_le_bytes()).collect();
+    let length = u16::try_from(wide.len()).expect("a short field");
+    let patched = Patched::new(good().zip()).central(2, offset, &fields);
+    let patched = patched.central(2, 30, &(length + 4).to_le_bytes());
+    let next = patched.listed(3);
+    let extra = [&[1, 0][..], &length.to_le_bytes(), &wide].concat();
+    let mut file = patched.done();
+    file.splice(next..next, extra.iter().copied());
+    let at = file.len() - 10;
+    let bytes = u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    let longer = bytes + u32::try_from(extra.len()).expect("a short field");
+    file[at..at + 4].copy_from_slice(&longer.to_le_bytes());
+    file
+}
+
+/// The good file with other numbers of entries in its end record, and with an end record of 64 bits that has a number of
+/// entries, a directory that begins so many bytes later, and a locator that points so many bytes behind it.
+fn ended(entries: [u16; 2], wide: Option<[u64; 3]>) -> Vec<u8> {
+    let numbers: Vec<u8> = entries.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let patched = Patched::new(good().zip()).end(8, &numbers);
+    let (start, mut file) = (patched.start(4) as u64, patched.done());
+    if let Some([entries, later, behind]) = wide {
+        let at = file.len() - 22;
+        let bytes = at as u64 - start;
+        file.splice(at..at, end_of_64_bits(entries, bytes, start + later, at as u64 + behind));
+    }
+    file
+}
+
+/// An end record of 64 bits with the locator behind it.
+fn end_of_64_bits(entries: u64, bytes: u64, start: u64, at: u64) -> Vec<u8> {
+    let record = [&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+    let numbers: Vec<u8> = [entries, entries, bytes, start].iter().flat_map(|n| n.to_le_bytes()).collect();
+    let locator = [&b"PK\x06\x07\0\0\0\0"[..], &at.to_le_bytes(), &[1, 0, 0, 0]].concat();
+    [record, numbers, locator].concat()
+}
+
+/// A file with a second storage and a second directory, of which the first is in the end record.
+fn two_directories() -> Vec<u8> {
+    let twice = Patched::new(good().with_at(3, "archive/data/x", vec![0; 8]).zip());
+    let names = twice.both(3, Field::NAME, b"archive/data/0");
+    let [start, first, second, last, end] =
+        [names.start(5), names.listed(2), names.listed(3), names.listed(4), names.listed(5)];
+    let file = names.done();
+    let directory = |storage: &[u8]| [&file[start..first], storage, &file[last..end]].concat();
+    let (ones, zeros) = (directory(&file[first..second]), directory(&file[second..last]));
+    let [bytes, entries] = [ones.len() as u64, 4];
+    let (one, other) = (start as u64, start as u64 + bytes);
+    let narrow = |number: u64| u32::try_from(number).expect("a small archive").to_le_bytes();
+    let tail = [&b"PK\x05\x06\0\0\0\0\x04\0\x04\0"[..], &narrow(bytes), &narrow(one), &[0, 0]].concat();
+    let wide = end_of_64_bits(entries, bytes, other, other + bytes);
+    [&file[..start], &ones, &zeros, &wide, &tail].concat()
+}
+
+/// What a file of the format before PyTorch 1.6 begins with.
+const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+
+/// The weights `w` of two ones in that format.
+fn before_archives() -> Vec<u8> {
+    let text = |text: &str| [&[b'X', text.len() as u8, 0, 0, 0], text.as_bytes()].concat();
+    let storage =
+        [&b"("[..], &text("storage"), b"ctorch\nFloatStorage\n", &text("0"), &text("cpu"), b"K\x02NtQ"];
+    [
+        &[MAGIC, b"\x80\x02M\xe9\x03.\x80\x02}", &text("little_endian"), b"\x88s.\x80\x02}", &text("w")]
+            .concat()[..],
+        b"ctorch._utils\n_rebuild_tensor_v2\n(",
+        &storage.concat(),
+        b"K\0K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.\x80\x02]",
+        &text("0"),
+        b"a.",
+        &2_u64.to_le_bytes(),
+        &1_f32.to_le_bytes().repeat(2),
+    ]
+    .concat()
+}
+
+/// A tar archive.
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, data) in files {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        let fields =
+            [(100, "0000644"), (124, &*format!("{:011o}", data.len())), (148, "        "), (156, "0")];
+        for (at, text) in [&fields[..], &[(257, "ustar"), (263, "00")]].concat() {
+            header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        archive.extend(header);
+        archive.extend(*data);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
 /// The pickle of the good file with another one behind it, which `pickletools` and scanners read as well.
 fn behind_the_pickle() -> Vec<u8> {
     let file = Cursor::new(good().zip());

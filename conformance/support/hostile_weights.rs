@@ -170,7 +170,7 @@ fn states() -> Vec<Row> {
             Rule::ForeignGlobal,
             &["torch.load"],
         ),
-        row("a_storage_of_two_types", &twice, "BUN-010", Rule::Storage, &["['w']", "\"0\""]),
+        row("a_storage_of_two_types", &twice, "BUN-010", Rule::Unsupported, &["['w']", "\"0\""]),
         row("seventy_thousand_tensors", &format!("}}({many}u."), "LOD-014", Rule::Limit, &["70000 tensors"]),
         row(
             "a_tensor_name_of_five_thousand_bytes",
@@ -268,7 +268,7 @@ fn tensors() -> Vec<Row> {
             "a_conjugated_view",
             floats("0", "I2\n", "I1\n").replace("NtRs.", "N}Vconj\nI01\nstRs."),
             "BUN-010",
-            Rule::Unsupported,
+            Rule::Storage,
             &["['w']", "conj"],
         ),
     ]

@@ -17,7 +17,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::{
     Python,
-    hostile_torch::{Ambiguous, ONES, archives, bundles, files, good},
+    hostile_torch::{Ambiguous, ONES, archives, bundles, files, good, records, sniffed},
 };
 
 /// Prints what `torch.load` makes of the file `trap` in each folder, first with `weights_only=True`: its weights, or how it
@@ -124,8 +124,8 @@ if shutil.which("zip"):
 "#;
 
 pub(crate) fn trials(python: &Python) -> Vec<Trial> {
-    let loads = Arc::new(Loads::new(LOAD, files()));
-    let unpacked = Arc::new(Loads::new(UNPACK, archives()));
+    let loads = Arc::new(Loads::new(LOAD, files().into_iter().chain(sniffed()).collect()));
+    let unpacked = Arc::new(Loads::new(UNPACK, archives().into_iter().chain(records()).collect()));
     let good = Arc::clone(&loads);
     let mut trials = vec![
         python.trial("torch_reads_otherwise::nothing_of_a_good_file", move |it| nothing(it, &good)),

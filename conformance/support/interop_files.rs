@@ -16,6 +16,7 @@ const GLOBALS: usize = 1000;
 pub(crate) fn trials(python: &Python) -> Vec<Trial> {
     vec![
         python.trial("files_of_pytorch_numpy_and_safetensors_are_described", files),
+        python.trial("programs_of_torch_are_named_and_never_called_damaged", programs),
         python.trial("the_safe_mode_takes_the_globals_that_we_say", globals),
     ]
 }
@@ -51,6 +52,49 @@ fn files(python: &Python) -> Result<(), Failed> {
                     );
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// What torch does with a file that holds code, with `weights_only=True` and without, and what `check` says of it.
+const PROGRAMS: [(&str, [&str; 3]); 4] = [
+    (
+        "exported.pt2",
+        [NO_PICKLE, NO_PICKLE, "found a model that torch.export wrote (pt2) (14 entries, 5 storages); "],
+    ),
+    ("mobile.ptl", [NO_SCRIPT, "RecursiveScriptModule", TORCH_SCRIPT]),
+    ("scripted.pt", [NO_SCRIPT, "RecursiveScriptModule", TORCH_SCRIPT]),
+    ("traced.pth", [NO_SCRIPT, "RecursiveScriptModule", TORCH_SCRIPT]),
+];
+const NO_PICKLE: &str = "failed locating file data.pkl";
+const NO_SCRIPT: &str = "Cannot use ``weights_only=True`` with TorchScript archives";
+const TORCH_SCRIPT: &str = "the entry makes the file a TorchScript archive (";
+
+fn programs(python: &Python) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let said = python.call(&["programs", &directory.path().display().to_string()])?;
+    if said.lines().count() != PROGRAMS.len() {
+        return Err(format!("other files than expected: {said}").into());
+    }
+    for (line, (name, [safe, unsafe_mode, is])) in said.lines().zip(PROGRAMS) {
+        let said: Json = serde_json::from_str(line)?;
+        let is_as_said =
+            |mode: &str, expected| said[mode].as_str().is_some_and(|said| said.contains(expected));
+        if said["file"] != name || !is_as_said("safe", safe) || !is_as_said("unsafe", unsafe_mode) {
+            return Err(format!("torch does otherwise: {said}").into());
+        }
+        let check = Command::new(crate::program::path())
+            .current_dir(directory.path())
+            .args(["check", "--profile", "torch", name])
+            .output()?;
+        let text = String::from_utf8(check.stdout)?;
+        if !text.contains(is) || !text.contains("5 storages") || text.contains("damaged") {
+            return Err(text.into());
+        }
+        let found = inspected(directory.path(), name)?;
+        if found["loads_weights_only"] != false {
+            return Err(format!("{name}: {found}").into());
         }
     }
     Ok(())

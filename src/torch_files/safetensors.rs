@@ -55,15 +55,15 @@ pub(crate) fn scan(
             continue;
         };
         let bytes = (end - start) as u64;
-        let Some(dtype) = dtype_of(*dtype) else {
-            to.problem(name, Kind::Unsupported(format!("a tensor of {dtype:?}")).into());
+        let Some((dtype, shape)) = as_torch_loads(*dtype, shape) else {
+            to.problem(name, Kind::Unsupported(format!("a tensor of {dtype:?} {shape:?}")).into());
             pass(&mut reader, bytes, &mut |_| {})?;
             continue;
         };
-        if bytes_of(dtype, shape)? != bytes {
+        if bytes_of(dtype, &shape)? != bytes {
             return Err(broken("a tensor has another length than its shape"));
         }
-        to.begin(name, dtype, shape.clone());
+        to.begin(name, dtype, shape);
         let mut whole = Whole::new(dtype, false);
         pass(&mut reader, bytes, &mut |piece| whole.take(piece, to))?;
     }
@@ -87,6 +87,17 @@ fn pass(reader: &mut impl Read, bytes: u64, take: &mut dyn FnMut(&[u8])) -> Resu
         rest -= wanted as u64;
     }
     Ok(())
+}
+
+/// The element type and the shape of the tensor of torch; `None` if torch has none.
+fn as_torch_loads(dtype: TheirDtype, shape: &[usize]) -> Option<(Dtype, Vec<usize>)> {
+    if dtype != TheirDtype::F4 {
+        return Some((dtype_of(dtype)?, shape.to_vec()));
+    }
+    // An element of torch is two of these numbers, next to one another in the last dimension.
+    let (last, outer) = shape.split_last()?;
+    let pairs = last.is_multiple_of(2).then_some(last / 2)?;
+    Some((Dtype::Float4E2m1fnX2, [outer, &[pairs]].concat()))
 }
 
 /// The element type of torch; `None` for packed ones, of which an element has no bytes of its own.
@@ -150,11 +161,28 @@ mod tests {
 
     #[test]
     fn a_packed_tensor_is_named_and_the_next_one_is_read() {
-        let header = r#"{"p":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},
-            "a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#;
-        let (recorded, _) = scanned(header, &[9, 7]).unwrap();
-        assert_eq!(recorded.problems, [("p".to_owned(), "unsupported: a tensor of F4".to_owned())]);
-        assert_eq!(recorded.arrays[0].3, [7]);
+        for (dtype, shape) in [("F6_E2M3", "[4, 2]"), ("F4", "[4, 3]")] {
+            let header = format!(
+                r#"{{"p":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,6]}},
+                "a":{{"dtype":"U8","shape":[1],"data_offsets":[6,7]}}}}"#
+            );
+            let (recorded, _) = scanned(&header, &[9, 9, 9, 9, 9, 9, 7]).unwrap();
+            let problem = format!("unsupported: a tensor of {dtype} {shape}");
+            assert_eq!(recorded.problems, [("p".to_owned(), problem)]);
+            assert_eq!(recorded.arrays[0].3, [7]);
+        }
+    }
+
+    #[test]
+    fn two_numbers_of_four_bits_are_one_element_as_in_torch() {
+        let header = r#"{"a":{"dtype":"F4","shape":[2,4],"data_offsets":[0,4]},
+            "b":{"dtype":"F4","shape":[3,0],"data_offsets":[4,4]}}"#;
+        let (recorded, _) = scanned(header, &[1, 2, 3, 4]).unwrap();
+        let expected = [
+            ("a".to_owned(), Dtype::Float4E2m1fnX2, vec![2, 2], vec![1, 2, 3, 4]),
+            ("b".to_owned(), Dtype::Float4E2m1fnX2, vec![3, 0], vec![]),
+        ];
+        assert_eq!(recorded.arrays, expected);
     }
 
     #[rstest]

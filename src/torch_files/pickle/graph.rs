@@ -64,6 +64,27 @@ pub enum Node {
 }
 
 impl Node {
+    /// Whether Python takes the object for false.
+    pub(crate) fn is_false(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Bool(value) => !value,
+            Self::Int(value) => *value == 0,
+            Self::Float(value) => *value == 0.0,
+            Self::Bytes(bytes) | Self::ByteArray(bytes) => bytes.is_empty(),
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) | Self::FrozenSet(items) => {
+                items.is_empty()
+            }
+            Self::Dict(pairs) => pairs.is_empty(),
+            Self::BigInt(_)
+            | Self::Surrogates(_)
+            | Self::Global(_)
+            | Self::Call { .. }
+            | Self::Persistent(_) => false,
+        }
+    }
+
     /// The Python name of the object's type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {

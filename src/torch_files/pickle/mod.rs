@@ -31,5 +31,6 @@ pub use machine::read;
 pub(crate) use machine::{Survey, read_first, survey, trailing};
 pub use path::PathClass;
 pub use well_known::Enumeration;
+pub(crate) use well_known::torch_device;
 pub(crate) use write::Writer;
 pub use write::{Protocol, write_value};

@@ -279,7 +279,7 @@ pub(super) fn torch_dtype(name: &str) -> Option<&'static str> {
 }
 
 /// The kinds of devices that torch knows.
-pub(super) fn torch_device(name: &str) -> Option<&'static str> {
+pub(crate) fn torch_device(name: &str) -> Option<&'static str> {
     TORCH_DEVICES.iter().find(|known| **known == name).copied()
 }
 

@@ -58,15 +58,30 @@ pub(super) struct Entries {
 }
 
 /// Opens a file of `torch.save` that torch treats as an archive as well.
-pub(super) fn open<R: Read + Seek>(mut reader: R) -> Result<Archive<R>> {
+pub(super) fn open<R: Read + Seek>(reader: R) -> Result<Archive<R>> {
+    begun_as_archive(reader).and_then(Archive::new).and_then(as_torch_reads)
+}
+
+/// As [`open`], and as torch does without a look at any checksum. The caller compares them.
+pub(super) fn open_unchecked<R: Read + Seek>(reader: R) -> Result<Archive<R>> {
+    let archive = begun_as_archive(reader).and_then(Archive::with_any_checksums)?;
+    as_torch_reads(archive).map(Archive::with_unchecked_entries)
+}
+
+/// The file, unless torch takes it for a pickle.
+fn begun_as_archive<R: Read + Seek>(mut reader: R) -> Result<R> {
     let mut start = Vec::new();
     reader.seek(SeekFrom::Start(0))?;
     reader.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
-    // A file without any archive gets the more precise error of `Archive::new` below.
+    // A file without any archive gets the more precise error of `Archive::new`.
     if start != SIGNATURE && central_directory::read(&mut reader).is_ok() {
         return Err(Kind::PickleBeforeArchive.into());
     }
-    Archive::new(reader)?.looked_up_by_name()?.named_in_utf8().map(Archive::with_optional_checksums)
+    Ok(reader)
+}
+
+fn as_torch_reads<R: Read + Seek>(archive: Archive<R>) -> Result<Archive<R>> {
+    archive.looked_up_by_name()?.named_in_utf8().map(Archive::with_optional_checksums)
 }
 
 impl Entries {

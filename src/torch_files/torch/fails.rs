@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use indexmap::IndexSet;
 
-use super::source::TorchFormat;
+use super::{arguments::unfit, source::TorchFormat};
 use crate::torch_files::{
     FormatErrorKind as Kind,
     pickle::{Class, Global, Graph, Id, Node},
@@ -27,6 +27,9 @@ const ARGUMENTS: &[(&str, &str, RangeInclusive<usize>)] = &[
     ("collections", "Counter", 0..=1),
 ];
 
+/// The index of the device among the items that name a storage.
+const DEVICE: usize = 3;
+
 /// The class of a dict that counts, whose objects no dict can have as keys either.
 const COUNTER: (&str, &str) = ("collections", "Counter");
 
@@ -46,12 +49,22 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
             let found = arguments.len();
             let what =
                 || format!("{name} does not take the number of arguments that it is called with, {found}");
-            (!numbers.contains(&found)).then(|| Kind::TorchFails(what()))
+            if numbers.contains(&found) {
+                unfit(graph, (*global, name), arguments)
+            } else {
+                Some(Kind::TorchFails(what()))
+            }
         }
         Node::Persistent(id) => {
-            let found = graph.sequence(*id).map_or(0, <[Id]>::len);
+            let parts = graph.sequence(*id).unwrap_or_default();
+            let found = parts.len();
             let what = || format!("expected a storage that is named by {items} items, found {found}");
-            (found != items).then(|| Kind::TorchFails(what()))
+            if found != items {
+                return Some(Kind::TorchFails(what()));
+            }
+            let device = graph.node(*parts.get(DEVICE)?);
+            let what = || format!("the device of a storage must be text, found {}", device.type_name());
+            (!matches!(device, Node::Text(_) | Node::Call { .. })).then(|| Kind::TorchFails(what()))
         }
         Node::None
         | Node::Bool(_)
@@ -82,8 +95,8 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
             let (.., numbers) = ARGUMENTS.iter().find(|(of, own, _)| of == module && own == name)?;
             Some((name, numbers.clone()))
         }
-        Global::RebuildFromType
-        | Global::OrderedDict
+        Global::RebuildFromType => Some(("_rebuild_from_type_v2", 4..=8)),
+        Global::OrderedDict
         | Global::Set
         | Global::FrozenSet
         | Global::ByteArray
@@ -181,11 +194,21 @@ mod tests {
         assert!(found.ends_with("expected a storage that is named by 5 items, found 1"), "{found}");
     }
 
+    #[test]
+    fn the_device_of_a_storage_is_text() {
+        let named = |device: &[u8]| {
+            let start = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000";
+            failure(&[&start[..], device, b"K\x06tQ."].concat())
+        };
+        assert_eq!(named(b"X\x03\0\0\0cpu"), None);
+        let found = named(b"K\x01").unwrap_or_default();
+        assert!(found.ends_with("the device of a storage must be text, found int"), "{found}");
+    }
+
     #[rstest]
     #[case::text(b"}X\x01\0\0\0aNs.")]
     #[case::tuple(b"}K\x01K\x02\x86Ns.")]
     #[case::size(b"}ctorch\nSize\n(K\x04t\x85RNs.")]
-    #[case::sparse(b"ctorch._utils\n_rebuild_sparse_tensor\nNN\x86R.")]
     fn what_torch_takes_is_no_failure(#[case] pickle: &[u8]) {
         assert_eq!(failure(pickle), None);
     }

@@ -9,10 +9,10 @@ use super::{
     view::View,
 };
 use crate::torch_files::{
-    Dtype, FormatError, FormatErrorKind as Kind, ModelState,
+    Dtype, FormatError, FormatErrorKind as Kind, ModelState, Numbers,
     error::{excerpt, within},
     limits::{MAX_ENTRY_NAME_BYTES, MAX_METADATA_KEYS, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
-    pickle::{Global, Graph, Id, Node, subscript},
+    pickle::{Class, Global, Graph, Id, Node, subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -179,9 +179,9 @@ impl<'g> Parser<'g> {
 
     /// The element type of a tensor in an untyped storage.
     fn dtype(&self, dtype: Id, gradient: Id) -> Result<Dtype> {
-        if *self.graph.node(gradient) != Node::Bool(false) {
-            let what = "a tensor in an untyped storage that requires a gradient: torch.load fails on it";
-            return Err(Kind::Unsupported(what.to_owned()).into());
+        if !matches!(self.graph.node(gradient), Node::Bool(false) | Node::None) {
+            let what = "a tensor in an untyped storage requires a gradient";
+            return Err(Kind::TorchFails(what.to_owned()).into());
         }
         let Node::Global(Global::TorchDtype(name)) = *self.graph.node(dtype) else {
             return Err(self.unexpected("an element type", dtype));
@@ -205,18 +205,25 @@ impl<'g> Parser<'g> {
         let dtype = *dtype;
         let elements = self.network.storages.get(index).map_or(0, StorageOutline::elements);
         let lazy = metadata.map_or(Ok(Lazy::default()), |metadata| self.lazy(metadata))?;
+        if lazy.conjugated && dtype.numbers() != Numbers::Complex {
+            return Err(Kind::TorchFails(format!("a tensor of {dtype} is lazily conjugated")).into());
+        }
         if lazy != Lazy::default() && !lazy.is_possible(dtype) {
             return Err(Kind::Unsupported(format!("a lazily conjugated or negated tensor of {dtype}")).into());
         }
-        let view = View::new(self.size(offset)?, self.sizes(shape)?, self.sizes(strides)?, elements)?;
+        let shape = self.sizes(shape)?;
+        // Without strides, torch takes consecutive elements.
+        let is_none = *self.graph.node(strides) == Node::None;
+        let strides = if is_none { Vec::new() } else { self.sizes(strides)? };
+        let strides = if strides.is_empty() { row_major(&shape) } else { strides };
+        let view = View::new(self.size(offset)?, shape, strides, elements)?;
         Ok(TensorOutline { dtype, storage: index, lazy, view })
     }
 
     /// What the metadata of a tensor say about its values.
     fn lazy(&self, metadata: Id) -> Result<Lazy> {
         let mut lazy = Lazy::default();
-        let is_empty = self.graph.sequence(metadata).is_some_and(<[_]>::is_empty);
-        if is_empty || *self.graph.node(metadata) == Node::None {
+        if self.graph.node(metadata).is_false() {
             return Ok(lazy);
         }
         let Node::Dict(items) = self.graph.node(metadata) else {
@@ -225,7 +232,10 @@ impl<'g> Parser<'g> {
         // Every tensor may refer to the same metadata, which are read for each.
         within("keys in the metadata of a tensor", items.len() as u64, MAX_METADATA_KEYS)?;
         for (key, value) in items {
-            if !matches!(self.graph.node(*value), Node::Bool(_)) {
+            let value_node = self.graph.node(*value);
+            let is_number =
+                matches!(value_node, Node::Bool(_) | Node::Int(_) | Node::BigInt(_) | Node::Float(_));
+            if !is_number && *value_node != Node::None {
                 return Err(self.unexpected("a bool in the metadata of a tensor", *value));
             }
             // torch does not look at the value: a key that is there counts, even with False.
@@ -260,11 +270,15 @@ impl<'g> Parser<'g> {
             return Err(Kind::Unsupported("a storage that is a view of another one".to_owned()).into());
         }
         let Node::Global(class) = self.graph.node(class) else { return Err(wrong()) };
-        let (dtype, size) = if let Global::Storage(dtype) = *class {
-            untyped.is_none_or(|own| own == dtype).then_some((dtype, dtype.size())).ok_or_else(wrong)?
+        let (dtype, size) = if *class == Global::UntypedStorage {
+            // Without a type its bytes are the elements.
+            (untyped.unwrap_or(Dtype::Uint8), 1)
         } else {
-            let untyped = untyped.filter(|_| *class == Global::UntypedStorage);
-            (untyped.ok_or_else(wrong)?, 1)
+            let Global::Storage(dtype) = *class else { return Err(wrong()) };
+            if untyped.is_some_and(|own| own != dtype) {
+                return Err(Kind::Unsupported(format!("a storage of {dtype} as another type")).into());
+            }
+            (dtype, dtype.size())
         };
         let key =
             self.graph.text(key).filter(|_| self.graph.text(tag) == Some("storage")).ok_or_else(wrong)?;
@@ -284,14 +298,19 @@ impl<'g> Parser<'g> {
             None => self.network.storages.push(StorageOutline { entry: (self.place)(key), dtype, bytes }),
             Some(known) if (known.dtype, known.bytes) == (dtype, bytes) => {}
             Some(_) => {
-                let what = format!("storage {:?} is used with two types or sizes", excerpt(key));
-                return Err(Kind::Storage(what).into());
+                // torch takes those of the first use for all of them.
+                let what = format!("storage {:?} with two types or sizes", excerpt(key));
+                return Err(Kind::Unsupported(what).into());
             }
         }
         Ok(index)
     }
 
     fn sizes(&self, id: Id) -> Result<Vec<usize>> {
+        let id = match self.call(id) {
+            Some((Global::Class(Class::TorchSize), &[sizes])) => sizes,
+            Some(_) | None => id,
+        };
         let items = self.graph.sequence(id).ok_or_else(|| self.unexpected("a tuple of sizes", id))?;
         within("dimensions", items.len() as u64, MAX_RANK)?;
         items.iter().map(|item| self.size(*item)).collect()
@@ -308,6 +327,17 @@ impl<'g> Parser<'g> {
         let found = if let Node::Int(value) = node { value.to_string() } else { node.type_name().to_owned() };
         Kind::Unexpected { expected, found }.into()
     }
+}
+
+/// The strides of consecutive elements in the order of this shape.
+fn row_major(shape: &[usize]) -> Vec<usize> {
+    let all = shape.iter().rev().scan(1_usize, |stride, side| {
+        let next = stride.saturating_mul(*side);
+        Some(std::mem::replace(stride, next))
+    });
+    let mut strides: Vec<usize> = all.collect();
+    strides.reverse();
+    strides
 }
 
 /// What the objects around a tensor say about it.

@@ -74,6 +74,8 @@ pub struct TorchContent {
     pub deflated: Vec<String>,
     /// The entries whose checksums do not match, which torch reads as they are.
     pub changed: Vec<String>,
+    /// The entries with one checksum in the directory and another one at the entry, neither of which torch looks at.
+    pub two_checksums: Vec<String>,
 }
 
 /// What is found in the entries of an archive: as in [`TorchContent`], with all storages.
@@ -83,6 +85,7 @@ struct Found {
     storages: Vec<(String, u64)>,
     deflated: Vec<String>,
     changed: Vec<String>,
+    two_checksums: Vec<String>,
 }
 
 /// The first storage that torch fails to read, if any. It reads each that the pickle refers to, also for no tensor.
@@ -118,19 +121,21 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
             Ok((scanned.outline, Found::default()))
         }
         TorchFormat::Zip => {
-            // torch verifies no checksum.
-            let archive = entries::open(reader)?.with_unchecked_entries();
+            let archive = entries::open_unchecked(reader)?;
+            let two_checksums = archive.two_checksums().to_vec();
             let scanned = scan_archive(archive, elements, &mut |source| contents.read(source))?;
-            let Scanned { outline, unread, pickles, storages, deflated, changed, .. } = scanned;
+            let Scanned { outline, unread, pickles, storages, deflated, mut changed, .. } = scanned;
+            // One of two checksums cannot match.
+            changed.retain(|name| !two_checksums.contains(name));
             let unread = unread.into_iter().map(|name| (pickles.contains(&name), name));
             let unread = unread.map(|(is_pickle, name)| (name, is_pickle)).collect();
-            Ok((outline, Found { unread, storages, deflated, changed }))
+            Ok((outline, Found { unread, storages, deflated, changed, two_checksums }))
         }
     });
     let Contents { globals, beyond, root, mut problems, unsafe_objects, trailing, referenced } = contents;
     let unsafe_objects = unsafe_objects.into_found();
     let content = scanned.map(|(outline, found)| {
-        let Found { unread, storages, deflated, changed } = found;
+        let Found { unread, storages, deflated, changed, two_checksums } = found;
         if format == TorchFormat::Zip {
             problems.extend(unfit_storages(&storages, &referenced));
         }
@@ -147,6 +152,7 @@ pub fn scan_file(mut reader: impl Read + Seek, elements: &mut dyn ElementVisitor
                 unreferenced,
                 deflated,
                 changed,
+                two_checksums,
             },
         )
     });

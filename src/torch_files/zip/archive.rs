@@ -12,8 +12,9 @@ use zip::{
 };
 
 use super::{
+    as_listed::AsListed,
     central_directory::{self, Listed},
-    coverage::{self, Covered},
+    coverage::{self, Covered, OtherChecksum},
     entry::{DOT, EMPTY_COMPONENT, Entry, broken, checked_entry},
     file_reader::FileReader,
     single_pass::Span,
@@ -24,9 +25,6 @@ use crate::torch_files::{
     limits::{BUFFER_BYTES, MAX_ENTRY_NAME_BYTES, MAX_TOTAL_BYTES},
 };
 
-/// What is wrong with an entry that has two checksums.
-const OTHER_CHECKSUM: &str = "invalid checksum: the directory has another one than the entry itself";
-
 /// An archive whose entries are all stored or deflated regular files with unique plain names (BUN-002, LOD-014).
 #[derive(Debug)]
 pub struct Archive<R> {
@@ -34,6 +32,8 @@ pub struct Archive<R> {
     entries: IndexMap<String, Entry>,
     /// The names of entries without content that end with a slash.
     directories: Vec<String>,
+    /// The entries of which the directory has another checksum than the header or the record at the entry.
+    two_checksums: Vec<String>,
     /// The bytes before the first entry.
     before: Vec<u8>,
     /// Whether names begin with `./`, which is not part of the names here.
@@ -64,7 +64,19 @@ impl<R: Read + Seek> Archive<R> {
     /// belong to no entry; `unsafe` for names that are not relative paths of plain components, for duplicate entries and
     /// special files, and for counts above the limits; `unsupported` for encryption and for compression other than
     /// deflate.
-    pub fn new(mut reader: R) -> Result<Self, FormatError> {
+    pub fn new(reader: R) -> Result<Self, FormatError> {
+        let archive = Self::with_any_checksums(reader)?;
+        match archive.two_checksums.first() {
+            Some(name) => Err(two_checksums().in_entry(name)),
+            None => Ok(archive),
+        }
+    }
+
+    /// As [`Archive::new`], also when an entry has another checksum than the directory has of it: torch looks at neither.
+    ///
+    /// # Errors
+    /// As [`Archive::new`].
+    pub(crate) fn with_any_checksums(mut reader: R) -> Result<Self, FormatError> {
         let directory = central_directory::read(&mut reader)?;
         for Listed { name, .. } in &directory.entries {
             within("bytes of entry name", name.len() as u64, MAX_ENTRY_NAME_BYTES)?;
@@ -72,6 +84,14 @@ impl<R: Read + Seek> Archive<R> {
         // Overlapping and unlisted entries leave gaps as well; the checks below report them more precisely.
         let covered = coverage::verify(&mut reader, &directory);
         let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        // The library would only say of the first such entry that something differs.
+        let alike = match &covered {
+            Ok(Covered { other_checksums, .. }) if !other_checksums.is_empty() => {
+                let alike = AsListed::new(&mut reader, other_checksums);
+                Some(ZipArchive::with_config(config, alike).map_err(broken)?.validate_header_consistency())
+            }
+            Ok(_) | Err(_) => None,
+        };
         let mut zip = ZipArchive::with_config(config, reader).map_err(broken)?;
         let mut seen = std::collections::HashSet::new();
         if let Some(Listed { name, .. }) = directory.entries.iter().find(|entry| !seen.insert(&entry.name)) {
@@ -80,19 +100,8 @@ impl<R: Read + Seek> Archive<R> {
         if zip.central_directory_start() != directory.start || zip.len() != directory.entries.len() {
             return Err(Kind::Zip("more than one central directory".to_owned()).into());
         }
-        let consistent = zip.validate_header_consistency();
-        let Covered { before, other_checksum } = match (consistent, covered) {
-            (Err(_), Ok(Covered { other_checksum: Some(name), .. })) => {
-                return Err(
-                    Kind::Corrupt(OTHER_CHECKSUM.to_owned()).in_entry(&String::from_utf8_lossy(&name))
-                );
-            }
-            (Err(error), _) => return Err(broken(error).into()),
-            (Ok(()), covered) => covered?,
-        };
-        if let Some(name) = other_checksum {
-            return Err(Kind::Corrupt(OTHER_CHECKSUM.to_owned()).in_entry(&String::from_utf8_lossy(&name)));
-        }
+        alike.unwrap_or_else(|| zip.validate_header_consistency()).map_err(broken)?;
+        let Covered { before, other_checksums } = covered?;
         let mut entries = IndexMap::new();
         let mut directories = Vec::new();
         let mut total = 0u64;
@@ -111,10 +120,12 @@ impl<R: Read + Seek> Archive<R> {
         let mut names = directory.entries.iter().map(|entry| entry.name.as_slice());
         let is_dotted = names.clone().any(|name| name.starts_with(DOT.as_bytes()));
         let is_utf8 = names.all(|name| std::str::from_utf8(name).is_ok());
+        let name = |other: OtherChecksum| String::from_utf8_lossy(&other.name).into_owned();
         Ok(Self {
             zip,
             entries,
             directories,
+            two_checksums: other_checksums.into_iter().map(name).collect(),
             before,
             is_dotted,
             is_utf8,
@@ -180,6 +191,11 @@ impl<R: Read + Seek> Archive<R> {
     /// The names of the plain directory entries, each with a trailing slash.
     pub(crate) fn directories(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().map(String::as_str)
+    }
+
+    /// The entries of which the directory has another checksum than the header or the record at the entry.
+    pub(crate) fn two_checksums(&self) -> &[String] {
+        &self.two_checksums
     }
 
     /// The directory's record of an entry.
@@ -298,6 +314,11 @@ impl<R: Read + Seek> Archive<R> {
             Err(Kind::Corrupt(format!("expected {} bytes, as its header announces", entry.bytes)).into())
         }
     }
+}
+
+/// What is wrong with an entry of which the directory has another checksum.
+fn two_checksums() -> Kind {
+    Kind::Corrupt("invalid checksum: the directory has another one than the entry itself".to_owned())
 }
 
 #[cfg(test)]

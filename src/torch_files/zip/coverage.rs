@@ -14,13 +14,28 @@ const HEADER_BYTES: u64 = 30;
 /// Bytes of the longest data descriptor, the record that may follow the data of an entry.
 const MAX_DESCRIPTOR_BYTES: u64 = 24;
 
+/// Bytes of a CRC-32, and of the header of an entry before it.
+pub(super) const CHECKSUM_BYTES: usize = 4;
+const BEFORE_CHECKSUM: u64 = 14;
+
 /// What was seen around the data of entries.
 #[derive(Debug, Default)]
 pub(super) struct Covered {
     /// The bytes before the first entry.
     pub(super) before: Vec<u8>,
-    /// The name of the first entry of which the directory has another checksum than the header or the record at the entry.
-    pub(super) other_checksum: Option<Vec<u8>>,
+    /// The entries of which the directory has another checksum than the header or the record at the entry.
+    pub(super) other_checksums: Vec<OtherChecksum>,
+}
+
+/// A checksum at an entry that is not the one in the directory.
+#[derive(Debug)]
+pub(super) struct OtherChecksum {
+    /// The name of the entry.
+    pub(super) name: Vec<u8>,
+    /// Bytes from the start of the file to the checksum.
+    pub(super) at: u64,
+    /// The checksum in the directory.
+    pub(super) listed: [u8; CHECKSUM_BYTES],
 }
 
 /// Checks that each entry begins where the one before it ends.
@@ -28,23 +43,30 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
     let mut entries: Vec<&Listed> = directory.entries.iter().collect();
     entries.sort_by_key(|entry| entry.start);
     let before = before(reader, entries.first().copied(), directory.start)?;
-    let (mut end, mut last, mut other_checksum) = (before.len() as u64, None, None);
-    let mut differs = |entry: Option<&Listed>, checksum: u64| {
-        let name = entry.filter(|entry| entry.crc32 != checksum).map(|entry| entry.name.clone());
-        other_checksum = other_checksum.take().or(name);
+    let (mut end, mut last, mut other_checksums) = (before.len() as u64, None, Vec::new());
+    let mut differs = |entry: Option<&Listed>, at: u64, checksum: u64| {
+        let other = entry.filter(|entry| entry.crc32 != checksum);
+        other_checksums.extend(other.map(|entry| {
+            let [a, b, c, d, ..] = entry.crc32.to_le_bytes();
+            OtherChecksum { name: entry.name.clone(), at, listed: [a, b, c, d] }
+        }));
     };
     for entry in entries {
         let gap = gap(end, entry.start, last, Some(entry))?;
         let read = read_at(reader, end, gap + HEADER_BYTES)?;
         let (between, header) = read.split_at_checked(gap as usize).unwrap_or_default();
-        if let Some(checksum) = covered(between, last, Some(entry))? {
-            differs(last, checksum);
+        if let Some((offset, checksum)) = covered(between, last, Some(entry))? {
+            differs(last, end + offset, checksum);
         }
         if !header.starts_with(b"PK\x03\x04") {
             return Err(Kind::Zip(format!("missing local header at byte {}", entry.start)));
         }
         if number(header, 6, 2) & FOLLOWS == 0 {
-            differs(Some(entry), number(header, 14, 4));
+            differs(
+                Some(entry),
+                entry.start.saturating_add(BEFORE_CHECKSUM),
+                number(header, BEFORE_CHECKSUM as usize, CHECKSUM_BYTES),
+            );
         }
         let data = HEADER_BYTES + number(header, 26, 2) + number(header, 28, 2);
         let entry_end = entry.start.checked_add(data).and_then(|at| at.checked_add(entry.compressed_bytes));
@@ -52,10 +74,10 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
         last = Some(entry);
     }
     let gap = gap(end, directory.start, last, None)?;
-    if let Some(checksum) = covered(&read_at(reader, end, gap)?, last, None)? {
-        differs(last, checksum);
+    if let Some((offset, checksum)) = covered(&read_at(reader, end, gap)?, last, None)? {
+        differs(last, end + offset, checksum);
     }
-    Ok(Covered { before, other_checksum })
+    Ok(Covered { before, other_checksums })
 }
 
 /// The bytes before the first entry, unless a reader that begins there could find another archive in them.
@@ -81,9 +103,13 @@ fn gap(end: u64, next: u64, last: Option<&Listed>, following: Option<&Listed>) -
 }
 
 /// Refuses bytes between two entries, except a data descriptor: the checksum and the sizes of the first entry, written
-/// by a writer that learned them only afterwards. Sizes have 4 or 8 bytes, after an optional signature. Returns that
-/// checksum.
-fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) -> Result<Option<u64>, Kind> {
+/// by a writer that learned them only afterwards. Sizes have 4 or 8 bytes, after an optional signature. Returns the offset
+/// of that checksum and the checksum.
+fn covered(
+    between: &[u8],
+    last: Option<&Listed>,
+    following: Option<&Listed>,
+) -> Result<Option<(u64, u64)>, Kind> {
     let checksum = |entry: &Listed| {
         let has_signature = between.len().is_multiple_of(8);
         let record = if has_signature { between.strip_prefix(b"PK\x07\x08")? } else { between };
@@ -93,7 +119,7 @@ fn covered(between: &[u8], last: Option<&Listed>, following: Option<&Listed>) ->
             && number(record, 4 + width, width) == entry.bytes
             // Without the signature, the checksum is what tells a record.
             && (has_signature || number(record, 0, 4) == entry.crc32);
-        is_descriptor.then(|| number(record, 0, 4))
+        is_descriptor.then(|| ((between.len() - record.len()) as u64, number(record, 0, 4)))
     };
     let found = last.and_then(checksum);
     if between.is_empty() || found.is_some() {
@@ -241,7 +267,8 @@ mod tests {
             let mut changed = record.clone();
             changed[at] ^= 1;
             // Another checksum of the right sizes is still a record, which is not that of the directory.
-            let same = covered(&changed, Some(&entry), None) == Ok(Some(entry.crc32));
+            let same = covered(&changed, Some(&entry), None)
+                .is_ok_and(|found| found.is_some_and(|(_, checksum)| checksum == entry.crc32));
             assert!(!same || !is_record, "byte {at}");
         }
     }

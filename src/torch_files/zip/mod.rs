@@ -1,7 +1,7 @@
 //! Zip archives, read strictly and written reproducibly.
 //!
 //! Reading order: `central_directory` (the list of entries, parsed before the `zip` crate sees the file), `coverage`
-//! (every byte belongs to an entry or a record), `case_twins` (names that differ only in case), `entry` (one record of the
+//! (every byte belongs to an entry or a record), `as_listed` (the file with the checksums of its directory), `case_twins` (names that differ only in case), `entry` (one record of the
 //! list), [`Archive`] (all of these checks, and the bytes of an entry), [`FileReader`] (a file on disk), `writer`. For large
 //! archives: `single_pass` reads nested checksums in one pass, and `sparse_reader` is a file of which only some ranges were
 //! kept.
@@ -10,6 +10,7 @@
 //! it is read, by its caller if that reads what torch reads; the memory for an entry follows the bytes that were decompressed, never the announced size.
 
 mod archive;
+mod as_listed;
 pub(crate) mod case_twins;
 pub(crate) mod central_directory;
 pub(crate) mod coverage;

@@ -1,9 +1,10 @@
 //! What an archive is that `torch.save` did not write, by the names of its entries.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use crate::{
     bundle::nouns::{JSON_MANIFEST_ENTRY, MANIFEST_ENTRY},
+    text::counted,
     torch_files::zip::Archive,
 };
 
@@ -24,15 +25,19 @@ const PACKED: OtherArchive = OtherArchive {
     name: "an archive with a bundle in a folder",
     advice: "pack the content of the folder without the folder itself",
 };
-const TORCH_SCRIPT: OtherArchive =
-    OtherArchive { name: "a TorchScript archive", advice: "do not load it: torch executes its code" };
+const TORCH_SCRIPT: OtherArchive = OtherArchive {
+    name: "a TorchScript archive",
+    advice: "torch.load(weights_only=True) refuses it, and torch.jit.load and torch.load(weights_only=False) execute its \
+             code: ask its author for a file of torch.save(model.state_dict(), ...)",
+};
 const PACKAGE: OtherArchive = OtherArchive {
     name: "a package that torch.package wrote",
     advice: "ask its author for a file of torch.save: a package holds code, which its importer executes",
 };
 const EXPORTED: OtherArchive = OtherArchive {
     name: "a model that torch.export wrote (pt2)",
-    advice: "load it with torch.export.load; for its weights alone, ask its author for a file of torch.save",
+    advice: "torch.load fails on it, and torch.export.load makes a program of it; for its weights alone, ask its author \
+             for a file of torch.save(program.state_dict, ...)",
 };
 const KERAS: OtherArchive =
     OtherArchive { name: "a model of Keras", advice: "load it with Keras: it holds no file of torch.save" };
@@ -43,10 +48,56 @@ const MOVED: OtherArchive = OtherArchive {
 const NESTED: OtherArchive =
     OtherArchive { name: "an archive of other archives", advice: "unpack it, and check what is inside" };
 
+/// What is in an archive that torch wrote, by the names of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inside {
+    entries: usize,
+    /// The entries with elements of tensors.
+    storages: usize,
+    /// The entries with the source text of functions.
+    code: usize,
+}
+
+impl Inside {
+    fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        let mut inside = Self::default();
+        for name in names {
+            let (_, entry) = name.split_once('/').unwrap_or(("", name));
+            // The folders of a model of torch.export, of which the files of TorchScript have none.
+            let folders = ["data/weights/", "data/constants/", "data/"];
+            let file = folders.iter().find_map(|folder| entry.strip_prefix(folder));
+            let is_storage = file.is_some_and(|file| !file.contains(['/', '.']));
+            inside.entries += 1;
+            inside.storages += usize::from(is_storage);
+            inside.code += usize::from(entry.starts_with("code/") && entry.ends_with(".py"));
+        }
+        inside
+    }
+
+    pub(super) fn has_storages(self) -> bool {
+        self.storages > 0
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entries, storages, code } = *self;
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        write!(f, "{entries} {noun}, {}", counted(storages, "storage"))?;
+        if code > 0 { write!(f, ", {}", counted(code, "code file")) } else { Ok(()) }
+    }
+}
+
 impl OtherArchive {
-    /// What an archive on disk is; `None` if its names do not tell, or it is none.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        Self::by_names(Archive::open(path).ok()?.names())
+    /// What an archive on disk is and what is in it; `None` if its names do not tell, or it is none.
+    pub(super) fn of(path: &Path) -> Option<(Self, Inside)> {
+        let archive = Archive::open(path).ok()?;
+        Some((Self::by_names(archive.names())?, Inside::of(archive.names())))
+    }
+
+    /// Whether an archive with these names is a model of `torch.export`.
+    pub(super) fn is_exported<'n>(names: impl Iterator<Item = &'n str>) -> bool {
+        Self::by_names(names) == Some(EXPORTED)
     }
 
     fn by_names<'n>(names: impl Iterator<Item = &'n str>) -> Option<Self> {
@@ -87,5 +138,19 @@ mod tests {
     #[case::other(&["notes.txt"], None)]
     fn an_archive_is_recognized_by_its_names(#[case] names: &[&str], #[case] expected: Option<OtherArchive>) {
         assert_eq!(OtherArchive::by_names(names.iter().copied()), expected);
+    }
+
+    #[rstest]
+    #[case::script(
+        &["m/data.pkl", "m/data/0", "m/data/1", "m/traced_inputs/0", "m/code/m.py", "m/code/m.py.debug_pkl"],
+        "6 entries, 2 storages, 1 code file"
+    )]
+    #[case::exported(
+        &["m/archive_format", "m/data/weights/weight_0", "m/data/weights/weights_config.json", "m/data/constants/tensor_0"],
+        "4 entries, 2 storages"
+    )]
+    #[case::one(&["m/constants.pkl"], "1 entry, 0 storages")]
+    fn what_is_inside_is_counted(#[case] names: &[&str], #[case] expected: &str) {
+        assert_eq!(Inside::of(names.iter().copied()).to_string(), expected);
     }
 }

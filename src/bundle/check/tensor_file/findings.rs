@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    archive_kind::OtherArchive,
+    archive_kind::{Inside, OtherArchive},
     file::{TensorFile, TorchFacts},
     kind::FileKind,
 };
@@ -89,13 +89,26 @@ impl TorchFacts {
     /// The globals that `torch.serialization.add_safe_globals` would have to be given for the file to load with
     /// `weights_only=True`; none if any of them is not known to make data.
     pub fn safe_globals(&self) -> Vec<&AskedGlobal> {
-        let needed: Vec<&AskedGlobal> = self.globals.iter().filter(|global| !global.is_safe).collect();
-        let is_data = |global: &&AskedGlobal| {
-            let AskedGlobal { module, name, .. } = global;
-            instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
-        };
-        if needed.iter().all(is_data) { needed } else { Vec::new() }
+        safe_globals(&self.globals)
     }
+}
+
+fn safe_globals(globals: &[AskedGlobal]) -> Vec<&AskedGlobal> {
+    let needed: Vec<&AskedGlobal> = globals.iter().filter(|global| !global.is_safe).collect();
+    let is_data = |global: &&AskedGlobal| {
+        let AskedGlobal { module, name, .. } = global;
+        instead(module, name).is_some() || HELPERS.contains(&(module.as_str(), name.as_str()))
+    };
+    if needed.iter().all(is_data) { needed } else { Vec::new() }
+}
+
+/// How to load a file with globals that the safe mode of torch does not take and that are known to make data.
+pub(super) fn to_load(globals: &[AskedGlobal]) -> Option<String> {
+    let needed = safe_globals(globals);
+    let names: Vec<String> =
+        needed.iter().map(|AskedGlobal { module, name, .. }| format!("{module}.{name}")).collect();
+    let add = |names| format!("or load it after torch.serialization.add_safe_globals([{names}])");
+    (!names.is_empty()).then(|| add(names.join(", ")))
 }
 
 /// Whether a global is part of how objects of a module are made.
@@ -221,9 +234,18 @@ pub(super) fn other_format(kind: FileKind, format: OtherFormat) -> Finding {
 }
 
 /// An archive of another kind in the place of a file of torch.
-pub(super) fn other_archive(other: OtherArchive) -> Finding {
-    Finding::error("other-format", format!("found {}", other.name))
+pub(super) fn other_archive(other: OtherArchive, inside: Inside) -> Finding {
+    let inside = if inside.has_storages() { format!(" ({inside})") } else { String::new() };
+    Finding::error("other-format", format!("found {}{inside}", other.name))
         .expected(intact(FileKind::Torch))
+        .advice(other.advice)
+}
+
+/// A TorchScript archive, by the entry that makes it one.
+pub(super) fn torch_script(other: OtherArchive, inside: Inside, error: &FormatError) -> Finding {
+    Finding::error("unsafe", format!("the entry makes the file {} ({inside})", other.name))
+        .at(&error.place)
+        .expected("a state dict, which holds no code")
         .advice(other.advice)
 }
 
@@ -277,6 +299,17 @@ pub(super) fn changed(entry: &str) -> Finding {
         .in_entry(entry)
 }
 
+/// An entry with two checksums, of which one is wrong.
+pub(super) fn two_checksums(entry: &str) -> Finding {
+    Finding::error("damaged", "the directory has another CRC-32 than the entry itself")
+        .expected(intact(FileKind::Torch))
+        .advice(
+            "copy the file again: torch loads it and looks at neither, and other readers refuse it or take its values for \
+             changed",
+        )
+        .in_entry(entry)
+}
+
 fn intact(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Torch | FileKind::Bundle => "a whole file that torch.save wrote",
@@ -297,6 +330,10 @@ pub(super) fn problem(kind: FileKind, place: &str, error: &FormatError) -> Findi
         Finding::warning("not-supported", format!("not supported: {what}"))
             .expected("dense tensors of numbers")
             .advice("load it to look at it: it is not described and was not checked")
+    } else if let Kind::Limit { .. } = &error.kind {
+        Finding::error("not-supported", error.kind.to_string())
+            .expected("a tensor within the limits of this program")
+            .advice("nothing is said about the tensor: it may be sound, and was not checked")
     } else if let Kind::TorchFails(_) = &error.kind {
         Finding::error("not-supported", error.kind.to_string())
             .expected("a file that torch.load reads")

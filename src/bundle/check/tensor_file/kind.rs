@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::archive_kind::OtherArchive;
 use crate::{
     bundle::nouns::{ARCHIVE_NAME, JSON_MANIFEST_ENTRY, MANIFEST_ENTRY},
     fs_util::regular,
@@ -30,12 +31,14 @@ pub enum FileKind {
 }
 
 /// What the names of files end with that loaders of models take, and what such a file is when its content does not tell.
-const NAMES: [(&str, FileKind); 13] = [
+const NAMES: [(&str, FileKind); 15] = [
     (".pt", FileKind::Torch),
     (".pth", FileKind::Torch),
     (".ckpt", FileKind::Torch),
     (".bin", FileKind::Torch),
     (".pth.tar", FileKind::Torch),
+    (".pt2", FileKind::Torch),
+    (".ptl", FileKind::Torch),
     (".pkl", FileKind::Pickle),
     (".pickle", FileKind::Pickle),
     (".dill", FileKind::Pickle),
@@ -117,6 +120,9 @@ impl FileKind {
             return Some(Self::Bundle);
         }
         if has(&|name| name.split_once('/').is_some_and(|(_, inner)| inner == "data.pkl")) {
+            return Some(Self::Torch);
+        }
+        if OtherArchive::is_exported(archive.names()) {
             return Some(Self::Torch);
         }
         npz::is_npz(archive.names()).then_some(Self::Npz)

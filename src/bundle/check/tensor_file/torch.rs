@@ -8,7 +8,7 @@ use super::{
     findings,
 };
 use crate::{
-    bundle::check::{Findings, ProgressFn, StateDetails, network_rules::unseen},
+    bundle::check::{Finding, Findings, ProgressFn, StateDetails, network_rules::unseen},
     torch_files::{
         FormatError, FormatErrorKind as Kind,
         torch::{AskedGlobal, Outline, TorchContent, TorchFile, UnsafeObject, scan_file},
@@ -27,7 +27,8 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
         return Ok(file);
     }
     let reader = FileReader::open(&file.file)?;
-    let (mut format, mut globals, mut contents, mut changed) = (None, Vec::new(), None, Vec::new());
+    let (mut format, mut globals, mut contents) = (None, Vec::new(), None);
+    let (mut changed, mut two_checksums, mut is_known) = (Vec::new(), Vec::new(), true);
     let state = StateDetails::of(
         |elements| {
             let scanned = scan_file(reader, elements);
@@ -37,7 +38,8 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
             (format, globals) = (Some(scanned.format), scanned.globals);
             let (outline, content) = content?;
             odd(&content, &mut file);
-            (contents, changed) = (content.root, content.changed);
+            is_known = !content.problems.iter().any(|(_, error)| matches!(error.kind, Kind::Limit { .. }));
+            (contents, changed, two_checksums) = (content.root, content.changed, content.two_checksums);
             if let Outline::Network(network) = &outline {
                 let finding = unseen(network);
                 file.findings.extend(finding.map(|finding| findings::named("unseen-storage", finding)));
@@ -46,7 +48,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
         },
         watch,
     );
-    let (mut sentinel, mut extra, mut is_known) = (None, Map::new(), true);
+    let (mut sentinel, mut extra) = (None, Map::new());
     match readable(state)? {
         Err(error) => {
             is_known = !findings::is_unsupported(&error.kind);
@@ -60,6 +62,7 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     let loads_weights_only = is_known.then_some(file.findings.errors == 0);
     // Only now: torch does not notice it.
     findings::counted(changed.iter().map(|name| findings::changed(name)), &mut file.findings);
+    findings::counted(two_checksums.iter().map(|name| findings::two_checksums(name)), &mut file.findings);
     let format = format.filter(|_| file.instead.is_none());
     file.torch = Some(TorchFacts { format, loads_weights_only, globals, sentinel, extra, contents });
     Ok(file)
@@ -72,14 +75,13 @@ fn refuse(error: &FormatError, file: &mut TensorFile) {
     } else {
         None
     };
-    file.instead = other.map(|other| other.name);
-    match other {
-        Some(other) if error.kind != Kind::TorchScript => {
-            file.is_whole = false;
-            file.findings.push(findings::other_archive(other));
-        }
-        Some(_) | None => findings::refuse(file, error),
-    }
+    let Some((other, inside)) = other else { return findings::refuse(file, error) };
+    (file.instead, file.is_whole) = (Some(other.name), false);
+    file.findings.push(if error.kind == Kind::TorchScript {
+        findings::torch_script(other, inside, error)
+    } else {
+        findings::other_archive(other, inside)
+    });
 }
 
 /// What the safe mode of torch does not take.
@@ -89,16 +91,22 @@ fn asked(
     beyond: Option<(u64, &'static str)>,
     findings: &mut Findings,
 ) {
+    // An opcode is missing whatever globals are added. It is said once for all objects.
+    let mut to_load = if beyond.is_none() { findings::to_load(globals) } else { None };
+    let mut with_advice = |mut finding: Finding| {
+        finding.advice.extend(to_load.take().map(|to_load| format!("; {to_load}")));
+        finding
+    };
     let mut named: HashSet<usize> = HashSet::new();
     for (index, object) in objects {
         named.insert(*index);
         named.extend(&object.inside);
         let global = globals.get(*index);
-        findings.extend(global.map(|global| findings::unsafe_object(global, object, globals)));
+        findings.extend(global.map(|global| with_advice(findings::unsafe_object(global, object, globals))));
     }
     for (index, global) in globals.iter().enumerate() {
         if !global.is_safe && !named.contains(&index) {
-            findings.push(findings::unsafe_global(global));
+            findings.push(with_advice(findings::unsafe_global(global)));
         }
     }
     findings.extend(beyond.map(findings::unsafe_opcode));
