@@ -19,6 +19,7 @@ mod report;
 mod report_error;
 mod report_files;
 pub(crate) mod sums;
+mod taken_names;
 mod unfinished;
 mod verify;
 mod writer;

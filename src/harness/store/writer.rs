@@ -14,7 +14,9 @@ use super::{
     limits::longest,
     lock::StoreLock,
     partial::{PartialDirectory, taken},
-    place, write_sums,
+    place,
+    taken_names::TakenNames,
+    write_sums,
 };
 use crate::fs_util::make_directory;
 use crate::harness::{
@@ -89,7 +91,7 @@ impl ReportWriter {
         place::next_place(reports, None)?;
         let mut stamp = first;
         let mut seconds_left = seconds;
-        let mut taken = Taken::new(reports, seconds);
+        let mut taken = TakenNames::new(reports, seconds);
         loop {
             match PartialDirectory::create(&store, stamp) {
                 Ok(directory) => {
@@ -212,7 +214,7 @@ impl ReportWriter {
 
     fn take_next_stamp(&mut self) -> Result<(), ReportError> {
         let store = StoreLock::acquire(&self.reports)?;
-        let mut taken = Taken::new(&self.reports, self.seconds_left);
+        let mut taken = TakenNames::new(&self.reports, self.seconds_left);
         while self.seconds_left > 0 {
             self.seconds_left -= 1;
             self.stamp = self.stamp.next_second();
@@ -338,51 +340,6 @@ impl Drop for ReportWriter {
         self.directory.remove();
         if self.made_reports {
             _ = fs::remove_dir(&self.reports);
-        }
-    }
-}
-
-/// The names that a report could not get.
-struct Taken<'a> {
-    reports: &'a Path,
-    seconds: u32,
-    /// The first one that is not that of a report.
-    first: Option<PathBuf>,
-    /// The number of those that are not reports.
-    not_reports: usize,
-}
-
-impl<'a> Taken<'a> {
-    fn new(reports: &'a Path, seconds: u32) -> Self {
-        Self { reports, seconds, first: None, not_reports: 0 }
-    }
-
-    /// Whether this is about a name that is taken.
-    fn count(&mut self, error: &ReportError) -> bool {
-        match error {
-            ReportError::Taken(_) => true,
-            ReportError::NotAReport(path) | ReportError::UnderWay(path) => {
-                self.first.get_or_insert_with(|| path.clone());
-                self.not_reports += 1;
-                true
-            }
-            ReportError::NoFreeStamp { .. }
-            | ReportError::StampsInTheWay { .. }
-            | ReportError::OtherStamp { .. }
-            | ReportError::NoInventory(_)
-            | ReportError::Lost { .. }
-            | ReportError::TooLong { .. }
-            | ReportError::Disk(_)
-            | ReportError::Render(_)
-            | ReportError::NoNumber(_) => false,
-        }
-    }
-
-    fn error(self) -> ReportError {
-        let Self { reports, seconds, first, not_reports } = self;
-        match first {
-            Some(first) => ReportError::StampsInTheWay { first, count: not_reports, seconds },
-            None => ReportError::NoFreeStamp { reports: reports.to_owned(), seconds },
         }
     }
 }
