@@ -415,6 +415,60 @@ fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
     assert_eq!(results(STAMP), results("2025-10-17T112850Z"));
 }
 
+#[test]
+fn only_the_failed_checks_of_a_report_run_again() {
+    let place = Place::new();
+    let ids = |stamp: &str| -> Vec<String> {
+        let text =
+            fs::read_to_string(place.path("reports").join(stamp).join("results.json")).expect("results");
+        let results: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let outcomes = results["outcomes"].as_array().expect("outcomes").iter();
+        outcomes.map(|outcome| outcome["check"].as_str().expect("a check").to_owned()).collect()
+    };
+    let run = |arguments: &[&str], stamp: &str| place.run(&[&["run", "--stamp", stamp], arguments].concat());
+    let cases =
+        ["--case", "orchestration/workflow_persists_models", "--case", "params/missing_key_is_refused"];
+    let [first, second, third] = ["2025-10-17T112849Z", "2025-10-17T112850Z", "2025-10-17T112851Z"];
+    run(&[&cases[..], &["--impl", "never_persists"]].concat(), first).code(1);
+    let failed: Vec<String> = ids(first).into_iter().filter(|id| id.starts_with("orch")).collect();
+    assert!(failed.len() < ids(first).len(), "{failed:?}");
+    run(&["--rerun-failed", "--impl", "never_persists"], second).code(1);
+    assert_eq!(ids(second), failed);
+    run(&["--rerun-failed", &format!("reports/{first}"), "--impl", "reference"], third).code(0);
+    assert_eq!(ids(third), failed);
+    let none = run(&["--rerun-failed", "--impl", "reference"], "2025-10-17T112852Z").code(4);
+    assert!(
+        err(&none).contains(&format!("none of the selected checks failed in reports/{third}")),
+        "{}",
+        err(&none)
+    );
+    assert_eq!(
+        fs::read_dir(place.path("reports")).expect("reports").count(),
+        3 + usize::from(place.path("reports/.index.json").exists())
+    );
+}
+
+#[test]
+fn colors_and_the_length_of_the_output_are_chosen() {
+    let place = Place::new();
+    let run = |options: &[&str], stamp: &str| {
+        let all = [
+            &["run", "--case", "params/missing_key_is_refused", "--impl", "reference", "--stamp", stamp],
+            options,
+        ];
+        out(&place.run(&all.concat()).code(0))
+    };
+    let long = run(&[], "2025-10-17T112849Z");
+    assert!(long.lines().count() > 4 && !long.contains('\u{1b}'), "{long}");
+    let short = run(&["--quiet"], "2025-10-17T112850Z");
+    assert_eq!(
+        short,
+        "reference conforms in the selected checks: 1 of 1 check passed.\nReport: reports/2025-10-17T112850Z\n"
+    );
+    let colored = run(&["-q", "--color", "always"], "2025-10-17T112851Z");
+    assert!(colored.starts_with("\u{1b}[32mreference conforms"), "{colored:?}");
+}
+
 #[rstest]
 #[case::cases("cases", "roundtrip/networks_come_back[gridsize1]")]
 #[case::requirements("requirements", "LOD-003")]

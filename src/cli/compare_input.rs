@@ -1,4 +1,4 @@
-//! What `compare` reads: a report, a store, or a baseline file.
+//! What `compare` and `run --rerun-failed` read: a report, a store, or a baseline file.
 
 use std::path::{Path, PathBuf};
 

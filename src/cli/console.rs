@@ -7,6 +7,7 @@ use std::{
 };
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use clap::ValueEnum;
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -25,7 +26,16 @@ pub(super) use crate::text::counted;
 /// Bytes of JSON that are written at once.
 const OUTPUT_BYTES: usize = 64 << 10;
 
-/// Standard output and error; colored on a terminal unless `NO_COLOR` or `TERM=dumb` is set.
+/// When output is colored.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR or TERM=dumb is set
+    Auto,
+    Always,
+    Never,
+}
+
+/// Standard output and error.
 #[derive(Debug)]
 pub(super) struct Console {
     color_out: bool,
@@ -37,12 +47,17 @@ pub(super) struct Console {
 }
 
 impl Console {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(color: Color) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colored = |is_terminal: bool| match color {
+            Color::Auto => wanted && is_terminal,
+            Color::Always => true,
+            Color::Never => false,
+        };
         Self {
-            color_out: wanted && io::stdout().is_terminal(),
-            color_err: wanted && io::stderr().is_terminal(),
+            color_out: colored(io::stdout().is_terminal()),
+            color_err: colored(io::stderr().is_terminal()),
             reads_commands: workflow_command::is_active(),
             failed: RefCell::new(None),
         }

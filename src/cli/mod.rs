@@ -61,7 +61,10 @@ pub use serve::serve;
 
 use clap::{Parser, Subcommand};
 
-use self::{console::Console, suite_option::SuiteOption};
+use self::{
+    console::{Color, Console},
+    suite_option::SuiteOption,
+};
 
 /// Test implementations of the model bundle contract, after proving that every case can fail.
 #[derive(Debug, Parser)]
@@ -70,6 +73,10 @@ use self::{console::Console, suite_option::SuiteOption};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+
+    /// Color the output
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    color: Color,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,14 +114,14 @@ pub fn main() -> Exit {
         Err(error) => {
             let printed = error.print();
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
-            let console = Console::new();
+            let console = Console::new(Color::Auto);
             if !error.use_stderr() {
                 console.printed(printed);
             }
             return console.close(exit);
         }
     };
-    let console = Console::new();
+    let console = Console::new(arguments.color);
     let ended = match arguments.command {
         Command::Run(run) => run.execute(&console),
         Command::Prove(prove) => prove.execute(&console),

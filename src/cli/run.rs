@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -9,6 +10,7 @@ use clap::Parser;
 
 use super::{
     Exit, SuiteOption,
+    compare_input::CompareInput,
     console::Console,
     control::control,
     github::GitHub,
@@ -24,12 +26,13 @@ use super::{
 };
 use crate::{
     harness::{
+        compare::Snapshot,
         proof::{PROVEN, Proven},
         record::{Part, Partition, RequirementRecord, RunTimestamp, Target},
         runner::{self, Implementations, Job, Outcome, Phase},
         suite::{Check, Plan, Step, Suite, nearest},
     },
-    text::line,
+    text::{line, shell_argument},
 };
 
 /// Run the suite: red runs on faulty implementations, then green runs on the implementation under test
@@ -42,6 +45,16 @@ use crate::{
 pub(super) struct Run {
     #[command(flatten)]
     selection: SelectionOptions,
+
+    /// Only checks that failed in this report [default: the newest one in the directory of --reports]
+    #[arg(
+        long,
+        value_name = "REPORT",
+        num_args = 0..=1,
+        default_missing_value = NEWEST,
+        help_heading = "Selection"
+    )]
+    rerun_failed: Option<PathBuf>,
 
     #[command(flatten)]
     phases: PhaseOptions,
@@ -62,12 +75,19 @@ pub(super) struct Run {
     #[arg(long, help_heading = "Report")]
     json: bool,
 
+    /// Print only the verdict and the path of the report
+    #[arg(short, long, conflicts_with = "json", help_heading = "Report")]
+    quiet: bool,
+
     #[command(flatten)]
     recording: RecordingOptions,
 
     #[command(flatten)]
     suite: SuiteOption,
 }
+
+/// The value of `--rerun-failed` without a report.
+const NEWEST: &str = "";
 
 /// The implementation under test if `--impl` is not given.
 const JUDGED: &str = "reference";
@@ -77,7 +97,16 @@ impl Run {
         let (suite, implementations) = self.suite.load(console)?;
         let plan = self.phases.plan().map(|name| find_plan(name, &suite, console)).transpose()?;
         let known_file = self.adapter.file_to_write(console)?;
-        let checks = self.selection.select(&suite, console)?;
+        let mut checks = self.selection.select(&suite, console)?;
+        let earlier = self.rerun_failed.as_deref().map(|report| self.earlier(report, console)).transpose()?;
+        if let Some(earlier) = &earlier {
+            let failed: BTreeSet<&str> = earlier.failed().collect();
+            checks.retain(|check| failed.contains(check.id.as_str()));
+            if checks.is_empty() {
+                console.error(&format!("none of the selected checks failed in {}", line(&earlier.name)));
+                return Err(Exit::NothingSelected);
+            }
+        }
         let sandbox = self.adapter.sandbox(console)?;
         let connect = self.adapter.connect(&suite, &implementations, sandbox.as_ref());
         let phases = self.phases.resolve(&self.adapter, &connect, console)?;
@@ -104,7 +133,7 @@ impl Run {
         };
         let recording = RunSession::begin(&self.recording, &own, console)?.below(sandbox);
         let judged = phases.green.given().filter(|target| target.is_third_party());
-        let whole = self.selection.is_empty() && plan.is_none() && partition.is_none();
+        let whole = self.selects_all() && plan.is_none() && partition.is_none();
         let then = |outcomes: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| {
             judged.map(|target| control(target, &own, outcomes, whole, run))
         };
@@ -117,7 +146,7 @@ impl Run {
             suite: &suite,
             suite_named: self.suite.named(),
             plan: plan.as_ref(),
-            selection: self.selection_arguments(),
+            selection: self.selection_arguments(earlier.as_ref()),
             partition,
             unproven: unproven(&suite, plan.as_ref(), &jobs, &own, console),
             options: phases.given().map(option).collect(),
@@ -131,7 +160,11 @@ impl Run {
         };
         let (record, path) = recording.publish(about, outcomes, console)?;
         let exit = run_exit::of(&record, self.adapter.max_unsupported(), console);
-        summary::print(&record, &path, exit, self.json, console);
+        if self.quiet {
+            summary::print_verdict(&record, &path, exit, console);
+        } else {
+            summary::print(&record, &path, exit, self.json, console);
+        }
         GitHub::from_environment().show(&record, &path, console);
         if let Some(target) = judged.filter(|_| whole) {
             report_unused(target, console);
@@ -179,13 +212,24 @@ impl Run {
             refusal_violates: refusal_violates.clone(),
             known: target.known.clone()?,
             on: RunTimestamp::now().day(),
-            whole: self.selection.is_empty() && self.phases.plan().is_none(),
+            whole: self.selects_all() && self.phases.plan().is_none(),
         })
     }
 
+    /// The report whose failed checks are run again.
+    fn earlier(&self, report: &Path, console: &Console) -> Result<Snapshot, Exit> {
+        let report = if report == Path::new(NEWEST) { self.recording.reports() } else { report };
+        Ok(CompareInput::read(report, console)?.snapshot)
+    }
+
+    fn selects_all(&self) -> bool {
+        self.selection.is_empty() && self.rerun_failed.is_none()
+    }
+
     /// The selection as command-line arguments, for rerun commands in reports.
-    fn selection_arguments(&self) -> Vec<String> {
+    fn selection_arguments(&self, earlier: Option<&Snapshot>) -> Vec<String> {
         let mut arguments = self.selection.arguments(self.suite.named().as_deref());
+        arguments.extend(earlier.map(|report| format!("--rerun-failed {}", shell_argument(&report.name))));
         arguments.extend(self.phases.arguments());
         arguments.extend(self.plan.arguments());
         arguments.extend(self.adapter.arguments());

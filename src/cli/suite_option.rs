@@ -74,9 +74,8 @@ pub(super) fn with_embedded_mutants(
     built_ins: Vec<BuiltIn>,
     console: &Console,
 ) -> Result<Implementations, Exit> {
-    let names = Implementations::of(&built_ins);
-    match Suite::load(&BUNDLE, Source::Embedded(BUNDLE.suite()), &names.names()) {
-        Ok(suite) => Ok(Implementations::of(&suite.with_mutants(built_ins))),
+    match Suite::mutants_with(&BUNDLE, &Source::Embedded(BUNDLE.suite()), built_ins) {
+        Ok(all) => Ok(Implementations::of(&all)),
         Err(errors) => {
             console.suite_errors(&errors);
             Err(Exit::InvalidSuite)

@@ -30,6 +30,11 @@ pub(super) fn print(run: &RunRecord, report: &Path, exit: Exit, as_json: bool, c
     console.print(&if as_json { json(run, report, exit) } else { text(run, report, exit, console) });
 }
 
+/// Prints the verdict and the path of the report.
+pub(super) fn print_verdict(run: &RunRecord, report: &Path, exit: Exit, console: &Console) {
+    console.print(&ending(run, report, exit, console));
+}
+
 /// Text output: unexpected outcomes, counts for each area, the verdict, and the path of the report.
 fn text(run: &RunRecord, report: &Path, exit: Exit, console: &Console) -> String {
     let mut text = String::new();
@@ -88,9 +93,12 @@ fn text(run: &RunRecord, report: &Path, exit: Exit, console: &Console) -> String
         text.push_str(&format!("{}\n\n", left_out.join("\n")));
     }
     text.push_str(&details(run, console));
-    text.push_str(&verdict(run, exit, console));
-    text.push_str(&format!("Report: {}\n", report.display()));
+    text.push_str(&ending(run, report, exit, console));
     text
+}
+
+fn ending(run: &RunRecord, report: &Path, exit: Exit, console: &Console) -> String {
+    format!("{}Report: {}\n", verdict(run, exit, console), report.display())
 }
 
 /// What the run says, in one sentence, and the exit code if it is not 0.

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_told_from_what_has_taken_its_place() {
+    fn a_directory_and_what_has_taken_its_place_are_distinguished() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         let above = open_directory(place.path()).unwrap();

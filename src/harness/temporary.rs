@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::fs_util::{is_at, open_directory, remove_all, retried};
 
-/// How their names begin. What begins so and is not locked is of no use to anyone.
+/// How their names begin. What begins so and is not locked was left by a killed run.
 const PREFIX: &str = "bundleproof-locked-";
 
 /// How old a directory must be to be taken for left over: one that was created just now is not locked yet.
@@ -64,7 +64,7 @@ pub(crate) fn remove_leftovers() {
 }
 
 fn remove_leftovers_in(place: &Path) {
-    // What cannot be listed or removed stays: it is in nobody's way.
+    // What cannot be listed or removed stays, and does no harm.
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     ours.map(|entry| entry.path())

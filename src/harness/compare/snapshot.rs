@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{CheckResult, check_result::key_of};
+use super::{CheckResult, Standing, check_result::key_of};
 use crate::harness::{
     record::{Environment, RunRecord},
     report::rerun_command,
@@ -43,6 +43,12 @@ impl Snapshot {
             environment: inputs(run, environment),
             checks: checks.collect(),
         }
+    }
+
+    /// The ids of the checks that failed, in either phase.
+    pub fn failed(&self) -> impl Iterator<Item = &str> {
+        let failed = self.checks.iter().filter(|check| check.standing() == Standing::Failing);
+        failed.map(|check| check.key.check.as_str())
     }
 
     /// Whether it has a check of this phase.

@@ -93,34 +93,11 @@ impl Suite {
         implementations: &[&str],
     ) -> Result<Self, Vec<SuiteError>> {
         let mut errors = Vec::new();
-        let mut requirements: Vec<Requirement> = Vec::new();
-        for document in documents(&source, "requirements", &mut errors) {
-            match document.parse().and_then(|tree| document.typed::<RequirementFile>(tree)) {
-                Ok(file) => {
-                    for requirement in file.requirements {
-                        if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
-                            let message = format!("duplicate requirement {}", requirement.id.get_ref());
-                            errors.push(document.error(requirement.id.span(), message));
-                        }
-                        let eras: Vec<&str> = contract.eras().iter().map(|era| era.name).collect();
-                        let unknown =
-                            requirement.eras.iter().find(|era| !eras.contains(&era.get_ref().as_str()));
-                        errors.extend(unknown.map(|era| document.unknown(era, "era", &eras)));
-                        requirements.push(requirement);
-                    }
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+        let requirements = read_requirements(contract, &source, &mut errors);
         let ids: Vec<&str> =
             requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
-
-        let mut mutants = Vec::new();
         let others = errors.len();
-        let context = MutantContext { contract, requirements: &ids, implementations };
-        for document in documents(&source, mutant_file::FOLDER, &mut errors) {
-            errors.extend(Mutant::read(&document, &context, &mut mutants).err());
-        }
+        let mutants = read_mutants(contract, &source, &ids, implementations, &mut errors);
         // Cases name mutants: without valid ones, every error would be reported again.
         if errors.len() > others {
             return Err(errors);
@@ -193,12 +170,26 @@ impl Suite {
     }
 
     /// These implementations, and the suite's own mutants: faults around the reference among them.
-    pub fn with_mutants(&self, mut built_ins: Vec<BuiltIn>) -> Vec<BuiltIn> {
-        let reference = built_ins.iter().find(|own| own.role == BuiltInRole::Reference);
-        if let Some(reference) = reference.map(|own| Arc::clone(&own.implementation)) {
-            built_ins.extend(self.mutants.iter().map(|mutant| mutant.around(&reference, self.contract)));
-        }
-        built_ins
+    pub fn with_mutants(&self, built_ins: Vec<BuiltIn>) -> Vec<BuiltIn> {
+        with_mutants(&self.mutants, self.contract, built_ins)
+    }
+
+    /// The same for a suite whose cases and plans are not read, which takes most of the time.
+    ///
+    /// # Errors
+    /// Every error in its requirements and mutants, at most one per file.
+    pub fn mutants_with(
+        contract: &'static dyn Contract,
+        source: &Source,
+        built_ins: Vec<BuiltIn>,
+    ) -> Result<Vec<BuiltIn>, Vec<SuiteError>> {
+        let mut errors = Vec::new();
+        let requirements = read_requirements(contract, source, &mut errors);
+        let ids: Vec<&str> =
+            requirements.iter().map(|requirement| requirement.id.get_ref().as_str()).collect();
+        let names: Vec<&str> = built_ins.iter().map(|own| own.implementation.name()).collect();
+        let mutants = read_mutants(contract, source, &ids, &names, &mut errors);
+        if errors.is_empty() { Ok(with_mutants(&mutants, contract, built_ins)) } else { Err(errors) }
     }
 
     /// Every check, in the order of files and examples.
@@ -233,6 +224,59 @@ impl Suite {
     pub fn fixture(&self, path: &str) -> io::Result<Vec<u8>> {
         self.source.fixture(path)
     }
+}
+
+fn with_mutants(
+    mutants: &[Mutant],
+    contract: &'static dyn Contract,
+    mut built_ins: Vec<BuiltIn>,
+) -> Vec<BuiltIn> {
+    let reference = built_ins.iter().find(|own| own.role == BuiltInRole::Reference);
+    if let Some(reference) = reference.map(|own| Arc::clone(&own.implementation)) {
+        built_ins.extend(mutants.iter().map(|mutant| mutant.around(&reference, contract)));
+    }
+    built_ins
+}
+
+fn read_requirements(
+    contract: &'static dyn Contract,
+    source: &Source,
+    errors: &mut Vec<SuiteError>,
+) -> Vec<Requirement> {
+    let mut requirements: Vec<Requirement> = Vec::new();
+    for document in documents(source, "requirements", errors) {
+        match document.parse().and_then(|tree| document.typed::<RequirementFile>(tree)) {
+            Ok(file) => {
+                for requirement in file.requirements {
+                    if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
+                        let message = format!("duplicate requirement {}", requirement.id.get_ref());
+                        errors.push(document.error(requirement.id.span(), message));
+                    }
+                    let eras: Vec<&str> = contract.eras().iter().map(|era| era.name).collect();
+                    let unknown = requirement.eras.iter().find(|era| !eras.contains(&era.get_ref().as_str()));
+                    errors.extend(unknown.map(|era| document.unknown(era, "era", &eras)));
+                    requirements.push(requirement);
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    requirements
+}
+
+fn read_mutants(
+    contract: &'static dyn Contract,
+    source: &Source,
+    requirements: &[&str],
+    implementations: &[&str],
+    errors: &mut Vec<SuiteError>,
+) -> Vec<Mutant> {
+    let mut mutants = Vec::new();
+    let context = MutantContext { contract, requirements, implementations };
+    for document in documents(source, mutant_file::FOLDER, errors) {
+        errors.extend(Mutant::read(&document, &context, &mut mutants).err());
+    }
+    mutants
 }
 
 fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec<Document> {

@@ -42,7 +42,7 @@ class Mistakes(unittest.TestCase):
         (found,) = mistakes(Misspelled())
         self.assertIn("Misspelled.get_params is not an operation: did you mean get_param?", found)
 
-    def test_a_method_that_resembles_an_operation_beside_that_operation(self) -> None:
+    def test_a_method_that_resembles_an_operation_next_to_that_operation(self) -> None:
         class Both(Small):
             def load_torch_bundle(self, base_path: str) -> Any:
                 return self.load_torch_bundles([base_path])

@@ -36,6 +36,8 @@ pub(super) struct Headline {
     failed: Causes,
     /// What was skipped, by what it needs.
     skipped: Causes,
+    /// The red runs that did not take place.
+    skipped_red: Option<String>,
     next: Vec<Step>,
 }
 
@@ -105,6 +107,8 @@ impl Headline {
             next: next(run, first, matrix, problems),
             failed: Causes::of(run, &failed, failures),
             skipped: Causes::of(run, &skipped, failures),
+            skipped_red: (run.skipped_red > 0)
+                .then(|| format!("{}: PyTorch is not available", counted(run.skipped_red, "red run"))),
         }
     }
 }
@@ -262,6 +266,7 @@ fn next(
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may stop where it cannot go on")]
 mod tests {
     use super::*;
     use crate::harness::{runner::Ended, test_helpers};
@@ -290,6 +295,16 @@ mod tests {
         let support = headline.next.iter().filter(|step| step.text.starts_with("Support need ")).count();
         assert_eq!(support, MAX_STEPS);
         assert!(headline.next.iter().any(|step| step.text == "Support 3 more needs of skipped checks."));
+    }
+
+    #[test]
+    fn skipped_red_runs_are_on_the_page() {
+        let page = |skipped_red| {
+            let run = RunRecord { skipped_red, ..test_helpers::run() };
+            super::super::html(&run, None).expect("a page")
+        };
+        assert!(page(2).contains("<p>2 red runs: PyTorch is not available</p>"), "{}", page(2));
+        assert!(!page(0).contains("PyTorch is not available"));
     }
 
     #[test]
