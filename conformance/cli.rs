@@ -466,7 +466,7 @@ fn colors_and_the_length_of_the_output_are_chosen() {
         "reference conforms in the selected checks: 1 of 1 check passed.\nReport: reports/2025-10-17T112850Z\n"
     );
     let colored = run(&["-q", "--color", "always"], "2025-10-17T112851Z");
-    assert!(colored.starts_with("\u{1b}[32mreference conforms"), "{colored:?}");
+    assert!(colored.starts_with("\u{1b}[1m\u{1b}[32mreference conforms"), "{colored:?}");
 }
 
 #[rstest]

@@ -47,14 +47,8 @@ pub(super) struct Run {
     selection: SelectionOptions,
 
     /// Only checks that failed in this report [default: the newest one in the directory of --reports]
-    #[arg(
-        long,
-        value_name = "REPORT",
-        num_args = 0..=1,
-        default_missing_value = NEWEST,
-        help_heading = "Selection"
-    )]
-    rerun_failed: Option<PathBuf>,
+    #[arg(long, value_name = "REPORT", help_heading = "Selection")]
+    rerun_failed: Option<Option<PathBuf>>,
 
     #[command(flatten)]
     phases: PhaseOptions,
@@ -86,9 +80,6 @@ pub(super) struct Run {
     suite: SuiteOption,
 }
 
-/// The value of `--rerun-failed` without a report.
-const NEWEST: &str = "";
-
 /// The implementation under test if `--impl` is not given.
 const JUDGED: &str = "reference";
 
@@ -98,7 +89,8 @@ impl Run {
         let plan = self.phases.plan().map(|name| find_plan(name, &suite, console)).transpose()?;
         let known_file = self.adapter.file_to_write(console)?;
         let mut checks = self.selection.select(&suite, console)?;
-        let earlier = self.rerun_failed.as_deref().map(|report| self.earlier(report, console)).transpose()?;
+        let earlier = self.rerun_failed.as_ref().map(|report| self.earlier(report.as_deref(), console));
+        let earlier = earlier.transpose()?;
         if let Some(earlier) = &earlier {
             let failed: BTreeSet<&str> = earlier.failed().collect();
             checks.retain(|check| failed.contains(check.id.as_str()));
@@ -217,9 +209,8 @@ impl Run {
     }
 
     /// The report whose failed checks are run again.
-    fn earlier(&self, report: &Path, console: &Console) -> Result<Snapshot, Exit> {
-        let report = if report == Path::new(NEWEST) { self.recording.reports() } else { report };
-        Ok(CompareInput::read(report, console)?.snapshot)
+    fn earlier(&self, report: Option<&Path>, console: &Console) -> Result<Snapshot, Exit> {
+        Ok(CompareInput::read(report.unwrap_or(self.recording.reports()), console)?.snapshot)
     }
 
     fn selects_all(&self) -> bool {

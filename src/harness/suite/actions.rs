@@ -58,15 +58,10 @@ impl<'d> Actions<'d> {
             return Ok(known.clone());
         }
         let action = Action::read(self.document, self.contract, written)?;
-        let refused = match &action {
-            Action::Operation(operation, fields) => self.contract.check_request(operation, fields).err(),
-            Action::Reset
-            | Action::HarnessStep(..)
-            | Action::PlaceFixture(_)
-            | Action::ReadSidecar(_)
-            | Action::CopyFile(_)
-            | Action::Restart
-            | Action::Look(_) => None,
+        let refused = if let Action::Operation(operation, fields) = &action {
+            self.contract.check_request(operation, fields).err()
+        } else {
+            None
         };
         let read = ReadAction { action, refused };
         self.by_text.insert(text, read.clone());
