@@ -283,13 +283,13 @@ mod tests {
             ("A_PASSWORD", "short"),
             ("EDITOR", "plain-editor"),
             ("DATABASE", "postgres://ada:of-the-url@host/x"),
-            ("PWD", "/work/of-ada"),
+            ("PWD", "/srv/models-of-ada"),
             ("DB_PWD", "of-the-database"),
         ];
         let own = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let secrets = Secrets::new(own, None);
-        let text = "abcdefgh short plain-editor of-the-url ada /work/of-ada/a.py of-the-database";
-        let redacted = "REDACTED short plain-editor REDACTED ada /work/of-ada/a.py REDACTED";
+        let text = "abcdefgh short plain-editor of-the-url ada /srv/models-of-ada/a.py of-the-database";
+        let redacted = "REDACTED short plain-editor REDACTED ada /srv/models-of-ada/a.py REDACTED";
         assert_eq!(secrets.redacted(text), redacted);
     }
 
