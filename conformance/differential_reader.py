@@ -82,15 +82,15 @@ def of_npz(path: str) -> Facts:
     found, refused = [], {}
     with numpy.load(path, allow_pickle=False) as loaded:
         for name, file in zip(loaded.files, loaded.zip.namelist(), strict=True):
-            if not file.endswith(".npy"):
-                continue
             try:
                 array = loaded[name]
             except Exception as error:
                 refused[name] = f"{type(error).__name__}: {error}"[:300]
                 continue
             if not isinstance(array, numpy.ndarray):
-                refused[name] = "not an array"
+                # The bytes of an entry that is not named as an array.
+                if file.endswith(".npy"):
+                    refused[name] = "not an array"
                 continue
             try:
                 found.append([name, tensor_facts(torch.from_numpy(native(array)))])

@@ -11,6 +11,9 @@ use super::{
     zip::Archive,
 };
 
+/// What the bytes of an array begin with.
+const MAGIC: &[u8] = b"\x93NUMPY";
+
 /// The end of the name of an array's entry.
 const ARRAY: &str = ".npy";
 
@@ -21,10 +24,11 @@ pub(crate) fn is_npz<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
 }
 
 /// Passes on the arrays of an archive, and returns the names of all other entries. An array that is not one of numbers is
-/// a problem of its own.
+/// a problem of its own. NumPy takes an entry for an array by its first bytes, whatever its name is.
 ///
 /// # Errors
-/// `malformed` for bytes that do not match their checksum, `unsafe` for too many arrays.
+/// `malformed` for bytes that do not match their checksum, `unsafe` for too many arrays, and for two entries that NumPy has
+/// one name for.
 pub(crate) fn scan<R: Read + Seek>(
     archive: &mut Archive<R>,
     to: &mut dyn ArrayVisitor,
@@ -33,11 +37,24 @@ pub(crate) fn scan<R: Read + Seek>(
     count(names.len())?;
     let mut others = Vec::new();
     for entry in names {
-        let Some(name) = entry.strip_suffix(ARRAY) else {
-            others.push(entry);
-            continue;
+        let name = match entry.strip_suffix(ARRAY) {
+            Some(name) if archive.entry(name).is_some() => return Err(Kind::DuplicateEntry.in_entry(name)),
+            Some(name) => name,
+            None if begins_as_array(archive, &entry) => &entry,
+            None => {
+                others.push(entry);
+                continue;
+            }
         };
-        let mut array = Array { name, head: Vec::new(), state: State::Head, passed: 0, left: 0, behind: 0 };
+        let mut array = Array {
+            name,
+            entry: &entry,
+            head: Vec::new(),
+            state: State::Head,
+            passed: 0,
+            left: 0,
+            behind: 0,
+        };
         let bytes = archive.entry(&entry).map_or(0, |entry| entry.bytes);
         archive.stream(&entry, MAX_ENTRY_BYTES, &mut |piece| {
             array.take(piece, bytes, to);
@@ -46,6 +63,14 @@ pub(crate) fn scan<R: Read + Seek>(
         array.end(bytes, to);
     }
     Ok(others)
+}
+
+/// Whether the bytes of an entry begin like an array.
+fn begins_as_array<R: Read + Seek>(archive: &mut Archive<R>, entry: &str) -> bool {
+    let mut first = Vec::new();
+    let read =
+        archive.reader(entry).map(|bytes| bytes.take(MAGIC.len() as u64).read_to_end(&mut first).is_ok());
+    read.is_ok_and(|read| read) && first == MAGIC
 }
 
 /// Passes on the one array of a file of `length` bytes that `numpy.save` wrote. It has no name.
@@ -59,7 +84,8 @@ pub(crate) fn scan_array(
 ) -> Result<(), FormatError> {
     // The file may grow in the meantime.
     let mut reader = reader.take(length);
-    let mut array = Array { name: "", head: Vec::new(), state: State::Head, passed: 0, left: 0, behind: 0 };
+    let mut array =
+        Array { name: "", entry: "", head: Vec::new(), state: State::Head, passed: 0, left: 0, behind: 0 };
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let read = reader.read(&mut buffer)?;
@@ -75,6 +101,8 @@ pub(crate) fn scan_array(
 /// An array that is being read.
 struct Array<'n> {
     name: &'n str,
+    /// Its entry in an archive.
+    entry: &'n str,
     /// The bytes before the data, and the first ones of them.
     head: Vec<u8>,
     state: State,
@@ -158,9 +186,9 @@ impl Array<'_> {
     }
 
     fn refused(&self, kind: Kind, to: &mut dyn ArrayVisitor) -> State {
-        let error = match self.name {
+        let error = match self.entry {
             "" => kind.into(),
-            name => kind.in_entry(&format!("{name}{ARRAY}")),
+            entry => kind.in_entry(entry),
         };
         to.problem(self.name.to_owned(), error);
         State::Refused
@@ -219,6 +247,22 @@ mod tests {
         let (recorded, others) = scanned(&[("a.npy", npy(descr, fortran, "(2, 2)", data))]);
         assert_eq!(recorded.arrays, [("a".into(), Dtype::Int16, vec![2, 2], expected.to_vec())]);
         assert!(recorded.problems.is_empty() && others.is_empty());
+    }
+
+    #[test]
+    fn an_entry_is_an_array_by_its_bytes_and_two_of_one_name_are_refused() {
+        let array = npy("'|u1'", "False", "(1,)", &[7]);
+        let (recorded, others) = scanned(&[("a", array.clone()), ("b", b"text".to_vec())]);
+        assert_eq!(recorded.arrays, [("a".into(), Dtype::Uint8, vec![1], vec![7])]);
+        assert_eq!(others, ["b"]);
+        let objects = npy("'|O'", "False", "(1,)", b"\x80\x02N.");
+        let (recorded, _) = scanned(&[("o", objects)]);
+        assert!(recorded.problems[0].1.starts_with("\"o\": "), "{:?}", recorded.problems);
+        let mut archive = ArchiveWriter::new(Cursor::new(Vec::new()), Placement::Packed);
+        ["a.npy", "a"].iter().for_each(|name| archive.entry(name, &array).unwrap());
+        let mut archive = Archive::new(archive.finish().unwrap()).unwrap();
+        let refused = scan(&mut archive, &mut Recorded::default()).unwrap_err();
+        assert_eq!((refused.place.entry.as_deref(), refused.kind), (Some("a"), Kind::DuplicateEntry));
     }
 
     #[test]
