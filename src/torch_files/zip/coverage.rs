@@ -61,12 +61,10 @@ pub(super) fn verify(reader: &mut (impl Read + Seek), directory: &Directory) -> 
         if !header.starts_with(b"PK\x03\x04") {
             return Err(Kind::Zip(format!("missing local header at byte {}", entry.start)));
         }
-        if number(header, 6, 2) & FOLLOWS == 0 {
-            differs(
-                Some(entry),
-                entry.start.saturating_add(BEFORE_CHECKSUM),
-                number(header, BEFORE_CHECKSUM as usize, CHECKSUM_BYTES),
-            );
+        let checksum = number(header, BEFORE_CHECKSUM as usize, CHECKSUM_BYTES);
+        // Where it follows the data, the header has none, or the same one in the files of some writers.
+        if number(header, 6, 2) & FOLLOWS == 0 || checksum != 0 {
+            differs(Some(entry), entry.start.saturating_add(BEFORE_CHECKSUM), checksum);
         }
         let data = HEADER_BYTES + number(header, 26, 2) + number(header, 28, 2);
         let entry_end = entry.start.checked_add(data).and_then(|at| at.checked_add(entry.compressed_bytes));
@@ -150,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::torch_files::zip::{
-        central_directory,
+        Archive, central_directory,
         writer::{ArchiveWriter, Placement},
     };
 
@@ -220,6 +218,21 @@ mod tests {
                 assert!(bytes >= count as u64 && found == place, "{count} {place}: {bytes} {found}");
             }
         }
+    }
+
+    #[test]
+    fn a_checksum_before_data_that_it_follows_is_compared_unless_it_is_zero() {
+        let mut archive = streamed(false);
+        archive[14..18].copy_from_slice(&[1, 2, 3, 4]);
+        let mut reader = Cursor::new(&archive);
+        let directory = central_directory::read(&mut reader).unwrap();
+        let found = verify(&mut reader, &directory).unwrap().other_checksums;
+        let places: Vec<(u64, &[u8])> = found.iter().map(|other| (other.at, &other.name[..])).collect();
+        assert_eq!(places, [(14, &b"a"[..])]);
+        let mut opened = Archive::with_any_checksums(Cursor::new(&archive)).unwrap();
+        assert_eq!(opened.two_checksums(), ["a"]);
+        assert_eq!(opened.read("a", 100).unwrap(), [7; 100]);
+        assert!(matches!(Archive::new(Cursor::new(&archive)).unwrap_err().kind, Kind::Corrupt(_)));
     }
 
     #[test]
