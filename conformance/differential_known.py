@@ -59,8 +59,16 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "the keys of dicts around the tensors are not checked",
     ),
     (
-        r"refused, .*(bytes follow the last storage|bytes follow the end of the pickle|several objects)",
+        r"refused, .*(behind the last storage|bytes follow the end of the pickle|several objects)",
         "Python does not look at what follows, or lies below, the object that it returns",
+    ),
+    (
+        r"refused, .*unsupported pickle protocol #",
+        "torch does not look at the number of a protocol that no writer has",
+    ),
+    (
+        r"refused, .*(INT|LONG) at byte #: invalid argument",
+        "the readers of Python differ in digits behind a zero and in other bases, which no writer writes",
     ),
     (
         r"refused, .*an opcode across its end",
@@ -83,12 +91,12 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "torch leaves the memory of such a storage as it finds it",
     ),
     (
-        r"torch: refused, .*found a pickle that is not in a file of torch.save",
+        r"torch: (refused, .*found a pickle that is not in|taken for a file of pickle, .*several objects)",
         "the magic number of the old format is below other objects, or behind more bytes than are looked at",
     ),
     (
-        r"bundle: refused, .*(expected text, found|expected a plain value, found|expected each model once)",
-        "what a manifest or params hold has types of its own in the contract",
+        r"bundle: refused, .*(expected (text|a plain value|a tensor), found|expected each model once)",
+        "what a manifest, params or weights hold has types of its own in the contract",
     ),
     (
         r"bundle: refused, .*two manifests",

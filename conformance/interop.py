@@ -10,6 +10,7 @@
     python interop.py load-states DIR --count N     prints what PyTorch finds in DIR/<index>.pth
     python interop.py files DIR                     writes files that are not bundles and prints what is in them
     python interop.py programs DIR                  saves a network with its code and prints what torch.load makes of it
+    python interop.py crafted DIR                   makes files by hand and prints which of them torch loads
     python interop.py globals FILE                  writes a file that asks for globals; prints which of them are allowed
 
 What is printed is one JSON value a line, except for `describe`. What was written is told from the objects that were
@@ -42,6 +43,7 @@ from bundle_io import (  # noqa: E402
     write_archive,
     write_json,
 )
+from interop_crafted import crafted_lines  # noqa: E402
 from interop_files import file_lines, globals_file, program_lines  # noqa: E402
 from interop_tensors import (  # noqa: E402
     loaded_state_lines,
@@ -106,6 +108,7 @@ def main() -> None:
     command("load-states", "print what is in state dicts", count=True).add_argument("folder", type=Path)
     command("files", "save files that are no bundle").add_argument("folder", type=Path)
     command("programs", "save a network with its code").add_argument("folder", type=Path)
+    command("crafted", "make files by hand").add_argument("folder", type=Path)
     command("globals", "save a file that asks for globals").add_argument("file", type=Path)
     arguments = parser.parse_args()
     match arguments.command:
@@ -130,6 +133,8 @@ def main() -> None:
             show_lines(file_lines(arguments.folder))
         case "programs":
             show_lines(program_lines(arguments.folder))
+        case "crafted":
+            show_lines(crafted_lines(arguments.folder))
         case "globals":
             show(globals_file(arguments.file))
 

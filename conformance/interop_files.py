@@ -73,12 +73,25 @@ def torch_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     yield "namespace.pt", {"args": argparse.Namespace(lr=0.1), "w": torch.ones(2)}, {}
     yield "array.pt", {"a": numpy.ones(3), "s": numpy.float32(2.5), "w": torch.ones(2)}, {}
     yield "protocol.pt", {"w": torch.ones(2)}, {"pickle_protocol": 4}
+    yield from odd_files()
+
+
+def odd_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Quantized tensors, storages and keys that are equal, in both formats."""
+    quantized = torch.quantize_per_tensor(torch.ones(3), 0.5, 1, torch.qint8)
+    channels = torch.quantize_per_channel(torch.ones(2, 3), torch.ones(2), torch.zeros(2), 0, torch.quint8)
+    for name, options in {"": {}, "legacy-": {"_use_new_zipfile_serialization": False}}.items():
+        yield f"{name}quantized.pt", {"q": quantized, "c": channels, "w": torch.ones(2)}, options
+        yield f"{name}storage.pt", torch.ones(2).storage(), options
+        yield f"{name}storages.pt", {"s": torch.ones(2).storage(), "w": torch.zeros(3)}, options
+        yield f"{name}numbers.pt", {1: torch.ones(2), True: 5, 2.0: torch.zeros(1), 2: None}, options
+    yield "bytes.pt", torch.ones(2).untyped_storage(), {}
 
 
 def placed(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """The dense tensors of nested dicts and lists, each with its place."""
     if isinstance(value, Tensor):
-        if value.layout == torch.strided:
+        if value.layout == torch.strided and not value.is_quantized:
             yield path or "(the file)", value
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -89,7 +102,8 @@ def placed(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def is_state_dict(value: Any) -> bool:
-    is_item = lambda key, item: isinstance(key, str) and isinstance(item, Tensor) and item.layout == torch.strided
+    is_dense = lambda item: isinstance(item, Tensor) and item.layout == torch.strided and not item.is_quantized
+    is_item = lambda key, item: isinstance(key, str) and is_dense(item)
     return isinstance(value, dict) and all(is_item(key, item) for key, item in value.items())
 
 

@@ -509,3 +509,34 @@ fn names_that_a_lenient_loader_loses_are_a_warning(#[case] object: Vec<u8>, #[ca
     let text = found("a.pt", saved(&object), 0);
     assert!(text.contains(&format!("a.pt: warning {says}")), "{text}");
 }
+
+#[rstest]
+#[case::behind([empty().zip(), vec![0; 40]].concat(), None)]
+#[case::other_names(empty().with("archive/a//b", *b"x").zip(), None)]
+#[case::only_named_as_code(empty().with("archive/bytecode.pkl", *b"x").zip(), None)]
+#[case::code(empty().with("archive/constants.pkl", *b"x").zip(), Some(false))]
+#[case::cut_short(cut(empty().zip(), 30), Some(false))]
+#[case::not_begun_as_an_archive([b"x".to_vec(), empty().zip()].concat(), Some(false))]
+#[case::text_for_an_archive(b"<html>".to_vec(), Some(false))]
+#[case::asks_for_more(torch_file(b"(cos\nsystem\nN".to_vec(), &[]).zip(), Some(false))]
+fn whether_a_refused_file_loads_is_said_where_it_is_known(
+    #[case] bytes: Vec<u8>,
+    #[case] loads: Option<bool>,
+) {
+    let place = folder(&[("a.pt", bytes)]);
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(1));
+    assert_eq!(described["loads_weights_only"], serde_json::json!(loads), "{described}");
+    let text = out(&run_in(place.path(), &["inspect", "a.pt"]).code(1));
+    let says = "\nunknown whether it loads with weights_only=True: this program does not read all of it\n";
+    assert_eq!(text.contains(says), loads.is_none(), "{text}");
+}
+
+/// A file with an empty dict.
+fn empty() -> Forge {
+    torch_file(whole(b"}"), &[])
+}
+
+fn cut(mut bytes: Vec<u8>, end: usize) -> Vec<u8> {
+    bytes.truncate(bytes.len() - end);
+    bytes
+}

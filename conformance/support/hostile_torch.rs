@@ -286,8 +286,8 @@ pub(crate) fn records() -> Vec<Ambiguous> {
             file: [before_archives(), with_weights(0.0).zip()].concat(),
             python: &[ONES, ZEROS],
             breaks: "LOD-015",
-            rule: Rule::Storage,
-            says: &["bytes follow the last storage"],
+            rule: Rule::UnlistedBytes,
+            says: &[" unlisted bytes behind the last storage"],
         },
     ]
 }

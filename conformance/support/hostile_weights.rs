@@ -151,7 +151,7 @@ fn states() -> Vec<Row> {
         row("a_tensor_name_that_is_a_number", "}I1\nNs.", "BUN-010", Rule::Unexpected, &["1"]),
         row(
             "a_storage_that_is_none",
-            "}Vw\nctorch._utils\n_rebuild_tensor_v2\n(NI0\n))tRs.",
+            "}Vw\nctorch._utils\n_rebuild_tensor\n(NI0\n))tRs.",
             "BUN-010",
             Rule::Unexpected,
             &["['w']", "NoneType"],

@@ -67,7 +67,7 @@ fn loading(facts: &TorchFacts, all: bool) -> String {
     let loads = match facts.loads_weights_only {
         Some(true) => "loads with weights_only=True",
         Some(false) => "does not load with weights_only=True",
-        None => "unknown whether it loads with weights_only=True: beyond the limits of this program",
+        None => "unknown whether it loads with weights_only=True: this program does not read all of it",
     };
     let mut text = format!("{loads}\n");
     if facts.globals.is_empty() {

@@ -12,7 +12,8 @@ use crate::{
 pub(super) struct PrintedTorch<'a> {
     /// `zip` or `legacy`; null for what is not a file of torch.
     torch_format: Option<&'static str>,
-    /// Whether `torch.load(weights_only=True)` takes it; null when the file is more than this program reads.
+    /// Whether `torch.load(weights_only=True)` takes it; null when that is not known, because this program refuses the file
+    /// or what is in it where torch might not.
     loads_weights_only: Option<bool>,
     globals: Vec<PrintedGlobal>,
     /// What `torch.serialization.add_safe_globals` would have to be given; absent when that is not known to be harmless.

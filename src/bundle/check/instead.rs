@@ -54,6 +54,10 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
         ("torch.nn.utils.rnn", "PackedSequence") => {
             Some("save its tensors: value.data and value.batch_sizes")
         }
+        ("torch._dynamo.decorators", "_DimRange") => Some(
+            "import torch._dynamo before torch.load, which then takes nested tensors of the layout torch.jagged; or save \
+             their tensors: value.values() and value.offsets()",
+        ),
         (module, _) if module.starts_with(OPTIMIZERS) => Some("save its state: value.state_dict()"),
         _ => None,
     }

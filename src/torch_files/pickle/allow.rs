@@ -58,18 +58,22 @@ pub enum Global {
     Bytes,
     /// `_codecs.encode`, which protocols before 3 call to make `bytes` from Latin-1 text.
     Encode,
-    /// `torch._utils._rebuild_tensor_v2`, and `_rebuild_tensor` with its first four arguments alone.
+    /// `torch._utils._rebuild_tensor_v2`.
     RebuildTensor,
+    /// `torch._utils._rebuild_tensor`, which has the first four of its arguments alone.
+    RebuildOldTensor,
     /// `torch._utils._rebuild_tensor_v3`: a tensor with its element type, in a storage without one.
     RebuildTypedTensor,
     /// `torch._utils._rebuild_parameter`, `_rebuild_parameter_with_state` and `_rebuild_device_tensor_from_cpu_tensor`:
     /// what is around the tensor that is their first argument.
-    Wrapper,
+    Wrapper(Wrapper),
     /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes; and `torch._utils._rebuild_wrapper_subclass`,
     /// whose first argument is the class, which is refused.
     RebuildFromType,
-    /// `torch.Tensor` and `torch.nn.parameter.Parameter`.
+    /// `torch.Tensor`.
     TensorType,
+    /// `torch.nn.parameter.Parameter`.
+    ParameterType,
     /// `torch.FloatStorage` and the other typed storages.
     Storage(Dtype),
     /// `torch.storage.UntypedStorage`.
@@ -95,8 +99,27 @@ pub enum Global {
 impl Global {
     /// Whether a call of it makes a tensor.
     pub(crate) fn makes_a_tensor(self) -> bool {
-        matches!(self, Self::RebuildTensor | Self::RebuildTypedTensor | Self::RebuildFromType | Self::Wrapper)
+        matches!(
+            self,
+            Self::RebuildTensor
+                | Self::RebuildOldTensor
+                | Self::RebuildTypedTensor
+                | Self::RebuildFromType
+                | Self::Wrapper(_)
+        )
     }
+}
+
+/// What is around a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapper {
+    /// `_rebuild_parameter`: whether it requires a gradient, and hooks.
+    Parameter,
+    /// `_rebuild_parameter_with_state`: attributes as well.
+    ParameterWithState,
+    /// `_rebuild_device_tensor_from_cpu_tensor`: the element type and the device that it is moved to, and whether it requires
+    /// a gradient.
+    OnDevice,
 }
 
 /// A class whose objects have no other notation than their repr.
@@ -129,6 +152,11 @@ const NO_PLAIN_VALUES: &[(&str, &str)] = &[
 pub(crate) fn no_plain_values(module: &str, name: &str) -> Option<&'static str> {
     let known = NO_PLAIN_VALUES.iter().find(|(own, _)| *own == name);
     known.filter(|_| module == "torch._utils").map(|(_, what)| *what)
+}
+
+/// Whether a global is a way to quantize values.
+pub(super) fn is_scheme(module: &str, name: &str) -> bool {
+    module == "torch" && (name.starts_with("per_tensor_") || name.starts_with("per_channel_"))
 }
 
 /// The globals of plain containers and `bytes`, which every kind of pickle may use.
@@ -174,16 +202,21 @@ pub(super) fn loaded_type(name: &str) -> Option<Global> {
 
 fn state_dict_global(module: &str, name: &str) -> Option<Global> {
     match (module, name) {
-        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
+        ("torch._utils", "_rebuild_tensor") => Some(Global::RebuildOldTensor),
+        ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
         ("torch._utils", "_rebuild_tensor_v3") => Some(Global::RebuildTypedTensor),
-        (
-            "torch._utils",
-            "_rebuild_parameter" | "_rebuild_parameter_with_state" | "_rebuild_device_tensor_from_cpu_tensor",
-        ) => Some(Global::Wrapper),
+        ("torch._utils", "_rebuild_parameter") => Some(Global::Wrapper(Wrapper::Parameter)),
+        ("torch._utils", "_rebuild_parameter_with_state") => {
+            Some(Global::Wrapper(Wrapper::ParameterWithState))
+        }
+        ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor") => {
+            Some(Global::Wrapper(Wrapper::OnDevice))
+        }
         ("torch._tensor", "_rebuild_from_type_v2") | ("torch._utils", "_rebuild_wrapper_subclass") => {
             Some(Global::RebuildFromType)
         }
-        ("torch", "Tensor") | ("torch.nn.parameter", "Parameter") => Some(Global::TensorType),
+        ("torch", "Tensor") => Some(Global::TensorType),
+        ("torch.nn.parameter", "Parameter") => Some(Global::ParameterType),
         ("torch.storage", "UntypedStorage") => Some(Global::UntypedStorage),
         ("torch" | "torch.cuda", name) if name.ends_with("Storage") => {
             Dtype::ALL.into_iter().find(|dtype| storage_class(*dtype) == Some(name)).map(Global::Storage)

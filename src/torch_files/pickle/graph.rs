@@ -64,6 +64,27 @@ pub enum Node {
 }
 
 impl Node {
+    /// Whether the object is a container, a text or bytes without anything in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) | Self::ByteArray(bytes) => bytes.is_empty(),
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) | Self::FrozenSet(items) => {
+                items.is_empty()
+            }
+            Self::Dict(pairs) => pairs.is_empty(),
+            Self::None
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::BigInt(_)
+            | Self::Float(_)
+            | Self::Surrogates(_)
+            | Self::Global(_)
+            | Self::Call { .. }
+            | Self::Persistent(_) => false,
+        }
+    }
+
     /// Whether Python takes the object for false.
     pub(crate) fn is_false(&self) -> bool {
         match self {
@@ -71,17 +92,19 @@ impl Node {
             Self::Bool(value) => !value,
             Self::Int(value) => *value == 0,
             Self::Float(value) => *value == 0.0,
-            Self::Bytes(bytes) | Self::ByteArray(bytes) => bytes.is_empty(),
-            Self::Text(text) => text.is_empty(),
-            Self::List(items) | Self::Tuple(items) | Self::Set(items) | Self::FrozenSet(items) => {
-                items.is_empty()
-            }
-            Self::Dict(pairs) => pairs.is_empty(),
-            Self::BigInt(_)
+            Self::Bytes(_)
+            | Self::ByteArray(_)
+            | Self::Text(_)
+            | Self::List(_)
+            | Self::Tuple(_)
+            | Self::Set(_)
+            | Self::FrozenSet(_)
+            | Self::Dict(_)
+            | Self::BigInt(_)
             | Self::Surrogates(_)
             | Self::Global(_)
             | Self::Call { .. }
-            | Self::Persistent(_) => false,
+            | Self::Persistent(_) => self.is_empty(),
         }
     }
 
@@ -104,9 +127,10 @@ impl Node {
             Self::Persistent(_) => "persistent object",
             Self::Call { global, .. } => match global {
                 Global::RebuildTensor
+                | Global::RebuildOldTensor
                 | Global::RebuildTypedTensor
                 | Global::RebuildFromType
-                | Global::Wrapper => "tensor",
+                | Global::Wrapper(_) => "tensor",
                 Global::NumpyScalar => "NumPy scalar",
                 Global::NumpyDtype => "NumPy dtype",
                 Global::Path(_) => "path",
@@ -125,6 +149,7 @@ impl Node {
                 | Global::ByteArray
                 | Global::Encode
                 | Global::TensorType
+                | Global::ParameterType
                 | Global::Storage(_)
                 | Global::UntypedStorage
                 | Global::LoadType
@@ -160,6 +185,14 @@ impl Graph {
     pub fn text(&self, id: Id) -> Option<&str> {
         let Node::Text(text) = self.node(id) else { return None };
         Some(text)
+    }
+
+    /// The text of a `str`, or of `bytes` that are ASCII, as torch takes it where it names things itself.
+    pub(crate) fn ascii(&self, id: Id) -> Option<&str> {
+        match self.node(id) {
+            Node::Bytes(bytes) if bytes.is_ascii() => std::str::from_utf8(bytes).ok(),
+            _ => self.text(id),
+        }
     }
 
     /// All objects, in the order in which the pickle makes them.

@@ -77,12 +77,16 @@ impl<'a> Input<'a> {
     }
 }
 
-/// An integer in decimal digits.
+/// An integer in decimal digits. Behind a leading zero, the readers of Python find octal digits, decimal ones or an error.
 pub(super) fn decimal(line: &str) -> Result<BigInt> {
     // A byte holds 2.41 digits. Too many digits are refused before the expensive conversion.
     within("digits of an integer", line.len() as u64, MAX_INTEGER_BYTES * 5 / 2)?;
     // The parser would accept underscores anywhere.
-    let digits = Some(line.trim()).filter(|digits| !digits.contains('_'));
+    let has_leading_zero = |digits: &&str| {
+        let digits = digits.strip_prefix(['-', '+']).unwrap_or(digits);
+        digits.len() > 1 && digits.starts_with('0')
+    };
+    let digits = Some(line.trim()).filter(|digits| !digits.contains('_') && !has_leading_zero(digits));
     let value: Option<BigInt> = digits.and_then(|digits| digits.parse().ok());
     let value = value.ok_or_else(|| Kind::BadArgument(excerpt(line)))?;
     within("bytes of an integer", value.to_signed_bytes_le().len() as u64, MAX_INTEGER_BYTES)?;

@@ -4,6 +4,7 @@ use indexmap::IndexSet;
 
 use super::{
     Allow, Global, Graph, Node,
+    calls::NewTakes,
     input::{Result, decimal, float, long, unescape, unescape_surrogates},
     opcode as op, safe_mode,
     stack::{Machine, integer, pairs, unexpected},
@@ -15,6 +16,9 @@ use crate::torch_files::{
     error::{excerpt, within},
     limits::MAX_PICKLE_BYTES,
 };
+
+/// What a pickle leaves on the stack.
+pub(crate) const ONE_OBJECT: &str = "one object at the end";
 
 /// Reads bytes that are exactly one pickle.
 ///
@@ -104,7 +108,7 @@ impl Machine<'_> {
             STOP => {
                 let root = self.pop()?;
                 if !self.stack.is_empty() || !self.marks.is_empty() {
-                    return Err(unexpected("one object at the end", "several objects"));
+                    return Err(unexpected(ONE_OBJECT, "several objects"));
                 }
                 self.graph.set_root(root);
                 return Ok(true);
@@ -114,9 +118,14 @@ impl Machine<'_> {
             NEWTRUE => self.add(Node::Bool(true))?,
             NEWFALSE => self.add(Node::Bool(false))?,
             INT => {
-                let node = match self.input.line()? {
+                let line = self.input.line()?;
+                let node = match line {
                     "00" => Node::Bool(false),
                     "01" => Node::Bool(true),
+                    // Of two characters, 0 and 1 are a bool for some readers of Python.
+                    "-0" | "+0" | "+1" | " 0" | " 1" | "0 " | "1 " => {
+                        return Err(Kind::BadArgument(excerpt(line)));
+                    }
                     line => integer(decimal(line)?),
                 };
                 self.add(node)?;
@@ -229,9 +238,13 @@ impl Machine<'_> {
                 let item = self.pop()?;
                 self.extend(&[item])?;
             }
-            APPENDS | ADDITEMS => {
+            APPENDS => {
                 let items = self.pop_to_mark()?;
                 self.extend(&items)?;
+            }
+            ADDITEMS => {
+                let items = self.pop_to_mark()?;
+                self.add_items(&items)?;
             }
             SETITEM => {
                 let (value, key) = (self.pop()?, self.pop()?);
@@ -294,17 +307,16 @@ impl Machine<'_> {
             }
             REDUCE | NEWOBJ => {
                 let (given, callee) = (self.pop()?, self.pop()?);
-                let Node::Tuple(arguments) = self.graph.node(given) else {
-                    return Err(self.wrong("a tuple of arguments", given));
-                };
-                let is_foreign = matches!(self.graph.node(callee), Node::Global(Global::Foreign(_)));
-                if opcode == NEWOBJ && !arguments.is_empty() && !is_foreign {
-                    // `cls.__new__` treats arguments differently from a call, and no supported pickle passes any.
-                    return Err(self.wrong("no arguments", given));
-                }
                 // Many calls may share one tuple of arguments, so its copies count like pushes.
-                let arguments = arguments.clone();
+                let mut arguments = self.arguments(given)?;
                 self.count(arguments.len())?;
+                if opcode == NEWOBJ && !arguments.is_empty() {
+                    match self.new_takes(callee) {
+                        NewTakes::AsACall => {}
+                        NewTakes::Nothing => arguments.clear(),
+                        NewTakes::Unknown => return Err(self.wrong("no arguments", given)),
+                    }
+                }
                 self.call(callee, arguments)?;
             }
             NEWOBJ_EX if self.allow.foreign => {
@@ -330,13 +342,21 @@ impl Machine<'_> {
             BUILD => {
                 let given = self.pop()?;
                 let object = self.top()?;
-                let is_ordered = self.graph.is_ordered(object);
+                let (is_ordered, is_foreign) = (self.graph.is_ordered(object), self.allow.foreign);
+                let is_false = self.graph.node(given).is_false();
                 match self.graph.node_mut(object) {
                     // Attributes of an ordered dict: `_metadata`, which no tensor depends on (BUN-010).
-                    Some(Node::Dict(_)) if is_ordered => {}
+                    Some(Node::Dict(_)) if is_ordered => self.update_attributes(given)?,
                     Some(Node::Call { global: Global::NumpyDtype | Global::Foreign(_), state, .. }) => {
                         *state = Some(given);
                     }
+                    // What torch makes of the state depends on the object.
+                    Some(Node::Call { state, .. }) if is_foreign && state.is_none() => *state = Some(given),
+                    Some(Node::Persistent(_)) if is_foreign => {
+                        return Err(Kind::Unsupported("a storage with attributes".to_owned()));
+                    }
+                    // Nothing is done with a state that is false.
+                    Some(Node::Set(_) | Node::ByteArray(_)) if is_foreign && is_false => {}
                     _ => return Err(self.wrong("an object with a state", object)),
                 }
             }
@@ -543,14 +563,22 @@ mod tests {
         assert!(matches!(root(b"c__builtin__\nset\n((lNatR."), Node::Set(items) if items.len() == 1));
         assert!(matches!(refused(encode("\\u0100", "latin1").as_bytes()).2, Kind::BadArgument(_)));
         for bytes in [
-            encode("a", "rot13").as_bytes(),
-            b"c__builtin__\nbytes\n(I9\ntR.",
+            &b"c__builtin__\nbytes\n(I9\ntR."[..],
             b"c__builtin__\nset\n(I9\ntR.",
             b"c__builtin__\nset\n((ltR0c__builtin__\nset\n(]]tR.",
             b"cbuiltins\nset\n(]t\x81.",
         ] {
             let kind = refused(bytes).2;
             assert!(matches!(kind, Kind::Unexpected { .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_readers_differ_in_is_refused() {
+        assert_eq!([root(b"I10\n."), root(b"I-1\n."), root(b"L0L\n.")], [10, -1, 0].map(Node::Int));
+        for number in ["I010", "I-010", "I001", "I0x7", "I-0", "I+1", "I 1", "L010L", "L00L", "I1_0"] {
+            let kind = refused(format!("{number}\n.").as_bytes()).2;
+            assert!(matches!(kind, Kind::BadArgument(_)), "{number}: {kind}");
         }
     }
 

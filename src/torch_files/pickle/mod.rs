@@ -6,6 +6,7 @@
 
 mod allow;
 mod bare;
+mod calls;
 mod convert;
 mod graph;
 mod input;
@@ -21,14 +22,14 @@ mod surrogates;
 mod well_known;
 mod write;
 
-pub use allow::{Allow, Class, Global};
+pub use allow::{Allow, Class, Global, Wrapper};
 pub(crate) use allow::{no_plain_values, storage_class};
 pub(crate) use bare::{BarePickle, begins_a_pickle, read_bare};
 pub use convert::ConvertedObject;
 pub(crate) use convert::{subscript, subscript_of};
 pub use graph::{Graph, Id, Node};
 pub use machine::read;
-pub(crate) use machine::{Survey, read_first, survey, trailing};
+pub(crate) use machine::{ONE_OBJECT, Survey, read_first, survey, trailing};
 pub use path::PathClass;
 pub use well_known::Enumeration;
 pub(crate) use well_known::torch_device;

@@ -6,19 +6,15 @@ use indexmap::IndexSet;
 use num_bigint::BigInt;
 
 use super::{
-    Allow, Class, Global, Graph, Id, Node,
-    allow::loaded_type,
+    Allow, Global, Graph, Id, Node,
     convert::subscript,
-    input::{Input, Result, decimal},
+    input::{Input, Result},
 };
 use crate::torch_files::{
     FormatErrorKind as Kind,
     error::{excerpt, within},
-    limits::{MAX_PICKLE_BYTES, MAX_PICKLE_NODES, MAX_SURROGATE_TEXT_BYTES},
+    limits::{MAX_PICKLE_NODES, MAX_SURROGATE_TEXT_BYTES},
 };
-
-/// The module of the functions that dill calls in its pickles.
-const DILL: &str = "dill._dill";
 
 /// The memory of a pickle program.
 pub(super) struct Machine<'a> {
@@ -38,7 +34,7 @@ pub(super) struct Machine<'a> {
     /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
     pushes: u64,
     /// Bytes that calls of `_codecs.encode` and `bytearray` produced so far.
-    copied: u64,
+    pub(super) copied: u64,
 }
 
 impl<'a> Machine<'a> {
@@ -87,7 +83,7 @@ impl<'a> Machine<'a> {
         self.push(id)
     }
 
-    fn too_many(&self) -> Kind {
+    pub(super) fn too_many(&self) -> Kind {
         Kind::Limit { what: "objects in a pickle", found: self.pushes, limit: MAX_PICKLE_NODES }
     }
 
@@ -122,15 +118,23 @@ impl<'a> Machine<'a> {
 
     pub(super) fn extend(&mut self, items: &[Id]) -> Result<()> {
         let target = self.top()?;
-        let Some(
-            Node::List(list)
-            | Node::Set(list)
-            | Node::Call { global: Global::Foreign(_), arguments: list, .. },
-        ) = self.graph.node_mut(target)
+        let Some(Node::List(list) | Node::Call { global: Global::Foreign(_), arguments: list, .. }) =
+            self.graph.node_mut(target)
         else {
-            return Err(self.wrong("a list or set", target));
+            return Err(self.wrong("a list", target));
         };
         list.extend(items);
+        Ok(())
+    }
+
+    pub(super) fn add_items(&mut self, items: &[Id]) -> Result<()> {
+        let target = self.top()?;
+        let Some(Node::Set(set) | Node::Call { global: Global::Foreign(_), arguments: set, .. }) =
+            self.graph.node_mut(target)
+        else {
+            return Err(self.wrong("a set", target));
+        };
+        set.extend(items);
         Ok(())
     }
 
@@ -189,138 +193,6 @@ impl<'a> Machine<'a> {
         })
     }
 
-    pub(super) fn call(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {
-        if let Node::Global(global) = *self.graph.node(callee) {
-            return self.call_global(global, arguments);
-        }
-        // What the call of a foreign global returned is called, as in `getattr(os, "system")("id")`.
-        let Node::Call { global: global @ Global::Foreign(_), .. } = *self.graph.node(callee) else {
-            return Err(self.wrong("a global to call", callee));
-        };
-        self.call_global(global, [vec![callee], arguments].concat())
-    }
-
-    pub(super) fn call_global(&mut self, global: Global, arguments: Vec<Id>) -> Result<()> {
-        let node = match (global, arguments.as_slice()) {
-            (Global::OrderedDict, []) => Node::Dict(Vec::new()),
-            // Python 2 passes the items as a list of pairs.
-            (Global::OrderedDict, &[items]) => Node::Dict(self.items_as_pairs(items)?),
-            (Global::Set, []) => Node::Set(Vec::new()),
-            (Global::Set, &[items]) => Node::Set(self.items_of_set(items)?),
-            (Global::FrozenSet, []) => Node::FrozenSet(Vec::new()),
-            (Global::FrozenSet, &[items]) => Node::FrozenSet(self.items_of_set(items)?),
-            (Global::Bytes, []) => Node::Bytes(Vec::new()),
-            (Global::Encode, &[text, codec]) => Node::Bytes(self.latin_1(text, codec)?),
-            (Global::ByteArray, []) => Node::ByteArray(Vec::new()),
-            (Global::ByteArray, &[bytes]) => Node::ByteArray(self.copied_bytes(bytes)?),
-            // Python before 3.2 passes text and its encoding in the place of bytes.
-            (Global::ByteArray, &[text, codec]) => Node::ByteArray(self.latin_1(text, codec)?),
-            (Global::LoadType, &[name]) => Node::Global(self.loaded_type(name)?),
-            (Global::EvalRepr, &[repr]) => self.evaluated_range(repr)?,
-            (
-                Global::OrderedDict
-                | Global::Set
-                | Global::FrozenSet
-                | Global::Bytes
-                | Global::ByteArray
-                | Global::Encode
-                | Global::LoadType
-                | Global::EvalRepr,
-                more,
-            ) => {
-                return Err(unexpected("supported arguments", &format!("{} arguments", more.len())));
-            }
-            (Global::Storage(_) | Global::TorchDtype(_), _) => {
-                return Err(unexpected("a function or class to call", "a type of elements"));
-            }
-            (
-                Global::RebuildTensor
-                | Global::RebuildTypedTensor
-                | Global::RebuildFromType
-                | Global::Wrapper
-                | Global::TensorType
-                | Global::UntypedStorage
-                | Global::Path(_)
-                | Global::NumpyDtype
-                | Global::NumpyScalar
-                | Global::Class(_)
-                | Global::Foreign(_),
-                _,
-            ) => Node::Call { global, arguments, state: None },
-        };
-        self.add(node)?;
-        if global == Global::OrderedDict {
-            self.graph.set_ordered(self.top()?);
-        }
-        Ok(())
-    }
-
-    fn items_of_set(&mut self, items: Id) -> Result<Vec<Id>> {
-        let items = self.graph.sequence(items).ok_or_else(|| self.wrong("a list of items", items))?.to_vec();
-        self.count(items.len())?;
-        Ok(items)
-    }
-
-    /// The class that dill names. Any other one is refused as if it were named without dill.
-    fn loaded_type(&self, name: Id) -> Result<Global> {
-        let text = self.graph.text(name).ok_or_else(|| self.wrong("the name of a class", name))?;
-        let refused = || Kind::ForeignGlobal {
-            module: DILL.to_owned(),
-            name: format!("_load_type('{}')", excerpt(text).escape_debug()),
-        };
-        loaded_type(text).ok_or_else(refused)
-    }
-
-    /// What Python evaluates the text of a call of dill's `_eval_repr` to, if it is the repr of a `range` and nothing else:
-    /// that is data, although any other text would be code.
-    fn evaluated_range(&mut self, repr: Id) -> Result<Node> {
-        let text = self.graph.text(repr).ok_or_else(|| self.wrong("the repr of a range", repr))?;
-        let refused = || Kind::ForeignGlobal {
-            module: DILL.to_owned(),
-            name: format!("_eval_repr('{}')", excerpt(text).escape_debug()),
-        };
-        let numbers =
-            text.strip_prefix("range(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(refused)?;
-        let mut numbers = numbers.split(", ").map(|number| decimal(number).ok());
-        let (start, stop, step) = (numbers.next(), numbers.next(), numbers.next().unwrap_or(Some(1.into())));
-        let (Some(Some(start)), Some(Some(stop)), Some(step), None) = (start, stop, step, numbers.next())
-        else {
-            return Err(refused());
-        };
-        let numbers = [start, stop, step].map(integer);
-        let mut arguments = Vec::new();
-        for number in numbers {
-            self.count(1)?;
-            arguments.push(self.graph.add(number).ok_or_else(|| self.too_many())?);
-        }
-        Ok(Node::Call { global: Global::Class(Class::Range), arguments, state: None })
-    }
-
-    fn copied_bytes(&mut self, bytes: Id) -> Result<Vec<u8>> {
-        let Node::Bytes(bytes) = self.graph.node(bytes) else { return Err(self.wrong("bytes", bytes)) };
-        let bytes = bytes.clone();
-        self.count_copied(bytes.len())?;
-        Ok(bytes)
-    }
-
-    fn count_copied(&mut self, bytes: usize) -> Result<()> {
-        self.copied = self.copied.saturating_add(bytes as u64);
-        within("bytes encoded in a pickle", self.copied, MAX_PICKLE_BYTES)
-    }
-
-    /// Encodes a text as Latin-1. Every call makes a copy, so the bytes are counted.
-    fn latin_1(&mut self, text: Id, codec: Id) -> Result<Vec<u8>> {
-        match self.graph.text(codec) {
-            Some("latin1" | "latin-1" | "iso-8859-1") => {}
-            _ => return Err(self.wrong("the codec latin1", codec)),
-        }
-        let characters = self.graph.text(text).ok_or_else(|| self.wrong("a text to encode", text))?;
-        let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-        let bytes = bytes.ok_or_else(|| Kind::BadArgument(excerpt(characters)))?;
-        self.count_copied(bytes.len())?;
-        Ok(bytes)
-    }
-
     /// The text with surrogates that `read` finds in so many bytes, if such text may occur. It takes more memory than other
     /// text.
     pub(super) fn surrogates(
@@ -335,22 +207,10 @@ impl<'a> Machine<'a> {
         Ok(read().map(Node::Surrogates))
     }
 
-    pub(super) fn items_as_pairs(&mut self, items: Id) -> Result<Vec<(Id, Id)>> {
-        let wrong = || self.wrong("a list of pairs", items);
-        let items = self.graph.sequence(items).ok_or_else(wrong)?;
-        let pair = |item: &Id| match self.graph.sequence(*item) {
-            Some(&[key, value]) => Ok((key, value)),
-            _ => Err(self.wrong("a pair", *item)),
-        };
-        let pairs = items.iter().map(pair).collect::<Result<Vec<_>>>()?;
-        self.count(pairs.len())?;
-        Ok(pairs)
-    }
-
     /// Whether torch looks a storage up under this persistent id.
     pub(super) fn is_storage(&self, id: Id) -> bool {
         let Node::Tuple(items) = self.graph.node(id) else { return false };
-        items.first().is_some_and(|tag| self.graph.text(*tag) == Some("storage"))
+        items.first().is_some_and(|tag| self.graph.ascii(*tag) == Some("storage"))
     }
 
     pub(super) fn wrong(&self, expected: &'static str, found: Id) -> Kind {

@@ -6,10 +6,12 @@ use std::{borrow::Cow, collections::HashMap};
 use indexmap::IndexSet;
 
 use super::{
+    description::{Described, ReferredStorages, StorageSize},
     fails::first_failure,
     outline::Outline,
     parser::Parser,
     source::{Source, TorchFormat},
+    storage_class::quantized_element,
     unsafe_objects::UnsafeObjects,
 };
 use crate::{
@@ -68,13 +70,13 @@ pub(super) struct Contents {
     pub(super) unsafe_objects: UnsafeObjects,
     /// The bytes after the pickle.
     pub(super) trailing: u64,
-    /// The entries of the storages that the pickle refers to, each with its bytes as far as they are known.
-    pub(super) referenced: HashMap<String, Option<u64>>,
+    /// The entries of the storages that the pickle refers to.
+    pub(super) referenced: ReferredStorages,
 }
 
 impl Contents {
     /// Reads the outline of a file, and keeps what else its pickle says.
-    pub(super) fn read(&mut self, source: &Source<'_>) -> Result<(Outline, usize)> {
+    pub(super) fn read(&mut self, source: &Source<'_>) -> Result<Described> {
         let asked = pickle::survey(source.pickle);
         (self.globals, self.beyond) = (asked.globals, asked.beyond);
         let (graph, length) = asked.read?;
@@ -82,15 +84,19 @@ impl Contents {
             self.trailing = source.pickle.len().saturating_sub(length) as u64;
         }
         source.refuse_untyped(&graph)?;
-        for (key, bytes) in referenced(&graph) {
+        for (key, size) in referenced(&graph, &self.globals) {
             // torch reads a storage where the pickle refers to it for the first time.
-            self.referenced.entry((source.place)(key)).or_insert(bytes);
+            self.referenced.entry((source.place)(key)).or_insert(size);
         }
+        let storages = match source.format {
+            TorchFormat::Zip => ReferredStorages::new(),
+            TorchFormat::Legacy => self.referenced.clone(),
+        };
         let failure = first_failure(&graph, &self.globals, source.format);
         self.problems.extend(failure.map(|kind| (String::new(), kind.into())));
         let parser = || Parser::new(&graph, source);
         if let Ok(outline) = parser().parse() {
-            return Ok((outline, length));
+            return Ok(Described { outline, length, storages });
         }
         let mut walk = Walk {
             graph: &graph,
@@ -110,24 +116,33 @@ impl Contents {
         network.bounded()?;
         (self.root, self.unsafe_objects) = (Some(root), unsafe_objects);
         self.problems.extend(problems);
-        Ok((Outline::Network(network), length))
+        Ok(Described { outline: Outline::Network(network), length, storages })
     }
 }
 
-/// The keys of the storages that a pickle refers to, each as often as it does, with the bytes that it announces.
-fn referenced(graph: &Graph) -> impl Iterator<Item = (&str, Option<u64>)> {
-    graph.nodes().filter_map(|node| {
+/// The keys of the storages that a pickle refers to, each as often as it does, with the size that it announces.
+fn referenced<'g>(
+    graph: &'g Graph,
+    globals: &'g IndexSet<(String, String)>,
+) -> impl Iterator<Item = (&'g str, Option<StorageSize>)> {
+    let element = |class: Id| match *graph.node(class) {
+        Node::Global(Global::Storage(dtype)) => Some(dtype.size() as u64),
+        Node::Global(Global::UntypedStorage) => Some(1),
+        Node::Global(Global::Foreign(index)) => {
+            let (module, name) = globals.get_index(index)?;
+            quantized_element(module, name)
+        }
+        _ => None,
+    };
+    graph.nodes().filter_map(move |node| {
         let Node::Persistent(id) = node else { return None };
         let &[_, class, key, _, elements, ..] = graph.sequence(*id)? else { return None };
-        let size = if let Node::Global(Global::Storage(dtype)) = graph.node(class) {
-            Some(dtype.size() as u64)
-        } else {
-            (*graph.node(class) == Node::Global(Global::UntypedStorage)).then_some(1)
-        };
-        let Node::Int(elements) = graph.node(elements) else { return Some((graph.text(key)?, None)) };
-        let bytes =
-            size.zip(u64::try_from(*elements).ok()).and_then(|(size, elements)| elements.checked_mul(size));
-        Some((graph.text(key)?, bytes))
+        let key = graph.text(key)?;
+        let Node::Int(elements) = graph.node(elements) else { return Some((key, None)) };
+        let size = element(class).zip(u64::try_from(*elements).ok()).and_then(|(element, elements)| {
+            Some(StorageSize { element, bytes: elements.checked_mul(element)? })
+        });
+        Some((key, size))
     })
 }
 
@@ -217,10 +232,12 @@ impl<'g> Walk<'g> {
             | Global::Bytes
             | Global::Encode
             | Global::RebuildTensor
+            | Global::RebuildOldTensor
             | Global::RebuildTypedTensor
-            | Global::Wrapper
+            | Global::Wrapper(_)
             | Global::RebuildFromType
             | Global::TensorType
+            | Global::ParameterType
             | Global::Storage(_)
             | Global::UntypedStorage
             | Global::Path(_)
@@ -246,13 +263,17 @@ impl<'g> Walk<'g> {
         path: &mut String,
     ) -> Result<Item> {
         match global {
-            Global::RebuildTensor | Global::RebuildTypedTensor => self.tensor(id, path),
-            Global::Wrapper | Global::RebuildFromType => {
+            Global::RebuildTensor | Global::RebuildOldTensor | Global::RebuildTypedTensor => {
+                self.tensor(id, path)
+            }
+            Global::TensorType => self.without_place(id, arguments, state, path),
+            Global::ParameterType if arguments.is_empty() => self.without_place(id, arguments, state, path),
+            Global::Wrapper(_) | Global::RebuildFromType | Global::ParameterType => {
                 // What is inside may be a tensor that is not dense, which is described by itself.
                 match (self.parser.tensor(id), arguments) {
                     (Ok(tensor), _) => self.found(tensor, path),
                     (Err(FormatError { kind: Kind::Unexpected { .. }, .. }), &[inner, ..])
-                        if global == Global::Wrapper
+                        if global != Global::RebuildFromType
                             && matches!(self.graph.node(inner), Node::Call { .. }) =>
                     {
                         self.inside(id, |walk| walk.item(inner, path))?
@@ -309,7 +330,6 @@ impl<'g> Walk<'g> {
             | Global::ByteArray
             | Global::Bytes
             | Global::Encode
-            | Global::TensorType
             | Global::Storage(_)
             | Global::UntypedStorage
             | Global::Path(_)
@@ -337,6 +357,18 @@ impl<'g> Walk<'g> {
             Ok(tensor) => self.found(tensor, path),
             Err(error) => self.problem(error, path),
         }
+    }
+
+    /// A tensor that its class makes, which has a storage only if the state of the object says so.
+    fn without_place(
+        &mut self,
+        id: Id,
+        arguments: &'g [Id],
+        state: Option<Id>,
+        path: &mut String,
+    ) -> Result<Item> {
+        self.object(String::new(), arguments, state, id, path)?;
+        self.problem(Kind::Unsupported("a tensor that its class makes".to_owned()).into(), path)
     }
 
     fn found(&mut self, tensor: super::TensorOutline, path: &str) -> Result<Item> {
@@ -426,15 +458,17 @@ impl<'g> Walk<'g> {
         walked.map(Some)
     }
 
-    /// The items of a dict: of equal text keys the last one.
+    /// The items of a dict: of equal keys, texts or numbers, the last one.
     fn pairs(&mut self, pairs: &'g [(Id, Id)]) -> Result<Vec<Child<'g>>> {
         let graph = self.graph;
-        let key = |(index, (key, _)): (usize, &(Id, Id))| Some((graph.text(*key)?, index));
-        let last: HashMap<&str, usize> = pairs.iter().enumerate().filter_map(key).collect();
+        let key = |(index, (key, _)): (usize, &(Id, Id))| Some((Key::of(graph.node(*key))?, index));
+        let last: HashMap<Key<'_>, usize> = pairs.iter().enumerate().filter_map(key).collect();
         let mut children = Vec::with_capacity(pairs.len());
         for (index, (key, value)) in pairs.iter().enumerate() {
+            if Key::of(graph.node(*key)).is_some_and(|key| last.get(&key) != Some(&index)) {
+                continue;
+            }
             let (label, subscript): (Cow<'g, str>, String) = match graph.node(*key) {
-                Node::Text(text) if last.get(text.as_str()) != Some(&index) => continue,
                 Node::Text(text) => {
                     let is_short = text.len() as u64 <= MAX_TENSOR_NAME_BYTES;
                     let text: Cow<'g, str> = if is_short { text.into() } else { excerpt(text).into() };
@@ -506,6 +540,41 @@ impl<'g> Walk<'g> {
     fn count_text(&mut self, bytes: usize) -> Result<()> {
         self.text_bytes = self.text_bytes.saturating_add(bytes as u64);
         Ok(within("bytes of keys", self.text_bytes, MAX_VALUE_TEXT_BYTES)?)
+    }
+}
+
+/// A key of a dict, as far as Python compares it with others.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'t> {
+    Text(&'t str),
+    Number(i64),
+}
+
+impl<'t> Key<'t> {
+    fn of(node: &'t Node) -> Option<Self> {
+        match node {
+            Node::Text(text) => Some(Self::Text(text)),
+            Node::Bool(value) => Some(Self::Number((*value).into())),
+            Node::Int(value) => Some(Self::Number(*value)),
+            // 2.0 is the key 2; of larger ones the number is not exact.
+            Node::Float(value) if value.fract() == 0.0 && value.abs() < f64::from(u32::MAX) => {
+                Some(Self::Number(*value as i64))
+            }
+            Node::None
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Bytes(_)
+            | Node::ByteArray(_)
+            | Node::Surrogates(_)
+            | Node::List(_)
+            | Node::Tuple(_)
+            | Node::Set(_)
+            | Node::FrozenSet(_)
+            | Node::Dict(_)
+            | Node::Global(_)
+            | Node::Call { .. }
+            | Node::Persistent(_) => None,
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! The description of a state dict in `data.pkl`, read and compared with the entries of the file.
 
 use std::{
+    collections::HashMap,
     io::{Read, Seek},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     entries::{self, Entries},
+    fails::first_failure,
     outline::{NetworkOutline, Outline, StorageOutline},
     parser::Parser,
-    source::{Source, TorchFormat},
+    source::{Globals, Source, TorchFormat},
 };
 use crate::{
     torch_files::{
@@ -30,17 +32,43 @@ pub(super) fn turn(bytes: u64) -> Option<MutexGuard<'static, ()>> {
     (bytes > LARGE_PICKLE_BYTES).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Reads the outline of a source, and returns the length of its pickle in bytes as well.
-pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<(Outline, usize)> + 'r;
+/// Reads the outline of a source.
+pub(super) type ReadOutline<'r> = dyn FnMut(&Source<'_>) -> Result<Described> + 'r;
+
+/// What is read of a source.
+pub(super) struct Described {
+    pub(super) outline: Outline,
+    /// Bytes of its pickle.
+    pub(super) length: usize,
+    /// The storages that it refers to by their keys, if those that no tensor views may be in the file.
+    pub(super) storages: ReferredStorages,
+}
+
+/// The sizes of storages by their names, as far as they are known.
+pub(super) type ReferredStorages = HashMap<String, Option<StorageSize>>;
+
+/// The size of a storage that a pickle announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StorageSize {
+    /// Bytes of one element.
+    pub(super) element: u64,
+    /// Bytes of all elements.
+    pub(super) bytes: u64,
+}
 
 /// Reads a state dict or a sentinel.
-pub(super) fn state_dict(source: &Source<'_>) -> Result<(Outline, usize)> {
+pub(super) fn state_dict(source: &Source<'_>) -> Result<Described> {
     let (graph, length) = pickle::read_first(source.pickle, Allow::STATE_DICT)?;
     if source.format == TorchFormat::Zip {
         pickle::trailing(source.pickle, length)?;
     }
     source.refuse_untyped(&graph)?;
-    Ok((Parser::new(&graph, source).parse()?, length))
+    let outline = Parser::new(&graph, source).parse()?;
+    // What is around the tensors, such as the metadata of modules, is made as well.
+    if let Some(failure) = first_failure(&graph, &Globals::new(), source.format) {
+        return Err(failure.into());
+    }
+    Ok(Described { outline, length, storages: ReferredStorages::new() })
 }
 
 impl Outline {
@@ -83,7 +111,7 @@ impl Outline {
         };
         let place = |key: &str| format!("{prefix}/data/{key}");
         let outline = read(&Source { pickle, format: TorchFormat::Zip, place: &place, big_endian });
-        outline.map(|(outline, _)| outline).map_err(|error| error.in_entry(&entry))
+        outline.map(|Described { outline, .. }| outline).map_err(|error| error.in_entry(&entry))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::torch_files::{
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// The first bytes of a file that torch treats as an archive.
-const SIGNATURE: &[u8] = b"PK\x03\x04";
+pub(super) const SIGNATURE: &[u8] = b"PK\x03\x04";
 
 /// The entries that `torch.save` writes, in addition to the storages.
 const KNOWN: [&str; 6] = ["data.pkl", VERSION, "byteorder", ".format_version", ALIGNMENT, SERIALIZATION_ID];

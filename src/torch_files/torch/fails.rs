@@ -4,16 +4,16 @@
 
 use std::ops::RangeInclusive;
 
-use indexmap::IndexSet;
-
-use super::{arguments::unfit, source::TorchFormat};
+use super::{
+    arguments::unfit,
+    source::{Globals, TorchFormat},
+    states::unfit_state,
+    storage_class::quantized_element,
+};
 use crate::torch_files::{
     FormatErrorKind as Kind,
-    pickle::{Class, Global, Graph, Id, Node},
+    pickle::{Class, Global, Graph, Id, Node, Wrapper, safe_mode},
 };
-
-/// The module and the name of each global that a pickle asks for.
-type Globals = IndexSet<(String, String)>;
 
 /// The numbers of arguments that functions of torch and Python take, for calls that only their names describe.
 const ARGUMENTS: &[(&str, &str, RangeInclusive<usize>)] = &[
@@ -24,10 +24,12 @@ const ARGUMENTS: &[(&str, &str, RangeInclusive<usize>)] = &[
     ("torch._utils", "_rebuild_device_tensor_from_numpy", 4..=4),
     ("torch.nested._internal.nested_tensor", "_rebuild_njt", 1..=1),
     ("torch.serialization", "_get_layout", 1..=1),
-    ("collections", "Counter", 0..=1),
+    // Its items were added to them.
+    ("collections", "Counter", 0..=usize::MAX),
 ];
 
-/// The index of the device among the items that name a storage.
+/// The indexes of the class and of the device among the items that name a storage.
+const CLASS: usize = 1;
 const DEVICE: usize = 3;
 
 /// The class of a dict that counts, whose objects no dict can have as keys either.
@@ -44,17 +46,10 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
     graph.nodes().find_map(|node| match node {
         Node::Dict(pairs) => unhashable.first(graph, pairs.iter().map(|(key, _)| key)),
         Node::Set(items) | Node::FrozenSet(items) => unhashable.first(graph, items.iter()),
-        Node::Call { global, arguments, .. } => {
-            let (name, numbers) = signature(*global, globals)?;
-            let found = arguments.len();
-            let what =
-                || format!("{name} does not take the number of arguments that it is called with, {found}");
-            if numbers.contains(&found) {
-                unfit(graph, (*global, name), arguments)
-            } else {
-                Some(Kind::TorchFails(what()))
-            }
-        }
+        Node::Call { global, arguments, state } => unfit_call(graph, globals, *global, arguments)
+            .or_else(|| unhashable.counted(graph, *global, arguments))
+            .or_else(|| unfit_state(graph, *global, arguments, (*state)?))
+            .or_else(|| unread_sizes(globals, *global, format)),
         Node::Persistent(id) => {
             let parts = graph.sequence(*id).unwrap_or_default();
             let found = parts.len();
@@ -62,9 +57,17 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
             if found != items {
                 return Some(Kind::TorchFails(what()));
             }
+            if let Node::Global(Global::Foreign(index)) = graph.node(*parts.get(CLASS)?)
+                && let Some((module, name)) = globals.get_index(*index)
+                && safe_mode::has_global(module, name)
+                && quantized_element(module, name).is_none()
+            {
+                return Some(Kind::TorchFails(format!("{module}.{name} is the class of a storage")));
+            }
             let device = graph.node(*parts.get(DEVICE)?);
             let what = || format!("the device of a storage must be text, found {}", device.type_name());
-            (!matches!(device, Node::Text(_) | Node::Call { .. })).then(|| Kind::TorchFails(what()))
+            (!matches!(device, Node::Text(_) | Node::Bytes(_) | Node::Call { .. }))
+                .then(|| Kind::TorchFails(what()))
         }
         Node::None
         | Node::Bool(_)
@@ -81,12 +84,42 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
     })
 }
 
+/// Why torch fails on a call, if it does.
+fn unfit_call(graph: &Graph, globals: &Globals, global: Global, arguments: &[Id]) -> Option<Kind> {
+    let (name, numbers) = signature(global, globals)?;
+    let found = arguments.len();
+    // The function that makes the tensor of another class is called as well.
+    if let (Global::RebuildFromType, &[function, _, given, _]) = (global, arguments)
+        && let (Node::Global(inner), Some(given)) = (graph.node(function), graph.sequence(given))
+        && let failure @ Some(_) = unfit_call(graph, globals, *inner, given)
+    {
+        return failure;
+    }
+    if numbers.contains(&found) {
+        return unfit(graph, globals, (global, name), arguments);
+    }
+    let what = format!("{name} does not take the number of arguments that it is called with, {found}");
+    Some(Kind::TorchFails(what))
+}
+
+/// Why torch fails on a nested tensor in the format before PyTorch 1.6: its sizes are elements of tensors, which are read only
+/// after everything was made.
+fn unread_sizes(globals: &Globals, global: Global, format: TorchFormat) -> Option<Kind> {
+    let Global::Foreign(index) = global else { return None };
+    let (_, name) = globals.get_index(index).filter(|_| format == TorchFormat::Legacy)?;
+    let what = "the format before PyTorch 1.6 has no nested tensors";
+    (name == "_rebuild_nested_tensor").then(|| Kind::TorchFails(what.to_owned()))
+}
+
 /// The name of a global that is called, and the numbers of arguments that it takes, as far as they are known.
 fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<usize>)> {
     match global {
-        Global::RebuildTensor => Some(("_rebuild_tensor", 4..=7)),
+        Global::RebuildOldTensor => Some(("_rebuild_tensor", 4..=4)),
+        Global::RebuildTensor => Some(("_rebuild_tensor_v2", 6..=7)),
         Global::RebuildTypedTensor => Some(("_rebuild_tensor_v3", 7..=8)),
-        Global::Wrapper => Some(("_rebuild_parameter", 3..=4)),
+        Global::Wrapper(Wrapper::Parameter) => Some(("_rebuild_parameter", 3..=3)),
+        Global::Wrapper(Wrapper::ParameterWithState) => Some(("_rebuild_parameter_with_state", 4..=4)),
+        Global::Wrapper(Wrapper::OnDevice) => Some(("_rebuild_device_tensor_from_cpu_tensor", 4..=4)),
         Global::Class(Class::TorchSize) => Some(("torch.Size", 0..=1)),
         Global::Class(Class::TorchDevice) => Some(("torch.device", 1..=2)),
         Global::Class(Class::Complex) => Some(("complex", 0..=2)),
@@ -95,6 +128,7 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
             let (.., numbers) = ARGUMENTS.iter().find(|(of, own, _)| of == module && own == name)?;
             Some((name, numbers.clone()))
         }
+        // With eight arguments it is another function.
         Global::RebuildFromType => Some(("_rebuild_from_type_v2", 4..=8)),
         Global::OrderedDict
         | Global::Set
@@ -103,6 +137,7 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
         | Global::Bytes
         | Global::Encode
         | Global::TensorType
+        | Global::ParameterType
         | Global::Storage(_)
         | Global::UntypedStorage
         | Global::Path(_)
@@ -116,19 +151,25 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
 }
 
 /// The objects that Python cannot hash, which are neither keys nor items of a set.
-struct Unhashable(Vec<bool>);
+struct Unhashable {
+    /// Whether each object is one.
+    objects: Vec<bool>,
+    /// The indexes of the globals that are the class of dicts that count.
+    counters: Vec<usize>,
+}
 
 impl Unhashable {
     fn of(graph: &Graph, globals: &Globals) -> Self {
-        let mut known = Self(Vec::new());
+        let is_counter =
+            |(_, (module, name)): &(usize, &(String, String))| (module.as_str(), name.as_str()) == COUNTER;
+        let counters = globals.iter().enumerate().filter(is_counter).map(|(index, _)| index).collect();
+        let mut known = Self { objects: Vec::new(), counters };
         // The items of a tuple are made before the tuple.
         for node in graph.nodes() {
             let is_unhashable = match node {
                 Node::List(_) | Node::Dict(_) | Node::Set(_) | Node::ByteArray(_) => true,
                 Node::Tuple(items) => items.iter().any(|item| known.has(*item)),
-                Node::Call { global: Global::Foreign(index), .. } => globals
-                    .get_index(*index)
-                    .is_some_and(|(module, name)| (module.as_str(), name.as_str()) == COUNTER),
+                Node::Call { global: Global::Foreign(index), .. } => known.counters.contains(index),
                 Node::None
                 | Node::Bool(_)
                 | Node::Int(_)
@@ -142,13 +183,20 @@ impl Unhashable {
                 | Node::Call { .. }
                 | Node::Persistent(_) => false,
             };
-            known.0.push(is_unhashable);
+            known.objects.push(is_unhashable);
         }
         known
     }
 
+    /// The failure about what is counted, whose items become keys.
+    fn counted(&self, graph: &Graph, global: Global, arguments: &[Id]) -> Option<Kind> {
+        let (Global::Foreign(index), &[counted, ..]) = (global, arguments) else { return None };
+        let items = graph.sequence(counted).filter(|_| self.counters.contains(&index))?;
+        self.first(graph, items.iter())
+    }
+
     fn has(&self, id: Id) -> bool {
-        self.0.get(id.index()).copied().unwrap_or(false)
+        self.objects.get(id.index()).copied().unwrap_or(false)
     }
 
     /// The failure about the first of these objects that cannot be hashed.
@@ -224,7 +272,7 @@ mod tests {
     )]
     #[case::layout(b"ctorch.serialization\n_get_layout\n)R.", "_get_layout", 0)]
     #[case::parameter(b"ctorch._utils\n_rebuild_parameter\nNN\x86R.", "_rebuild_parameter", 2)]
-    #[case::tensor(b"ctorch._utils\n_rebuild_tensor_v2\nN\x85R.", "_rebuild_tensor", 1)]
+    #[case::tensor(b"ctorch._utils\n_rebuild_tensor_v2\nN\x85R.", "_rebuild_tensor_v2", 1)]
     #[case::device(b"ctorch\ndevice\n)R.", "torch.device", 0)]
     fn a_call_with_another_number_of_arguments_is_found(
         #[case] pickle: &[u8],

@@ -7,7 +7,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::{
-    description::{ReadOutline, turn},
+    description::{Described, ReadOutline, ReferredStorages, StorageSize, turn},
     elements::{ElementSink, ElementVisitor},
     outline::Outline,
     source::{Source, TorchFormat},
@@ -52,9 +52,14 @@ pub(super) fn scan(
     elements: &mut dyn ElementVisitor,
     read: &mut ReadOutline<'_>,
 ) -> Result<Scanned> {
-    let Head { outline, keys, length, beyond } = head(&mut reader, read)?;
+    let Head { outline, keys, length, storages: mut others, beyond } = head(&mut reader, read)?;
     let mut sink = ElementSink::of(&outline, elements)?;
-    let storages = keys.iter().map(|key| sink.bytes(key).unwrap_or_default().saturating_add(COUNT_BYTES));
+    if let Some(key) = keys.iter().find(|key| sink.bytes(key).is_none() && others.get(*key) == Some(&None)) {
+        let what = format!("storage {:?}, whose elements have another type", excerpt(key));
+        return Err(Kind::Unsupported(what).into());
+    }
+    let bytes = |key| sink.bytes(key).or_else(|| others.get(key).copied().flatten().map(|size| size.bytes));
+    let storages = keys.iter().map(|key| bytes(key).unwrap_or_default().saturating_add(COUNT_BYTES));
     let needed = storages.fold(length, u64::saturating_add);
     let here = reader.seek(SeekFrom::End(0))?;
     if let Some(missing) = needed.checked_sub(here).filter(|missing| *missing > 0) {
@@ -64,10 +69,11 @@ pub(super) fn scan(
     let mut rest = Rest { reader, checksum: crc32fast::Hasher::new(), buffer: vec![0; BUFFER_BYTES] };
     rest.pass(length, &mut |_, _| Ok(()))?;
     for key in &keys {
-        let bytes = sink.bytes(key).ok_or_else(|| {
+        let seen = sink.bytes(key).map(|bytes| StorageSize { element: sink.size(key) as u64, bytes });
+        let other = others.remove(key).flatten();
+        let StorageSize { element: size, bytes } = seen.or(other).ok_or_else(|| {
             Kind::Storage(format!("storage {:?} belongs to no tensor or is listed twice", excerpt(key)))
         })?;
-        let size = sink.size(key) as u64;
         let announced = rest.number()?;
         if announced.checked_mul(size) != Some(bytes) {
             let expected = bytes / size;
@@ -78,12 +84,12 @@ pub(super) fn scan(
         rest.pass(bytes, &mut |offset, piece| sink.piece(key, offset, piece))?;
         sink.end(key);
     }
-    if let Some(missing) = sink.remaining() {
+    if let Some(missing) = sink.remaining().or_else(|| others.keys().min().map(String::as_str)) {
         return Err(Kind::Storage(format!("storage {:?} is not in the file", excerpt(missing))).into());
     }
-    match rest.reader.read(&mut [0])? {
+    match here.saturating_sub(needed) {
         0 => Ok(Scanned { outline, crc32: rest.checksum.finalize(), beyond }),
-        _ => Err(Kind::Storage("bytes follow the last storage".to_owned()).into()),
+        bytes => Err(Kind::UnlistedBytes { bytes, place: "behind the last storage".to_owned() }.into()),
     }
 }
 
@@ -104,6 +110,8 @@ struct Head {
     keys: Vec<String>,
     /// Bytes of the pickles.
     length: u64,
+    /// The storages that the outline may leave out.
+    storages: ReferredStorages,
     /// The first opcode around the state dict that the safe mode of torch lacks.
     beyond: Option<(u64, &'static str)>,
 }
@@ -158,13 +166,14 @@ fn parse(bytes: &[u8], read: &mut ReadOutline<'_>) -> Result<Head> {
     }
     let pickle = bytes.get(at..).unwrap_or_default();
     let source = Source { pickle, format: TorchFormat::Legacy, place: &str::to_owned, big_endian: false };
-    let (outline, length) = read(&source).map_err(|error| error.after(at as u64))?;
+    let described = read(&source).map_err(|error| error.after(at as u64))?;
+    let Described { outline, length, storages } = described;
     at += length;
     let list = next(&mut at)?;
     let listed = list.sequence(list.root()).ok_or_else(|| keys_expected(&list, list.root()))?;
     let key = |id: &Id| list.text(*id).map(str::to_owned).ok_or_else(|| keys_expected(&list, *id));
     let keys = listed.iter().map(key).collect::<Result<_>>()?;
-    Ok(Head { outline, keys, length: at as u64, beyond })
+    Ok(Head { outline, keys, length: at as u64, storages, beyond })
 }
 
 /// A global that the safe mode takes is data, although torch writes none around a state dict.
@@ -231,7 +240,7 @@ mod tests {
     use super::*;
     use crate::torch_files::{
         Dtype, ModelState,
-        torch::{description::state_dict, read},
+        torch::{Storages, description::state_dict, read, scan_file},
     };
 
     /// The magic number in protocol 2.
@@ -270,11 +279,35 @@ mod tests {
         let ModelState::Network(tensors) = read(Cursor::new(bytes.clone())).unwrap() else { unreachable!() };
         assert_eq!((tensors["a"].dtype(), tensors["a"].data()), (Dtype::Int16, &[1, 0, 2, 0][..]));
         assert_eq!((tensors["b"].shape(), tensors["b"].data()), (&[][..], &[5][..]));
-        let scanned =
-            scan(Cursor::new(&bytes), &mut super::super::Storages::default(), &mut state_dict).unwrap();
+        let scanned = scan(Cursor::new(&bytes), &mut Storages::default(), &mut state_dict).unwrap();
         assert_eq!(scanned.crc32, crc32fast::hash(&bytes));
         assert!(matches!(refused(bytes[..bytes.len() - 1].to_vec()), Kind::Corrupt(_)));
-        assert!(matches!(refused([bytes, vec![0]].concat()), Kind::Storage(_)));
+        let behind = Kind::UnlistedBytes { bytes: 1, place: "behind the last storage".to_owned() };
+        assert_eq!(refused([bytes, vec![0]].concat()), behind);
+    }
+
+    #[test]
+    fn a_storage_that_no_tensor_views_is_passed_over() {
+        let storage = |class: &str| format!("(Vstorage\nctorch\n{class}\nV8\nVcpu\nI3\nNtQ");
+        let tensor = tensor("ByteStorage", "9", 1, "", "");
+        for (class, bytes) in [("ShortStorage", 6), ("QInt32Storage", 12)] {
+            let state = format!("}}(Vw\n{tensor}Vs\n{}u.", storage(class));
+            let with = |elements, bytes| {
+                file(SYSTEM, &state, "(V8\nV9\nl.", &[(elements, &vec![2; bytes][..]), (1, &[5])])
+            };
+            let scanned = scan_file(Cursor::new(with(3, bytes)), &mut Storages::default());
+            let (outline, content) = scanned.content.unwrap();
+            let Outline::Network(network) = outline else { unreachable!() };
+            assert_eq!((network.tensors.len(), content.problems), (1, vec![]), "{class}");
+            let refused =
+                scan_file(Cursor::new(with(2, bytes)), &mut Storages::default()).content.unwrap_err();
+            assert!(matches!(refused.kind, Kind::Storage(_)), "{class}: {refused}");
+        }
+        // Of another class the bytes are not known.
+        let state = format!("}}(Vw\n{tensor}Vs\n{}u.", storage("OtherStorage"));
+        let bytes = file(SYSTEM, &state, "(V8\nV9\nl.", &[(3, &[2; 6]), (1, &[5])]);
+        let refused = scan_file(Cursor::new(bytes), &mut Storages::default()).content.unwrap_err();
+        assert!(matches!(refused.kind, Kind::Unsupported(_)), "{refused}");
     }
 
     #[test]
@@ -322,13 +355,13 @@ mod tests {
     fn an_opcode_of_another_pickle_that_the_safe_mode_lacks_is_found() {
         let beyond = |keys: &str| {
             let bytes = file(SYSTEM, "}.", keys, &[]);
-            let ignored = &mut super::super::Storages::default();
+            let ignored = &mut Storages::default();
             scan(Cursor::new(&bytes), ignored, &mut state_dict).unwrap().beyond.map(|(_, name)| name)
         };
         // Texts of protocol 0 are written here, which torch does not read either.
         assert_eq!(beyond("]."), Some("UNICODE"));
         let bytes = [MAGIC, b"\x80\x02M\xe9\x03.}X\x0d\0\0\0little_endian\x88s.}.", b"(l."].concat();
-        let ignored = &mut super::super::Storages::default();
+        let ignored = &mut Storages::default();
         let scanned = scan(Cursor::new(&bytes), ignored, &mut state_dict).unwrap();
         assert_eq!(scanned.beyond, Some((bytes.len() as u64 - 2, "LIST")));
     }

@@ -7,12 +7,13 @@
 //! `description` reads from `data.pkl` with `parser`), `view` and `lazy` (which elements of a storage a tensor has, and
 //! what torch makes of them), [`scan`] (all elements in one pass, without holding the file;
 //! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`scan_file`] (any other file of
-//! torch, of which `contents` goes through all objects, and `fails` and `arguments` find those that torch cannot make), [`write()`].
+//! torch, of which `contents` goes through all objects, and `fails`, `arguments`, `attributes`, `together` and `states` find those that torch cannot make), [`write()`].
 //!
 //! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
 
 mod arguments;
+mod attributes;
 mod contents;
 mod description;
 mod elements;
@@ -23,9 +24,13 @@ mod legacy;
 mod outline;
 mod parser;
 pub(crate) mod read;
+mod refused;
 pub(crate) mod scan;
 mod source;
+mod states;
+mod storage_class;
 mod streaming;
+mod together;
 mod torch_file;
 mod unsafe_objects;
 pub(crate) mod view;
@@ -39,6 +44,7 @@ pub(crate) use legacy::is_legacy;
 pub use outline::{NetworkOutline, Outline, StorageOutline, TensorOutline};
 pub(crate) use read::Storages;
 pub use read::read;
+pub(crate) use refused::torch_refuses;
 pub use scan::scan;
 pub use source::TorchFormat;
 pub(crate) use streaming::scan_stream;

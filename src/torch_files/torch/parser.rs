@@ -12,7 +12,7 @@ use crate::torch_files::{
     Dtype, FormatError, FormatErrorKind as Kind, ModelState, Numbers,
     error::{excerpt, within},
     limits::{MAX_ENTRY_NAME_BYTES, MAX_METADATA_KEYS, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
-    pickle::{Class, Global, Graph, Id, Node, subscript},
+    pickle::{Class, Global, Graph, Id, Node, Wrapper, subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -22,6 +22,9 @@ const EXTRA_STATE: &str = "_extra_state";
 
 /// The most objects around a tensor: a parameter with attributes on a device is three.
 const MAX_WRAPPERS: usize = 4;
+
+/// The attributes of a tensor that are its elements.
+const ELEMENTS: [&str; 3] = ["data", "real", "imag"];
 
 /// Reads an outline from a pickle.
 pub(super) struct Parser<'g> {
@@ -93,18 +96,26 @@ impl<'g> Parser<'g> {
         let mut around = Around::default();
         for _ in 0..MAX_WRAPPERS {
             let Some((global, arguments)) = call else { break };
+            let state = self.state(at);
             (at, call) = match global {
+                // The oldest files have neither a gradient nor hooks.
+                Global::RebuildOldTensor => {
+                    let &[storage, offset, shape, strides] = arguments else { break };
+                    self.refuse_another_storage(state)?;
+                    return around.checked(self.dense(storage, None, [offset, shape, strides], None)?);
+                }
                 Global::RebuildTensor => {
-                    let &[storage, offset, shape, strides, ref rest @ ..] = arguments else { break };
-                    let metadata = match *rest {
-                        // The oldest files have neither a gradient nor hooks.
+                    let &[storage, offset, shape, strides, gradient, _hooks, ref metadata @ ..] = arguments
+                    else {
+                        break;
+                    };
+                    let metadata = match *metadata {
                         [] => None,
-                        [gradient, _hooks, ref metadata @ ..] if metadata.len() < 2 => {
-                            around.gradient |= self.gradient(gradient)?;
-                            metadata.first().copied()
-                        }
+                        [metadata] => Some(metadata),
                         [_, ..] => break,
                     };
+                    around.gradient |= self.gradient(gradient)?;
+                    self.refuse_another_storage(state)?;
                     return around.checked(self.dense(storage, None, [offset, shape, strides], metadata)?);
                 }
                 Global::RebuildTypedTensor => {
@@ -119,28 +130,52 @@ impl<'g> Parser<'g> {
                         [_, ..] => break,
                     };
                     let place = [offset, shape, strides];
+                    self.refuse_another_storage(state)?;
                     return around.checked(self.dense(storage, Some(dtype), place, metadata)?);
                 }
-                Global::Wrapper => {
+                Global::Wrapper(wrapper) => {
+                    // The third is hooks, or a device.
                     let &[tensor, second, _, ref rest @ ..] = arguments else { break };
-                    // A parameter has a gradient, hooks and sometimes attributes. A tensor that torch moves to a device has
-                    // the type that it has there, the device and a gradient.
-                    let gradient = match (self.graph.node(second), rest) {
-                        (Node::Global(Global::TorchDtype(name)), [gradient]) => {
-                            around.dtype = around.dtype.or(Some(name));
+                    let gradient = match (wrapper, rest) {
+                        (Wrapper::Parameter, []) => second,
+                        (Wrapper::ParameterWithState, [attributes]) => {
+                            self.refuse_replaced(*attributes)?;
+                            second
+                        }
+                        (Wrapper::OnDevice, [gradient]) => {
+                            if let Node::Global(Global::TorchDtype(name)) = self.graph.node(second) {
+                                around.dtype = around.dtype.or(Some(name));
+                            }
                             *gradient
                         }
-                        (_, [] | [_]) => second,
-                        (_, [_, ..]) => break,
+                        (Wrapper::Parameter | Wrapper::ParameterWithState | Wrapper::OnDevice, _) => break,
                     };
                     around.gradient |= self.gradient(gradient)?;
+                    match wrapper {
+                        Wrapper::Parameter | Wrapper::ParameterWithState => self.build(state, &mut around)?,
+                        Wrapper::OnDevice => self.refuse_another_storage(state)?,
+                    }
+                    (tensor, self.call(tensor))
+                }
+                // Before PyTorch 0.4 a parameter was its tensor and a state.
+                Global::ParameterType => {
+                    let (tensor, gradient) = match *arguments {
+                        [tensor] => (tensor, None),
+                        [tensor, gradient] => (tensor, Some(gradient)),
+                        [] | [_, _, _, ..] => break,
+                    };
+                    around.gradient |= gradient.map_or(Ok(true), |gradient| self.gradient(gradient))?;
+                    self.build(state, &mut around)?;
                     (tensor, self.call(tensor))
                 }
                 Global::RebuildFromType => {
-                    let &[function, class, given, ..] = arguments else { break };
-                    let Node::Global(Global::TensorType) = self.graph.node(class) else {
+                    let &[function, class, given, attributes] = arguments else { break };
+                    self.refuse_replaced(attributes)?;
+                    let Node::Global(Global::TensorType | Global::ParameterType) = self.graph.node(class)
+                    else {
                         return Err(self.unexpected("torch.Tensor or a parameter", class));
                     };
+                    self.refuse_another_storage(state)?;
                     let Node::Global(global) = self.graph.node(function) else { break };
                     (function, self.graph.sequence(given).map(|given| (*global, given)))
                 }
@@ -163,7 +198,51 @@ impl<'g> Parser<'g> {
                 | Global::Foreign(_) => break,
             };
         }
-        Err(self.unexpected("a tensor", at))
+        match self.call(at) {
+            Some((global, arguments)) if global.makes_a_tensor() => {
+                let found = format!("a call with {} arguments", arguments.len());
+                Err(Kind::Unexpected { expected: "a tensor", found }.into())
+            }
+            Some(_) | None => Err(self.unexpected("a tensor", at)),
+        }
+    }
+
+    /// The state that BUILD gives an object.
+    fn state(&self, id: Id) -> Option<Id> {
+        if let Node::Call { state, .. } = self.graph.node(id) { *state } else { None }
+    }
+
+    /// A state is the storage of a tensor, whatever it was made with.
+    fn refuse_another_storage(&self, state: Option<Id>) -> Result<()> {
+        if state.is_none() {
+            return Ok(());
+        }
+        Err(Kind::Unsupported("a tensor that is given another storage".to_owned()).into())
+    }
+
+    /// Refuses attributes that torch writes into the elements.
+    fn refuse_replaced(&self, attributes: Id) -> Result<()> {
+        let names = |id: &Id| match self.graph.node(*id) {
+            Node::Dict(pairs) => pairs.iter().filter_map(|(key, _)| self.graph.text(*key)).collect(),
+            _ => Vec::new(),
+        };
+        let slots = self.graph.sequence(attributes).unwrap_or_default();
+        let mut all = std::iter::once(&attributes).chain(slots).flat_map(names);
+        match all.find(|name| ELEMENTS.contains(name)) {
+            Some(name) => Err(Kind::Unsupported(format!("a tensor whose attribute {name:?} is set")).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a parameter its state: whether it requires a gradient, and hooks.
+    fn build(&self, state: Option<Id>, around: &mut Around) -> Result<()> {
+        let Some(state) = state else { return Ok(()) };
+        let Some(&[gradient, _, _]) = self.graph.sequence(state) else {
+            return self.refuse_another_storage(Some(state));
+        };
+        // That of the class holds only until the state is there.
+        around.gradient = self.gradient(gradient)?;
+        Ok(())
     }
 
     /// Whether a tensor requires a gradient.
@@ -183,7 +262,11 @@ impl<'g> Parser<'g> {
             let what = "a tensor in an untyped storage requires a gradient";
             return Err(Kind::TorchFails(what.to_owned()).into());
         }
-        let Node::Global(Global::TorchDtype(name)) = *self.graph.node(dtype) else {
+        let node = self.graph.node(dtype);
+        if *node == Node::None {
+            return Err(Kind::Unsupported("a tensor of the default element type".to_owned()).into());
+        }
+        let Node::Global(Global::TorchDtype(name)) = *node else {
             return Err(self.unexpected("an element type", dtype));
         };
         let named = Dtype::ALL.into_iter().find(|dtype| dtype.name() == name);
@@ -211,10 +294,11 @@ impl<'g> Parser<'g> {
         if lazy != Lazy::default() && !lazy.is_possible(dtype) {
             return Err(Kind::Unsupported(format!("a lazily conjugated or negated tensor of {dtype}")).into());
         }
-        let shape = self.sizes(shape)?;
         // Without strides, torch takes consecutive elements.
         let is_none = *self.graph.node(strides) == Node::None;
-        let strides = if is_none { Vec::new() } else { self.sizes(strides)? };
+        let strides = if is_none { Vec::new() } else { self.integers(strides)? };
+        let shape = self.shape(shape, &strides)?;
+        let strides = stepped(&strides, &shape)?;
         let strides = if strides.is_empty() { row_major(&shape) } else { strides };
         let view = View::new(self.size(offset)?, shape, strides, elements)?;
         Ok(TensorOutline { dtype, storage: index, lazy, view })
@@ -274,14 +358,22 @@ impl<'g> Parser<'g> {
             // Without a type its bytes are the elements.
             (untyped.unwrap_or(Dtype::Uint8), 1)
         } else {
-            let Global::Storage(dtype) = *class else { return Err(wrong()) };
+            let Global::Storage(dtype) = *class else {
+                // Of the other classes the safe mode takes those of quantized numbers alone.
+                let what = "a tensor in a storage of quantized numbers, or of another class";
+                let is_foreign = matches!(class, Global::Foreign(_));
+                return Err(if is_foreign { Kind::Unsupported(what.to_owned()).into() } else { wrong() });
+            };
             if untyped.is_some_and(|own| own != dtype) {
                 return Err(Kind::Unsupported(format!("a storage of {dtype} as another type")).into());
             }
             (dtype, dtype.size())
         };
+        if matches!(self.graph.node(key), Node::Int(_)) {
+            return Err(Kind::Unsupported("a storage that is named by a number".to_owned()).into());
+        }
         let key =
-            self.graph.text(key).filter(|_| self.graph.text(tag) == Some("storage")).ok_or_else(wrong)?;
+            self.graph.text(key).filter(|_| self.graph.ascii(tag) == Some("storage")).ok_or_else(wrong)?;
         within("bytes of storage key", key.len() as u64, MAX_ENTRY_NAME_BYTES)?;
         let elements = self.size(elements)?;
         let Some(bytes) = elements.checked_mul(size) else {
@@ -306,20 +398,36 @@ impl<'g> Parser<'g> {
         Ok(index)
     }
 
-    fn sizes(&self, id: Id) -> Result<Vec<usize>> {
+    /// The length of each dimension, if it can have these strides.
+    fn shape(&self, id: Id, strides: &[i64]) -> Result<Vec<usize>> {
+        let sides = self.integers(id)?;
+        let are_fitting = strides.is_empty() || strides.len() == sides.len();
+        if are_fitting && sides.contains(&0) && sides.iter().any(|side| *side < 0) {
+            let what = format!("a tensor without elements of the shape {sides:?}");
+            return Err(Kind::Unsupported(what).into());
+        }
+        sides.into_iter().map(not_negative).collect()
+    }
+
+    fn integers(&self, id: Id) -> Result<Vec<i64>> {
         let id = match self.call(id) {
             Some((Global::Class(Class::TorchSize), &[sizes])) => sizes,
             Some(_) | None => id,
         };
         let items = self.graph.sequence(id).ok_or_else(|| self.unexpected("a tuple of sizes", id))?;
         within("dimensions", items.len() as u64, MAX_RANK)?;
-        items.iter().map(|item| self.size(*item)).collect()
+        let integer = |item: &Id| {
+            let Node::Int(value) = self.graph.node(*item) else {
+                return Err(self.unexpected("a size", *item));
+            };
+            Ok(*value)
+        };
+        items.iter().map(integer).collect()
     }
 
     fn size(&self, id: Id) -> Result<usize> {
-        let wrong = || self.unexpected("a size", id);
-        let Node::Int(value) = self.graph.node(id) else { return Err(wrong()) };
-        usize::try_from(*value).map_err(|_| wrong())
+        let Node::Int(value) = self.graph.node(id) else { return Err(self.unexpected("a size", id)) };
+        not_negative(*value)
     }
 
     fn unexpected(&self, expected: &'static str, id: Id) -> FormatError {
@@ -327,6 +435,23 @@ impl<'g> Parser<'g> {
         let found = if let Node::Int(value) = node { value.to_string() } else { node.type_name().to_owned() };
         Kind::Unexpected { expected, found }.into()
     }
+}
+
+/// The stride of each dimension. Where nothing is stepped over, torch takes any.
+fn stepped(strides: &[i64], shape: &[usize]) -> Result<Vec<usize>> {
+    let is_empty = shape.contains(&0);
+    let sides = shape.iter().copied().chain(std::iter::repeat(usize::MAX));
+    let stride = |(stride, side): (&i64, usize)| match *stride {
+        ..0 if is_empty || side == 1 => Ok(0),
+        stride => not_negative(stride),
+    };
+    strides.iter().zip(sides).map(stride).collect()
+}
+
+/// A number of elements.
+fn not_negative(value: i64) -> Result<usize> {
+    let wrong = |_| Kind::Unexpected { expected: "a size", found: value.to_string() };
+    Ok(usize::try_from(value).map_err(wrong)?)
 }
 
 /// The strides of consecutive elements in the order of this shape.
@@ -367,4 +492,80 @@ impl Around {
 /// Whether a module saves under this name what it has in addition to tensors.
 fn is_extra_state(name: &str) -> bool {
     name.strip_suffix(EXTRA_STATE).is_some_and(|module| module.is_empty() || module.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::torch_files::pickle::survey;
+
+    const ORDERED: &str = "ccollections\nOrderedDict\n)R";
+
+    /// What is read of a tensor that `function` makes of a storage of four numbers and these arguments, in protocol 0.
+    fn read(function: &str, arguments: &str) -> Result<TensorOutline> {
+        let storage = "(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQ";
+        let pickle = format!("ctorch._utils\n{function}\n({storage}{arguments}tR.").into_bytes();
+        let (graph, _) = survey(&pickle).read?;
+        let source =
+            Source { pickle: &pickle, format: TorchFormat::Zip, place: &str::to_owned, big_endian: false };
+        Parser::new(&graph, &source).tensor(graph.root())
+    }
+
+    fn with(shape: &str, strides: &str) -> Result<TensorOutline> {
+        read("_rebuild_tensor_v2", &format!("I0\n({shape}t({strides}tI00\n{ORDERED}"))
+    }
+
+    #[rstest]
+    #[case::backwards_over_nothing("I0\n", "I-1\n", &[0])]
+    #[case::backwards_over_one("I1\nI4\n", "I-7\nI1\n", &[1, 4])]
+    #[case::backwards_without_elements("I3\nI0\n", "I-1\nI-5\n", &[3, 0])]
+    fn a_stride_that_steps_over_nothing_may_be_negative(
+        #[case] shape: &str,
+        #[case] strides: &str,
+        #[case] expected: &[usize],
+    ) {
+        assert_eq!(with(shape, strides).unwrap().shape(), expected);
+    }
+
+    #[test]
+    fn a_negative_length_is_unsupported_without_elements_and_refused_with_them() {
+        assert!(matches!(with("I0\nI-1\n", "I1\nI1\n").unwrap_err().kind, Kind::Unsupported(_)));
+        assert!(matches!(with("I0\nI-1\n", "").unwrap_err().kind, Kind::Unsupported(_)));
+        assert!(matches!(with("I0\nI-1\n", "I1\n").unwrap_err().kind, Kind::Unexpected { .. }));
+        assert!(matches!(with("I-1\n", "I1\n").unwrap_err().kind, Kind::Unexpected { .. }));
+        assert!(matches!(with("I2\n", "I-1\n").unwrap_err().kind, Kind::Unexpected { .. }));
+    }
+
+    #[test]
+    fn the_two_functions_that_make_tensors_have_their_own_arguments() {
+        let (short, long) = ("I0\n(I4\nt(I1\nt", &format!("I0\n(I4\nt(I1\ntI00\n{ORDERED}"));
+        assert!(read("_rebuild_tensor", short).is_ok() && read("_rebuild_tensor_v2", long).is_ok());
+        assert!(read("_rebuild_tensor", long).is_err());
+        let says = "expected a tensor, found a call with 4 arguments";
+        assert_eq!(read("_rebuild_tensor_v2", short).unwrap_err().to_string(), says);
+    }
+
+    #[test]
+    fn attributes_that_are_the_elements_are_unsupported() {
+        let with_state = |name: &str| {
+            let storage = "(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQ";
+            let tensor =
+                format!("ctorch._utils\n_rebuild_tensor_v2\n({storage}I0\n(I4\nt(I1\ntI00\n{ORDERED}tR");
+            let pickle = format!(
+                "ctorch._utils\n_rebuild_parameter_with_state\n({tensor}I01\n{ORDERED}}}V{name}\n{tensor}stR."
+            );
+            let (graph, _) = survey(pickle.as_bytes()).read?;
+            let source =
+                Source { pickle: &[], format: TorchFormat::Zip, place: &str::to_owned, big_endian: false };
+            Parser::new(&graph, &source).tensor(graph.root())
+        };
+        assert!(with_state("tag").is_ok());
+        for name in ELEMENTS {
+            assert!(matches!(with_state(name).unwrap_err().kind, Kind::Unsupported(_)), "{name}");
+        }
+    }
 }

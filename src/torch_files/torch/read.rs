@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn what_torch_fails_to_make_is_refused_although_no_tensor_needs_it() {
+        let pickle = |other: &str| format!("{other}0}}Va\n{}s.", tensor(2, 0, "I2\n", "I1\n"));
+        assert!(little(&pickle("}Va\nNs"), &[0; 4]).is_ok());
+        let refused = little(&pickle("}]Ns"), &[0; 4]).unwrap_err().kind;
+        assert!(matches!(refused, Kind::TorchFails(_)), "{refused}");
+    }
+
+    #[test]
     fn the_two_parts_of_a_complex_number_are_converted_separately() {
         let complex = tensor(1, 0, "", "").replace("Short", "ComplexFloat");
         let state = read(file(&format!("}}Va\n{complex}s."), b"big", &[0, 1, 2, 3, 4, 5, 6, 7])).unwrap();

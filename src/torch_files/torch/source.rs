@@ -1,5 +1,7 @@
 //! The pickle that describes the tensors of a file, and the format that it is part of.
 
+use indexmap::IndexSet;
+
 use crate::torch_files::{
     FormatError, FormatErrorKind as Kind,
     pickle::{Global, Graph, Node},
@@ -23,6 +25,9 @@ impl TorchFormat {
         }
     }
 }
+
+/// The module and the name of each global that a pickle asks for.
+pub(super) type Globals = IndexSet<(String, String)>;
 
 /// The pickle that describes the tensors of a file.
 pub(super) struct Source<'s> {

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     contents::{Contents, Item},
+    description::{ReferredStorages, StorageSize},
     elements::ElementVisitor,
     entries, legacy,
     outline::Outline,
@@ -91,18 +92,19 @@ struct Found {
 /// The first storage that torch fails to read, if any. It reads each that the pickle refers to, also for no tensor.
 fn unfit_storages(
     storages: &[(String, u64)],
-    referenced: &HashMap<String, Option<u64>>,
+    referenced: &ReferredStorages,
 ) -> Option<(String, FormatError)> {
     let sizes: HashMap<&str, u64> = storages.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
-    let unfit = |(name, announced): (&String, &Option<u64>)| match (sizes.get(name.as_str()), announced) {
-        (None, _) => Some((name.clone(), Kind::MissingEntry(excerpt(name)))),
-        (Some(found), Some(announced)) if found != announced => {
-            let what =
-                format!("expected {announced} bytes in the storage {:?}, found {found}", excerpt(name));
-            Some((name.clone(), Kind::Storage(what)))
-        }
-        (Some(_), _) => None,
-    };
+    let unfit =
+        |(name, announced): (&String, &Option<StorageSize>)| match (sizes.get(name.as_str()), announced) {
+            (None, _) => Some((name.clone(), Kind::MissingEntry(excerpt(name)))),
+            (Some(found), Some(StorageSize { bytes: announced, .. })) if found != announced => {
+                let what =
+                    format!("expected {announced} bytes in the storage {:?}, found {found}", excerpt(name));
+                Some((name.clone(), Kind::Storage(what)))
+            }
+            (Some(_), _) => None,
+        };
     // The names are in no order.
     let first = referenced.iter().filter_map(unfit).min_by(|(left, _), (right, _)| left.cmp(right));
     first.map(|(_, kind)| (String::new(), kind.into()))

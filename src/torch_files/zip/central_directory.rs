@@ -26,6 +26,8 @@ const MAX_ZERO_BYTES: u64 = 64 << 20;
 const END_BYTES: usize = 22;
 /// Bytes of the longest comment.
 const COMMENT_BYTES: u64 = 0xffff;
+/// Bytes of the pieces in which torch searches for the end record.
+const SEARCH_BYTES: u64 = 4096;
 /// Bytes of the record that points to the 64-bit end record.
 const LOCATOR_BYTES: u64 = 20;
 /// Bytes of the 64-bit end record.
@@ -209,7 +211,9 @@ fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kin
         let record = tail.get(at..).filter(|record| record.starts_with(b"PK\x05\x06"))?;
         // Of this archive, and not of one that is stored inside and whose own end was cut off with the rest.
         let ends_at = length - tail.len() as u64 + at as u64;
-        if number(record, 12, 4) + number(record, 16, 4) != ends_at {
+        // torch writes a 64-bit end record and its locator in between.
+        let behind_directory = ends_at.checked_sub(number(record, 12, 4) + number(record, 16, 4))?;
+        if ![0, END_64_BYTES + LOCATOR_BYTES].contains(&behind_directory) {
             return None;
         }
         record.len().checked_sub(END_BYTES)?.checked_sub(number(record, 20, 2) as usize)
@@ -219,6 +223,15 @@ fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kin
         None if first.starts_with(LOCAL_HEADER) => cut_short(reader, length)?,
         None => broken("missing end record of the central directory"),
     })
+}
+
+/// Whether a file has the signature of an end record where readers look for one, whatever is around it.
+pub(crate) fn may_have_end(reader: &mut (impl Read + Seek)) -> Result<bool, Kind> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let start = length.saturating_sub(END_BYTES as u64 + COMMENT_BYTES + SEARCH_BYTES);
+    let tail = read_at(reader, start, length - start)?;
+    let records = tail.windows(END_BYTES);
+    Ok(records.into_iter().any(|record| record.starts_with(b"PK\x05\x06")))
 }
 
 /// The offset of the directory, its length in bytes, and its number of entries.
@@ -366,6 +379,10 @@ mod tests {
         assert!(
             refused(&[zip(&["a"]), vec![0; 512]].concat()).contains("512 unlisted bytes behind the archive")
         );
+        let mut with_64 = zip(&["a"]);
+        let end = with_64.len() - END_BYTES;
+        with_64.splice(end..end, vec![0; 76]);
+        assert!(refused(&[with_64, vec![0; 512]].concat()).contains("512 unlisted bytes behind the archive"));
         assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("expected the central directory"));
         let whole = zip(&["a"]);
         for length in 0..whole.len() {

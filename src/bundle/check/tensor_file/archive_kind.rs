@@ -100,6 +100,11 @@ impl OtherArchive {
         Self::by_names(names) == Some(EXPORTED)
     }
 
+    /// Whether the archive holds code that torch executes.
+    pub(super) fn is_torch_script(&self) -> bool {
+        *self == TORCH_SCRIPT
+    }
+
     fn by_names<'n>(names: impl Iterator<Item = &'n str>) -> Option<Self> {
         let names: Vec<&str> = names.collect();
         let is_there = |name: &str| names.contains(&name);

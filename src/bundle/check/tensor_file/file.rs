@@ -50,7 +50,8 @@ pub struct TensorFile {
 pub struct TorchFacts {
     /// The format of the file; `None` if it is not one of torch.
     pub format: Option<TorchFormat>,
-    /// Whether `torch.load(weights_only=True)` takes it; `None` when the file is more than this program reads.
+    /// Whether `torch.load(weights_only=True)` takes it; `None` when that is not known, because this program refuses the file
+    /// or what is in it before torch would.
     pub loads_weights_only: Option<bool>,
     /// The globals that it asks for, in the order of their first use.
     pub globals: Vec<AskedGlobal>,

@@ -11,7 +11,7 @@ use crate::{
     bundle::check::{Finding, Findings, ProgressFn, StateDetails, network_rules::unseen},
     torch_files::{
         FormatError, FormatErrorKind as Kind,
-        torch::{AskedGlobal, Outline, TorchContent, TorchFile, UnsafeObject, scan_file},
+        torch::{AskedGlobal, Outline, TorchContent, TorchFile, UnsafeObject, scan_file, torch_refuses},
         zip::FileReader,
     },
     value::Map,
@@ -51,7 +51,9 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
     let (mut sentinel, mut extra) = (None, Map::new());
     match readable(state)? {
         Err(error) => {
-            is_known = !findings::is_unsupported(&error.kind);
+            // What the pickle asks for is refused wherever the rest is broken.
+            let is_refused = torch_refuses(&error, &mut FileReader::open(&file.file)?);
+            is_known = file.findings.errors > 0 || is_refused && !findings::is_unsupported(&error.kind);
             refuse(&error, &mut file);
         }
         Ok(StateDetails::Network { tensors, extra: own }) => (file.tensors, extra) = (tensors, own),
@@ -70,10 +72,11 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
 
 /// Adds why a file cannot be read to its end; an archive of another kind is sound.
 fn refuse(error: &FormatError, file: &mut TensorFile) {
-    let other = if matches!(error.kind, Kind::MissingEntry(_) | Kind::TorchScript) {
-        OtherArchive::of(&file.file)
-    } else {
-        None
+    let other = match error.kind {
+        Kind::MissingEntry(_) => OtherArchive::of(&file.file),
+        // Some entries make it one only by their own name.
+        Kind::TorchScript => OtherArchive::of(&file.file).filter(|(other, _)| other.is_torch_script()),
+        _ => None,
     };
     let Some((other, inside)) = other else { return findings::refuse(file, error) };
     (file.instead, file.is_whole) = (Some(other.name), false);
