@@ -43,7 +43,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "some readers take a name in an extra field for the name of the entry",
     ),
     (
-        r"refused, .*(truncated (directory entry|entry name)|Invalid (local file|Central)|missing end|end offset)",
+        r"refused, .*(truncated (directory|entry name)|Invalid (local|Central)|end of zip::|missing end|end offset)",
         "the directory contradicts the records around it, and Python finds one of them by its signature",
     ),
     (
@@ -63,12 +63,20 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "Python does not look at what follows, or lies below, the object that it returns",
     ),
     (
+        r"bundle: refused, .*(device of a storage must be text|with two types or sizes)",
+        "torch writes a name as text, and takes the first of two sizes for both",
+    ),
+    (
+        r"torch: refused, .*expected # elements in storage #, found #",
+        "the number of bytes overflows, and torch goes on with what is left of it",
+    ),
+    (
         r"refused, .*unsupported pickle protocol #",
         "torch does not look at the number of a protocol that no writer has",
     ),
     (
-        r"refused, .*(INT|LONG) at byte #: invalid argument",
-        "the readers of Python differ in digits behind a zero and in other bases, which no writer writes",
+        r"refused, .*(INT|LONG|UNICODE) at byte #: invalid argument",
+        "the readers of Python differ in digits behind a zero and in other bases, and no writer leaves a backslash",
     ),
     (
         r"refused, .*an opcode across its end",

@@ -82,6 +82,8 @@ def odd_files() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     channels = torch.quantize_per_channel(torch.ones(2, 3), torch.ones(2), torch.zeros(2), 0, torch.quint8)
     for name, options in {"": {}, "legacy-": {"_use_new_zipfile_serialization": False}}.items():
         yield f"{name}quantized.pt", {"q": quantized, "c": channels, "w": torch.ones(2)}, options
+        halves = torch.quantize_per_channel(torch.ones(2, 4), torch.ones(2), torch.zeros(2), 0, torch.quint4x2)
+        yield f"{name}halves.pt", {"h": halves, "w": torch.ones(2)}, options
         yield f"{name}storage.pt", torch.ones(2).storage(), options
         yield f"{name}storages.pt", {"s": torch.ones(2).storage(), "w": torch.zeros(3)}, options
         yield f"{name}numbers.pt", {1: torch.ones(2), True: 5, 2.0: torch.zeros(1), 2: None}, options

@@ -531,6 +531,16 @@ fn whether_a_refused_file_loads_is_said_where_it_is_known(
     assert_eq!(text.contains(says), loads.is_none(), "{text}");
 }
 
+#[test]
+fn of_equal_keys_the_first_one_has_the_last_value() {
+    let pairs = b"}K\x01Nsctorch\nfloat32\nNs\x88K\x05sG?\xf0\0\0\0\0\0\0K\x07s";
+    let place = folder(&[("a.pt", saved(pairs))]);
+    let described = json(&run_in(place.path(), &["inspect", "--json", "a.pt"]).code(0));
+    let items = &described["contents"]["items"];
+    assert_eq!(items[0], serde_json::json!(["1", {"value": "7"}]), "{described}");
+    assert_eq!(items.as_array().map(Vec::len), Some(2), "{described}");
+}
+
 /// A file with an empty dict.
 fn empty() -> Forge {
     torch_file(whole(b"}"), &[])

@@ -42,6 +42,8 @@ pub(crate) fn scan<R: Read + Seek>(
             Some(name) => name,
             None if begins_as_array(archive, &entry) => &entry,
             None => {
+                // NumPy compares its checksum as well.
+                archive.stream(&entry, MAX_ENTRY_BYTES, &mut |_| Ok(()))?;
                 others.push(entry);
                 continue;
             }

@@ -390,7 +390,8 @@ mod tests {
     };
 
     /// The failure of a call of a global with arguments as opcodes, in which `T` is a tensor, `S` a storage and `Y` the
-    /// layout of a sparse tensor, `Q` a storage of quantized numbers, and `A` the arguments of a tensor.
+    /// layout of a sparse tensor, `Q` a storage of quantized numbers, `P` one
+    /// with two in a byte, and `A` the arguments of a tensor.
     fn failure(global: &str, arguments: &[&[u8]]) -> Option<String> {
         let storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ";
         let tensor = [
@@ -409,6 +410,9 @@ mod tests {
                 b"S" => pickle.extend(storage),
                 b"Q" => pickle.extend(quantized),
                 b"A" => pickle.extend(&given),
+                b"P" => pickle.extend(
+                    b"(X\x07\0\0\0storagectorch\nQUInt4x2Storage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ",
+                ),
                 b"Y" => pickle.extend(layout),
                 other => pickle.extend(other),
             }
@@ -465,6 +469,7 @@ mod tests {
     #[case::no_attributes(WITH_STATE, &[TENSOR, TRUE, EMPTY, NONE])]
     #[case::on_device(ON_DEVICE, &[TENSOR, FLOAT32, TEXT, FALSE])]
     #[case::quantized(QUANTIZED, &[OF_QUANTIZED, ONE, PAIR, STRIDES, PLAIN, FALSE, NONE])]
+    #[case::quantized_in_half_a_byte(QUANTIZED, &[b"P", ONE, PAIR, STRIDES, PLAIN, FALSE, NONE])]
     #[case::quantized_by_slice(QUANTIZED, &[OF_QUANTIZED, ONE, PAIR, STRIDES, BY_SLICE, FALSE, NONE])]
     #[case::nested(NESTED, &[TENSOR, TENSOR, TENSOR, TENSOR])]
     #[case::meta(META, &[FLOAT32, PAIR, STRIDES, NONE])]

@@ -1,7 +1,10 @@
 //! Everything that a file of `torch.save` holds, whatever the objects around its tensors are: a checkpoint with nested
 //! dicts, the state of an optimizer, or a whole module, of which only names are known.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use indexmap::IndexSet;
 
@@ -458,14 +461,18 @@ impl<'g> Walk<'g> {
         walked.map(Some)
     }
 
-    /// The items of a dict: of equal keys, texts or numbers, the last one.
+    /// The items of a dict: of equal keys, texts or numbers, the first key with the last value.
     fn pairs(&mut self, pairs: &'g [(Id, Id)]) -> Result<Vec<Child<'g>>> {
         let graph = self.graph;
         let key = |(index, (key, _)): (usize, &(Id, Id))| Some((Key::of(graph.node(*key))?, index));
         let last: HashMap<Key<'_>, usize> = pairs.iter().enumerate().filter_map(key).collect();
         let mut children = Vec::with_capacity(pairs.len());
+        let mut seen = HashSet::new();
         for (index, (key, value)) in pairs.iter().enumerate() {
-            if Key::of(graph.node(*key)).is_some_and(|key| last.get(&key) != Some(&index)) {
+            let same = Key::of(graph.node(*key));
+            let last = same.as_ref().and_then(|key| last.get(key)).and_then(|last| pairs.get(*last));
+            let value = last.map_or(value, |(_, value)| value);
+            if same.is_some_and(|key| !seen.insert(key)) {
                 continue;
             }
             let (label, subscript): (Cow<'g, str>, String) = match graph.node(*key) {

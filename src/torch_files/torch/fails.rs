@@ -211,6 +211,8 @@ impl Unhashable {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use rstest::rstest;
 
     use super::*;
@@ -259,6 +261,18 @@ mod tests {
     #[case::size(b"}ctorch\nSize\n(K\x04t\x85RNs.")]
     fn what_torch_takes_is_no_failure(#[case] pickle: &[u8]) {
         assert_eq!(failure(pickle), None);
+    }
+
+    #[test]
+    fn a_nested_tensor_fails_in_the_format_that_reads_storages_last() {
+        let tensor = "ctorch._utils\n_rebuild_tensor\n((Vstorage\nctorch\nLongStorage\nV0\nVcpu\nI2\nVIEWtQI0\n(I2\nt(I1\nttR";
+        let nested = format!("ctorch._utils\n_rebuild_nested_tensor\n({tensor}{tensor}{tensor}{tensor}tR.");
+        let failure = |format, view| {
+            let asked = survey(nested.replace("VIEW", view).as_bytes());
+            first_failure(&asked.read.unwrap().0, &asked.globals, format).map(|kind| kind.to_string())
+        };
+        assert_eq!(failure(TorchFormat::Zip, ""), None);
+        assert!(failure(TorchFormat::Legacy, "N").unwrap().contains("has no nested tensors"));
     }
 
     #[rstest]
