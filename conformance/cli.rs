@@ -416,60 +416,6 @@ fn the_same_run_with_another_stamp_gives_the_same_results_apart_from_times() {
 }
 
 #[test]
-fn only_the_failed_checks_of_a_report_run_again() {
-    let place = Place::new();
-    let ids = |stamp: &str| -> Vec<String> {
-        let text =
-            fs::read_to_string(place.path("reports").join(stamp).join("results.json")).expect("results");
-        let results: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let outcomes = results["outcomes"].as_array().expect("outcomes").iter();
-        outcomes.map(|outcome| outcome["check"].as_str().expect("a check").to_owned()).collect()
-    };
-    let run = |arguments: &[&str], stamp: &str| place.run(&[&["run", "--stamp", stamp], arguments].concat());
-    let cases =
-        ["--case", "orchestration/workflow_persists_models", "--case", "params/missing_key_is_refused"];
-    let [first, second, third] = ["2025-10-17T112849Z", "2025-10-17T112850Z", "2025-10-17T112851Z"];
-    run(&[&cases[..], &["--impl", "never_persists"]].concat(), first).code(1);
-    let failed: Vec<String> = ids(first).into_iter().filter(|id| id.starts_with("orch")).collect();
-    assert!(failed.len() < ids(first).len(), "{failed:?}");
-    run(&["--rerun-failed", "--impl", "never_persists"], second).code(1);
-    assert_eq!(ids(second), failed);
-    run(&["--rerun-failed", &format!("reports/{first}"), "--impl", "reference"], third).code(0);
-    assert_eq!(ids(third), failed);
-    let none = run(&["--rerun-failed", "--impl", "reference"], "2025-10-17T112852Z").code(4);
-    assert!(
-        err(&none).contains(&format!("none of the selected checks failed in reports/{third}")),
-        "{}",
-        err(&none)
-    );
-    assert_eq!(
-        fs::read_dir(place.path("reports")).expect("reports").count(),
-        3 + usize::from(place.path("reports/.index.json").exists())
-    );
-}
-
-#[test]
-fn colors_and_the_length_of_the_output_are_chosen() {
-    let place = Place::new();
-    let run = |options: &[&str], stamp: &str| {
-        let all = [
-            &["run", "--case", "params/missing_key_is_refused", "--impl", "reference", "--stamp", stamp],
-            options,
-        ];
-        out(&place.run(&all.concat()).code(0))
-    };
-    let long = run(&[], "2025-10-17T112849Z");
-    assert!(long.lines().count() > 4 && !long.contains('\u{1b}'), "{long}");
-    let short = run(&["--quiet"], "2025-10-17T112850Z");
-    assert_eq!(
-        short,
-        "reference conforms in the selected checks: 1 of 1 check passed.\nReport: reports/2025-10-17T112850Z\n"
-    );
-    let colored = run(&["-q", "--color", "always"], "2025-10-17T112851Z");
-    assert!(colored.starts_with("\u{1b}[1m\u{1b}[32mreference conforms"), "{colored:?}");
-}
-
-#[test]
 fn a_new_adapter_is_a_program_and_its_implementation_file() {
     let place = Place::new();
     let assert = place.run(&["new-adapter", "my_saver", "--python"]).success();
@@ -566,6 +512,31 @@ fn help_and_completions_are_complete() {
     }
     let script = out(&place.run(&["completions", "bash"]).code(0));
     assert!(script.contains("_bundleproof"), "{script}");
+    for shell in ["bash", "fish", "zsh"] {
+        let script = out(&place.run(&["completions", shell]).code(0));
+        for name in ["roundtrip/networks_come_back", "LOD-003", "never_persists", "plain_torch", "phase_d4"] {
+            assert!(script.contains(name), "{name} is not in the script for {shell}");
+        }
+    }
+    let zsh = out(&place.run(&["completions", "zsh"]).code(0));
+    let explained = zsh.lines().find(|line| line.starts_with("':id -- ")).expect("the argument of explain");
+    assert!(explained.contains("LOD-003 ") && explained.contains("never_persists "), "{explained}");
     place.run(&[]).code(2);
-    place.run(&["--version"]).code(0);
+    let version = out(&place.run(&["--version"]).code(0));
+    assert!(
+        version.contains(env!("CARGO_PKG_VERSION")) && version.contains("adapter protocol 1"),
+        "{version}"
+    );
+    // Every command has a page, which names it as it is called.
+    let page = out(&place.run(&["man"]).code(0));
+    let commands =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
+        if command != "help" && !command.is_empty() {
+            let own = out(&place.run(&["man", command]).code(0));
+            assert!(own.contains(&format!(".TH bundleproof-{command}")), "{own}");
+            assert!(page.contains(&command.replace('-', "\\-")), "{command} is not in\n{page}");
+        }
+    }
+    place.run(&["man", "rum"]).code(2);
 }

@@ -57,7 +57,7 @@ fn of_era(case: &str, era: &'static str) -> Outcome {
     let implementation: Arc<dyn Implementation> = Arc::new(OfEra(era));
     let jobs = runner::green(suite.checks(), &implementation);
     let work = tempfile::tempdir().expect("a temporary directory");
-    let options = Options { workers: 1, deadline: UNHURRIED, keep_work_dirs: false, first: 0 };
+    let options = Options { workers: 1, deadline: UNHURRIED, ..Options::default() };
     runner::run(&jobs, &suite, work.path(), options, &AtomicBool::new(false), &|_| ()).remove(0)
 }
 

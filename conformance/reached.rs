@@ -46,14 +46,7 @@ fn a_run_that_a_proof_leaves_out_is_the_run_on_the_reference() {
     let (mut judged_late, mut judged_whole, mut late) = (Vec::new(), Vec::new(), 0);
     for faulty in all.iter().filter(|own| own.role != BuiltInRole::Reference) {
         for (check, on_reference) in checks.iter().zip(&on_reference) {
-            let job = Job {
-                check: Arc::clone(check),
-                implementation: Arc::clone(&faulty.implementation),
-                phase: Phase::Red,
-                must_fail: None,
-                reason: None,
-                judged_from: 0,
-            };
+            let job = Job::new(check, Arc::clone(&faulty.implementation), Phase::Red);
             if let Some(run) = reached.to_run(&job) {
                 if run.judged_from > 0 {
                     late += 1;

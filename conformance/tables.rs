@@ -265,13 +265,11 @@ const EARLIER: &str = "[[steps]]\ndo.set_params = { values = { label = \"a\" } }
 fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
     let (_root, suite) = suite_of(case);
     let suite = Arc::new(suite.expect("a valid suite"));
+    let check = &suite.checks()[0];
     let job = Job {
-        check: Arc::clone(&suite.checks()[0]),
-        implementation: Arc::new(Misbehaving(how)),
-        phase,
         must_fail: (phase == Phase::Red).then(|| "fails".to_owned()),
-        reason: suite.checks()[0].reason("stub", "fails").cloned().filter(|_| phase == Phase::Red),
-        judged_from: 0,
+        reason: check.reason("stub", "fails").cloned().filter(|_| phase == Phase::Red),
+        ..Job::new(check, Arc::new(Misbehaving(how)), phase)
     };
     let work = tempfile::tempdir().expect("a temporary directory");
     let deadline = match how {
@@ -289,7 +287,7 @@ fn outcome_of(case: &str, how: Misbehavior, phase: Phase) -> Outcome {
         | Misbehavior::AnswersTwice
         | Misbehavior::IsNotAsked => UNHURRIED,
     };
-    let options = Options { workers: 1, deadline, keep_work_dirs: false, first: 0 };
+    let options = Options { workers: 1, deadline, ..Options::default() };
     let mut outcomes = runner::run(&[job], &suite, work.path(), options, &AtomicBool::new(false), &|_| ());
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)

@@ -1,5 +1,6 @@
 //! File helpers that several modules share. Depends on nothing else in the crate.
 
+mod owner;
 mod real_directory;
 mod removal;
 mod writing;
@@ -13,6 +14,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 pub(crate) use self::{
+    owner::is_of_this_user,
     real_directory::{create_directory_in, is_at, open_directory},
     removal::{remove_all, remove_at},
     writing::write_below,

@@ -10,6 +10,7 @@ use super::{
     check_targets::{Target, Targets, Unchecked, targets},
     checked::{Checked, PrintedFacts, Profile},
     console::{Console, counted},
+    standard_input::Input,
 };
 use crate::{
     bundle::check::{Finding, MAX_FINDINGS, Severity},
@@ -21,12 +22,12 @@ use crate::{
 /// FILE is a bundle, a file of torch.save (.pt, .pth, .ckpt, .bin), arrays of NumPy (.npz, .npy), a safetensors file, a
 /// directory that contains wts.h5.zip, or any other directory. That stands for everything below it that a loader of models
 /// could take: such files, every zip archive and every pickle, down to 16 levels; links are not followed, hidden directories
-/// are skipped, and the last line counts what was not checked. A glob in quotes stands for the files that match it. Each finding is one line: the requirement or the rule, the location, what was found, what was expected and what to
-/// do. Errors violate the contract of bundles, or are why torch.load(weights_only=True) or numpy.load refuses a file;
+/// are skipped, and the last line counts what was not checked. A glob in quotes stands for the files that match it, and - for standard input. Each
+/// finding is one line: the requirement or the rule, the location, what was found, what was expected and what to do. Errors violate the contract of bundles, or are why torch.load(weights_only=True) or numpy.load refuses a file;
 /// warnings are unusual but legal. Exits with 0 if no file has an error, otherwise with 1.
 #[derive(Debug, Parser)]
 pub(super) struct Check {
-    /// Files, directories or globs
+    /// Files, directories or globs; - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -82,8 +83,12 @@ impl Check {
                 Err((argument, error)) => (argument, Err(error)),
                 Ok(Target { file, is_named }) => {
                     bar.set_message(line(&file.display().to_string()));
-                    let checked = Checked::read(&file, is_named, self.profile, &|bytes| bar.inc(bytes));
-                    (file, checked.map_err(|error| error.to_string()))
+                    let checked = Input::of(&file).and_then(|input| {
+                        let watch = |bytes| bar.inc(bytes);
+                        let checked = Checked::read(input.path(), is_named, self.profile, &watch);
+                        checked.map_err(|error| input.named(&error.to_string()))
+                    });
+                    (file, checked)
                 }
             };
             if !self.json {

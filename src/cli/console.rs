@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
     io::{self, BufWriter, IsTerminal as _, Write as _},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -40,14 +40,38 @@ pub(super) enum Color {
 pub(super) struct Console {
     color_out: bool,
     color_err: bool,
+    /// Whether errors are printed as JSON.
+    json_errors: bool,
     /// Whether a line could be taken for a workflow command of GitHub Actions.
     reads_commands: bool,
     /// Why standard output takes no more.
-    failed: RefCell<Option<io::Error>>,
+    failed: Mutex<Option<io::Error>>,
 }
 
+/// An error as JSON, in one line.
+#[derive(Serialize)]
+struct JsonError<'a> {
+    format: u32,
+    error: &'a str,
+    /// The file of the suite that it is in.
+    #[serde(flatten)]
+    place: Option<JsonPlace<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonPlace<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    help: Option<&'a str>,
+}
+
+/// Version of errors as JSON: increases when a field is removed or changes its meaning.
+const ERROR_FORMAT: u32 = 1;
+
 impl Console {
-    pub(super) fn new(color: Color) -> Self {
+    /// Errors are printed as JSON if `json_errors` is set.
+    pub(super) fn new(color: Color, json_errors: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let colored = |is_terminal: bool| match color {
@@ -58,15 +82,16 @@ impl Console {
         Self {
             color_out: colored(io::stdout().is_terminal()),
             color_err: colored(io::stderr().is_terminal()),
+            json_errors,
             reads_commands: workflow_command::is_active(),
-            failed: RefCell::new(None),
+            failed: Mutex::new(None),
         }
     }
 
     /// Prints a result. In GitHub Actions, what would be a workflow command is escaped. After an error, nothing more is
     /// printed.
     pub(super) fn print(&self, text: &str) {
-        if self.failed.borrow().is_some() {
+        if self.failure().is_some() {
             return;
         }
         let mut out = io::stdout().lock();
@@ -75,7 +100,7 @@ impl Console {
 
     /// Prints a result as JSON, piece by piece: what a file contains can make it long.
     pub(super) fn print_json(&self, result: &impl Serialize) -> Result<(), Exit> {
-        if self.failed.borrow().is_some() {
+        if self.failure().is_some() {
             return Ok(());
         }
         let unwritten = |error: serde_json::Error| {
@@ -100,17 +125,21 @@ impl Console {
         Ok(())
     }
 
+    fn failure(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers an error of standard output.
     pub(super) fn printed(&self, result: io::Result<()>) {
         if let Err(error) = result {
-            self.failed.borrow_mut().get_or_insert(error);
+            self.failure().get_or_insert(error);
         }
     }
 
     /// The exit code of a command whose results were printed here. A closed pipe, as in `| head`, is not an error: the
     /// exit code still reports the result. Any other error means that the caller does not have the result.
     pub(super) fn close(&self, exit: Exit) -> Exit {
-        match self.failed.borrow().as_ref() {
+        match self.failure().as_ref() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.error(&format!("cannot write to standard output: {error}"));
                 exit.min(Exit::Usage)
@@ -142,6 +171,9 @@ impl Console {
     /// Prints an error. Messages may contain untrusted text, so control characters are escaped and further lines are
     /// indented: none of them can pass for a message of this program.
     pub(super) fn error(&self, message: &str) {
+        if self.json_errors {
+            return print_json_error(message, None);
+        }
         let head = painted("error:", AnsiColor::Red, self.color_err);
         let lines: Vec<String> = message.lines().map(line).collect();
         let _ = writeln!(io::stderr().lock(), "{head} {}", self.shown(&lines.join("\n  ")));
@@ -164,6 +196,14 @@ impl Console {
 
     /// Prints the errors of a suite with the lines they are in.
     pub(super) fn suite_errors(&self, errors: &[SuiteError]) {
+        if self.json_errors {
+            for error in errors {
+                let ((line, column), help) = (error.position(), error.help.as_deref());
+                let place = JsonPlace { file: &error.file, line, column, help };
+                print_json_error(&error.message, Some(place));
+            }
+            return;
+        }
         let renderer = if self.color_err { Renderer::styled() } else { Renderer::plain() };
         for error in errors {
             let _ = writeln!(io::stderr().lock(), "{}\n", self.shown(&rendered(error, &renderer)));
@@ -200,6 +240,13 @@ impl Console {
             bar.set_style(style);
         }
         bar
+    }
+}
+
+fn print_json_error(error: &str, place: Option<JsonPlace<'_>>) {
+    // Text and numbers only, which JSON can always represent.
+    if let Ok(json) = serde_json::to_string(&JsonError { format: ERROR_FORMAT, error, place }) {
+        let _ = writeln!(io::stderr().lock(), "{json}");
     }
 }
 

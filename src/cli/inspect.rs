@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Exit, check::described, console::Console, inspect_tensors, inspect_text as text,
-    printed_torch::PrintedTorch,
+    printed_torch::PrintedTorch, standard_input::Input,
 };
 use crate::{
     bundle::check::{
@@ -17,6 +17,7 @@ use crate::{
     },
     harness::contract::Refusal,
     text::line,
+    torch_files::FormatError,
     value::Map,
 };
 
@@ -28,7 +29,7 @@ use crate::{
 /// differences from another bundle or file. Where a part cannot be read, the reason is shown in its place.
 #[derive(Debug, Parser)]
 pub(super) struct Inspect {
-    /// A bundle, a directory that contains wts.h5.zip, or another file of tensors
+    /// A bundle, a directory that contains wts.h5.zip, or another file of tensors; - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -89,22 +90,37 @@ impl Inspect {
             }
             return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
         }
-        match FileKind::of(&self.file) {
+        let input = Input::of(&self.file).map_err(|error| {
+            bar.finish_and_clear();
+            console.error(&line(&error));
+            Exit::Usage
+        })?;
+        let path = input.path();
+        // A directory is shown as the archive in it.
+        let named = if input.is_copy() { self.file.clone() } else { archive_in(path) };
+        let unread = |error: FormatError| {
+            let mut refusal = Refusal::from(error);
+            refusal.message = input.named(&refusal.message);
+            unreadable(&refusal, console)
+        };
+        match FileKind::of(path) {
             FileKind::Bundle => {}
             kind @ (FileKind::Torch
             | FileKind::Npz
             | FileKind::Npy
             | FileKind::Safetensors
             | FileKind::Pickle) => {
-                let file = tensor_file::read(&self.file, kind, &progress);
+                let file = tensor_file::read(path, kind, &progress);
                 bar.finish_and_clear();
-                let file = file.map_err(|error| unreadable(&error.into(), console))?;
+                let mut file = file.map_err(unread)?;
+                file.file.clone_from(&named);
                 return self.show(&file, console);
             }
         }
-        let description = describe(&self.file, &progress);
+        let description = describe(path, &progress);
         bar.finish_and_clear();
-        let description = description.map_err(|error| unreadable(&error.into(), console))?;
+        let mut description = description.map_err(unread)?;
+        description.file = named;
         if self.json {
             console.print_json(&Printed::of(&description))?;
         } else {

@@ -10,7 +10,7 @@ use super::{
     console::{Console, counted},
     observations,
     proven_file::{Difference, ProvenFile, Scope},
-    run_session::{About, Besides, RecordingOptions, RunSession},
+    run_session::{About, Besides, Manner, RecordingOptions, RunSession},
     selection::SelectionOptions,
     torch, weaken,
 };
@@ -135,7 +135,7 @@ impl Prove {
         let tried: Vec<Job> = trials.iter().map(|trial| trial.job.clone()).collect();
         // Adversaries break no requirement in particular, so no expectation is needed because of them.
         let then = |_: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| run(&tried);
-        let options = (&self.recording, None);
+        let options = (&self.recording, Manner::default());
         let besides = Besides::Proof { next: &next, witness: shown.as_ref() };
         let (mut recording, outcomes, on_adversaries) =
             recording.run_then(&green, &suite, options, besides, console, then)?;
@@ -238,14 +238,8 @@ fn cells(
             let is_run = |check: &&Arc<Check>| {
                 is_relevant(check, mutant) && (is_claimed(check, mutant) || !is_survived(check))
             };
-            jobs.extend(checks.iter().filter(is_run).map(|check| Job {
-                check: Arc::clone(check),
-                implementation: Arc::clone(&implementation),
-                phase: Phase::Red,
-                must_fail: None,
-                reason: None,
-                judged_from: 0,
-            }));
+            let of_mutant = checks.iter().filter(is_run);
+            jobs.extend(of_mutant.map(|check| Job::new(check, Arc::clone(&implementation), Phase::Red)));
         }
     }
     jobs

@@ -18,7 +18,7 @@ use super::{
     phases::{PhaseOptions, Phases},
     plan_options::PlanOptions,
     run_exit,
-    run_session::{self, About, Besides, RecordingOptions, RunSession},
+    run_session::{self, About, Besides, Manner, RecordingOptions, RunSession},
     selection::SelectionOptions,
     summary,
     target::{AdapterOptions, RunTarget},
@@ -73,6 +73,22 @@ pub(super) struct Run {
     #[arg(short, long, conflicts_with = "json", help_heading = "Report")]
     quiet: bool,
 
+    /// Print each check with its result when it ends
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Report")]
+    verbose: bool,
+
+    /// Stop after this many failures; known ones do not count, and checks that have not begun are not run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_fail: Option<u32>,
+
+    /// Stop after the first failure
+    #[arg(short = 'x', long, conflicts_with = "max_fail")]
+    fail_fast: bool,
+
+    /// Run the checks in another order, which this number decides; the report has them in the order of the suite
+    #[arg(long, value_name = "SEED", conflicts_with = "partition")]
+    shuffle: Option<u64>,
+
     #[command(flatten)]
     recording: RecordingOptions,
 
@@ -119,19 +135,23 @@ impl Run {
             console.error(&format!("cannot write the inventory: {error}"));
             Exit::Internal
         })?;
+        let judged = phases.green.given().filter(|target| target.is_third_party());
         let own: Vec<Job> = match &partition {
             Some(partition) => partition.positions.iter().filter_map(|at| jobs.get(*at).cloned()).collect(),
             None => jobs.clone(),
         };
+        let own = if self.max_failures().is_some() { with_known(own, judged) } else { own };
         let recording = RunSession::begin(&self.recording, &own, console)?.below(sandbox);
-        let judged = phases.green.given().filter(|target| target.is_third_party());
         let whole = self.selects_all() && plan.is_none() && partition.is_none();
         let then = |outcomes: &[Outcome], run: &dyn Fn(&[Job]) -> Vec<Outcome>| {
             judged.map(|target| control(target, &own, outcomes, whole, run))
         };
-        let options = (&self.recording, case_deadline);
+        let how = Manner { verbose: self.verbose, case_deadline, max_failures: self.max_failures() };
+        let order = self.order(own.len());
+        let shuffled: Vec<Job> = order.iter().filter_map(|at| own.get(*at).cloned()).collect();
         let (recording, outcomes, control) =
-            recording.run_then(&own, &suite, options, Besides::Leaks, console, then)?;
+            recording.run_then(&shuffled, &suite, (&self.recording, how), Besides::Leaks, console, then)?;
+        let outcomes = in_suite_order(&order, outcomes);
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
         let about = About {
@@ -165,6 +185,21 @@ impl Run {
             known_file::write(&record, file, self.json, console)?;
         }
         Ok(exit)
+    }
+
+    /// After how many failures the run stops.
+    fn max_failures(&self) -> Option<usize> {
+        let most = self.max_fail.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        most.or(self.fail_fast.then_some(1))
+    }
+
+    /// The order in which jobs run, by their places.
+    fn order(&self, jobs: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..jobs).collect();
+        if let Some(seed) = self.shuffle {
+            fastrand::Rng::with_seed(seed).shuffle(&mut order);
+        }
+        order
     }
 
     fn partition_of(&self, part: Part, jobs: &[Job]) -> Result<Partition, serde_json::Error> {
@@ -224,8 +259,25 @@ impl Run {
         arguments.extend(self.phases.arguments());
         arguments.extend(self.plan.arguments());
         arguments.extend(self.adapter.arguments());
+        arguments.extend(self.shuffle.map(|seed| format!("--shuffle {seed}")));
         arguments
     }
+}
+
+/// Jobs that know which of them are about known failures.
+fn with_known(mut jobs: Vec<Job>, judged: Option<&RunTarget>) -> Vec<Job> {
+    let entries = judged.and_then(|target| target.known.as_deref()).unwrap_or_default();
+    for job in jobs.iter_mut().filter(|job| job.phase == Phase::Green) {
+        job.may_fail = entries.iter().any(|entry| entry.is_about(&job.check.id, &job.check.case.requires));
+    }
+    jobs
+}
+
+/// The outcomes of jobs that ran in this order, in the order of the jobs.
+fn in_suite_order(order: &[usize], outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let mut placed: Vec<(usize, Outcome)> = order.iter().copied().zip(outcomes).collect();
+    placed.sort_by_key(|(at, _)| *at);
+    placed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Names the effects that the file of an implementation allows and that no check of the whole suite has seen.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Exit, console::Console, interruption, secrets::Secrets};
+use super::{Exit, console::Console, interruption, run_progress::RunProgress, secrets::Secrets};
 use crate::{
     bundle::BUNDLE,
     harness::{
@@ -62,6 +62,17 @@ pub(super) struct RecordingOptions {
     /// Run checks below this empty directory, and keep their files
     #[arg(long, value_name = "DIR")]
     keep_work: Option<PathBuf>,
+}
+
+/// What the command line and the implementation file say about a run, besides the options for every kind of run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner {
+    /// Whether each check is printed when it ends.
+    pub(super) verbose: bool,
+    /// Time limit per check in seconds, if the implementation file has one.
+    pub(super) case_deadline: Option<u32>,
+    /// After this many failures, what has not begun is not run.
+    pub(super) max_failures: Option<usize>,
 }
 
 /// What a report records about its run besides the outcomes.
@@ -140,12 +151,13 @@ impl RecordingOptions {
     }
 
     /// How checks run.
-    fn how(&self, case_deadline: Option<u32>) -> Options {
+    fn how(&self, Manner { case_deadline, max_failures, .. }: Manner) -> Options {
         Options {
             workers: usize::from(self.workers),
             deadline: Duration::from_secs(self.deadline.or(case_deadline).unwrap_or(DEADLINE).into()),
             keep_work_dirs: self.keep_work.is_some(),
             first: 0,
+            max_failures,
         }
     }
 }
@@ -205,18 +217,15 @@ impl RunSession {
         self,
         jobs: &[Job],
         suite: &Arc<Suite>,
-        (options, case_deadline): (&RecordingOptions, Option<u32>),
+        (options, manner): (&RecordingOptions, Manner),
         besides: Besides<'_>,
         console: &Console,
         then: impl FnOnce(&[Outcome], &dyn Fn(&[Job]) -> Vec<Outcome>) -> T,
     ) -> Result<(Self, Vec<Outcome>, T), Exit> {
-        let bar = console.progress(jobs.len());
-        let on_outcome = |outcome: &Outcome| {
-            bar.set_message(format!("{} {}", outcome.phase.as_str(), outcome.check));
-            bar.inc(1);
-        };
-        let on_again = |check: &str| bar.set_message(format!("again {check}"));
-        let how = options.how(case_deadline);
+        let progress = RunProgress::new(console, jobs.len(), manner.verbose);
+        let on_outcome = |outcome: &Outcome| progress.ended(outcome);
+        let on_again = |check: &str| progress.again(check);
+        let how = options.how(manner);
         let work = self.work(options, console)?;
         let (place, interrupted) = ((&*work, how), &self.interrupted);
         let outcomes = match besides {
@@ -227,7 +236,7 @@ impl RunSession {
                 let mut outcomes =
                     runner::run_with_witness(jobs, suite, place, interrupted, &on_outcome, witness);
                 let more = next(&outcomes);
-                bar.inc_length(more.len() as u64);
+                progress.add(more.len());
                 let place = (&*work, Options { first: jobs.len(), ..how });
                 outcomes.extend(runner::run_with_witness(
                     &more,
@@ -241,11 +250,11 @@ impl RunSession {
             }
         };
         // Not below --keep-work, which is for the files of the run.
-        let (hidden, unkept) = (self.hidden(), Options { keep_work_dirs: false, ..how });
+        let (hidden, unkept) = (self.hidden(), Options { keep_work_dirs: false, max_failures: None, ..how });
         let more = |jobs: &[Job]| runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &|_| ());
         let value = then(&outcomes, &more);
         self.implementations.iter().for_each(|implementation| implementation.end());
-        bar.finish_and_clear();
+        progress.finish();
         if !self.interrupted.load(Ordering::Relaxed) {
             return Ok((self, outcomes, value));
         }
@@ -261,7 +270,7 @@ impl RunSession {
         run: impl FnOnce(&Path, Options, &AtomicBool) -> Result<(T, String), Exit>,
         console: &Console,
     ) -> Result<(Self, T), Exit> {
-        let how = Options { keep_work_dirs: false, ..options.how(None) };
+        let how = Options { keep_work_dirs: false, ..options.how(Manner::default()) };
         let (result, done) = run(&self.hidden(), how, &self.interrupted)?;
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(self.interrupt(&done, console));

@@ -43,7 +43,7 @@ impl Serve {
 
 /// Serves a built-in implementation on standard input and output; its networks are executed if there is an engine.
 pub fn serve(name: &str, engine: Option<Arc<dyn Engine>>) -> Exit {
-    standard_streams(name, engine, &Console::new(Color::Auto)).unwrap_or_else(|exit| exit)
+    standard_streams(name, engine, &Console::new(Color::Auto, false)).unwrap_or_else(|exit| exit)
 }
 
 fn standard_streams(name: &str, engine: Option<Arc<dyn Engine>>, console: &Console) -> Result<Exit, Exit> {

@@ -116,8 +116,8 @@ fn verdict(run: &RunRecord, exit: Exit, console: &Console) -> String {
     }
 }
 
-/// The outcomes that need attention. Unsupported checks are listed with their reasons, known failures in the
-/// report.
+/// The outcomes that need attention. Checks that were skipped or not run are listed with their reasons, known failures in
+/// the report.
 pub(super) fn unexpected(run: &RunRecord) -> Vec<&Outcome> {
     let known: BTreeSet<String> = run
         .conformance()
@@ -127,7 +127,8 @@ pub(super) fn unexpected(run: &RunRecord) -> Vec<&Outcome> {
         .collect();
     let others = run.outcomes.iter().filter(|outcome| !outcome.met_expectation());
     others
-        .filter(|outcome| outcome.verdict() != Verdict::Unsupported && !known.contains(&outcome.check))
+        .filter(|outcome| !matches!(outcome.verdict(), Verdict::Unsupported | Verdict::NotRun))
+        .filter(|outcome| !known.contains(&outcome.check))
         .collect()
 }
 

@@ -233,7 +233,7 @@ impl<'a> Connect<'a> {
     }
 
     /// Starts the adapter program of a command line.
-    fn command(&self, command: &str, console: &Console) -> Result<RunTarget, Exit> {
+    pub(super) fn command(&self, command: &str, console: &Console) -> Result<RunTarget, Exit> {
         let words = shell_words::split(command).map_err(|error| {
             console.error(&format!("invalid --impl-cmd {command:?}: {error}"));
             Exit::Usage

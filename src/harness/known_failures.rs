@@ -96,7 +96,7 @@ impl KnownFailure {
     }
 
     /// Whether it applies to a check of this id, whose case is about these requirements.
-    pub(super) fn is_about(&self, check: &str, requires: &[String]) -> bool {
+    pub(crate) fn is_about(&self, check: &str, requires: &[String]) -> bool {
         match (&self.case, &self.requirement) {
             (Some(case), _) => {
                 let matcher = Glob::new(&escaped(case)).map(|glob| glob.compile_matcher());

@@ -23,13 +23,25 @@ pub(crate) fn missing_entries(part: &Value, whole: &Value) -> Option<(String, St
     shown(places)
 }
 
+/// Every place that [`differences`] or, without `both_ways`, [`missing_entries`] only counts, one sentence each.
+pub(crate) fn further_places(
+    expected: &Value,
+    actual: &Value,
+    both_ways: bool,
+) -> impl Iterator<Item = String> {
+    let mut places = Vec::new();
+    compare("", Some(expected), Some(actual), both_ways, &mut places);
+    let said = |Place { path, expected, actual }| format!("{path}: expected {expected}, found {actual}");
+    places.into_iter().skip(MAX_SHOWN).map(said)
+}
+
 struct Place {
     path: String,
     expected: String,
     actual: String,
 }
 
-/// Compares maps key by key and other values as a whole. With `both_ways`, a key that only the actual side has is a
+/// Compares maps key by key, sequences of the same length item by item, and other values as a whole. With `both_ways`, a key that only the actual side has is a
 /// difference too.
 fn compare(
     path: &str,
@@ -45,6 +57,14 @@ fn compare(
         let more = found.iter().filter(|(key, _)| both_ways && !wanted.contains_key(*key));
         for (key, value) in more {
             compare(&join(path, key), None, Some(value), both_ways, places);
+        }
+    } else if let (Some(Value::List(wanted)), Some(Value::List(found)))
+    | (Some(Value::Tuple(wanted)), Some(Value::Tuple(found))) = (expected, actual)
+        && wanted.len() == found.len()
+    {
+        for (index, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+            // Only a map that is not in a sequence may have more keys.
+            compare(&format!("{path}[{index}]"), Some(wanted), Some(found), true, places);
         }
     } else if expected != actual {
         places.push(Place { path: path.to_owned(), expected: side(expected), actual: side(actual) });
@@ -106,6 +126,9 @@ mod tests {
     #[case::missing(r#"{"a": 1}"#, "{}", Some(("a = 1", "a = absent")))]
     #[case::extra("{}", r#"{"a": 1}"#, Some(("a = absent", "a = 1")))]
     #[case::whole("1", "2", Some(("1", "2")))]
+    #[case::of_an_item(r#"{"a": [1, {"b": 2}]}"#, r#"{"a": [1, {"b": 3}]}"#, Some(("a[1].b = 2", "a[1].b = 3")))]
+    #[case::of_the_whole_list("[[1, 2]]", "[[1]]", Some(("[0] = [1, 2]", "[0] = [1]")))]
+    #[case::of_a_tuple(r#"{"tuple": [1, 2]}"#, r#"{"tuple": [1, 3]}"#, Some(("[1] = 2", "[1] = 3")))]
     fn a_difference_names_its_place(
         #[case] expected: &str,
         #[case] actual: &str,
@@ -120,6 +143,7 @@ mod tests {
         assert_eq!(missing_entries(&value(r#"{"a": 1}"#), &value(r#"{"a": 1, "b": 2}"#)), None);
         assert!(missing_entries(&value(r#"{"a": 1, "b": 2}"#), &value(r#"{"a": 1}"#)).is_some());
         assert!(missing_entries(&value(r#"{"a": 1}"#), &value(r#"{"a": 2}"#)).is_some());
+        assert!(missing_entries(&value(r#"[{"a": 1}]"#), &value(r#"[{"a": 1, "b": 2}]"#)).is_some());
     }
 
     #[test]
@@ -127,5 +151,8 @@ mod tests {
         let many = value(r#"{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1}"#);
         let (expected, _) = differences(&many, &value("{}")).unwrap();
         assert!(expected.ends_with("d = 1; and 2 more places"), "{expected}");
+        let further = |actual: &str| further_places(&many, &value(actual), true).collect::<Vec<_>>();
+        assert_eq!(further("{}"), ["e: expected 1, found absent", "f: expected 1, found absent"]);
+        assert_eq!(further(r#"{"e": 1, "f": 1}"#), [""; 0]);
     }
 }

@@ -10,7 +10,7 @@ mod python_value;
 mod shared_map;
 mod spelled;
 
-pub(crate) use difference::differences;
+pub(crate) use difference::{differences, further_places};
 pub use digest::Digest;
 pub(crate) use json_text::from_json;
 pub use python_value::{Map, Value};

@@ -4,8 +4,12 @@ use crate::value::Value;
 
 /// A type of configuration fields.
 pub(super) trait FieldValue: Sized {
-    /// Reads the field. The error says what was expected: `an int`, `one of 'adam', 'sgd'`.
+    /// What a value must be: `an int`, `one of 'adam', 'sgd'`.
+    fn expected() -> String;
+
+    /// Reads the field. The error says what was expected.
     fn from_value(value: &Value) -> Result<Self, String>;
+
     /// The value in the flat map. Paths are text.
     fn to_value(&self) -> Value;
 
@@ -29,9 +33,13 @@ macro_rules! literal {
         }
 
         impl $crate::bundle::nouns::closed_set::FieldValue for $name {
+            fn expected() -> String {
+                format!("one of {}", [$($crate::value::Value::from($word).to_string()),+].join(", "))
+            }
+
             fn from_value(value: &$crate::value::Value) -> Result<Self, String> {
                 $(if *value == $crate::value::Value::from($word) { return Ok(Self::$variant); })+
-                Err(format!("one of {}", [$($crate::value::Value::from($word).to_string()),+].join(", ")))
+                Err(Self::expected())
             }
 
             fn to_value(&self) -> $crate::value::Value {
@@ -44,10 +52,14 @@ macro_rules! literal {
 pub(super) use literal;
 
 impl FieldValue for bool {
+    fn expected() -> String {
+        "True or False".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::Bool(value) => Ok(*value),
-            _ => Err("True or False".to_owned()),
+            _ => Err(Self::expected()),
         }
     }
 
@@ -57,10 +69,14 @@ impl FieldValue for bool {
 }
 
 impl FieldValue for i64 {
+    fn expected() -> String {
+        "an int".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::Int(value) => Ok(*value),
-            _ => Err("an int".to_owned()),
+            _ => Err(Self::expected()),
         }
     }
 
@@ -70,9 +86,13 @@ impl FieldValue for i64 {
 }
 
 impl FieldValue for f64 {
+    fn expected() -> String {
+        "a float".to_owned()
+    }
+
     /// An integer is accepted, as in Python code, and becomes a float.
     fn from_value(value: &Value) -> Result<Self, String> {
-        value.as_number().ok_or_else(|| "a float".to_owned())
+        value.as_number().ok_or_else(Self::expected)
     }
 
     fn to_value(&self) -> Value {
@@ -81,8 +101,12 @@ impl FieldValue for f64 {
 }
 
 impl FieldValue for String {
+    fn expected() -> String {
+        "text".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
-        value.as_text().map(str::to_owned).ok_or_else(|| "text".to_owned())
+        value.as_text().map(str::to_owned).ok_or_else(Self::expected)
     }
 
     fn to_value(&self) -> Value {
@@ -135,8 +159,12 @@ impl std::ops::Deref for FilePath {
 const TEXT: &str = "text";
 
 impl FieldValue for FilePath {
+    fn expected() -> String {
+        "a path".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
-        Self::in_value(value).map(|path| Self(path.to_owned())).ok_or_else(|| "a path".to_owned())
+        Self::in_value(value).map(|path| Self(path.to_owned())).ok_or_else(Self::expected)
     }
 
     /// Names of files that are not UTF-8 are paths too.
@@ -150,6 +178,10 @@ impl FieldValue for FilePath {
 }
 
 impl<T: FieldValue> FieldValue for Option<T> {
+    fn expected() -> String {
+        format!("{}, or None", T::expected())
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::None => Ok(None),

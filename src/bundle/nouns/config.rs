@@ -64,6 +64,19 @@ literal! {
     }
 }
 
+/// A field of a configuration type, as the contract's table has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigField {
+    /// Its name in Python.
+    pub name: &'static str,
+    /// Its key in a flat map.
+    pub key: &'static str,
+    /// What a value must be: `an int`, `one of 'adam', 'sgd'`.
+    pub expected: String,
+    /// The value of a field that is not given; `None` if it must be given.
+    pub default: Option<Value>,
+}
+
 /// Declares a configuration type from its rows.
 macro_rules! config {
     ($(#[$doc:meta])* $name:ident, settled by $settle:expr, {
@@ -80,6 +93,19 @@ macro_rules! config {
 
             /// The keys of the fields in a flat map.
             pub const KEYS: &[&str] = &[$(config!(@legacy $field $(, $python)? $(=> $legacy)?)),+];
+
+            /// The rows of the contract's table.
+            pub fn table() -> Vec<ConfigField> {
+                vec![$({
+                    let default: Option<$type> = $default;
+                    ConfigField {
+                        name: config!(@name $field $(, $python)?),
+                        key: config!(@legacy $field $(, $python)? $(=> $legacy)?),
+                        expected: <$type as FieldValue>::expected(),
+                        default: default.map(|value| value.to_value()),
+                    }
+                }),+]
+            }
 
             /// Builds the configuration from named values. A missing field gets its default.
             ///
@@ -244,8 +270,12 @@ impl Configuration {
 
 /// A nested network: a map of its fields. It has no key of its own in the flat map (CFG-007).
 impl FieldValue for ModelConfig {
+    fn expected() -> String {
+        "a map of ModelConfig fields".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
-        let values = value.as_map().ok_or("a map of ModelConfig fields")?;
+        let values = value.as_map().ok_or_else(Self::expected)?;
         Self::from_values(values).map_err(|refusal| format!("a ModelConfig ({})", refusal.message))
     }
 

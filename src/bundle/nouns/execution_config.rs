@@ -4,7 +4,7 @@ use super::closed_set::literal;
 use super::{
     Rule,
     closed_set::FieldValue,
-    config::{config, read},
+    config::{ConfigField, config, read},
 };
 use crate::{
     harness::contract::{Refusal, RefusalKind},
@@ -38,11 +38,15 @@ pub enum Devices {
 }
 
 impl FieldValue for Devices {
+    fn expected() -> String {
+        "a positive int or 'auto'".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::Int(count) => Ok(Self::Count(*count)),
             Value::Text(word) if word == "auto" => Ok(Self::Auto),
-            _ => Err("a positive int or 'auto'".to_owned()),
+            _ => Err(Self::expected()),
         }
     }
 
@@ -64,11 +68,15 @@ pub enum Deterministic {
 }
 
 impl FieldValue for Deterministic {
+    fn expected() -> String {
+        "True, False or 'warn'".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::Bool(must) => Ok(Self::Must(*must)),
             Value::Text(word) if word == "warn" => Ok(Self::Warn),
-            _ => Err("True, False or 'warn'".to_owned()),
+            _ => Err(Self::expected()),
         }
     }
 
@@ -81,10 +89,13 @@ impl FieldValue for Deterministic {
 }
 
 impl FieldValue for Vec<i64> {
+    fn expected() -> String {
+        "a list of ints".to_owned()
+    }
+
     fn from_value(value: &Value) -> Result<Self, String> {
-        let expected = || "a list of ints".to_owned();
-        let Value::List(items) = value else { return Err(expected()) };
-        items.iter().map(|item| i64::from_value(item).map_err(|_| expected())).collect()
+        let Value::List(items) = value else { return Err(Self::expected()) };
+        items.iter().map(|item| i64::from_value(item).map_err(|_| Self::expected())).collect()
     }
 
     fn to_value(&self) -> Value {

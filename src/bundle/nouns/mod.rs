@@ -16,7 +16,7 @@ mod policy;
 mod rule;
 
 pub use closed_set::FilePath;
-pub use config::{Configuration, InferenceConfig, ModelConfig, TrainingConfig};
+pub use config::{ConfigField, Configuration, InferenceConfig, ModelConfig, TrainingConfig};
 pub use era::ERAS;
 pub use execution_config::{
     Accelerator, CheckpointMode, Deterministic, Devices, ExecutionConfig, GateMode, Precision,

@@ -44,9 +44,7 @@ impl Trial {
     ) -> Self {
         let affected: Arc<AtomicBool> = Arc::default();
         let implementation = observed(adversary, inner, contract, Arc::clone(&affected));
-        let check = Arc::clone(check);
-        let job =
-            Job { check, implementation, phase: Phase::Red, must_fail: None, reason: None, judged_from: 0 };
+        let job = Job::new(check, implementation, Phase::Red);
         Self { adversary, job, affected }
     }
 

@@ -52,13 +52,8 @@ pub fn logged(
 ) -> (Vec<Arc<CallLogger>>, Vec<Job>) {
     let logger = |_| Arc::new(CallLogger { inner: Arc::clone(reference), log: Arc::default() });
     let loggers: Vec<Arc<CallLogger>> = checks.iter().map(logger).collect();
-    let job = |(check, logger): (&Arc<Check>, &Arc<CallLogger>)| Job {
-        check: Arc::clone(check),
-        implementation: Arc::clone(logger) as Arc<dyn Implementation>,
-        phase: Phase::Green,
-        must_fail: None,
-        reason: None,
-        judged_from: 0,
+    let job = |(check, logger): (&Arc<Check>, &Arc<CallLogger>)| {
+        Job::new(check, Arc::clone(logger) as Arc<dyn Implementation>, Phase::Green)
     };
     let jobs = checks.iter().zip(&loggers).map(job).collect();
     (loggers, jobs)

@@ -40,7 +40,7 @@ fn failed_step(file: &str, shown: &ShownStep<'_>) -> String {
             line(&failure.expected),
             line(&failure.actual)
         ));
-        text.extend(failure.details.iter().map(|detail| format!("    {}\n", line(detail))));
+        text.extend(failure.shown_details().map(|detail| format!("    {}\n", line(&detail))));
     }
     if let Some(not_reached) = &shown.not_reached {
         text.push_str(&format!("  not reached, because {}:\n", not_reached.why));

@@ -154,7 +154,7 @@ fn step_description(outcome: &Outcome, shown: &ShownStep<'_>) -> String {
         if let Some(failure) = &expectation.failure {
             text +=
                 &format!("  expected: {}\n  actual:   {}\n", line(&failure.expected), line(&failure.actual));
-            text.extend(failure.details.iter().map(|detail| format!("  {}\n", line(detail))));
+            text.extend(failure.shown_details().map(|detail| format!("  {}\n", line(&detail))));
         }
         text += &format!("  step:     {}\n", describe_step(shown.step));
     }

@@ -296,8 +296,8 @@ impl Page {
         let Some(failure) = &expectation.failure else { return };
         self.line(&format!("{indent}- expected: {}", markdown(&failure.expected)));
         self.line(&format!("{indent}- actual: {}", markdown(&failure.actual)));
-        for detail in &failure.details {
-            self.line(&format!("{indent}- {}", markdown(detail)));
+        for detail in failure.shown_details() {
+            self.line(&format!("{indent}- {}", markdown(&detail)));
         }
     }
 }

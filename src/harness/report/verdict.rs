@@ -114,11 +114,12 @@ fn broken(target: &Target, standing: &ConformanceSummary<'_>) -> String {
     format!("; {all} broken, {others} of them specified or observed, {ours} decided by the suite")
 }
 
-/// How many checks crashed and ran out of time.
+/// How many checks crashed, ran out of time and did not run.
 fn unfinished(run: &RunRecord) -> String {
     let number =
         |of: Verdict| run.outcomes_of(Phase::Green).filter(|outcome| outcome.verdict() == of).count();
-    let parts = [(Verdict::Crash, "crashed"), (Verdict::Timeout, "timed out")].map(|(of, word)| {
+    let all = [(Verdict::Crash, "crashed"), (Verdict::Timeout, "timed out"), (Verdict::NotRun, "not run")];
+    let parts = all.map(|(of, word)| {
         let count = number(of);
         (count > 0).then(|| format!("{count} {word}"))
     });

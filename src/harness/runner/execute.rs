@@ -76,16 +76,10 @@ pub(super) fn run(
         context.make_paths_absolute();
     }
     context.explains = env.explains;
-    let lacking = check.needs().find(|need| !implementation.supports(need)).map(str::to_owned);
-    let lacking = lacking.or_else(|| lacking_in_era(check, env.suite, implementation.era()?));
-    if let Some(need) = lacking {
+    if let Some(need) = lacking(check, env.suite, implementation) {
         return Finished { ended: Ended::Unsupported { need }, context, process: None };
     }
-    let own = check.needs().find_map(|need| implementation.fixtures(need));
-    let lacking = own.and_then(|own| check.steps.iter().find_map(|step| own.lacks(step.action.fixture()?)));
-    if let Some(need) = lacking {
-        return Finished { ended: Ended::Unsupported { need }, context, process: None };
-    }
+    let own = fixtures_of(check, implementation);
     let restarts = check.steps.iter().filter(|step| matches!(step.action, Action::Restart)).count();
     let mut session = CaseSession::start(implementation, given, restarts);
     let process = session.process();
@@ -98,6 +92,22 @@ pub(super) fn run(
         _ => ended,
     };
     Finished { ended, context, process }
+}
+
+/// What a check needs that an implementation does not support: an operation or a capability, a fixture that it could not
+/// make, or what its era lacks.
+pub fn lacking(check: &Check, suite: &Suite, implementation: &dyn Implementation) -> Option<String> {
+    let unsupported = || check.needs().find(|need| !implementation.supports(need)).map(str::to_owned);
+    let unmade = || {
+        let own = fixtures_of(check, implementation)?;
+        check.steps.iter().find_map(|step| own.lacks(step.action.fixture()?))
+    };
+    unsupported().or_else(|| lacking_in_era(check, suite, implementation.era()?)).or_else(unmade)
+}
+
+/// The fixtures of the implementation that replace those of the suite, if it has any for what the check needs.
+fn fixtures_of<'i>(check: &Check, implementation: &'i dyn Implementation) -> Option<&'i OwnFixtures> {
+    check.needs().find_map(|need| implementation.fixtures(need))
 }
 
 /// The directory, the variables and the deadline of the session.

@@ -10,12 +10,18 @@ use crate::{
         contract::{Contract, FieldRole},
         suite::{Action, Compared, ExpectationKind, Mismatch, NamedExpectation, Step, StepFacts as _},
     },
-    text::beginning,
-    value::Value,
+    text::{beginning, counted},
+    value::{Value, further_places},
 };
 
 /// The longest request that is shown, in bytes.
 const MAX_ASKED_BYTES: usize = 800;
+
+/// The longest description of one place where two values differ, in bytes.
+const MAX_PLACE_BYTES: usize = 1024;
+
+/// The most bytes of descriptions of further places of one failure.
+const MAX_PLACES_BYTES: usize = 64 << 10;
 
 /// A failed expectation of a step, after the step.
 pub(super) fn failure(context: &Context, step: &Step, named: &NamedExpectation, found: &Mismatch) -> Failure {
@@ -27,17 +33,20 @@ pub(super) fn failure(context: &Context, step: &Step, named: &NamedExpectation, 
 
 /// What the contract knows of the difference between the two sides of a condition.
 fn details(context: &Context, condition: &ExpectationKind) -> Vec<String> {
-    let values = |expected: &Value, found: &Value| {
+    let values = |expected: &Value, found: &Value, both_ways: bool| {
         let (Ok(wanted), Ok(seen)) = (context.resolve(expected), context.resolve(found)) else {
             return Vec::new();
         };
-        context.contract().explain_values(&wanted, &seen, &context.known(found))
+        let mut details = context.contract().explain_values(&wanted, &seen, &context.known(found));
+        add_bounded(&mut details, further_places(&wanted, &seen, both_ways), context);
+        details
     };
     // No other condition has two sides that a contract knows more about.
-    if let ExpectationKind::Equal(Compared { sides: [found, expected], .. })
-    | ExpectationKind::Subset(Compared { sides: [expected, found], .. }) = condition
-    {
-        return values(expected, found);
+    if let ExpectationKind::Equal(Compared { sides: [found, expected], .. }) = condition {
+        return values(expected, found, true);
+    }
+    if let ExpectationKind::Subset(Compared { sides: [expected, found], .. }) = condition {
+        return values(expected, found, false);
     }
     if let ExpectationKind::Bytes([found, expected]) | ExpectationKind::Entries([found, expected]) = condition
         && let (Ok(expected), Ok(found)) = (context.sandbox.path(expected), context.sandbox.path(found))
@@ -45,6 +54,23 @@ fn details(context: &Context, condition: &ExpectationKind) -> Vec<String> {
         return context.contract().explain_files(&expected, &found);
     }
     Vec::new()
+}
+
+/// Adds what fits into the limits, and how many places do not.
+fn add_bounded(details: &mut Vec<String>, places: impl Iterator<Item = String>, context: &Context) {
+    let (mut bytes, mut left_out) = (0, 0);
+    for place in places {
+        let place = beginning(context.sandbox.shown(&place), MAX_PLACE_BYTES);
+        bytes += place.len();
+        if left_out > 0 || bytes > MAX_PLACES_BYTES {
+            left_out += 1;
+        } else {
+            details.push(place);
+        }
+    }
+    if left_out > 0 {
+        details.push(format!("{} left out", counted(left_out, "further difference")));
+    }
 }
 
 /// Why there was nothing to judge: the operation was refused although the step allows no refusal, or the file cannot be

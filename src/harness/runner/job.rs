@@ -28,6 +28,16 @@ pub struct Job {
     /// The first step, from 0, that is judged. Those before it are performed only: a proof knows from the run on the
     /// reference what they lead to.
     pub judged_from: usize,
+    /// Whether its failure is known, so that it is no reason to stop a run.
+    pub may_fail: bool,
+}
+
+impl Job {
+    /// A job that nothing is stated about.
+    pub fn new(check: &Arc<Check>, implementation: Arc<dyn Implementation>, phase: Phase) -> Self {
+        let check = Arc::clone(check);
+        Self { check, implementation, phase, must_fail: None, reason: None, judged_from: 0, may_fail: false }
+    }
 }
 
 impl Implementations {
@@ -66,16 +76,8 @@ pub fn red(checks: &[Arc<Check>], implementations: &Implementations, on: Option<
     for check in checks {
         for entry in check.red.iter().filter(|entry| on.is_none_or(|on| on == entry.on)) {
             if let Some(implementation) = implementations.get(&entry.on) {
-                let (check, must_fail) = (Arc::clone(check), Some(entry.fails.clone()));
-                let reason = entry.reason.clone();
-                jobs.push(Job {
-                    check,
-                    implementation,
-                    phase: Phase::Red,
-                    must_fail,
-                    reason,
-                    judged_from: 0,
-                });
+                let (must_fail, reason) = (Some(entry.fails.clone()), entry.reason.clone());
+                jobs.push(Job { must_fail, reason, ..Job::new(check, implementation, Phase::Red) });
             }
         }
     }
@@ -89,21 +91,15 @@ pub fn planned_red(
     implementation: &Arc<dyn Implementation>,
 ) -> Vec<Job> {
     let job = |fails: &String| Job {
-        check: Arc::clone(check),
-        implementation: Arc::clone(implementation),
-        phase: Phase::Red,
         must_fail: Some(fails.clone()),
         reason: Some(planned.reason.clone()),
-        judged_from: 0,
+        ..Job::new(check, Arc::clone(implementation), Phase::Red)
     };
     planned.fails.iter().map(job).collect()
 }
 
 /// A job for every check on one implementation.
 pub fn green(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>) -> Vec<Job> {
-    let job = |check: &Arc<Check>| {
-        let (check, implementation) = (Arc::clone(check), Arc::clone(implementation));
-        Job { check, implementation, phase: Phase::Green, must_fail: None, reason: None, judged_from: 0 }
-    };
+    let job = |check: &Arc<Check>| Job::new(check, Arc::clone(implementation), Phase::Green);
     checks.iter().map(job).collect()
 }

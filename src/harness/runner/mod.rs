@@ -22,6 +22,7 @@ mod state_leak;
 mod verdict;
 mod witness;
 
+pub use execute::lacking;
 pub use job::{Implementations, Job, green, planned_red, red};
 pub use outcome::{Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, StepOutcome, WrittenFile};
 pub use recheck::run_and_recheck;

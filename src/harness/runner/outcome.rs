@@ -6,9 +6,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{RedResult, ReportedResult, ReportedTest, StateLeak, Verdict};
-use crate::harness::{
-    contract::{Refusal, RefusalKind, SessionError},
-    suite::{FailureKind, Reason},
+use crate::{
+    harness::{
+        contract::{Refusal, RefusalKind, SessionError},
+        suite::{FailureKind, Reason},
+    },
+    text::counted,
 };
 
 /// The phase in which a check is run.
@@ -204,7 +207,17 @@ pub enum NotReached {
     UnreadableFile,
 }
 
+/// The number of details that people are shown: what a contract knows of a difference comes first.
+const MAX_SHOWN_DETAILS: usize = 4;
+
 impl Failure {
+    /// The details for people, and where the others are.
+    pub fn shown_details(&self) -> impl Iterator<Item = String> {
+        let more = self.details.len().saturating_sub(MAX_SHOWN_DETAILS);
+        let rest = (more > 0).then(|| format!("{} in results.json", counted(more, "further difference")));
+        self.details.iter().take(MAX_SHOWN_DETAILS).cloned().chain(rest)
+    }
+
     /// A failure without details.
     pub fn new(expected: impl Into<String>, actual: impl Into<String>) -> Self {
         Self {

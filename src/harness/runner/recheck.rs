@@ -204,7 +204,7 @@ impl Recheck<'_> {
         self.jobs.get(*order.last()?).iter().for_each(|job| (self.on_again)(&job.check.id));
         let (path, above) = self.work.current().ok()?;
         create_directory_in(&above, AGAIN).ok()?;
-        let options = Options { workers: 1, keep_work_dirs: false, ..self.options };
+        let options = Options { workers: 1, keep_work_dirs: false, max_failures: None, ..self.options };
         let outcomes =
             scheduler::run(&jobs, self.suite, &path.join(AGAIN), options, self.interrupted, &|_| {});
         fresh.iter().for_each(|fresh| fresh.end());

@@ -18,7 +18,10 @@ use super::{
     first_process::FirstProcesses,
     sandbox::Sandbox,
 };
-use crate::harness::{contract::Deadline, suite::Suite, work_place::WorkPlace};
+use crate::{
+    harness::{contract::Deadline, suite::Suite, work_place::WorkPlace},
+    text::counted,
+};
 
 /// How often a worker checks whether the run was interrupted.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -37,11 +40,19 @@ pub struct Options {
     pub keep_work_dirs: bool,
     /// The number of the first work directory.
     pub first: usize,
+    /// After this many unexpected outcomes, what has not begun is not run.
+    pub max_failures: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 2, deadline: Duration::from_secs(60), keep_work_dirs: false, first: 0 }
+        Self {
+            workers: 2,
+            deadline: Duration::from_secs(60),
+            keep_work_dirs: false,
+            first: 0,
+            max_failures: None,
+        }
     }
 }
 
@@ -85,6 +96,7 @@ pub(super) fn schedule(
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Ran> {
     let next = AtomicUsize::new(0);
+    let failures = AtomicUsize::new(0);
     let first = Arc::new(FirstProcesses::default());
     let alone = RwLock::new(());
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
@@ -94,8 +106,12 @@ pub(super) fn schedule(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
+                    let enough = options.max_failures.filter(|max| failures.load(Ordering::Relaxed) >= *max);
                     let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
                         (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
+                    } else if let Some(max) = enough {
+                        let detail = Some(format!("the run stopped after {}", counted(max, "failure")));
+                        (PartialOutcome::default().outcome(job, Ended::NotRun { detail }), None)
                     } else {
                         let name = directory(options.first + index, job, options);
                         let run = |name: &str| {
@@ -104,6 +120,9 @@ pub(super) fn schedule(
                         run_undisturbed(&name, &alone, run)
                     };
                     on_outcome(&outcome);
+                    if !job.may_fail && !outcome.met_expectation() && outcome.lacking().is_none() {
+                        failures.fetch_add(1, Ordering::Relaxed);
+                    }
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
                 }
             });

@@ -54,7 +54,7 @@ pub use step::{NamedExpectation, Step};
 pub use weakening::Weakening;
 pub use work_path::{WORK, work_path};
 
-use std::{io, panic::resume_unwind, sync::Arc, thread};
+use std::{io, panic::resume_unwind, path::Path, sync::Arc, thread};
 
 use self::{
     case::{Named, SuiteContext},
@@ -245,9 +245,12 @@ fn read_requirements(
 ) -> Vec<Requirement> {
     let mut requirements: Vec<Requirement> = Vec::new();
     for document in documents(source, "requirements", errors) {
+        let stem = Path::new(&document.file).file_stem();
+        let area = stem.unwrap_or_default().to_string_lossy().into_owned();
         match document.parse().and_then(|tree| document.typed::<RequirementFile>(tree)) {
             Ok(file) => {
-                for requirement in file.requirements {
+                for mut requirement in file.requirements {
+                    requirement.area.clone_from(&area);
                     if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
                         let message = format!("duplicate requirement {}", requirement.id.get_ref());
                         errors.push(document.error(requirement.id.span(), message));

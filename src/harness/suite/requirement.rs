@@ -9,6 +9,9 @@ use toml::Spanned;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
+    /// The area of the contract that it belongs to: the name of its file.
+    #[serde(skip)]
+    pub area: String,
     /// A stable id: `LOD-003`.
     pub id: Spanned<String>,
     /// How binding it is.

@@ -143,13 +143,8 @@ pub fn recorders(
 ) -> (Vec<Arc<Recorder>>, Vec<Job>) {
     let recorder = |_| Arc::new(Recorder { inner: Arc::clone(inner), contract, seen: Arc::default() });
     let recorders: Vec<Arc<Recorder>> = checks.iter().map(recorder).collect();
-    let job = |(check, recorder): (&Arc<Check>, &Arc<Recorder>)| Job {
-        check: Arc::clone(check),
-        implementation: Arc::clone(recorder) as Arc<dyn Implementation>,
-        phase: Phase::Green,
-        must_fail: None,
-        reason: None,
-        judged_from: 0,
+    let job = |(check, recorder): (&Arc<Check>, &Arc<Recorder>)| {
+        Job::new(check, Arc::clone(recorder) as Arc<dyn Implementation>, Phase::Green)
     };
     let jobs = checks.iter().zip(&recorders).map(job).collect();
     (recorders, jobs)

@@ -166,14 +166,8 @@ impl Search<'_> {
     }
 
     fn job(&self, check: usize, fault: &Open) -> Option<Job> {
-        Some(Job {
-            check: Arc::clone(&self.recordings.get(check)?.check),
-            implementation: Arc::clone(&fault.implementation) as Arc<dyn Implementation>,
-            phase: Phase::Red,
-            must_fail: None,
-            reason: None,
-            judged_from: 0,
-        })
+        let implementation = Arc::clone(&fault.implementation) as Arc<dyn Implementation>;
+        Some(Job::new(&self.recordings.get(check)?.check, implementation, Phase::Red))
     }
 
     fn run(&self, jobs: &[Job], round: u32) -> Vec<Outcome> {

@@ -11,7 +11,6 @@ use super::{
     breaker::{Breaker, Breakers},
 };
 use crate::harness::{
-    contract::Implementation,
     fault::FaultyImplementation,
     proof::observation::{ObservationFault, Recording, Search},
     runner::{self, Job, Outcome, Phase, RedResult, Witness},
@@ -152,14 +151,7 @@ pub(super) fn failures_that_count(outcomes: &[Outcome]) -> HashSet<(&str, &str, 
 pub(super) fn job(check: &Arc<Check>, breaker: Breaker, how: &Search<'_>) -> Job {
     let inner = Arc::clone(how.inner);
     let faulty = FaultyImplementation::new(breaker.name, inner, how.contract, [breaker.fault]);
-    Job {
-        check: Arc::clone(check),
-        implementation: Arc::new(faulty) as Arc<dyn Implementation>,
-        phase: Phase::Red,
-        must_fail: None,
-        reason: None,
-        judged_from: 0,
-    }
+    Job::new(check, Arc::new(faulty), Phase::Red)
 }
 
 /// The faults that a check is tried on: last those that name what its unneeded parts name, before them those of the same

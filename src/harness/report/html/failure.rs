@@ -17,7 +17,7 @@ use crate::{
             shown_step::ShownStep,
             state::{State, States},
         },
-        runner::{ExpectationOutcome, Outcome},
+        runner::{ExpectationOutcome, Failure, Outcome},
     },
     text::{self, line, truncated},
 };
@@ -92,7 +92,7 @@ struct FailedView<'a> {
     because: &'a str,
     about: String,
     difference: Option<TextDifference>,
-    details: &'a [String],
+    details: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -223,16 +223,14 @@ fn expectation(outcome: &ExpectationOutcome) -> (&str, &'static str, &str) {
 
 impl<'a> FailedView<'a> {
     fn of(failed: &'a ExpectationOutcome) -> Self {
-        let difference = |failure: &crate::harness::runner::Failure| {
-            TextDifference::of(&failure.expected, &failure.actual)
-        };
+        let difference = |failure: &Failure| TextDifference::of(&failure.expected, &failure.actual);
         Self {
             name: &failed.name,
             line: failed.line,
             because: &failed.because,
             about: failed.about.join(", "),
             difference: failed.failure.as_ref().map(difference),
-            details: failed.failure.as_ref().map_or(&[], |failure| failure.details.as_slice()),
+            details: failed.failure.iter().flat_map(Failure::shown_details).collect(),
         }
     }
 }
