@@ -110,7 +110,7 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             *tensor = Tensor::new(Dtype::Float32, tensor.shape().to_vec(), data)?;
             Some(name.clone())
         }),
-        BundleEdit::Relocate { model } => relocate(path, model),
+        BundleEdit::Relocate { model, gpu } => relocate(path, model, *gpu),
         BundleEdit::SetParam { key, value, model } => {
             let own = model.as_ref().map(|model| params_entry(model));
             values(
@@ -141,6 +141,8 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
                     Ok(Some(bytes))
                 } else if [".pth", ".pt"].iter().any(|suffix| name.ends_with(suffix)) {
                     how.in_weights(bytes, &file).map(Some)
+                } else if name.ends_with(".npy") {
+                    Ok(Some(how.as_array(&file)))
                 } else {
                     Ok(Some(how.before(&bytes, &file)))
                 }
@@ -233,7 +235,8 @@ fn retyped(tensor: &Tensor, dtype: Dtype) -> Option<Tensor> {
 
 /// Replaces the location of the storages in the pickle of a model, wherever it is spelled: later storages refer to the
 /// first.
-fn relocate(path: &Path, model: &str) -> Result<Map, Refusal> {
+fn relocate(path: &Path, model: &str, gpu: u8) -> Result<Map, Refusal> {
+    let device = format!("cuda:{}", gpu.min(9));
     let own = model_entry(model);
     let mut places = 0;
     let altered = |name: &str, bytes: Vec<u8>| {
@@ -246,7 +249,7 @@ fn relocate(path: &Path, model: &str) -> Result<Map, Refusal> {
             }
             let moved =
                 LOCATIONS.iter().fold(bytes, |bytes, (cpu, gpu)| replaced(&bytes, cpu, gpu, &mut places));
-            Ok(Some(moved))
+            Ok(Some(replaced(&moved, b"cuda:0", device.as_bytes(), &mut 0)))
         };
         rewrite_archive(&mut Archive::new(Cursor::new(bytes))?, MAX_ENTRY_BYTES, moved).map(Some)
     };

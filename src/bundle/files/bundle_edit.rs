@@ -67,10 +67,13 @@ pub enum BundleEdit {
         #[serde(deserialize_with = "element")]
         hex: [u8; 4],
     },
-    /// States that the model's tensors were on a GPU, `cuda:0`, when they were saved. Their bytes stay the same.
+    /// States that the model's tensors were on a GPU when they were saved. Their bytes stay the same.
     Relocate {
         /// The model.
         model: String,
+        /// Which GPU: 0 is `cuda:0`. At most 9.
+        #[serde(default)]
+        gpu: u8,
     },
     /// Sets a param in every snapshot, or in the snapshot of one model.
     SetParam {
@@ -164,7 +167,7 @@ pub enum BundleEdit {
     /// Prepends to a pickle a call that creates the file `executed` next to the archive. The rest of the pickle is
     /// unchanged.
     Execute {
-        /// The entry; for a `model.pth` the pickle inside is edited.
+        /// The entry; for a `model.pth` the pickle inside is edited, and an array is replaced by one of Python objects.
         entry: String,
         /// The opcodes of the call.
         #[serde(default)]

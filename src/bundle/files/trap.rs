@@ -8,6 +8,9 @@ use crate::{
     value::Value,
 };
 
+/// The beginning of a `.npy` with one Python object: magic, version 1.0, the length of the header, and the header.
+const OBJECT_ARRAY: &[u8] = b"\x93NUMPY\x01\0\x37\0{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n";
+
 /// The length of the path in the pickle, in bytes, unless it is longer.
 const FILE_BYTES: usize = 1024;
 
@@ -38,6 +41,11 @@ impl Call {
             }
         };
         [&call, &b"0"[..], pickle].concat()
+    }
+
+    /// An array of one Python object in the format of NumPy, which is a pickle with such a call.
+    pub(super) fn as_array(self, file: &Path) -> Vec<u8> {
+        [OBJECT_ARRAY, &self.before(b"]Na.", file)].concat()
     }
 
     /// A `model.pth` with such a call in the pickle inside it.
@@ -75,6 +83,10 @@ mod tests {
             assert_eq!(short.len(), long.len(), "{call:?}");
             assert!(short.ends_with(b"0N.") && short != long);
         }
+        let array = Call::Reduce.as_array(Path::new("/a/executed"));
+        let header = usize::from(u16::from_le_bytes([array[8], array[9]]));
+        assert!(array[10..10 + header].ends_with(b"(1,)}\n"), "the length is that of the header");
+        assert!(array[10 + header..].starts_with(b"cio\nopen\n"));
         assert!(padded(&format!("/{}/executed", "a".repeat(2000))).ends_with("a/executed"));
     }
 }

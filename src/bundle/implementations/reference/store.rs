@@ -150,6 +150,8 @@ fn load(
     let params = archived_params(policy, &mut reader, &manifest)?;
     required_fields(policy, &params)?;
     let scale = archived_scale(&params)?;
+    // Nothing here needs it, but what would execute code in any loader is refused.
+    reader.scaling_metadata()?;
 
     if policy.restore_params == RestoreParams::BeforeRebuild {
         restore(policy, store, &params);

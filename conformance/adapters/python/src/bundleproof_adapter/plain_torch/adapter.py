@@ -111,7 +111,7 @@ class PlainTorch(Adapter):
         backend, config = _named_backend(config)
         construct(config)
         _own_backend(backend)
-        wanted = model or TO_OBJECT
+        wanted = TO_OBJECT if model is None else model
         with self._params.unchanged_on_error():
             models, params = self.load_inference_bundle_torch(bundle_dir)
             if wanted not in models:
