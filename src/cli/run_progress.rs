@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, and a line now and then where there is none.
+//! The progress of a run: a bar on a terminal, otherwise a line from time to time.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,8 +10,8 @@ use indicatif::ProgressBar;
 use super::console::{Console, counted};
 use crate::{harness::runner::Outcome, text::line};
 
-/// How long nothing is printed where there is no bar.
-const SILENCE: Duration = Duration::from_secs(60);
+/// The time between two lines of progress, if standard error is not a terminal.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The progress of a run.
 pub(super) struct RunProgress<'c> {
@@ -53,7 +53,7 @@ impl<'c> RunProgress<'c> {
             let (phase, took) = (outcome.phase.as_str(), outcome.milliseconds);
             let said = format!("{} {check} on {name} ({phase}, {took} ms)", outcome.result_name());
             self.bar.suspend(|| self.console.note(&said));
-        } else if self.bar.is_hidden() && counts.said.elapsed() >= SILENCE {
+        } else if self.bar.is_hidden() && counts.said.elapsed() >= INTERVAL {
             counts.said = Instant::now();
             let Counts { planned, done, unexpected, .. } = *counts;
             self.console.note(&format!("{done} of {}, {unexpected} unexpected", counted(planned, "check")));

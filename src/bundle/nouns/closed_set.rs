@@ -57,10 +57,7 @@ impl FieldValue for bool {
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Bool(value) => Ok(*value),
-            _ => Err(Self::expected()),
-        }
+        if let Value::Bool(value) = value { Ok(*value) } else { Err(Self::expected()) }
     }
 
     fn to_value(&self) -> Value {
@@ -74,10 +71,7 @@ impl FieldValue for i64 {
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Int(value) => Ok(*value),
-            _ => Err(Self::expected()),
-        }
+        if let Value::Int(value) = value { Ok(*value) } else { Err(Self::expected()) }
     }
 
     fn to_value(&self) -> Value {

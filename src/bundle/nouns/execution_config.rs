@@ -43,11 +43,10 @@ impl FieldValue for Devices {
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Int(count) => Ok(Self::Count(*count)),
-            Value::Text(word) if word == "auto" => Ok(Self::Auto),
-            _ => Err(Self::expected()),
+        if let Value::Int(count) = value {
+            return Ok(Self::Count(*count));
         }
+        if value.as_text() == Some("auto") { Ok(Self::Auto) } else { Err(Self::expected()) }
     }
 
     fn to_value(&self) -> Value {
@@ -73,11 +72,10 @@ impl FieldValue for Deterministic {
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Bool(must) => Ok(Self::Must(*must)),
-            Value::Text(word) if word == "warn" => Ok(Self::Warn),
-            _ => Err(Self::expected()),
+        if let Value::Bool(must) = value {
+            return Ok(Self::Must(*must));
         }
+        if value.as_text() == Some("warn") { Ok(Self::Warn) } else { Err(Self::expected()) }
     }
 
     fn to_value(&self) -> Value {

@@ -36,7 +36,22 @@ impl Machine<'_> {
             Node::Dict(_) | Node::Text(_) | Node::Set(_) | Node::Call { .. } if self.allow.foreign => {
                 Err(self.unsupported("a call with arguments", given))
             }
-            _ => Err(self.wrong("a tuple of arguments", given)),
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Bytes(_)
+            | Node::ByteArray(_)
+            | Node::Text(_)
+            | Node::Surrogates(_)
+            | Node::List(_)
+            | Node::Set(_)
+            | Node::FrozenSet(_)
+            | Node::Dict(_)
+            | Node::Global(_)
+            | Node::Call { .. }
+            | Node::Persistent(_) => Err(self.wrong("a tuple of arguments", given)),
         }
     }
 
@@ -254,10 +269,13 @@ impl Machine<'_> {
 
     /// The bytes of which a `bytearray` is made: other bytes, numbers, or so many zeros.
     fn bytes_of(&mut self, given: Id) -> Result<Vec<u8>> {
-        let number = |id: &Id| match self.graph.node(*id) {
-            Node::Int(value) => u8::try_from(*value).map_err(|_| self.wrong("a number below 256", *id)),
-            Node::Bool(value) => Ok(u8::from(*value)),
-            _ => Err(self.wrong("a number below 256", *id)),
+        let number = |id: &Id| {
+            let node = self.graph.node(*id);
+            if let Node::Bool(value) = node {
+                return Ok(u8::from(*value));
+            }
+            let byte = if let Node::Int(value) = node { u8::try_from(*value).ok() } else { None };
+            byte.ok_or_else(|| self.wrong("a number below 256", *id))
         };
         let bytes = match self.graph.node(given) {
             Node::Bytes(bytes) | Node::ByteArray(bytes) => bytes.clone(),
@@ -354,15 +372,26 @@ impl Machine<'_> {
         match self.graph.node(item) {
             Node::Text(text) if text.chars().nth(1).is_some() && text.chars().nth(2).is_none() => {
                 let characters = text.chars().map(|one| Node::Text(one.into())).collect();
-                match self.add_all(characters)?.as_slice() {
-                    &[key, value] => Ok((key, value)),
-                    _ => Err(self.wrong("a pair", item)),
-                }
+                let &[key, value] = self.add_all(characters)?.as_slice() else {
+                    return Err(self.wrong("a pair", item));
+                };
+                Ok((key, value))
             }
             Node::Set(_) | Node::FrozenSet(_) | Node::Dict(_) | Node::Bytes(_) | Node::Call { .. } => {
                 Err(self.unsupported("a dict", item))
             }
-            _ => Err(self.wrong("a pair", item)),
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::ByteArray(_)
+            | Node::Text(_)
+            | Node::Surrogates(_)
+            | Node::List(_)
+            | Node::Tuple(_)
+            | Node::Global(_)
+            | Node::Persistent(_) => Err(self.wrong("a pair", item)),
         }
     }
 

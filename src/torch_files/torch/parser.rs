@@ -222,9 +222,9 @@ impl<'g> Parser<'g> {
 
     /// Refuses attributes that torch writes into the elements.
     fn refuse_replaced(&self, attributes: Id) -> Result<()> {
-        let names = |id: &Id| match self.graph.node(*id) {
-            Node::Dict(pairs) => pairs.iter().filter_map(|(key, _)| self.graph.text(*key)).collect(),
-            _ => Vec::new(),
+        let names = |id: &Id| {
+            let pairs = if let Node::Dict(pairs) = self.graph.node(*id) { pairs.as_slice() } else { &[] };
+            pairs.iter().filter_map(|(key, _)| self.graph.text(*key))
         };
         let slots = self.graph.sequence(attributes).unwrap_or_default();
         let mut all = std::iter::once(&attributes).chain(slots).flat_map(names);
