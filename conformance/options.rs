@@ -122,6 +122,46 @@ fn known_failures_do_not_stop_a_run() {
 }
 
 #[test]
+fn a_check_whose_results_differ_is_flaky() {
+    let (place, stamp) = (Place::new(), "2025-10-17T112849Z");
+    // The first process is that of the probes, the second that of the first run of the check.
+    let count = place.path("count").display().to_string();
+    let (good, bad) = (served("reference"), served("never_persists"));
+    place.write(
+        "start.sh",
+        &format!(
+            "echo >> '{count}'\nif [ $(wc -l < '{count}') -gt 2 ]; then exec {bad}; else exec {good}; fi\n"
+        ),
+    );
+    let script = place.path("start.sh").display().to_string();
+    place.write(
+        "mine.toml",
+        &format!("[launch]\ncommand = ['sh', '{script}']\nprocess = 'per_case'\ninherit = ['PATH']\n"),
+    );
+    let case = "orchestration/workflow_persists_models";
+    let run = ["run", "--impl", "mine.toml", "--case", case, "--workers", "1", "--stamp", stamp];
+    let text = out(&place.run(&[&run[..], &["--repeat", "3"]].concat()).code(1));
+    assert!(text.contains("flaky: not as expected in 2 of 3 runs"), "{text}");
+    assert!(text.contains("did not pass (1 flaky)"), "{text}");
+    let report = place.path("reports").join(stamp);
+    let results: Value =
+        serde_json::from_str(&fs::read_to_string(report.join("results.json")).expect("results"))
+            .expect("JSON");
+    assert_eq!(results["outcomes"].as_array().expect("outcomes").len(), 1);
+    assert_eq!(results["outcomes"][0]["flaky"], serde_json::json!({ "runs": 3, "unexpected": 2 }));
+    for name in ["summary.md", "junit.xml", "index.html"] {
+        let text = fs::read_to_string(report.join(name)).expect(name);
+        assert!(text.contains("not as expected in 2 of 3 runs"), "{name}");
+    }
+    // The same result in all runs is not flaky.
+    fs::remove_file(&count).expect("the counter");
+    place.write("start.sh", &format!("exec {good}\n"));
+    let steady = ["run", "--impl", "mine.toml", "--case", case, "--repeat", "3", "--quiet"];
+    assert!(!out(&place.run(&steady).code(0)).contains("flaky"));
+    place.run(&["run", "--repeat", "0"]).code(2);
+}
+
+#[test]
 fn a_report_keeps_every_difference_and_people_see_the_first() {
     let (place, stamp) = (Place::new(), "2025-10-17T112849Z");
     let case = "roundtrip/networks_come_back[gridsize1]";

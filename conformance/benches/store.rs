@@ -260,6 +260,7 @@ fn outcome(check: usize, fails: bool) -> Outcome {
         ended: Ended::Completed,
         written: vec![],
         leak: None,
+        flaky: None,
         milliseconds: 3,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -89,6 +90,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "SEED", conflicts_with = "partition")]
     shuffle: Option<u64>,
 
+    /// Run every check this many times: one whose results differ is flaky, and fails
+    #[arg(long, value_name = "N", default_value = "1", hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(runner::MAX_RUNS)))]
+    repeat: u32,
+
     #[command(flatten)]
     recording: RecordingOptions,
 
@@ -149,8 +155,14 @@ impl Run {
         let how = Manner { verbose: self.verbose, case_deadline, max_failures: self.max_failures() };
         let order = self.order(own.len());
         let shuffled: Vec<Job> = order.iter().filter_map(|at| own.get(*at).cloned()).collect();
-        let (recording, outcomes, control) =
-            recording.run_then(&shuffled, &suite, (&self.recording, how), Besides::Leaks, console, then)?;
+        let (recording, outcomes, control) = recording.run_then(
+            &shuffled,
+            &suite,
+            (&self.recording, how),
+            Besides::Leaks { times: self.times() },
+            console,
+            then,
+        )?;
         let outcomes = in_suite_order(&order, outcomes);
         let option = |target: &RunTarget| (target.implementation.name().to_owned(), target.option.clone());
         let files = |target: &RunTarget| (target.implementation.name().to_owned(), target.files.clone());
@@ -191,6 +203,11 @@ impl Run {
     fn max_failures(&self) -> Option<usize> {
         let most = self.max_fail.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
         most.or(self.fail_fast.then_some(1))
+    }
+
+    /// How often each check runs.
+    fn times(&self) -> NonZeroUsize {
+        usize::try_from(self.repeat).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// The order in which jobs run, by their places.
@@ -259,6 +276,7 @@ impl Run {
         arguments.extend(self.phases.arguments());
         arguments.extend(self.plan.arguments());
         arguments.extend(self.adapter.arguments());
+        arguments.extend((self.repeat > 1).then(|| format!("--repeat {}", self.repeat)));
         arguments.extend(self.shuffle.map(|seed| format!("--shuffle {seed}")));
         arguments
     }

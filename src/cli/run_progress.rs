@@ -47,7 +47,7 @@ impl<'c> RunProgress<'c> {
         self.bar.inc(1);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.done += 1;
-        counts.unexpected += usize::from(!outcome.met_expectation() && outcome.lacking().is_none());
+        counts.unexpected += usize::from(outcome.has_failed());
         if self.verbose {
             let (check, name) = (line(&outcome.check), line(&outcome.implementation));
             let (phase, took) = (outcome.phase.as_str(), outcome.milliseconds);

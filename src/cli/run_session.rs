@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -118,8 +119,8 @@ pub(super) struct RunSession {
 
 /// What is asked of a run besides its outcomes.
 pub(super) enum Besides<'a> {
-    /// Failed checks are run again, to find state that leaks from one check into another.
-    Leaks,
+    /// Failed checks are run again, to find state that leaks from one check into another. All checks run this many times.
+    Leaks { times: NonZeroUsize },
     /// Jobs that are chosen by the outcomes follow and are run alike. The witness, if there is one, sees the facts of every
     /// expectation that is judged.
     Proof { next: &'a dyn Fn(&[Outcome]) -> Vec<Job>, witness: Option<&'a Arc<dyn Witness>> },
@@ -222,15 +223,19 @@ impl RunSession {
         console: &Console,
         then: impl FnOnce(&[Outcome], &dyn Fn(&[Job]) -> Vec<Outcome>) -> T,
     ) -> Result<(Self, Vec<Outcome>, T), Exit> {
-        let progress = RunProgress::new(console, jobs.len(), manner.verbose);
+        let times = match &besides {
+            Besides::Leaks { times } => times.get(),
+            Besides::Proof { .. } => 1,
+        };
+        let progress = RunProgress::new(console, jobs.len() * times, manner.verbose);
         let on_outcome = |outcome: &Outcome| progress.ended(outcome);
         let on_again = |check: &str| progress.again(check);
         let how = options.how(manner);
         let work = self.work(options, console)?;
         let (place, interrupted) = ((&*work, how), &self.interrupted);
         let outcomes = match besides {
-            Besides::Leaks => {
-                runner::run_and_recheck(jobs, suite, place, interrupted, &on_outcome, &on_again)
+            Besides::Leaks { times } => {
+                runner::run_repeatedly(times, jobs, suite, place, interrupted, &on_outcome, &on_again)
             }
             Besides::Proof { next, witness } => {
                 let mut outcomes =

@@ -89,6 +89,7 @@ pub(super) fn as_expected(check: &str, phase: Phase) -> Outcome {
         ended: Ended::Completed,
         written: vec![WrittenFile { path: "wts.h5.zip".into(), bytes: 1234, sha256: "ab".repeat(32) }],
         leak: None,
+        flaky: None,
         milliseconds: 7,
     }
 }

@@ -111,6 +111,7 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             Some(name.clone())
         }),
         BundleEdit::Relocate { model, gpu } => relocate(path, model, *gpu),
+        BundleEdit::StoreWeights { model, how } => weights(path, model, |tensors| how.store(tensors)),
         BundleEdit::SetParam { key, value, model } => {
             let own = model.as_ref().map(|model| params_entry(model));
             values(
@@ -189,19 +190,34 @@ fn tensors(
     model: &str,
     change: impl Fn(&mut StateDict) -> Option<String>,
 ) -> Result<Map, Refusal> {
+    weights(path, model, |tensors| {
+        let Some(name) = change(tensors) else { return Ok(None) };
+        let mut written = Cursor::new(Vec::new());
+        torch::write(&ModelState::Network(std::mem::take(tensors)), &mut written)?;
+        Ok(Some((written.into_inner(), name)))
+    })
+}
+
+/// Replaces the file of a model's tensors. `store` returns the bytes and the name of the edited tensor, or `None` when there
+/// is none.
+fn weights(
+    path: &Path,
+    model: &str,
+    store: impl Fn(&mut StateDict) -> Result<Option<(Vec<u8>, String)>, FormatError>,
+) -> Result<Map, Refusal> {
     let own = model_entry(model);
     let mut changed = None;
     let altered = |name: &str, bytes: Vec<u8>| {
         if name != own {
             return Ok(Some(bytes));
         }
-        let mut state = torch::read(Cursor::new(bytes))?;
-        if let ModelState::Network(tensors) = &mut state {
-            changed = change(tensors);
-        }
-        let mut written = Cursor::new(Vec::new());
-        torch::write(&state, &mut written)?;
-        Ok(Some(written.into_inner()))
+        let stored = match torch::read(Cursor::new(&bytes))? {
+            ModelState::Network(mut tensors) => store(&mut tensors)?,
+            ModelState::Sentinel(_) => None,
+        };
+        let Some((stored, tensor)) = stored else { return Ok(Some(bytes)) };
+        changed = Some(tensor);
+        Ok(Some(stored))
     };
     rewrite(path, altered, |name| name == own)?;
     let tensor = changed.ok_or_else(|| cannot_edit(format!("{own} has no tensor to edit")))?;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::Storing;
 use crate::{
     torch_files::Dtype,
     value::{Map, Value, json_value},
@@ -74,6 +75,13 @@ pub enum BundleEdit {
         /// Which GPU: 0 is `cuda:0`. At most 9.
         #[serde(default)]
         gpu: u8,
+    },
+    /// Stores the model's tensors in another way.
+    StoreWeights {
+        /// The model.
+        model: String,
+        /// The way.
+        how: Storing,
     },
     /// Sets a param in every snapshot, or in the snapshot of one model.
     SetParam {

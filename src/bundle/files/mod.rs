@@ -4,7 +4,7 @@
 //! same with the JSON manifest of later revisions), `another_archive` (what an archive without a manifest is), `dataset` and `inputs` (`.npz` files), `known_files` (what was read from files by their bytes), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
 //! to the bundle of an implementation: `edit_entries` those of whole entries, `raw_archive` the bytes of archives that no
-//! library writes, `trap` the pickles that call a function), `file_parts` (what a fault changes in a bundle, mechanically).
+//! library writes, `storing` weights that are stored in other ways, `trap` the pickles that call a function), `file_parts` (what a fault changes in a bundle, mechanically).
 //!
 //! Invariants: a reader never panics on input and never allocates from an unchecked length: sizes are bounded by
 //! [`limits`](crate::torch_files::limits) and follow the bytes that are there. Readers accept any bundle that can be
@@ -23,6 +23,7 @@ mod json_bundle;
 mod known_files;
 mod raw_archive;
 mod refusal;
+mod storing;
 mod trap;
 
 pub(crate) use apply_edit::ALTER_BUNDLE;
@@ -34,3 +35,4 @@ pub use inputs::{Inputs, read_inputs};
 pub(crate) use known_files::KnownFiles;
 pub use refusal::refusal_facts;
 pub(crate) use refusal::refusal_kind;
+pub use storing::Storing;

@@ -143,7 +143,7 @@ impl CheckResult {
             digest: outcome.digest.clone(),
             result: PhaseResult::of(outcome),
             reasons: reasons(outcome),
-            flaky: matches!(&outcome.ended, Ended::Reported(test) if test.result == ReportedResult::Flaky),
+            flaky: outcome.result_name() == ReportedResult::Flaky.as_str(),
             seen,
         }
     }

@@ -129,6 +129,7 @@ fn outcome(
         ended: Ended::Reported(test.reported.clone()),
         written: Vec::new(),
         leak: None,
+        flaky: None,
         milliseconds: test.milliseconds,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 
 /// The version of `results.json`, `durations.json`, `inventory.json` and `chain.json`. It increases with every change that a reader could
 /// misread; readers reject unknown versions.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// One run of the suite, from which all files of a report are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

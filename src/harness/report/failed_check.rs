@@ -17,7 +17,7 @@ pub fn failed_check(outcome: &Outcome, word: &str, rerun: &str) -> String {
         let reason = outcome.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         text.push_str(&format!("  expected expectation `{}` to fail{}\n", line(must_fail), line(&reason)));
     }
-    text.extend(outcome.leak.iter().map(|leak| format!("  {}\n", line(&leak.to_string()))));
+    text.extend(outcome.remarks().map(|remark| format!("  {}\n", line(&remark))));
     text.extend(other_ending(outcome).map(|ending| format!("  {ending}\n")));
     for shown in &ShownStep::all(outcome) {
         text.push_str(&failed_step(&line(&outcome.file), shown));

@@ -115,7 +115,6 @@ fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus 
         }
     };
     let ending = ending(outcome);
-    let leak = outcome.leak.as_ref().map(|leak| line(&leak.to_string()));
     let first = ShownStep::all(outcome).into_iter().next().and_then(|shown| {
         let failed = shown.failed.first().map(|expectation| expectation.because.clone());
         shown.refused.filter(|_| failed.is_none()).or(failed)
@@ -123,15 +122,18 @@ fn status(run: &RunRecord, outcome: &Outcome, is_known: bool) -> TestCaseStatus 
     let first = first.map(|message| line(&message));
     status.set_type(outcome.result_name());
     let why = ending.or(first).unwrap_or_else(|| outcome.result_name().to_owned());
-    status.set_message(leak.map_or_else(|| why.clone(), |leak| format!("{why}; {leak}")));
+    let message: Vec<String> =
+        [why].into_iter().chain(outcome.remarks().map(|remark| line(&remark))).collect();
+    status.set_message(message.join("; "));
     status.set_description(description(run, outcome));
     status
 }
 
 fn description(run: &RunRecord, outcome: &Outcome) -> String {
     let mut text = String::new();
-    if let Some(leak) = &outcome.leak {
-        text += &format!("{}\n", line(&leak.to_string()));
+    let remarks: Vec<String> = outcome.remarks().map(|remark| format!("{}\n", line(&remark))).collect();
+    if !remarks.is_empty() {
+        text.extend(remarks);
         text.extend(ending(outcome).map(|ending| format!("{ending}\n")));
     }
     for shown in ShownStep::all(outcome) {

@@ -137,8 +137,8 @@ fn write_outcome(
             writeln!(f, "   for the reason: {}", line(&reason.to_string()))?;
         }
     }
-    if let Some(leak) = &outcome.leak {
-        writeln!(f, "   leak:           {}", line(&leak.to_string()))?;
+    for remark in outcome.remarks() {
+        writeln!(f, "   remark:         {}", line(&remark))?;
     }
     for shown in ShownStep::all(outcome) {
         write_step(f, outcome, &shown)?;

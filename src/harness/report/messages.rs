@@ -148,6 +148,11 @@ pub(super) fn describe_step(step: &StepOutcome) -> String {
 
 /// The cause of an unexpected outcome.
 fn root(outcome: &Outcome) -> Cause {
+    let cause = root_of_failure(outcome);
+    if outcome.flaky.is_some() { Cause::plain(format!("{} (flaky)", cause.text)) } else { cause }
+}
+
+fn root_of_failure(outcome: &Outcome) -> Cause {
     if let Some(leak) = &outcome.leak {
         return Cause::plain(match leak {
             StateLeak::After { check } => format!("failed only after {} (state leak)", line(check)),

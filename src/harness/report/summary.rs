@@ -263,8 +263,8 @@ impl Page {
         if let Some(ending) = other_ending(outcome) {
             self.line(&format!("  - ended: {}", markdown(&ending)));
         }
-        if let Some(leak) = &outcome.leak {
-            self.line(&format!("  - {}", markdown(&leak.to_string())));
+        for remark in outcome.remarks() {
+            self.line(&format!("  - {}", markdown(&remark)));
         }
         for shown in ShownStep::all(outcome) {
             self.refusal(&shown, "  ");

@@ -114,7 +114,7 @@ fn broken(target: &Target, standing: &ConformanceSummary<'_>) -> String {
     format!("; {all} broken, {others} of them specified or observed, {ours} decided by the suite")
 }
 
-/// How many checks crashed, ran out of time and did not run.
+/// How many checks crashed, ran out of time, did not run, and failed in some runs only.
 fn unfinished(run: &RunRecord) -> String {
     let number =
         |of: Verdict| run.outcomes_of(Phase::Green).filter(|outcome| outcome.verdict() == of).count();
@@ -123,7 +123,9 @@ fn unfinished(run: &RunRecord) -> String {
         let count = number(of);
         (count > 0).then(|| format!("{count} {word}"))
     });
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let flaky = run.outcomes_of(Phase::Green).filter(|outcome| outcome.flaky.is_some()).count();
+    let flaky = (flaky > 0).then(|| format!("{flaky} flaky"));
+    let parts: Vec<String> = parts.into_iter().flatten().chain(flaky).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RedResult, ReportedResult, ReportedTest, StateLeak, Verdict};
+use super::{Flaky, RedResult, ReportedResult, ReportedTest, StateLeak, Verdict};
 use crate::{
     harness::{
         contract::{Refusal, RefusalKind, SessionError},
@@ -68,6 +68,9 @@ pub struct Outcome {
     /// What an earlier check has to do with the failure, if the check is as expected when it runs alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leak: Option<StateLeak>,
+    /// How often it was not as expected, if it ran several times with different results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaky: Option<Flaky>,
     /// Wall time in milliseconds; in a report it is in `durations.json`.
     #[serde(skip)]
     pub milliseconds: u64,
@@ -322,6 +325,9 @@ impl Outcome {
 
     /// The result in a red phase: proven only if the required expectation failed for the stated reason.
     pub fn red_result(&self) -> RedResult {
+        if self.flaky.is_some() {
+            return RedResult::Flaky;
+        }
         let stated = self.must_fail.as_deref().unwrap_or_default();
         self.failure_of(stated, self.reason.as_ref())
     }
@@ -386,10 +392,22 @@ impl Outcome {
         }
     }
 
+    /// Whether it has a result, and that is not what its phase expects.
+    pub fn has_failed(&self) -> bool {
+        !self.met_expectation() && self.lacking().is_none() && self.verdict() != Verdict::NotRun
+    }
+
+    /// What else is known about its result, each in a sentence: a state leak, and that other runs ended otherwise.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let flaky = self.flaky.as_ref().map(ToString::to_string);
+        self.leak.as_ref().map(ToString::to_string).into_iter().chain(flaky)
+    }
+
     /// The name of its result in its phase: `proven`, `wrong_step`, `pass`, `timeout`, ...
     pub fn result_name(&self) -> &'static str {
         match (self.phase, &self.ended) {
             (Phase::Red, _) => self.red_result().as_str(),
+            (Phase::Green, _) if self.flaky.is_some() => ReportedResult::Flaky.as_str(),
             (Phase::Green, Ended::Reported(test)) if test.result.has_own_name() => test.result.as_str(),
             (Phase::Green, _) => self.verdict().as_str(),
         }
@@ -478,6 +496,7 @@ mod tests {
             ended,
             written: Vec::new(),
             leak: None,
+            flaky: None,
             milliseconds: 0,
         }
     }

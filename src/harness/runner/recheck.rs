@@ -29,7 +29,7 @@ const AGAIN: &str = "again";
 
 /// The same as [`run`](scheduler::run); then the first failed checks are run again, alone and after those before them, to find state that
 /// leaks from one check into another. `on_again` is called with the id of each check that is run again.
-pub fn run_and_recheck(
+pub(super) fn run_and_recheck(
     jobs: &[Job],
     suite: &Arc<Suite>,
     (work, options): (&Path, Options),

@@ -120,7 +120,7 @@ pub(super) fn schedule(
                         run_undisturbed(&name, &alone, run)
                     };
                     on_outcome(&outcome);
-                    if !job.may_fail && !outcome.met_expectation() && outcome.lacking().is_none() {
+                    if !job.may_fail && outcome.has_failed() {
                         failures.fetch_add(1, Ordering::Relaxed);
                     }
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
@@ -178,6 +178,7 @@ impl PartialOutcome {
             ended,
             written: self.written,
             leak: None,
+            flaky: None,
             milliseconds: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         }
     }

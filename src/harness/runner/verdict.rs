@@ -57,7 +57,7 @@ pub enum RedResult {
     Skipped,
     /// A test of another runner failed outside of its body: in its setup, its teardown or its collection.
     Error,
-    /// A test of another runner failed and then passed.
+    /// It was proven in some runs of the same check only, or a test of another runner failed and then passed.
     Flaky,
     /// The implementation does not support what the case needs.
     Unsupported,

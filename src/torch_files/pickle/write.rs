@@ -80,9 +80,8 @@ impl Writer {
             Value::Tuple(items) => self.tuple_of(items),
             Value::Set(items) => self.set(items),
             Value::Map(map) => {
-                self.body.push(EMPTY_DICT);
-                self.memoize();
-                self.items(map.iter(), Self::value);
+                self.dict();
+                self.items(map.iter().map(|(key, value)| (key.as_str(), value)), Self::value);
             }
             Value::Python(repr) => {
                 let what = format!("writing the object {}; save it as text or numbers", excerpt(repr));
@@ -94,7 +93,7 @@ impl Writer {
     /// Sets items of the dict on top of the stack.
     pub(crate) fn items<'v, V>(
         &mut self,
-        items: impl ExactSizeIterator<Item = (&'v String, V)>,
+        items: impl ExactSizeIterator<Item = (&'v str, V)>,
         mut write: impl FnMut(&mut Self, V),
     ) {
         self.batches(items, [SETITEM, SETITEMS], |writer, (key, value)| {
@@ -243,6 +242,12 @@ impl Writer {
     /// Replaces the tuple on top of the stack by the object with that persistent id.
     pub(crate) fn persistent(&mut self) {
         self.body.push(BINPERSID);
+    }
+
+    /// A dict without items.
+    pub(crate) fn dict(&mut self) {
+        self.body.push(EMPTY_DICT);
+        self.memoize();
     }
 
     /// An `OrderedDict` without items.

@@ -67,6 +67,8 @@ pub(in super::super) enum Hook {
     NotDispatchedTo(fn(&Path) -> Option<Refusal>),
     /// Changes the response of a load.
     Loaded(fn(&mut Loaded)),
+    /// Changes the response of a load of the archive with this path.
+    LoadedFrom(fn(&Path, &mut Loaded)),
     /// Changes the models that the session keeps after a load, but not the response.
     Kept(fn(&mut IndexMap<String, ModelState>)),
     /// Changes the params after a load. Gets the params before it, and the archived ones.

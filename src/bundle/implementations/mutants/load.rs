@@ -7,11 +7,16 @@ use super::mutant::mutants;
 use crate::{
     bundle::{
         files::BundleReader,
-        nouns::{MANIFEST_ENTRY, Rule},
-        operations::response::ModelDescription,
+        nouns::{MANIFEST_ENTRY, Rule, model_entry},
+        operations::response::{Loaded, ModelDescription, TensorDescription},
     },
     harness::contract::{Refusal, RefusalKind},
-    torch_files::{ModelState, limits::MAX_ENTRY_BYTES, zip::Archive},
+    torch_files::{
+        ModelState, Tensor,
+        limits::MAX_ENTRY_BYTES,
+        torch::{self, Outline, Storages, TensorOutline},
+        zip::Archive,
+    },
     value::{Map, Value},
 };
 
@@ -71,6 +76,17 @@ mutants! {
         let foreign = any_pickle_of_weights(path, |name, _| name != "archive/data.pkl")?;
         foreign.then(|| Refusal::new(RefusalKind::Malformed, "missing archive/data.pkl"))
     });
+    takes_storages_as_they_are breaks "LOD-044" as "numpy.frombuffer": LoadedFrom(|path, loaded| {
+        with_elements(path, loaded, |raw, offset, bytes| raw.get(offset..offset + bytes));
+    });
+    ignores_offsets breaks "LOD-044" as "a reader of its own": LoadedFrom(|path, loaded| {
+        with_elements(path, loaded, |raw, _, bytes| raw.get(..bytes));
+    });
+    reads_ordered_dicts_only breaks "LOD-044": NotOpened(|path| {
+        unread(path, |pickle| !holds(pickle, b"collections\nOrderedDict\n)R("))
+    });
+    reads_tensors_only breaks "LOD-044": NotOpened(|path| unread(path, |pickle| holds(pickle, b"_rebuild_parameter")));
+    reads_typed_storages_only breaks "LOD-044": NotOpened(|path| unread(path, |pickle| holds(pickle, b"UntypedStorage")));
     refuses_deflated_archives breaks "BUN-002": NotOpened(|path| of_compression(path, true));
     refuses_stored_archives breaks "BUN-002": NotOpened(|path| of_compression(path, false));
     keeps_other_networks_than_it_returns breaks "RTP-004": Kept(|models| {
@@ -85,7 +101,7 @@ mutants! {
 
 /// Whether this holds for the name and the bytes of a pickle in the weights of any model. `None` for an archive that
 /// cannot be read.
-fn any_pickle_of_weights(path: &Path, holds: fn(&str, &[u8]) -> bool) -> Option<bool> {
+fn any_pickle_of_weights(path: &Path, holds: impl Fn(&str, &[u8]) -> bool) -> Option<bool> {
     let mut archive = Archive::open(path).ok()?;
     let names: Vec<String> =
         archive.names().filter(|name| name.ends_with("model.pth")).map(str::to_owned).collect();
@@ -97,6 +113,46 @@ fn any_pickle_of_weights(path: &Path, holds: fn(&str, &[u8]) -> bool) -> Option<
         any |= holds(&pickle, &weights.read(&pickle, MAX_ENTRY_BYTES).ok()?);
     }
     Some(any)
+}
+
+/// Refuses weights with such a pickle.
+fn unread(path: &Path, is_unread: fn(&[u8]) -> bool) -> Option<Refusal> {
+    let found = any_pickle_of_weights(path, |_, pickle| is_unread(pickle))?;
+    found.then(|| Refusal::new(RefusalKind::Malformed, "the weights cannot be read"))
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Gives each tensor the elements that `pick` finds in the bytes of its storage, with its offset and its length in bytes.
+fn with_elements(path: &Path, loaded: &mut Loaded, pick: fn(&[u8], usize, usize) -> Option<&[u8]>) {
+    for (name, model) in &mut loaded.models {
+        if let ModelDescription::Network(tensors) = model {
+            for (tensor, picked) in picked(path, name, pick).unwrap_or_default() {
+                tensors.insert(tensor, picked);
+            }
+        }
+    }
+}
+
+fn picked(
+    path: &Path,
+    model: &str,
+    pick: fn(&[u8], usize, usize) -> Option<&[u8]>,
+) -> Option<Vec<(String, TensorDescription)>> {
+    let weights = Archive::open(path).ok()?.read(&model_entry(model), MAX_ENTRY_BYTES).ok()?;
+    let (outline, _) = torch::scan(Cursor::new(&weights), &mut Storages::default()).ok()?;
+    let Outline::Network(network) = outline else { return None };
+    let mut archive = Archive::new(Cursor::new(&weights)).ok()?;
+    let tensor = |(name, tensor): (&String, &TensorOutline)| {
+        let raw = archive.read(&network.storages.get(tensor.storage)?.entry, MAX_ENTRY_BYTES).ok()?;
+        let size = tensor.dtype.size();
+        let elements = pick(&raw, tensor.view.reach().start * size, tensor.elements() * size)?;
+        let tensor = Tensor::new(tensor.dtype, tensor.shape().to_vec(), elements.to_vec())?;
+        Some((name.clone(), TensorDescription::from(&tensor)))
+    };
+    Some(network.tensors.iter().filter_map(tensor).collect())
 }
 
 /// Refuses an archive whose entries are all deflated, or all stored.

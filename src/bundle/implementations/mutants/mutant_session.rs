@@ -107,10 +107,19 @@ impl MutantSession {
     }
 
     /// Applies the hook to the result of a load.
-    fn loaded(&mut self, before: &ParamsStore, result: Result<Loaded, Refusal>) -> Result<Loaded, Refusal> {
+    fn loaded(
+        &mut self,
+        archive: &Path,
+        before: &ParamsStore,
+        result: Result<Loaded, Refusal>,
+    ) -> Result<Loaded, Refusal> {
         match (result, self.hook) {
             (Ok(mut loaded), Hook::Loaded(change)) => {
                 change(&mut loaded);
+                Ok(loaded)
+            }
+            (Ok(mut loaded), Hook::LoadedFrom(change)) => {
+                change(archive, &mut loaded);
                 Ok(loaded)
             }
             (Ok(loaded), Hook::Restored(change)) => {
@@ -304,7 +313,7 @@ impl MutantSession {
             change(&mut loaded.models, saved);
         }
         self.kept(&request.name);
-        self.loaded(&before, result)
+        self.loaded(&archive, &before, result)
     }
 
     fn run_cdi_example_torch(&mut self, request: &RunCdiExampleTorch) -> Result<Workflow, Refusal> {
@@ -329,7 +338,7 @@ impl MutantSession {
         self.open(&archive)?;
         let result = self.inner.0.load_inference_bundle_torch(request);
         self.kept(&request.name);
-        self.loaded(&before, result)
+        self.loaded(&archive, &before, result)
     }
 
     fn run_cdi_example_with_backend(
@@ -357,7 +366,7 @@ impl MutantSession {
             models: Models::from_iter([(name.to_owned(), model)]),
             params,
         };
-        self.loaded(&before, result.map(models)).and_then(|mut loaded| {
+        self.loaded(&archive, &before, result.map(models)).and_then(|mut loaded| {
             let model = loaded
                 .models
                 .swap_remove(name)

@@ -157,7 +157,9 @@ fn acts_in(hook: Hook, calls: &CallLog) -> bool {
         Hook::Saved(_) | Hook::SavedBeside(_) | Hook::SavedIn(_) => is_called(SAVES, Ended::Answered),
         Hook::NotOpened(_) | Hook::Kept(_) | Hook::NotRemembered => is_called(LOADS, Ended::Either),
         Hook::NotDispatchedTo(_) => is_called(&[LoadInferenceBundleWithBackend::NAME], Ended::Either),
-        Hook::Loaded(_) | Hook::Restored(_) | Hook::Remembered(_) => is_called(LOADS, Ended::Answered),
+        Hook::Loaded(_) | Hook::LoadedFrom(_) | Hook::Restored(_) | Hook::Remembered(_) => {
+            is_called(LOADS, Ended::Answered)
+        }
         Hook::LoadedAnyway(takes) => is_refused(LOADS, &|refusal| takes(Cause::of(refusal))),
         Hook::Refused(says) => is_refused(LOADS, &|refusal| match says(Cause::of(refusal)) {
             Instead::Same => false,

@@ -64,7 +64,7 @@ struct FailureView<'a> {
     /// In one line: what the first expectation wanted, or how the check ended.
     message: String,
     ending: Option<String>,
-    leak: Option<String>,
+    remarks: Vec<String>,
     /// The refusal of the failing step, and what was asked.
     refused: Option<String>,
     asked: Option<&'a str>,
@@ -180,7 +180,7 @@ impl<'a> FailureView<'a> {
                 MAX_MESSAGE_CHARS,
             ),
             ending: how_it_ended,
-            leak: outcome.leak.as_ref().map(ToString::to_string),
+            remarks: outcome.remarks().collect(),
             asked,
             must_fail: outcome.must_fail.as_ref().map(|must_fail| format!("{must_fail}{reason}")),
             expectations: failed.iter().take(MAX_EXPECTATIONS).map(|failed| FailedView::of(failed)).collect(),
