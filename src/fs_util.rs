@@ -24,23 +24,44 @@ pub(crate) use self::{
 /// Symbolic links are listed and not followed.
 pub(crate) fn files_below(directory: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
-    walk(directory, "", &mut |path| found.push(path), &mut |_, error| Err(error))?;
+    let mut keep = |path: String| {
+        // The path of a directory ends with a slash.
+        if !path.ends_with('/') {
+            found.push(path);
+        }
+    };
+    walk(directory, "", &mut keep, &mut |_, error| Err(error))?;
     Ok(found)
 }
 
-/// The files below a directory, and those directories that cannot be listed, such as one with a path that is too long.
-pub(crate) fn files_and_unlisted_below(directory: &Path) -> (Vec<String>, Vec<String>) {
-    let (mut found, mut unlisted) = (Vec::new(), Vec::new());
-    let mut keep = |prefix: &str, _| {
-        unlisted.push(if prefix.is_empty() { "./" } else { prefix }.to_owned());
-        Ok(())
-    };
-    // Every error is kept.
-    _ = walk(directory, "", &mut |path| found.push(path), &mut keep);
-    (found, unlisted)
+/// What is below a directory: relative paths with `/`, in no order. Symbolic links are files and not followed.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    pub(crate) files: Vec<String>,
+    /// Directories without anything in them, each with a `/` at the end.
+    pub(crate) empty: Vec<String>,
+    /// Directories that cannot be listed, such as one with a path that is too long, each with a `/` at the end.
+    pub(crate) unlisted: Vec<String>,
 }
 
-/// Gives each file to `found`, and the errors of each directory to `failed`, with its path and a `/` at the end.
+impl Tree {
+    /// What is below this directory. Nothing if it does not exist.
+    pub(crate) fn below(directory: &Path) -> Self {
+        let mut tree = Self::default();
+        let mut found = |path: String| {
+            if path.ends_with('/') { tree.empty.push(path) } else { tree.files.push(path) }
+        };
+        let mut keep = |prefix: &str, _| {
+            tree.unlisted.push(if prefix.is_empty() { "./" } else { prefix }.to_owned());
+            Ok(())
+        };
+        // Every error is kept.
+        _ = walk(directory, "", &mut found, &mut keep);
+        tree
+    }
+}
+
+/// Gives each file and each empty directory to `found`, the latter with a `/` at the end, and the errors of each directory to `failed`, with its path and a `/` at the end.
 fn walk(
     directory: &Path,
     prefix: &str,
@@ -52,6 +73,9 @@ fn walk(
         Err(error) => return failed(prefix, error),
         Ok(entries) => entries,
     };
+    if entries.is_empty() && !prefix.is_empty() {
+        found(prefix.to_owned());
+    }
     for entry in entries {
         let is_directory = match entry.file_type() {
             Ok(kind) => kind.is_dir(),

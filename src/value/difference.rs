@@ -67,8 +67,25 @@ fn compare(
             compare(&format!("{path}[{index}]"), Some(wanted), Some(found), true, places);
         }
     } else if expected != actual {
-        places.push(Place { path: path.to_owned(), expected: side(expected), actual: side(actual) });
+        let (expected, actual) = (side(expected), side(actual));
+        // Otherwise the same would be printed twice.
+        let is_hidden = expected.chars().chain(actual.chars()).any(is_hard_to_see);
+        let show = |side: String| if is_hidden { escaped(&side) } else { side };
+        places.push(Place { path: path.to_owned(), expected: show(expected), actual: show(actual) });
     }
+}
+
+/// Whether a character cannot be told from others, or not be seen: combining marks, spaces that are none in ASCII, and what
+/// has no width.
+fn is_hard_to_see(c: char) -> bool {
+    !c.is_ascii()
+        && (c.is_whitespace()
+            || matches!(c, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+}
+
+fn escaped(text: &str) -> String {
+    let one = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    text.chars().map(one).collect()
 }
 
 fn side(value: Option<&Value>) -> String {
@@ -115,6 +132,20 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::combining_mark("a\u{308}", "\u{e4}", "'a\\u{308}'", "'\\u{e4}'")]
+    #[case::narrow_space("1\u{202f}0", "1 0", "'1\\u{202f}0'", "'1 0'")]
+    #[case::plain("\u{e4}", "\u{f6}", "'\u{e4}'", "'\u{f6}'")]
+    fn texts_that_look_alike_are_escaped(
+        #[case] wanted: &str,
+        #[case] found: &str,
+        #[case] expected: &str,
+        #[case] actual: &str,
+    ) {
+        let shown = differences(&Value::from(wanted), &Value::from(found)).unwrap();
+        assert_eq!(shown, (expected.to_owned(), actual.to_owned()));
+    }
 
     fn value(json: &str) -> Value {
         serde_json::from_str(json).unwrap()

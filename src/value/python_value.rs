@@ -108,7 +108,17 @@ impl Value {
         match self {
             Self::Int(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
-            _ => None,
+            Self::BigInt(value) => value.to_string().parse().ok().filter(|number: &f64| number.is_finite()),
+            Self::None
+            | Self::Bool(_)
+            | Self::Bytes(_)
+            | Self::Text(_)
+            | Self::Path(_)
+            | Self::List(_)
+            | Self::Tuple(_)
+            | Self::Set(_)
+            | Self::Map(_)
+            | Self::Python(_) => None,
         }
     }
 }

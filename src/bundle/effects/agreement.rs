@@ -103,6 +103,12 @@ pub(super) fn saved_scale(step: &ResultView<'_>) -> Option<Agreement> {
     Some(Agreement { expected, actual: found })
 }
 
+/// The saved scale is a float (BUN-028).
+pub(super) fn saved_scale_type(step: &ResultView<'_>) -> Option<Agreement> {
+    let found = field(field(step.described?, PARAMS)?, SCALE_KEY)?;
+    Some(Agreement { expected: Value::Float(found.as_number()?), actual: found.clone() })
+}
+
 /// The archive of a workflow contains the models that it returns (ORC-003).
 pub(super) fn persisted_models(step: &ResultView<'_>) -> Option<Agreement> {
     let (expected, actual) = (response(step, "models")?, field(step.described?, "models")?);

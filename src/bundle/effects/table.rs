@@ -122,6 +122,7 @@ pub(crate) static SAVE: &[Effect] = &[
         "the saved scale is the one that was given or trained",
         agreement::saved_scale,
     ),
+    agrees("scale_type", "BUN-028", "the saved scale is a float", agreement::saved_scale_type),
 ];
 
 /// `load_torch_bundle`.

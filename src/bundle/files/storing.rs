@@ -11,7 +11,6 @@ use crate::torch_files::{
         view::View,
         write::{Storage, StoredState, StoredTensor, strides},
     },
-    zip::Archive,
 };
 
 /// Each side of a tensor that is far larger than its storage: 2^20.
@@ -43,8 +42,6 @@ pub enum Storing {
     Expanded,
     /// The storage of the first tensor is missing.
     MissingStorage,
-    /// A bit of the first tensor is another one than its checksum says. The archive around the weights has the right one.
-    FlippedBit,
 }
 
 impl Storing {
@@ -62,8 +59,7 @@ impl Storing {
             | Self::PastTheEnd
             | Self::NegativeOffset
             | Self::Expanded
-            | Self::MissingStorage
-            | Self::FlippedBit => true,
+            | Self::MissingStorage => true,
         };
         let found = tensors.iter().position(|(_, tensor)| !tensor.data().is_empty() && own(tensor));
         let Some((at, (name, tensor))) = found.and_then(|at| Some((at, tensors.get_index(at)?))) else {
@@ -95,19 +91,10 @@ impl Storing {
                     storage.data = None;
                 }
             }
-            // In the finished file, below.
-            Self::FlippedBit => {}
         }
         let mut file = Cursor::new(Vec::new());
         state.write(&mut file)?;
-        let mut bytes = file.into_inner();
-        if self == Self::FlippedBit {
-            let (start, _) = Archive::new(Cursor::new(&bytes))?.place(&format!("archive/data/{at}"))?;
-            if let Some(byte) = usize::try_from(start).ok().and_then(|start| bytes.get_mut(start)) {
-                *byte ^= 1;
-            }
-        }
-        Ok(Some((bytes, name.clone())))
+        Ok(Some((file.into_inner(), name.clone())))
     }
 }
 
@@ -207,7 +194,6 @@ mod tests {
     #[case::negative_offset(Storing::NegativeOffset, |kind: &Kind| matches!(kind, Kind::Storage(_) | Kind::Unexpected { .. }))]
     #[case::negative_stride(Storing::NegativeStride, |kind: &Kind| matches!(kind, Kind::Storage(_) | Kind::Unexpected { .. }))]
     #[case::expanded(Storing::Expanded, |kind: &Kind| matches!(kind, Kind::Limit { .. }))]
-    #[case::flipped_bit(Storing::FlippedBit, |kind: &Kind| matches!(kind, Kind::Corrupt(_)))]
     #[case::missing_storage(Storing::MissingStorage, |kind: &Kind| matches!(kind, Kind::MissingEntry(_)))]
     fn a_tensor_outside_of_its_storage_is_refused(#[case] how: Storing, #[case] is: fn(&Kind) -> bool) {
         let error = torch::read(Cursor::new(stored(how))).unwrap_err();

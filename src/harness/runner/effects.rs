@@ -137,7 +137,8 @@ impl<'a> Watch<'a> {
             return FileStates::default();
         }
         let directory = session.outside().unwrap_or_else(|| sandbox.outside().path());
-        let now = FileStates::of(directory, &self.outside.1);
+        // Libraries make directories there before they need them.
+        let now = FileStates::of(directory, &self.outside.1).of_files_only();
         let (before_in, before) = std::mem::replace(&mut self.outside, (directory.to_owned(), now));
         if before_in == directory { before } else { self.outside.1.clone() }
     }
@@ -163,7 +164,11 @@ impl<'a> Watch<'a> {
         if performed.result.is_err_and(|refusal| !refusal.kind.is_about_the_input()) {
             return Vec::new();
         }
-        let changes = self.files.changes_since(&files_before);
+        let mut changes = self.files.changes_since(&files_before);
+        // What was refused may have made the directory that it would have written into.
+        if performed.result.is_err() {
+            changes.retain(|(path, _)| !self.files.is_empty_directory(path));
+        }
         // Paths of files are relative to the directory of the case, as rules about files see them.
         let request = below(context.sandbox.root(), performed.request);
         let allowed = self.written_as_allowed(performed, &request, &changes);

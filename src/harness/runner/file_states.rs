@@ -1,4 +1,4 @@
-//! The files below a directory at one moment, and what changed since an earlier one.
+//! The files and empty directories below a directory at one moment, and what changed since an earlier one.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    fs_util::files_and_unlisted_below,
+    fs_util::Tree,
     value::{Digest, digest::digest_of},
 };
 
@@ -47,6 +47,8 @@ enum Contents {
     Long(u64, Digest),
     Endless(Stamp),
     Link(PathBuf),
+    /// A directory without anything in it.
+    Empty,
     /// A pipe, a socket or a device, which is not opened; or a file that cannot be read.
     Opaque,
 }
@@ -97,17 +99,19 @@ impl Contents {
 impl FileStates {
     /// The files now. Those that cannot have changed since they were read for `earlier` are not read again.
     pub(super) fn of(directory: &Path, earlier: &Self) -> Self {
-        let (paths, unlisted) = files_and_unlisted_below(directory);
-        let states = paths.into_iter().filter_map(|path| {
+        let Tree { files, empty, unlisted } = Tree::below(directory);
+        let states = files.into_iter().filter_map(|path| {
             let state = FileState::of(&directory.join(&path), earlier.0.get(&path)).ok()?;
             Some((path, state))
         });
         // What is in a directory that cannot be listed is not known, so it counts as something that was not there before.
         let unlisted = unlisted.into_iter().map(|path| {
-            let state = earlier.0.get(&path).cloned().unwrap_or_else(FileState::unlisted);
+            let state =
+                earlier.0.get(&path).cloned().unwrap_or_else(|| FileState::without_stamp(Contents::Opaque));
             (path, state)
         });
-        Self(states.chain(unlisted).collect())
+        let empty = empty.into_iter().map(|path| (path, FileState::without_stamp(Contents::Empty)));
+        Self(states.chain(unlisted).chain(empty).collect())
     }
 
     /// The files that are not as they were earlier, in the order of their paths.
@@ -117,10 +121,25 @@ impl FileStates {
             Some(before) if before.contents != state.contents => Some((path.as_str(), FileChange::Changed)),
             Some(_) => None,
         });
-        let gone = earlier.0.keys().filter(|path| !self.0.contains_key(*path));
-        let mut all: Vec<_> = now.chain(gone.map(|path| (path.as_str(), FileChange::Removed))).collect();
+        // An empty directory that is none any more has something in it, or was not worth keeping.
+        let gone = earlier
+            .0
+            .iter()
+            .filter(|(path, before)| !self.0.contains_key(*path) && before.contents != Contents::Empty);
+        let mut all: Vec<_> = now.chain(gone.map(|(path, _)| (path.as_str(), FileChange::Removed))).collect();
         all.sort_unstable_by_key(|(path, _)| *path);
         all
+    }
+
+    /// The same without empty directories.
+    pub(super) fn of_files_only(mut self) -> Self {
+        self.0.retain(|_, state| state.contents != Contents::Empty);
+        self
+    }
+
+    /// Whether this is the path of an empty directory.
+    pub(super) fn is_empty_directory(&self, path: &str) -> bool {
+        self.0.get(path).is_some_and(|state| state.contents == Contents::Empty)
     }
 
     /// Whether there is a file at this path.
@@ -130,11 +149,11 @@ impl FileStates {
 }
 
 impl FileState {
-    /// A directory that cannot be listed.
-    fn unlisted() -> Self {
+    /// A directory that is empty or cannot be listed.
+    fn without_stamp(contents: Contents) -> Self {
         let stamp = Stamp { inode: 0, length: 0, modified: (0, 0), changed: (0, 0) };
         let now = Instant::now();
-        Self { contents: Contents::Opaque, stamp, found: now, read: now }
+        Self { contents, stamp, found: now, read: now }
     }
 
     /// Reads a file, unless `earlier` is known to be its state: it was read with this stamp so long after it was found
@@ -203,6 +222,22 @@ mod tests {
         ];
         assert_eq!(now.changes_since(&earlier), expected);
         assert!(now.contains("in/new") && !now.contains("in/gone"));
+    }
+
+    #[test]
+    fn a_new_empty_directory_is_found_and_what_is_put_into_one_is_a_file() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("old")).unwrap();
+        let earlier = of(place.path());
+        fs::create_dir_all(place.path().join("new/inner")).unwrap();
+        fs::write(place.path().join("old/file"), "").unwrap();
+        let now = FileStates::of(place.path(), &earlier);
+        let expected = [("new/inner/", FileChange::Written), ("old/file", FileChange::Written)];
+        assert_eq!(now.changes_since(&earlier), expected);
+        assert!(now.is_empty_directory("new/inner/") && !now.is_empty_directory("old/file"));
+        let files = now.clone().of_files_only();
+        assert_eq!(files.changes_since(&earlier.of_files_only()), [("old/file", FileChange::Written)]);
+        assert_eq!(FileStates::of(place.path(), &now).changes_since(&now), []);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use super::{WrittenFile, file_states::MAX_READ_BYTES};
 use crate::{
-    fs_util::{create_directory_in, files_and_unlisted_below, files_below, is_at, remove_at, write_below},
+    fs_util::{Tree, create_directory_in, files_below, is_at, remove_at, write_below},
     harness::{
         outside::Outside,
         suite::{WORK, work_path},
@@ -100,7 +100,7 @@ impl Sandbox {
 
     /// The files written by the implementation, and the directories of it that cannot be listed.
     pub(super) fn written(&self) -> Vec<WrittenFile> {
-        let (mut files, unlisted) = files_and_unlisted_below(&self.root);
+        let Tree { mut files, unlisted, .. } = Tree::below(&self.root);
         files.sort();
         let own = files.into_iter().filter(|path| !self.placed.contains(path));
         let described = own.map(|path| {

@@ -37,6 +37,8 @@ pub(in super::super) enum Hook {
     Configured(fn(&mut ConfigRequest)),
     /// Changes the warnings and events of an operation.
     Noticed(fn(&mut Notices)),
+    /// Changes the warnings and events of an operation. Gets those of all earlier ones.
+    NoticedAfter(fn(&mut Notices, &Notices)),
     /// Changes the context of the session.
     Started(fn(SessionContext) -> SessionContext),
     /// Acts on the path of the archive after a save, depending on the context of the session.

@@ -42,6 +42,8 @@ pub(in super::super) struct MutantSession {
     loads: BTreeSet<String>,
     /// The models of each saved archive by its base path. A reset does not clear them.
     remembered: BTreeMap<String, Models>,
+    /// The events of all operations so far.
+    earlier: Notices,
 }
 
 impl MutantSession {
@@ -59,6 +61,7 @@ impl MutantSession {
             runs: 0,
             loads: BTreeSet::new(),
             remembered: BTreeMap::new(),
+            earlier: Notices::default(),
         }
     }
 
@@ -217,6 +220,11 @@ impl Session for MutantSession {
         let mut notices = self.inner.notices();
         if let Hook::Noticed(change) = self.hook {
             change(&mut notices);
+        }
+        if let Hook::NoticedAfter(change) = self.hook {
+            let own = notices.clone();
+            change(&mut notices, &self.earlier);
+            self.earlier.events.extend(own.events);
         }
         notices
     }

@@ -145,6 +145,7 @@ fn acts_in(hook: Hook, calls: &CallLog) -> bool {
             change(&mut changed);
             changed != *notices
         }),
+        Hook::NoticedAfter(_) => is_called(WORKFLOWS, Ended::Either),
         Hook::RefusedAnyway(why) => {
             let own = calls.calls().filter(|call| call.operation == ValidateConfig::NAME);
             let mut configs = own.filter_map(|call| from_fields::<ValidateConfig>(&call.request).ok());

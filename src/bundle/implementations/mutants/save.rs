@@ -1,5 +1,7 @@
 //! Mutants of saves: section B of the contract.
 
+use std::fs;
+
 use super::mutant::mutants;
 use crate::{
     bundle::nouns::Bundle,
@@ -7,6 +9,9 @@ use crate::{
 };
 
 mutants! {
+    leaves_an_empty_directory breaks "BUN-001": SavedBeside(|path| {
+        let _ = fs::create_dir(path.with_file_name("staging"));
+    });
     saves_tensors_flat breaks "BUN-010": Saved(|bundle, _| change_tensors(bundle, |tensor| {
         let elements = tensor.data().len() / tensor.dtype().size();
         Tensor::new(tensor.dtype(), vec![elements], tensor.data().to_vec())

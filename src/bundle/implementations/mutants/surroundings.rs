@@ -20,6 +20,9 @@ mutants! {
     });
     works_in_another_order breaks "ORC-025": Noticed(|notices| notices.events.reverse());
     reports_no_training breaks "ORC-025": Noticed(|notices| notices.events.retain(|event| event != "train"));
+    reports_events_of_earlier_workflows breaks "ORC-025": NoticedAfter(|notices, earlier| {
+        notices.events.splice(..0, earlier.events.iter().cloned());
+    });
     writes_decimal_commas breaks "ENV-004": SavedIn(|context, archive| {
         if context.environment().get("LC_ALL").is_some_and(|locale| locale.starts_with("de_DE")) {
             write_with_commas(archive);

@@ -74,7 +74,7 @@ pub(super) fn save_torch_bundle(
         Snapshot::OfTheProcess => store.snapshot(),
         Snapshot::Whole | Snapshot::WithoutNone => legacy_params::flatten(config),
     };
-    let scale = intensity_scale(policy, explicit_scale, models.intensity_scale, store);
+    let scale = intensity_scale(policy, explicit_scale, models.intensity_scale, store)?;
     if policy.snapshot == Snapshot::WithoutNone {
         params.retain(|_, value| *value != Value::None);
     }
@@ -318,19 +318,29 @@ fn intensity_scale(
     explicit: Option<f64>,
     trained: Option<f64>,
     store: &ParamsStore,
-) -> Value {
+) -> Result<Value, Refusal> {
     let given = explicit.map(Value::Float);
     let trained = trained.map(Value::Float);
-    let own = store.get_own(SCALE_KEY).cloned();
+    let own = of_the_process(store.get_own(SCALE_KEY))?;
     let chosen = match policy.intensity_scale {
         IntensityScale::InOrder => given.or(trained).or(own),
         IntensityScale::NeverTrained => given.or(own),
         IntensityScale::ZeroByDefault => given.or(trained).or(own).or(Some(Value::Float(0.0))),
         IntensityScale::TrainedFirst => trained.or(given).or(own),
-        IntensityScale::ParamsFirst => given.or(store.get(SCALE_KEY).cloned()).or(trained),
+        IntensityScale::ParamsFirst => given.or(of_the_process(store.get(SCALE_KEY))?).or(trained),
         IntensityScale::NeverParams => given.or(trained),
     };
-    chosen.unwrap_or(Value::Float(1.0))
+    Ok(chosen.unwrap_or(Value::Float(1.0)))
+}
+
+/// The scale in the params of the process as a float (BUN-028); None there is no scale.
+fn of_the_process(scale: Option<&Value>) -> Result<Option<Value>, Refusal> {
+    let Some(found) = scale.filter(|found| **found != Value::None) else { return Ok(None) };
+    let number = found.as_number().ok_or_else(|| {
+        let message = format!("{SCALE_KEY} in the params of the process: expected a number, found {found}");
+        Refusal::new(RefusalKind::InvalidValue, message).rule(Rule::ArchivedScale).field(SCALE_KEY)
+    })?;
+    Ok(Some(Value::Float(number)))
 }
 
 /// The file of a save until it is complete.

@@ -34,6 +34,7 @@ def _nothing(*_: Any) -> None:
 TENSORS: Allowed = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _nothing,
+    ("torch._utils", "_rebuild_tensor_v3"): _nothing,
     ("torch._utils", "_rebuild_parameter"): _nothing,
     **{
         ("torch", f"{element}Storage"): _nothing
@@ -42,6 +43,9 @@ TENSORS: Allowed = {
             *("ComplexFloat", "ComplexDouble"),
         )
     },
+    # Storages without an element type, and the types that their tensors state.
+    ("torch.storage", "UntypedStorage"): _nothing,
+    **{("torch", name): _nothing for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
 }
 """Globals of a pickled state dict. This only checks them; `torch.load` builds the tensors."""
 
