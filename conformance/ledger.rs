@@ -119,8 +119,8 @@ fn attempts_have_the_form_of_the_plan() {
     }
     let attempts: Value =
         serde_json::from_slice(&place.ledger(&["--attempts", "--json"]).get_output().stdout).expect("JSON");
-    assert_eq!(attempts[1]["number"], 56);
-    assert_eq!(attempts[1]["counts"]["pass"], 23);
+    assert_eq!(attempts["attempts"][1]["number"], 56);
+    assert_eq!(attempts["attempts"][1]["counts"]["pass"], 23);
     let row = &place.rows()[0];
     assert_eq!(row["transitions"][0]["from"], "[ ]");
     assert_eq!(row["transitions"][1]["to"], "[x]");

@@ -51,22 +51,21 @@ pub(super) struct Audit {
     json: bool,
 }
 
-/// Version of the `audit --json` output: increases when a field is removed or changes its meaning.
-const FORMAT: u32 = 1;
-
 /// The number of stamps that are listed in text; JSON lists all.
 const MAX_SHOWN: usize = 5;
 
 /// The number of errors of one kind that are listed in text; JSON lists all.
 const MAX_ERRORS: usize = 20;
 
-/// The `audit --json` output.
+/// Whether the reports of a store are intact and complete, and what was cleaned up.
 #[derive(Serialize)]
-struct Printed<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Printed<'a> {
+    /// The directory of the reports.
     store: String,
     #[serde(flatten)]
     audit: &'a Audited,
+    /// The directories that were removed, or were going to be.
     removed: Vec<PrintedRemoval>,
     /// Directories with outcomes of runs without a report, which were not removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,7 +76,9 @@ struct Printed<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PrintedRemoval {
+    /// Its path.
     directory: String,
     /// Why it is still there; absent if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +96,7 @@ impl Audit {
         })?;
         bar.finish_and_clear();
         let cleaned = if self.clean { self.clean(console)? } else { Vec::new() };
-        let text = if self.json {
+        if self.json {
             let store = self.store.display().to_string();
             let removed = cleaned.iter().filter_map(printed_removal).collect();
             let of = |kind: fn(&Cleaning) -> bool| {
@@ -104,16 +105,10 @@ impl Audit {
             };
             let kept = of(|done| matches!(done, Cleaning::Kept));
             let published = of(|done| matches!(done, Cleaning::Published));
-            let printed = Printed { format: FORMAT, store, audit: &audit, removed, kept, published };
-            let json = serde_json::to_string_pretty(&printed).map_err(|error| {
-                console.error(&format!("cannot write the audit as JSON: {error}"));
-                Exit::Internal
-            })?;
-            format!("{json}\n")
+            console.print_json(&Printed { store, audit: &audit, removed, kept, published })?;
         } else {
-            self.text(&audit, &cleaned, console)
-        };
-        console.print(&text);
+            console.print(&self.text(&audit, &cleaned, console));
+        }
         Ok(if !audit.is_sound() {
             Exit::EvidenceBroken
         } else if cleaned.iter().any(|own| matches!(own.done, Cleaning::Failed(_))) {

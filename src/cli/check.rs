@@ -44,14 +44,13 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// Version of the `check --json` output: increases when a field is removed or changes its meaning.
-const FORMAT: u32 = 1;
-
-/// The `check --json` output.
+/// What is wrong with files, and which of them conform.
 #[derive(Serialize)]
-struct Printed<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Printed<'a> {
+    /// Whether every file could be read and has no error; with --strict, no warning either.
     conforms: bool,
+    /// The files in the order of the arguments; those of a directory by name.
     files: Vec<PrintedFile<'a>>,
     /// What is in the directories that were searched and was not checked; absent when there is nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,8 +58,11 @@ struct Printed<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PrintedFile<'a> {
+    /// Its path.
     file: String,
+    /// Whether it could be read and has no error; with --strict, no warning either.
     conforms: bool,
     /// Why the file could not be read; all other optional fields are then absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +102,7 @@ impl Check {
         let conforming = all.iter().filter(|file| self.conforms(file)).count();
         if self.json {
             let files = all.iter().map(|file| self.printed(file)).collect();
-            let printed = Printed { format: FORMAT, conforms: conforming == all.len(), files, not_checked };
+            let printed = Printed { conforms: conforming == all.len(), files, not_checked };
             console.print_json(&printed)?;
         } else if all.len() > 1 {
             let count = |what: fn(&Checked) -> usize| -> usize {

@@ -41,6 +41,7 @@ pub(super) struct Targets {
 
 /// What is in the directories that were searched and is not checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Unchecked {
     /// Files that no loader of models takes, links and special files.
     pub(super) files: usize,

@@ -122,6 +122,7 @@ pub(super) fn kind_name(file: &TensorFile) -> String {
 
 /// What the output of `check --json` says about a file that was read.
 #[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PrintedFacts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<&'static str>,

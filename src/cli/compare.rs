@@ -96,14 +96,13 @@ impl Compare {
             }
             replace(file, html.as_bytes()).map_err(|error| failed(error.to_string()))?;
         }
-        let text = if self.json {
-            comparison.to_json().map_err(|error| internal(&error, console))?
+        if self.json {
+            console.print_json(&comparison.for_json())?;
         } else if self.markdown {
-            comparison.to_markdown()
+            console.print(&comparison.to_markdown());
         } else {
-            comparison.to_text(|change, word| paint(change, word, console))
-        };
-        console.print(&text);
+            console.print(&comparison.to_text(|change, word| paint(change, word, console)));
+        }
         Ok(if base.damaged || new.damaged {
             Exit::EvidenceBroken
         } else if comparison.is_regression() {

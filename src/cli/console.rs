@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     Exit,
+    output::{Output, Versioned},
     workflow_command::{self, Annotation, inert},
 };
 use crate::{
@@ -48,10 +49,11 @@ pub(super) struct Console {
     failed: Mutex<Option<io::Error>>,
 }
 
-/// An error as JSON, in one line.
+/// An error, in one line.
 #[derive(Serialize)]
-struct JsonError<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct JsonError<'a> {
+    /// The message.
     error: &'a str,
     /// The file of the suite that it is in.
     #[serde(flatten)]
@@ -59,15 +61,17 @@ struct JsonError<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonPlace<'a> {
+    /// The file, relative to the suite.
     file: &'a str,
+    /// The line, from 1.
     line: usize,
+    /// The column, from 1.
     column: usize,
+    /// What to do.
     help: Option<&'a str>,
 }
-
-/// Version of errors as JSON: increases when a field is removed or changes its meaning.
-const ERROR_FORMAT: u32 = 1;
 
 impl Console {
     /// Errors are printed as JSON if `json_errors` is set.
@@ -99,21 +103,21 @@ impl Console {
     }
 
     /// Prints a result as JSON, piece by piece: what a file contains can make it long.
-    pub(super) fn print_json(&self, result: &impl Serialize) -> Result<(), Exit> {
+    pub(super) fn print_json(&self, result: &impl Output) -> Result<(), Exit> {
         if self.failure().is_some() {
             return Ok(());
         }
+        let result = Versioned::of(result);
         let unwritten = |error: serde_json::Error| {
             self.error(&format!("cannot write the result as JSON: {error}"));
             Exit::Internal
         };
         if self.reads_commands {
-            let text = serde_json::to_string_pretty(result).map_err(unwritten)?;
-            self.print(&format!("{text}\n"));
+            self.print(&result.text().map_err(unwritten)?);
             return Ok(());
         }
         let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
-        let written = serde_json::to_writer_pretty(&mut out, result);
+        let written = serde_json::to_writer_pretty(&mut out, &result);
         if let Err(error) = written {
             if !error.is_io() {
                 return Err(unwritten(error));
@@ -245,7 +249,7 @@ impl Console {
 
 fn print_json_error(error: &str, place: Option<JsonPlace<'_>>) {
     // Text and numbers only, which JSON can always represent.
-    if let Ok(json) = serde_json::to_string(&JsonError { format: ERROR_FORMAT, error, place }) {
+    if let Ok(json) = serde_json::to_string(&Versioned::of(&JsonError { error, place })) {
         let _ = writeln!(io::stderr().lock(), "{json}");
     }
 }

@@ -22,11 +22,7 @@ pub(super) fn print(suite: &Suite, (json, markdown): (bool, bool), console: &Con
     let file = ProvenFile::read(suite);
     let coverage = Coverage::of(suite, &faulty, file.proven());
     if json {
-        let json = serde_json::to_string_pretty(&coverage).map_err(|error| {
-            console.error(&format!("cannot write JSON: {error}"));
-            Exit::Internal
-        })?;
-        console.print(&format!("{json}\n"));
+        console.print_json(&coverage)?;
     } else if markdown {
         console.print(&page(&coverage));
     } else {

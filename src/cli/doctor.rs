@@ -53,17 +53,16 @@ pub(super) struct Doctor {
     suite: SuiteOption,
 }
 
-/// The version of the JSON.
-const FORMAT: u32 = 1;
-
 /// Default time limit per operation, in seconds.
 const DEADLINE: u32 = 60;
 
-/// What was found.
+/// What an implementation offers, and what each of its operations did.
 #[derive(Debug, Serialize)]
-struct Diagnosis {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Diagnosis {
+    /// The name of the implementation.
     name: String,
+    /// Its version, as it says.
     version: String,
     /// The era that it follows; None for the whole suite.
     era: Option<String>,
@@ -71,12 +70,15 @@ struct Diagnosis {
     details: Details,
     /// How long it took to start, with the probes that every adapter must pass.
     started_in_milliseconds: u64,
+    /// Every operation of the contract, those that are not offered last.
     operations: Vec<OperationState>,
+    /// What checks may need besides operations.
     capabilities: Vec<CapabilityState>,
 }
 
 /// An operation and what it did.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OperationState {
     name: &'static str,
     #[serde(flatten)]
@@ -85,6 +87,7 @@ struct OperationState {
 
 /// What an operation did.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum State {
     /// It returned a result.
@@ -99,6 +102,7 @@ enum State {
 
 /// A capability, and the number of checks that need it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CapabilityState {
     name: &'static str,
     offered: bool,
@@ -211,7 +215,6 @@ fn diagnosis(
         checks: needing(name),
     };
     Diagnosis {
-        format: FORMAT,
         name: implementation.name().to_owned(),
         version: implementation.version().to_owned(),
         era: implementation.era().map(str::to_owned),

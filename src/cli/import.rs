@@ -144,7 +144,7 @@ impl Import {
         };
         let (record, path) = session.publish(about, outcomes, console)?;
         let exit = exit(&record);
-        summary::print(&record, &path, exit, self.json, console);
+        summary::print(&record, &path, exit, self.json, console)?;
         GitHub::from_environment().show(&record, &path, console);
         Ok(exit)
     }

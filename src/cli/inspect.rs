@@ -51,9 +51,6 @@ pub(super) struct Inspect {
     json: bool,
 }
 
-/// Version of the `inspect --json` output: increases when a field is removed or changes its meaning.
-const FORMAT: u32 = 1;
-
 impl Inspect {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let bar = console.progress_bytes();
@@ -84,7 +81,7 @@ impl Inspect {
             let (left, right) = (left.as_str(), right.as_str());
             if self.json {
                 let difference = &difference;
-                console.print_json(&PrintedDifference { format: FORMAT, left, right, same, difference })?;
+                console.print_json(&PrintedDifference { left, right, same, difference })?;
             } else {
                 console.print(&text::difference(&difference, [left, right], are_bundles));
             }
@@ -149,15 +146,21 @@ fn unreadable(refusal: &Refusal, console: &Console) -> Exit {
     if refusal.kind.is_about_access() { Exit::Usage } else { Exit::DoesNotConform }
 }
 
-/// The `inspect --json` output.
+/// The contents of a bundle.
 #[derive(Serialize)]
-struct Printed<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Printed<'a> {
+    /// The path of the archive.
     file: String,
+    /// The length of the archive.
     bytes: u64,
+    /// The number of entries of the archive.
     entries: usize,
+    /// The number of compressed entries.
     deflated_entries: usize,
+    /// The version in the manifest.
     version: &'a str,
+    /// The backend in the manifest.
     backend: Option<&'a str>,
     /// Only of a bundle with a JSON manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,41 +168,52 @@ struct Printed<'a> {
     /// Only of a bundle with a JSON manifest into which a workflow sealed its configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_schema_version: Option<&'a str>,
+    /// The models, in the order of the manifest.
     model_names: &'a [String],
+    /// What each model contains.
     models: IndexMap<&'a str, PrintedModel<'a>>,
 }
 
 /// One model: exactly one of `tensors`, `sentinel` and `weights_unread`, and one of `params` and `params_unread`.
 #[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PrintedModel<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<&'a IndexMap<String, TensorDetails>>,
     /// Only of a network with modules that saved something in addition to tensors.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::value::json_value::Spelled>"))]
     extra_state: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::value::json_value::Spelled>"))]
     sentinel: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weights_unread: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::value::json_value::Spelled>"))]
     params: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
     params_unread: Option<&'a str>,
 }
 
-/// The `inspect --json` output of a file that is not a bundle.
+/// The contents of a file of tensors that is not a bundle.
 #[derive(Serialize)]
-struct PrintedTensors<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedTensors<'a> {
+    /// The path.
     file: String,
+    /// `torch`, `npz`, `npy`, `safetensors` or `pickle`.
     kind: &'static str,
+    /// The length of the file.
     bytes: u64,
     /// Absent when a sentinel was saved in the place of tensors.
     #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<&'a IndexMap<String, TensorDetails>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::value::json_value::Spelled>"))]
     extra_state: Option<&'a Map>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::value::json_value::Spelled>"))]
     sentinel: Option<&'a Map>,
     /// Only of a safetensors file.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -210,12 +224,15 @@ struct PrintedTensors<'a> {
     findings: &'a [Finding],
 }
 
-/// The `inspect --diff --json` output.
+/// The differences of two bundles, or of two files of tensors.
 #[derive(Serialize)]
-struct PrintedDifference<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedDifference<'a> {
+    /// The path of the first file.
     left: &'a str,
+    /// The path of the second file.
     right: &'a str,
+    /// Whether their contents are the same.
     same: bool,
     #[serde(flatten)]
     difference: &'a BundleDifference,
@@ -226,7 +243,6 @@ impl<'a> Printed<'a> {
         let manifest = &description.manifest;
         let json = description.json.as_ref();
         Self {
-            format: FORMAT,
             file: description.file.display().to_string(),
             bytes: description.bytes,
             entries: description.entries.all,
@@ -250,7 +266,6 @@ impl<'a> PrintedTensors<'a> {
         let facts = file.torch.as_ref();
         let sentinel = facts.and_then(|facts| facts.sentinel.as_ref());
         Self {
-            format: FORMAT,
             file: file.file.display().to_string(),
             kind: file.kind.name(),
             bytes: file.bytes,

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{Exit, SuiteOption, console::Console, interruption, target::Connect};
+use super::{Exit, SuiteOption, console::Console, interruption, output::Versioned, target::Connect};
 use crate::{
     bundle::{
         interop::{self, Cell, Matrix, Participant, html, log, log_name, markdown},
@@ -108,7 +108,11 @@ impl Interop {
         write(&matrix, &self.out, &place).map_err(|error| fail(&error))?;
         out.keep();
         let exit = if matrix.holds() { Exit::Success } else { Exit::DoesNotConform };
-        console.print(&if self.json { json(&matrix) } else { text(&matrix, &place, console) });
+        if self.json {
+            console.print_json(&matrix)?;
+        } else {
+            console.print(&text(&matrix, &place, console));
+        }
         Ok(exit)
     }
 
@@ -193,7 +197,7 @@ fn participant(
 fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert("matrix.md".to_owned(), markdown(matrix));
-    files.insert("matrix.json".to_owned(), json(matrix));
+    files.insert("matrix.json".to_owned(), Versioned::of(matrix).text().map_err(io::Error::other)?);
     files.insert("matrix.html".to_owned(), html(matrix).map_err(io::Error::other)?);
     for (index, cell) in matrix.cells.iter().enumerate() {
         files.insert(log_name(matrix, index), log(cell));
@@ -210,11 +214,6 @@ fn write(matrix: &Matrix, out: &Path, place: &Path) -> io::Result<()> {
     // The directory was renamed, so there is nothing left to remove.
     let _ = temporary.keep();
     Ok(())
-}
-
-fn json(matrix: &Matrix) -> String {
-    // All keys are strings, so serialization cannot fail.
-    serde_json::to_string_pretty(matrix).unwrap_or_default() + "\n"
 }
 
 /// The matrix with one row per writer, followed by the unexpected results.

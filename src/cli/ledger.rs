@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use serde::Serialize;
 
 use super::{
     Exit, SuiteOption,
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     fs_util::read_regular,
     harness::{
-        ledger::{Ledger as Computed, MAX_LEDGER_BYTES, keep_evidence},
+        ledger::{Ledger as Computed, MAX_LEDGER_BYTES, PlanAttempt, keep_evidence},
         runner::Phase,
         store::{Store, StoreError},
     },
@@ -64,6 +65,16 @@ pub(super) struct Ledger {
     suite: SuiteOption,
 }
 
+/// The numbered attempts at a plan.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedAttempts<'a> {
+    /// The name of the plan.
+    plan: &'a str,
+    /// The attempts on any implementation, in the order of the reports.
+    attempts: &'a [PlanAttempt],
+}
+
 impl Ledger {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, _) = self.suite.load(console)?;
@@ -93,15 +104,16 @@ impl Ledger {
         if let Some(file) = &self.verify {
             return verify(&ledger, file, console).map(|found| found.min(whole));
         }
-        let text = match (self.attempts, self.json, self.markdown) {
-            (true, true, _) => json(&ledger.attempts, console)?,
-            (false, true, _) => json(&ledger, console)?,
-            (true, false, true) => ledger.attempts_to_markdown(),
-            (false, false, true) => ledger.to_markdown(),
-            (true, false, false) => ledger.attempts_to_text(),
-            (false, false, false) => ledger.to_text(),
-        };
-        console.print(&text);
+        match (self.attempts, self.json, self.markdown) {
+            (true, true, _) => {
+                console.print_json(&PrintedAttempts { plan: ledger.plan, attempts: &ledger.attempts })?;
+            }
+            (false, true, _) => console.print_json(&ledger)?,
+            (true, false, true) => console.print(&ledger.attempts_to_markdown()),
+            (false, false, true) => console.print(&ledger.to_markdown()),
+            (true, false, false) => console.print(&ledger.attempts_to_text()),
+            (false, false, false) => console.print(&ledger.to_text()),
+        }
         Ok(whole)
     }
 }
@@ -130,12 +142,4 @@ fn verify(ledger: &Computed<'_>, file: &Path, console: &Console) -> Result<Exit,
             Ok(Exit::EvidenceBroken)
         }
     }
-}
-
-fn json(value: &impl serde::Serialize, console: &Console) -> Result<String, Exit> {
-    let json = serde_json::to_string_pretty(value).map_err(|error| {
-        console.error(&format!("cannot write the ledger as JSON: {error}"));
-        Exit::Internal
-    })?;
-    Ok(format!("{json}\n"))
 }

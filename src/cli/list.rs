@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 
 use clap::{Parser, ValueEnum};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::{
     Exit, SuiteOption,
-    console::{Console, counted},
+    console::Console,
     coverage,
     implementation_file::ImplementationFile,
+    listed::{
+        ImplementationKind, Listed, ListedCheck, ListedEffect, ListedEra, ListedImplementation,
+        ListedRequirement, ListedRow,
+    },
+    output::Output,
 };
 use crate::{
     bundle::BUNDLE,
-    harness::{
-        adversary::Adversary,
-        contract::{BuiltIn, BuiltInRole, Contract as _, Effect},
-        suite::{Decision, Suite},
-    },
+    harness::{adversary::Adversary, contract::Contract as _, suite::Suite},
     text::{columns, source},
 };
 
@@ -59,10 +61,49 @@ enum What {
     Eras,
 }
 
-/// One line of a list, as text and as JSON.
-struct Entry {
-    columns: [String; 3],
-    json: Json,
+/// Checks, in the order of the suite.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Cases<'a> {
+    /// One for each check: a case has several if it has examples.
+    cases: Vec<ListedCheck<'a>>,
+}
+
+/// Requirements, in the order of the suite.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Requirements<'a> {
+    requirements: Vec<ListedRequirement<'a>>,
+}
+
+/// The rows of plans, with what decides them.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Plans<'a> {
+    /// One for each row.
+    plans: Vec<ListedRow<'a>>,
+}
+
+/// Built-in implementations, mutants, adversaries and adapters of the suite.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Implementations {
+    implementations: Vec<ListedImplementation>,
+}
+
+/// The effects of operations, which the runner holds after every step.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Operations {
+    /// One for each effect.
+    operations: Vec<ListedEffect>,
+}
+
+/// The eras of the contract.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Eras<'a> {
+    eras: Vec<ListedEra<'a>>,
 }
 
 impl List {
@@ -71,43 +112,71 @@ impl List {
         if self.coverage {
             return coverage::print(&suite, (self.json, self.markdown), console);
         }
-        let mut entries = match self.what {
-            What::Cases => cases(&suite),
-            What::Requirements => requirements(&suite),
-            What::Plans => plans(&suite),
-            What::Implementations => {
-                let mut all = built_ins(&suite);
-                all.extend(Adversary::ALL.map(adversary));
-                all.extend(adapters(&suite, console)?);
-                all
+        match self.what {
+            What::Cases => {
+                let all = suite.checks().iter().map(|check| ListedCheck::of(check)).collect();
+                self.print(all, |cases| Cases { cases }, console)
             }
-            What::Operations => operations(&suite),
-            What::Eras => eras(&suite),
-        };
+            What::Requirements => {
+                self.print(requirements(&suite), |requirements| Requirements { requirements }, console)
+            }
+            What::Plans => {
+                let rows = suite.plans().iter().flat_map(|plan| {
+                    let of = |row| ListedRow::of(plan, row);
+                    plan.rows.iter().map(of).collect::<Vec<_>>()
+                });
+                self.print(rows.collect(), |plans| Plans { plans }, console)
+            }
+            What::Implementations => {
+                let built_ins = suite.with_mutants(BUNDLE.built_ins());
+                let mut all: Vec<ListedImplementation> = built_ins.into_iter().map(Into::into).collect();
+                all.extend(Adversary::ALL.map(Into::into));
+                all.extend(adapters(&suite, console)?);
+                self.print(all, |implementations| Implementations { implementations }, console)
+            }
+            What::Operations => {
+                let all = suite.contract().effects().map(ListedEffect::of).collect();
+                self.print(all, |operations| Operations { operations }, console)
+            }
+            What::Eras => {
+                let all = suite.contract().eras().iter().map(|era| ListedEra::of(era, &suite)).collect();
+                self.print(all, |eras| Eras { eras }, console)
+            }
+        }
+    }
+
+    /// Prints the entries that have all words.
+    fn print<T: Listed, O: Output>(
+        &self,
+        mut entries: Vec<T>,
+        output: impl FnOnce(Vec<T>) -> O,
+        console: &Console,
+    ) -> Result<Exit, Exit> {
         let words: Vec<String> = self.words.iter().map(|word| word.to_lowercase()).collect();
-        entries.retain(|entry| entry.has_all(&words));
+        if !words.is_empty() {
+            entries.retain(|entry| has_all(entry, &words));
+        }
         if entries.is_empty() && !words.is_empty() {
             console.error(&format!("nothing in this list has all of these words: {}", self.words.join(" ")));
             return Err(Exit::NothingSelected);
         }
         if self.json {
-            let all = Json::Array(entries.into_iter().map(|entry| entry.json).collect());
-            console.print(&format!("{all:#}\n"));
-            return Ok(Exit::Success);
+            console.print_json(&output(entries))?;
+        } else {
+            let rows: Vec<[String; 3]> = entries.iter().map(Listed::columns).collect();
+            console.print(&source(&fitting(&rows, console.width())));
         }
-        let rows: Vec<[String; 3]> = entries.into_iter().map(|entry| entry.columns).collect();
-        console.print(&source(&fitting(&rows, console.width())));
         Ok(Exit::Success)
     }
 }
 
-impl Entry {
-    /// Whether each of these words, in lower case, is in it.
-    fn has_all(&self, words: &[String]) -> bool {
-        let mut texts: Vec<String> = self.columns.iter().map(|column| column.to_lowercase()).collect();
-        texts_of(&self.json, &mut texts);
-        words.iter().all(|word| texts.iter().any(|text| text.contains(word)))
+/// Whether each of these words, in lower case, is in an entry: in its columns, or in what only JSON has.
+fn has_all(entry: &impl Listed, words: &[String]) -> bool {
+    let mut texts: Vec<String> = entry.columns().iter().map(|column| column.to_lowercase()).collect();
+    if let Ok(json) = serde_json::to_value(entry) {
+        texts_of(&json, &mut texts);
     }
+    words.iter().all(|word| texts.iter().any(|text| text.contains(word)))
 }
 
 fn texts_of(json: &Json, texts: &mut Vec<String>) {
@@ -130,166 +199,30 @@ fn fitting(rows: &[[String; 3]], width: Option<usize>) -> String {
     rows.iter().map(|[name, second, third]| format!("{name}\n  {second}\n  {third}\n")).collect()
 }
 
-fn cases(suite: &Suite) -> Vec<Entry> {
-    let entry = |check: &std::sync::Arc<crate::harness::suite::Check>| {
-        let case = &check.case;
-        let red: Vec<Json> =
-            check.red.iter().map(|red| json!({ "on": red.on, "fails": red.fails })).collect();
-        Entry {
-            columns: [check.id.clone(), case.requires.join(" "), case.title.clone()],
-            json: json!({
-                "id": check.id, "title": case.title, "file": case.file, "requires": case.requires,
-                "needs": case.needs, "digest": case.digest, "red": red,
-            }),
-        }
-    };
-    suite.checks().iter().map(entry).collect()
-}
-
-fn requirements(suite: &Suite) -> Vec<Entry> {
+fn requirements(suite: &Suite) -> Vec<ListedRequirement<'_>> {
     let mut about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for case in suite.checks().iter().map(|check| &check.case) {
         for id in &case.requires {
             about.entry(id).or_default().push(&case.id);
         }
     }
-    let entry = |requirement: &crate::harness::suite::Requirement| {
-        let id = requirement.id.get_ref();
-        let mut cases = about.remove(id.as_str()).unwrap_or_default();
+    let mut listed = Vec::new();
+    for requirement in suite.requirements() {
+        let mut cases = about.remove(requirement.id.get_ref().as_str()).unwrap_or_default();
         // The checks of a case follow each other.
         cases.dedup();
-        let state = match (&requirement.superseded, &requirement.held_by, cases.len()) {
-            (Some(_), _, _) => "superseded".to_owned(),
-            (None, Some(_), _) => "held by the runner".to_owned(),
-            (None, None, 1) => "1 case".to_owned(),
-            (None, None, count) => format!("{count} cases"),
-        };
-        Entry {
-            columns: [id.clone(), state, requirement.statement.clone()],
-            json: json!({
-                "id": id, "level": requirement.level, "authority": requirement.authority,
-                "statement": requirement.statement, "source": requirement.source,
-                "eras": requirement.eras.iter().map(|era| era.get_ref()).collect::<Vec<_>>(),
-                "superseded": requirement.superseded, "held_by": requirement.held_by, "cases": cases,
-            }),
-        }
-    };
-    suite.requirements().iter().map(entry).collect()
-}
-
-/// The effects of each operation, which the runner holds after every step, with the requirement that states each.
-fn operations(suite: &Suite) -> Vec<Entry> {
-    let entry = |(operation, effect): (&'static str, &'static Effect)| {
-        let name = format!("{operation}.{}", effect.name);
-        let required = format!("{} after {}", effect.about, effect.after);
-        Entry {
-            columns: [name.clone(), required, effect.because.to_owned()],
-            json: json!({
-                "effect": name, "operation": operation, "about": effect.about,
-                "after": effect.after.to_string(), "because": effect.because,
-            }),
-        }
-    };
-    suite.contract().effects().map(entry).collect()
-}
-
-/// The eras of the contract, with the requirements that each of them does not state.
-fn eras(suite: &Suite) -> Vec<Entry> {
-    let entry = |era: &crate::harness::contract::Era| {
-        let unstated = suite.requirements().iter().filter(|requirement| !requirement.is_of(era.name));
-        let unstated: Vec<&str> = unstated.map(|requirement| requirement.id.get_ref().as_str()).collect();
-        let lacks: Vec<&str> = era.lacks.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        Entry {
-            columns: [
-                era.name.to_owned(),
-                format!("{} requirements not stated", unstated.len()),
-                era.title.to_owned(),
-            ],
-            json: json!({ "name": era.name, "title": era.title, "not_stated": unstated, "lacks": lacks }),
-        }
-    };
-    suite.contract().eras().iter().map(entry).collect()
-}
-
-fn plans(suite: &Suite) -> Vec<Entry> {
-    let rows = |plan: &crate::harness::suite::Plan| {
-        let name = plan.name.clone();
-        plan.rows
-            .iter()
-            .map(move |row| {
-                let (decided_by, json) = match &row.decided_by {
-                    Decision::Checks { checks, tests, .. } => {
-                        let others = if tests.is_empty() {
-                            String::new()
-                        } else {
-                            format!(", or {}", counted(tests.len(), "test"))
-                        };
-                        (format!("{}{others}", counted(checks.len(), "check")), json!(checks))
-                    }
-                    Decision::Artifact { artifact } => {
-                        (format!("artifact {artifact}"), json!({ "artifact": artifact }))
-                    }
-                };
-                Entry {
-                    columns: [format!("{name} {}", row.id), decided_by, row.task.clone()],
-                    json: json!({ "plan": name, "id": row.id, "task": row.task, "decided_by": json }),
-                }
-            })
-            .collect::<Vec<_>>()
-    };
-    suite.plans().iter().flat_map(rows).collect()
-}
-
-/// Those of the program, and the mutants of the suite.
-fn built_ins(suite: &Suite) -> Vec<Entry> {
-    let entry = |built_in: BuiltIn| {
-        let name = built_in.implementation.name();
-        let (kind, about, breaks, finding) = match &built_in.role {
-            BuiltInRole::Reference => ("reference", "obeys the contract".to_owned(), None, None),
-            BuiltInRole::Stub => (
-                "stub",
-                "the system before phase D4: every load raises NotImplementedError".to_owned(),
-                None,
-                None,
-            ),
-            BuiltInRole::Mutant { breaks, finding } => {
-                let origin =
-                    finding.as_ref().map(|finding| format!(" (found in: {finding})")).unwrap_or_default();
-                ("mutant", format!("breaks {breaks}{origin}"), Some(breaks), finding.as_ref())
-            }
-        };
-        Entry {
-            columns: [name.to_owned(), kind.to_owned(), about],
-            json: json!({ "name": name, "kind": kind, "breaks": breaks, "finding": finding }),
-        }
-    };
-    suite.with_mutants(BUNDLE.built_ins()).into_iter().map(entry).collect()
-}
-
-fn adversary(adversary: Adversary) -> Entry {
-    let (name, does) = (adversary.name(), adversary.does());
-    Entry {
-        columns: [name.to_owned(), "adversary".to_owned(), does.to_owned()],
-        json: json!({ "name": name, "kind": "adversary", "does": does }),
+        listed.push(ListedRequirement::of(requirement, cases));
     }
+    listed
 }
 
 /// The programs that the implementation files of the suite start.
-fn adapters(suite: &Suite, console: &Console) -> Result<Vec<Entry>, Exit> {
+fn adapters(suite: &Suite, console: &Console) -> Result<Vec<ListedImplementation>, Exit> {
     let mut entries = Vec::new();
     for name in ImplementationFile::names(suite) {
         let Some(file) = ImplementationFile::in_suite(suite, &name, console)? else { continue };
-        let command = shell_words::join(&file.launch.command);
-        let known = match file.known.len() {
-            0 => String::new(),
-            1 => ", with 1 known failure".to_owned(),
-            count => format!(", with {count} known failures"),
-        };
-        entries.push(Entry {
-            json: json!({ "name": name, "kind": "adapter", "command": file.launch.command,
-                "known": file.known.len() }),
-            columns: [name, "adapter".to_owned(), format!("`{command}`{known}")],
-        });
+        let kind = ImplementationKind::Adapter { command: file.launch.command, known: file.known.len() };
+        entries.push(ListedImplementation { name, kind });
     }
     Ok(entries)
 }

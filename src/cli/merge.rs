@@ -85,7 +85,7 @@ impl Merge {
         run.stamp = published.stamp;
         let path = published.report;
         let exit = run_exit::of(&run, max_unsupported, console);
-        summary::print(&run, &path, exit, self.json, console);
+        summary::print(&run, &path, exit, self.json, console)?;
         GitHub::from_environment().show(&run, &path, console);
         Ok(exit)
     }

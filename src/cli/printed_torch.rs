@@ -9,24 +9,30 @@ use crate::{
 
 /// The fields of a file of torch in the output of `check --json` and `inspect --json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PrintedTorch<'a> {
     /// `zip` or `legacy`; null for what is not a file of torch.
     torch_format: Option<&'static str>,
     /// Whether `torch.load(weights_only=True)` takes it; null when that is not known, because this program refuses the file
     /// or what is in it where torch might not.
     loads_weights_only: Option<bool>,
+    /// What the pickles of the file ask for.
     globals: Vec<PrintedGlobal>,
     /// What `torch.serialization.add_safe_globals` would have to be given; absent when that is not known to be harmless.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     safe_globals: Vec<String>,
     /// Only of a file that is neither a state dict nor a sentinel.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<ItemSchema>"))]
     contents: Option<PrintedItem<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PrintedGlobal {
+    /// The name with its module.
     name: String,
+    /// Whether `torch.load(weights_only=True)` takes it.
     allowed: bool,
 }
 
@@ -53,6 +59,34 @@ impl<'a> PrintedTorch<'a> {
 /// One object: `{"tensor": NAME}`, `{"value": REPR}`, `{"unsupported": WHAT}`, or the type, the length and the first items
 /// of a container.
 struct PrintedItem<'a>(&'a Item);
+
+/// An object of a file.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "Item")]
+#[allow(dead_code, reason = "only its schema is used: an item is serialized piece by piece")]
+enum ItemSchema {
+    Tensor {
+        /// The name of the tensor.
+        tensor: String,
+    },
+    Value {
+        /// The repr of the value.
+        value: String,
+    },
+    Unsupported {
+        /// What it is.
+        unsupported: String,
+    },
+    Container {
+        /// The type.
+        r#type: String,
+        /// The number of its items.
+        length: usize,
+        /// The first of them, each with its key or index.
+        items: Vec<(String, ItemSchema)>,
+    },
+}
 
 impl Serialize for PrintedItem<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use clap::Parser;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     Exit, SuiteOption,
@@ -20,8 +20,9 @@ use crate::{
     harness::{
         adversary::{Adversary, Trial},
         proof::{
-            AdversaryProof, FailedExpectation, FaultyImplementation, KillMatrix, NeededBy, Parts,
-            PartsWitness, Proven, Reached, Skipped, Weakened, logged, needed_observations,
+            AdversaryProof, Counts, FailedExpectation, FaultyImplementation, KillMatrix, Loss, NeededBy,
+            Parts, PartsWitness, Problem, Proven, Reached, Renamed, SetAside, Skipped, Weakened, logged,
+            needed_observations, observation::Observations,
         },
         runner::{self, Implementations, Job, Outcome, Phase, Witness},
         suite::{Case, Check},
@@ -81,6 +82,36 @@ pub(super) struct Prove {
 
     #[command(flatten)]
     suite: SuiteOption,
+}
+
+/// Whether the suite is proven, and what is missing.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Printed<'a> {
+    /// Whether the suite is proven, as far as it was selected, and proven.toml says so.
+    proven: bool,
+    /// Totals of the kill matrix.
+    counts: Counts,
+    /// The reasons why it is not proven.
+    problems: &'a [Problem],
+    /// Why proven.toml is out of date, if it was not written.
+    changes: &'a [String],
+    /// What proven.toml says and the proof no longer shows.
+    lost: &'a [Loss],
+    /// What has another name than in proven.toml, and lost nothing.
+    renamed: &'a [Renamed],
+    /// The mutants that only skipped checks can kill.
+    set_aside: &'a [SetAside],
+    /// Per adversary, which checks notice it.
+    adversaries: &'a [AdversaryProof],
+    /// With --weaken, the parts of the expectations.
+    weakened: Option<&'a Weakened>,
+    /// With --observations, what no check notices.
+    observations: Option<&'a Observations>,
+    /// How long it took.
+    seconds: f64,
+    /// The path of the report.
+    report: String,
 }
 
 /// The implementation that must pass every check.
@@ -192,21 +223,27 @@ impl Prove {
         let is_noticed = observed.as_ref().is_none_or(|observed| observed.found.problems.is_empty());
         let proven = matrix.problems.is_empty() && difference.is_settled() && is_needed && is_noticed;
         let seconds = began.elapsed().as_secs_f64();
-        console.print(&if self.json {
-            let value = json!({
-                "proven": proven, "counts": matrix.counts, "problems": matrix.problems,
-                "changes": difference.changes, "lost": difference.remains.lost,
-                "renamed": difference.remains.renamed, "set_aside": matrix.set_aside,
-                "adversaries": matrix.adversaries, "weakened": matrix.weakened, "observations": observed.as_ref().map(|observed| &observed.found),
-                "seconds": seconds, "report": path.display().to_string(),
-            });
-            format!("{value:#}\n")
+        if self.json {
+            console.print_json(&Printed {
+                proven,
+                counts: matrix.counts,
+                problems: &matrix.problems,
+                changes: &difference.changes,
+                lost: &difference.remains.lost,
+                renamed: &difference.remains.renamed,
+                set_aside: &matrix.set_aside,
+                adversaries: &matrix.adversaries,
+                weakened: matrix.weakened.as_ref(),
+                observations: observed.as_ref().map(|observed| &observed.found),
+                seconds,
+                report: path.display().to_string(),
+            })?;
         } else {
             let observed =
                 observed.as_ref().map(|observed| observations::text(observed, console)).unwrap_or_default();
             let proof = proof_text(&matrix, &difference, proven, seconds, console);
-            format!("{proof}{observed}Report: {}\n", path.display())
-        });
+            console.print(&format!("{proof}{observed}Report: {}\n", path.display()));
+        }
         Ok(if proven { Exit::Success } else { Exit::NotProven })
     }
 }

@@ -6,14 +6,14 @@ use std::{
 };
 
 use clap::{ArgGroup, Parser};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Exit, console::Console};
 use crate::{
     fs_util::replace,
     harness::{
         report::html::index_html,
-        store::{Index, Rendering, RenderingError},
+        store::{CorruptReport, Index, Rendering, RenderingError},
     },
     text::line,
 };
@@ -45,6 +45,42 @@ pub(super) struct Render {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// The files that `--out` wrote.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedFiles<'a> {
+    /// The directory.
+    out: String,
+    /// The names of the files.
+    files: Vec<&'a str>,
+}
+
+/// What `--check` found.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedComparison<'a> {
+    /// The directory of the report.
+    report: String,
+    /// Whether every rendered file is in the report as it was rendered again.
+    same: bool,
+    /// The number of rendered files.
+    files: usize,
+    /// The names of those that differ or are missing.
+    differing: &'a [&'a str],
+}
+
+/// The page that `--index` wrote.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PrintedIndex<'a> {
+    /// The path of the page.
+    index: String,
+    /// The number of reports in it.
+    reports: usize,
+    /// The reports that cannot be used.
+    damaged: &'a [CorruptReport],
 }
 
 /// The page about a store. It is not named by a timestamp, so the store does not take it for a report.
@@ -79,12 +115,13 @@ impl Render {
             console.error(&format!("cannot write to {}: {error}", out.display()));
             Exit::Usage
         })?;
-        let files: Vec<&String> = rendering.files.keys().collect();
-        console.print(&if self.json {
-            format!("{:#}\n", json!({ "out": out.display().to_string(), "files": files }))
+        let files: Vec<&str> = rendering.files.keys().map(String::as_str).collect();
+        let out = out.display().to_string();
+        if self.json {
+            console.print_json(&PrintedFiles { out, files })?;
         } else {
-            format!("wrote {} files to {}\n", files.len(), line(&out.display().to_string()))
-        });
+            console.print(&format!("wrote {} files to {}\n", files.len(), line(&out)));
+        }
         Ok(Exit::Success)
     }
 
@@ -92,10 +129,8 @@ impl Render {
         let differing = rendering.differing();
         let report = path.display().to_string();
         if self.json {
-            let value = json!({
-                "report": report, "same": differing.is_empty(), "files": rendering.files.len(), "differing": differing,
-            });
-            console.print(&format!("{value:#}\n"));
+            let (same, files, differing) = (differing.is_empty(), rendering.files.len(), &differing);
+            console.print_json(&PrintedComparison { report, same, files, differing })?;
         } else if differing.is_empty() {
             let files = rendering.files.len();
             console
@@ -132,17 +167,17 @@ impl Render {
             console.error(&format!("cannot write {}: {error}", path.display()));
             Exit::Usage
         })?;
-        let (reports, problems) = (index.reports().len(), index.problems());
-        for problem in problems {
+        let (reports, damaged) = (index.reports().len(), index.problems());
+        for problem in damaged {
             console.error(&format!("report {} cannot be used: {}", problem.stamp, problem.why));
         }
-        let shown = path.display().to_string();
-        console.print(&if self.json {
-            format!("{:#}\n", json!({ "index": shown, "reports": reports, "damaged": problems }))
+        let index = path.display().to_string();
+        if self.json {
+            console.print_json(&PrintedIndex { index, reports, damaged })?;
         } else {
-            format!("Index: {}\n", line(&shown))
-        });
-        Ok(if problems.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
+            console.print(&format!("Index: {}\n", line(&index)));
+        }
+        Ok(if damaged.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
     }
 }
 

@@ -187,7 +187,7 @@ impl Run {
         if self.quiet {
             summary::print_verdict(&record, &path, exit, console);
         } else {
-            summary::print(&record, &path, exit, self.json, console);
+            summary::print(&record, &path, exit, self.json, console)?;
         }
         GitHub::from_environment().show(&record, &path, console);
         if let Some(target) = judged.filter(|_| whole) {

@@ -5,17 +5,16 @@ use std::{
     path::Path,
 };
 
-use serde_json::{Map, Value as Json, json};
-
 use super::{
     Exit,
     console::{Console, counted},
+    printed_run::{RunOutput, stated},
 };
 use crate::{
     harness::{
         contract::Details,
         ledger::{OutcomeIndex, RowResult},
-        record::{BrokenBy, BrokenRequirement, ConformanceSummary, Counts, RunRecord, Target},
+        record::{BrokenBy, ConformanceSummary, Counts, RunRecord, Target},
         report::{Group, RunVerdict, State, area, failed_check, groups, rerun_command},
         runner::{Outcome, Phase, Verdict},
     },
@@ -26,8 +25,18 @@ use crate::{
 const MAX_SHOWN: usize = 10;
 
 /// Prints the outcome of a run as text or JSON.
-pub(super) fn print(run: &RunRecord, report: &Path, exit: Exit, as_json: bool, console: &Console) {
-    console.print(&if as_json { json(run, report, exit) } else { text(run, report, exit, console) });
+pub(super) fn print(
+    run: &RunRecord,
+    report: &Path,
+    exit: Exit,
+    as_json: bool,
+    console: &Console,
+) -> Result<(), Exit> {
+    if as_json {
+        return console.print_json(&RunOutput::of(run, report, exit).printed());
+    }
+    console.print(&text(run, report, exit, console));
+    Ok(())
 }
 
 /// Prints the verdict and the path of the report.
@@ -148,72 +157,6 @@ fn details(run: &RunRecord, console: &Console) -> String {
         text.push('\n');
     }
     text
-}
-
-fn stated(run: &RunRecord) -> BTreeMap<&String, &Details> {
-    let stated = run.implementations.iter().map(|(name, own)| (name, &own.details));
-    stated.filter(|(_, details)| !details.is_empty()).collect()
-}
-
-/// JSON output with the same contents.
-fn json(run: &RunRecord, report: &Path, exit: Exit) -> String {
-    let phase = |phase: &Phase| {
-        let counts = run.counts(*phase);
-        (
-            phase.as_str().to_owned(),
-            json!({ "all": counts.all, "as_expected": counts.as_expected, "words": counts.words }),
-        )
-    };
-    let wrong = run.outcomes.iter().filter(|outcome| !outcome.met_expectation()).map(|outcome| {
-        let failed: Vec<&str> = outcome.failed().map(|(_, expectation)| expectation.name.as_str()).collect();
-        json!({
-            "check": outcome.check, "implementation": outcome.implementation, "phase": outcome.phase,
-            "word": outcome.result_name(), "failed": failed,
-        })
-    });
-    let value = json!({
-        "stamp": run.stamp,
-        "report": report.display().to_string(),
-        "phases": run.phases.iter().map(phase).collect::<Map<String, Json>>(),
-        "unproven": run.unproven,
-        "control": run.control,
-        "standing": run.conformance().map(|(judged, standing)| standing_json(judged, &standing)),
-        "unexpected": wrong.collect::<Vec<_>>(),
-        "details": stated(run),
-        "partition": run.partition.as_ref().map(|partition| partition.part),
-        "skipped_red": run.skipped_red,
-        "exit": exit.code(),
-    });
-    format!("{value:#}\n")
-}
-
-fn standing_json(judged: &Target, standing: &ConformanceSummary<'_>) -> Json {
-    let broken = |all: &[BrokenRequirement<'_>]| -> Vec<Json> {
-        let one = |broken: &BrokenRequirement<'_>| {
-            let cause = |cause: &BrokenBy<'_>| json!({ "what": cause.what, "checks": cause.places.len() });
-            let causes: Vec<Json> = broken.causes.iter().map(cause).collect();
-            json!({
-                "requirements": broken.ids, "authority": judged.authorities(&broken.ids),
-                "checks": broken.checks(), "causes": causes,
-            })
-        };
-        all.iter().map(one).collect()
-    };
-    let crashes =
-        standing.crashes.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
-    let leaks =
-        standing.leaks.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
-    let unseen =
-        standing.unseen.iter().map(|group| json!({ "why": group.root, "checks": group.outcomes.len() }));
-    json!({
-        "violations": broken(&standing.violations),
-        "differences": broken(&standing.differences),
-        "crashes": crashes.collect::<Vec<_>>(),
-        "leaks": leaks.collect::<Vec<_>>(),
-        "skipped": unseen.collect::<Vec<_>>(),
-        "known": standing.known.known.iter().map(|(check, _)| check).collect::<Vec<_>>(),
-        "problems": standing.known.problems,
-    })
 }
 
 /// Violations, differences, crashes, skipped checks and known failures of a third-party implementation.

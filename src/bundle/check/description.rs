@@ -84,6 +84,7 @@ pub enum StateDetails {
 
 /// One tensor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TensorDetails {
     /// The element type.
     pub dtype: Dtype,
@@ -92,6 +93,7 @@ pub struct TensorDetails {
     /// Bytes of all elements, without gaps.
     pub bytes: u64,
     /// SHA-256 of those bytes, little-endian.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub sha256: Digest,
     /// Statistics of the elements.
     #[serde(flatten)]

@@ -17,6 +17,7 @@ use crate::{
 
 /// All differences between two bundles; empty when their content is the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BundleDifference {
     /// Differences of the manifest and the params; by model when the snapshots of a bundle differ.
     pub params: Vec<ParamDifference>,
@@ -26,19 +27,23 @@ pub struct BundleDifference {
 
 /// A value that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ParamDifference {
     /// The model of the snapshot; `None` for the manifest.
     pub model: Option<String>,
     /// The key.
     pub key: String,
     /// The value in the first bundle, if any.
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub left: Option<Value>,
     /// The value in the second bundle, if any.
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub right: Option<Value>,
 }
 
 /// A tensor that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TensorDifference {
     /// The model of the tensor; `None` in a file that is not a bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,7 @@ pub struct TensorDifference {
 
 /// How two tensors, or two models, differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
     /// Only the first bundle has it.

@@ -9,6 +9,7 @@ pub const MAX_FINDINGS: usize = 500;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The bundle breaks the contract.
@@ -29,6 +30,7 @@ impl Severity {
 
 /// What was found, where, what the contract requires, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Error or warning.
     pub severity: Severity,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A number of a tensor, or the distance of two. Integers are exact: binary64 would round those beyond 53 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Number {
     /// An integer or a boolean; the distance of two integers of 64 bits has 65 bits with its sign.

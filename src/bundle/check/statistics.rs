@@ -7,6 +7,7 @@ use crate::torch_files::Dtype;
 
 /// Statistics of the finite elements of a tensor; for a complex tensor, of the real and imaginary parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Statistics {
     /// The minimum; `None` when no element is finite.
     pub min: Option<Number>,

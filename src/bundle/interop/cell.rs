@@ -21,6 +21,7 @@ use crate::{
 
 /// The results of one writer and one reader.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cell {
     /// The name of the writer.
     pub writer: String,
@@ -32,12 +33,14 @@ pub struct Cell {
 
 /// The result of reading one bundle.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reading {
     /// The name of the bundle.
     pub bundle: String,
     /// The verdict.
     pub verdict: Verdict,
     /// The reason: what differs, the message of the reader, or what was compared.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub reason: Reason,
 }
 

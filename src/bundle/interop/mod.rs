@@ -32,6 +32,7 @@ use crate::harness::suite::Suite;
 
 /// The results of every writer with every reader.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Matrix {
     /// The names of the writers.
     pub writers: Vec<String>,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// The verdict on one reading, ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The reader returned exactly what the bundle contains.

@@ -30,7 +30,8 @@ pub(crate) fn schema<P: JsonSchema, R: JsonSchema>(method: &str) -> (String, ser
     (format!("{method}.json"), both)
 }
 
-fn open(schema: &mut serde_json::Value) {
+/// Lets objects have fields that the schema does not name.
+pub(crate) fn open(schema: &mut serde_json::Value) {
     if let Some(map) = schema.as_object_mut() {
         if map.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
             map.remove("additionalProperties");

@@ -9,6 +9,7 @@ use crate::harness::runner::Phase;
 
 /// What happened to one check, in the order in which people read about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It was as expected, and fails now.

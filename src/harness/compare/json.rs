@@ -11,29 +11,34 @@ use crate::harness::{
     runner::{Outcome, Phase},
 };
 
-/// Version of the output: increases when a field is removed or changes its meaning.
-const FORMAT: u32 = 1;
-
-/// The output.
+/// What changed between two runs. Texts are as the reports have them.
 #[derive(Debug, Serialize)]
-struct ComparisonJson<'a> {
-    format: u32,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ComparisonJson<'a> {
+    /// Whether a check counts as regressed.
     regression: bool,
+    /// The run that is compared with.
     base: SideJson<'a>,
+    /// The run that is compared.
     new: SideJson<'a>,
+    /// The number of checks of each change.
     counts: BTreeMap<Change, usize>,
+    /// Whether the suites of the two runs differ.
     suite_changed: bool,
+    /// Whether the options that selected the checks differ.
     selection_changed: bool,
     /// The implementations of the green phases, if they are compared check by check.
     implementations: Option<(&'a str, &'a str)>,
     /// The number of red checks that are not compared, because the newer run has no red phase.
     red_not_run: usize,
+    /// The inputs that differ.
     environment: Vec<InputJson<'a>>,
     /// All checks but those that are as before in every respect.
     checks: Vec<CheckJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SideJson<'a> {
     name: &'a str,
     suite_digest: &'a str,
@@ -42,6 +47,7 @@ struct SideJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InputJson<'a> {
     name: &'a str,
     before: Option<&'a str>,
@@ -49,6 +55,7 @@ struct InputJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CheckJson<'a> {
     check: &'a str,
     implementation: &'a str,
@@ -72,6 +79,7 @@ struct CheckJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ResultJson<'a> {
     result: &'static str,
     implementation: &'a str,
@@ -80,6 +88,7 @@ struct ResultJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FailureJson<'a> {
     file: &'a str,
     line: usize,
@@ -90,14 +99,10 @@ struct FailureJson<'a> {
 }
 
 impl Comparison<'_> {
-    /// All that changed, as indented JSON with a final line break. Texts are as the reports have them.
-    ///
-    /// # Errors
-    /// When serialization fails.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+    /// All that changed, for programs.
+    pub fn for_json(&self) -> ComparisonJson<'_> {
         let environment = self.environment.iter();
-        let json = ComparisonJson {
-            format: FORMAT,
+        ComparisonJson {
             regression: self.is_regression(),
             base: SideJson::of(self.base),
             new: SideJson::of(self.new),
@@ -110,8 +115,7 @@ impl Comparison<'_> {
                 .map(|own| InputJson { name: own.name, before: own.before, after: own.after })
                 .collect(),
             checks: self.checks.iter().filter(|own| own.is_notable()).map(CheckJson::of).collect(),
-        };
-        Ok(serde_json::to_string_pretty(&json)? + "\n")
+        }
     }
 }
 
@@ -188,14 +192,13 @@ mod tests {
         let (base, new) = test_sides::hostile();
         let mut comparison = Comparison::of(&base, &new);
         comparison.add_history(|_| Some(test_sides::history()));
-        insta::assert_snapshot!("json", comparison.to_json().unwrap());
+        insta::assert_snapshot!("json", serde_json::to_string_pretty(&comparison.for_json()).unwrap());
     }
 
     #[test]
     fn nothing_is_left_out() {
         let (base, new) = test_sides::many(2_000);
-        let json = Comparison::of(&base, &new).to_json().unwrap();
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let json = serde_json::to_value(Comparison::of(&base, &new).for_json()).unwrap();
         assert_eq!(json["checks"].as_array().map(Vec::len), Some(2_000));
         assert_eq!(json["counts"]["regressed"], 2_000);
     }

@@ -22,5 +22,6 @@ pub use change::{Change, new_reasons};
 pub use check_result::{CheckResult, PhaseResult, Seen, Standing};
 pub use comparison::{ComparedCheck, Comparison, EnvironmentChange};
 pub use history::History;
+pub use json::ComparisonJson;
 pub use pairing::Sides;
 pub use snapshot::Snapshot;

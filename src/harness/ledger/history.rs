@@ -12,6 +12,7 @@ use crate::harness::{
 
 /// One phase of one attempt at a plan, as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanAttempt {
     /// The number that was stored with the report.
     pub number: u64,

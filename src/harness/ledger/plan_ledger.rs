@@ -16,6 +16,7 @@ use crate::harness::{
 
 /// The rows of a plan with their states, from the reports of one store.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ledger<'a> {
     /// The plan's name.
     pub plan: &'a str,

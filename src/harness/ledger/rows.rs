@@ -8,6 +8,7 @@ use crate::harness::{record::RunTimestamp, runner::Phase};
 
 /// A row with its state and history.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LedgerRow<'a> {
     /// The row's id.
     pub id: &'a str,
@@ -36,19 +37,25 @@ pub struct LedgerRow<'a> {
 
 /// The state of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum State {
     /// `[ ]`: no evidence, or the row is blocked.
+    #[cfg_attr(test, schemars(rename = "[ ]"))]
     Open,
     /// `[P]`: failed as expected in the red phase.
+    #[cfg_attr(test, schemars(rename = "[P]"))]
     Proven,
     /// `[x]`: failed as expected, and passed in the same report or a later one.
+    #[cfg_attr(test, schemars(rename = "[x]"))]
     Done,
     /// `[!]`: it was done, and the newest evidence contradicts that.
+    #[cfg_attr(test, schemars(rename = "[!]"))]
     Regressed,
 }
 
 /// A change of the state of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Transition {
     /// The report that changed it.
     pub stamp: RunTimestamp,
@@ -62,6 +69,7 @@ pub struct Transition {
 
 /// The result of a row in one phase of one report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RowAttempt {
     /// The number of the attempt at the plan, as it was stored with the report; None if the report was not made with the
     /// plan.

@@ -9,6 +9,7 @@ use crate::harness::{
 
 /// The checks on one adversary around the reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AdversaryProof {
     /// Its name.
     pub name: String,

@@ -13,6 +13,7 @@ use crate::harness::suite::{Authority, Check, Level, Requirement, Suite};
 
 /// The requirements of a suite with their cases, those that are open first.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Totals.
     pub counts: CoverageCounts,
@@ -22,6 +23,7 @@ pub struct Coverage {
 
 /// Totals of a [`Coverage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoverageCounts {
     /// All requirements.
     pub requirements: usize,
@@ -47,6 +49,7 @@ pub struct CoverageCounts {
 
 /// A requirement and what tests it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoveredRequirement {
     /// Its id.
     pub id: String,
@@ -70,6 +73,7 @@ pub struct CoveredRequirement {
 
 /// How far a requirement is tested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageState {
     /// It is in force, cases must test it, and none of them is proven.
@@ -84,6 +88,7 @@ pub enum CoverageState {
 
 /// A case about a requirement.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoveringCase {
     /// Its id.
     pub id: String,

@@ -66,6 +66,7 @@ pub struct KillMatrix {
 
 /// Totals of a matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counts {
     /// Cases.
     pub cases: usize,

@@ -11,6 +11,7 @@ use super::{Proven, ProvenCase};
 
 /// Faulty implementations on which an expectation failed in an earlier proof, and no longer does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "loss")]
 pub enum Loss {
     /// The case has changed.
@@ -44,6 +45,7 @@ pub enum Loss {
 
 /// Another name for the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "renamed")]
 pub enum Renamed {
     /// A case that proves at least as much as the earlier one, and is the same unless it `changed`.

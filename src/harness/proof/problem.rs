@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One reason why the suite is not proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "problem")]
 pub enum Problem {
     /// A check does not pass on the reference.

@@ -20,6 +20,7 @@ pub struct Skipped<'a> {
 
 /// A mutant that no check of the run kills, but that skipped checks about its requirement may kill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SetAside {
     /// The mutant.
     pub mutant: String,

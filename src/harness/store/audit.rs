@@ -30,6 +30,7 @@ const THREADS: usize = 2;
 
 /// What an audit found.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Audit {
     /// The number of reports.
     pub reports: usize,
@@ -55,6 +56,7 @@ pub struct Audit {
 
 /// Whether everything that is there is as it was written.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Integrity {
     /// Whether it is.
     pub intact: bool,
@@ -64,6 +66,7 @@ pub struct Integrity {
 
 /// Whether everything is there: reports, files and outcomes of planned checks.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Completeness {
     /// Whether it is, as far as [`newest_end`](Self::newest_end) says.
     pub complete: bool,
@@ -75,6 +78,7 @@ pub struct Completeness {
 
 /// Whether the newest reports of a store are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum NewestEnd {
     /// No expected head was given.
@@ -90,6 +94,7 @@ pub enum NewestEnd {
 
 /// The report with the highest number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NewestReport {
     /// Its name.
     pub stamp: RunTimestamp,

@@ -14,11 +14,13 @@ pub const STAMP_TOLERANCE_SECONDS: u64 = 10 * 60;
 
 /// A report that has changed since it was written.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CorruptReport {
     /// Its name.
     pub stamp: RunTimestamp,
     /// What is wrong.
     #[serde(serialize_with = "as_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub why: IntegrityError,
 }
 

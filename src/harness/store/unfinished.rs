@@ -11,6 +11,7 @@ use crate::harness::record::{
 
 /// A run without a published report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unfinished {
     /// The timestamp of the run.
     pub stamp: RunTimestamp,
@@ -22,6 +23,7 @@ pub struct Unfinished {
 
 /// What an unfinished run was going to do, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnfinishedRun {
     /// The timestamp of the run.
     pub stamp: RunTimestamp,
@@ -37,6 +39,7 @@ pub struct UnfinishedRun {
 
 /// How a run without a report ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// A process holds its lock: it is still running.
@@ -51,6 +54,7 @@ pub enum RunState {
 
 /// What a run was going to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlannedRun {
     /// The number of checks.
     pub checks: usize,

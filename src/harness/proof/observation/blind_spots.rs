@@ -29,6 +29,7 @@ pub struct BlindSpot {
 
 /// What is wrong with the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "problem")]
 pub enum BlindSpotProblem {
     /// A fault is not noticed and not listed.

@@ -7,6 +7,7 @@ use super::{BlindSpotProblem, BlindSpots, Kind, Noticed, Settled};
 
 /// The result, as in `observations.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Observations {
     /// How many faults were tried.
     pub faults: usize,
@@ -28,6 +29,7 @@ pub struct Observations {
 
 /// The faults of one kind at one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KindCount {
     /// The operation.
     pub operation: String,
@@ -41,6 +43,7 @@ pub struct KindCount {
 
 /// A fault that no check noticed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnnoticedFault {
     /// The fault.
     pub fault: String,

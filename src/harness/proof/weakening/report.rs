@@ -8,6 +8,7 @@ use super::{NeededBy, Parts};
 
 /// The parts of all expectations, and which of them are needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Weakened {
     /// The number of parts. Examples that take a part from the same place of their case share it.
     pub parts: usize,
@@ -21,6 +22,7 @@ pub struct Weakened {
 
 /// A part that no faulty implementation needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnneededPart {
     /// The case.
     pub case: String,
