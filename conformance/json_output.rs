@@ -80,9 +80,13 @@ const FILES: &[Line] = &[
     error("interop bundles/gs1", 2),
 ];
 
-/// Reports, in an empty directory. `A` is a store with one report of each run.
+/// Reports. `A` is not there at first, and `E` is an empty store.
 const REPORTS: &[Line] = &[
     error("audit A", 2),
+    line("audit E", 0, "audit"),
+    line("ledger --plan phase_d4 --reports E", 0, "ledger"),
+    line("render --index E", 0, "render_index"),
+    error("compare E E", 2),
     line("ledger --plan phase_d4 --reports A", 0, "ledger"),
     line("ledger --plan phase_d4 --reports A --attempts", 0, "ledger_attempts"),
     line("run --case params/missing_key_is_refused --reports A --stamp 2025-10-17T112849Z", 0, "run"),
@@ -114,10 +118,16 @@ const REPORTS: &[Line] = &[
     line("render --index A", 0, "render_index"),
 ];
 
-/// A store `A` with a report whose summary was edited, `D` with one whose results were.
+/// A store `A` with a report whose summary was edited and an interrupted run, `D` with a report whose results were edited.
 const DAMAGED: &[Line] = &[
     line("audit A", 8, "audit"),
+    line("audit A --clean", 8, "audit"),
     line("audit D", 8, "audit"),
+    line(
+        "audit D --expected-head 0000000000000000000000000000000000000000000000000000000000000000",
+        8,
+        "audit",
+    ),
     line("ledger --plan phase_d4 --reports D", 8, "ledger"),
     line("ledger --plan phase_d4 --reports D --attempts", 8, "ledger_attempts"),
     line("render --index D", 8, "render_index"),
@@ -250,6 +260,7 @@ fn files() -> Place {
 
 fn reports() -> Place {
     let place = Place::new();
+    fs::create_dir(place.path("E")).expect("a folder");
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/junit");
     for junit in ["pytest_2025_10_17.xml", "pytest_green.xml"] {
         fs::copy(own.join(junit), place.path(junit)).expect("a copy");
@@ -268,6 +279,8 @@ fn damaged() -> Place {
         let text = fs::read_to_string(place.path(&report)).expect("a report");
         place.write(&report, &format!("{text}\n"));
     }
+    let inventory = fs::read_to_string(place.path("A/2025-10-17T112849Z/inventory.json")).expect("a report");
+    place.write("A/.2025-10-17T112855Z.interrupted/inventory.json", &inventory);
     place
 }
 
