@@ -223,11 +223,11 @@ impl RunSession {
         console: &Console,
         then: impl FnOnce(&[Outcome], &dyn Fn(&[Job]) -> Vec<Outcome>) -> T,
     ) -> Result<(Self, Vec<Outcome>, T), Exit> {
-        let times = match &besides {
-            Besides::Leaks { times } => times.get(),
-            Besides::Proof { .. } => 1,
+        let (times, judges) = match &besides {
+            Besides::Leaks { times } => (times.get(), true),
+            Besides::Proof { .. } => (1, false),
         };
-        let progress = RunProgress::new(console, jobs.len() * times, manner.verbose);
+        let progress = RunProgress::new(console, jobs.len() * times, manner.verbose, judges);
         let on_outcome = |outcome: &Outcome| progress.ended(outcome);
         let on_again = |check: &str| progress.again(check);
         let how = options.how(manner);

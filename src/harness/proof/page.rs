@@ -19,7 +19,7 @@ pub fn markdown(matrix: &KillMatrix) -> String {
     );
     page.push_str("\n## Problems\n\n");
     if matrix.problems.is_empty() {
-        page.push_str("None: the suite is proven.\n");
+        page.push_str("None.\n");
     }
     for problem in &matrix.problems {
         page.push_str(&format!("- {}\n", escaped(&problem.to_string())));
@@ -52,7 +52,7 @@ pub fn markdown(matrix: &KillMatrix) -> String {
 }
 
 fn mutant(mutant: &MutantProof) -> String {
-    let smallest = mutant.killers.first().map_or("survives".to_owned(), |check| code(check));
+    let smallest = mutant.killers.first().map_or("none".to_owned(), |check| code(check));
     let (killers, others) = (mutant.killers.len(), mutant.others.len());
     format!("| {} | {} | {killers} | {smallest} | {others} |\n", code(&mutant.name), escaped(&mutant.breaks))
 }

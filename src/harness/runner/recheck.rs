@@ -22,7 +22,7 @@ use crate::{
 const MAX_CHECKS: usize = 20;
 
 /// How long failed checks may be run again after a short run. After a longer one: as long as the run itself took.
-const MIN_BUDGET: Duration = Duration::from_secs(2);
+const MIN_BUDGET: Duration = Duration::from_secs(10);
 
 /// The name of the directory in which checks are run again.
 const AGAIN: &str = "again";
