@@ -192,6 +192,7 @@ fn fault(operation: &str, effect: &Effect) -> Fault {
             "models" => Fault::Field("models.autoencoder", NO_TENSORS),
             "snapshot" => Fault::Change(r#"{"set_param": {"key": "nepochs", "value": -1}}"#),
             "scale" => Fault::Change(r#"{"set_param": {"key": "intensity_scale", "value": 5.5}}"#),
+            "scale_type" => Fault::Change(r#"{"set_param": {"key": "intensity_scale", "value": 1}}"#),
             "training" => Fault::Field("train_loss", "[]"),
             "images" => Fault::Field("amplitude", "1"),
             "backend" => Fault::Field("backend", "null"),

@@ -49,9 +49,9 @@ impl Storing {
     /// is stored otherwise. `None` if there is no such tensor.
     pub(super) fn store(self, tensors: &StateDict) -> Result<Option<(Vec<u8>, String)>, FormatError> {
         let own = |tensor: &Tensor| match self {
-            Self::NegativeStride => tensor.shape().last().is_some_and(|side| *side > 1),
-            Self::ColumnMajor => tensor.shape().len() > 1,
-            Self::SharedStorages
+            Self::NegativeStride => !tensor.shape().is_empty(),
+            Self::ColumnMajor
+            | Self::SharedStorages
             | Self::PlainDict
             | Self::Parameters
             | Self::UntypedStorages

@@ -149,7 +149,11 @@ pub(super) fn describe_step(step: &StepOutcome) -> String {
 /// The cause of an unexpected outcome.
 fn root(outcome: &Outcome) -> Cause {
     let cause = root_of_failure(outcome);
-    if outcome.flaky.is_some() { Cause::plain(format!("{} (flaky)", cause.text)) } else { cause }
+    if outcome.flaky.is_none() {
+        return cause;
+    }
+    let [key, text] = [cause.key, cause.text].map(|cause| format!("{cause} (flaky)"));
+    Cause { key, text }
 }
 
 fn root_of_failure(outcome: &Outcome) -> Cause {
