@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         let trial = Trial::test(format!("costs_its_own_checks_alone::{way}"), move || took_a_place(way));
         trials.push(trial.with_ignored_flag(no_mounts));
     }
+    trials.push(Trial::test("a_check_past_its_deadline_names_the_request_and_the_step", past_deadline));
     trials.push(Trial::test("a_lost_process_is_replaced_within_a_budget", budget));
     trials.push(Trial::test("a_process_of_its_own_for_each_case", per_case));
     trials.push(Trial::test("a_restart_ends_the_process_and_starts_another_one", restart));
@@ -100,7 +101,7 @@ const SERVED: &[(&str, &[&str])] = &[
 /// Ways to be of no use at all, and what is said of them.
 const UNUSABLE: &[(&str, &str)] = &[
     ("exits_at_once", "no module named ptycho"),
-    ("is_silent", "no response to initialize within 1000 ms"),
+    ("is_silent", ": no response to initialize within 1000 ms; `start` in [launch.deadlines]"),
     ("speaks_another_version", "version 2"),
     ("says_ok_to_everything", "accepts bundleproof_probe, which it does not advertise"),
     ("does_not_reset", "reset"),
@@ -251,6 +252,20 @@ fn costs(row: &Row) -> Result<(), Failed> {
         return Err(format!("ended with {:?}: {}", output.status.code(), shown(&output)).into());
     }
     Ok(())
+}
+
+/// The deadline of the check is over before that of the request, and both are those of the same request.
+fn past_deadline() -> Result<(), Failed> {
+    let adapter = Adapter::new("hangs", "");
+    let output = adapter.run(&[LOADING], &["--deadline", "4"]);
+    let said = shown(&output);
+    let line = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("timed out: no response to load_torch_bundle (line "));
+    match line {
+        Some(line) if line.ends_with(") within 4000 ms") => gone(&adapter),
+        _ => Err(format!("ended with {:?}: {said}", output.status.code()).into()),
+    }
 }
 
 /// Something in the place of a directory of the run costs the check that put it there, and nothing is written through it.

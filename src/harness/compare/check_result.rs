@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Ended::Timeout { milliseconds: 9, method: None }, "timeout")]
+    #[case(Ended::Timeout { milliseconds: 9, method: None, step: None }, "timeout")]
     #[case(Ended::Crash { detail: "signal 11".into() }, "crash")]
     #[case(Ended::ProtocolError { detail: "two answers".into() }, "protocol_error")]
     #[case(Ended::HarnessError { detail: "no space".into() }, "harness_error")]

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn timeout() -> Outcome {
-        Outcome { ended: Ended::Timeout { milliseconds: 9, method: None }, ..as_expected("a/b", Green) }
+        Outcome { ended: Ended::Timeout { milliseconds: 9, method: None, step: None }, ..as_expected("a/b", Green) }
     }
 
     fn named(check: &str, outcome: Outcome) -> Outcome {

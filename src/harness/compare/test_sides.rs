@@ -17,7 +17,8 @@ pub(super) fn hostile() -> (Snapshot, Snapshot) {
     let green = |check: &str| as_expected(check, Phase::Green);
     let fails = |check: &str| unexpected(check, Phase::Green);
     let with_digest = |digest: &str, outcome: Outcome| Outcome { digest: digest.into(), ..outcome };
-    let timeout = Outcome { ended: Ended::Timeout { milliseconds: 9, method: None }, ..green("a/reason") };
+    let timeout =
+        Outcome { ended: Ended::Timeout { milliseconds: 9, method: None, step: None }, ..green("a/reason") };
     let unsupported =
         Outcome { ended: Ended::Unsupported { need: "torch".into() }, ..green("a/unsupported") };
     let mut failed = on(&format!("a/{HOSTILE}"), fails("a/hostile"));

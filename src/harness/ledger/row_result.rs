@@ -273,7 +273,7 @@ mod tests {
         let mut one = test_helpers::as_expected("a/1", Phase::Green);
         one.ended = Ended::NotRun { detail: None };
         assert_eq!(of(&row, Phase::Green, &run(vec![one.clone()])), None);
-        one.ended = Ended::Timeout { milliseconds: 5, method: None };
+        one.ended = Ended::Timeout { milliseconds: 5, method: None, step: None };
         let hung = run(vec![one]);
         assert_eq!(of(&row, Phase::Green, &hung).unwrap().to_string(), "not passed: a/1 timeout");
     }

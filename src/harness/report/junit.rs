@@ -185,7 +185,7 @@ mod tests {
     #[rstest]
     #[case(Ended::Unsupported { need: "torch".into() }, "<skipped")]
     #[case(Ended::NotRun { detail: None }, "<skipped")]
-    #[case(Ended::Timeout { milliseconds: 9, method: None }, "<error")]
+    #[case(Ended::Timeout { milliseconds: 9, method: None, step: None }, "<error")]
     #[case(Ended::Crash { detail: "signal 11".into() }, "<error")]
     #[case(Ended::ProtocolError { detail: "two answers".into() }, "<error")]
     #[case(Ended::HarnessError { detail: "no space".into() }, "<error")]

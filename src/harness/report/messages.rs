@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    harness::runner::{Ended, Outcome, Phase, RedResult, ReportedTest, StateLeak, StepOutcome},
+    harness::runner::{Ended, Outcome, PendingStep, Phase, RedResult, ReportedTest, StateLeak, StepOutcome},
     text::line,
 };
 
@@ -97,9 +97,8 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
             }
         }
         Ended::Unsupported { need } => format!("skipped: requires {need}"),
-        Ended::Timeout { milliseconds, method: None } => format!("timed out after {milliseconds} ms"),
-        Ended::Timeout { milliseconds, method: Some(method) } => {
-            format!("timed out: no response to {method} within {milliseconds} ms")
+        Ended::Timeout { milliseconds, method, step } => {
+            timed_out(*milliseconds, method.as_deref(), step.as_ref())
         }
         Ended::Crash { detail } => format!("the implementation crashed: {detail}"),
         Ended::ProtocolError { detail } => format!("adapter error: {detail}"),
@@ -110,6 +109,26 @@ pub fn ending(outcome: &Outcome) -> Option<String> {
         Ended::Reported(test) => reported(outcome, test),
     };
     Some(line(&message))
+}
+
+/// `timed out: no response to get_param (line 12) within 60000 ms`. A request can be another one than the step: `reset`
+/// before it, or what is observed after it.
+fn timed_out(milliseconds: u64, method: Option<&str>, step: Option<&PendingStep>) -> String {
+    match (method, step) {
+        (None, None) => format!("timed out after {milliseconds} ms"),
+        (None, Some(PendingStep { operation, line })) => {
+            format!("timed out after {milliseconds} ms in {operation} (line {line})")
+        }
+        (Some(method), None) => format!("timed out: no response to {method} within {milliseconds} ms"),
+        (Some(method), Some(PendingStep { operation, line })) if method == operation => {
+            format!("timed out: no response to {method} (line {line}) within {milliseconds} ms")
+        }
+        (Some(method), Some(PendingStep { operation, line })) => {
+            format!(
+                "timed out: no response to {method} within {milliseconds} ms, at {operation} (line {line})"
+            )
+        }
+    }
 }
 
 /// How the check ended, unless its failing steps show that.
@@ -181,8 +200,12 @@ fn root_of_failure(outcome: &Outcome) -> Cause {
             }
         }
         Ended::Unsupported { need } => format!("skipped: requires {}", line(need)),
-        Ended::Timeout { method: None, .. } => "timed out".to_owned(),
-        Ended::Timeout { method: Some(method), .. } => format!("timed out in {}", line(method)),
+        Ended::Timeout { method, step, .. } => {
+            match method.as_ref().or(step.as_ref().map(|step| &step.operation)) {
+                Some(at) => format!("timed out in {}", line(at)),
+                None => "timed out".to_owned(),
+            }
+        }
         Ended::Crash { .. } => match outcome.crashed_at() {
             Some((step, refusal)) => {
                 let native = refusal.native.as_ref().map(|native| format!(" ({})", line(&native.type_name)));
@@ -253,6 +276,36 @@ mod tests {
             "failed during setup; does not count as a red result; load_torch_bundle (line 9), "
         ));
         assert!(said.ends_with("refused: not_implemented: no loader yet"), "{said}");
+    }
+
+    #[test]
+    fn a_timeout_names_the_request_and_the_step() {
+        let said = |method: Option<&str>, step: Option<&str>| {
+            let step = step.map(|operation| PendingStep { operation: operation.to_owned(), line: 12 });
+            let ended = Ended::Timeout { milliseconds: 9, method: method.map(str::to_owned), step };
+            let outcome = Outcome { ended, ..test_helpers::as_expected("a/b", Phase::Green) };
+            (ending(&outcome).unwrap(), root(&outcome).text)
+        };
+        let pairs = [
+            (None, None, "timed out after 9 ms", "timed out"),
+            (None, Some("save"), "timed out after 9 ms in save (line 12)", "timed out in save"),
+            (Some("save"), None, "timed out: no response to save within 9 ms", "timed out in save"),
+            (
+                Some("save"),
+                Some("save"),
+                "timed out: no response to save (line 12) within 9 ms",
+                "timed out in save",
+            ),
+            (
+                Some("params"),
+                Some("save"),
+                "timed out: no response to params within 9 ms, at save (line 12)",
+                "timed out in params",
+            ),
+        ];
+        for (method, step, ending, root) in pairs {
+            assert_eq!(said(method, step), (ending.to_owned(), root.to_owned()));
+        }
     }
 
     #[test]

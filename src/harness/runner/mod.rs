@@ -27,7 +27,9 @@ mod witness;
 pub use execute::lacking;
 pub use flaky::Flaky;
 pub use job::{Implementations, Job, green, planned_red, red};
-pub use outcome::{Ended, ExpectationOutcome, Failure, NotReached, Outcome, Phase, StepOutcome, WrittenFile};
+pub use outcome::{
+    Ended, ExpectationOutcome, Failure, NotReached, Outcome, PendingStep, Phase, StepOutcome, WrittenFile,
+};
 pub use repeat::{MAX_RUNS, run_repeatedly};
 pub use reported::{ReportedResult, ReportedTest, SourceLine, simple_name};
 pub use root::FailingStep;

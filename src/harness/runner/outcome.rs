@@ -97,6 +97,9 @@ pub enum Ended {
         /// The request without a response; absent for the deadline of the whole check.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         method: Option<String>,
+        /// The step that did not end; absent before the first and after the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<PendingStep>,
     },
     /// The implementation panicked, its process ended, or a step failed with an internal error.
     Crash {
@@ -124,11 +127,21 @@ pub enum Ended {
     Reported(ReportedTest),
 }
 
+/// A step that did not end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PendingStep {
+    /// The operation's name.
+    pub operation: String,
+    /// The line of the step in the case file, from 1.
+    pub line: usize,
+}
+
 impl From<SessionError> for Ended {
     fn from(lost: SessionError) -> Self {
         match lost {
             SessionError::Timeout { method, milliseconds } => {
-                Self::Timeout { milliseconds, method: Some(method) }
+                Self::Timeout { milliseconds, method: Some(method), step: None }
             }
             SessionError::Crash(detail) => Self::Crash { detail },
             SessionError::Protocol(detail) => Self::ProtocolError { detail },
@@ -523,7 +536,7 @@ mod tests {
     #[rstest]
     #[case(Ended::Stopped, RedResult::SetUpError)]
     #[case(Ended::Unsupported { need: String::new() }, RedResult::Unsupported)]
-    #[case(Ended::Timeout { milliseconds: 1, method: None }, RedResult::Timeout)]
+    #[case(Ended::Timeout { milliseconds: 1, method: None, step: None }, RedResult::Timeout)]
     #[case(Ended::Crash { detail: String::new() }, RedResult::Crash)]
     #[case(Ended::ProtocolError { detail: String::new() }, RedResult::ProtocolError)]
     #[case(Ended::HarnessError { detail: String::new() }, RedResult::HarnessError)]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Ended, Job, Outcome, Phase, StepOutcome, Witness, WrittenFile,
+    Ended, Job, Outcome, PendingStep, Phase, StepOutcome, Witness, WrittenFile,
     execute::{self, Finished},
     first_process::FirstProcesses,
     sandbox::Sandbox,
@@ -110,7 +110,10 @@ pub(super) fn schedule(
                     let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
                         (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
                     } else if let Some(max) = enough {
-                        let detail = Some(format!("the run stopped after {}", counted(max, "failure")));
+                        let detail = Some(format!(
+                            "the run stopped after {}, when the checks that had begun were over",
+                            counted(max, "failure")
+                        ));
                         (PartialOutcome::default().outcome(job, Ended::NotRun { detail }), None)
                     } else {
                         let name = directory(options.first + index, job, options);
@@ -254,16 +257,26 @@ fn run_watched(
         let events = (&*own_steps, &sender);
         run_in_thread(&own, &suite, sandbox, (&stop, until, &first, witness.as_deref()), events);
     });
-    let ended = match spawned {
+    let mut ended = match spawned {
         Err(error) => Ended::HarnessError { detail: format!("failed to start a thread: {error}") },
         Ok(_) => listen(&events, &mut partial, started, deadline, interrupted),
     };
     partial.steps = std::mem::take(&mut *steps.lock().unwrap_or_else(PoisonError::into_inner));
+    // Every step that ended is among them.
+    let pending = job.check.steps.get(partial.steps.len());
     if matches!(ended, Ended::Timeout { .. } | Ended::NotRun { .. }) {
         // It may still write to the directory of the report, so it gets time to stop.
         cancelled.store(true, Ordering::Relaxed);
         let until = Instant::now() + GRACE;
-        while events.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        while let Ok(last) = events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            // A session has the same deadline, and knows which request has no response.
+            if matches!((&ended, &last.ended), (Ended::Timeout { .. }, Ended::Timeout { .. })) {
+                ended = last.ended;
+            }
+        }
+    }
+    if let Ended::Timeout { step, .. } = &mut ended {
+        *step = pending.map(|step| PendingStep { operation: step.action.name().to_owned(), line: step.line });
     }
     partial.took = started.elapsed();
     let place = if partial.lost_directory { Place::Lost } else { Place::Kept };
@@ -295,7 +308,7 @@ fn listen(
         }
         if started.elapsed() > deadline {
             let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-            return Ended::Timeout { milliseconds, method: None };
+            return Ended::Timeout { milliseconds, method: None, step: None };
         }
     }
 }

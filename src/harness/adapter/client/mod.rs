@@ -24,7 +24,7 @@ use self::{
 use crate::{
     harness::{
         adapter::protocol::{Initialized, PROTOCOL},
-        contract::{Contract, Details, Implementation, Session, SessionContext},
+        contract::{Contract, Details, Implementation, Session, SessionContext, SessionError},
     },
     text::{line, truncated},
 };
@@ -65,6 +65,15 @@ pub enum ConnectError {
     /// It sent no valid response to `initialize`.
     #[error("no response to initialize: {0}")]
     Silent(String),
+    /// It sent no response to `initialize` in time.
+    #[error(
+        "no response to initialize within {milliseconds} ms; `start` in [launch.deadlines] of an implementation file \
+         allows more"
+    )]
+    StartTimeout {
+        /// The deadline in milliseconds.
+        milliseconds: u64,
+    },
     /// It speaks another version of the protocol.
     #[error("unsupported protocol version {0}; expected version {PROTOCOL}")]
     Version(u32),
@@ -99,6 +108,9 @@ impl Remote {
         let (mut connection, adapter) = pool.start().map_err(|error| match error {
             SpawnError::Spawn(error) => ConnectError::Spawn { program, error },
             SpawnError::Version(version) => ConnectError::Version(version),
+            SpawnError::Lost(SessionError::Timeout { milliseconds, .. }) => {
+                ConnectError::StartTimeout { milliseconds }
+            }
             SpawnError::Lost(lost) => ConnectError::Silent(lost.to_string()),
         })?;
         if let Err(found) = probe::probe(contract, &mut connection, &adapter, pool.deadlines()) {

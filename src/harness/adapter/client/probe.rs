@@ -13,7 +13,7 @@ use super::{
 use crate::{
     harness::{
         adapter::protocol::{Error, Initialized, Nothing, Reset},
-        contract::{Contract, Deadline},
+        contract::{Contract, Deadline, SessionError},
     },
     value::{Map, Value, from_json},
 };
@@ -100,7 +100,7 @@ impl Caller<'_> {
                 Error::METHOD,
                 error.code
             )),
-            Err(CallError::Lost(lost)) => Err(format!("{method}: {}", lost)),
+            Err(CallError::Lost(lost)) => Err(lost_in(method, &lost)),
             Ok(_) => Err(format!("accepts {method}, which it does not advertise")),
         }
     }
@@ -109,6 +109,16 @@ impl Caller<'_> {
 fn unexpected(method: &str, error: CallError) -> String {
     match error.refusal() {
         Ok(refusal) => format!("{method} was refused: {refusal}"),
-        Err(lost) => format!("{method}: {}", lost),
+        Err(lost) => lost_in(method, &lost),
+    }
+}
+
+/// Why a method has no response; named once.
+fn lost_in(method: &str, lost: &SessionError) -> String {
+    match lost {
+        SessionError::Timeout { .. } => lost.to_string(),
+        SessionError::Crash(_) | SessionError::Protocol(_) | SessionError::Skipped(_) => {
+            format!("{method}: {lost}")
+        }
     }
 }
