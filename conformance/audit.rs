@@ -183,8 +183,11 @@ fn a_killed_run_is_explained_and_cleaned_and_a_living_one_is_not() {
         let (audit, exit) = audited(place.path(), &["--clean"]);
         assert_eq!((exit, audit["removed"].as_array().map(Vec::len)), (Some(0), Some(1)), "{audit}");
     }
-    let (audit, exit) = audited(place.path(), &[]);
-    assert_eq!((exit, &audit["unfinished"]), (Some(0), &Value::Array(vec![])));
+    let left = run(place.path(), &["audit"]);
+    // The run may have been over before it was killed.
+    let is_empty = names(&reports, "2").is_empty();
+    assert_eq!(left.status.code(), Some(if is_empty { 2 } else { 0 }), "{left:?}");
+    assert_eq!(text(&left.stderr).contains("nothing was verified"), is_empty, "{left:?}");
     assert_eq!(names(&reports, "."), [""; 0]);
 }
 
@@ -283,4 +286,70 @@ fn a_store_that_cannot_be_written_stays_as_it_was() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("cannot write the report: failed to make"), "{said}");
     assert_eq!((names(&reports, ""), audit.status.code()), (before, Some(0)));
+}
+
+/// Every file below a directory, with its contents.
+fn contents(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = names(directory, "").into_iter();
+    files.map(|name| (name.clone(), fs::read(directory.join(name)).expect("a file"))).collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_report_is_not_taken_for_a_store_and_nothing_is_written_into_it() {
+    let place = place();
+    ran(place.path(), &[&RUN[..], &["--stamp", "2025-10-17T112849Z"]].concat());
+    let report = place.path().join("reports/2025-10-17T112849Z");
+    let sealed = contents(&report);
+    let path = "reports/2025-10-17T112849Z";
+    for command in [
+        &["audit", path][..],
+        &["audit", path, "--clean"],
+        &["render", "--index", path],
+        &["ledger", "--plan", "phase_d4", "--reports", path],
+        &[&RUN[..], &["--reports", path]].concat(),
+    ] {
+        let output = run(place.path(), command);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {output:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("{path} is a report")) && said.contains(" is in: reports"), "{said}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        assert_eq!(contents(&report), sealed, "{command:?}");
+    }
+    assert_eq!(run(place.path(), &["audit"]).status.code(), Some(0));
+    // Also a report that lost the list of its files.
+    fs::remove_file(report.join("SHA256SUMS")).expect("a file");
+    assert_eq!(run(place.path(), &["render", "--index", path]).status.code(), Some(2));
+    assert!(!report.join("index.html").exists() && !report.join(".index.json").exists());
+}
+
+#[test]
+fn a_directory_without_reports_is_not_intact() {
+    let place = place();
+    fs::create_dir(place.path().join("empty")).expect("a directory");
+    for arguments in [&["audit", "empty"][..], &["audit", "empty", "--json"]] {
+        let output = run(place.path(), arguments);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{output:?}");
+        assert!(
+            text(&output.stderr).contains("no reports in empty: nothing was verified; expected"),
+            "{output:?}"
+        );
+    }
+    let cleaned = text(&run(place.path(), &["audit", "empty", "--clean"]).stdout);
+    assert!(cleaned.contains("nothing verified") && !cleaned.contains("intact"), "{cleaned}");
+}
+
+#[test]
+fn a_store_is_not_taken_for_a_report() {
+    let place = place();
+    ran(place.path(), &[&RUN[..], &["--stamp", "2025-10-17T112849Z"]].concat());
+    for command in [&["merge", "reports"][..], &["survey", "reports"], &["render", "reports", "--check"]] {
+        let output = run(place.path(), command);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let says = "it is a directory of reports; name a report in it, such as reports/2025-10-17T112849Z";
+        assert!(text(&output.stderr).contains(says), "{output:?}");
+    }
 }

@@ -155,3 +155,25 @@ fn a_copy_of_the_ledger_is_verified_and_a_row_ticked_by_hand_is_caught() {
     let text = err(&place.ledger(&["--verify", "gone.md"]).code(2));
     assert!(text.contains("cannot verify gone.md: No such file"), "{text}");
 }
+
+#[test]
+fn a_directory_that_is_named_must_have_the_reports() {
+    let place = Place::new();
+    let started = place.ledger(&[]).code(0);
+    assert!(err(&started).contains("note: no reports in reports"), "{}", err(&started));
+    let missing = place.ledger(&["--reports", "nowhere"]).code(2);
+    assert_eq!(out(&missing), "");
+    assert!(err(&missing).contains("no reports in nowhere"), "{}", err(&missing));
+}
+
+#[test]
+fn the_next_step_of_an_attempt_that_failed_is_not_nothing() {
+    let place = Place::new();
+    place.run_plan(STAMPS[0], &["--phase", "red"]).code(0);
+    place.run_plan(STAMPS[1], &["--phase", "green"]).code(0);
+    place.run_plan(STAMPS[2], &["--phase", "green", "--impl", "never_persists"]).code(1);
+    let attempts = out(&place.ledger(&["--attempts"]).code(0));
+    let (before, failed) = attempts.split_once("green on never_persists").expect("the attempt");
+    assert!(!failed.contains("every row is done") && failed.contains("- next: D4."), "{failed}");
+    assert!(before.contains("green on reference"), "{before}");
+}

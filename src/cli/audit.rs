@@ -95,6 +95,14 @@ impl Audit {
             Exit::Usage
         })?;
         bar.finish_and_clear();
+        // That nothing is damaged or missing in a directory without reports says nothing.
+        if audit.reports == 0 && audit.is_sound() && audit.unfinished.is_empty() && !self.clean {
+            console.error(&format!(
+                "no reports in {}: nothing was verified; expected a directory of reports, such as that of `run --reports`",
+                self.store.display()
+            ));
+            return Err(Exit::Usage);
+        }
         let cleaned = if self.clean { self.clean(console)? } else { Vec::new() };
         if self.json {
             let store = self.store.display().to_string();
@@ -131,13 +139,17 @@ impl Audit {
         let store = line(&self.store.display().to_string());
         let mut text = format!("{store}: {reports}, {files}, {}\n", BinaryBytes(audit.bytes));
         let (integrity, completeness) = (&audit.integrity, &audit.completeness);
-        text.push_str(&if integrity.intact {
+        text.push_str(&if audit.reports == 0 && audit.is_sound() {
+            format!("integrity     {}: no reports\n", console.odd("nothing verified"))
+        } else if integrity.intact {
             format!("integrity     {}: every file is as it was written\n", console.good("intact"))
         } else {
             format!("integrity     {}: {}\n", console.bad("broken"), counted(integrity.errors.len(), "error"))
         });
         text.push_str(&error_lines(&integrity.errors));
-        text.push_str(&completeness_line(audit, console));
+        if audit.reports > 0 || !audit.is_sound() {
+            text.push_str(&completeness_line(audit, console));
+        }
         text.push_str(&error_lines(&completeness.errors));
         if let Some(newest) = &audit.newest {
             let (head, sequence, stamp) = (&newest.head, newest.sequence, newest.stamp);

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, console::Console};
+use super::{Exit, console::Console, report_argument};
 use crate::harness::{
     compare::{Snapshot, read_baseline},
-    record::{RunTimestamp, SUMS},
-    store::{CorruptReport, Index, IntegrityError, chains, read_report},
+    record::RunTimestamp,
+    store::{CorruptReport, Index, IntegrityError, chains, is_report, read_report},
 };
+
+/// What a side can be.
+const EXPECTED: &str = "a report, a directory of reports, or a baseline file";
 
 /// A side of a comparison.
 pub(super) struct CompareInput {
@@ -23,17 +26,21 @@ impl CompareInput {
     pub(super) fn read(path: &Path, console: &Console) -> Result<Self, Exit> {
         if !path.is_dir() {
             let snapshot = read_baseline(path).map_err(|error| {
-                console.error(&format!("cannot use baseline {}: {error}", path.display()));
+                console.error(&if path.exists() {
+                    format!("cannot use baseline {}: {error}", path.display())
+                } else {
+                    format!("{} does not exist: expected {EXPECTED}", path.display())
+                });
                 Exit::Usage
             })?;
             return Ok(Self { snapshot, place: None, damaged: false });
         }
-        if !path.join(SUMS).exists() {
+        if !is_report(path) {
             return Self::newest_of(path, console);
         }
         Self::of_report(path).map_err(|error| {
             console.error(&format!("cannot use report {}: {error}", path.display()));
-            Exit::EvidenceBroken
+            report_argument::exit_of(path, &error)
         })
     }
 
@@ -78,10 +85,7 @@ impl CompareInput {
                 }
             }
         }
-        console.error(&format!(
-            "no usable report in {}: expected a report, a directory of reports, or a baseline file",
-            store.display()
-        ));
+        console.error(&format!("no usable report in {}: expected {EXPECTED}", store.display()));
         Err(if damaged { Exit::EvidenceBroken } else { Exit::Usage })
     }
 }

@@ -40,9 +40,9 @@ pub(super) struct Ledger {
     #[arg(long, value_name = "NAME")]
     green: Option<String>,
 
-    /// Directory of the reports
-    #[arg(long, value_name = "DIR", default_value = "reports")]
-    reports: PathBuf,
+    /// Directory of the reports [default: reports]
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
 
     /// Print the numbered attempts at the plan, on all implementations, instead of the rows
     #[arg(long)]
@@ -75,20 +75,24 @@ pub(super) struct PrintedAttempts<'a> {
     attempts: &'a [PlanAttempt],
 }
 
+/// The directory of the reports, if none is named.
+const REPORTS: &str = "reports";
+
 impl Ledger {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, _) = self.suite.load(console)?;
         let name = |given: &Option<String>| given.as_deref().map(implementation_name);
         let (red, green) = (name(&self.red), name(&self.green));
         let plan = find_plan(&self.plan, &suite, console)?.on(red.as_deref(), green.as_deref());
-        let store = match Store::open_and_keep(&self.reports, |run| keep_evidence(&plan, run)) {
+        let reports = self.reports.as_deref().unwrap_or(Path::new(REPORTS));
+        let store = match Store::open_and_keep(reports, |run| keep_evidence(&plan, run)) {
             Ok(store) => store,
-            // Not an error: a plan starts without reports.
-            Err(error @ StoreError::Missing(_)) => {
+            // Not an error, unless a directory was named: a plan starts without reports.
+            Err(error @ StoreError::Missing(_)) if self.reports.is_none() => {
                 console.note(&format!("note: {error}"));
                 Store::default()
             }
-            Err(error @ StoreError::Disk(_)) => {
+            Err(error @ (StoreError::Missing(_) | StoreError::IsReport(_) | StoreError::Disk(_))) => {
                 console.error(&error.to_string());
                 return Err(Exit::Usage);
             }

@@ -8,7 +8,7 @@ use std::{
 use clap::{ArgGroup, Parser};
 use serde::Serialize;
 
-use super::{Exit, console::Console};
+use super::{Exit, console::Console, report_argument};
 use crate::{
     fs_util::replace,
     harness::{
@@ -97,12 +97,14 @@ impl Render {
 
     fn report(&self, path: &Path, console: &Console) -> Result<Exit, Exit> {
         let rendering = Rendering::of(path).map_err(|error| {
-            console.error(&format!("cannot render report {}: {error}", path.display()));
-            match error {
-                RenderingError::Corrupt(_) if path.is_dir() => Exit::EvidenceBroken,
-                RenderingError::Corrupt(_) => Exit::Usage,
-                RenderingError::Render(_) => Exit::Internal,
-            }
+            let (why, exit) = match &error {
+                RenderingError::Corrupt(why) => {
+                    (report_argument::reason(path, why), report_argument::exit_of(path, why))
+                }
+                RenderingError::Render(_) => (error.to_string(), Exit::Internal),
+            };
+            console.error(&format!("cannot render report {}: {why}", path.display()));
+            exit
         })?;
         match &self.out {
             Some(out) => self.write(&rendering, out, console),
@@ -145,10 +147,12 @@ impl Render {
                 };
                 console.print(&format!("{}: {} {what}\n", line(&report), line(name)));
             }
-            console.note(&format!(
-                "note: version {wrote} wrote the report and version {} rendered it; another version may render other text",
-                env!("CARGO_PKG_VERSION")
-            ));
+            let own = env!("CARGO_PKG_VERSION");
+            if wrote != own {
+                console.note(&format!(
+                    "note: version {wrote} wrote the report and version {own} rendered it; another version may render other text"
+                ));
+            }
         }
         Ok(if differing.is_empty() { Exit::Success } else { Exit::EvidenceBroken })
     }

@@ -262,7 +262,16 @@ impl Run {
 
     /// The report whose failed checks are run again.
     fn earlier(&self, report: Option<&Path>, console: &Console) -> Result<Snapshot, Exit> {
-        Ok(CompareInput::read(report.unwrap_or(self.recording.reports()), console)?.snapshot)
+        let path = report.unwrap_or(self.recording.reports());
+        if !path.exists() {
+            let what = match report {
+                Some(_) => "expected a report, or a directory of reports",
+                None => "no run has written a report yet, or --reports names another directory",
+            };
+            console.error(&format!("--rerun-failed: {} does not exist: {what}", path.display()));
+            return Err(Exit::Usage);
+        }
+        Ok(CompareInput::read(path, console)?.snapshot)
     }
 
     fn selects_all(&self) -> bool {

@@ -466,6 +466,7 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         ReportError::Taken(_)
         | ReportError::UnderWay(_)
         | ReportError::NotAReport(_)
+        | ReportError::InReport(_)
         | ReportError::NoFreeStamp { .. }
         | ReportError::StampsInTheWay { .. }
         | ReportError::TooLong { .. }

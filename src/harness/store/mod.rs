@@ -32,7 +32,7 @@ pub use integrity::{CorruptReport, IntegrityError, STAMP_TOLERANCE_SECONDS};
 pub use limits::MAX_RESULTS_BYTES;
 pub use place::chains;
 pub use protected_files::{MAX_PROTECTED_FILES, ProtectedError, change_since_previous, read_protected};
-pub use reader::{Store, StoreError, read_report};
+pub use reader::{Store, StoreError, is_report, read_report};
 pub use rendering::{Rendering, RenderingError};
 pub use report::Report;
 pub use report_error::{PublishError, ReportError};

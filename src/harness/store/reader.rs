@@ -15,7 +15,7 @@ use super::{
     unfinished::unfinished,
     verify::verify,
 };
-use crate::harness::record::{Chain, RESULTS, RunRecord};
+use crate::harness::record::{CHAIN, Chain, RESULTS, RunRecord, SUMS};
 
 /// The reports of a directory. Entries that are not named by a timestamp are ignored.
 #[derive(Debug, Default)]
@@ -34,13 +34,35 @@ pub enum StoreError {
     /// The directory does not exist.
     #[error("no reports in {}: no run has written one yet, or --reports names another directory", .0.display())]
     Missing(PathBuf),
+    /// It is a report itself.
+    #[error("{} is a report; expected the directory that it is in: {}", .0.display(), parent(.0).display())]
+    IsReport(PathBuf),
     /// It cannot be listed.
     #[error(transparent)]
     Disk(#[from] IoError),
 }
 
+/// Whether a directory is a report, also one that lacks some of its files. Nothing may be written into it.
+pub fn is_report(directory: &Path) -> bool {
+    let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
+    has(CHAIN) || (has(SUMS) && has(RESULTS))
+}
+
+/// The directory that a report is in.
+pub(super) fn parent(report: &Path) -> PathBuf {
+    match (report.file_name(), report.parent()) {
+        (Some(_), Some(parent)) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        (Some(_), Some(parent)) => parent.to_owned(),
+        // A path such as `.` or `..`.
+        (_, _) => report.join(".."),
+    }
+}
+
 /// The entries of a store's directory.
 pub(super) fn entries(reports: &Path) -> Result<Vec<fs::DirEntry>, StoreError> {
+    if is_report(reports) {
+        return Err(StoreError::IsReport(reports.to_owned()));
+    }
     fs_util::entries(reports).map_err(|source| match source.kind() {
         ErrorKind::NotFound => StoreError::Missing(reports.to_owned()),
         _ => IoError { doing: "list", path: reports.to_owned(), source }.into(),
@@ -317,6 +339,30 @@ mod tests {
         let expected = [(".2025-10-17T112849Z.partial", false), (".2025-10-17T112850Z.interrupted-2", true)];
         assert_eq!(listed.collect::<Vec<_>>(), expected);
         assert!(store.reports.is_empty() && store.damaged.is_empty());
+    }
+
+    #[test]
+    fn a_report_is_not_a_store() {
+        let root = three();
+        let report = root.path().join(STAMPS[0]);
+        let files = files_below(&report).unwrap();
+        let said = Store::open(&report).unwrap_err().to_string();
+        assert!(
+            said.ends_with(&format!("expected the directory that it is in: {}", root.path().display())),
+            "{said}"
+        );
+        let written = ReportWriter::create(&report, test_helpers::stamp("2025-10-19T000000Z"));
+        assert!(written.unwrap_err().to_string().contains("is a report"));
+        assert_eq!(files_below(&report).unwrap(), files);
+        // Also one that is damaged.
+        fs::remove_file(report.join(SUMS)).unwrap();
+        assert!(matches!(Store::open(&report), Err(StoreError::IsReport(_))));
+    }
+
+    #[test]
+    fn the_store_of_a_report_is_named_as_its_path_says() {
+        let parents = ["S/R", "R", "R/", "..", "."].map(|path| parent(Path::new(path)));
+        assert_eq!(parents, ["S", ".", ".", "../..", "./.."].map(PathBuf::from));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{IoError, place::NoPlace};
+use super::{IoError, place::NoPlace, reader::parent};
 use crate::harness::{
     record::{INVENTORY, RunTimestamp},
     report::RenderError,
@@ -17,6 +17,13 @@ pub enum ReportError {
     /// Something else has the name of the report.
     #[error("{} is not a report: move it away, or rerun to get a new timestamp", .0.display())]
     NotAReport(PathBuf),
+    /// The directory for reports is a report.
+    #[error(
+        "{} is a report, and nothing may be added to it; name the directory that it is in: {}",
+        .0.display(),
+        parent(.0).display()
+    )]
+    InReport(PathBuf),
     /// The hidden directory of a run with this timestamp exists.
     #[error(
         "{} is in use by another run, or was left behind by one that was killed; `bundleproof audit --clean` \

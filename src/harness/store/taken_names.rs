@@ -36,6 +36,7 @@ impl<'a> TakenNames<'a> {
             | ReportError::TooLong { .. }
             | ReportError::Disk(_)
             | ReportError::Render(_)
+            | ReportError::InReport(_)
             | ReportError::NoNumber(_) => false,
         }
     }

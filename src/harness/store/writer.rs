@@ -15,6 +15,7 @@ use super::{
     lock::StoreLock,
     partial::{PartialDirectory, taken},
     place,
+    reader::is_report,
     taken_names::TakenNames,
     write_sums,
 };
@@ -81,8 +82,11 @@ impl ReportWriter {
     /// begin in the same second get different ones without waiting.
     ///
     /// # Errors
-    /// [`ReportError::NoFreeStamp`], [`ReportError::StampsInTheWay`], or a failed file operation.
+    /// [`ReportError::InReport`], [`ReportError::NoFreeStamp`], [`ReportError::StampsInTheWay`], or a failed file operation.
     pub fn create_within(reports: &Path, first: RunTimestamp, seconds: u32) -> Result<Self, ReportError> {
+        if is_report(reports) {
+            return Err(ReportError::InReport(reports.to_owned()));
+        }
         let made_reports = !reports.exists();
         make_directory(reports).map_err(IoError::when("make", reports))?;
         let store = StoreLock::acquire(reports)?;
