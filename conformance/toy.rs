@@ -556,7 +556,7 @@ fn ledger_follows() {
         let store = Store::open(reports.path()).expect("a store");
         let ledger = Ledger::compute(plan, &store);
         let states: Vec<State> = ledger.rows.iter().map(|row| row.state).collect();
-        (states, ledger.to_text())
+        (states, ledger.to_text(None))
     };
     publish(reports.path(), "2026-01-02T000000Z", Phase::Red, &implementations());
     assert_eq!(states().0, [State::Proven; 3], "{}", states().1);

@@ -115,8 +115,8 @@ impl Ledger {
             (false, true, _) => console.print_json(&ledger)?,
             (true, false, true) => console.print(&ledger.attempts_to_markdown()),
             (false, false, true) => console.print(&ledger.to_markdown()),
-            (true, false, false) => console.print(&ledger.attempts_to_text()),
-            (false, false, false) => console.print(&ledger.to_text()),
+            (true, false, false) => console.print(&ledger.attempts_to_text(console.width())),
+            (false, false, false) => console.print(&ledger.to_text(console.width())),
         }
         Ok(whole)
     }

@@ -39,8 +39,12 @@ pub struct PlanAttempt {
     /// The protected files that changed since the previous attempt, if this is a red phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected: Option<ProtectedChange>,
-    /// The next step after the report: that of the first row that was not done.
+    /// The next step after the report: that of the first row that was not done. For an attempt on other implementations
+    /// than those of the ledger, and for one that changed no row, that of the first row that was not as expected.
     pub next: Option<String>,
+    /// Whether every row is done after the report, and the attempt was as expected.
+    #[serde(skip)]
+    pub all_done: bool,
 }
 
 /// The attempts so far.
@@ -52,7 +56,7 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// Adds a report, if it was an attempt at the plan.
+    /// Adds a report, if it was an attempt at the plan. `next` is the step that the ledger names after it.
     pub(super) fn take(&mut self, view: &ReportView<'a>, next: Option<String>) {
         let (Some(number), Some(_)) = (view.number(), &view.report.run.plan) else { return };
         let run = &view.report.run;
@@ -63,11 +67,14 @@ impl<'a> History<'a> {
         for phase in &run.phases {
             let red = *phase == Phase::Red;
             let protected = change.clone().filter(|change| red && change.is_any());
-            self.attempts.push(PlanAttempt {
-                protected,
-                next: next.clone(),
-                ..attempt(view, number, *phase)
-            });
+            let attempt = attempt(view, number, *phase);
+            let (next, all_done) = if is_of_ledger(view, *phase) {
+                let all_done = next.is_none() && attempt.unexpected.is_empty();
+                (next.clone().or(attempt.next), all_done)
+            } else {
+                (attempt.next, false)
+            };
+            self.attempts.push(PlanAttempt { protected, next, all_done, ..attempt });
         }
         self.protected = run.protected.as_ref().map(|now| (run.stamp, now)).or(self.protected);
     }
@@ -77,11 +84,22 @@ impl<'a> History<'a> {
     }
 }
 
+/// Whether a phase was on the implementations that the ledger is about.
+fn is_of_ledger(view: &ReportView<'_>, phase: Phase) -> bool {
+    let mut rows = view.report.run.plan.iter().flat_map(|plan| &plan.rows);
+    rows.all(|row| {
+        let own = view.plan.rows.iter().find(|own| own.id == row.id);
+        own.is_none_or(|own| row_implementation(own, phase) == row_implementation(row, phase))
+    })
+}
+
+/// An attempt whose next step is that of its first row that is not as expected.
 fn attempt(view: &ReportView<'_>, number: u64, phase: Phase) -> PlanAttempt {
     let run = &view.report.run;
     let rows = run.plan.iter().flat_map(|plan| &plan.rows);
     let results = rows.filter_map(|row| Some((row, RowResult::of(row, phase, &view.outcomes)?)));
     let (mut as_expected, mut unexpected, mut on) = (0, Vec::new(), BTreeSet::new());
+    let mut next = None;
     for (row, result) in results {
         on.insert(row_implementation(row, phase).to_owned());
         match (&row.blocked, result.status()) {
@@ -89,6 +107,7 @@ fn attempt(view: &ReportView<'_>, number: u64, phase: Phase) -> PlanAttempt {
             (None, RowStatus::Proves) => as_expected += 1,
             (None, RowStatus::Contradicts | RowStatus::Neither) => {
                 unexpected.push(format!("{} {result}", row.id));
+                next.get_or_insert_with(|| format!("{}: {}", row.id, row.guidance));
             }
         }
     }
@@ -112,6 +131,7 @@ fn attempt(view: &ReportView<'_>, number: u64, phase: Phase) -> PlanAttempt {
         counts: counts.words,
         artifacts: artifacts.map(|name| format!("{}/{name}", run.stamp)).collect(),
         protected: None,
-        next: None,
+        next,
+        all_done: false,
     }
 }

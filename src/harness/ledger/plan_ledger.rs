@@ -274,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn the_next_step_of_an_attempt_is_about_that_attempt() {
+        let plan =
+            Plan { rows: vec![test_helpers::row("R", "persistence", &[CHECK])], ..test_helpers::plan() };
+        let failed = test_helpers::unexpected(CHECK, Phase::Green);
+        let mut store = numbered(store(vec![vec![red(), green()], vec![failed], vec![red()]]), 1);
+        store.reports.iter_mut().for_each(|report| report.run.plan = Some(plan.clone()));
+        // Attempts on other implementations change no row of this ledger.
+        let others = plan.on(Some("x"), Some("y"));
+        for (report, phase) in store.reports.iter_mut().skip(1).zip([Phase::Green, Phase::Red]) {
+            report.run.phases = vec![phase];
+            report.run.plan = Some(others.clone());
+            report.run.outcomes[0].implementation = if phase == Phase::Green { "y" } else { "x" }.to_owned();
+        }
+        let ledger = Ledger::compute(&plan, &store);
+        let said = |at: usize| ledger.attempts[at].details().last().cloned().unwrap();
+        assert_eq!(said(0), "next: nothing: every row is done");
+        assert_eq!(ledger.attempts[2].title().rsplit_once(": ").unwrap().1, "0/1 rows passed");
+        assert_eq!(said(2), format!("next: R: {}", plan.rows[0].guidance));
+        assert_eq!(ledger.attempts[3].title().rsplit_once(": ").unwrap().1, "1/1 rows proven");
+        assert!(!said(3).contains("next"), "{}", said(3));
+    }
+
+    #[test]
     fn a_row_that_a_report_blocks_learns_nothing_from_it_and_stays_open() {
         let plan =
             Plan { rows: vec![test_helpers::row("R", "persistence", &[CHECK])], ..test_helpers::plan() };
@@ -379,6 +402,6 @@ mod tests {
             ledger.attempts.iter().filter_map(|own| Some((own.number, own.protected.as_ref()?.to_string())));
         let expected = "protected files changed since 2025-10-17T112857Z: src/a".to_owned();
         assert_eq!(said.collect::<Vec<_>>(), [(4, expected.clone())]);
-        assert!(ledger.to_text().contains(&expected) && ledger.to_markdown().contains("src/a"));
+        assert!(ledger.to_text(None).contains(&expected) && ledger.to_markdown().contains("src/a"));
     }
 }

@@ -9,16 +9,24 @@ use super::{Ledger, LedgerRow, PlanAttempt, RowAttempt, Transition};
 /// The longest line of plain text in characters, except for a single long word.
 const WIDTH: usize = 96;
 
-const LEGEND: &str =
-    "[ ] open   [P] failed as expected   [x] failed as expected, then passed   [!] regressed";
+/// The shortest width that text is fitted to: in a narrower terminal lines wrap.
+const MIN_WIDTH: usize = 40;
+
+const LEGEND: [&str; 4] =
+    ["[ ] open", "[P] failed as expected", "[x] failed as expected, then passed", "[!] regressed"];
 
 impl Ledger<'_> {
-    /// The ledger as plain text: a table of the rows, then the attempts of each row.
-    pub fn to_text(&self) -> String {
+    /// The ledger as plain text: a table of the rows, then the attempts of each row. `terminal` is the width of a terminal.
+    pub fn to_text(&self, terminal: Option<usize>) -> String {
+        let width = fitted(terminal);
         let ids = self.rows.iter().map(|row| line(row.id).chars().count());
         let id_width = ids.max().unwrap_or(0).max(2) + 2;
-        let task_width = WIDTH.saturating_sub(id_width + 7).max(20);
-        let mut text = format!("{}: {}\n{LEGEND}\n\n", line(self.plan), line(self.title));
+        let task_width = width.saturating_sub(id_width + 7).max(20);
+        let title = format!("{}: {}", line(self.plan), line(self.title));
+        let legend = LEGEND.join("   ");
+        // Narrower than that, each state is on a line of its own.
+        let legend = if legend.chars().count() <= width { legend } else { LEGEND.join("\n") };
+        let mut text = format!("{}\n{legend}\n\n", wrapped(&title, width).join("\n"));
         text += &format!("{:id_width$}{:task_width$}  State\n", "ID", "Task");
         for row in &self.rows {
             let mut task = wrapped(&line(row.task), task_width).into_iter();
@@ -27,42 +35,39 @@ impl Ledger<'_> {
             task.for_each(|more| text += &format!("{:id_width$}{more}\n", ""));
         }
         for row in &self.rows {
-            text += &format!(
-                "\n{} {}: red on {}, green on {}\n",
-                row.state,
-                line(row.id),
-                line(row.red),
-                line(row.green)
-            );
+            let label = format!("{} {}:", row.state, line(row.id));
+            let on = format!("red on {}, green on {}", line(row.red), line(row.green));
+            text += &format!("\n{}", indented(&label, &on, width));
             for (name, value) in remarks(row) {
-                text += &indented(&format!("  {name:9}"), &line(&value));
+                text += &indented(&format!("  {name:9}"), &line(&value), width);
             }
             for attempt in &row.attempts {
                 let number = attempt.number.map_or("-".to_owned(), |number| format!("#{number}"));
-                text += &indented(&format!("  {number:5}"), &line(&attempt.to_string()));
+                text += &indented(&format!("  {number:5}"), &line(&attempt.to_string()), width);
                 attempt.files.iter().for_each(|file| text += &format!("        {}\n", line(file)));
-                attempt.errors.iter().for_each(|error| text += &indented("       !", &line(error)));
+                attempt.errors.iter().for_each(|error| text += &indented("       !", &line(error), width));
             }
         }
         let others = self.other_implementations();
         if !others.is_empty() {
             text.push('\n');
         }
-        others.iter().for_each(|other| text += &indented(" ", other));
+        others.iter().for_each(|other| text += &indented(" ", other, width));
         let ends = self.ends();
         if !ends.is_empty() {
             text.push('\n');
         }
-        ends.iter().for_each(|end| text += &indented("!", end));
+        ends.iter().for_each(|end| text += &indented("!", end, width));
         text
     }
 
-    /// The numbered attempts as plain text.
-    pub fn attempts_to_text(&self) -> String {
+    /// The numbered attempts as plain text. `terminal` is the width of a terminal.
+    pub fn attempts_to_text(&self, terminal: Option<usize>) -> String {
+        let width = fitted(terminal);
         let mut text = String::new();
         for attempt in &self.attempts {
-            text += &indented("-", &line(&attempt.title()));
-            attempt.details().iter().for_each(|detail| text += &indented("  -", &line(detail)));
+            text += &indented("-", &line(&attempt.title()), width);
+            attempt.details().iter().for_each(|detail| text += &indented("  -", &line(detail), width));
         }
         if text.is_empty() { format!("{}: no attempts yet\n", line(self.plan)) } else { text }
     }
@@ -136,7 +141,8 @@ impl PlanAttempt {
         details.push(format!("artifacts: {}", self.artifacts.join(", ")));
         details.push(format!("metrics: {}", self.metrics));
         details.extend(self.protected.iter().map(ToString::to_string));
-        details.push(format!("next: {}", self.next.as_deref().unwrap_or("nothing: every row is done")));
+        let done = self.all_done.then_some("nothing: every row is done");
+        details.extend(self.next.as_deref().or(done).map(|next| format!("next: {next}")));
         details
     }
 }
@@ -156,10 +162,15 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The width that text is fitted to.
+fn fitted(terminal: Option<usize>) -> usize {
+    terminal.map_or(WIDTH, |terminal| terminal.clamp(MIN_WIDTH, WIDTH))
+}
+
 /// A labeled text with a hanging indent.
-fn indented(label: &str, text: &str) -> String {
+fn indented(label: &str, text: &str, width: usize) -> String {
     let indent = label.chars().count() + 1;
-    let lines = wrapped(text, WIDTH.saturating_sub(indent)).into_iter().enumerate();
+    let lines = wrapped(text, width.saturating_sub(indent)).into_iter().enumerate();
     lines.map(|(index, line)| format!("{:indent$}{line}\n", if index == 0 { label } else { "" })).collect()
 }
 
@@ -217,9 +228,9 @@ mod tests {
     fn the_ledger_reads_as_text_and_as_markdown() {
         let (plan, store) = (plan(), store());
         let ledger = Ledger::compute(&plan, &store);
-        insta::assert_snapshot!("ledger_text", ledger.to_text());
+        insta::assert_snapshot!("ledger_text", ledger.to_text(None));
         insta::assert_snapshot!("ledger_markdown", ledger.to_markdown());
-        insta::assert_snapshot!("attempts_text", ledger.attempts_to_text());
+        insta::assert_snapshot!("attempts_text", ledger.attempts_to_text(None));
         insta::assert_snapshot!("attempts_markdown", ledger.attempts_to_markdown());
         insta::assert_snapshot!("ledger_json", serde_json::to_string_pretty(&ledger).unwrap());
     }
@@ -228,8 +239,17 @@ mod tests {
     fn lines_fit_and_untrusted_text_is_escaped() {
         let (plan, store) = (plan(), store());
         let ledger = Ledger::compute(&plan, &store);
-        let text = ledger.to_text();
+        let text = ledger.to_text(None);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        for width in [40, 60, 80, 200] {
+            let most = width.min(WIDTH);
+            for text in [ledger.to_text(Some(width)), ledger.attempts_to_text(Some(width))] {
+                // A single long word, such as the path of a file, is not cut.
+                let fits = |line: &str| line.chars().count() <= most || line.split_whitespace().count() == 1;
+                assert!(text.lines().all(fits), "{width}:\n{text}");
+                assert!(!text.lines().any(|line| line.trim() == "State"), "{text}");
+            }
+        }
         assert!(!text.contains('\u{1b}') && !ledger.to_markdown().contains(['\u{1b}', '\t']), "{text}");
         assert!(!ledger.to_markdown().contains("not_implemented | always"));
     }
@@ -238,6 +258,6 @@ mod tests {
     fn text_is_wrapped_at_words_and_long_words_stay_whole() {
         assert_eq!(wrapped("aa bb cccccc d", 5), ["aa bb", "cccccc", "d"]);
         assert_eq!(wrapped("", 5), Vec::<String>::new());
-        assert_eq!(indented("next:", "a"), "next: a\n");
+        assert_eq!(indented("next:", "a", WIDTH), "next: a\n");
     }
 }
