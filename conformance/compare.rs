@@ -148,15 +148,60 @@ fn what_was_fixed_and_what_still_fails_is_no_regression() {
 }
 
 #[test]
-fn checks_that_the_new_run_leaves_out_count_and_checks_that_it_adds_do_not() {
+fn checks_that_the_new_run_did_not_select_are_not_compared_and_checks_that_it_adds_do_not_count() {
     let place = Place::new();
     place.report("reports", FIRST, "reference", &[]);
     place.report("reports", SECOND, "reference", &["--case", CASE]);
     let others = place.checks(&in_store(FIRST)) - 1;
-    let fewer = place.json(&in_store(FIRST), &in_store(SECOND), 5);
-    assert_eq!((&fewer["counts"]["removed"], &fewer["selection_changed"]), (&others.into(), &true.into()));
+    let fewer = place.json(&in_store(FIRST), &in_store(SECOND), 0);
+    assert_eq!((&fewer["not_selected"], &fewer["selection_changed"]), (&others.into(), &true.into()));
+    assert_eq!((&fewer["counts"]["removed"], &fewer["counts"]["unchanged"]), (&0.into(), &1.into()));
+    let text = out(&place.run(&["compare", &in_store(FIRST), &in_store(SECOND)]).code(0));
+    let says = format!("not compared: {others} checks, which the options of the newer run did not select\n");
+    assert!(text.contains(&says), "{text}");
     let more = place.json(&in_store(SECOND), &in_store(FIRST), 0);
     assert_eq!(more["counts"]["added"], others);
+}
+
+#[test]
+fn checks_that_the_same_options_no_longer_find_count() {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &[]);
+    place.run(&["compare", "--write-baseline", "base.json", &in_store(FIRST)]).code(0);
+    let entry = place.text("base.json").lines().find(|line| line.contains(CASE)).expect("a line").to_owned();
+    let gone = entry.replace(CASE, "params/gone").replace("\"digest\":\"", "\"digest\":\"0");
+    let with = place.text("base.json").replace(&entry, &format!("{gone}\n{entry}"));
+    place.write("base.json", &with);
+    let fewer = place.json("base.json", &in_store(FIRST), 5);
+    assert_eq!((&fewer["counts"]["removed"], &fewer["not_selected"]), (&1.into(), &0.into()));
+}
+
+#[test]
+fn a_rerun_of_what_failed_is_compared_where_both_have_a_result() {
+    let place = regressed();
+    let third = "2025-10-17T160000Z";
+    place.report("reports", third, "stub", &["--rerun-failed", &in_store(SECOND)]);
+    let json = place.json(&in_store(FIRST), "reports", 5);
+    assert_eq!((&json["counts"]["regressed"], &json["counts"]["removed"]), (&REGRESSED.into(), &0.into()));
+    assert_eq!(json["not_selected"], place.checks(&in_store(FIRST)) - REGRESSED);
+    // A part of the run is compared in the same way.
+    let parts = ["1/2", "2/2"].map(|part| {
+        let store = format!("part{}", &part[..1]);
+        place.report(&store, FIRST, "reference", &["--area", "params", "--partition", part]);
+        let json = place.json(&in_store(FIRST), &store, 0);
+        json["not_selected"].as_u64().expect("a number")
+    });
+    assert_eq!(parts.iter().sum::<u64>(), place.checks(&in_store(FIRST)) as u64);
+}
+
+#[test]
+fn runs_without_a_common_check_are_not_compared() {
+    let place = Place::new();
+    place.report("reports", FIRST, "reference", &[]);
+    place.report("reports", SECOND, "reference", &["--case", "config/bridge_skips_none"]);
+    let assert = place.run(&["compare", &in_store(FIRST), &in_store(SECOND)]).code(4);
+    assert_eq!(out(&assert), "");
+    assert!(err(&assert).contains("nothing was compared: no check of "), "{}", err(&assert));
 }
 
 #[test]
@@ -338,6 +383,17 @@ fn a_regression_in_a_store_has_its_last_good_and_its_first_bad_report() {
     assert!(text.contains(&line), "{text}");
     place.run(&["compare", &bad, &still_bad]).code(0);
     place.run(&["compare", &bad, &fixed]).code(0);
+    // A damaged report is neither: the index knows its results, and does not verify the rest.
+    for (damaged, good, first_bad) in [(&bad, &stamps[1], &stamps[3]), (&good, &stamps[0], &stamps[3])] {
+        place.write(&format!("{damaged}/summary.md"), "All is well.\n");
+        let assert = place.run(&["compare", &first, &still_bad]).code(8);
+        let line = format!("  last good report: {good}; first bad report: {first_bad}\n");
+        assert!(out(&assert).contains(&line), "{}", out(&assert));
+        let says = format!("left damaged report {damaged} out of the search");
+        let said = err(&assert)
+            .replace(&format!("{}/", place.path("").canonicalize().expect("a path").display()), "");
+        assert!(said.contains(&says), "{said}");
+    }
 }
 
 #[cfg(unix)]
@@ -423,7 +479,7 @@ fails = "loads"
 #[case::one_run(&["compare", "reports"], 2, "<NEW>")]
 #[case::two_formats(&["compare", "a", "b", "--json", "--markdown"], 2, "cannot be used with")]
 #[case::two_runs_for_a_baseline(&["compare", "a", "b", "--write-baseline", "c"], 2, "cannot be used with")]
-#[case::no_such_file(&["compare", "nowhere", "reports"], 2, "cannot use baseline nowhere: ")]
+#[case::no_such_file(&["compare", "nowhere", "reports"], 2, "nowhere does not exist: expected a report, a directory of reports, or a baseline file")]
 #[case::no_reports(&["compare", "empty", "empty"], 2, "no usable report in empty: expected a report, a directory of reports, or a baseline file")]
 fn invalid_arguments_are_reported_and_leave_nothing(
     #[case] arguments: &[&str],

@@ -264,6 +264,14 @@ fn an_empty_part_is_a_report_that_says_so() {
     let mut planned: Vec<usize> = reports.iter().map(planned).collect();
     planned.sort_unstable();
     assert_eq!(planned, [0, 0, 1]);
+    let said = (1..=3).map(|number| {
+        let part = format!("{number}/3");
+        out(&place
+            .run(&[&["run", "--partition", &part, "--reports", "again"], &selection[..]].concat())
+            .code(0))
+    });
+    let empty = said.filter(|said| said.contains("\nThis part has no checks.\n")).count();
+    assert_eq!(empty, 2);
     let empty = reports.iter().find(|report| !place.path(report).join("green_params.log").exists());
     let summary = fs::read_to_string(place.path(empty.expect("an empty part")).join("summary.md"));
     let summary = summary.expect("summary.md");

@@ -1,6 +1,7 @@
 //! `bundleproof compare`.
 
 use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -13,7 +14,8 @@ use crate::{
     fs_util::replace,
     harness::{
         compare::{Change, Comparison, History, Snapshot, read_baseline, write_baseline},
-        store::Index,
+        record::RunTimestamp,
+        store::{CheckKey, Index, read_report},
     },
 };
 
@@ -28,7 +30,7 @@ const PAGE_KICKER: &str = "<p class=\"kicker\">bundleproof compare ";
 ///
 /// BASE and NEW are each a report, a directory of reports (its newest), or a baseline file. These count as a regression:
 /// a check that was as expected and fails, one that fails for another reason than before, one that is unsupported now,
-/// and one that is missing. These do not: a check that fails in both for the same reason, and a check that fails and
+/// and one that is missing although the options of NEW select it or are those of BASE. These do not: a check that fails in both for the same reason, and a check that fails and
 /// has no result in BASE, because nothing that worked was lost; `run` fails for it. Runs on two implementations are
 /// compared check by check. A baseline file has one line for each check and no times: keep it in a repository, and
 /// write it again to accept what changed.
@@ -81,7 +83,14 @@ impl Compare {
             return Err(Exit::NothingSelected);
         }
         let mut comparison = Comparison::of(&base.snapshot, &new.snapshot);
-        add_history(&mut comparison, &new, console);
+        if comparison.not_selected > 0 && !comparison.has_common_checks() {
+            console.error(&format!(
+                "nothing was compared: no check of {} is among those that the options of {} selected",
+                base.snapshot.name, new.snapshot.name
+            ));
+            return Err(Exit::NothingSelected);
+        }
+        let history_damaged = add_history(&mut comparison, &new, console);
         if let Some(file) = &self.html {
             let html = comparison.to_html().map_err(|error| internal(&error, console))?;
             let failed = |why: String| {
@@ -103,7 +112,7 @@ impl Compare {
         } else {
             console.print(&comparison.to_text(|change, word| paint(change, word, console)));
         }
-        Ok(if base.damaged || new.damaged {
+        Ok(if base.damaged || new.damaged || history_damaged {
             Exit::EvidenceBroken
         } else if comparison.is_regression() {
             Exit::Regression
@@ -143,16 +152,48 @@ fn write(input: &CompareInput, file: &Path, console: &Console) -> Result<Exit, E
     Ok(if input.damaged { Exit::EvidenceBroken } else { Exit::Success })
 }
 
-/// Adds the last good and the first bad reports. Only what counts has them, so a store is not read for anything else.
-fn add_history(comparison: &mut Comparison<'_>, new: &CompareInput, console: &Console) {
-    let Some((store, stamp)) = new.place.as_ref().filter(|_| comparison.is_regression()) else { return };
-    match Index::open(store) {
-        Ok(index) => {
-            let history = History::until(*stamp, &index);
-            comparison.add_history(|key| history.get(key).copied());
+/// Adds the last good and the first bad reports, and says whether damaged ones were left out. Only what counts has them,
+/// so a store is not read for anything else.
+fn add_history(comparison: &mut Comparison<'_>, new: &CompareInput, console: &Console) -> bool {
+    let Some((store, stamp)) = new.place.as_ref().filter(|_| comparison.is_regression()) else {
+        return false;
+    };
+    let mut index = match Index::open(store) {
+        Ok(index) => index,
+        Err(error) => {
+            console.note(&format!("note: no last good reports: {error}"));
+            return false;
         }
-        Err(error) => console.note(&format!("note: no last good reports: {error}")),
+    };
+    let mut damaged: BTreeMap<RunTimestamp, String> =
+        index.problems().iter().map(|problem| (problem.stamp, problem.why.to_string())).collect();
+    // The index verifies no report as a whole, so those that it names are verified here, until none is damaged.
+    let mut verified = BTreeSet::from([*stamp]);
+    let history = loop {
+        let history: HashMap<CheckKey, History> =
+            History::until(*stamp, &index).into_iter().map(|(key, own)| (key.clone(), own)).collect();
+        let of_counting = comparison.checks.iter().filter(|own| own.change.counts());
+        let named = of_counting.filter_map(|own| history.get(own.key()));
+        let named: BTreeSet<RunTimestamp> =
+            named.flat_map(|own| own.last_good.into_iter().chain([own.first_bad])).collect();
+        let before = damaged.len();
+        for own in named.into_iter().filter(|own| verified.insert(*own)) {
+            damaged.extend(read_report(&store.join(own.to_string())).err().map(|why| (own, why.to_string())));
+        }
+        if damaged.len() == before {
+            break history;
+        }
+        index = index.without(|own| damaged.contains_key(&own));
+    };
+    for (own, why) in &damaged {
+        let own = store.join(own.to_string());
+        console.error(&format!(
+            "left damaged report {} out of the search for the last good and the first bad reports: {why}",
+            own.display()
+        ));
     }
+    comparison.add_history(|key| history.get(key).copied());
+    !damaged.is_empty()
 }
 
 fn paint(change: Change, word: &str, console: &Console) -> String {

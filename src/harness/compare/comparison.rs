@@ -24,6 +24,9 @@ pub struct Comparison<'a> {
     /// The red checks of the older run that are not compared, if the newer run has green checks and no red phase. Red
     /// checks are about the suite, and a run of one implementation has none.
     pub red_not_run: usize,
+    /// The checks of the older run that are not compared, if options limited the checks of the newer run, and not those
+    /// of the older one in the same way: they are not missing.
+    pub not_selected: usize,
 }
 
 /// A check in both runs, or in one of them.
@@ -63,6 +66,11 @@ impl<'a> Comparison<'a> {
             sides.retain(|own| own.key().phase != Phase::Red);
         }
         let red_not_run = planned - sides.len();
+        let planned = sides.len();
+        if new.limits().next().is_some() && !new.limits().eq(base.limits()) {
+            sides.retain(|own| !matches!(own, Sides::BaseOnly(_)));
+        }
+        let not_selected = planned - sides.len();
         let checks = sides.into_iter().map(|sides| {
             let inputs_are_equal = inputs_are_equal && new.identifies(&sides.key().implementation);
             let flaky = is_flaky(sides, inputs_are_equal);
@@ -70,7 +78,12 @@ impl<'a> Comparison<'a> {
         });
         let mut checks: Vec<ComparedCheck<'_>> = checks.collect();
         checks.sort_by_cached_key(|own| (own.change, own.key().clone()));
-        Self { base, new, checks, environment, implementations, red_not_run }
+        Self { base, new, checks, environment, implementations, red_not_run, not_selected }
+    }
+
+    /// Whether some check is in both runs.
+    pub fn has_common_checks(&self) -> bool {
+        self.checks.iter().any(|own| matches!(own.sides, Sides::Both { .. }))
     }
 
     /// Whether anything counts against the new run.
@@ -203,7 +216,10 @@ mod tests {
     }
 
     fn timeout() -> Outcome {
-        Outcome { ended: Ended::Timeout { milliseconds: 9, method: None, step: None }, ..as_expected("a/b", Green) }
+        Outcome {
+            ended: Ended::Timeout { milliseconds: 9, method: None, step: None },
+            ..as_expected("a/b", Green)
+        }
     }
 
     fn named(check: &str, outcome: Outcome) -> Outcome {

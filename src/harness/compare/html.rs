@@ -9,7 +9,7 @@ use crate::{
         html::{HtmlError, page},
         shown_step::ShownStep,
     },
-    text::truncated,
+    text::{counted, truncated},
 };
 
 /// The template. The layout and the escaping are those of all pages.
@@ -130,6 +130,9 @@ impl Comparison<'_> {
             .extend(self.implementations.map(|(before, after)| ("implementation", cut(before), cut(after))));
         if self.red_not_run > 0 {
             inputs.push(("red phase", format!("{} checks", self.red_not_run), "not run".to_owned()));
+        }
+        if self.not_selected > 0 {
+            inputs.push(("other checks", counted(self.not_selected, "check"), "not selected".to_owned()));
         }
         let value = |value: Option<&str>| value.map_or("not recorded".to_owned(), cut);
         let environment = self.environment.iter().take(MAX_INPUTS);

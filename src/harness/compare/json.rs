@@ -31,6 +31,8 @@ pub struct ComparisonJson<'a> {
     implementations: Option<(&'a str, &'a str)>,
     /// The number of red checks that are not compared, because the newer run has no red phase.
     red_not_run: usize,
+    /// The number of checks that are not compared, because the options of the newer run did not select them.
+    not_selected: usize,
     /// The inputs that differ.
     environment: Vec<InputJson<'a>>,
     /// All checks but those that are as before in every respect.
@@ -111,6 +113,7 @@ impl Comparison<'_> {
             selection_changed: self.selection_changed(),
             implementations: self.implementations,
             red_not_run: self.red_not_run,
+            not_selected: self.not_selected,
             environment: environment
                 .map(|own| InputJson { name: own.name, before: own.before, after: own.after })
                 .collect(),

@@ -3,7 +3,7 @@
 use super::{Change, ComparedCheck, Comparison, Seen};
 use crate::{
     harness::report::{ending, shown_step::ShownStep},
-    text::{markdown, markdown_code, truncated},
+    text::{counted, markdown, markdown_code, truncated},
 };
 
 /// The longest comment, in bytes, apart from headings and the numbers of what is left out. GitHub rejects comments of more
@@ -83,6 +83,9 @@ impl Comparison<'_> {
         }
         if self.red_not_run > 0 {
             rows.push(("red phase".into(), format!("{} checks", self.red_not_run), "not run".into()));
+        }
+        if self.not_selected > 0 {
+            rows.push(("other checks".into(), counted(self.not_selected, "check"), "not selected".into()));
         }
         for changed in self.environment.iter().take(MAX_ROWS) {
             let value = |value: Option<&str>| value.map(code).unwrap_or_default();

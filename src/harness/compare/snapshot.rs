@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{CheckResult, Standing, check_result::key_of};
 use crate::harness::{
     record::{Environment, RunRecord},
-    report::rerun_command,
+    report::{rerun_command, restricts},
     runner::{Outcome, Phase},
     store::CheckKey,
     suite::Reason,
@@ -36,10 +36,11 @@ impl Snapshot {
             by_key.entry(key_of(outcome)).or_default().push(outcome);
         }
         let checks = by_key.into_values().filter_map(|outcomes| combined(run, &outcomes));
+        let part = run.partition.as_ref().map(|partition| format!("--partition {}", partition.part));
         Self {
             name: name.into(),
             suite_digest: run.suite_digest.clone(),
-            selection: run.selection.clone(),
+            selection: run.selection.iter().cloned().chain(part).collect(),
             environment: inputs(run, environment),
             checks: checks.collect(),
         }
@@ -49,6 +50,11 @@ impl Snapshot {
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         let failed = self.checks.iter().filter(|check| check.standing() == Standing::Failing);
         failed.map(|check| check.key.check.as_str())
+    }
+
+    /// The options that limited its checks; none if it is of the whole suite.
+    pub(super) fn limits(&self) -> impl Iterator<Item = &str> {
+        self.selection.iter().map(String::as_str).filter(|option| restricts(option))
     }
 
     /// Whether it has a check of this phase.

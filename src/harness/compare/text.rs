@@ -3,7 +3,7 @@
 use super::{Change, ComparedCheck, Comparison, Sides, new_reasons};
 use crate::{
     harness::report::failed_check,
-    text::{columns, line},
+    text::{columns, counted, line},
 };
 
 /// Number of checks of one change, and of changed inputs, that are shown; `--json` has all.
@@ -70,6 +70,12 @@ impl Comparison<'_> {
             text.push_str(&format!(
                 "not compared: {} red checks, because the newer run has no red phase\n",
                 self.red_not_run
+            ));
+        }
+        if self.not_selected > 0 {
+            text.push_str(&format!(
+                "not compared: {}, which the options of the newer run did not select\n",
+                counted(self.not_selected, "check")
             ));
         }
         if !text.is_empty() {

@@ -33,4 +33,4 @@ pub use render::{RenderError, files};
 pub use rerun::rerun_command;
 pub use state::State;
 pub use survey::{NotSurveyable, Surveyed, survey};
-pub use verdict::RunVerdict;
+pub use verdict::{RunVerdict, restricts};

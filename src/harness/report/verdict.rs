@@ -66,6 +66,9 @@ impl StateCounts {
 
 /// The sentence for a run: about the implementation under test if there is one, otherwise about the red phase.
 fn of_run(run: &RunRecord, green: StateCounts, red: StateCounts) -> (State, String) {
+    if run.partition.is_some() && run.outcomes.is_empty() {
+        return (State::Skipped, "This part has no checks.".to_owned());
+    }
     if green.all() == 0 {
         return of_red(red);
     }
@@ -166,10 +169,16 @@ fn of_red(red: StateCounts) -> (State, String) {
 
 /// Whether options limited the checks, so that the result of the whole suite may differ.
 pub(super) fn is_partial(run: &RunRecord) -> bool {
-    let restricts = |option: &String| {
-        ["--case ", "--requirement ", "--area ", "--plan "].iter().any(|prefix| option.starts_with(prefix))
-    };
-    run.partition.is_some() || run.selection.iter().any(restricts)
+    run.partition.is_some() || run.selection.iter().any(|option| restricts(option))
+}
+
+/// The options that limit the checks of a run.
+const RESTRICTING: [&str; 6] =
+    ["--case ", "--requirement ", "--area ", "--plan ", "--rerun-failed ", "--partition "];
+
+/// Whether an option of a run, with its value, limits its checks.
+pub fn restricts(option: &str) -> bool {
+    RESTRICTING.iter().any(|prefix| option.starts_with(prefix))
 }
 
 #[cfg(test)]

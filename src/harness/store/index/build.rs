@@ -56,6 +56,17 @@ pub(super) fn build(
     builder.tables
 }
 
+/// The tables as if these reports were not in the store.
+pub(super) fn without(tables: &Tables, leaves_out: impl Fn(RunTimestamp) -> bool) -> Tables {
+    let mut builder = Builder::default();
+    for (index, report) in tables.reports.iter().enumerate() {
+        if !leaves_out(report.stamp) {
+            builder.add_cached(tables, position(index));
+        }
+    }
+    builder.tables
+}
+
 /// Reads these reports on several threads; the results are in their order.
 fn read_all(reports: &Path, stamps: &[RunTimestamp]) -> Vec<Result<Entry, IntegrityError>> {
     let read =

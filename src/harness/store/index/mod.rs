@@ -20,6 +20,7 @@ use std::path::Path;
 
 use self::tables::Tables;
 use super::{CorruptReport, StoreError};
+use crate::harness::record::RunTimestamp;
 
 /// The index of a store.
 #[derive(Debug, Default)]
@@ -50,6 +51,11 @@ impl Index {
         };
         problems.sort_by_key(|problem| problem.stamp);
         Ok(Self { tables, problems })
+    }
+
+    /// The index of the same store, as if these reports were not in it.
+    pub fn without(self, leaves_out: impl Fn(RunTimestamp) -> bool) -> Self {
+        Self { tables: build::without(&self.tables, leaves_out), problems: self.problems }
     }
 
     /// The reports, in the order of their numbers.
