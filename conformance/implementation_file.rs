@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Trial::test("what_an_adapter_states_is_bounded_and_shown", stated),
         Trial::test("fixtures_of_its_own_stand_in_for_those_of_the_suite", own_fixtures),
         Trial::test("fixtures_of_an_adapter_that_dies_are_not_made", no_fixtures),
+        Trial::test("fixtures_are_not_made_without_the_operations_for_it", cannot_make_fixtures),
+        Trial::test("what_may_be_meant_by_an_unknown_name_is_said", unknown_names),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -211,4 +213,26 @@ fn no_fixtures() -> Result<(), Failed> {
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<Result<_, _>>()?;
     if left == ["odd.toml"] { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
+}
+
+/// What is not offered is said before anything is called.
+fn cannot_make_fixtures() -> Result<(), Failed> {
+    let adapter = Adapter::new("makes_no_models", "");
+    let mut command = Command::new(program::path());
+    command.args(["make-fixtures", "--impl", "odd.toml", "--out", "own"]).current_dir(adapter.place.path());
+    let says = "odd does not offer create_models and save_torch_bundle, which make-fixtures needs";
+    expect(ended(&command.output()?), 2, &[says, "nothing was written"])
+}
+
+fn unknown_names() -> Result<(), Failed> {
+    let adapter = Adapter::new("leaves_files", "");
+    fs::write(adapter.place.path().join("mine.py"), "")?;
+    let run = |name: &str| {
+        let mut command = Command::new(program::path());
+        command.args(["run", "--impl", name]).current_dir(adapter.place.path());
+        command.output().map(|output| ended(&output))
+    };
+    expect(run("odd")?, 2, &["unknown implementation \"odd\"; did you mean odd.toml?"])?;
+    expect(run("mine.py")?, 2, &["start a program with --impl-cmd 'python mine.py'", "new-adapter"])?;
+    expect(run("nothing_like_it")?, 2, &["see `bundleproof list implementations`"])
 }

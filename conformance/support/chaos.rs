@@ -67,6 +67,11 @@ pub(crate) fn answer(way: &str) {
                 print(&json!({ "jsonrpc": "2.0", "id": question["id"], "error": error }));
                 continue;
             }
+            ("makes_no_models", "create_models" | "save_torch_bundle") => {
+                let error = json!({ "code": -32601, "message": "unknown method" });
+                print(&json!({ "jsonrpc": "2.0", "id": question["id"], "error": error }));
+                continue;
+            }
             ("has_no_workflow_yet", "run_cdi_example_torch") => {
                 print(&failed(&question, "not_implemented", "NotImplementedError"));
                 continue;
@@ -159,6 +164,10 @@ pub(crate) fn answer(way: &str) {
         match (way, method) {
             ("speaks_another_version", "initialize") => answer["result"]["protocol"] = json!(2),
             ("has_no_networks_of_the_fixtures", "initialize") => answer["result"]["supports"] = json!([]),
+            ("makes_no_models", "initialize") => {
+                let offered = answer["result"]["operations"].as_array_mut().expect("operations");
+                offered.retain(|own| own != "create_models" && own != "save_torch_bundle");
+            }
             ("states_a_setting", "initialize") => {
                 answer["result"]["notes"] = json!([format!("{:?}", env::var(SETTING))]);
             }

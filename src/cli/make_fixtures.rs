@@ -52,7 +52,7 @@ impl MakeFixtures {
         let made = made.map_err(|error| {
             console.error(&line(&format!("{error}; nothing was written")));
             match error {
-                MakeError::Exists(_) | MakeError::Disk { .. } => Exit::Usage,
+                MakeError::Exists(_) | MakeError::Disk { .. } | MakeError::NotOffered { .. } => Exit::Usage,
                 MakeError::Blueprints(_) => Exit::InvalidSuite,
                 MakeError::Lost { .. } => Exit::AdapterUnusable,
                 MakeError::NothingMade { .. } => Exit::DoesNotConform,

@@ -331,10 +331,25 @@ fn file_name(stem: &str) -> String {
 }
 
 fn unknown(name: &str, suite: &Suite, known: &Implementations, console: &Console) -> Exit {
+    console.error(&format!("unknown implementation {name:?}; {}", offer(name, suite, known)));
+    Exit::Usage
+}
+
+/// What may be meant instead: an implementation file next to the name, a program, or a similar name.
+fn offer(name: &str, suite: &Suite, known: &Implementations) -> String {
+    let file = format!("{name}.toml");
+    if Path::new(&file).is_file() {
+        return format!("did you mean {file}?");
+    }
+    if Path::new(name).is_file() {
+        let python = if name.ends_with(".py") { "python " } else { "" };
+        let command = shell_argument(&format!("{python}{}", shell_argument(name)));
+        return format!(
+            "expected a name, or an implementation file (.toml); start a program with --impl-cmd {command}, or write \
+             an adapter with `bundleproof new-adapter`"
+        );
+    }
     let files = ImplementationFile::names(suite);
     let names = known.names().into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>();
-    let offer = nearest(name, names).map(|offer| format!("; {offer}"));
-    let offer = offer.unwrap_or_else(|| "; see `bundleproof list implementations`".to_owned());
-    console.error(&format!("unknown implementation {name:?}{offer}"));
-    Exit::Usage
+    nearest(name, names).unwrap_or_else(|| "see `bundleproof list implementations`".to_owned())
 }

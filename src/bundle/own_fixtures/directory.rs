@@ -14,7 +14,11 @@ use crate::{
     bundle::{
         BUNDLE,
         nouns::{ARCHIVE_NAME, plain_model_name},
-        operations::response::models_value,
+        operations::{
+            OperationRequest as _,
+            request::{CreateModels, SaveTorchBundle},
+            response::models_value,
+        },
     },
     harness::{
         contract::{Contract, Implementation, OwnFixtures, SessionContext, SessionError},
@@ -75,6 +79,14 @@ pub enum MakeError {
         /// The error.
         error: io::Error,
     },
+    /// The implementation lacks what it is made with.
+    #[error("{name} does not offer {}, which make-fixtures needs", missing.join(" and "))]
+    NotOffered {
+        /// The implementation.
+        name: String,
+        /// The operations.
+        missing: Vec<&'static str>,
+    },
     /// The suite has no valid blueprints.
     #[error("{0}")]
     Blueprints(String),
@@ -118,6 +130,11 @@ pub fn make(
 ) -> Result<MadeFixtures, MakeError> {
     if fs::symlink_metadata(out).is_ok() {
         return Err(MakeError::Exists(out.to_owned()));
+    }
+    let missing = [CreateModels::NAME, SaveTorchBundle::NAME].into_iter();
+    let missing: Vec<&str> = missing.filter(|name| !implementation.supports(name)).collect();
+    if !missing.is_empty() {
+        return Err(MakeError::NotOffered { name: implementation.name().to_owned(), missing });
     }
     let all = blueprints(suite).map_err(MakeError::Blueprints)?;
     let disk = |error| MakeError::Disk { path: out.to_owned(), error };
