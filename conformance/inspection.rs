@@ -453,7 +453,10 @@ fn two_bundles_are_compared_value_by_value_and_tensor_by_tensor() {
     assert_eq!(found["tensors"][2]["how"]["elements"]["changed"], 1);
     let same = run_in(place.path(), &["inspect", "left", "--diff", "left"]).code(0);
     assert!(out(&same).contains("have the same contents"), "{}", out(&same));
-    run_in(place.path(), &["inspect", "left", "--diff", "nowhere"]).code(2);
+    for arguments in [["inspect", "left", "--diff", "nowhere"], ["inspect", "nowhere.pt", "--diff", "left"]] {
+        let said = err(&run_in(place.path(), &arguments).code(2));
+        assert!(said.contains("cannot read nowhere") && said.contains("No such file"), "{said}");
+    }
 }
 
 #[rstest]

@@ -80,6 +80,7 @@ fn a_case_that_is_as_it_was_proven_is_proven_again_and_the_matrix_says_by_what()
     let copy = Copy::of(case);
     let text = out(&copy.prove(&["--case", case, "--check"]).code(0));
     assert!(text.contains("\nproven: 1 check of 1 case with "), "{text}");
+    assert!(text.contains("proven.toml: no differences\n"), "{text}");
     let report = text.lines().find_map(|line| line.strip_prefix("Report: ")).expect("a report");
     let report = copy.0.path().join(report);
     let matrix = fs::read_to_string(report.join("matrix.md")).expect("the matrix");

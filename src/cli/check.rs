@@ -24,7 +24,8 @@ use crate::{
 /// could take: such files, every zip archive and every pickle, down to 16 levels; links are not followed, hidden directories
 /// are skipped, and the last line counts what was not checked. A glob in quotes stands for the files that match it, and - for standard input. Each
 /// finding is one line: the requirement or the rule, the location, what was found, what was expected and what to do. Errors violate the contract of bundles, or are why torch.load(weights_only=True) or numpy.load refuses a file;
-/// warnings are unusual but legal. Exits with 0 if no file has an error, otherwise with 1.
+/// warnings are unusual but legal. Exits with 0 if no file has an error, with 2 if a file cannot be read, and otherwise
+/// with 1.
 #[derive(Debug, Parser)]
 pub(super) struct Check {
     /// Files, directories or globs; - for standard input

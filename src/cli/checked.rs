@@ -97,9 +97,16 @@ impl Checked {
 
 /// That a file which was named is not a bundle.
 fn not_a_bundle(file: &TensorFile) -> Finding {
+    let advice = match (file.conforms(), &file.torch) {
+        (true, Some(_)) => {
+            "give that file; this one is sound and loads with weights_only=True: --profile torch checks it as what it is"
+        }
+        (true, None) => "give that file; this one is sound: --profile torch checks it as what it is",
+        (false, _) => "give that file; --profile torch checks this one as what it is",
+    };
     Finding::error("not-a-bundle", format!("{}, not a bundle", kind_name(file)))
         .expected("wts.h5.zip, which save_torch_bundle writes")
-        .advice("give that file; --profile torch checks this one as what it is")
+        .advice(advice)
 }
 
 /// What a file of tensors is, in words.

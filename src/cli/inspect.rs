@@ -1,6 +1,6 @@
 //! `bundleproof inspect FILE`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use clap::Parser;
 use indexmap::IndexMap;
@@ -58,6 +58,14 @@ impl Inspect {
         bar.set_message(line(&self.file.display().to_string()));
         if let Some(other) = &self.diff {
             let files = [&self.file, other].map(PathBuf::as_path);
+            // What a missing file is follows from its name alone.
+            for file in files {
+                if let Err(error) = fs::metadata(file) {
+                    bar.finish_and_clear();
+                    console.error(&format!("cannot read {}: {error}", file.display()));
+                    return Err(Exit::Usage);
+                }
+            }
             let [left, right] = files.map(|file| (file, FileKind::of(file)));
             let are_bundles = [left.1, right.1] == [FileKind::Bundle; 2];
             let are_tensors = left.1.is_of_tensors() && right.1.is_of_tensors();
@@ -70,12 +78,13 @@ impl Inspect {
                 return Err(Exit::Usage);
             }
             let difference = if are_bundles {
-                compare(left.0, right.0, &progress)
+                compare(left.0, right.0, &progress).map(|difference| (difference, Vec::new()))
             } else {
                 tensor_file::compare([left, right], &progress)
+                    .map(|(difference, files)| (difference, Vec::from(files)))
             };
             bar.finish_and_clear();
-            let difference = difference.map_err(|refusal| unreadable(&refusal, console))?;
+            let (difference, read) = difference.map_err(|refusal| unreadable(&refusal, console))?;
             let same = difference.params.is_empty() && difference.tensors.is_empty();
             let [left, right] = files.map(|file| archive_in(file).display().to_string());
             let (left, right) = (left.as_str(), right.as_str());
@@ -85,7 +94,9 @@ impl Inspect {
             } else {
                 console.print(&text::difference(&difference, [left, right], are_bundles));
             }
-            return Ok(if same { Exit::Success } else { Exit::DoesNotConform });
+            read.iter().for_each(|file| print_errors(file, console));
+            let is_sound = read.iter().all(TensorFile::conforms);
+            return Ok(if same && is_sound { Exit::Success } else { Exit::DoesNotConform });
         }
         let input = Input::of(&self.file).map_err(|error| {
             bar.finish_and_clear();
@@ -133,11 +144,16 @@ impl Inspect {
         } else {
             console.print(&inspect_tensors::tensor_file(file, self.tensors));
         }
-        for finding in file.findings.shown.iter().filter(|finding| finding.severity == Severity::Error) {
-            let name = line(&file.file.display().to_string());
-            console.error(&format!("{name}: {}", described(finding)));
-        }
+        print_errors(file, console);
         Ok(if file.conforms() { Exit::Success } else { Exit::DoesNotConform })
+    }
+}
+
+/// Prints the errors of a file that is not a bundle.
+fn print_errors(file: &TensorFile, console: &Console) {
+    for finding in file.findings.shown.iter().filter(|finding| finding.severity == Severity::Error) {
+        let name = line(&file.file.display().to_string());
+        console.error(&format!("{name}: {}", described(finding)));
     }
 }
 

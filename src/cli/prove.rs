@@ -242,7 +242,9 @@ impl Prove {
             let observed =
                 observed.as_ref().map(|observed| observations::text(observed, console)).unwrap_or_default();
             let proof = proof_text(&matrix, &difference, proven, seconds, console);
-            console.print(&format!("{proof}{observed}Report: {}\n", path.display()));
+            let is_same = difference.changes.is_empty() && difference.remains.lost.is_empty();
+            let same = if directory.is_none() && is_same { "proven.toml: no differences\n" } else { "" };
+            console.print(&format!("{same}{proof}{observed}Report: {}\n", path.display()));
         }
         Ok(if proven { Exit::Success } else { Exit::NotProven })
     }

@@ -17,15 +17,15 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Compares the tensors of two files, of any two kinds, and what else is in them. Both are held in memory if elements
-/// differ.
+/// Compares the tensors of two files, of any two kinds, and what else is in them. Returns both as well: what can be
+/// compared can still have errors. Both are held in memory if elements differ.
 ///
 /// # Errors
 /// When one of them is missing, or any part of it cannot be read.
 pub fn compare(
     [left, right]: [(&Path, FileKind); 2],
     watch: ProgressFn<'_>,
-) -> Result<BundleDifference, Refusal> {
+) -> Result<(BundleDifference, [TensorFile; 2]), Refusal> {
     let read = |(path, kind): (&Path, FileKind)| {
         let file = read(path, kind, watch)?;
         let error = file.findings.shown.iter().find(|finding| finding.severity == Severity::Error);
@@ -40,7 +40,8 @@ pub fn compare(
     let [left, right] = [read(left)?, read(right)?];
     let elements = || Ok([state(&left)?, state(&right)?]);
     let tensors = states(None, [&details(&left), &details(&right)], elements)?;
-    Ok(BundleDifference { params: values(None, &others(&left), &others(&right)), tensors })
+    let difference = BundleDifference { params: values(None, &others(&left), &others(&right)), tensors };
+    Ok((difference, [left, right]))
 }
 
 fn details(file: &TensorFile) -> StateDetails {
