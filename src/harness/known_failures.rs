@@ -230,32 +230,47 @@ pub(super) fn judge(
             report.known.push((outcome.check.clone(), numbers));
         }
     }
-    for (entry, used) in entries.iter().zip(used) {
-        report.problems.extend(problems(entry, used, outcomes, on, scope));
+    // Entries for several failures of one check can have the same problem, which is said once.
+    let mut found: Vec<(String, Vec<usize>, String)> = Vec::new();
+    for ((entry, used), number) in entries.iter().zip(used).zip(1..) {
+        let pattern = entry.pattern();
+        for what in problems(entry, used, outcomes, on, scope) {
+            match found.iter_mut().find(|(of, _, same)| *of == pattern && *same == what) {
+                Some((_, numbers, _)) => numbers.push(number),
+                None => found.push((pattern.clone(), vec![number], what)),
+            }
+        }
     }
+    report.problems = found.iter().map(|(pattern, numbers, what)| placed(pattern, numbers, what)).collect();
     report
 }
 
+/// `[[known]] entries 1 and 2 (case = "a/b"): a/b now passes; remove this known failure`. Entries are numbered from 1, in
+/// the order of the file.
+fn placed(pattern: &str, numbers: &[usize], what: &str) -> String {
+    let named: Vec<String> = numbers.iter().map(usize::to_string).collect();
+    let word = if named.len() == 1 { "entry" } else { "entries" };
+    format!("[[known]] {word} {} ({pattern}): {what}", named.join(" and "))
+}
+
+/// What is wrong with an entry, without its name.
 fn problems(entry: &KnownFailure, used: bool, outcomes: &[&Outcome], on: Date, scope: Scope) -> Vec<String> {
-    let pattern = entry.pattern();
-    let problem = |what: String| format!("known failure {pattern}: {what}");
     let mut problems = Vec::new();
-    if entry.expires < on {
-        let what = format!("expired on {}: fix the failure or renew the entry", entry.expires);
-        problems.push(problem(what));
-    }
     let own: Vec<&&Outcome> = outcomes.iter().filter(|outcome| entry.applies_to(outcome)).collect();
+    // An entry for checks that were not selected says nothing about this run.
+    if entry.expires < on && (scope == Scope::Suite || !own.is_empty()) {
+        problems.push(format!("expired on {}: fix the failure or renew the entry", entry.expires));
+    }
     if own.is_empty() {
         if scope == Scope::Suite {
-            problems.push(problem("it matches no check; remove it or update its `case`".to_owned()));
+            problems.push("it matches no check; remove it or update its `case`".to_owned());
         }
         return problems;
     }
     let mut cases: Vec<&str> = own.iter().map(|outcome| case(&outcome.check)).collect();
     cases.dedup();
     if cases.len() > MAX_CASES {
-        let what = format!("it matches {} cases; at most {MAX_CASES} are allowed", cases.len());
-        problems.push(problem(what));
+        problems.push(format!("it matches {} cases; at most {MAX_CASES} are allowed", cases.len()));
     }
     let ran: Vec<&&&Outcome> =
         own.iter().filter(|outcome| failed(outcome) || outcome.verdict() == Verdict::Pass).collect();
@@ -270,8 +285,12 @@ fn problems(entry: &KnownFailure, used: bool, outcomes: &[&Outcome], on: Date, s
             .collect();
         if !passing.is_empty() {
             let verb = if passing.len() == 1 { "passes" } else { "pass" };
-            let what = format!("{} now {verb}; remove from this entry", passing.join(", "));
-            problems.push(problem(what));
+            let remedy = if passing.len() == ran.len() {
+                "remove this known failure"
+            } else {
+                "narrow its `case` to the checks that still fail"
+            };
+            problems.push(format!("{} now {verb}; {remedy}", passing.join(", ")));
         }
         if passing.len() == ran.len() {
             return problems;
@@ -281,13 +300,12 @@ fn problems(entry: &KnownFailure, used: bool, outcomes: &[&Outcome], on: Date, s
         return problems;
     }
     if entry.case.is_none() && !ran.iter().any(|outcome| breaks(outcome, entry.requirement.as_deref())) {
-        problems.push(problem("no expectation about it fails now; remove this entry".to_owned()));
+        problems.push("no expectation about it fails now; remove this entry".to_owned());
         return problems;
     }
     if !used {
         let reason = line(&format!("{:?}", entry.reason));
-        let what = format!("no failure contains {reason}; update the reason");
-        problems.push(problem(what));
+        problems.push(format!("no failure contains {reason}; update the reason"));
     }
     problems
 }
@@ -354,11 +372,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case::it_passes("case = \"workflows/load\"\nreason = \"N\"", "2026-12-31", "workflows/load now passes")]
+    #[case::it_passes(
+        "case = \"workflows/load\"\nreason = \"N\"",
+        "2026-12-31",
+        "[[known]] entry 1 (case = \"workflows/load\"): workflows/load now passes; remove this known failure"
+    )]
     #[case::one_passes(
         "case = \"*/*\"\nreason = \"N\"",
         "2026-12-31",
-        "persistence/round_trip, workflows/load now pass"
+        "persistence/round_trip, workflows/load now pass; narrow its `case` to the checks that still fail"
     )]
     #[case::not_broken(
         "requirement = \"RTP-001\"\nreason = \"N\"",
@@ -407,9 +429,20 @@ mod tests {
 
     #[test]
     fn a_partial_run_makes_no_entry_stale() {
-        let report =
-            judged(entry("case = \"persistence/gone\"\nreason = \"N\""), "2026-12-31", Scope::Selection);
-        assert_eq!(report, KnownFailureReport::default());
+        for day in ["2026-12-31", "2027-01-01"] {
+            let report = judged(entry("case = \"persistence/gone\"\nreason = \"N\""), day, Scope::Selection);
+            assert_eq!(report, KnownFailureReport::default());
+        }
+    }
+
+    #[test]
+    fn one_problem_of_several_entries_is_said_once() {
+        let outcomes = outcomes();
+        let entries = ["N", "another"]
+            .map(|reason| entry(&format!("case = \"workflows/load\"\nreason = \"{reason}\"")));
+        let report = judge(&entries, &outcomes.iter().collect::<Vec<_>>(), on("2026-12-31"), Scope::Suite);
+        let said = "[[known]] entries 1 and 2 (case = \"workflows/load\"): workflows/load now passes; remove this known failure";
+        assert_eq!(report.problems, [said]);
     }
 
     #[rstest]
