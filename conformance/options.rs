@@ -48,6 +48,13 @@ fn only_the_failed_checks_of_a_report_run_again() {
     assert_eq!(ids(second), failed);
     run(&["--rerun-failed", &format!("reports/{first}"), "--impl", "reference"], third).code(0);
     assert_eq!(ids(third), failed);
+    for (arguments, says) in [
+        (&["--rerun-failed", "--reports", "nowhere"][..], "--rerun-failed: nowhere does not exist: no run"),
+        (&["--rerun-failed", "nowhere"], "--rerun-failed: nowhere does not exist: expected a report"),
+    ] {
+        let said = err(&run(&[arguments, &["--impl", "reference"]].concat(), "2025-10-17T112853Z").code(2));
+        assert!(said.contains(says), "{said}");
+    }
     let none = run(&["--rerun-failed", "--impl", "reference"], "2025-10-17T112852Z").code(4);
     assert!(
         err(&none).contains(&format!("none of the selected checks failed in reports/{third}")),
@@ -93,6 +100,8 @@ fn a_run_stops_after_some_failures(#[case] option: &[&str], #[case] most: usize)
     let not_run = ended.iter().filter(|(_, how)| how == "not_run").count();
     assert!(ended.len() > 50 && not_run >= ended.len() - most - 1, "{not_run} of {}", ended.len());
     assert!(text.contains(&format!("({not_run} not run)")), "{text}");
+    let because = "when the checks that had begun were over";
+    assert!(text.contains(because), "{text}");
     let whole = "2025-10-17T112850Z";
     place.run(&["run", "--impl", "never_persists", "--area", "orchestration", "--stamp", whole]).code(1);
     let all = outcomes(&place, whole);
@@ -244,7 +253,9 @@ fn a_project_sets_options_and_the_command_line_wins() {
 #[rstest]
 #[case::not_toml("impl = [", "bundleproof.toml")]
 #[case::unknown("imp = 'x'", "unknown field `imp`")]
-#[case::of_another_type("deadline = 'soon'", "invalid type: string")]
+#[case::of_another_type("deadline = 'soon'", "expected a whole number from 0 to 4294967295, found \"soon\"")]
+#[case::too_large("workers = 70000", "expected a whole number from 0 to 65535, found 70000")]
+#[case::negative("max-unsupported = -1", "expected a whole number from 0 to 4294967295, found -1")]
 #[case::out_of_range("workers = 0", "0 is not in 1..")]
 fn invalid_settings_are_named(#[case] text: &str, #[case] says: &str) {
     let place = Place::new();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{ArgMatches, builder::ArgPredicate, parser::ValueSource};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{Exit, console::Console};
 use crate::{
@@ -74,9 +74,38 @@ const NAMES_OTHERS: [&str; 5] = ["command", "plan", "phase", "red", "green"];
 struct Contents {
     r#impl: Option<String>,
     reports: Option<PathBuf>,
+    #[serde(default, deserialize_with = "whole")]
     deadline: Option<u32>,
+    #[serde(default, deserialize_with = "whole")]
     workers: Option<u16>,
+    #[serde(default, deserialize_with = "whole")]
     max_unsupported: Option<u32>,
+}
+
+/// A whole number, or an error that says which of them are possible.
+fn whole<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i64> + Bounded,
+{
+    let found = toml::Value::deserialize(deserializer)?;
+    let number = found.as_integer().and_then(|number| T::try_from(number).ok());
+    number.map(Some).ok_or_else(|| {
+        D::Error::custom(format!("expected a whole number from 0 to {}, found {found}", T::MOST))
+    })
+}
+
+/// The largest number of a type.
+trait Bounded {
+    const MOST: u32;
+}
+
+impl Bounded for u16 {
+    const MOST: u32 = u16::MAX as u32;
+}
+
+impl Bounded for u32 {
+    const MOST: u32 = u32::MAX;
 }
 
 /// The settings of a project.
