@@ -4,6 +4,8 @@ use std::{
     borrow::Cow,
     io::{self, BufWriter, IsTerminal as _, Write as _},
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -217,34 +219,46 @@ impl Console {
 
     /// A progress bar on standard error; hidden if that is not a terminal.
     pub(super) fn progress(&self, length: usize) -> ProgressBar {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), target);
-        // The template is a constant and parses; the default style is good enough if it ever does not.
-        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}") {
-            bar.set_style(style);
-        }
-        bar
+        let cells = bar_cells(terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0));
+        let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), ProgressDrawTarget::hidden());
+        drawn_later(bar, &format!("{{bar:{cells}}} {{pos}}/{{len}} {{wide_msg}}"))
     }
 
     /// Progress for work of unknown length: the number of bytes read.
     pub(super) fn progress_bytes(&self) -> ProgressBar {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {msg} {binary_bytes} ({binary_bytes_per_sec})")
-        {
-            bar.set_style(style);
-        }
-        bar
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        drawn_later(bar, "{spinner} {binary_bytes} ({binary_bytes_per_sec}) {wide_msg}")
     }
+}
+
+/// The longest bar, in cells.
+const MAX_BAR_CELLS: u16 = 32;
+
+/// How long work takes before its progress is drawn: what is over at once would only flicker.
+const DRAWN_AFTER: Duration = Duration::from_millis(500);
+
+/// The cells of a bar in a terminal of this width. Numbers and a message follow it; the message is cut to what is left.
+fn bar_cells(width: Option<u16>) -> u16 {
+    width.map_or(MAX_BAR_CELLS, |width| (width / 3).clamp(1, MAX_BAR_CELLS))
+}
+
+/// A hidden bar in this style, which appears on standard error if that is a terminal and the bar is not over by then.
+fn drawn_later(bar: ProgressBar, template: &str) -> ProgressBar {
+    // The templates are constants and parse; the default style is good enough if one ever does not.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    if io::stderr().is_terminal() {
+        let later = bar.downgrade();
+        // Without the thread nothing is drawn.
+        _ = thread::Builder::new().spawn(move || {
+            thread::sleep(DRAWN_AFTER);
+            if let Some(bar) = later.upgrade().filter(|bar| !bar.is_finished()) {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        });
+    }
+    bar
 }
 
 fn print_json_error(error: &str, place: Option<JsonPlace<'_>>) {
@@ -305,6 +319,16 @@ mod tests {
         let (number, column) = error.position();
         let place = format!("error: f:{number}:{column}: m");
         assert_eq!(rendered(&error, &Renderer::plain()), shown.replacen("e: m", &place, 1));
+    }
+
+    #[rstest]
+    #[case(None, 32)]
+    #[case(Some(200), 32)]
+    #[case(Some(96), 32)]
+    #[case(Some(40), 13)]
+    #[case(Some(1), 1)]
+    fn a_bar_leaves_room_for_its_numbers(#[case] width: Option<u16>, #[case] cells: u16) {
+        assert_eq!(bar_cells(width), cells);
     }
 
     #[test]
