@@ -1,6 +1,6 @@
 //! Markdown summaries: of the report, and of each phase of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     harness::{
@@ -36,7 +36,8 @@ pub(super) fn summary(run: &RunRecord, others: &[&str]) -> String {
     let mut phases = run.phases.clone();
     phases.sort_by_key(|phase| run.counts(*phase).unexpected() == 0);
     for phase in phases {
-        page.line(&format!("- {}: {}", title(phase), markdown(&run.counts(phase).to_string())));
+        let on = on(run, phase).map(|on| format!(" on {}", markdown(&on))).unwrap_or_default();
+        page.line(&format!("- {}{on}: {}", title(phase), markdown(&run.counts(phase).to_string())));
     }
     if run.skipped_red > 0 {
         let runs = counted(run.skipped_red, "red run");
@@ -125,6 +126,20 @@ fn seen<'r>(
     phase: Phase,
 ) -> BTreeMap<usize, &'r Outcome> {
     index.places_of_check(check).filter(|(_, outcome)| is_of(outcome, row, check, phase)).collect()
+}
+
+/// The most implementations of a phase that are named.
+const MAX_NAMED: usize = 3;
+
+/// The implementations of a phase with their versions, if there are few.
+fn on(run: &RunRecord, phase: Phase) -> Option<String> {
+    let names: BTreeSet<&str> =
+        run.outcomes_of(phase).map(|outcome| outcome.implementation.as_str()).collect();
+    let named = names.iter().map(|name| {
+        let version = run.implementations.get(*name).map(|own| format!(" ({})", own.version));
+        format!("{name}{}", version.unwrap_or_default())
+    });
+    (1..=MAX_NAMED).contains(&names.len()).then(|| named.collect::<Vec<_>>().join(", "))
 }
 
 fn title(phase: Phase) -> &'static str {
@@ -319,7 +334,7 @@ mod tests {
     fn the_summary_of_a_plan_links_to_its_phases_and_repeats_nothing() {
         let page = summary(&test_helpers::planned_run(), &[]);
         assert!(page.contains("- Red: [phase_d4_red_summary.md](phase_d4_red_summary.md)\n"), "{page}");
-        assert!(page.contains("- Green: 2/3 passed (1 fail)\n"), "{page}");
+        assert!(page.contains("- Green on reference (0.1.0): 2/3 passed (1 fail)\n"), "{page}");
         assert!(!page.contains("Areas") && !page.contains("Unexpected results"), "{page}");
     }
 
