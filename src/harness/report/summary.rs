@@ -334,7 +334,7 @@ mod tests {
     fn the_summary_of_a_plan_links_to_its_phases_and_repeats_nothing() {
         let page = summary(&test_helpers::planned_run(), &[]);
         assert!(page.contains("- Red: [phase_d4_red_summary.md](phase_d4_red_summary.md)\n"), "{page}");
-        assert!(page.contains("- Green on reference (0.1.0): 2/3 passed (1 fail)\n"), "{page}");
+        assert!(page.contains("- Green on reference (1.2.3): 2/3 passed (1 fail)\n"), "{page}");
         assert!(!page.contains("Areas") && !page.contains("Unexpected results"), "{page}");
     }
 
@@ -360,8 +360,12 @@ mod tests {
         run.outcomes.truncate(1);
         run.outcomes.push(test_helpers::unexpected("a/b", Phase::Green));
         let page = summary(&run, &[]);
-        assert!(page.find("- Green: 0/1") < page.find("- Red: 1/1 failed as expected"), "{page}");
-        assert!(page.contains("- Green: 0/1"), "{page}");
+        assert!(
+            page.find("- Green on reference (1.2.3): 0/1")
+                < page.find("- Red on stub (0.1.0): 1/1 failed as expected"),
+            "{page}"
+        );
+        assert!(page.contains("- Green on reference (1.2.3): 0/1"), "{page}");
     }
 
     #[test]

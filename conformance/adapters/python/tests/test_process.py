@@ -11,6 +11,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import kit
+
 EXAMPLE = Path(__file__).with_name("example.py")
 
 
@@ -55,6 +57,21 @@ class Process(unittest.TestCase):
         answers, _, code = self.run_on(request("set_params", values={"exit": 1}), request("params"))
         self.assertEqual(answers[0]["error"]["data"]["kind"], "internal")
         self.assertEqual((answers[1]["result"], code), ({"params": {"N": 128}}, 0))
+
+    def test_a_missing_package_is_named_with_the_extra_that_has_it(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            for name in ("dill", "numpy", "torch"):
+                Path(place, f"{name}.py").write_text(f"raise ModuleNotFoundError(name={name!r})\n")
+            path = os.pathsep.join([place, str(kit.SOURCE)])
+            done = subprocess.run(
+                [sys.executable, "-m", "bundleproof_adapter.plain_torch"],
+                env={**os.environ, "PYTHONPATH": path},
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+        self.assertRegex(done.stderr, b'^plain_torch requires [a-z]+; pip install "bundleproof-adapter\\[plain-torch\\]"')
+        self.assertEqual(done.returncode, 1)
 
     def test_a_line_that_is_too_long_is_refused_and_skipped(self) -> None:
         answers, _, code = self.run_on(b"x" * (40 << 20) + b"\n", request("params"))
