@@ -238,7 +238,8 @@ mod tests {
         let mut same_fields = test_helpers::run();
         same_fields.format = 7;
         let newer = RunRecord::from_json(&serde_json::to_vec(&same_fields).unwrap()).unwrap_err();
-        assert!(newer.to_string().starts_with("has format 7; expected format 4"), "{newer}");
+        let says = format!("has format 7; expected format {FORMAT}:");
+        assert!(newer.to_string().starts_with(&says), "{newer}");
     }
 
     #[test]
