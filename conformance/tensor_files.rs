@@ -591,3 +591,35 @@ fn a_cut_file_of_the_older_format_says_how_much_is_missing() {
         assert!(text.contains(&says), "{text}");
     }
 }
+
+/// A checkpoint with one bit of a tensor changed, so that a checksum is wrong.
+fn damaged_checkpoint() -> Vec<u8> {
+    let mut bytes = checkpoint();
+    let step = floats(&[1.0, 2.0]);
+    let at = bytes.windows(step.len()).position(|own| own == step).expect("the tensor");
+    bytes[at] ^= 1;
+    bytes
+}
+
+#[test]
+fn a_file_that_is_named_and_is_no_bundle_is_called_sound_if_it_is() {
+    let place = folder(&[("last.ckpt", checkpoint()), ("flip.ckpt", damaged_checkpoint())]);
+    let sound = "this one is sound and loads with weights_only=True: --profile torch checks it as what it is";
+    let said = out(&run_in(place.path(), &["check", "last.ckpt"]).code(1));
+    assert!(said.contains("error not-a-bundle") && said.contains(sound), "{said}");
+    let said = out(&run_in(place.path(), &["check", "flip.ckpt"]).code(1));
+    assert!(said.contains("error not-a-bundle") && !said.contains("sound"), "{said}");
+}
+
+#[test]
+fn a_difference_is_shown_with_the_errors_of_both_files() {
+    let place = folder(&[("last.ckpt", checkpoint()), ("flip.ckpt", damaged_checkpoint())]);
+    let assert = run_in(place.path(), &["inspect", "last.ckpt", "--diff", "flip.ckpt"]).code(1);
+    assert!(out(&assert).contains("1 of 2 elements changed"), "{}", out(&assert));
+    let said = err(&assert);
+    assert!(said.contains("error: flip.ckpt: ") && said.contains("CRC"), "{said}");
+    assert!(!said.contains("last.ckpt"), "{said}");
+    // Also if nothing differs.
+    let assert = run_in(place.path(), &["inspect", "flip.ckpt", "--diff", "flip.ckpt"]).code(1);
+    assert!(out(&assert).contains("same contents") && err(&assert).matches("flip.ckpt: ").count() == 2);
+}
