@@ -6,7 +6,7 @@ use std::{borrow::Cow, io::Cursor};
 use serde::Deserialize;
 
 use crate::torch_files::{
-    Dtype, FormatError, StateDict, Tensor,
+    Dtype, FormatError, StateDict,
     torch::{
         view::View,
         write::{Storage, StoredState, StoredTensor, strides},
@@ -36,7 +36,7 @@ pub enum Storing {
     PastTheEnd,
     /// The first tensor begins before its storage.
     NegativeOffset,
-    /// The first tensor with a dimension has its elements backwards, with a negative stride.
+    /// The first tensor has its elements backwards, with a negative stride.
     NegativeStride,
     /// The first tensor has 2^40 elements, all of which are the first element of its storage.
     Expanded,
@@ -48,21 +48,8 @@ impl Storing {
     /// The `model.pth` of these tensors, and the name of the tensor that it is about: the first with elements, if only one
     /// is stored otherwise. `None` if there is no such tensor.
     pub(super) fn store(self, tensors: &StateDict) -> Result<Option<(Vec<u8>, String)>, FormatError> {
-        let own = |tensor: &Tensor| match self {
-            Self::NegativeStride => !tensor.shape().is_empty(),
-            Self::ColumnMajor
-            | Self::SharedStorages
-            | Self::PlainDict
-            | Self::Parameters
-            | Self::UntypedStorages
-            | Self::BigEndian
-            | Self::PastTheEnd
-            | Self::NegativeOffset
-            | Self::Expanded
-            | Self::MissingStorage => true,
-        };
-        let found = tensors.iter().position(|(_, tensor)| !tensor.data().is_empty() && own(tensor));
-        let Some((at, (name, tensor))) = found.and_then(|at| Some((at, tensors.get_index(at)?))) else {
+        let found = tensors.values().position(|tensor| !tensor.data().is_empty());
+        let Some((at, (name, _))) = found.and_then(|at| Some((at, tensors.get_index(at)?))) else {
             return Ok(None);
         };
         let mut state = StoredState::of(tensors);
@@ -76,11 +63,12 @@ impl Storing {
             Self::PastTheEnd => change(&mut state, at, |stored| stored.offset = 1),
             Self::NegativeOffset => change(&mut state, at, |stored| stored.offset = -1),
             Self::NegativeStride => change(&mut state, at, |stored| {
-                let last = tensor.shape().last().copied().unwrap_or_default() as i64;
-                stored.offset = last - 1;
-                if let Some(stride) = stored.strides.last_mut() {
-                    *stride = -1;
-                }
+                // The stride of a single element does not matter, so there are two.
+                let side = stored.shape.pop().unwrap_or_default().max(2);
+                stored.shape.push(side);
+                stored.strides.pop();
+                stored.strides.push(-1);
+                stored.offset = side - 1;
             }),
             Self::Expanded => change(&mut state, at, |stored| {
                 stored.shape = vec![HUGE_SIDE; 2];
@@ -153,7 +141,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::torch_files::{FormatErrorKind as Kind, ModelState, torch};
+    use crate::torch_files::{FormatErrorKind as Kind, ModelState, Tensor, torch};
 
     fn tensors() -> StateDict {
         let matrix = Tensor::new(Dtype::Float32, vec![2, 3], (0..24).collect::<Vec<u8>>()).unwrap();
