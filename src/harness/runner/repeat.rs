@@ -15,7 +15,8 @@ use crate::harness::suite::Suite;
 /// The most times that checks run within one run.
 pub const MAX_RUNS: u32 = 10_000;
 
-/// The same as [`run_and_recheck`], as many times as given: all checks once, then all of them again. The outcome of a check
+/// Runs the jobs as [`run`](super::run) does, as many times as given: all checks once, then all of them again; after each round,
+/// failed checks run alone, to find state that leaks. The outcome of a check
 /// is the first one that is not as expected, if there is one. When a round is interrupted or has too many failures, no
 /// other follows.
 pub fn run_repeatedly(
