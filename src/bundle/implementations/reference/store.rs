@@ -333,7 +333,8 @@ fn intensity_scale(
     Ok(chosen.unwrap_or(Value::Float(1.0)))
 }
 
-/// The scale in the params of the process as a float (BUN-028); None there is no scale.
+/// The scale in the params of the process as a float (BUN-028). A value of None means that no scale is
+/// known.
 fn of_the_process(scale: Option<&Value>) -> Result<Option<Value>, Refusal> {
     let Some(found) = scale.filter(|found| **found != Value::None) else { return Ok(None) };
     let number = found.as_number().ok_or_else(|| {
