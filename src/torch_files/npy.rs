@@ -48,6 +48,7 @@ pub(crate) fn head(bytes: &[u8]) -> Result<(Header, &[u8]), Kind> {
     let (header, has_longs, rest) = split(bytes)?;
     let header = Header::parse(header, has_longs)?;
     within("dimensions", header.shape.len() as u64, MAX_RANK)?;
+    header.fits_in_memory()?;
     Ok((header, rest))
 }
 
@@ -147,6 +148,16 @@ impl Header {
         };
         Ok(Self { number, column_major, shape })
     }
+
+    /// Refuses a shape that NumPy refuses: one whose bytes are more than it can count, where a side of 0 does not count.
+    fn fits_in_memory(&self) -> Result<(), Kind> {
+        let mut sides = self.shape.iter().filter(|side| **side > 0);
+        let bytes = sides.try_fold(self.number.size(), |all, side| all.checked_mul(*side));
+        if bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok()) {
+            return Ok(());
+        }
+        Err(Kind::Corrupt(format!("the shape {:?} is larger than an array can be", self.shape)))
+    }
 }
 
 /// The lengths in a tuple of Python. One alone has a comma behind it; Python 2 marks long integers with `L`.
@@ -230,6 +241,22 @@ mod tests {
         for shape in ["(3,)", "(5,)", "(18446744073709551615, 18446744073709551615)"] {
             let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n");
             assert!(matches!(numbers(&header, &[0; 4]), Err(Kind::Corrupt(_))), "{shape}");
+        }
+    }
+
+    #[test]
+    fn an_empty_array_has_sides_that_numpy_can_count() {
+        for (descr, shape, fits) in [
+            ("<f4", "(0, 2305843009213693951)", true),
+            ("<f4", "(0, 2305843009213693952)", false),
+            ("|u1", "(0, 9223372036854775807)", true),
+            ("|u1", "(9223372036854775808, 0)", false),
+            ("|u1", "(9223372036854775807, 0, 2)", false),
+            ("<f8", "(0, 0)", true),
+        ] {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n");
+            let found = numbers(&header, &[]);
+            assert_eq!(found.is_ok(), fits, "{descr} {shape}: {found:?}");
         }
     }
 

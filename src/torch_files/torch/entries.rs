@@ -22,7 +22,10 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub(super) const SIGNATURE: &[u8] = b"PK\x03\x04";
 
 /// The entries that `torch.save` writes, in addition to the storages.
-const KNOWN: [&str; 6] = ["data.pkl", VERSION, "byteorder", ".format_version", ALIGNMENT, SERIALIZATION_ID];
+const KNOWN: [&str; 6] = [PICKLE, VERSION, "byteorder", ".format_version", ALIGNMENT, SERIALIZATION_ID];
+
+/// The entry that describes the tensors.
+const PICKLE: &str = "data.pkl";
 
 /// The entry with the version of the format, and the versions that torch reads.
 const VERSION: &str = "version";
@@ -173,8 +176,16 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String> {
         (Some(_), Some(other)) => {
             Err(Kind::Zip(format!("a second state dict, {:?}", excerpt(&format!("{other}/data.pkl")))).into())
         }
-        (None, _) => Err(Kind::MissingEntry("archive/data.pkl".to_owned()).into()),
+        (None, _) => Err(match archive.names().find(|name| is_pickle_to_torch(name)) {
+            Some(name) => Kind::ReadInPlaceOf(PICKLE).in_entry(name),
+            None => Kind::MissingEntry(format!("archive/{PICKLE}")).into(),
+        }),
     }
+}
+
+/// Whether torch, which ignores case, looks this entry up as `data.pkl` of the file.
+fn is_pickle_to_torch(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(_, inner)| inner.eq_ignore_ascii_case(PICKLE))
 }
 
 #[cfg(test)]
@@ -235,6 +246,17 @@ mod tests {
                 (found, kind) => assert_eq!((error.place.entry.as_deref(), found), (Some(name), kind)),
             }
         }
+    }
+
+    #[rstest]
+    #[case::of_another_case("m/Data.PKL", Kind::ReadInPlaceOf("data.pkl").in_entry("m/Data.PKL"))]
+    #[case::deeper("m/n/Data.PKL", Kind::MissingEntry("archive/data.pkl".into()).into())]
+    #[case::without_a_directory("Data.PKL", Kind::MissingEntry("archive/data.pkl".into()).into())]
+    fn the_only_pickle_is_refused_by_name_where_torch_takes_it(
+        #[case] name: &str,
+        #[case] expected: FormatError,
+    ) {
+        assert_eq!(entries(&[name, "m/version"]).err(), Some(expected));
     }
 
     #[rstest]
