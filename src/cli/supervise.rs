@@ -31,6 +31,10 @@ pub(super) struct Supervise {
     #[arg(long, value_name = "MIB")]
     file_mib: u32,
 
+    /// Longest file that each process can write, in bytes; a longer one is an error and no signal
+    #[arg(long, value_name = "BYTES")]
+    max_file_bytes: Option<u64>,
+
     /// Files that each process can have open at once
     #[arg(long, value_name = "N")]
     open_files: u32,
@@ -74,7 +78,9 @@ impl Supervise {
     pub(super) fn execute(&self, console: &Console) -> ! {
         let Self { memory_mib, file_mib, open_files, .. } = *self;
         let limits = Limits { memory_mib, file_mib, open_files };
-        let status = match supervise(self.run, limits, &self.writable, self.own.clone(), &self.command) {
+        let (run, longest) = (self.run, self.max_file_bytes);
+        let status = match supervise(run, (limits, longest), &self.writable, self.own.clone(), &self.command)
+        {
             Ok(status) => status,
             Err(error) => {
                 not_started(&self.command, &error, console);

@@ -162,6 +162,7 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
         BundleEdit::ReverseEntries {} => edit_entries::reverse(path),
         BundleEdit::Recompress { method } => edit_entries::recompress(path, *method),
         BundleEdit::FlipByte { entry } => edit_entries::flip_byte(path, entry),
+        BundleEdit::ChangeText { text, to } => edit_entries::change_text(path, (text, to), is_params),
         BundleEdit::Truncate(cut) => edit_entries::truncate(path, *cut),
     }
 }
@@ -356,6 +357,7 @@ mod tests {
     /// What our own reader says of a bundle with one defect.
     #[rstest]
     #[case::byte(json!({"flip_byte": {"entry": "m/params.dill"}}), |kind: &Kind| matches!(kind, Kind::Corrupt(_)))]
+    #[case::text(json!({"change_text": {"text": "gridsize", "to": "Gridsize"}}), |kind: &Kind| matches!(kind, Kind::Corrupt(_)))]
     #[case::link(json!({"link_entry": {"entry": "m/params.dill", "to": "/etc/hostname"}}), |kind: &Kind| matches!(kind, Kind::NotAFile(_)))]
     #[case::repeated(json!({"repeat_entry": {"entry": "m/params.dill", "with": {"hex": "00ff"}}}), |kind: &Kind| *kind == Kind::DuplicateEntry)]
     #[case::escaping(json!({"add_entry": {"entry": "../x", "with": {"text": "x"}}}), |kind: &Kind| matches!(kind, Kind::UnsafeName(_)))]
@@ -487,6 +489,9 @@ mod tests {
             json!({"drop_entry": {"entry": "n/model.pth"}}),
             json!({"replace_entry": {"entry": "manifest.dill", "with": {"entry": "n/model.pth"}}}),
             json!({"drop_tensor": {"model": "n"}}),
+            json!({"change_text": {"text": "walrus", "to": "Walrus"}}),
+            json!({"change_text": {"text": "gridsize", "to": "grid"}}),
+            json!({"change_text": {"text": "", "to": ""}}),
         ] {
             assert!(edit(&path, change).is_err());
         }

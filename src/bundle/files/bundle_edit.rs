@@ -170,6 +170,14 @@ pub enum BundleEdit {
         /// Its name in the archive.
         entry: String,
     },
+    /// Replaces a text in every snapshot by one of the same length. The checksums stay those of the old bytes, and the
+    /// pickles can be read.
+    ChangeText {
+        /// The text.
+        text: String,
+        /// The text in its place.
+        to: String,
+    },
     /// Cuts the file off.
     Truncate(Cut),
     /// Prepends to a pickle a call that creates the file `executed` next to the archive. The rest of the pickle is

@@ -100,6 +100,27 @@ pub(super) fn flip_byte(path: &Path, entry: &str) -> Result<Map, Refusal> {
     Ok(edited("entry", entry))
 }
 
+/// Replaces the first occurrence of a text in each of these entries, without a new checksum.
+pub(super) fn change_text(
+    path: &Path,
+    (text, to): (&str, &str),
+    is_changed: fn(&str) -> bool,
+) -> Result<Map, Refusal> {
+    let length = text.len();
+    if length == 0 || length != to.len() {
+        return Err(cannot_edit(format!("expected two texts of the same length, found {text:?} and {to:?}")));
+    }
+    let mut entries = entries_of(&mut Archive::open(path)?)?;
+    for entry in entries.iter_mut().filter(|entry| is_changed(&entry.name)) {
+        let found = entry.bytes.windows(length).position(|bytes| bytes == text.as_bytes());
+        let place = found.and_then(|start| entry.bytes.get_mut(start..start + length));
+        let place = place.ok_or_else(|| cannot_edit(format!("{} does not contain {text:?}", entry.name)))?;
+        place.copy_from_slice(to.as_bytes());
+    }
+    write(path, &entries)?;
+    Ok(Map::new())
+}
+
 pub(super) fn truncate(path: &Path, cut: Cut) -> Result<Map, Refusal> {
     let mut bytes = read(path)?;
     let length = bytes.len() as u64;

@@ -26,11 +26,19 @@ pub(super) struct RawEntry {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
     pub(super) mode: u32,
+    /// The checksum in both headers: that of the first bytes, also after they were changed.
+    crc32: u32,
 }
 
 impl RawEntry {
     pub(super) fn file(name: &str, bytes: Vec<u8>) -> Self {
-        Self { name: name.to_owned(), bytes, mode: FILE }
+        Self::of_mode(name, bytes, FILE)
+    }
+
+    /// An entry that states this mode.
+    pub(super) fn of_mode(name: &str, bytes: Vec<u8>, mode: u32) -> Self {
+        let crc32 = crc32fast::hash(&bytes);
+        Self { name: name.to_owned(), bytes, mode, crc32 }
     }
 }
 
@@ -86,7 +94,7 @@ fn described(entry: &RawEntry) -> Option<Vec<u8>> {
     for half in [NEEDED, FLAGS, 0, 0, DATE] {
         header.extend_from_slice(&half.to_le_bytes());
     }
-    header.extend_from_slice(&crc32fast::hash(&entry.bytes).to_le_bytes());
+    header.extend_from_slice(&entry.crc32.to_le_bytes());
     header.extend_from_slice(&size);
     header.extend_from_slice(&size);
     header.extend_from_slice(&name);

@@ -29,7 +29,8 @@ use super::{
     },
 };
 use crate::harness::contract::{
-    BuiltIn, BuiltInRole, CallLog, EVENTS, Implementation, Session, SessionContext, WARNINGS, WITHOUT,
+    BuiltIn, BuiltInRole, CallLog, EVENTS, FILE_LIMIT, Implementation, Session, SessionContext, WARNINGS,
+    WITHOUT,
 };
 
 /// The reference, the stub and every mutant. With an engine, networks are executed and really trained.
@@ -72,7 +73,7 @@ impl Implementation for OwnImplementation {
     fn supports(&self, need: &str) -> bool {
         match need {
             Forward::NAME | TORCH => self.engine.is_some(),
-            FIXTURE_NETWORKS | PATH_TYPES | WARNINGS | EVENTS | WITHOUT => true,
+            FIXTURE_NETWORKS | PATH_TYPES | WARNINGS | EVENTS | WITHOUT | FILE_LIMIT => true,
             operation => OPERATIONS.iter().any(|known| known.name == operation),
         }
     }

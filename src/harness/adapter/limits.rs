@@ -1,5 +1,10 @@
 //! What a process of an adapter may use.
 
+#[cfg(target_os = "linux")]
+use nix::sys::{
+    resource::{Resource, getrlimit, setrlimit},
+    signal::{SigSet, Signal},
+};
 use serde::Deserialize;
 
 /// Mebibytes, in bytes.
@@ -42,7 +47,6 @@ impl Limits {
     /// # Errors
     /// When the system refuses a limit.
     pub(super) fn set(self) -> nix::Result<()> {
-        use nix::sys::resource::{Resource, getrlimit, setrlimit};
         let limits = [
             (Resource::RLIMIT_DATA, u64::from(self.memory_mib) * MIB),
             (Resource::RLIMIT_FSIZE, u64::from(self.file_mib) * MIB),
@@ -50,10 +54,23 @@ impl Limits {
             // A crash must not fill the disk.
             (Resource::RLIMIT_CORE, 0),
         ];
-        for (resource, most) in limits {
-            let (soft, hard) = getrlimit(resource)?;
-            setrlimit(resource, soft.min(most), hard.min(most))?;
-        }
-        Ok(())
+        limits.into_iter().try_for_each(|(resource, most)| lower(resource, most))
     }
+}
+
+/// Limits files to this length in bytes, for this process and those that it starts. The signal about a longer one, which
+/// ends programs that do not expect it, is blocked: writing fails.
+///
+/// # Errors
+/// As [`Limits::set`].
+#[cfg(target_os = "linux")]
+pub(super) fn limit_files(most: u64) -> nix::Result<()> {
+    lower(Resource::RLIMIT_FSIZE, most)?;
+    SigSet::from(Signal::SIGXFSZ).thread_block()
+}
+
+#[cfg(target_os = "linux")]
+fn lower(resource: Resource, most: u64) -> nix::Result<()> {
+    let (soft, hard) = getrlimit(resource)?;
+    setrlimit(resource, soft.min(most), hard.min(most))
 }

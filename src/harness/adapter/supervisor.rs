@@ -28,7 +28,10 @@ use nix::{
     unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, setsid},
 };
 
-use super::{descendants::kill_descendants, limits::Limits};
+use super::{
+    descendants::kill_descendants,
+    limits::{Limits, limit_files},
+};
 use crate::fs_util::remove_all;
 
 /// How often it looks whether the run is still there.
@@ -49,19 +52,21 @@ const DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 /// Runs this command as a child with the standard streams of this process, and returns its status: this process ends as
 /// the command did if that was by a signal. Nothing that it started is left then. This process must have no other child,
 /// and be one that `run` has started; if the run has gone meanwhile, the `own` directories of the command are removed.
-/// With `writable` directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
+/// With the length of the `longest` file in bytes, writing a longer one fails at that byte, as on a full disk. With
+/// `writable` directories, nothing outside of them can be written to, and no TCP connection be made or accepted.
 ///
 /// # Errors
 /// When the program cannot be started, or the system refuses a limit or has no such sandbox.
 pub fn supervise(
     run: i32,
-    limits: Limits,
+    (limits, longest): (Limits, Option<u64>),
     writable: &[PathBuf],
     own: Vec<PathBuf>,
     command: &[String],
 ) -> io::Result<i32> {
     set_child_subreaper(true)?;
     limits.set()?;
+    longest.map_or(Ok(()), limit_files)?;
     // A sandbox would hold for this thread too, and keep it from removing the directories.
     let (over, is_over) = channel();
     let watch = thread::Builder::new().spawn(move || end_with(Pid::from_raw(run), &own, &is_over))?;

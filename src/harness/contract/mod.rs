@@ -35,7 +35,7 @@ pub use operation::{
 };
 pub use own_fixtures::OwnFixtures;
 pub use refusal::{Facts, NamedRule, Native, Refusal, RefusalKind};
-pub use session_context::{SessionContext, WITHOUT, WITHOUT_MODULES};
+pub use session_context::{FILE_LIMIT, MAX_FILE_BYTES, SessionContext, WITHOUT, WITHOUT_MODULES};
 pub use with_allowed_effects::WithAllowedEffects;
 pub use with_fixtures::WithFixtures;
 pub use wrapper::Wrapper;

@@ -13,6 +13,12 @@ pub const WITHOUT: &str = "without";
 /// The environment variable with the modules that cannot be imported, separated by commas.
 pub const WITHOUT_MODULES: &str = "BUNDLEPROOF_WITHOUT";
 
+/// The capability of running with a limit to the length of files.
+pub const FILE_LIMIT: &str = "file_limit";
+
+/// The environment variable with the bytes of the longest file that can be written.
+pub const MAX_FILE_BYTES: &str = "BUNDLEPROOF_MAX_FILE_BYTES";
+
 /// The directory, environment and deadline given to a session.
 ///
 /// It replaces the global state of a process: a session reads this and never the real working directory, environment
@@ -71,6 +77,11 @@ impl SessionContext {
     pub fn is_without(&self, module: &str) -> bool {
         let without = self.environment.get(WITHOUT_MODULES);
         without.is_some_and(|modules| modules.split(',').any(|own| own == module))
+    }
+
+    /// The bytes of the longest file that can be written, if there is a limit.
+    pub fn max_file_bytes(&self) -> Option<u64> {
+        self.environment.get(MAX_FILE_BYTES)?.parse().ok()
     }
 
     /// Asks for a process that no other session had.

@@ -23,9 +23,9 @@ use crate::{
     fs_util::read_regular,
     harness::{
         contract::{
-            Contract, Deadline, EVENTS, Effect, Field, FieldRole, HarnessStep, Implementation, Notices,
-            Operation, OwnFixtures, RESTART, Refusal, RefusalKind, Response, Session, SessionContext,
-            SessionError, WARNINGS, WITHOUT_MODULES,
+            Contract, Deadline, EVENTS, Effect, Field, FieldRole, HarnessStep, Implementation,
+            MAX_FILE_BYTES, Notices, Operation, OwnFixtures, RESTART, Refusal, RefusalKind, Response,
+            Session, SessionContext, SessionError, WARNINGS, WITHOUT_MODULES,
         },
         suite::{Action, CaseEnvironment, Check, CopyFile, NamedExpectation, Step, Suite},
     },
@@ -112,11 +112,12 @@ fn fixtures_of<'i>(check: &Check, implementation: &'i dyn Implementation) -> Opt
 
 /// The directory, the variables and the deadline of the session.
 fn given_context(check: &Check, sandbox: &Sandbox, env: &CheckEnv<'_>) -> Result<SessionContext, String> {
-    let CaseEnvironment { variables, directory, without } = &check.environment;
+    let CaseEnvironment { variables, directory, without, max_file_bytes } = &check.environment;
     let mut own = variables.clone();
     if !without.is_empty() {
         own.insert(WITHOUT_MODULES.to_owned(), without.join(","));
     }
+    own.extend(max_file_bytes.map(|most| (MAX_FILE_BYTES.to_owned(), most.to_string())));
     let root =
         directory.as_deref().map_or_else(|| Ok(sandbox.root().to_owned()), |text| sandbox.path(text))?;
     fs::create_dir_all(&root)

@@ -26,7 +26,7 @@ use super::{
     step::Spans,
 };
 use crate::{
-    harness::contract::{Contract, EVENTS, FieldRole, RESET, WARNINGS, WITHOUT},
+    harness::contract::{Contract, EVENTS, FILE_LIMIT, FieldRole, RESET, WARNINGS, WITHOUT},
     value::{Digest, Value},
 };
 
@@ -92,7 +92,8 @@ impl Check {
         };
         let notices = [WARNINGS, EVENTS].into_iter().filter(move |name| refers(name));
         let without = (!self.environment.without.is_empty()).then_some(WITHOUT);
-        let notices = notices.chain(without);
+        let limit = self.environment.max_file_bytes.map(|_| FILE_LIMIT);
+        let notices = notices.chain(without).chain(limit);
         let needs = self.case.needs.iter().map(String::as_str);
         needs.chain(operations.map(|operation| operation.name)).chain(notices)
     }

@@ -1,12 +1,12 @@
 //! The environment of a case, as far as it is not that of every case.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use serde::Deserialize;
 
 use super::work_path;
 
-/// Variables, the current directory, and modules that cannot be imported.
+/// Variables, the current directory, modules that cannot be imported, and a limit to the length of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "EnvironmentTable")]
 pub struct CaseEnvironment {
@@ -16,6 +16,8 @@ pub struct CaseEnvironment {
     pub directory: Option<String>,
     /// Modules that cannot be imported, such as `torch`.
     pub without: Vec<String>,
+    /// The length of the longest file that can be written, in bytes: a longer one fails at that byte, as on a full disk.
+    pub max_file_bytes: Option<NonZeroU32>,
 }
 
 /// As a case file spells it: the name of a variable is in capitals, so that a mistyped word is not one.
@@ -24,28 +26,22 @@ struct EnvironmentTable {
     directory: Option<String>,
     #[serde(default)]
     without: Vec<String>,
+    max_file_bytes: Option<NonZeroU32>,
     #[serde(flatten)]
     variables: BTreeMap<String, String>,
-}
-
-impl CaseEnvironment {
-    /// Whether a process has to be started for it.
-    pub fn is_of_a_process(&self) -> bool {
-        !(self.variables.is_empty() && self.without.is_empty())
-    }
 }
 
 impl TryFrom<EnvironmentTable> for CaseEnvironment {
     type Error = String;
 
     fn try_from(table: EnvironmentTable) -> Result<Self, String> {
-        let EnvironmentTable { directory, without, variables } = table;
+        let EnvironmentTable { directory, without, max_file_bytes, variables } = table;
         let is_name = |name: &str| {
             name.starts_with(|first: char| first.is_ascii_uppercase())
                 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
         };
         if let Some(word) = variables.keys().find(|name| !is_name(name)) {
-            let expected = "`directory`, `without` or the name of a variable in capitals";
+            let expected = "`directory`, `without`, `max_file_bytes` or the name of a variable in capitals";
             return Err(format!("unknown word {word:?} in an environment; expected {expected}"));
         }
         if let Some(word) = without.iter().find(|name| name.is_empty() || name.contains(',')) {
@@ -54,7 +50,7 @@ impl TryFrom<EnvironmentTable> for CaseEnvironment {
         if let Some(directory) = &directory {
             work_path(directory)?;
         }
-        Ok(Self { variables, directory, without })
+        Ok(Self { variables, directory, without, max_file_bytes })
     }
 }
 
@@ -77,11 +73,14 @@ mod tests {
             (all.directory.as_deref(), all.without.as_slice()),
             (Some("$work/a"), &["torch".to_owned()][..])
         );
-        assert!(all.is_of_a_process() && !read("directory = \"$work/a\"").unwrap().is_of_a_process());
+        let limited = read("max_file_bytes = 4096").unwrap();
+        assert_eq!((limited.max_file_bytes.map(NonZeroU32::get), all.max_file_bytes), (Some(4096), None));
         for (text, message) in [
             ("umask = \"077\"", "unknown word \"umask\" in an environment; expected `directory`"),
             ("directory = \"/etc\"", "$work"),
             ("without = [\"\"]", "expected the name of a module"),
+            ("max_file_bytes = 0", "expected a nonzero u32"),
+            ("max_file_bytes = \"4 KiB\"", "expected a nonzero u32"),
         ] {
             assert!(read(text).unwrap_err().contains(message), "{text}: {:?}", read(text));
         }

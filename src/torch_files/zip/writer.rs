@@ -1,10 +1,10 @@
 //! Reproducible zip archives: the same entries give the same bytes (BUN-015).
 
-use std::io::{Cursor, Read, Seek, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 
 use zip::{CompressionMethod, DateTime, System, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
-use super::Archive;
+use super::{Archive, until_failure::UntilFailure};
 use crate::torch_files::{FormatError, FormatErrorKind as Kind};
 
 /// Entries from this size on need 64-bit sizes, which the writer must know in advance.
@@ -24,7 +24,7 @@ pub(crate) enum Placement {
 
 /// Writes an archive of regular files, stored unless said otherwise, with unix mode 0644 (BUN-002) and a fixed modification time.
 pub(crate) struct ArchiveWriter<W: Write + Seek> {
-    zip: ZipWriter<W>,
+    zip: ZipWriter<UntilFailure<W>>,
     options: SimpleFileOptions,
 }
 
@@ -40,7 +40,7 @@ impl<W: Write + Seek> ArchiveWriter<W> {
             Placement::Packed => options,
             Placement::Aligned => options.with_alignment_and_header_id(alignment, tag),
         };
-        Self { zip: ZipWriter::new(writer), options }
+        Self { zip: ZipWriter::new(UntilFailure::new(writer)), options }
     }
 
     /// Deflates the entries that follow.
@@ -57,7 +57,8 @@ impl<W: Write + Seek> ArchiveWriter<W> {
 
     /// Writes the central directory and returns the underlying writer.
     pub(crate) fn finish(self) -> Result<W, Kind> {
-        self.zip.finish().map_err(failed)
+        let written = self.zip.finish().map_err(failed)?;
+        written.into_inner().ok_or_else(|| Kind::from(io::Error::other("an earlier write has failed")))
     }
 }
 
@@ -83,7 +84,7 @@ pub fn rewrite_archive<R: Read + Seek>(
 }
 
 fn failed(error: ZipError) -> Kind {
-    std::io::Error::from(error).into()
+    io::Error::from(error).into()
 }
 
 #[cfg(test)]

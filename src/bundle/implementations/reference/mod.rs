@@ -8,6 +8,7 @@
 mod dispatch;
 mod network;
 mod store;
+mod target;
 mod validation;
 pub(crate) mod workflow;
 
@@ -17,7 +18,7 @@ pub use workflow::intensity_scale;
 
 use indexmap::IndexMap;
 
-use self::store::TrainedModels;
+use self::{store::TrainedModels, target::Place};
 use crate::bundle::files::{read_dataset, read_inputs};
 use crate::{
     bundle::{
@@ -153,14 +154,14 @@ impl BundleSession for ReferenceSession {
 
     fn save_torch_bundle(&mut self, request: &SaveTorchBundle) -> Result<(), Refusal> {
         let config = request.config.construct()?;
-        let base = self.process.path(&request.base_path);
+        let place = Place::of(&self.process.context, self.process.path(&request.base_path));
         let chosen = match self.policy.saved_models {
             SavedModels::Given | SavedModels::WithPlainNames => self.models.get(&request.models),
             SavedModels::Latest => self.models.values().last(),
         };
         let models = chosen.ok_or_else(|| no_models(&request.models))?;
         let scale = request.intensity_scale;
-        store::save_torch_bundle(&self.policy, &mut self.process.params, models, &base, &config, scale)
+        store::save_torch_bundle(&self.policy, &mut self.process.params, models, &place, &config, scale)
     }
 
     fn load_torch_bundle(&mut self, request: &LoadTorchBundle) -> Result<Loaded, Refusal> {

@@ -2,18 +2,14 @@
 
 use std::{
     ffi::OsString,
-    fs,
     io::{Read, Seek},
     path::{Path, PathBuf},
 };
 
-use indexmap::IndexMap;
-use tempfile::NamedTempFile;
-
-use super::NetworkLayout;
+use super::{NetworkLayout, target::Place};
 use crate::{
     bundle::{
-        files::{BundleReader, write_bundle},
+        files::BundleReader,
         nouns::{
             ArchiveName, BackendTag, Bundle, BundledModel, Configuration, DisagreeingParams, ForeignArchives,
             IntensityScale, MANIFEST_ENTRY, Manifest, Overwrite, PYTORCH_BACKEND, Params, ParamsStore,
@@ -22,11 +18,11 @@ use crate::{
             legacy_params, params_entry, plain_model_name,
         },
     },
-    fs_util::sibling,
     harness::contract::{Refusal, RefusalKind},
     torch_files::ModelState,
     value::Value,
 };
+use indexmap::IndexMap;
 
 /// The archived params that every network needs (LOD-003).
 const REQUIRED: [&str; 2] = ["N", "gridsize"];
@@ -46,13 +42,13 @@ pub(super) fn save_torch_bundle(
     policy: &Policy,
     store: &mut ParamsStore,
     models: &TrainedModels,
-    base: &Path,
+    place: &Place,
     config: &Configuration,
     explicit_scale: Option<f64>,
 ) -> Result<(), Refusal> {
-    let destination = archive_path(policy, base);
+    let destination = archive_path(policy, &place.base);
     let early = match policy.overwrite {
-        Overwrite::InPlace => Some(Target::open(policy.overwrite, &destination)?),
+        Overwrite::InPlace => Some(place.open(policy.overwrite, &destination)?),
         Overwrite::Never if destination.exists() => return Ok(()),
         Overwrite::Atomic | Overwrite::Never => None,
     };
@@ -87,9 +83,9 @@ pub(super) fn save_torch_bundle(
         models: states.into_iter().map(|(name, state)| (name, bundled(state))).collect(),
     };
     // All checks passed: only now is anything created at the destination.
-    let mut target = early.map_or_else(|| Target::open(policy.overwrite, &destination), Ok)?;
+    let mut target = early.map_or_else(|| place.open(policy.overwrite, &destination), Ok)?;
     target.write(&bundle)?;
-    target.publish(&destination)?;
+    target.publish()?;
     if policy.save == SaveParams::WritesSnapshot {
         store.update(params.0);
     }
@@ -344,55 +340,11 @@ fn of_the_process(scale: Option<&Value>) -> Result<Option<Value>, Refusal> {
     Ok(Some(Value::Float(number)))
 }
 
-/// The file of a save until it is complete.
-enum Target {
-    /// A temporary file next to the destination, which is removed unless it is published.
-    Beside(NamedTempFile),
-    /// The destination itself.
-    There(fs::File),
-}
-
-impl Target {
-    fn open(overwrite: Overwrite, destination: &Path) -> Result<Self, Refusal> {
-        let directory = destination.parent().unwrap_or(Path::new("."));
-        let opened = match overwrite {
-            Overwrite::Atomic | Overwrite::Never => {
-                fs::create_dir_all(directory).and_then(|()| sibling(destination)).map(Self::Beside)
-            }
-            Overwrite::InPlace => {
-                fs::create_dir_all(directory).and_then(|()| fs::File::create(destination)).map(Self::There)
-            }
-        };
-        opened.map_err(|error| cannot_write(destination, &error))
-    }
-
-    fn write(&mut self, bundle: &Bundle) -> Result<(), Refusal> {
-        let written = match self {
-            Self::Beside(file) => write_bundle(bundle, file.as_file_mut()),
-            Self::There(file) => write_bundle(bundle, file),
-        };
-        Ok(written?)
-    }
-
-    fn publish(self, destination: &Path) -> Result<(), Refusal> {
-        match self {
-            Self::There(_) => Ok(()),
-            Self::Beside(file) => match file.persist(destination) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(cannot_write(destination, &error.error)),
-            },
-        }
-    }
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Refusal {
-    let message = format!("cannot write {}: {error}", path.display());
-    Refusal::new(RefusalKind::Io, message).rule(Rule::Writable)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use rstest::rstest;
 
@@ -404,11 +356,16 @@ mod tests {
 
     /// Saves two sentinels, which do not need a layout.
     fn save(policy: Policy, base: &Path) -> Result<(), Refusal> {
+        save_within(policy, base, None)
+    }
+
+    fn save_within(policy: Policy, base: &Path, max_file_bytes: Option<u64>) -> Result<(), Refusal> {
         let sentinel = Map::from_iter([(ModelState::SENTINEL_KEY.to_owned(), Value::from("s"))]);
         let states = ROLES.map(|role| (role.to_owned(), ModelState::Sentinel(sentinel.clone()))).into();
         let models = TrainedModels { states, intensity_scale: None };
         let config = Configuration::Model(ModelConfig::from_values(&Map::new()).unwrap());
-        save_torch_bundle(&policy, &mut ParamsStore::new(), &models, base, &config, None)
+        let place = Place { base: base.to_owned(), max_file_bytes };
+        save_torch_bundle(&policy, &mut ParamsStore::new(), &models, &place, &config, None)
     }
 
     #[test]
@@ -420,6 +377,27 @@ mod tests {
         fs::write(directory.path().join("old.zip"), "old").unwrap();
         save(policy, &directory.path().join("old")).unwrap();
         assert_eq!(fs::read(directory.path().join("old.zip")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_save_that_runs_out_of_space_is_refused_and_keeps_the_old_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("w");
+        save(Policy::CONTRACT, &base).unwrap();
+        let old = fs::read(directory.path().join("w.zip")).unwrap();
+        let whole = old.len() as u64;
+        save_within(Policy::CONTRACT, &base, Some(whole)).unwrap();
+        for most in [0, 1, 100, whole / 2, whole - 1] {
+            let refusal = save_within(Policy::CONTRACT, &base, Some(most)).unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::Io, "{most}: {refusal}");
+            assert!(refusal.message.contains("w.zip"), "{refusal}");
+            assert_eq!(fs::read(directory.path().join("w.zip")).unwrap(), old);
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+        // A save that empties the old archive first leaves what fitted.
+        let in_place = Policy { overwrite: Overwrite::InPlace, ..Policy::CONTRACT };
+        save_within(in_place, &base, Some(100)).unwrap_err();
+        assert!(fs::metadata(directory.path().join("w.zip")).unwrap().len() <= 100);
     }
 
     #[test]

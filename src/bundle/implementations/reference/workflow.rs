@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     NetworkLayout,
     store::{TrainedModels, load_torch_bundle, save_torch_bundle},
+    target::Place,
 };
 use crate::{
     bundle::implementations::process::Process,
@@ -95,10 +96,10 @@ fn persist(
     };
     let Some(directory) = output else { return Ok(()) };
     process.begins("persist");
-    let base = process.path(directory).join(BASE_NAME);
+    let place = Place::of(&process.context, process.path(directory).join(BASE_NAME));
     let config = Configuration::Training(training.clone());
     let scale = (policy.persistence == Persistence::WithNominalScale).then_some(1.0);
-    save_torch_bundle(policy, &mut process.params, models, &base, &config, scale)
+    save_torch_bundle(policy, &mut process.params, models, &place, &config, scale)
 }
 
 /// Loads `<directory>/wts.h5.zip` through the bundle loader (ORC-006).

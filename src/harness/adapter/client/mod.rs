@@ -24,7 +24,7 @@ use self::{
 use crate::{
     harness::{
         adapter::protocol::{Initialized, PROTOCOL},
-        contract::{Contract, Details, Implementation, Session, SessionContext, SessionError},
+        contract::{Contract, Details, FILE_LIMIT, Implementation, Session, SessionContext, SessionError},
     },
     text::{line, truncated},
 };
@@ -155,7 +155,11 @@ impl Implementation for Remote {
         }
     }
 
+    /// What it states, and what its supervisor does for it.
     fn supports(&self, need: &str) -> bool {
+        if need == FILE_LIMIT {
+            return self.pool.is_supervised();
+        }
         self.adapter.operations.iter().chain(&self.adapter.supports).any(|own| own == need)
     }
 

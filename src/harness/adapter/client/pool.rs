@@ -99,6 +99,10 @@ impl Pool {
         self.launch.sandbox.is_some()
     }
 
+    pub(super) fn is_supervised(&self) -> bool {
+        self.launch.supervisor.is_some()
+    }
+
     pub(super) fn end_of_run(&self) -> Deadline {
         self.end_of_run
     }

@@ -29,6 +29,7 @@ use crate::harness::{
         descendants::{kill_descendants, signal_descendants},
         protocol::read_line,
     },
+    contract::MAX_FILE_BYTES,
     outside::Outside,
     temporary::Temporary,
 };
@@ -102,7 +103,8 @@ impl Process {
             environment.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
         let path = environment.get("PATH").map(String::as_str);
-        let mut command = command(launch, outside.path(), path)?;
+        let longest = of_case.get(MAX_FILE_BYTES).map(String::as_str);
+        let mut command = command(launch, outside.path(), path, longest)?;
         command.env_clear().envs(environment).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &launch.directory {
@@ -230,7 +232,12 @@ impl Drop for Process {
 }
 
 /// The command that starts an adapter: its own, or that of its supervisor.
-fn command(launch: &Launch, own: &Path, path: Option<&str>) -> io::Result<Command> {
+fn command(
+    launch: &Launch,
+    own: &Path,
+    path: Option<&str>,
+    max_file_bytes: Option<&str>,
+) -> io::Result<Command> {
     let (program, arguments) =
         launch.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let Some(supervisor) = &launch.supervisor else {
@@ -246,6 +253,7 @@ fn command(launch: &Launch, own: &Path, path: Option<&str>) -> io::Result<Comman
     let mut command = Command::new(supervisor);
     command.arg("supervise").arg("--run").arg(std::process::id().to_string());
     command.args(launch.limits.arguments()).arg("--own").arg(own);
+    command.args(max_file_bytes.map(|most| format!("--max-file-bytes={most}")));
     if let Some(work) = &launch.sandbox {
         command.arg("--own").arg(work).arg("--writable").arg(own).arg("--writable").arg(work);
     }
