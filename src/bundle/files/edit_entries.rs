@@ -112,6 +112,7 @@ pub(super) fn change_text(
     }
     let mut entries = entries_of(&mut Archive::open(path)?)?;
     for entry in entries.iter_mut().filter(|entry| is_changed(&entry.name)) {
+        entry.wrong_crc32 = Some(crc32fast::hash(&entry.bytes));
         let found = entry.bytes.windows(length).position(|bytes| bytes == text.as_bytes());
         let place = found.and_then(|start| entry.bytes.get_mut(start..start + length));
         let place = place.ok_or_else(|| cannot_edit(format!("{} does not contain {text:?}", entry.name)))?;

@@ -26,19 +26,13 @@ pub(super) struct RawEntry {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
     pub(super) mode: u32,
-    /// The checksum in both headers: that of the first bytes, also after they were changed.
-    crc32: u32,
+    /// The checksum in both headers, if it is not that of the bytes.
+    pub(super) wrong_crc32: Option<u32>,
 }
 
 impl RawEntry {
     pub(super) fn file(name: &str, bytes: Vec<u8>) -> Self {
-        Self::of_mode(name, bytes, FILE)
-    }
-
-    /// An entry that states this mode.
-    pub(super) fn of_mode(name: &str, bytes: Vec<u8>, mode: u32) -> Self {
-        let crc32 = crc32fast::hash(&bytes);
-        Self { name: name.to_owned(), bytes, mode, crc32 }
+        Self { name: name.to_owned(), bytes, mode: FILE, wrong_crc32: None }
     }
 }
 
@@ -89,12 +83,13 @@ pub(super) fn written(entries: &[RawEntry]) -> Option<Vec<u8>> {
 fn described(entry: &RawEntry) -> Option<Vec<u8>> {
     let size = u32::try_from(entry.bytes.len()).ok()?.to_le_bytes();
     let name = u16::try_from(entry.name.len()).ok()?.to_le_bytes();
+    let crc32 = entry.wrong_crc32.unwrap_or_else(|| crc32fast::hash(&entry.bytes));
     let mut header = Vec::new();
     // Method 0 (stored) and time 0 stand between flags and date.
     for half in [NEEDED, FLAGS, 0, 0, DATE] {
         header.extend_from_slice(&half.to_le_bytes());
     }
-    header.extend_from_slice(&entry.crc32.to_le_bytes());
+    header.extend_from_slice(&crc32.to_le_bytes());
     header.extend_from_slice(&size);
     header.extend_from_slice(&size);
     header.extend_from_slice(&name);

@@ -2,17 +2,20 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Drops what is written after the first error. The `zip` crate completes an archive that is dropped, and would print that it
-/// failed a second time.
+/// Drops what is written after the first error, as if it had been written. The `zip` crate completes an archive that is
+/// dropped, and would print that it failed a second time.
 #[derive(Debug)]
 pub(super) struct UntilFailure<W> {
     writer: W,
     failed: bool,
+    /// Where the next byte would be, in the writer or in what is dropped.
+    position: u64,
 }
 
 impl<W> UntilFailure<W> {
+    /// Begins at the beginning of the writer.
     pub(super) fn new(writer: W) -> Self {
-        Self { writer, failed: false }
+        Self { writer, failed: false, position: 0 }
     }
 
     /// The writer, unless it has failed.
@@ -20,9 +23,10 @@ impl<W> UntilFailure<W> {
         (!self.failed).then_some(self.writer)
     }
 
-    fn unless_failed<T>(&mut self, nothing: T, act: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+    /// Performs a call of the writer, or `instead` of it once it has failed.
+    fn call<T>(&mut self, act: impl FnOnce(&mut W) -> io::Result<T>, instead: T) -> io::Result<T> {
         if self.failed {
-            return Ok(nothing);
+            return Ok(instead);
         }
         let done = act(&mut self.writer);
         // A signal is no failure: the caller tries again.
@@ -33,17 +37,29 @@ impl<W> UntilFailure<W> {
 
 impl<W: Write> Write for UntilFailure<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unless_failed(bytes.len(), |writer| writer.write(bytes))
+        let write = |writer: &mut W| match writer.write(bytes)? {
+            0 if !bytes.is_empty() => Err(io::ErrorKind::WriteZero.into()),
+            written => Ok(written),
+        };
+        let written = self.call(write, bytes.len())?;
+        self.position = self.position.saturating_add(written as u64);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.unless_failed((), Write::flush)
+        self.call(Write::flush, ())
     }
 }
 
 impl<W: Seek> Seek for UntilFailure<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.unless_failed(0, |writer| writer.seek(to))
+        let instead = match to {
+            SeekFrom::Start(position) => position,
+            // What was dropped has no end, so that the place is as good as another.
+            SeekFrom::Current(by) | SeekFrom::End(by) => self.position.saturating_add_signed(by),
+        };
+        self.position = self.call(|writer| writer.seek(to), instead)?;
+        Ok(self.position)
     }
 }
 
@@ -59,9 +75,12 @@ mod tests {
         let mut writer = UntilFailure::new(io::Cursor::new(&mut room[..]));
         writer.write_all(b"ab").unwrap();
         writer.write_all(b"cd").unwrap_err();
+        // One byte fitted.
         writer.write_all(b"ef").unwrap();
         writer.flush().unwrap();
-        assert_eq!(writer.seek(SeekFrom::Start(1)).unwrap(), 0);
+        assert_eq!(writer.stream_position().unwrap(), 5);
+        assert_eq!(writer.seek(SeekFrom::Start(1)).unwrap(), 1);
+        writer.write_all(b"X").unwrap();
         assert!(writer.into_inner().is_none());
         assert_eq!(&room, b"abc");
     }
