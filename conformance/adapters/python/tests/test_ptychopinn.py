@@ -329,6 +329,24 @@ class Answers(StandIn):
             with self.subTest(module, exception=exception):
                 self.assertEqual(self.adapter.kind_of(raised(module, exception)), kind)
 
+    def test_a_tensor_that_torch_load_cannot_build_is_malformed(self) -> None:
+        def load(rebuild: str) -> BaseException:
+            names: dict[str, Any] = {"__name__": rebuild}
+            exec("def rebuild(): raise RuntimeError('Tensor: invalid storage offset -1')", names)
+            loading: dict[str, Any] = {"__name__": "torch.serialization", "rebuild": names["rebuild"]}
+            exec("def load(): rebuild()", loading)
+            try:
+                loading["load"]()
+            except RuntimeError as caught:
+                return caught
+            raise AssertionError(rebuild)
+
+        for rebuild in ("torch._utils", "torch._tensor"):
+            with self.subTest(rebuild):
+                self.assertEqual(self.adapter.kind_of(load(rebuild)), "malformed")
+        # Outside of torch.load it says nothing about a file.
+        self.assertEqual(self.adapter.kind_of(raised("torch._utils", "RuntimeError('invalid storage')")), "internal")
+
     def test_a_wrapped_failure_is_a_refusal_unless_it_comes_out_of_training(self) -> None:
         for module, kind in (("torch.nn.modules.module", "mismatch"), ("lightning.pytorch.trainer", "internal")):
             with self.subTest(module):

@@ -236,8 +236,9 @@ class PtychoPinn(Adapter):
         # The params and the dataset reader use assertions for invalid values.
         if isinstance(raised, AssertionError):
             return Kind.INVALID_VALUE
-        # torch.load has no exception of its own for a file that it cannot read.
-        if type(raised) is RuntimeError and _modules(raised)[-1] == "torch.serialization":
+        # torch.load has no exception of its own for a file that it cannot read, nor have the parts of PyTorch that it
+        # calls for a tensor that cannot be.
+        if type(raised) is RuntimeError and "torch.serialization" in _modules(raised):
             return Kind.MALFORMED
         # A workflow wraps what went wrong, for instance with its output directory.
         if type(raised) is RuntimeError and isinstance(raised.__cause__, OSError):
