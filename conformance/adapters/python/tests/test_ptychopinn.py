@@ -347,6 +347,15 @@ class Answers(StandIn):
         # Outside of torch.load it says nothing about a file.
         self.assertEqual(self.adapter.kind_of(raised("torch._utils", "RuntimeError('invalid storage')")), "internal")
 
+    def test_a_file_that_torch_save_cannot_write_is_io(self) -> None:
+        names: dict[str, Any] = {"__name__": "torch.serialization"}
+        exec("def _save(): raise RuntimeError('unexpected pos 64 vs 0')\ndef save(): _save()", names)
+        try:
+            names["save"]()
+        except RuntimeError as caught:
+            kind = self.adapter.kind_of(caught)
+        self.assertEqual(kind, "io")
+
     def test_a_wrapped_failure_is_a_refusal_unless_it_comes_out_of_training(self) -> None:
         for module, kind in (("torch.nn.modules.module", "mismatch"), ("lightning.pytorch.trainer", "internal")):
             with self.subTest(module):

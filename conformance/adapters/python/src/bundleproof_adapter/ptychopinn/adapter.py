@@ -236,10 +236,10 @@ class PtychoPinn(Adapter):
         # The params and the dataset reader use assertions for invalid values.
         if isinstance(raised, AssertionError):
             return Kind.INVALID_VALUE
-        # torch.load has no exception of its own for a file that it cannot read, nor have the parts of PyTorch that it
-        # calls for a tensor that cannot be.
+        # torch.save has no exception of its own for a file that it cannot write, nor has torch.load for one that it cannot
+        # read, nor have the parts of PyTorch that it calls for a tensor that cannot be.
         if type(raised) is RuntimeError and "torch.serialization" in _modules(raised):
-            return Kind.MALFORMED
+            return Kind.IO if ("torch.serialization", "save") in _functions(raised) else Kind.MALFORMED
         # A workflow wraps what went wrong, for instance with its output directory.
         if type(raised) is RuntimeError and isinstance(raised.__cause__, OSError):
             return super().kind_of(raised.__cause__)
@@ -311,5 +311,10 @@ def _spelled(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _modules(raised: BaseException) -> list[str]:
     """The modules of the traceback; the last one raised the exception."""
+    return [module for module, _ in _functions(raised)] or [""]
+
+
+def _functions(raised: BaseException) -> list[tuple[str, str]]:
+    """The functions of the traceback, each with its module."""
     frames = [frame for frame, _ in traceback.walk_tb(raised.__traceback__)]
-    return [str(frame.f_globals.get("__name__", "")) for frame in frames] or [""]
+    return [(str(frame.f_globals.get("__name__", "")), frame.f_code.co_name) for frame in frames]
