@@ -81,6 +81,8 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_process_writes_no_longer_file_than_it_may", || {
         limited("writes_a_gibibyte", "file_mib", "SIGXFSZ")
     }));
+    trials
+        .push(Trial::test("a_file_beyond_the_limit_of_a_case_is_an_error_and_no_signal", limited_by_a_case));
     trials.push(Trial::test("a_variable_is_inherited_when_it_is_named", inherited));
     for way in ["writes_outside", "opens_a_port"] {
         let trial = Trial::test(format!("a_sandbox_is_not_left::{way}"), || sandboxed(way));
@@ -467,6 +469,22 @@ fn has_sandbox() -> bool {
     let mut command = Command::new(program::path());
     command.args(["supervise", "--run", &run]).args(limits).args(["--", "true"]);
     command.output().is_ok_and(|output| output.status.success())
+}
+
+/// A program that writes a longer file than a case allows gets as many bytes as fit, an error, and goes on.
+fn limited_by_a_case() -> Result<(), Failed> {
+    let (run, place) = (std::process::id().to_string(), tempfile::tempdir()?);
+    let limits = ["--memory-mib=1024", "--file-mib=1", "--open-files=64", "--max-file-bytes=100"];
+    let script = "head -c 1000 /dev/zero > written; echo \"head: $?\"";
+    let mut command = Command::new(program::path());
+    command.args(["supervise", "--run", &run]).args(limits).args(["--", "sh", "-c", script]);
+    let output = command.current_dir(place.path()).output()?;
+    let (said, written) = (shown(&output), fs::metadata(place.path().join("written"))?.len());
+    // 1 is an error of the program; a signal would be 153.
+    if written != 100 || !said.contains("head: 1") || !output.status.success() {
+        return Err(format!("{written} bytes: {said}").into());
+    }
+    Ok(())
 }
 
 /// What an adapter does without a sandbox it cannot do in one, and all else it can.

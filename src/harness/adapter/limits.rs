@@ -1,10 +1,7 @@
 //! What a process of an adapter may use.
 
 #[cfg(target_os = "linux")]
-use nix::sys::{
-    resource::{Resource, getrlimit, setrlimit},
-    signal::{SigSet, Signal},
-};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Deserialize;
 
 /// Mebibytes, in bytes.
@@ -58,15 +55,14 @@ impl Limits {
     }
 }
 
-/// Limits files to this length in bytes, for this process and those that it starts. The signal about a longer one, which
-/// ends programs that do not expect it, is blocked: writing fails.
+/// Limits files to this length in bytes, for this process and those that it starts. A longer one is a signal, which ends
+/// programs that do not expect it.
 ///
 /// # Errors
 /// As [`Limits::set`].
 #[cfg(target_os = "linux")]
 pub(super) fn limit_files(most: u64) -> nix::Result<()> {
-    lower(Resource::RLIMIT_FSIZE, most)?;
-    SigSet::from(Signal::SIGXFSZ).thread_block()
+    lower(Resource::RLIMIT_FSIZE, most)
 }
 
 #[cfg(target_os = "linux")]

@@ -46,6 +46,10 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 /// The arguments with which it calls [`in_a_session`].
 const IN_A_SESSION: [&str; 2] = ["begin-session", "--"];
 
+/// What goes before a command so that it and all that it starts ignore the signal about a file that is too long: writing
+/// fails then. Only ignored signals stay so in every program, and a shell needs no unsafe call for that.
+const WITHOUT_FILE_SIGNAL: [&str; 4] = ["/bin/sh", "-c", "trap '' XFSZ && exec \"$@\"", "sh"];
+
 /// The devices that a program can write to in a sandbox.
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
@@ -66,6 +70,7 @@ pub fn supervise(
 ) -> io::Result<i32> {
     set_child_subreaper(true)?;
     limits.set()?;
+    let before: &[&str] = if longest.is_some() { &WITHOUT_FILE_SIGNAL } else { &[] };
     longest.map_or(Ok(()), limit_files)?;
     // A sandbox would hold for this thread too, and keep it from removing the directories.
     let (over, is_over) = channel();
@@ -75,7 +80,7 @@ pub fn supervise(
             .map_err(|error| io::Error::other(format!("the sandbox is not available: {error}")))?;
     }
     // In a session of its own: a signal that the adapter sends to its group must not end this process.
-    let child = Command::new(THIS_PROGRAM).args(IN_A_SESSION).args(command).spawn()?;
+    let child = Command::new(THIS_PROGRAM).args(IN_A_SESSION).args(before).args(command).spawn()?;
     release_standard_streams()?;
     let ended = reaped(Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?))?;
     kill_descendants(getpid());
