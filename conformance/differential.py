@@ -89,7 +89,8 @@ def run(program: Path, *arguments: str | Path) -> Facts | str:
         return f"no answer in {PROGRAM_SECONDS} s"
     if result.returncode not in (0, 1):
         return f"ended with {result.returncode}: {result.stderr[-300:].decode(errors='replace')}"
-    return json.loads(result.stdout) if result.stdout else {"error": result.stderr.decode(errors="replace").strip()}
+    # With --json an error is a line of JSON, too.
+    return json.loads(result.stdout or result.stderr)
 
 
 def checked(program: Path, paths: list[Path]) -> dict[Path, Facts | str]:

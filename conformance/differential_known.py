@@ -11,7 +11,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "readers differ in which of two entries they take",
     ),
     (
-        r"refused, .*(unlisted bytes|second end record|two end records disagree|directly before its)",
+        r"refused, .*(unlisted bytes|second end record|two end records disagree|more than one central directory|directly before its)",
         "another reader may find another archive in the same bytes",
     ),
     (
@@ -29,6 +29,10 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (
         r"refused, .*(invalid checksum|deflate stream|than its declared|header announces|of a deflated entry)",
         "torch verifies neither checksums nor sizes of deflated entries, and does not read what it does not need",
+    ),
+    (
+        r"bundle: refused, .*expected a zip archive, found a pickle",
+        "torch reads a pickle at the beginning of a file, and zipfile an archive at its end",
     ),
     (
         r"refused, .*it was cut short",
@@ -53,6 +57,10 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (
         r"torch: conforms, .*(TypeError: .*(argument|combination)|torch\.UntypedStorage\(\))",
         "the arguments of classes of tensors and storages, and values inside of other arguments, are not checked",
+    ),
+    (
+        r"bundle: refused, .* its weights: .*(expected a text key|invalid UTF-8 in a text|meta device, which has no values)",
+        "a state dict consists of the names of tensors, which are text, and of tensors with values",
     ),
     (
         r"torch: conforms, .*unhashable type",

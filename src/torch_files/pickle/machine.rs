@@ -5,10 +5,9 @@ use indexmap::IndexSet;
 use super::{
     Allow, Global, Graph, Node,
     calls::NewTakes,
-    input::{Result, decimal, float, long, unescape, unescape_surrogates},
+    input::{Result, decimal, float, long},
     opcode as op, safe_mode,
     stack::{Machine, integer, pairs, unexpected},
-    surrogates,
 };
 use crate::torch_files::pickle::opcode::*;
 use crate::torch_files::{
@@ -170,43 +169,20 @@ impl Machine<'_> {
                 self.add(Node::ByteArray(bytes))?;
             }
             SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 => {
-                let bytes = self.input.counted(opcode)?;
-                let node = match std::str::from_utf8(bytes) {
-                    Ok(text) => Node::Text(text.to_owned()),
-                    Err(_) => {
-                        let read = self.surrogates(|| surrogates::code_points(bytes), bytes.len())?;
-                        read.ok_or(Kind::NotUtf8)?
-                    }
-                };
-                self.add(node)?;
+                let text = self.text(opcode)?;
+                self.add(text)?;
             }
-            // Python 2 text: the encoding of non-ASCII characters is unknown, and Python 3 refuses them as well.
-            SHORT_BINSTRING | BINSTRING => match self.input.counted(opcode)? {
-                ascii if ascii.is_ascii() => {
-                    let node = Node::Text(ascii.iter().map(|byte| char::from(*byte)).collect());
-                    self.add(node)?;
-                }
-                _ => return Err(Kind::NotUtf8),
-            },
+            SHORT_BINSTRING | BINSTRING => {
+                let text = self.old_text(opcode)?;
+                self.add(text)?;
+            }
             STRING => {
-                let line = self.input.line()?;
-                let quoted =
-                    ['\'', '"'].iter().find_map(|quote| line.strip_prefix(*quote)?.strip_suffix(*quote));
-                let text = quoted.filter(|text| text.is_ascii()).and_then(|text| unescape(text, false));
-                let node = Node::Text(text.ok_or_else(|| Kind::BadArgument(excerpt(line)))?);
-                self.add(node)?;
+                let text = self.quoted_text()?;
+                self.add(text)?;
             }
             UNICODE => {
-                // Python writes Latin-1 here, and escapes all other characters.
-                let line: String = self.input.raw_line()?.iter().map(|byte| char::from(*byte)).collect();
-                let invalid = || Kind::BadArgument(excerpt(&line));
-                let node = match unescape(&line, true) {
-                    Some(text) => Node::Text(text),
-                    None => self
-                        .surrogates(|| unescape_surrogates(&line, true), line.len())?
-                        .ok_or_else(invalid)?,
-                };
-                self.add(node)?;
+                let text = self.escaped_text()?;
+                self.add(text)?;
             }
 
             EMPTY_LIST => self.add(Node::List(Vec::new()))?,

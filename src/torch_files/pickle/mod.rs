@@ -19,6 +19,7 @@ mod repr;
 pub(crate) mod safe_mode;
 mod stack;
 mod surrogates;
+mod texts;
 mod well_known;
 mod write;
 

@@ -1,7 +1,7 @@
 //! What functions of torch take as arguments, as far as the type of an object tells. What a dense tensor is made of is
 //! compared with its storage by the parser.
 
-use super::{source::Globals, storage_class::QUANTIZED_STORAGES};
+use super::{sides::sides, source::Globals, storage_class::QUANTIZED_STORAGES};
 use crate::torch_files::{
     FormatErrorKind as Kind,
     pickle::{Class, Global, Graph, Id, Node, Wrapper, safe_mode, torch_device},
@@ -277,16 +277,7 @@ impl Arguments<'_> {
 
     /// The integers of a list, a tuple or a `torch.Size`.
     pub(super) fn integers(&self, id: Id) -> Option<Vec<i64>> {
-        let id = match self.graph.node(id) {
-            Node::Call { global: Global::Class(Class::TorchSize), arguments, .. } => match **arguments {
-                [] => return Some(Vec::new()),
-                [sizes] => sizes,
-                [_, _, ..] => return None,
-            },
-            _ => id,
-        };
-        let integer = |id: &Id| if let Node::Int(value) = self.graph.node(*id) { Some(*value) } else { None };
-        self.graph.sequence(id)?.iter().map(integer).collect()
+        sides(self.graph, id)?.map(Result::ok).collect()
     }
 
     /// The name of the layout that `_get_layout` gives.

@@ -57,12 +57,16 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
             if found != items {
                 return Some(Kind::TorchFails(what()));
             }
-            if let Node::Global(Global::Foreign(index)) = graph.node(*parts.get(CLASS)?)
-                && let Some((module, name)) = globals.get_index(*index)
-                && safe_mode::has_global(module, name)
-                && quantized_element(module, name).is_none()
-            {
-                return Some(Kind::TorchFails(format!("{module}.{name} is the class of a storage")));
+            let class = graph.node(*parts.get(CLASS)?);
+            if !may_be_storage_class(globals, class) {
+                let what = match class {
+                    Node::Global(Global::Foreign(index)) => {
+                        let (module, name) = globals.get_index(*index)?;
+                        format!("{module}.{name} is not the class of a storage")
+                    }
+                    other => format!("expected the class of a storage, found {}", other.type_name()),
+                };
+                return Some(Kind::TorchFails(what));
             }
             let device = graph.node(*parts.get(DEVICE)?);
             let what = || format!("the device of a storage must be text, found {}", device.type_name());
@@ -82,6 +86,34 @@ pub(super) fn first_failure(graph: &Graph, globals: &Globals, format: TorchForma
         | Node::Tuple(_)
         | Node::Global(_) => None,
     })
+}
+
+/// Whether torch may take an object for the class of a storage: it asks it for a dtype. A global that is not allowed is another
+/// finding.
+fn may_be_storage_class(globals: &Globals, class: &Node) -> bool {
+    match class {
+        Node::Global(Global::Storage(_) | Global::UntypedStorage) => true,
+        Node::Global(Global::Foreign(index)) => globals.get_index(*index).is_none_or(|(module, name)| {
+            !safe_mode::has_global(module, name) || quantized_element(module, name).is_some()
+        }),
+        // A tensor has a dtype.
+        Node::Call { .. } | Node::Persistent(_) => true,
+        Node::Global(_)
+        | Node::None
+        | Node::Bool(_)
+        | Node::Int(_)
+        | Node::BigInt(_)
+        | Node::Float(_)
+        | Node::Bytes(_)
+        | Node::ByteArray(_)
+        | Node::Text(_)
+        | Node::Surrogates(_)
+        | Node::List(_)
+        | Node::Tuple(_)
+        | Node::Set(_)
+        | Node::FrozenSet(_)
+        | Node::Dict(_) => false,
+    }
 }
 
 /// Why torch fails on a call, if it does.
@@ -253,6 +285,26 @@ mod tests {
         assert_eq!(named(b"X\x03\0\0\0cpu"), None);
         let found = named(b"K\x01").unwrap_or_default();
         assert!(found.ends_with("the device of a storage must be text, found int"), "{found}");
+    }
+
+    #[rstest]
+    #[case::function("ctorch._utils\n_rebuild_parameter\n", "found global")]
+    #[case::tensor("ctorch\nTensor\n", "found global")]
+    #[case::element_type("ctorch\nfloat32\n", "found global")]
+    #[case::layout("ctorch.serialization\n_get_layout\n", "torch.serialization._get_layout is not the class")]
+    #[case::text("VFloatStorage\n", "found str")]
+    #[case::none("N", "found NoneType")]
+    fn the_class_of_a_storage_has_a_dtype(#[case] class: &str, #[case] says: &str) {
+        let found = failure(format!("(Vstorage\n{class}V0\nVcpu\nK\x01tQ.").as_bytes()).unwrap_or_default();
+        assert!(found.contains(says), "{found}");
+    }
+
+    #[rstest]
+    #[case::plain("ctorch\nHalfStorage\n")]
+    #[case::untyped("ctorch.storage\nUntypedStorage\n")]
+    #[case::quantized("ctorch\nQInt8Storage\n")]
+    fn a_storage_of_its_class_is_no_failure(#[case] class: &str) {
+        assert_eq!(failure(format!("(Vstorage\n{class}V0\nVcpu\nK\x01tQ.").as_bytes()), None);
     }
 
     #[rstest]

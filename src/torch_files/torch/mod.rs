@@ -26,6 +26,7 @@ mod parser;
 pub(crate) mod read;
 mod refused;
 pub(crate) mod scan;
+mod sides;
 mod source;
 mod states;
 mod storage_class;

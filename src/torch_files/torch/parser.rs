@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::{
     lazy::Lazy,
     outline::{NetworkOutline, Outline, StorageOutline, TensorOutline},
+    sides::sides,
     source::{Source, TorchFormat},
     view::View,
 };
@@ -12,7 +13,7 @@ use crate::torch_files::{
     Dtype, FormatError, FormatErrorKind as Kind, ModelState, Numbers,
     error::{excerpt, within},
     limits::{MAX_ENTRY_NAME_BYTES, MAX_METADATA_KEYS, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
-    pickle::{Class, Global, Graph, Id, Node, Wrapper, subscript},
+    pickle::{Global, Graph, Id, Node, Wrapper, subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -410,19 +411,9 @@ impl<'g> Parser<'g> {
     }
 
     fn integers(&self, id: Id) -> Result<Vec<i64>> {
-        let id = match self.call(id) {
-            Some((Global::Class(Class::TorchSize), &[sizes])) => sizes,
-            Some(_) | None => id,
-        };
-        let items = self.graph.sequence(id).ok_or_else(|| self.unexpected("a tuple of sizes", id))?;
-        within("dimensions", items.len() as u64, MAX_RANK)?;
-        let integer = |item: &Id| {
-            let Node::Int(value) = self.graph.node(*item) else {
-                return Err(self.unexpected("a size", *item));
-            };
-            Ok(*value)
-        };
-        items.iter().map(integer).collect()
+        let sides = sides(self.graph, id).ok_or_else(|| self.unexpected("a tuple of sizes", id))?;
+        within("dimensions", sides.len() as u64, MAX_RANK)?;
+        sides.map(|side| side.map_err(|item| self.unexpected("a size", item))).collect()
     }
 
     fn size(&self, id: Id) -> Result<usize> {
