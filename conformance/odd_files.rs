@@ -189,13 +189,53 @@ fn a_directory_stands_for_everything_that_a_loader_could_take() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_is_not_followed_is_counted() {
-    let place = folder(&[("kept/good.pt", checkpoint()), ("other/a.pkl", b"\x80\x02N.".to_vec())]);
-    for (target, link) in [("../other/a.pkl", "kept/a.pkl"), ("../other", "kept/other")] {
+fn a_link_to_a_file_is_checked_and_every_other_link_is_named() {
+    let place = folder(&[
+        ("kept/good.pt", checkpoint()),
+        ("other/a.pkl", b"\x80\x02N.".to_vec()),
+        ("other/deep/b.pt", checkpoint()),
+    ]);
+    let links = [
+        ("../other/a.pkl", "kept/a.pkl"),
+        ("../other/a.pkl", "kept/again.pkl"),
+        ("good.pt", "kept/best.pt"),
+        ("nowhere.pt", "kept/gone.pt"),
+        ("loop.pt", "kept/loop.pt"),
+        ("../other/deep", "kept/other"),
+        (".", "kept/round"),
+    ];
+    for (target, link) in links {
         std::os::unix::fs::symlink(target, place.path().join(link)).expect("a link");
     }
-    let text = out(&run_in(place.path(), &["check", "kept"]).code(0));
-    assert!(text.ends_with("\n1 other file and 1 directory were not checked\n"), "{text}");
+    let text = out(&run_in(place.path(), &["check", "kept"]).code(1));
+    let named: Vec<&str> = text.lines().filter(|line| line.contains("conform")).collect();
+    assert!(
+        named.len() == 3
+            && named[0].starts_with("kept/a.pkl: does not conform")
+            && named[1].starts_with("kept/good.pt: conforms")
+            && named[2].starts_with("1 of 2 files conform"),
+        "{text}"
+    );
+    for expected in [
+        "\nkept/gone.pt: not checked: broken link to nowhere.pt, which does not exist\n",
+        "\nkept/loop.pt: not checked: broken link to loop.pt: Too many levels of symbolic links",
+        "\nkept/other: not checked: link to ../other/deep, a directory, which is not followed\n",
+        "\nkept/round: not checked: link to ., a directory, which is not followed\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(text.ends_with("\n2 other files and 2 directories were not checked\n"), "{text}");
+    let printed = json(&run_in(place.path(), &["check", "--json", "kept"]).code(1));
+    assert_eq!(printed["not_checked"]["links"][0]["link"], "kept/gone.pt");
+    assert_eq!(printed["not_checked"]["links"].as_array().map(Vec::len), Some(4));
+
+    let glob = out(&run_in(place.path(), &["check", "kept/*.pkl", "kept/[ot]*"]).code(2));
+    assert!(glob.starts_with("kept/a.pkl: ") && !glob.contains("again.pkl"), "{glob}");
+    assert!(glob.contains("\nkept/other: not checked: link to ../other/deep"), "{glob}");
+    let gone = err(&run_in(place.path(), &["check", "kept/gone.pt"]).code(2));
+    assert!(gone.contains("kept/gone.pt: broken link to nowhere.pt, which does not exist"), "{gone}");
+    let followed = out(&run_in(place.path(), &["check", "kept/other"]).code(0));
+    assert!(followed.starts_with("kept/other/b.pt: conforms"), "{followed}");
 }
 
 #[rstest]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Exit,
-    check_targets::{Target, Targets, Unchecked, targets},
+    check_targets::{Target, Targets, Unchecked, UncheckedLink, targets},
     checked::{Checked, PrintedFacts, Profile},
     console::{Console, counted},
     standard_input::Input,
@@ -21,8 +21,9 @@ use crate::{
 ///
 /// FILE is a bundle, a file of torch.save (.pt, .pth, .ckpt, .bin), arrays of NumPy (.npz, .npy), a safetensors file, a
 /// directory that contains wts.h5.zip, or any other directory. That stands for everything below it that a loader of models
-/// could take: such files, every zip archive and every pickle, down to 16 levels; links are not followed, hidden directories
-/// are skipped, and the last line counts what was not checked. A glob in quotes stands for the files that match it, and - for standard input. Each
+/// could take: such files, every zip archive and every pickle, down to 16 levels. A
+/// link to a file stands for the file, which is checked once, however many links lead to it. Links to directories are not followed,
+/// hidden directories are skipped, and the last lines name and count what was not checked. A glob in quotes stands for the files that match it, and - for standard input. Each
 /// finding is one line: the requirement or the rule, the location, what was found, what was expected and what to do. Errors violate the contract of bundles, or are why torch.load(weights_only=True) or numpy.load refuses a file;
 /// warnings are unusual but legal. Exits with 0 if no file has an error, with 2 if a file cannot be read, and otherwise
 /// with 1.
@@ -105,19 +106,11 @@ impl Check {
             let files = all.iter().map(|file| self.printed(file)).collect();
             let printed = Printed { conforms: conforming == all.len(), files, not_checked };
             console.print_json(&printed)?;
-        } else if all.len() > 1 {
-            let count = |what: fn(&Checked) -> usize| -> usize {
-                all.iter().filter_map(|(_, checked)| checked.as_ref().ok()).map(what).sum()
-            };
-            let errors = counted(count(|checked| checked.findings().errors), "error");
-            let warnings = counted(count(|checked| checked.findings().warnings), "warning");
-            let files = all.len();
-            let unread = all.iter().filter(|(_, checked)| checked.is_err()).count();
-            let unread = if unread > 0 { format!(", {unread} could not be read") } else { String::new() };
-            console.print(&format!("{conforming} of {files} files conform: {errors}, {warnings}{unread}\n"));
-        }
-        if let Some(unchecked) = not_checked.filter(|_| !self.json) {
-            console.print(&format!("{}\n", unchecked_line(unchecked)));
+        } else {
+            if all.len() > 1 {
+                console.print(&count_line(&all, conforming));
+            }
+            console.print(&not_checked.as_ref().map(unchecked_lines).unwrap_or_default());
         }
         Ok(if all.iter().any(|(_, checked)| checked.is_err()) {
             Exit::Usage
@@ -177,8 +170,22 @@ impl Check {
     }
 }
 
-/// `12 other files and 1 directory were not checked`.
-fn unchecked_line(Unchecked { files, directories }: Unchecked) -> String {
+/// `2 of 3 files conform: 1 error, 0 warnings`.
+fn count_line(all: &[CheckedFile], conforming: usize) -> String {
+    let count = |what: fn(&Checked) -> usize| -> usize {
+        all.iter().filter_map(|(_, checked)| checked.as_ref().ok()).map(what).sum()
+    };
+    let errors = counted(count(|checked| checked.findings().errors), "error");
+    let warnings = counted(count(|checked| checked.findings().warnings), "warning");
+    let files = all.len();
+    let unread = all.iter().filter(|(_, checked)| checked.is_err()).count();
+    let unread = if unread > 0 { format!(", {unread} could not be read") } else { String::new() };
+    format!("{conforming} of {files} files conform: {errors}, {warnings}{unread}\n")
+}
+
+/// The links that were not followed, and `12 other files and 1 directory were not checked`.
+fn unchecked_lines(Unchecked { files, directories, links }: &Unchecked) -> String {
+    let (files, directories) = (*files, *directories);
     let directory =
         if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
     let (what, count) = match (files, directories) {
@@ -186,7 +193,11 @@ fn unchecked_line(Unchecked { files, directories }: Unchecked) -> String {
         (0, _) => (directory, directories),
         (_, _) => (format!("{} and {directory}", counted(files, "other file")), files + directories),
     };
-    format!("{what} {} not checked", if count == 1 { "was" } else { "were" })
+    let links = links
+        .iter()
+        .map(|UncheckedLink { link, why }| format!("{}: not checked: {}\n", line(link), line(why)));
+    let links: String = links.collect();
+    format!("{links}{what} {} not checked\n", if count == 1 { "was" } else { "were" })
 }
 
 /// Formats severity, requirement, location, what was found, what was expected and what to do.
