@@ -193,10 +193,10 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 }
 
 #[rstest]
-#[case::unknown_case(&["run", "--case", "roundtrip/networks_come_bak"], 4, "did you mean `roundtrip/networks_come_back`?")]
-#[case::unknown_requirement(&["run", "--requirement", "NOT-001"], 4, "NOT-001")]
-#[case::unknown_area(&["run", "--area", "lodaer"], 4, "did you mean `loader`?")]
-#[case::unknown_plan(&["run", "--plan", "phase_d5"], 4, "did you mean `phase_d4`?")]
+#[case::unknown_case(&["run", "--case", "roundtrip/networks_come_bak"], 2, "did you mean `roundtrip/networks_come_back`?")]
+#[case::unknown_requirement(&["run", "--requirement", "NOT-001"], 2, "NOT-001")]
+#[case::unknown_area(&["run", "--area", "lodaer"], 2, "did you mean `loader`?")]
+#[case::unknown_plan(&["run", "--plan", "phase_d5"], 2, "did you mean `phase_d4`?")]
 #[case::unknown_implementation(&["run", "--impl", "refrence"], 2, "did you mean `reference`?")]
 #[case::nothing_in_common(&["run", "--area", "config", "--requirement", "LOD-003"], 4, "no check matches all of LOD-003 with config")]
 #[case::no_red_there(&["run", "--area", "config", "--phase", "red", "--impl", "stub"], 4, "nothing to run")]
@@ -206,10 +206,15 @@ fn a_broken_implementation_fails_with_the_message_of_the_cases_author(
 #[case::unknown_option(&["run", "--cases", "x"], 2, "--case")]
 #[case::no_report(&["survey", "reports/2025-10-17T112849Z"], 2, "cannot use report reports/2025-10-17T112849Z")]
 #[case::no_suite(&["run", "--suite", "nowhere"], 2, "nowhere")]
-#[case::unknown_explained(&["explain", "LOD-OO2"], 4, "did you mean `LOD-002`?")]
+#[case::unknown_explained(&["explain", "LOD-OO2"], 2, "did you mean `LOD-002`?")]
 #[case::unknown_case_explained(&["explain", "Loader/altered_fields_are_refused"], 4, "did you mean `loader/altered_fields_are_refused`?")]
-#[case::area_explained(&["explain", "loader"], 4, "`bundleproof list cases loader/` lists its cases")]
-#[case::no_such_words(&["list", "cases", "loader/", "xyzzy"], 4, "nothing in this list has all of these words: loader/ xyzzy")]
+#[case::area_explained(&["explain", "loader"], 2, "`bundleproof list cases loader/` lists its cases")]
+#[case::no_such_word(&["list", "cases", "loader/", "xyzzy"], 2, "nothing in this list has the word \"xyzzy\"")]
+#[case::no_such_words_together(&["list", "cases", "loader/", "params/"], 4, "nothing in this list has all of these words: loader/ params/")]
+#[case::unknown_glob(&["run", "--case", "lodaer/*"], 2, "unknown case \"lodaer/*\"")]
+#[case::unknown_proven(&["prove", "--case", "nothing"], 2, "unknown case \"nothing\"")]
+#[case::unknown_plan_of_a_ledger(&["ledger", "--plan", "phase_d5"], 2, "did you mean `phase_d4`?")]
+#[case::cases_of_two_areas(&["run", "--area", "params", "--case", "loader/*"], 4, "no check matches all of loader/* with params")]
 fn invalid_arguments_are_reported_with_their_exit_code_and_leave_nothing(
     #[case] arguments: &[&str],
     #[case] code: i32,

@@ -293,7 +293,7 @@ fn a_doctor_tries_each_operation_that_is_offered() {
 #[rstest]
 #[case::unknown_command(&["lis", "--json"], 2, "unrecognized subcommand")]
 #[case::unreadable_report(&["run", "--json", "--impl", "no_such"], 2, "unknown implementation")]
-#[case::nothing_selected(&["list", "cases", "no-such-word", "--json"], 4, "no-such-word")]
+#[case::unknown_word(&["list", "cases", "no-such-word", "--json"], 2, "no-such-word")]
 fn errors_are_json_if_the_result_is(#[case] arguments: &[&str], #[case] code: i32, #[case] says: &str) {
     let said = err(&Place::new().run(arguments).code(code));
     let json: Value = serde_json::from_str(&said).expect("one line of JSON");

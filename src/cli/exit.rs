@@ -9,11 +9,11 @@ pub enum Exit {
     Internal,
     /// 130: interrupted.
     Interrupted,
-    /// 2: invalid arguments, or a file that cannot be read or written.
+    /// 2: invalid arguments, a name that does not exist, or a file that cannot be read or written.
     Usage,
     /// 3: the suite is invalid.
     InvalidSuite,
-    /// 4: no checks were selected.
+    /// 4: everything that was named exists, and nothing is selected.
     NothingSelected,
     /// 7: the adapter does not start, or fails a probe.
     AdapterUnusable,
@@ -59,9 +59,9 @@ pub(super) const HELP: &str = "\
 Exit codes:
     0  success
     1  an implementation or bundle does not conform, or two compared bundles differ
-    2  invalid arguments, or a file that cannot be read or written
+    2  invalid arguments, a name that does not exist, or a file that cannot be read or written
     3  the suite is invalid
-    4  no checks were selected
+    4  every name exists, and nothing is selected
     5  a run has regressed from the run that it is compared with
     6  a red run did not fail as expected, a case is unproven, or the negative control passed
     7  the adapter does not start, or fails a probe

@@ -40,7 +40,7 @@ impl Explain {
             console.error(&format!(
                 "{area:?} is an area, expected a requirement or a case; `bundleproof list cases {area}/` lists its cases"
             ));
-            return Err(Exit::NothingSelected);
+            return Err(Exit::Usage);
         }
         let built_ins = suite.with_mutants(BUNDLE.built_ins());
         if let Some(built_in) = built_ins.iter().find(|own| own.implementation.name() == self.id) {
@@ -54,7 +54,7 @@ impl Explain {
             .map(|offer| format!("; {offer}"))
             .unwrap_or_default();
         console.error(&format!("unknown requirement, case or implementation {:?}{offer}", self.id));
-        Err(Exit::NothingSelected)
+        Err(Exit::Usage)
     }
 }
 

@@ -152,6 +152,12 @@ impl List {
         output: impl FnOnce(Vec<T>) -> O,
         console: &Console,
     ) -> Result<Exit, Exit> {
+        for word in &self.words {
+            if !entries.iter().any(|entry| has_all(entry, &[word.to_lowercase()])) {
+                console.error(&format!("nothing in this list has the word {word:?}"));
+                return Err(Exit::Usage);
+            }
+        }
         let words: Vec<String> = self.words.iter().map(|word| word.to_lowercase()).collect();
         if !words.is_empty() {
             entries.retain(|entry| has_all(entry, &words));

@@ -323,7 +323,7 @@ pub(super) fn find_plan<'s>(name: &str, suite: &'s Suite, console: &Console) -> 
         let offer = nearest(name, known.iter().copied())
             .unwrap_or_else(|| format!("expected one of {}", known.join(", ")));
         console.error(&format!("unknown plan {name:?}; {offer}"));
-        Exit::NothingSelected
+        Exit::Usage
     })
 }
 

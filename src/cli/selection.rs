@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Exit, console::Console};
 use crate::{
-    harness::suite::{Check, Selection, Suite},
+    harness::suite::{Check, NothingSelected, Selection, Suite},
     text::shell_argument,
 };
 
@@ -36,7 +36,12 @@ impl SelectionOptions {
         };
         selection.select(suite).map_err(|error| {
             console.error(&error.to_string());
-            Exit::NothingSelected
+            match error {
+                NothingSelected::Unknown { .. } => Exit::Usage,
+                NothingSelected::Untested(_)
+                | NothingSelected::Combination(_)
+                | NothingSelected::EmptySuite => Exit::NothingSelected,
+            }
         })
     }
 

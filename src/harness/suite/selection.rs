@@ -15,30 +15,28 @@ pub struct Selection {
     pub areas: Vec<String>,
 }
 
-/// A criterion that matches nothing in the suite.
+/// Why no check is selected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.describe())]
-pub struct NothingSelected {
-    /// What was looked for: `case`, `area`, ...
-    pub what: &'static str,
-    /// The criterion as given.
-    pub asked: String,
-    /// A suggestion, if a similar name exists.
-    pub nearest: Option<String>,
-}
-
-/// What [`NothingSelected`] is about when every criterion matches something, and no check matches all of them.
-const COMBINATION: &str = "combination";
-
-impl NothingSelected {
-    fn describe(&self) -> String {
-        match (&self.nearest, self.asked.as_str()) {
-            (_, "") => "the suite has no cases".to_owned(),
-            (_, asked) if self.what == COMBINATION => format!("no check matches all of {asked}"),
-            (Some(nearest), asked) => format!("unknown {} {asked:?}; {nearest}", self.what),
-            (None, asked) => format!("unknown {} {asked:?}", self.what),
-        }
-    }
+pub enum NothingSelected {
+    /// The suite has nothing with this name.
+    #[error("unknown {what} {asked:?}{}", nearest.as_ref().map(|nearest| format!("; {nearest}")).unwrap_or_default())]
+    Unknown {
+        /// What was looked for: `case`, `area`, ...
+        what: &'static str,
+        /// The name or the glob as given.
+        asked: String,
+        /// A suggestion, if a similar name exists.
+        nearest: Option<String>,
+    },
+    /// The requirement exists, and no case tests it.
+    #[error("no case tests the requirement {0}")]
+    Untested(String),
+    /// Each criterion matches something, and no check matches all of them.
+    #[error("no check matches all of {0}")]
+    Combination(String),
+    /// Nothing was asked for, and the suite is empty.
+    #[error("the suite has no cases")]
+    EmptySuite,
 }
 
 impl Selection {
@@ -51,18 +49,21 @@ impl Selection {
         for asked in &self.cases {
             let matcher = CaseMatcher::new(asked);
             if !checks.iter().any(|check| matcher.matches(check)) {
-                return Err(nothing("case", asked, checks.iter().map(|check| check.case.id.as_str())));
+                return Err(unknown("case", asked, checks.iter().map(|check| check.case.id.as_str())));
             }
         }
         for asked in &self.requirements {
             if !checks.iter().any(|check| check.case.requires.contains(asked)) {
-                let known = checks.iter().flat_map(|check| &check.case.requires).map(String::as_str);
-                return Err(nothing("case for requirement", asked, known));
+                if suite.requirement(asked).is_some() {
+                    return Err(NothingSelected::Untested(asked.clone()));
+                }
+                let known = suite.requirements().iter().map(|requirement| requirement.id.get_ref().as_str());
+                return Err(unknown("requirement", asked, known));
             }
         }
         for asked in &self.areas {
             if !checks.iter().any(|check| check.case.area == *asked) {
-                return Err(nothing("area", asked, checks.iter().map(|check| check.case.area.as_str())));
+                return Err(unknown("area", asked, checks.iter().map(|check| check.case.area.as_str())));
             }
         }
         let matchers: Vec<CaseMatcher> = self.cases.iter().map(|asked| CaseMatcher::new(asked)).collect();
@@ -75,13 +76,17 @@ impl Selection {
         };
         let selected: Vec<_> = checks.iter().filter(asked_for).cloned().collect();
         if selected.is_empty() {
-            let asked = [&self.cases[..], &self.requirements, &self.areas].concat().join(" with ");
-            return Err(NothingSelected { what: COMBINATION, asked, nearest: None });
+            let asked = [&self.cases[..], &self.requirements, &self.areas].concat();
+            return Err(if asked.is_empty() {
+                NothingSelected::EmptySuite
+            } else {
+                NothingSelected::Combination(asked.join(" with "))
+            });
         }
         Ok(selected)
     }
 }
 
-fn nothing<'a>(what: &'static str, asked: &str, known: impl IntoIterator<Item = &'a str>) -> NothingSelected {
-    NothingSelected { what, asked: asked.to_owned(), nearest: nearest(asked, known) }
+fn unknown<'a>(what: &'static str, asked: &str, known: impl IntoIterator<Item = &'a str>) -> NothingSelected {
+    NothingSelected::Unknown { what, asked: asked.to_owned(), nearest: nearest(asked, known) }
 }
