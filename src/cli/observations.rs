@@ -11,6 +11,7 @@ use std::{
 use super::{
     Exit,
     console::{Console, counted},
+    run_progress::{RunProgress, Steps},
     run_session::{RecordingOptions, RunSession},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
             BLIND_SPOTS, BlindSpots, KindCount, Observations, Search, observation_faults,
             observations_markdown, recorders, recordings, search,
         },
-        runner,
+        runner::{self, Outcome},
         suite::{Check, Suite},
     },
     text::line,
@@ -59,16 +60,18 @@ pub(super) fn observe(
         options,
         |work, how, interrupted| {
             let (recorders, jobs) = recorders(&checks, &inner, &BUNDLE);
-            let outcomes = runner::run(&jobs, suite, work, how, interrupted, &|_| {});
+            let recorded = RunProgress::new(console, jobs.len(), false, false);
+            let on_outcome = |_: &Outcome| recorded.ended_besides();
+            let outcomes = runner::run(&jobs, suite, work, how, interrupted, &on_outcome);
+            recorded.finish();
             let recordings = recordings(&checks, &recorders, &outcomes);
             let faults = observation_faults(&BUNDLE, &recordings);
             let all = faults.len();
-            let bar = console.progress(all);
-            bar.set_message("faults settled");
+            let steps = Steps::new(console, all, "faults settled");
             let done = AtomicUsize::new(0);
             let on_progress = |settled: usize| {
                 done.store(settled, Ordering::Relaxed);
-                bar.set_position(settled as u64);
+                steps.reached(settled);
             };
             let settled = search(
                 faults,
@@ -83,7 +86,7 @@ pub(super) fn observe(
                     on_progress: &on_progress,
                 },
             );
-            bar.finish_and_clear();
+            steps.finish();
             let found = Observations::of(&settled, &spots, whole);
             Ok((found, format!("{} of {all} faults", done.load(Ordering::Relaxed))))
         },

@@ -55,12 +55,37 @@ impl<'c> RunProgress<'c> {
             let (phase, took) = (outcome.phase.as_str(), outcome.milliseconds);
             let said = format!("{} {check} on {name} ({phase}, {took} ms)", outcome.result_name());
             self.bar.suspend(|| self.console.note(&said));
-        } else if self.bar.is_hidden() && counts.said.elapsed() >= INTERVAL {
-            counts.said = Instant::now();
-            let Counts { planned, done, unexpected, .. } = *counts;
-            let found = if self.judges { format!(", {unexpected} unexpected") } else { String::new() };
-            self.console.note(&format!("{done} of {}{found}", counted(planned, "check")));
+        } else {
+            drop(counts);
+            self.say();
         }
+    }
+
+    /// A check has ended whose result is not one of the run, such as that of a variant that must fail.
+    pub(super) fn ended_besides(&self) {
+        self.bar.inc(1);
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).done += 1;
+        self.say();
+    }
+
+    fn say(&self) {
+        if self.bar.is_hidden()
+            && let Some(line) = self.due()
+        {
+            self.console.note(&line);
+        }
+    }
+
+    /// The line of progress, if it is time for one.
+    fn due(&self) -> Option<String> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.said.elapsed() < INTERVAL {
+            return None;
+        }
+        counts.said = Instant::now();
+        let Counts { planned, done, unexpected, .. } = *counts;
+        let found = if self.judges { format!(", {unexpected} unexpected") } else { String::new() };
+        Some(format!("{done} of {}{found}", counted(planned, "check")))
     }
 
     /// A check runs again.
@@ -71,5 +96,62 @@ impl<'c> RunProgress<'c> {
     /// Nothing more is going to run.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// The progress of work that is no run: a bar on a terminal, otherwise a line from time to time.
+pub(super) struct Steps<'c> {
+    console: &'c Console,
+    bar: ProgressBar,
+    all: usize,
+    /// What is done in each step: `faults settled`.
+    what: &'static str,
+    said: Mutex<Instant>,
+}
+
+impl<'c> Steps<'c> {
+    pub(super) fn new(console: &'c Console, all: usize, what: &'static str) -> Self {
+        let bar = console.progress(all);
+        bar.set_message(what);
+        Self { console, bar, all, what, said: Mutex::new(Instant::now()) }
+    }
+
+    /// These many steps are done.
+    pub(super) fn reached(&self, done: usize) {
+        self.bar.set_position(done as u64);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.bar.is_hidden() && said.elapsed() >= INTERVAL {
+            *said = Instant::now();
+            self.console.note(&format!("{done} of {} {}", self.all, self.what));
+        }
+    }
+
+    /// Nothing more is going to be done.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        cli::console::Color,
+        harness::{runner::Phase, test_helpers},
+    };
+
+    #[test]
+    fn every_check_is_progress_and_only_those_of_the_run_can_be_unexpected() {
+        let console = Console::new(Color::Never, false);
+        let progress = RunProgress::new(&console, 1, false, true);
+        progress.ended(&test_helpers::unexpected("a/b", Phase::Green));
+        progress.add(2);
+        progress.ended_besides();
+        assert_eq!(progress.due(), None, "it is too early");
+        progress.counts.lock().unwrap().said = Instant::now().checked_sub(INTERVAL).unwrap();
+        assert_eq!(progress.due().as_deref(), Some("2 of 3 checks, 1 unexpected"));
+        assert_eq!(progress.due(), None, "it was just printed");
     }
 }

@@ -256,7 +256,11 @@ impl RunSession {
         };
         // Not below --keep-work, which is for the files of the run.
         let (hidden, unkept) = (self.hidden(), Options { keep_work_dirs: false, max_failures: None, ..how });
-        let more = |jobs: &[Job]| runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &|_| ());
+        let more = |jobs: &[Job]| {
+            progress.add(jobs.len());
+            let on_outcome = |_: &Outcome| progress.ended_besides();
+            runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &on_outcome)
+        };
         let value = then(&outcomes, &more);
         self.implementations.iter().for_each(|implementation| implementation.end());
         progress.finish();

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Exit,
     console::Console,
+    run_progress::{RunProgress, Steps},
     run_session::{RecordingOptions, RunSession},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
             observation::{Search, observation_faults, recorders, recordings},
             rerun, search_parts,
         },
-        runner,
+        runner::{self, Outcome},
         suite::{Check, Suite},
     },
 };
@@ -47,12 +48,14 @@ pub(super) fn search(
         options,
         |work, how, interrupted| {
             let (recorders, jobs) = recorders(&checks, &inner, &BUNDLE);
-            let outcomes = runner::run(&jobs, suite, work, how, interrupted, &|_| {});
+            let recorded = RunProgress::new(console, jobs.len(), false, false);
+            let on_outcome = |_: &Outcome| recorded.ended_besides();
+            let outcomes = runner::run(&jobs, suite, work, how, interrupted, &on_outcome);
+            recorded.finish();
             let recordings = recordings(&checks, &recorders, &outcomes);
             let faults = observation_faults(&BUNDLE, &recordings);
-            let bar = console.progress(recordings.len());
-            bar.set_message("checks weakened");
-            let on_progress = |done: usize| bar.set_position(done as u64);
+            let steps = Steps::new(console, recordings.len(), "checks weakened");
+            let on_progress = |done: usize| steps.reached(done);
             let how = Search {
                 suite,
                 recordings: &recordings,
@@ -67,7 +70,7 @@ pub(super) fn search(
             if let Some((parts, witness)) = parts {
                 search_parts(parts, &faults, witness, &how);
             }
-            bar.finish_and_clear();
+            steps.finish();
             Ok((still, "the proof, while weakening".to_owned()))
         },
         console,

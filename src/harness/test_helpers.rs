@@ -106,7 +106,7 @@ pub(super) fn stopped(check: &str, phase: Phase) -> Outcome {
 }
 
 /// A check whose only expectation did the opposite of what its phase expects.
-pub(super) fn unexpected(check: &str, phase: Phase) -> Outcome {
+pub(crate) fn unexpected(check: &str, phase: Phase) -> Outcome {
     let other = if phase == Phase::Red { Phase::Green } else { Phase::Red };
     let steps = as_expected(check, other).steps;
     Outcome { steps, ..as_expected(check, phase) }
