@@ -165,10 +165,13 @@ fn conformance(judged: &Target, standing: &ConformanceSummary<'_>, console: &Con
     if let Some(era) = &judged.era {
         text.push_str(&format!("era {}: what other eras state was not judged\n", line(era)));
     }
-    let parts = [
+    let mut parts = [
         ("violations of the specification, or of the behavior of both revisions", &standing.violations),
         ("differences from decisions of this suite", &standing.differences),
     ];
+    if standing.begins_with_a_difference() {
+        parts.reverse();
+    }
     for (title, broken) in parts {
         if broken.is_empty() {
             continue;

@@ -1,6 +1,9 @@
 //! The requirements that failing checks break: those of the roots of their failures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use indexmap::IndexMap;
 
@@ -16,6 +19,8 @@ pub struct BrokenRequirement<'a> {
     pub ids: Vec<String>,
     /// The causes, in the order of the run.
     pub causes: Vec<BrokenBy<'a>>,
+    /// The number of checks whose first failure this is.
+    pub first_in: usize,
 }
 
 /// One cause for which requirements are broken.
@@ -61,15 +66,17 @@ impl BrokenAt<'_> {
     }
 }
 
-/// The requirements that these outcomes break, sorted. `refusal_violates` is the requirement that each operation violates
+/// The requirements that these outcomes break: first the one that is the first failure of most checks. What fails later in a
+/// check is often a consequence of that, whatever the ids and the authorities are. `refusal_violates` is the requirement that each operation violates
 /// when it refuses a valid request.
 pub(super) fn broken_requirements<'a>(
     outcomes: &[&'a Outcome],
     refusal_violates: &BTreeMap<String, String>,
 ) -> Vec<BrokenRequirement<'a>> {
     // By the requirements of a root that is a failed expectation; without them for any other root.
-    let mut roots: IndexMap<(Option<&[String]>, String), BrokenBy<'a>> = IndexMap::new();
+    let mut roots: IndexMap<(Option<&[String]>, String), (BrokenBy<'a>, usize)> = IndexMap::new();
     for outcome in outcomes {
+        let mut is_first = true;
         for failing in outcome.failing_steps() {
             let refusal = failing.unexpected_refusal().map(|_| (Cause::of_refusal(failing.step), None));
             let failed = failing.failed.iter().copied();
@@ -77,21 +84,30 @@ pub(super) fn broken_requirements<'a>(
             for (Cause { key, text }, expectation) in refusal.into_iter().chain(failed) {
                 let at = BrokenAt { outcome, failing: failing.clone(), expectation };
                 let about = expectation.filter(|_| !at.stands_for_another()).map(|own| own.about.as_slice());
-                let new = || BrokenBy { what: text.clone(), places: Vec::new() };
-                let by = roots.entry((about, key.clone())).or_insert_with(new);
+                let new = || (BrokenBy { what: text.clone(), places: Vec::new() }, 0);
+                let (by, first_in) = roots.entry((about, key.clone())).or_insert_with(new);
                 if by.what != text {
                     by.what = key;
                 }
                 by.places.push(at);
+                *first_in += usize::from(is_first);
+                is_first = false;
             }
         }
     }
-    let mut broken: BTreeMap<Vec<String>, Vec<BrokenBy<'a>>> = BTreeMap::new();
-    for ((about, _), by) in roots {
+    let mut broken: BTreeMap<Vec<String>, (Vec<BrokenBy<'a>>, usize)> = BTreeMap::new();
+    for ((about, _), (by, first_in)) in roots {
         let ids = about.map_or_else(|| requirements_of(&by, refusal_violates), <[String]>::to_vec);
-        broken.entry(ids).or_default().push(by);
+        let (causes, all) = broken.entry(ids).or_default();
+        causes.push(by);
+        *all += first_in;
     }
-    broken.into_iter().map(|(ids, causes)| BrokenRequirement { ids, causes }).collect()
+    let broken = broken.into_iter();
+    let mut broken: Vec<BrokenRequirement<'a>> =
+        broken.map(|(ids, (causes, first_in))| BrokenRequirement { ids, causes, first_in }).collect();
+    // The sort is stable: equal ones stay in the order of their ids.
+    broken.sort_by_key(|own| Reverse(own.first_in));
+    broken
 }
 
 /// The requirements of a root that is not a failed expectation of its own: those that all of its checks ask for at this step. If they

@@ -158,6 +158,13 @@ impl Target {
 }
 
 impl ConformanceSummary<'_> {
+    /// Whether more checks fail first at a difference than at any violation. Then the violations may be consequences of it, and
+    /// differences are shown first.
+    pub fn begins_with_a_difference(&self) -> bool {
+        let first = |broken: &[BrokenRequirement<'_>]| broken.first().map_or(0, |own| own.first_in);
+        first(&self.differences) > first(&self.violations)
+    }
+
     /// The checks whose failures are all known.
     pub fn known_checks(&self) -> BTreeSet<&str> {
         self.known.known.iter().map(|(check, _)| check.as_str()).collect()
@@ -166,6 +173,8 @@ impl ConformanceSummary<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
     use crate::harness::test_helpers;
 
@@ -191,5 +200,30 @@ mod tests {
         let standing = ours.conformance(&run.outcomes, false);
         assert_eq!(ids(&standing.violations), [""; 0]);
         assert_eq!(ids(&standing.differences), ["LOD-004"]);
+    }
+
+    #[test]
+    fn what_most_checks_fail_at_first_comes_first() {
+        let mut run = test_helpers::run();
+        let failed = run.outcomes.last_mut().expect("an outcome");
+        // By its id it would come first.
+        let mut later = failed.steps.last().and_then(|step| step.expectations.last()).expect("one").clone();
+        (later.name, later.about) = ("later".to_owned(), vec!["BUN-001".to_owned()]);
+        let step = failed.steps.last_mut().expect("a step");
+        step.expectations.push(later);
+        step.refused = None;
+        let mut target = test_helpers::judged();
+        let first = target.requirements.get("LOD-004").expect("a requirement").clone();
+        target.requirements.insert("BUN-001".to_owned(), first);
+        let standing = target.conformance(&run.outcomes, false);
+        let of = |broken: &BrokenRequirement<'_>| (broken.ids.join(" "), broken.first_in);
+        let order: Vec<(String, usize)> = standing.violations.iter().map(of).collect();
+        assert_eq!(order, [("LOD-004".to_owned(), 1), ("BUN-001".to_owned(), 0)]);
+        assert!(!standing.begins_with_a_difference());
+
+        if let Some(asked) = target.requirements.get_mut("LOD-004") {
+            asked.authority = Authority::Ours;
+        }
+        assert!(target.conformance(&run.outcomes, false).begins_with_a_difference());
     }
 }

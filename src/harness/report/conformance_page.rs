@@ -19,20 +19,24 @@ impl Page {
         if let Some(era) = &judged.era {
             self.line(&format!("- Era {}: what other eras state was not judged", markdown_code(era)));
         }
-        self.broken(
-            "Violations",
-            "The specification or both revisions of the real system require:",
-            run,
-            judged,
-            &standing.violations,
-        );
-        self.broken(
-            "Differences",
-            "This suite decided, where the sources are silent, wrong or contradictory:",
-            run,
-            judged,
-            &standing.differences,
-        );
+        let mut parts = [
+            (
+                "Violations",
+                "The specification or both revisions of the real system require:",
+                &standing.violations,
+            ),
+            (
+                "Differences",
+                "This suite decided, where the sources are silent, wrong or contradictory:",
+                &standing.differences,
+            ),
+        ];
+        if standing.begins_with_a_difference() {
+            parts.reverse();
+        }
+        for (title, which, broken) in parts {
+            self.broken(title, which, run, judged, broken);
+        }
         if !standing.crashes.is_empty() {
             self.heading(&markdown(&judged.crash_title("Crashes")));
             for group in &standing.crashes {
@@ -95,7 +99,7 @@ impl Page {
         }
         self.heading(title);
         self.line(which);
-        for BrokenRequirement { ids, causes } in all {
+        for BrokenRequirement { ids, causes, .. } in all {
             let (ids_said, authorities) = (markdown(&ids.join(", ")), judged.authorities(ids));
             self.text(&format!("### {ids_said} ({authorities})\n"));
             self.line(&markdown(&judged.statements(ids)));
