@@ -66,7 +66,11 @@ fn known() -> Result<(), Failed> {
         1,
         &["no failure contains"],
     )?;
-    expect(run_in(&mutant(entry(case, "None", "2020-01-01")), &ONE, true), 1, &["expired on 2020-01-01"])?;
+    expect(
+        run_in(&mutant(entry(case, "None", "2020-01-01")), &ONE, true),
+        1,
+        &["mine.toml:", "expired on 2020-01-01"],
+    )?;
     expect(run_in(&mutant(entry("*/*", "None", "2999-01-01")), &ONE, true), 1, &["now pass"])?;
     let unused = "\n[[allowed]]\neffect = \"load_torch_bundle.files\"\nreason = \"a lock\"\n";
     let stale = entry(case, "None", "2999-01-01") + &entry("gone/case", "None", "2999-01-01") + unused;

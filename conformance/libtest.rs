@@ -169,7 +169,7 @@ fn an_entry_that_no_longer_holds_fails() {
     let expired = entry("case = \"roundtrip/networks_come_back*\"", "sha256", "2020-01-31");
     let not_broken = entry("requirement = \"LOD-002\"", "sha256", DAY);
     for (entries, says) in [
-        (nothing, "[[known]] entry 1 (case = \"roundtrip/gone\"): it matches no check"),
+        (nothing, ":1 (case = \"roundtrip/gone\"): it matches no check"),
         (expired, "expired on 2020-01-31: fix the failure"),
         (not_broken, "no expectation about it fails now; remove this entry"),
     ] {

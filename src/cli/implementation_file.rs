@@ -84,7 +84,8 @@ impl ImplementationFile {
     pub fn from_toml(path: &str, text: &str) -> Result<Self, String> {
         let mut file: Self =
             toml::from_str(text).map_err(|error| format!("invalid implementation file {path}: {error}"))?;
-        check_all(&file.known).map_err(|error| format!("invalid known failure in {path}: {error}"))?;
+        check_all(&mut file.known, path, text)
+            .map_err(|error| format!("invalid known failure in {path}: {error}"))?;
         let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
         let sha256 = Digest::of(text.as_bytes()).to_string();
         file.source = name.map(|name| FileDigest { name, sha256 });

@@ -28,8 +28,8 @@ struct KnownFailureFile {
 pub fn read_known_failures(path: &Path) -> Result<Vec<KnownFailure>, String> {
     let named = |what: String| format!("{}: {what}", path.display());
     let text = text(path).map_err(|error| named(error.to_string()))?;
-    let file: KnownFailureFile = toml::from_str(&text).map_err(|error| named(error.to_string()))?;
-    check_all(&file.known).map_err(named)?;
+    let mut file: KnownFailureFile = toml::from_str(&text).map_err(|error| named(error.to_string()))?;
+    check_all(&mut file.known, &path.display().to_string(), &text).map_err(named)?;
     Ok(file.known)
 }
 
@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn every_table_is_an_entry() {
-        assert_eq!(read(format!("{ENTRY}{ENTRY}").as_bytes()).unwrap().len(), 2);
+        let entries = read(format!("{ENTRY}# Another.\n{ENTRY}").as_bytes()).unwrap();
+        let places: Vec<&str> = entries.iter().filter_map(|entry| entry.place.as_deref()).collect();
+        assert!(places[0].ends_with("known.toml:1") && places[1].ends_with("known.toml:8"), "{places:?}");
         assert_eq!(read(b"").unwrap(), []);
     }
 
@@ -77,6 +79,7 @@ mod tests {
         ENTRY.replace("\"w\"", "\"\"").into_bytes(),
         "known.toml: missing `why` in the known failure"
     )]
+    #[case::a_place(format!("{ENTRY}place = \"x:1\"\n").into_bytes(), "known.toml: unknown field `place`")]
     #[case::not_text(b"\xff".to_vec(), "known.toml: stream did not contain valid UTF-8")]
     #[case::too_long(vec![b'\n'; 1 + (1 << 20)], "known.toml: expected at most 1048576 bytes")]
     fn anything_else_is_refused(#[case] text: Vec<u8>, #[case] says: &str) {

@@ -5,9 +5,13 @@
 
 use globset::Glob;
 use jiff::{ToSpan as _, civil::Date};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use toml::Spanned;
 
-use super::runner::{ExpectationOutcome, Outcome, Verdict};
+use super::{
+    runner::{ExpectationOutcome, Outcome, Verdict},
+    suite::position,
+};
 use crate::text::line;
 
 /// The most cases that one entry may cover.
@@ -36,6 +40,9 @@ pub struct KnownFailure {
     /// The last day on which the entry is valid, such as `2027-01-31`.
     #[cfg_attr(test, schemars(with = "String", extend("format" = "date")))]
     pub expires: Date,
+    /// Where it begins: `mine.toml:12`. Not part of the file; a report has it, because problems are named by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// Which checks were run. It decides what an entry without a matching failure means.
@@ -119,12 +126,27 @@ impl KnownFailure {
     }
 }
 
-/// Checks that these entries are valid.
+/// The places of `[[known]]` in a file, whatever else is in it.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(default)]
+    known: Vec<Spanned<IgnoredAny>>,
+}
+
+/// Checks that the entries of a file are valid, and notes where they are. `path` names the file in messages.
 ///
 /// # Errors
 /// As [`KnownFailure::check`], for the first that is not.
-pub(crate) fn check_all(entries: &[KnownFailure]) -> Result<(), String> {
-    entries.iter().try_for_each(KnownFailure::check)
+pub(crate) fn check_all(entries: &mut [KnownFailure], path: &str, text: &str) -> Result<(), String> {
+    if entries.iter().any(|entry| entry.place.is_some()) {
+        return Err("unknown field `place` in a known failure".to_owned());
+    }
+    entries.iter().try_for_each(KnownFailure::check)?;
+    let places: Places = toml::from_str(text).map_err(|error| error.to_string())?;
+    for (entry, place) in entries.iter_mut().zip(places.known) {
+        entry.place = Some(format!("{path}:{}", position(text, place.span().start).0));
+    }
+    Ok(())
 }
 
 /// Proposes entries, valid for 90 days, for the failures that no entry covers. A person completes them.
@@ -151,6 +173,7 @@ pub fn proposed(entries: &[KnownFailure], outcomes: &[&Outcome], on: Date) -> Ve
                 why: "not investigated yet".to_owned(),
                 owner: "unassigned".to_owned(),
                 expires: on.saturating_add(90.days()),
+                place: None,
             });
         }
     }
@@ -231,26 +254,23 @@ pub(super) fn judge(
         }
     }
     // Entries for several failures of one check can have the same problem, which is said once.
-    let mut found: Vec<(String, Vec<usize>, String)> = Vec::new();
+    let mut found: Vec<(String, Vec<String>, String)> = Vec::new();
     for ((entry, used), number) in entries.iter().zip(used).zip(1..) {
         let pattern = entry.pattern();
+        // Reports of earlier versions have no places.
+        let place = entry.place.clone().unwrap_or_else(|| format!("[[known]] entry {number}"));
         for what in problems(entry, used, outcomes, on, scope) {
             match found.iter_mut().find(|(of, _, same)| *of == pattern && *same == what) {
-                Some((_, numbers, _)) => numbers.push(number),
-                None => found.push((pattern.clone(), vec![number], what)),
+                Some((_, places, _)) => places.push(place.clone()),
+                None => found.push((pattern.clone(), vec![place.clone()], what)),
             }
         }
     }
-    report.problems = found.iter().map(|(pattern, numbers, what)| placed(pattern, numbers, what)).collect();
+    let placed = |(pattern, places, what): &(String, Vec<String>, String)| {
+        format!("{} ({pattern}): {what}", places.join(" and "))
+    };
+    report.problems = found.iter().map(placed).collect();
     report
-}
-
-/// `[[known]] entries 1 and 2 (case = "a/b"): a/b now passes; remove this known failure`. Entries are numbered from 1, in
-/// the order of the file.
-fn placed(pattern: &str, numbers: &[usize], what: &str) -> String {
-    let named: Vec<String> = numbers.iter().map(usize::to_string).collect();
-    let word = if named.len() == 1 { "entry" } else { "entries" };
-    format!("[[known]] {word} {} ({pattern}): {what}", named.join(" and "))
 }
 
 /// What is wrong with an entry, without its name.
@@ -441,7 +461,7 @@ mod tests {
         let entries = ["N", "another"]
             .map(|reason| entry(&format!("case = \"workflows/load\"\nreason = \"{reason}\"")));
         let report = judge(&entries, &outcomes.iter().collect::<Vec<_>>(), on("2026-12-31"), Scope::Suite);
-        let said = "[[known]] entries 1 and 2 (case = \"workflows/load\"): workflows/load now passes; remove this known failure";
+        let said = "[[known]] entry 1 and [[known]] entry 2 (case = \"workflows/load\"): workflows/load now passes; remove this known failure";
         assert_eq!(report.problems, [said]);
     }
 
