@@ -125,3 +125,57 @@ fn explain_says_what_a_mutant_breaks_and_which_cases_notice_it() {
     let fails = "  expected to fail loader/altered_fields_are_refused, at is_refused\n";
     assert_eq!(mutant.matches(fails).count(), 1, "{mutant}");
 }
+
+#[rstest]
+#[case::another_letter_case(&["LOADER/Altered_fields_are_refused"], "loader/altered_fields_are_refused\n")]
+#[case::requirement(&["lod-003"], "LOD-003 (MUST")]
+#[case::implementation(&["Never_Persists"], "never_persists (mutant)")]
+#[case::row(&["d4.b1"], "D4.B1 (a row of phase_d4: ")]
+#[case::rule(&["not-a-bundle"], "not-a-bundle (a rule of check)\n  a file of another kind in the place of a bundle\n")]
+#[case::one_of_several_rules(&["trailing-bytes"], "trailing-bytes (a rule of check)\n  a pickle or other bytes that")]
+#[case::result(&["skipped"], "skipped (a result)\n  A summary says this of unsupported checks")]
+#[case::two_words(&["known", "failure"], "known failure (a result)\n  A failure that is listed")]
+#[case::as_in_json(&["STATE_LEAK"], "state leak (a result)\n  The check passes alone")]
+#[case::phase(&["red"], "red (a result)\n  the phase in which checks run on what is known to be faulty")]
+fn explain_takes_every_name_that_is_printed(#[case] words: &[&str], #[case] begins: &str) {
+    let text = out(&Place::new().run(&[&["explain"], words].concat()).code(0));
+    assert!(text.starts_with(begins), "{text}");
+}
+
+/// The lines that are longer than a terminal of this width, without those of one long word.
+fn too_long(text: &str, width: usize) -> Vec<&str> {
+    let long = text.lines().filter(|line| line.chars().count() > width);
+    long.filter(|line| line.trim().contains(' ')).collect()
+}
+
+#[rstest]
+#[case(40)]
+#[case(80)]
+#[case(200)]
+fn text_fits_the_columns_that_are_stated_and_pipes_have_whole_lines(#[case] width: usize) {
+    let place = Place::new();
+    place.write("a.pt", "no model");
+    let commands: [(&[&str], i32); 5] = [
+        (&["explain", "state leak"], 0),
+        (&["explain", "LOD-003"], 0),
+        (&["check", "a.pt"], 1),
+        (&["doctor", "--impl", "stub"], 1),
+        (&["list", "--coverage"], 0),
+    ];
+    for (arguments, code) in commands {
+        let whole = out(&place.run(arguments).code(code));
+        assert!(!too_long(&whole, 90).is_empty(), "{arguments:?} has no long line: {whole}");
+        let columns = width.to_string();
+        let with = [("COLUMNS", columns.as_str()), ("TERM", "dumb"), ("NO_COLOR", "1")];
+        let fitted = out(&place.program().args(arguments).envs(with).assert().code(code));
+        assert_eq!(too_long(&fitted, width), [""; 0], "{arguments:?}");
+        let words = |text: &str| -> Vec<String> {
+            // How long something took differs.
+            let words = text.split_whitespace().filter(|word| word.parse::<u64>().is_err());
+            words.map(str::to_owned).collect()
+        };
+        assert_eq!(words(&fitted), words(&whole), "{arguments:?}");
+    }
+    let odd = out(&place.program().args(["explain", "state leak"]).env("COLUMNS", "wide").assert().code(0));
+    assert_eq!(odd.lines().count(), 2, "{odd}");
+}

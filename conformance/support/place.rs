@@ -36,6 +36,7 @@ impl Place {
     pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(crate::program::path());
         program.current_dir(self.0.path()).env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
+        program.env_remove("COLUMNS");
         program
     }
 

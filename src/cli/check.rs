@@ -108,9 +108,9 @@ impl Check {
             console.print_json(&printed)?;
         } else {
             if all.len() > 1 {
-                console.print(&count_line(&all, conforming));
+                console.print_wrapped(&count_line(&all, conforming));
             }
-            console.print(&not_checked.as_ref().map(unchecked_lines).unwrap_or_default());
+            console.print_wrapped(&not_checked.as_ref().map(unchecked_lines).unwrap_or_default());
         }
         Ok(if all.iter().any(|(_, checked)| checked.is_err()) {
             Exit::Usage
@@ -157,7 +157,7 @@ impl Check {
                 format!("{}: {counts}", console.bad("does not conform"))
             }
         };
-        console.print(&format!("{text}{name}: {verdict}\n"));
+        console.print_wrapped(&format!("{text}{name}: {verdict}\n"));
     }
 
     fn printed<'a>(&self, file: &'a CheckedFile) -> PrintedFile<'a> {

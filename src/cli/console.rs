@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     harness::suite::SuiteError,
-    text::{line, source},
+    text::{line, source, wrapped},
 };
 
 pub(super) use crate::text::counted;
@@ -154,9 +154,18 @@ impl Console {
         }
     }
 
-    /// The columns of the terminal that standard output is, if it is one.
+    /// The columns that lines on standard output should fit: those of its terminal, or else COLUMNS. Without either, as in a
+    /// pipe, lines stay whole, so that `grep` finds what belongs together.
     pub(super) fn width(&self) -> Option<usize> {
-        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+        let terminal = terminal_size::terminal_size_of(io::stdout());
+        let terminal = terminal.map(|(width, _)| usize::from(width.0));
+        let stated = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+        terminal.or_else(stated).filter(|width| *width > 0)
+    }
+
+    /// Prints a result for people, in lines that fit the terminal.
+    pub(super) fn print_wrapped(&self, text: &str) {
+        self.print(&wrapped(text, self.width()));
     }
 
     /// Text for standard output in the color of a good result.

@@ -26,7 +26,7 @@ pub(super) fn print(suite: &Suite, (json, markdown): (bool, bool), console: &Con
     } else if markdown {
         console.print(&page(&coverage));
     } else {
-        console.print(&source(&text(&coverage)));
+        console.print_wrapped(&source(&text(&coverage, console.width())));
     }
     Ok(if coverage.open_musts().next().is_some() { Exit::NotProven } else { Exit::Success })
 }
@@ -57,14 +57,24 @@ fn totals(coverage: &Coverage) -> [String; 2] {
     ]
 }
 
-/// A line for each requirement.
-fn text(coverage: &Coverage) -> String {
+/// A line for each requirement, or three where the terminal is too narrow.
+fn text(coverage: &Coverage, width: Option<usize>) -> String {
     let row = |own: &CoveredRequirement| {
         let (level, authority) = (own.level.to_string(), own.authority.to_string());
         [own.id.clone(), level, authority, state(&own.state).to_owned(), tested(own), own.statement.clone()]
     };
     let rows: Vec<[String; 6]> = coverage.requirements.iter().map(row).collect();
-    format!("{}\n{}\n\n{}", totals(coverage)[0], totals(coverage)[1], columns(&rows, 6))
+    let table = columns(&rows, 6);
+    let fits = |width| table.lines().all(|line| line.chars().count() <= width);
+    let list = if width.is_none_or(fits) {
+        table
+    } else {
+        let stacked = rows.iter().map(|[id, level, authority, state, tested, statement]| {
+            format!("{id}  {level}  {authority}  {state}\n  {tested}\n  {statement}\n")
+        });
+        stacked.collect()
+    };
+    format!("{}\n{}\n\n{list}", totals(coverage)[0], totals(coverage)[1])
 }
 
 fn page(coverage: &Coverage) -> String {

@@ -23,7 +23,7 @@ use crate::{
         suite::{Check, Suite},
         temporary::Temporary,
     },
-    text::{columns, line},
+    text::{fitting, line},
 };
 
 /// Start an implementation, list what it offers, and try each of its operations once [exits with 1 if one fails]
@@ -144,7 +144,7 @@ impl Doctor {
         if self.json {
             console.print_json(&diagnosis)?;
         } else {
-            console.print(&text(&diagnosis, console));
+            console.print_wrapped(&text(&diagnosis, console));
             console.note(&format!("next: bundleproof run {}", target.option));
         }
         let fails = |own: &OperationState| matches!(own.state, State::Fails { .. });
@@ -283,7 +283,11 @@ fn text(found: &Diagnosis, console: &Console) -> String {
         [own.name.to_owned(), word.to_owned(), format!("needed by {}", counted(own.checks, "check"))]
     };
     let capabilities: Vec<[String; 3]> = found.capabilities.iter().map(needed).collect();
-    text.push_str(&format!("\n{}\n{}\n", columns(&rows, 3), columns(&capabilities, 3)));
+    text.push_str(&format!(
+        "\n{}\n{}\n",
+        fitting(&rows, console.width()),
+        fitting(&capabilities, console.width())
+    ));
     let fails = found.operations.iter().filter(|own| matches!(own.state, State::Fails { .. })).count();
     let answers = found.operations.iter().filter(|own| matches!(own.state, State::Answers { .. })).count();
     text.push_str(&match (fails, answers) {

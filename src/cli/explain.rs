@@ -2,60 +2,127 @@
 
 use clap::Parser;
 
-use super::{Exit, SuiteOption, console::Console};
+use super::{
+    Exit, SuiteOption,
+    console::Console,
+    explained_words::{Defined, defined},
+};
 use crate::{
     bundle::BUNDLE,
     harness::contract::{BuiltIn, BuiltInRole, Contract as _},
-    harness::suite::{Case, Check, Requirement, Suite, nearest},
-    text::source,
+    harness::suite::{Case, Check, Decision, Plan, Requirement, Row, Suite, nearest},
+    text::{source, wrapped},
 };
 
-/// Explain a requirement, a case or a built-in implementation: its text, its source, and what tests it
+/// Explain a requirement, a case, a built-in implementation, a row of a plan, a rule of check, or a word for a result
 #[derive(Debug, Parser)]
 pub(super) struct Explain {
-    /// ID of a requirement (LOD-003) or a case (loader/altered_fields_are_refused), or the name of an implementation
-    id: String,
+    /// ID of a requirement (LOD-003), a case (loader/altered_fields_are_refused) or a row of a plan (D4.B1), or the name of
+    /// an implementation, a rule of check (not-a-bundle) or a result (state leak), in upper or lower case
+    #[arg(required = true, value_name = "ID")]
+    id: Vec<String>,
 
     #[command(flatten)]
     suite: SuiteOption,
 }
 
+/// What is explained.
+enum Explained {
+    /// Text that fits the terminal.
+    Text(String),
+    /// The same, and the lines of a file, which are shown as they are.
+    File(String, String),
+}
+
 impl Explain {
     pub(super) fn execute(&self, console: &Console) -> Result<Exit, Exit> {
         let (suite, _) = self.suite.load(console)?;
-        if let Some(requirement) =
-            suite.requirements().iter().find(|requirement| *requirement.id.get_ref() == self.id)
-        {
-            console.print(&source(&about_requirement(requirement, &suite)));
+        let id = self.id.join(" ");
+        let built_ins = suite.with_mutants(BUNDLE.built_ins());
+        // A name in its own spelling comes before one in another.
+        let found = explained(&|name| name == id, &suite, &built_ins)
+            .or_else(|| explained(&|name| key(name) == key(&id), &suite, &built_ins));
+        if let Some(found) = found {
+            console.print(&match found {
+                Explained::Text(text) => wrapped(&source(&text), console.width()),
+                Explained::File(text, lines) => {
+                    format!("{}\n{}", wrapped(&source(&text), console.width()), source(&lines))
+                }
+            });
             return Ok(Exit::Success);
         }
-        if let Some(check) =
-            suite.checks().iter().find(|check| check.id == self.id || check.case.id == self.id)
-        {
-            console.print(&source(&about_case(check, &suite)));
-            return Ok(Exit::Success);
-        }
-        if suite.checks().iter().any(|check| check.case.area == self.id) {
-            let area = &self.id;
+        if let Some(check) = suite.checks().iter().find(|check| key(&check.case.area) == key(&id)) {
+            let area = &check.case.area;
             console.error(&format!(
                 "{area:?} is an area, expected a requirement or a case; `bundleproof list cases {area}/` lists its cases"
             ));
             return Err(Exit::Usage);
         }
-        let built_ins = suite.with_mutants(BUNDLE.built_ins());
-        if let Some(built_in) = built_ins.iter().find(|own| own.implementation.name() == self.id) {
-            console.print(&source(&about_implementation(built_in, &suite)));
-            return Ok(Exit::Success);
-        }
         let requirements = suite.requirements().iter().map(|requirement| requirement.id.get_ref().as_str());
         let cases = suite.checks().iter().map(|check| check.case.id.as_str());
         let names = built_ins.iter().map(|own| own.implementation.name());
-        let offer = nearest(&self.id, requirements.chain(cases).chain(names))
+        let rows = suite.plans().iter().flat_map(|plan| &plan.rows).map(|row| row.id.as_str());
+        let words = defined();
+        let words = words.iter().map(|own| own.word);
+        let offer = nearest(&id, requirements.chain(cases).chain(names).chain(rows).chain(words))
             .map(|offer| format!("; {offer}"))
             .unwrap_or_default();
-        console.error(&format!("unknown requirement, case or implementation {:?}{offer}", self.id));
+        console
+            .error(&format!("unknown requirement, case, implementation, row, rule or result {id:?}{offer}"));
         Err(Exit::Usage)
     }
+}
+
+/// A name without what users spell differently: `State leak` and `state_leak`.
+fn key(name: &str) -> String {
+    name.to_lowercase().replace([' ', '_'], "-")
+}
+
+/// The first thing whose name matches.
+fn explained(matches: &dyn Fn(&str) -> bool, suite: &Suite, built_ins: &[BuiltIn]) -> Option<Explained> {
+    if let Some(own) = suite.requirements().iter().find(|own| matches(own.id.get_ref())) {
+        return Some(Explained::Text(about_requirement(own, suite)));
+    }
+    if let Some(check) = suite.checks().iter().find(|check| matches(&check.id) || matches(&check.case.id)) {
+        return Some(Explained::File(about_case(check, suite), numbered(&check.case.text)));
+    }
+    if let Some(own) = built_ins.iter().find(|own| matches(own.implementation.name())) {
+        return Some(Explained::Text(about_implementation(own, suite)));
+    }
+    let mut rows = suite.plans().iter().flat_map(|plan| plan.rows.iter().map(move |row| (plan, row)));
+    if let Some((plan, row)) = rows.find(|(_, row)| matches(&row.id)) {
+        return Some(Explained::Text(about_row(plan, row)));
+    }
+    let word = defined().into_iter().find(|own| matches(own.word));
+    word.map(|Defined { word, kind, meaning }| Explained::Text(format!("{word} ({kind})\n  {meaning}\n")))
+}
+
+fn about_row(plan: &Plan, row: &Row) -> String {
+    let Row { id, task, decided_by, red, green, guidance, blocked } = row;
+    let mut text = format!("{id} (a row of {}: {})\n  {task}\n", plan.name, plan.title);
+    if let Some(why) = blocked {
+        text.push_str(&format!("  blocked: {why}\n"));
+    }
+    match decided_by {
+        Decision::Artifact { artifact } => {
+            text.push_str(&format!("  done when the report of each phase contains its {artifact}\n"));
+        }
+        Decision::Checks { checks, tests, .. } => {
+            text.push_str(&format!(
+                "  done when its checks fail as expected on {red} and then pass on {green}\n"
+            ));
+            for check in checks.iter().chain(tests) {
+                text.push_str(&format!(
+                    "  {}: must fail at {} ({})\n",
+                    check.id,
+                    check.fails.join(", "),
+                    check.reason
+                ));
+            }
+        }
+    }
+    text.push_str(&format!("  next step: {guidance}\n"));
+    text
 }
 
 fn about_requirement(requirement: &Requirement, suite: &Suite) -> String {
@@ -133,10 +200,14 @@ fn about_case(check: &Check, suite: &Suite) -> String {
         let reason = red.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         text.push_str(&format!("  expected to fail on {}, at {}{reason}\n", red.on, red.fails));
     }
-    text.push('\n');
-    for (index, line) in case.text.lines().enumerate() {
-        text.push_str(format!("{:4}  {line}", index + 1).trim_end());
-        text.push('\n');
-    }
     text
+}
+
+/// The lines of a file with their numbers.
+fn numbered(file: &str) -> String {
+    let lines = file
+        .lines()
+        .zip(1..)
+        .map(|(line, number)| format!("{number:4}  {line}").trim_end().to_owned() + "\n");
+    lines.collect()
 }

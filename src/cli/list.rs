@@ -20,7 +20,7 @@ use super::{
 use crate::{
     bundle::BUNDLE,
     harness::{adversary::Adversary, contract::Contract as _, suite::Suite},
-    text::{columns, source},
+    text::{fitting, source},
 };
 
 /// List cases, requirements, plans, implementations, operations or eras
@@ -194,17 +194,6 @@ fn texts_of(json: &Json, texts: &mut Vec<String>) {
     }
 }
 
-/// Rows in columns, or, where the terminal is too narrow for them, each as a line with its name and one for each other
-/// column.
-fn fitting(rows: &[[String; 3]], width: Option<usize>) -> String {
-    let table = columns(rows, 3);
-    let fits = |width| table.lines().all(|line| line.chars().count() <= width);
-    if width.is_none_or(fits) {
-        return table;
-    }
-    rows.iter().map(|[name, second, third]| format!("{name}\n  {second}\n  {third}\n")).collect()
-}
-
 fn requirements(suite: &Suite) -> Vec<ListedRequirement<'_>> {
     let mut about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for case in suite.checks().iter().map(|check| &check.case) {
@@ -231,19 +220,4 @@ fn adapters(suite: &Suite, console: &Console) -> Result<Vec<ListedImplementation
         entries.push(ListedImplementation { name, kind });
     }
     Ok(entries)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_columns_where_these_fit() {
-        let rows =
-            [["a/b", "A-1", "Save and load"], ["a/long", "A-2", "é"]].map(|row| row.map(str::to_owned));
-        let table = "a/b     A-1  Save and load\na/long  A-2  é\n";
-        assert_eq!(fitting(&rows, None), table);
-        assert_eq!(fitting(&rows, Some(26)), table);
-        assert_eq!(fitting(&rows, Some(25)), "a/b\n  A-1\n  Save and load\na/long\n  A-2\n  é\n");
-    }
 }

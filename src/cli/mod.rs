@@ -17,6 +17,7 @@ mod coverage;
 mod doctor;
 mod exit;
 mod explain;
+mod explained_words;
 mod github;
 mod implementation_file;
 mod import;
