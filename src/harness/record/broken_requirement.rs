@@ -66,6 +66,9 @@ impl BrokenAt<'_> {
     }
 }
 
+/// The requirements of a root that is a failed expectation, and the key of its cause.
+type Root<'a> = (Option<&'a [String]>, String);
+
 /// The requirements that these outcomes break: first the one that is the first failure of most checks. What fails later in a
 /// check is often a consequence of that, whatever the ids and the authorities are. `refusal_violates` is the requirement that each operation violates
 /// when it refuses a valid request.
@@ -74,7 +77,7 @@ pub(super) fn broken_requirements<'a>(
     refusal_violates: &BTreeMap<String, String>,
 ) -> Vec<BrokenRequirement<'a>> {
     // By the requirements of a root that is a failed expectation; without them for any other root.
-    let mut roots: IndexMap<(Option<&[String]>, String), (BrokenBy<'a>, usize)> = IndexMap::new();
+    let mut roots: IndexMap<Root<'_>, (BrokenBy<'a>, usize)> = IndexMap::new();
     for outcome in outcomes {
         let mut is_first = true;
         for failing in outcome.failing_steps() {
