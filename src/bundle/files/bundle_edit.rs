@@ -130,7 +130,7 @@ pub enum BundleEdit {
         /// The new bytes.
         with: Content,
     },
-    /// Appends an entry, under any name.
+    /// Appends an entry, under any name, or replaces the bytes of the one with this name.
     AddEntry {
         /// Its name in the archive.
         entry: String,

@@ -44,7 +44,10 @@ pub(super) fn replace(path: &Path, entry: &str, with: &Content) -> Result<Map, R
 pub(super) fn add(path: &Path, entry: &str, with: &Content) -> Result<Map, Refusal> {
     let mut entries = entries_of(&mut Archive::open(path)?)?;
     let bytes = bytes_of(with, &entries)?;
-    entries.push(RawEntry::file(entry, bytes));
+    match entries.iter_mut().find(|known| known.name == entry) {
+        Some(known) => known.bytes = bytes,
+        None => entries.push(RawEntry::file(entry, bytes)),
+    }
     write(path, &entries)?;
     Ok(edited("entry", entry))
 }
