@@ -196,7 +196,7 @@ impl Implementation for Misbehaving {
     }
 
     fn supports(&self, need: &str) -> bool {
-        need == "set_params"
+        ["set_params", "create_models", "save_torch_bundle"].contains(&need)
     }
 
     fn start(&self, context: SessionContext) -> Box<dyn Session> {
@@ -354,6 +354,24 @@ fn a_crash_is_one_failure_and_proves_nothing(#[case] how: Misbehavior) {
         let (step, refusal) = outcome.crashed_at().expect("the step that crashed");
         assert!(step.operation == "set_params" && refusal.native.is_some());
     }
+}
+
+#[test]
+fn a_file_that_must_not_be_there_is_a_failure_of_a_step_that_crashed() {
+    const WRITTEN: &str = "[[steps]]\ndo.create_models = { config = \"minimal\", seed = 7, as = \"saved\" }\n\n[[steps]]\ndo.save_torch_bundle = { models = \"$saved\", base_path = \"$work/a\", config = \"minimal\" }\n\n[[steps]]";
+    let case = GOOD.replacen("[[steps]]", WRITTEN, 1);
+    let of_file = |path: &str| {
+        let absent = format!("absent = \"$work/{path}\"");
+        let outcome = outcome_of(
+            &case.replace("equal = [\"$params.N\", 65]", &absent),
+            Misbehavior::Crashes,
+            Phase::Green,
+        );
+        let failed: Vec<String> = outcome.failed().map(|(_, own)| own.name.clone()).collect();
+        (outcome.result_name(), failed)
+    };
+    assert_eq!(of_file("a.zip"), ("fail", vec!["fails".to_owned()]));
+    assert_eq!(of_file("b.zip"), ("crash", Vec::new()));
 }
 
 #[test]

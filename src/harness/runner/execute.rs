@@ -27,7 +27,10 @@ use crate::{
             MAX_FILE_BYTES, Notices, Operation, OwnFixtures, RESTART, Refusal, RefusalKind, Response,
             Session, SessionContext, SessionError, WARNINGS, WITHOUT_MODULES,
         },
-        suite::{Action, CaseEnvironment, Check, CopyFile, NamedExpectation, Step, Suite},
+        suite::{
+            Action, CaseEnvironment, Check, CopyFile, Expectation, ExpectationKind, NamedExpectation, Step,
+            Suite,
+        },
     },
     value::{Map, Value},
 };
@@ -201,18 +204,19 @@ fn steps(
                 let detail = format!("line {}: {}: {detail}", step.line, step.action.name());
                 return Ended::HarnessError { detail };
             }
-            Err(StepError::Crash(refusal)) => {
+            Err(StepError::Crash(refusal, expectations)) => {
                 let detail = crash_detail(step, &refusal);
-                // The step is recorded for its traceback; its expectations were not reached.
+                let left_files = !expectations.is_empty();
+                // The step is recorded for its traceback; its other expectations were not reached.
                 (env.on_step)(StepOutcome {
                     operation: step.action.name().to_owned(),
                     line: step.line,
                     may_be_refused: step.may_be_refused(),
                     refused: Some(refusal),
                     asked: asked(env.suite.contract(), &step.action),
-                    expectations: Vec::new(),
+                    expectations,
                 });
-                return Ended::Crash { detail };
+                return if left_files { Ended::Completed } else { Ended::Crash { detail } };
             }
         };
         let failed = outcome.expectations.iter().any(|expectation| expectation.failure.is_some());
@@ -235,8 +239,9 @@ fn steps(
 enum StepError {
     Session(SessionError),
     Harness(String),
-    /// The implementation failed with an internal error.
-    Crash(Refusal),
+    /// The implementation failed with an internal error, after it had left files: the failed expectations that there are
+    /// none.
+    Crash(Refusal, Vec<ExpectationOutcome>),
 }
 
 impl From<String> for StepError {
@@ -288,10 +293,17 @@ fn run_step(
     if let Some(lost) = session.lost() {
         return Err(StepError::Session(lost));
     }
-    // The expectations of a step that crashed would fail for the crash alone, whatever they are about.
+    let era = watch.era();
+    let judged = |context: &Context, is_seen: &dyn Fn(&Expectation) -> bool| -> Vec<ExpectationOutcome> {
+        let seen = step.expectations.iter().filter(|named| is_seen(&named.expectation));
+        seen.map(|named| judged(step, named, context, (fixtures.suite, era), judging)).collect()
+    };
+    // Other expectations of a step that crashed would fail for the crash alone, whatever they are about.
     let crash = response.as_ref().err().filter(|refusal| refusal.kind == RefusalKind::Internal);
     if let Some(refusal) = crash.cloned().or_else(|| refused_observation(step, &before, watch.observed())) {
-        return Err(StepError::Crash(shown::refusal(context, &refusal)));
+        let mut files = judged(context, &|own| matches!(own.condition, ExpectationKind::Absent(_)));
+        files.retain(|own| own.failure.is_some());
+        return Err(StepError::Crash(shown::refusal(context, &refusal), files));
     }
     if judging.is_some() {
         match effects {
@@ -327,24 +339,7 @@ fn run_step(
 
     // Expectations with `when = "refused"` apply only after a refusal.
     let refused = context.refusal().is_some();
-    let seen = |named: &&NamedExpectation| refused || !named.expectation.when_refused;
-    let judged = step.expectations.iter().filter(seen).map(|named| {
-        let skipped = watch.era().and_then(|era| other_eras(fixtures.suite, &named.expectation.about, era));
-        let judge = |show: &ShowFn<'_>| {
-            let failed = named.expectation.condition.judge(context).err();
-            show(named, failed.is_none(), context);
-            failed.map(|found| failure(context, step, named, &found))
-        };
-        ExpectationOutcome {
-            name: named.name.clone(),
-            line: named.line,
-            because: named.expectation.because.clone(),
-            about: named.expectation.about.clone(),
-            failure: judging.filter(|_| skipped.is_none()).and_then(judge),
-            skipped,
-        }
-    });
-    let expectations: Vec<ExpectationOutcome> = judged.collect();
+    let expectations = judged(context, &|own| refused || !own.when_refused);
     let fails = !step.may_be_refused() || expectations.iter().any(|own| own.failure.is_some());
     Ok(StepOutcome {
         operation: step.action.name().to_owned(),
@@ -354,6 +349,30 @@ fn run_step(
         asked: context.refusal().filter(|_| fails).and_then(|_| asked(contract, &step.action)),
         expectations,
     })
+}
+
+/// An expectation of a step and whether it fails, unless the era of the implementation lacks what it is about.
+fn judged(
+    step: &Step,
+    named: &NamedExpectation,
+    context: &Context,
+    (suite, era): (&Suite, Option<&str>),
+    judging: Option<&ShowFn<'_>>,
+) -> ExpectationOutcome {
+    let skipped = era.and_then(|era| other_eras(suite, &named.expectation.about, era));
+    let judge = |show: &ShowFn<'_>| {
+        let failed = named.expectation.condition.judge(context).err();
+        show(named, failed.is_none(), context);
+        failed.map(|found| failure(context, step, named, &found))
+    };
+    ExpectationOutcome {
+        name: named.name.clone(),
+        line: named.line,
+        because: named.expectation.because.clone(),
+        about: named.expectation.about.clone(),
+        failure: judging.filter(|_| skipped.is_none()).and_then(judge),
+        skipped,
+    }
 }
 
 /// The effects of what the implementation performs; None for a step of the harness.
