@@ -254,7 +254,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, required=True, help="the bundleproof to compare")
     parser.add_argument("--seed", default="1", help="the same seed gives the same files [default: 1]")
-    parser.add_argument("--minutes", type=float, default=10.0, help="stop after so many [default: 10]")
+    parser.add_argument("--minutes", type=float, default=10.0, help="stop after so many; 0 for one batch [default: 10]")
     parser.add_argument("--batch", type=int, default=200, help="files at once [default: 200]")
     parser.add_argument("--out", type=Path, default=ROOT / "target/differential", help="where files are kept")
     arguments = parser.parse_args()
@@ -264,7 +264,8 @@ def main() -> int:
     files = accepted = number = 0
     end = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory() as folder:
-        while time.monotonic() < end:
+        # One batch at least: with --minutes 0 the files are the same on every machine.
+        while number == 0 or time.monotonic() < end:
             seed = f"{arguments.seed}-{number}"
             accepted += batch(arguments.program, reader, seen, pool, seed, arguments.batch, Path(folder))
             files, number = files + arguments.batch, number + 1

@@ -47,7 +47,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "some readers take a name in an extra field for the name of the entry",
     ),
     (
-        r"refused, .*(truncated (directory|entry name)|Invalid (local|Central)|end of zip::|missing end|end offset)",
+        r"refused, .*(truncated (directory|entry name)|Invalid (local|Central)|end of zip::|missing end|end offset|Could not find EOCD)",
         "the directory contradicts the records around it, and Python finds one of them by its signature",
     ),
     (
@@ -61,6 +61,10 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (
         r"bundle: refused, .* its weights: .*(expected a text key|invalid UTF-8 in a text|meta device, which has no values)",
         "a state dict consists of the names of tensors, which are text, and of tensors with values",
+    ),
+    (
+        r"refused, .*expected a size, found float",
+        "torch does not look at the number of elements of a storage that it has read before",
     ),
     (
         r"torch: conforms, .*unhashable type",
