@@ -118,12 +118,17 @@ def objects() -> Iterator[tuple[str, bytes]]:
     for version in ["", "_v2", "_v3"]:
         for count in range(3, 9):
             yield f"tensor{version} of {count}", tensor(f"torch._utils._rebuild_tensor{version}", count)
-    for value in ["per_tensor_affine", "float32", "FloatStorage"]:
+    for value in ["per_tensor_affine", "float32", "FloatStorage", "QInt8Storage"]:
         yield f"call of {value}", call(f"torch.{value}")
     for part in ["size", "strides", "offset"]:
         for value in [sizes(4.0), row(TRUE), row(text("4")), listed(number(4)), NONE, sizes(-4), number(4), b"\x8f"]:
             yield f"{part} {value!r}", tensor(**{part: value})
     yield "size of a size", tensor(size=call("torch.Size", sizes(4)))
+    for part in [row(number(2), TRUE), row(TRUE, number(2)), call("torch.Size", row(TRUE, number(2)))]:
+        yield f"size with a bool {part!r}", tensor(size=part, strides=sizes(1, 1))
+        yield f"strides with a bool {part!r}", tensor(size=sizes(1, 1), strides=part)
+        meta = call("torch._utils._rebuild_meta_tensor_no_storage", name("torch.float32"), part, sizes(1, 1), FALSE)
+        yield f"meta size with a bool {part!r}", meta
     for shape in [(0,), (0, -1), (-1, 0), (1,), (1, -1)]:
         for strides in [(-1,), (1, -5)]:
             yield f"shape {shape} strides {strides}", tensor(size=sizes(*shape), strides=sizes(*strides))
@@ -153,6 +158,18 @@ def objects() -> Iterator[tuple[str, bytes]]:
         parts = [name("torch._utils._rebuild_tensor_v2"), name(of), given, b"}"]
         yield f"from the type {of}", call("torch._tensor._rebuild_from_type_v2", *parts)
     yield "storage", storage()
+    for of in ["_utils._rebuild_parameter", "Tensor", "float32", "serialization._get_layout", "Size", "QInt8Storage"]:
+        yield f"storage of the class {of}", storage(f"torch.{of}")
+    for of in ["torch.Tensor", "torch.nn.parameter.Parameter"]:
+        for value in [NONE, TRUE, number(3), number(-1), number(0.5), text("x"), b"}", sizes(2), tensor(), storage()]:
+            yield f"{of} of {value!r}", call(of, value)
+        yield f"{of} of nothing", call(of)
+        for value in [TRUE, NONE, number(2), text("x")]:
+            yield f"{of} of a tensor and {value!r}", call(of, tensor(), value)
+    for data in ["b", "\u00e9"]:
+        encoded = data.encode()
+        yield f"text {data} of Python 2", b"U" + bytes([len(encoded)]) + encoded
+    yield "text of Python 2 that is not UTF-8", b"U\x01\xff"
     yield "arguments in a list", name("collections.OrderedDict") + b"]R"
 
 

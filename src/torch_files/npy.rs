@@ -82,7 +82,8 @@ fn split(bytes: &[u8]) -> Result<(&str, bool, &[u8]), Kind> {
         [1, 0, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
         [2 | 3, 0, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
         [major, minor, ..] => {
-            return Err(Kind::Unsupported(format!("version {major}.{minor} of the .npy format")));
+            let what = format!("version {major}.{minor} of the .npy format: NumPy knows 1.0, 2.0 and 3.0");
+            return Err(Kind::Corrupt(what));
         }
         [_] | [] => return Err(broken()),
     };
@@ -118,11 +119,16 @@ impl Header {
                     return Err(Kind::Unsupported(OBJECTS.to_owned()));
                 }
                 "descr" if value.starts_with('[') => {
-                    return Err(Kind::Unsupported("an array of records".to_owned()));
+                    let first = value.trim_start_matches('[').trim_start();
+                    // The fields of records are tuples.
+                    let is_list = first.starts_with('(') || first.starts_with(']');
+                    let records = || Kind::Unsupported("an array of records".to_owned());
+                    return Err(if is_list { records() } else { broken() });
                 }
                 "descr" => {
                     let (code, rest) = quoted(value).ok_or_else(broken)?;
-                    number = Some(NumberType::parse(code, None)?);
+                    let other = |error| if may_be_type(code) { error } else { broken() };
+                    number = Some(NumberType::parse(code, None).map_err(other)?);
                     rest
                 }
                 "fortran_order" => {
@@ -157,6 +163,26 @@ impl Header {
             return Ok(());
         }
         Err(Kind::Corrupt(format!("the shape {:?} is larger than an array can be", self.shape)))
+    }
+}
+
+/// Whether NumPy may know a type of this code that is none of the plain numbers: text, bytes, a time, a number of another size,
+/// a name such as `float64`, or several types with commas between them.
+fn may_be_type(code: &str) -> bool {
+    if code.contains(',') {
+        return !code.starts_with('(');
+    }
+    let code = code.strip_prefix(['<', '>', '=', '|']).unwrap_or(code);
+    let is_number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    match code.split_at_checked(1) {
+        Some(("U" | "S" | "V" | "a", length)) => is_number(length),
+        Some(("M" | "m", unit)) => {
+            let unit = unit.strip_prefix('8').unwrap_or(unit);
+            unit.is_empty() || unit.starts_with('[') && unit.ends_with(']')
+        }
+        Some(("f", "12" | "16") | ("c", "24" | "32")) => true,
+        Some(_) => code.len() == 1 || code.bytes().take(3).all(|byte| byte.is_ascii_alphabetic()),
+        None => false,
     }
 }
 
@@ -221,6 +247,38 @@ mod tests {
     fn npy(header: &str, data: &[u8]) -> Vec<u8> {
         let length = u16::try_from(header.len()).unwrap().to_le_bytes();
         [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn a_type_that_numpy_does_not_know_is_broken_and_another_one_unsupported() {
+        let refused = |descr: &str| {
+            let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (0,), }}");
+            read(&npy(&header, &[])).map(drop).unwrap_err()
+        };
+        for descr in ["'<i3'", "['<f8']", "'<f8 '", "' <f8'", "'(2,)f8'", "'<f3'", "'é'", "'<U3x'", "'<M7'"]
+        {
+            assert!(matches!(refused(descr), Kind::BadArgument(_)), "{descr}");
+        }
+        for descr in [
+            "'<U3'",
+            "'|S5'",
+            "'|V16'",
+            "'<M8[ns]'",
+            "'<m8[25us]'",
+            "'<M8'",
+            "'<f16'",
+            "'<c32'",
+            "'float64'",
+            "'d'",
+            "'f8,i4'",
+            "[('a', '<f8')]",
+            "[]",
+        ] {
+            assert!(matches!(refused(descr), Kind::Unsupported(_)), "{descr}");
+        }
+        let mut newer = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,), }", &[]);
+        newer[6] = 4;
+        assert!(matches!(read(&newer).map(drop).unwrap_err(), Kind::Corrupt(_)));
     }
 
     fn numbers(header: &str, data: &[u8]) -> Result<Vec<Number>, Kind> {
@@ -316,10 +374,10 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_unsupported() {
+    fn a_version_that_numpy_does_not_know_is_refused() {
         for (major, minor) in [(1, 1), (2, 1), (4, 0), (0, 0)] {
             let bytes = [b"\x93NUMPY", &[major, minor][..], &[0; 8]].concat();
-            assert!(matches!(read(&bytes), Err(Kind::Unsupported(_))), "{major}.{minor}");
+            assert!(matches!(read(&bytes), Err(Kind::Corrupt(_))), "{major}.{minor}");
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     },
     fs_util::not_regular,
     torch_files::{FormatError, FormatErrorKind as Kind, zip::FileReader},
+    value::Value,
 };
 
 /// The result of checking one file.
@@ -199,9 +200,14 @@ fn others(
         manifest.models.iter().flat_map(|model| [model_entry(model), params_entry(model)]).collect();
     known.extend([MANIFEST_ENTRY.to_owned(), SCALING_ENTRY.to_owned()]);
     match reader.scaling_metadata() {
-        Ok(metadata) => {
-            findings
-                .extend(metadata.into_iter().flat_map(|found| rules::unread(SCALING_ENTRY, &found.unread)));
+        Ok(None) => {}
+        Ok(Some(metadata)) => {
+            findings.extend(rules::unread(SCALING_ENTRY, &metadata.unread));
+            if !matches!(metadata.value, Value::Map(_)) {
+                let found = metadata.value.type_name().to_owned();
+                let error = FormatError::from(Kind::Unexpected { expected: "a dict", found });
+                findings.push(finding(Part::Scaling, error.in_entry(SCALING_ENTRY))?);
+            }
         }
         Err(error) => findings.push(finding(Part::Scaling, error)?),
     }

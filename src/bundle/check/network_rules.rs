@@ -5,11 +5,16 @@ use std::ops::Range;
 use super::Finding;
 use crate::torch_files::torch::{NetworkOutline, TensorOutline};
 
-/// What wrappers of a model put before every name, and how to save without it.
-const WRAPPERS: [(&str, &str); 2] = [
+/// What wrappers of a model put into the names of what they wrap, and how to save without it.
+const WRAPPERS: [(&str, &str); 4] = [
     ("_orig_mod.", "save model._orig_mod.state_dict(), the model before torch.compile"),
-    ("module.", "save model.module.state_dict(), the model inside DataParallel"),
+    (DATA_PARALLEL, "save model.module.state_dict(), the model inside DataParallel"),
+    ("_fsdp_wrapped_module.", "save the full state dict of the model that FSDP has sharded"),
+    ("_checkpoint_wrapped_module.", "save the model before checkpoint_wrapper"),
 ];
+
+/// Also what networks call a part of themselves, so only at the beginning of every name it is a wrapper.
+const DATA_PARALLEL: &str = "module.";
 
 /// The least bytes of storages that no tensor shows, and how many times more than what they show, of which a finding is
 /// made.
@@ -25,15 +30,37 @@ fn wrapped(network: &NetworkOutline) -> Option<Finding> {
     wrapped_names(|| network.tensors.keys().map(String::as_str))
 }
 
-/// The finding about these names, if all of them begin with what a wrapper puts before them.
+/// The finding about these names, if all of them begin with what wrappers put before them, or if some have it inside.
 pub(super) fn wrapped_names<'n, I: Iterator<Item = &'n str>>(names: impl Fn() -> I) -> Option<Finding> {
-    names().next()?;
-    let is_around_all = |prefix: &str| names().all(|name| name.starts_with(prefix));
-    let (prefix, advice) = WRAPPERS.into_iter().find(|(prefix, _)| is_around_all(prefix))?;
-    let finding = Finding::warning("BUN-010", format!("every tensor name begins with {prefix}"))
+    let first = names().next()?;
+    let mut around_all = 0;
+    let mut advice = Vec::new();
+    let begins =
+        |name: &str, at: usize, prefix: &str| name.get(at..).is_some_and(|rest| rest.starts_with(prefix));
+    while let Some((prefix, own)) =
+        WRAPPERS.into_iter().find(|(prefix, _)| names().all(|name| begins(name, around_all, prefix)))
+    {
+        around_all += prefix.len();
+        advice.push(own);
+    }
+    let found = if around_all > 0 {
+        format!("every tensor name begins with {}", first.get(..around_all)?)
+    } else {
+        let is_in =
+            |name: &str, prefix: &str| begins(name, 0, prefix) || name.contains(&format!(".{prefix}"));
+        let inside = |prefix: &str| names().filter(|name| is_in(name, prefix)).count();
+        let mut others = WRAPPERS.into_iter().filter(|(prefix, _)| *prefix != DATA_PARALLEL);
+        let (count, prefix, own) = others
+            .find_map(|(prefix, own)| Some((inside(prefix), prefix, own)).filter(|(count, ..)| *count > 0))?;
+        advice.push(own);
+        let verb = if count == 1 { "name contains" } else { "names contain" };
+        format!("{count} tensor {verb} {prefix}")
+    };
+    let finding = Finding::warning("BUN-010", found)
         .expected("the names of the network's own parameters")
         .advice(format!(
-            "{advice}: a loader that is not strict finds none of them and keeps its random weights"
+            "{}: a loader that is not strict finds none of them and keeps its random weights",
+            advice.join("; ")
         ));
     Some(finding)
 }
@@ -112,7 +139,14 @@ mod tests {
     #[rstest]
     #[case::compiled(&["_orig_mod.a", "_orig_mod.b"], Some("every tensor name begins with _orig_mod."))]
     #[case::parallel(&["module.a", "module.b"], Some("every tensor name begins with module."))]
+    #[case::both(&["module._orig_mod.a", "module._orig_mod.b"], Some("every tensor name begins with module._orig_mod."))]
+    #[case::sharded(&["_fsdp_wrapped_module.a"], Some("every tensor name begins with _fsdp_wrapped_module."))]
+    #[case::compiled_part(&["a._orig_mod.b", "c"], Some("1 tensor name contains _orig_mod."))]
+    #[case::sharded_parts(&["a._fsdp_wrapped_module.b", "_fsdp_wrapped_module.c", "d"], Some("2 tensor names contain _fsdp_wrapped_module."))]
+    #[case::checkpointed_part(&["a._checkpoint_wrapped_module.b", "d"], Some("1 tensor name contains _checkpoint_wrapped_module."))]
     #[case::one_part(&["module.a", "b"], None)]
+    #[case::part_of_its_own(&["a.module.b"], None)]
+    #[case::end_of_a_word(&["my_orig_mod.a", "b"], None)]
     #[case::another_word(&["modules.a"], None)]
     fn the_prefix_of_a_wrapper_is_found_when_every_name_has_it(
         #[case] names: &[&str],

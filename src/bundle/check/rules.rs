@@ -11,7 +11,7 @@ use crate::{
     },
     torch_files::{
         error::excerpt,
-        pickle::ConvertedObject,
+        pickle::{Converted, ConvertedObject},
         zip::{Archive, case_twins::case_twins},
     },
     value::{Map, Value},
@@ -165,8 +165,8 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     findings.extend(architecture(params));
     findings.extend(of_execution(params));
     findings.extend(out_of_range(params));
-    for (key, what) in &snapshot.converted {
-        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match what {
+    for Converted { key, below, object } in &snapshot.converted {
+        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match object {
             ConvertedObject::Path => {
                 (Finding::error, "save str(path): a pickled path loads on one kind of system only")
             }
@@ -176,7 +176,7 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
             ConvertedObject::ByteArray => (Finding::warning, "save bytes(value): a bytearray can be changed"),
         };
         findings.push(
-            severity("BUN-007", format!("{key} is {what}, not a plain value"))
+            severity("BUN-007", format!("{key}{below} is {object}, not a plain value"))
                 .rule(Rule::PlainValues)
                 .expected("plain values, paths as text")
                 .advice(advice),

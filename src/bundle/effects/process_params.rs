@@ -84,7 +84,7 @@ pub(super) fn archived(file: &Path) -> Option<IndexMap<String, Accepted>> {
     let first = snapshot.ok()?.as_ref().clone()?;
     let mut keys = exactly(first.params.0);
     // Objects of Python libraries may be restored as they are or as plain values.
-    let open = first.converted.into_iter().map(|(key, _)| key).chain([VERSION_KEY.to_owned()]);
+    let open = first.converted.into_iter().map(|converted| converted.key).chain([VERSION_KEY.to_owned()]);
     keys.extend(open.map(|key| (key, Accepted::Anything)));
     Some(keys)
 }

@@ -4,7 +4,6 @@ use std::{
     collections::HashSet,
     io::{Cursor, Read, Seek, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use super::another_archive;
@@ -12,10 +11,10 @@ use crate::torch_files::{
     FormatError, FormatErrorKind as Kind, OtherFormat,
     error::{excerpt, within},
     json,
-    limits::{MAX_ENTRY_BYTES, MAX_INFLATED_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
+    limits::{MAX_ENTRY_BYTES, MAX_JSON_BYTES, MAX_MODELS, MAX_PICKLE_BYTES},
     other_format::TELLING_BYTES,
-    pickle::{self, Allow, ConvertedObject, Protocol, write_value},
-    torch::{self, ElementVisitor, Outline, Storages, TorchValue},
+    pickle::{self, Allow, Converted, Protocol, write_value},
+    torch::{self, TorchValue},
     zip::{
         Archive, FileReader,
         writer::{ArchiveWriter, Placement},
@@ -38,7 +37,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// implementation needs is checked by the implementation.
 #[derive(Debug)]
 pub struct BundleReader<R> {
-    archive: Archive<R>,
+    pub(super) archive: Archive<R>,
     file: Option<PathBuf>,
     is_in_memory: bool,
 }
@@ -48,8 +47,8 @@ pub struct BundleReader<R> {
 pub struct Snapshot {
     /// The values, [`VERSION_KEY`](crate::bundle::nouns::VERSION_KEY) included.
     pub params: Params,
-    /// The keys whose Python objects were converted to plain values, each with the kind of object.
-    pub converted: Vec<(String, ConvertedObject)>,
+    /// The values with Python objects that were converted to plain values.
+    pub converted: Vec<Converted>,
 }
 
 /// Reads a whole bundle.
@@ -217,49 +216,6 @@ impl<R: Read + Seek> BundleReader<R> {
         read.map_err(|error| self.in_file(error))
     }
 
-    /// Reads the state of a model (BUN-010).
-    ///
-    /// # Errors
-    /// As [`BundleReader::scan`].
-    pub fn state(&mut self, model: &str) -> Result<ModelState> {
-        let mut storages = Storages::default();
-        let outline = self.scan(model, &mut storages)?;
-        storages.state(outline).map_err(|error| self.placed(error, &model_entry(model)))
-    }
-
-    /// Passes the elements of a model's tensors to `elements` and returns the outline (BUN-010). Every checksum of the
-    /// entry is verified before it returns.
-    ///
-    /// # Errors
-    /// `malformed` when the entry is missing or its bytes do not match its header, else as [`torch::scan`].
-    pub fn scan(&mut self, model: &str, elements: &mut dyn ElementVisitor) -> Result<Outline> {
-        let entry = model_entry(model);
-        self.scan_entry(&entry, elements).map_err(|error| self.in_file(error))
-    }
-
-    fn scan_entry(&mut self, name: &str, elements: &mut dyn ElementVisitor) -> Result<Outline> {
-        let entry = self.archive.entry(name).ok_or_else(|| Kind::MissingEntry(name.to_owned()))?;
-        let inside = |error: FormatError| error.in_entry(name);
-        if entry.deflated {
-            if let Some(outline) =
-                torch::scan_stream(self.archive.reader(name)?, entry.bytes, elements).map_err(inside)?
-            {
-                return Ok(outline);
-            }
-            // The models of a bundle may be read side by side: one of them is held at a time.
-            static HELD: Mutex<()> = Mutex::new(());
-            let _turn = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-            let bytes = self.archive.read(name, MAX_INFLATED_BYTES)?;
-            return torch::scan(Cursor::new(bytes), elements).map(|(outline, _)| outline).map_err(inside);
-        }
-        let (outline, crc32) = torch::scan(self.archive.section(name)?, elements).map_err(inside)?;
-        if crc32 == entry.crc32 {
-            Ok(outline)
-        } else {
-            Err(Kind::Corrupt("invalid checksum".to_owned()).in_entry(name))
-        }
-    }
-
     /// Reads everything that the manifest lists.
     ///
     /// # Errors
@@ -288,7 +244,7 @@ impl<R: Read + Seek> BundleReader<R> {
         }
     }
 
-    fn map(&mut self, entry: &str) -> Result<(Map, Vec<(String, ConvertedObject)>)> {
+    fn map(&mut self, entry: &str) -> Result<(Map, Vec<Converted>)> {
         let bytes = self.bytes(entry, MAX_PICKLE_BYTES)?;
         let read = || {
             let graph =
@@ -311,7 +267,7 @@ impl<R: Read + Seek> BundleReader<R> {
         self.in_file(error.in_entry(entry))
     }
 
-    fn in_file(&self, error: FormatError) -> FormatError {
+    pub(super) fn in_file(&self, error: FormatError) -> FormatError {
         match &self.file {
             Some(file) => error.in_file(file),
             None => error,

@@ -1,6 +1,6 @@
 //! The files of the contract: bundles, datasets and the inputs of a network.
 //!
-//! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `json_bundle` (the
+//! Reading order: `bundle_file` ([`BundleReader`], [`write_bundle`]), `bundle_weights` (the part about weights), `json_bundle` (the
 //! same with the JSON manifest of later revisions), `another_archive` (what an archive without a manifest is), `dataset` and `inputs` (`.npz` files), `known_files` (what was read from files by their bytes), `refusal`
 //! (how an error of a file becomes a refusal with a rule), `bundle_edit` and `apply_edit` (the changes that a case makes
 //! to the bundle of an implementation: `edit_entries` those of whole entries, `raw_archive` the bytes of archives that no
@@ -14,6 +14,7 @@ mod another_archive;
 pub(crate) mod apply_edit;
 mod bundle_edit;
 mod bundle_file;
+mod bundle_weights;
 mod dataset;
 mod edit_entries;
 mod edit_result;

@@ -66,24 +66,64 @@ impl fmt::Display for ConvertedObject {
     }
 }
 
+/// A value in which an object was converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Converted {
+    /// Its key in the outermost dict.
+    pub key: String,
+    /// The place of the object below it in Python's subscript notation; empty for the value itself.
+    pub below: String,
+    /// What the object is; the first one if there are several.
+    pub object: ConvertedObject,
+}
+
 impl Graph {
-    /// When the root is a dict: the keys of such objects, each with the kind of object.
-    pub(crate) fn converted(&self) -> Vec<(String, ConvertedObject)> {
+    /// When the root is a dict that has values: those in which an object is converted.
+    pub(crate) fn converted(&self) -> Vec<Converted> {
         let Node::Dict(pairs) = self.node(self.root()) else { return Vec::new() };
         let converted = |(key, value): &(Id, Id)| {
-            let node = self.node(*value);
-            let what = if let Node::Call { global: Global::Path(_), .. } = node {
-                ConvertedObject::Path
-            } else if let Node::Call { global: Global::NumpyScalar, .. } = node {
-                ConvertedObject::NumpyScalar
-            } else if let Node::ByteArray(_) = node {
-                ConvertedObject::ByteArray
-            } else {
-                return None;
-            };
-            Some((self.text(*key)?.to_owned(), what))
+            let (below, object) = self.first_converted(*value)?;
+            Some(Converted { key: self.text(*key)?.to_owned(), below, object })
         };
         pairs.iter().filter_map(converted).collect()
+    }
+
+    /// The first such object at or below this one, and its place. The tree that [`Graph::to_value`] has made bounds the depth
+    /// and the time.
+    fn first_converted(&self, id: Id) -> Option<(String, ConvertedObject)> {
+        let below = |place: String, id: Id| {
+            let (rest, object) = self.first_converted(id)?;
+            Some((place + &rest, object))
+        };
+        let object = match self.node(id) {
+            Node::Call { global: Global::Path(_), .. } => ConvertedObject::Path,
+            Node::Call { global: Global::NumpyScalar, .. } => ConvertedObject::NumpyScalar,
+            Node::ByteArray(_) => ConvertedObject::ByteArray,
+            Node::List(items) | Node::Tuple(items) => {
+                return items.iter().enumerate().find_map(|(index, item)| below(format!("[{index}]"), *item));
+            }
+            Node::Set(items) | Node::FrozenSet(items) => {
+                return items.iter().find_map(|item| self.first_converted(*item));
+            }
+            Node::Dict(pairs) => {
+                return pairs.iter().find_map(|(key, value)| {
+                    let place = self.text(*key).map(subscript).unwrap_or_default();
+                    self.first_converted(*key).or_else(|| below(place, *value))
+                });
+            }
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Bytes(_)
+            | Node::Text(_)
+            | Node::Surrogates(_)
+            | Node::Global(_)
+            | Node::Call { .. }
+            | Node::Persistent(_) => return None,
+        };
+        Some((String::new(), object))
     }
 }
 
@@ -126,7 +166,10 @@ impl Tree<'_> {
             Node::Tuple(items) => self.inside(id, |tree| tree.items(items)).map(Value::Tuple),
             Node::Set(items) | Node::FrozenSet(items) => {
                 self.printings += 1;
-                let items = self.inside(id, |tree| tree.items(items));
+                let items = self.inside(id, |tree| {
+                    items.iter().try_for_each(|item| tree.hashable(*item))?;
+                    tree.items(items)
+                });
                 self.printings -= 1;
                 items.map(Value::set)
             }
@@ -420,14 +463,25 @@ mod tests {
     }
 
     #[test]
-    fn converted_objects_are_listed_by_key() {
-        let converted = |bytes: &[u8]| read(bytes, Allow::VALUES).unwrap().converted();
+    fn the_first_converted_object_of_each_value_is_listed() {
+        let converted = |bytes: &[u8]| {
+            let found = read(bytes, Allow::VALUES).unwrap().converted();
+            found.into_iter().map(|own| (own.key + &own.below, own.object)).collect::<Vec<_>>()
+        };
         let path = "cpathlib\nPosixPath\n(Va\ntR";
         let scalar = "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(Vi1\ntRC\u{1}\u{1}tR";
-        let dict = format!("}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nu.");
-        let expected = [("at", ConvertedObject::Path), ("n", ConvertedObject::NumpyScalar)]
-            .map(|(key, what)| (key.to_owned(), what));
-        assert_eq!(converted(dict.as_bytes()), expected);
+        let dict = format!(
+            "}}(Vat\n{path}Vn\n{scalar}Vx\nI1\nVin\n(I1\n}}(Vi\nNVj\n({path}luVk\ntVkey\n}}{scalar}NsVset\n({path}\u{91}u."
+        );
+        let bytes: Vec<u8> = dict.chars().map(|one| one as u8).collect();
+        let expected = [
+            ("at", ConvertedObject::Path),
+            ("n", ConvertedObject::NumpyScalar),
+            ("in[1]['j'][0]", ConvertedObject::Path),
+            ("key", ConvertedObject::NumpyScalar),
+            ("set", ConvertedObject::Path),
+        ];
+        assert_eq!(converted(&bytes), expected.map(|(place, object)| (place.to_owned(), object)));
         assert!(converted(format!("{path}.").as_bytes()).is_empty());
     }
 

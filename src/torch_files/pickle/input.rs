@@ -95,11 +95,10 @@ pub(super) fn decimal(line: &str) -> Result<BigInt> {
 
 /// A float as Python prints it. A value that overflows is refused, as Python does, instead of becoming infinite.
 pub(super) fn float(line: &str) -> Result<f64> {
-    let digits = line.trim();
-    let value = digits
+    let value = line
         .parse()
         .ok()
-        .filter(|value: &f64| value.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()));
+        .filter(|value: &f64| value.is_finite() || !line.contains(|c: char| c.is_ascii_digit()));
     value.ok_or_else(|| Kind::BadArgument(excerpt(line)))
 }
 
@@ -109,10 +108,52 @@ pub(super) fn long(bytes: &[u8]) -> Result<BigInt> {
     Ok(BigInt::from_signed_bytes_le(bytes))
 }
 
-/// Text with Python's backslash escapes, as protocol 0 writes them; raw text has numeric escapes only.
-pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
+/// The bytes of Python's repr of a byte string between its quotation marks. Escapes that Python does not know stay as they
+/// are.
+pub(super) fn unescape_bytes(line: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(line.len());
+    let mut rest = line.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        let code = match rest.next()? {
+            b'a' => 7,
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 11,
+            b'f' => 12,
+            b'r' => b'\r',
+            own @ (b'\\' | b'\'' | b'"') => own,
+            b'x' => {
+                let digits = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
+                u8::try_from(digits[0]? << 4 | digits[1]?).ok()?
+            }
+            first @ b'0'..=b'7' => {
+                let mut octal = u32::from(first - b'0');
+                for _ in 0..2 {
+                    let Some(digit) = rest.next_if(|digit| matches!(digit, b'0'..=b'7')) else { break };
+                    octal = octal << 3 | u32::from(digit - b'0');
+                }
+                // Python keeps the low eight of nine bits.
+                u8::try_from(octal & 0xff).ok()?
+            }
+            unknown => {
+                bytes.push(b'\\');
+                unknown
+            }
+        };
+        bytes.push(code);
+    }
+    Some(bytes)
+}
+
+/// Text in which `\u` and `\U` stand for a code point, and any other backslash for itself.
+pub(super) fn unescape(line: &str) -> Option<String> {
     let mut text = String::with_capacity(line.len());
-    for_each_escaped(line, raw, |code| {
+    for_each_escaped(line, |code| {
         text.push(char::from_u32(code)?);
         Some(())
     })?;
@@ -120,9 +161,9 @@ pub(super) fn unescape(line: &str, raw: bool) -> Option<String> {
 }
 
 /// The code points of such a text, in which an escape may stand for a surrogate.
-pub(super) fn unescape_surrogates(line: &str, raw: bool) -> Option<Vec<u32>> {
+pub(super) fn unescape_surrogates(line: &str) -> Option<Vec<u32>> {
     let mut text = Vec::new();
-    for_each_escaped(line, raw, |code| {
+    for_each_escaped(line, |code| {
         text.push(Some(code).filter(|code| *code <= u32::from(char::MAX))?);
         Some(())
     })?;
@@ -130,7 +171,7 @@ pub(super) fn unescape_surrogates(line: &str, raw: bool) -> Option<Vec<u32>> {
 }
 
 /// Calls `push` for each code point, until it fails.
-fn for_each_escaped(line: &str, raw: bool, mut push: impl FnMut(u32) -> Option<()>) -> Option<()> {
+fn for_each_escaped(line: &str, mut push: impl FnMut(u32) -> Option<()>) -> Option<()> {
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
@@ -140,16 +181,9 @@ fn for_each_escaped(line: &str, raw: bool, mut push: impl FnMut(u32) -> Option<(
         let digits = match chars.next()? {
             'u' => 4,
             'U' => 8,
-            _ if raw => return None,
-            'x' => 2,
-            c => {
-                push(u32::from(match c {
-                    'n' => '\n',
-                    't' => '\t',
-                    'r' => '\r',
-                    '\\' | '\'' | '"' => c,
-                    _ => return None,
-                }))?;
+            other => {
+                push(c.into())?;
+                push(other.into())?;
                 continue;
             }
         };
@@ -204,28 +238,26 @@ mod tests {
         }
         assert_eq!(float("-1.7976931348623157e+308"), Ok(f64::MIN));
         assert!(float("nan").is_ok_and(f64::is_nan));
-        for text in ["1e309", "-1e309", "", "1,5"] {
+        for text in ["1e309", "-1e309", "", "1,5", " 1.5", "1.5 ", "5.0\r", "1_0"] {
             assert!(matches!(float(text), Err(Kind::BadArgument(_))), "{text}");
         }
     }
 
     #[test]
     fn escapes_are_read_as_python_reads_them() {
-        assert_eq!(unescape(r"a\n\x41\u00e9", false).unwrap(), "a\nA\u{e9}");
-        assert_eq!(unescape(r#"\t\r\\\'\""#, false).unwrap(), "\t\r\\'\"");
-        assert_eq!(unescape(r"\a", false), None);
-        assert_eq!(unescape(r"\u005c", true).unwrap(), "\\");
-        assert_eq!(unescape(r"\U0001f600", true).unwrap(), "\u{1f600}");
-        assert_eq!(unescape(r"\n", true), None);
-        assert_eq!(unescape(r"\ud800", true), None);
-        assert_eq!(unescape(r"\u12", true), None);
+        assert_eq!(unescape(r"\u005c").unwrap(), "\\");
+        assert_eq!(unescape(r"\U0001f600").unwrap(), "\u{1f600}");
+        assert_eq!(unescape(r"\n\x41\\u0041").unwrap(), r"\n\x41\\u0041");
+        assert_eq!(unescape(r"\ud800"), None);
+        assert_eq!(unescape(r"\u12"), None);
+        assert_eq!(unescape("\\"), None);
     }
 
     #[test]
     fn an_escape_may_stand_for_a_surrogate() {
-        assert_eq!(unescape_surrogates(r"a\udcff\U0001f600", true), Some(vec![0x61, 0xdcff, 0x1f600]));
-        assert_eq!(unescape_surrogates(r"\U00110000", true), None);
-        assert_eq!(unescape_surrogates(r"\ud8", true), None);
+        assert_eq!(unescape_surrogates(r"a\udcff\U0001f600"), Some(vec![0x61, 0xdcff, 0x1f600]));
+        assert_eq!(unescape_surrogates(r"\U00110000"), None);
+        assert_eq!(unescape_surrogates(r"\ud8"), None);
     }
 
     #[test]

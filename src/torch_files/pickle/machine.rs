@@ -92,7 +92,7 @@ impl Machine<'_> {
     fn step(&mut self, opcode: u8) -> Result<bool> {
         match opcode {
             PROTO => match self.input.byte()? {
-                0..=5 => {}
+                version @ 0..=5 => self.protocol = version,
                 version => return Err(Kind::UnsupportedProtocol(version)),
             },
             // A frame says what to read at once; all the bytes are in memory already.
@@ -546,6 +546,15 @@ mod tests {
         ] {
             let kind = refused(bytes).2;
             assert!(matches!(kind, Kind::Unexpected { .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn names_of_python_2_are_those_of_protocols_before_3() {
+        for protocol in 0..=5 {
+            let pickle = [&[0x80, protocol][..], b"c__builtin__\nset\n)R."].concat();
+            assert_eq!(read(&pickle, Allow::VALUES).is_ok(), protocol < 3, "{protocol}");
+            assert!(read(&pickle, Allow::ANYTHING).is_ok(), "{protocol}");
         }
     }
 

@@ -26,7 +26,7 @@ mod write;
 pub use allow::{Allow, Class, Global, Wrapper};
 pub(crate) use allow::{no_plain_values, storage_class};
 pub(crate) use bare::{BarePickle, begins_a_pickle, read_bare};
-pub use convert::ConvertedObject;
+pub use convert::{Converted, ConvertedObject};
 pub(crate) use convert::{subscript, subscript_of};
 pub use graph::{Graph, Id, Node};
 pub use machine::read;

@@ -113,6 +113,7 @@ impl Tree<'_> {
         self.printings += 1;
         let printed = |item: &Id| {
             let mut text = String::new();
+            self.hashable(*item)?;
             self.repr(*item, &mut text)?;
             Ok(text)
         };
@@ -179,6 +180,39 @@ impl Tree<'_> {
             }
         }
         Ok(unique)
+    }
+
+    /// Refuses an item of a set that Python cannot hash.
+    pub(super) fn hashable(&mut self, id: Id) -> Result<()> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        match node {
+            Node::List(_)
+            | Node::Set(_)
+            | Node::Dict(_)
+            | Node::ByteArray(_)
+            | Node::Call { global: Global::Class(Class::Slice), .. } => {
+                Err(unexpected("a hashable item of a set", node))
+            }
+            Node::Tuple(items) => self.inside(id, |tree| {
+                items.iter().try_for_each(|item| {
+                    tree.count()?;
+                    tree.hashable(*item)
+                })
+            }),
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Text(_)
+            | Node::Surrogates(_)
+            | Node::Bytes(_)
+            | Node::FrozenSet(_)
+            | Node::Global(_)
+            | Node::Call { .. }
+            | Node::Persistent(_) => Ok(()),
+        }
     }
 
     /// The same text for keys that Python calls equal: `1`, `1.0` and `True` are one key.
@@ -274,6 +308,18 @@ mod tests {
     /// What is wrong with such an object.
     fn refused(pickle: &[u8]) -> String {
         value(&[b"(", pickle, b"l."].concat()).unwrap_err().to_string()
+    }
+
+    #[rstest]
+    #[case::list(b"\x8f(]\x90", "list")]
+    #[case::dict(b"(}\x91", "dict")]
+    #[case::set(b"\x8f(\x8f\x90", "set")]
+    #[case::inside_a_tuple(b"(]\x85\x91", "list")]
+    #[case::in_a_printed_set(b"}K\x01\x8f(]\x90s", "list")]
+    #[case::bytearray(b"(cbuiltins\nbytearray\n)R\x91", "bytearray")]
+    fn an_item_of_a_set_is_hashable(#[case] pickle: &[u8], #[case] found: &str) {
+        let said = refused(pickle);
+        assert!(said.contains(&format!("expected a hashable item of a set, found {found}")), "{said}");
     }
 
     #[rstest]

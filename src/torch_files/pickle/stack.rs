@@ -29,6 +29,8 @@ pub(super) struct Machine<'a> {
     pub(super) named: IndexSet<(String, String)>,
     /// The offset and the name of the first opcode that the safe mode of torch lacks.
     pub(super) beyond: Option<(u64, &'static str)>,
+    /// The protocol that PROTO announced, or 0.
+    pub(super) protocol: u8,
     /// The offset of the end of the current frame.
     pub(super) frame_end: Option<u64>,
     /// Number of values pushed so far; bounds the memory of the stack, the graph and all its containers.
@@ -48,6 +50,7 @@ impl<'a> Machine<'a> {
             memo: HashMap::new(),
             named: IndexSet::new(),
             beyond: None,
+            protocol: 0,
             frame_end: None,
             pushes: 0,
             copied: 0,
@@ -182,6 +185,13 @@ impl<'a> Machine<'a> {
 
     /// The global of these excerpts of its module and name; those of every known one are complete.
     pub(super) fn global(&mut self, module: String, name: String) -> Result<Global> {
+        // The safe mode of torch replaces the names of Python 2 in every protocol.
+        if module == "__builtin__" && self.protocol > 2 && !self.allow.persistent_ids {
+            return Err(unexpected(
+                "a module of Python 3",
+                "__builtin__ of Python 2, which protocols before 3 replace",
+            ));
+        }
         let known = self.allow.global(&module, &name);
         if self.allow.foreign {
             let (index, _) = self.named.insert_full((module, name));

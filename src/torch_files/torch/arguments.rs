@@ -13,6 +13,7 @@ pub(super) enum Takes {
     Anything,
     Tensor,
     TensorOrNone,
+    TensorData,
     Array,
     QuantizedStorage,
     Integer,
@@ -87,6 +88,7 @@ impl Takes {
             Anything => "an object",
             Tensor => "a tensor",
             TensorOrNone => "a tensor or None",
+            TensorData => "a size, numbers, a storage or a tensor",
             Array => "an array of NumPy",
             QuantizedStorage => "a storage of quantized numbers",
             Integer => "an integer of 64 bits",
@@ -143,6 +145,11 @@ impl Arguments<'_> {
                 [_, _, _, _] => &[Function, Type, Tuple, Attributes],
                 _ => &[WrapperClass, ElementType, Sizes, Sizes, Integer, Layout, Anything, Truth],
             },
+            Global::ParameterType => &[TensorOrNone, Truth],
+            Global::TensorType => match arguments {
+                [_] => &[TensorData],
+                _ => &[Integer, Integer, Integer, Integer],
+            },
             Global::Class(Class::TorchSize) => &[Integers],
             Global::Class(Class::TorchDevice) => match arguments {
                 [_] => &[DeviceName],
@@ -164,8 +171,6 @@ impl Arguments<'_> {
             | Global::ByteArray
             | Global::Bytes
             | Global::Encode
-            | Global::TensorType
-            | Global::ParameterType
             | Global::Storage(_)
             | Global::UntypedStorage
             | Global::Path(_)
@@ -175,6 +180,29 @@ impl Arguments<'_> {
             | Global::EvalRepr
             | Global::Class(_)
             | Global::TorchDtype(_) => &[],
+        }
+    }
+
+    /// Whether `torch.Tensor` may make a tensor of it. What is in a sequence is not looked at.
+    fn may_be_data(&self, id: Id) -> bool {
+        match self.graph.node(id) {
+            Node::Int(size) => *size >= 0,
+            Node::List(_) | Node::Tuple(_) | Node::ByteArray(_) | Node::Persistent(_) => true,
+            Node::Call { global, .. } => {
+                *global != Global::OrderedDict
+                    && !matches!(global, Global::Class(class) if *class != Class::TorchSize)
+            }
+            Node::None
+            | Node::Bool(_)
+            | Node::BigInt(_)
+            | Node::Float(_)
+            | Node::Bytes(_)
+            | Node::Text(_)
+            | Node::Surrogates(_)
+            | Node::Set(_)
+            | Node::FrozenSet(_)
+            | Node::Dict(_)
+            | Node::Global(_) => false,
         }
     }
 
@@ -199,6 +227,7 @@ impl Arguments<'_> {
             Anything => true,
             Tensor => may_be_tensor(),
             TensorOrNone => is_none || may_be_tensor(),
+            TensorData => self.may_be_data(id),
             Array => is_made(&is_foreign),
             QuantizedStorage => self.is_quantized_storage(id),
             Integer => is_integer,

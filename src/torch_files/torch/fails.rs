@@ -118,6 +118,12 @@ fn may_be_storage_class(globals: &Globals, class: &Node) -> bool {
 
 /// Why torch fails on a call, if it does.
 fn unfit_call(graph: &Graph, globals: &Globals, global: Global, arguments: &[Id]) -> Option<Kind> {
+    if let Global::Foreign(index) = global
+        && let Some((module, name)) = globals.get_index(index)
+        && quantized_element(module, name).is_some()
+    {
+        return Some(Kind::TorchFails(format!("{module}.{name} is called, and is the class of a storage")));
+    }
     let (name, numbers) = signature(global, globals)?;
     let found = arguments.len();
     // The function that makes the tensor of another class is called as well.
@@ -152,6 +158,8 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
         Global::Wrapper(Wrapper::Parameter) => Some(("_rebuild_parameter", 3..=3)),
         Global::Wrapper(Wrapper::ParameterWithState) => Some(("_rebuild_parameter_with_state", 4..=4)),
         Global::Wrapper(Wrapper::OnDevice) => Some(("_rebuild_device_tensor_from_cpu_tensor", 4..=4)),
+        Global::TensorType => Some(("torch.Tensor", 0..=usize::MAX)),
+        Global::ParameterType => Some(("torch.nn.Parameter", 0..=2)),
         Global::Class(Class::TorchSize) => Some(("torch.Size", 0..=1)),
         Global::Class(Class::TorchDevice) => Some(("torch.device", 1..=2)),
         Global::Class(Class::Complex) => Some(("complex", 0..=2)),
@@ -168,8 +176,6 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
         | Global::ByteArray
         | Global::Bytes
         | Global::Encode
-        | Global::TensorType
-        | Global::ParameterType
         | Global::Storage(_)
         | Global::UntypedStorage
         | Global::Path(_)
@@ -297,6 +303,12 @@ mod tests {
     fn the_class_of_a_storage_has_a_dtype(#[case] class: &str, #[case] says: &str) {
         let found = failure(format!("(Vstorage\n{class}V0\nVcpu\nK\x01tQ.").as_bytes()).unwrap_or_default();
         assert!(found.contains(says), "{found}");
+    }
+
+    #[test]
+    fn the_class_of_a_storage_is_not_called() {
+        let found = failure(b"ctorch\nQInt8Storage\n)R.").unwrap_or_default();
+        assert!(found.ends_with("torch.QInt8Storage is called, and is the class of a storage"), "{found}");
     }
 
     #[rstest]
