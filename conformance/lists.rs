@@ -128,7 +128,7 @@ fn explain_says_what_a_mutant_breaks_and_which_cases_notice_it() {
 
 #[rstest]
 #[case::another_letter_case(&["LOADER/Altered_fields_are_refused"], "loader/altered_fields_are_refused\n")]
-#[case::requirement(&["lod-003"], "LOD-003 (MUST")]
+#[case::requirement(&["cfg-003"], "CFG-003 (MUST")]
 #[case::implementation(&["Never_Persists"], "never_persists (mutant)")]
 #[case::row(&["d4.b1"], "D4.B1 (a row of phase_d4: ")]
 #[case::rule(&["not-a-bundle"], "not-a-bundle (a rule of check)\n  a file of another kind in the place of a bundle\n")]

@@ -229,7 +229,7 @@ fn a_link_to_a_file_is_checked_and_every_other_link_is_named() {
     assert_eq!(printed["not_checked"]["links"][0]["link"], "kept/gone.pt");
     assert_eq!(printed["not_checked"]["links"].as_array().map(Vec::len), Some(4));
 
-    let glob = out(&run_in(place.path(), &["check", "kept/*.pkl", "kept/[ot]*"]).code(2));
+    let glob = out(&run_in(place.path(), &["check", "kept/*.pkl", "kept/[to]*"]).code(2));
     assert!(glob.starts_with("kept/a.pkl: ") && !glob.contains("again.pkl"), "{glob}");
     assert!(glob.contains("\nkept/other: not checked: link to ../other/deep"), "{glob}");
     let gone = err(&run_in(place.path(), &["check", "kept/gone.pt"]).code(2));
