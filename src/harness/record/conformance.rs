@@ -158,11 +158,10 @@ impl Target {
 }
 
 impl ConformanceSummary<'_> {
-    /// Whether more checks fail first at a difference than at any violation. Then the violations may be consequences of it, and
-    /// differences are shown first.
+    /// Whether checks fail first at differences only. Then all violations may be consequences, and differences are shown first.
     pub fn begins_with_a_difference(&self) -> bool {
-        let first = |broken: &[BrokenRequirement<'_>]| broken.first().map_or(0, |own| own.first_in);
-        first(&self.differences) > first(&self.violations)
+        let first = |broken: &[BrokenRequirement<'_>]| broken.iter().any(|own| own.first_in > 0);
+        first(&self.differences) && !first(&self.violations)
     }
 
     /// The checks whose failures are all known.
