@@ -71,6 +71,14 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "a state dict consists of the names of tensors, which are text, and of tensors with values",
     ),
     (
+        r"refused, .*the entry is encrypted",
+        "Python reads the other entries of an archive in which one needs a password",
+    ),
+    (
+        r"refused, .*(found another frame|across its end)",
+        "the two readers of pickles in Python differ in what they do with frames",
+    ),
+    (
         r"refused, .*expected a size, found float",
         "torch does not look at the number of elements of a storage that it has read before",
     ),

@@ -166,6 +166,9 @@ def objects() -> Iterator[tuple[str, bytes]]:
         yield f"{of} of nothing", call(of)
         for value in [TRUE, NONE, number(2), text("x")]:
             yield f"{of} of a tensor and {value!r}", call(of, tensor(), value)
+    for of in ["builtins.complex", "torch.float32", "torch.Size", "torch.FloatStorage"]:
+        typed = [storage("torch.storage.UntypedStorage", 16), number(0), sizes(1), sizes(1), FALSE, ORDERED, name(of)]
+        yield f"tensor of the type {of}", call("torch._utils._rebuild_tensor_v3", *typed)
     for data in ["b", "\u00e9"]:
         encoded = data.encode()
         yield f"text {data} of Python 2", b"U" + bytes([len(encoded)]) + encoded

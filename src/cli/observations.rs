@@ -61,7 +61,7 @@ pub(super) fn observe(
         |work, how, interrupted| {
             let (recorders, jobs) = recorders(&checks, &inner, &BUNDLE);
             let recorded = RunProgress::new(console, jobs.len(), false, false);
-            let on_outcome = |_: &Outcome| recorded.ended_besides();
+            let on_outcome = |_: &Outcome| recorded.ended_elsewhere();
             let outcomes = runner::run(&jobs, suite, work, how, interrupted, &on_outcome);
             recorded.finish();
             let recordings = recordings(&checks, &recorders, &outcomes);

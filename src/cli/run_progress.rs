@@ -62,7 +62,7 @@ impl<'c> RunProgress<'c> {
     }
 
     /// A check has ended whose result is not one of the run, such as that of a variant that must fail.
-    pub(super) fn ended_besides(&self) {
+    pub(super) fn ended_elsewhere(&self) {
         self.bar.inc(1);
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).done += 1;
         self.say();
@@ -148,7 +148,7 @@ mod tests {
         let progress = RunProgress::new(&console, 1, false, true);
         progress.ended(&test_helpers::unexpected("a/b", Phase::Green));
         progress.add(2);
-        progress.ended_besides();
+        progress.ended_elsewhere();
         assert_eq!(progress.due(), None, "it is too early");
         progress.counts.lock().unwrap().said = Instant::now().checked_sub(INTERVAL).unwrap();
         assert_eq!(progress.due().as_deref(), Some("2 of 3 checks, 1 unexpected"));

@@ -258,7 +258,7 @@ impl RunSession {
         let (hidden, unkept) = (self.hidden(), Options { keep_work_dirs: false, max_failures: None, ..how });
         let more = |jobs: &[Job]| {
             progress.add(jobs.len());
-            let on_outcome = |_: &Outcome| progress.ended_besides();
+            let on_outcome = |_: &Outcome| progress.ended_elsewhere();
             runner::run(jobs, suite, &hidden, unkept, &self.interrupted, &on_outcome)
         };
         let value = then(&outcomes, &more);

@@ -49,6 +49,22 @@ struct Diagnosis(&'static str, &'static str, &'static str);
 
 fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
     match kind {
+        Kind::ForeignGlobal { module, .. } if module.starts_with(NETWORKS) && saves_values(part) => {
+            Diagnosis(
+                "LOD-013",
+                "plain values; this is a module or a function of torch, with code that Python would run",
+                "do not load this file; ask for one with the name of the module or function as text in its place",
+            )
+        }
+        Kind::ForeignGlobal { module, name }
+            if module.starts_with(NETWORKS) && name.starts_with("Uninitialized") =>
+        {
+            Diagnosis(
+                "LOD-013",
+                "parameters with values; this is one of a lazy layer, whose size is not known yet",
+                "ask for a file that was saved after the network had run once",
+            )
+        }
         Kind::ForeignGlobal { module, .. } if module.starts_with(NETWORKS) => Diagnosis(
             "LOD-013",
             "the state dict of a network; this is a whole network, with code that Python would run",
@@ -63,6 +79,15 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             Diagnosis(
                 "LOD-013",
                 "plain values; this is an object of a class that is not supported, and what follows it is not checked",
+                instead(module, name).unwrap_or_default(),
+            )
+        }
+        Kind::ForeignGlobal { module, name }
+            if module == "collections" && instead(module, name).is_some() =>
+        {
+            Diagnosis(
+                "LOD-013",
+                "a dict of tensors; this is an object of a class that is not supported, and what follows it is not checked",
                 instead(module, name).unwrap_or_default(),
             )
         }
@@ -128,6 +153,19 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "objects with unique keys",
             "ask its author which value is right: readers of JSON take different ones",
         ),
+        Kind::BadArgument(argument) if argument.ends_with('\r') => {
+            let Diagnosis(requirement, expected, _) = by_damage(part);
+            Diagnosis(requirement, expected, OtherFormat::ConvertedLines.advice())
+        }
+        Kind::Unexpected { expected: "a tensor", .. } => {
+            let Diagnosis(requirement, expected, _) = by_part(part);
+            Diagnosis(
+                requirement,
+                expected,
+                "save the weights alone with torch.save(model.state_dict(), ...); of a training checkpoint save what is \
+                 under its 'state_dict' or 'model'",
+            )
+        }
         Kind::Zip(_)
         | Kind::Corrupt(_)
         | Kind::UnknownOpcode(_)
@@ -273,6 +311,40 @@ mod tests {
     #[case::code_of_a_module_with_data(Part::Params, "types", "CodeType", "do not load this file")]
     #[case::dill(Part::Params, "dill._dill", "_load_type('function')", "do not load this file")]
     #[case::weights(Part::Weights, "datetime", "datetime", "do not load this file")]
+    #[case::array_of_dill(Part::Params, "dill._dill", "_create_array", "save the array as a list")]
+    #[case::tensor(Part::Params, "torch._utils", "_rebuild_tensor_v2", "save a tensor as a number")]
+    #[case::tensor_in_metadata(
+        Part::Scaling,
+        "torch._utils",
+        "_rebuild_parameter",
+        "save a tensor as a number"
+    )]
+    #[case::class(Part::Params, "dill._dill", "_load_type('int')", "save its name as text")]
+    #[case::class_of_numpy(Part::Params, "numpy", "float32", "save its name as text")]
+    #[case::function_of_numpy(Part::Params, "numpy", "load", "do not load this file")]
+    #[case::ellipsis(Part::Params, "dill._dill", "_eval_repr('Ellipsis')", "save None")]
+    #[case::memory_format(Part::Params, "torch._utils", "torch.channels_last", "save it as text")]
+    #[case::layout(Part::Params, "torch.serialization", "_get_layout", "save it as text")]
+    #[case::bytes_of_a_tensor(Part::Params, "torch.storage", "_load_from_bytes", "do not load this file")]
+    #[case::module(
+        Part::Params,
+        "torch.nn.modules.activation",
+        "ReLU",
+        "do not load this file; ask for one with the name"
+    )]
+    #[case::lazy(
+        Part::Weights,
+        "torch.nn.parameter",
+        "UninitializedParameter",
+        "ask for a file that was saved after"
+    )]
+    #[case::default_dict(Part::Weights, "collections", "defaultdict", "save it as a dict")]
+    #[case::network(
+        Part::Weights,
+        "torch.nn.modules.linear",
+        "Linear",
+        "do not load this file; ask for one that torch.save"
+    )]
     fn an_object_that_is_data_is_not_called_dangerous(
         #[case] part: Part,
         #[case] module: &str,
@@ -282,6 +354,15 @@ mod tests {
         let kind = Kind::ForeignGlobal { module: module.to_owned(), name: name.to_owned() };
         let Diagnosis(requirement, _, found) = by_kind(part, &kind);
         assert_eq!(requirement, "LOD-013");
+        assert!(found.starts_with(advice), "{found}");
+    }
+
+    #[rstest]
+    #[case::converted_lines(Part::Params, Kind::BadArgument("0\r".to_owned()), "put `*.zip binary`")]
+    #[case::damage(Part::Params, Kind::BadArgument("0".to_owned()), "copy the file again")]
+    #[case::checkpoint(Part::Weights, Kind::Unexpected { expected: "a tensor", found: "dict".to_owned() }, "save the weights alone")]
+    fn the_advice_follows_what_was_found(#[case] part: Part, #[case] kind: Kind, #[case] advice: &str) {
+        let Diagnosis(.., found) = by_kind(part, &kind);
         assert!(found.starts_with(advice), "{found}");
     }
 }

@@ -24,6 +24,20 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
         ("builtins" | "__builtin__", "slice") => {
             Some("save it as a tuple: (value.start, value.stop, value.step)")
         }
+        ("dill._dill", "_create_array") | ("numpy._core.numeric" | "numpy.core.numeric", "_frombuffer") => {
+            Some("save the array as a list: value.tolist()")
+        }
+        ("dill._dill", "_eval_repr('Ellipsis')" | "_eval_repr('NotImplemented')") => {
+            Some("save None or a word in its place")
+        }
+        ("dill._dill", loaded) if is_plain_class(loaded) => Some("save its name as text: value.__name__"),
+        ("numpy", name) if is_number_class(name) => Some("save its name as text: value.__name__"),
+        ("torch._utils", name) if name.starts_with("_rebuild_") => {
+            Some("save a tensor as a number or a list: value.tolist()")
+        }
+        // Memory formats are found by their own names.
+        ("torch._utils", name) if name.starts_with("torch.") => Some("save it as text: str(value)"),
+        ("torch.serialization", "_get_layout") => Some("save it as text: str(value)"),
         ("re", "_compile") => Some("save it as text: value.pattern"),
         ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),
         ("collections", "defaultdict" | "Counter") => Some("save it as a dict: dict(value)"),
@@ -61,6 +75,39 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
         (module, _) if module.starts_with(OPTIMIZERS) => Some("save its state: value.state_dict()"),
         _ => None,
     }
+}
+
+/// Whether dill loads a class of plain values, which takes its name alone.
+fn is_plain_class(loaded: &str) -> bool {
+    let name = loaded.strip_prefix("_load_type('").and_then(|rest| rest.strip_suffix("')"));
+    matches!(
+        name,
+        Some(
+            "int"
+                | "float"
+                | "complex"
+                | "bool"
+                | "str"
+                | "bytes"
+                | "bytearray"
+                | "list"
+                | "tuple"
+                | "dict"
+                | "set"
+                | "frozenset"
+                | "range"
+                | "slice"
+                | "object"
+                | "NoneType"
+                | "EllipsisType"
+        )
+    )
+}
+
+/// Whether NumPy has a class of numbers, text or times with this name.
+fn is_number_class(name: &str) -> bool {
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+    matches!(word, "bool" | "int" | "uint" | "float" | "complex" | "str" | "bytes" | "datetime" | "timedelta")
 }
 
 /// What to do about an object of a network by itself, or about a reference to a class or function of torch.

@@ -123,6 +123,7 @@ impl Node {
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
             Self::Dict(_) => "dict",
+            Self::Global(Global::TorchDtype(_)) => "torch.dtype",
             Self::Global(_) => "global",
             Self::Persistent(_) => "persistent object",
             Self::Call { global, .. } => match global {

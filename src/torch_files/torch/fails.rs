@@ -296,7 +296,7 @@ mod tests {
     #[rstest]
     #[case::function("ctorch._utils\n_rebuild_parameter\n", "found global")]
     #[case::tensor("ctorch\nTensor\n", "found global")]
-    #[case::element_type("ctorch\nfloat32\n", "found global")]
+    #[case::element_type("ctorch\nfloat32\n", "found torch.dtype")]
     #[case::layout("ctorch.serialization\n_get_layout\n", "torch.serialization._get_layout is not the class")]
     #[case::text("VFloatStorage\n", "found str")]
     #[case::none("N", "found NoneType")]

@@ -13,7 +13,7 @@ use crate::torch_files::{
     Dtype, FormatError, FormatErrorKind as Kind, ModelState, Numbers,
     error::{excerpt, within},
     limits::{MAX_ENTRY_NAME_BYTES, MAX_METADATA_KEYS, MAX_RANK, MAX_TENSOR_NAME_BYTES, MAX_TENSORS},
-    pickle::{Global, Graph, Id, Node, Wrapper, subscript},
+    pickle::{Class, Global, Graph, Id, Node, Wrapper, subscript},
 };
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -266,6 +266,10 @@ impl<'g> Parser<'g> {
         let node = self.graph.node(dtype);
         if *node == Node::None {
             return Err(Kind::Unsupported("a tensor of the default element type".to_owned()).into());
+        }
+        // The only class of Python that the safe mode takes and that torch takes for an element type.
+        if *node == Node::Global(Global::Class(Class::Complex)) {
+            return Ok(Dtype::Complex128);
         }
         let Node::Global(Global::TorchDtype(name)) = *node else {
             return Err(self.unexpected("an element type", dtype));
