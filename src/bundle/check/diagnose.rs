@@ -57,7 +57,8 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             )
         }
         Kind::ForeignGlobal { module, name }
-            if module.starts_with(NETWORKS) && name.starts_with("Uninitialized") =>
+            if module == "torch.nn.parameter"
+                && ["UninitializedParameter", "UninitializedBuffer"].contains(&name.as_str()) =>
         {
             Diagnosis(
                 "LOD-013",
@@ -306,12 +307,34 @@ mod tests {
 
     #[rstest]
     #[case::data(Part::Params, "datetime", "datetime", "save it as text: value.isoformat()")]
-    #[case::array(Part::Manifest, "numpy.core.multiarray", "_reconstruct", "save the array as a list")]
+    #[case::array_of_numpy(
+        Part::Manifest,
+        "numpy.core.multiarray",
+        "_reconstruct",
+        "save the array as a list"
+    )]
     #[case::code(Part::Params, "os", "system", "do not load this file")]
     #[case::code_of_a_module_with_data(Part::Params, "types", "CodeType", "do not load this file")]
     #[case::dill(Part::Params, "dill._dill", "_load_type('function')", "do not load this file")]
     #[case::weights(Part::Weights, "datetime", "datetime", "do not load this file")]
-    #[case::array_of_dill(Part::Params, "dill._dill", "_create_array", "save the array as a list")]
+    #[case::array(Part::Params, "numpy._core.numeric", "_frombuffer", "save the array as a list")]
+    // It calls whatever it is given.
+    #[case::array_of_dill(Part::Params, "dill._dill", "_create_array", "do not load this file")]
+    #[case::below_a_module(Part::Params, "torch._utils", "torch.os.system", "do not load this file")]
+    #[case::below_a_function(
+        Part::Params,
+        "torch._utils",
+        "_rebuild_tensor.__globals__",
+        "do not load this file"
+    )]
+    #[case::below_an_optimizer(Part::Params, "torch.optim.adam", "torch.os.system", "do not load this file")]
+    #[case::below_a_date(Part::Params, "datetime", "datetime.sys.modules", "do not load this file")]
+    #[case::below_a_lazy_layer(
+        Part::Weights,
+        "torch.nn.parameter",
+        "UninitializedParameter.x",
+        "do not load this file"
+    )]
     #[case::tensor(Part::Params, "torch._utils", "_rebuild_tensor_v2", "save a tensor as a number")]
     #[case::tensor_in_metadata(
         Part::Scaling,

@@ -6,8 +6,19 @@ const OPTIMIZERS: &str = "torch.optim.";
 /// The package of the modules of PyTorch, whose names a pickle of a whole network begins with.
 const NETWORKS: &str = "torch.nn.";
 
+/// How the elements of tensors of torch are ordered.
+const MEMORY_FORMATS: [&str; 4] =
+    ["torch.channels_last", "torch.channels_last_3d", "torch.contiguous_format", "torch.preserve_format"];
+
 /// What to save in the place of an object of this class, or of one that this function makes.
 pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
+    // These are found by their own names. Any other name with a dot may lead through attributes to anything at all.
+    if module == "torch._utils" && MEMORY_FORMATS.contains(&name) {
+        return Some("save it as text: str(value)");
+    }
+    if name.contains('.') {
+        return None;
+    }
     match (module, name) {
         ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
         ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
@@ -24,7 +35,7 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
         ("builtins" | "__builtin__", "slice") => {
             Some("save it as a tuple: (value.start, value.stop, value.step)")
         }
-        ("dill._dill", "_create_array") | ("numpy._core.numeric" | "numpy.core.numeric", "_frombuffer") => {
+        ("numpy._core.numeric" | "numpy.core.numeric", "_frombuffer") => {
             Some("save the array as a list: value.tolist()")
         }
         ("dill._dill", "_eval_repr('Ellipsis')" | "_eval_repr('NotImplemented')") => {
@@ -32,11 +43,14 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
         }
         ("dill._dill", loaded) if is_plain_class(loaded) => Some("save its name as text: value.__name__"),
         ("numpy", name) if is_number_class(name) => Some("save its name as text: value.__name__"),
-        ("torch._utils", name) if name.starts_with("_rebuild_") => {
-            Some("save a tensor as a number or a list: value.tolist()")
-        }
-        // Memory formats are found by their own names.
-        ("torch._utils", name) if name.starts_with("torch.") => Some("save it as text: str(value)"),
+        (
+            "torch._utils",
+            "_rebuild_tensor"
+            | "_rebuild_tensor_v2"
+            | "_rebuild_tensor_v3"
+            | "_rebuild_parameter"
+            | "_rebuild_parameter_with_state",
+        ) => Some("save a tensor as a number or a list: value.tolist()"),
         ("torch.serialization", "_get_layout") => Some("save it as text: str(value)"),
         ("re", "_compile") => Some("save it as text: value.pattern"),
         ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("save it as a dict: vars(value)"),

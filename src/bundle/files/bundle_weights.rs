@@ -63,7 +63,7 @@ impl<R: Read + Seek> BundleReader<R> {
     }
 
     /// What is wrong with an entry whose content cannot be read: its checksum, if that is wrong, too. Python verifies it first,
-    /// and one changed bit can look like bytes of another archive. Code is named in any case.
+    /// and one changed bit can look like bytes of another archive. A global is named in any case.
     fn damage_around(&mut self, name: &str, inside: FormatError) -> FormatError {
         let may_be_damage = !matches!(inside.kind, Kind::ForeignGlobal { .. });
         let verified = || self.archive.stream(name, MAX_ENTRY_BYTES, &mut |_| Ok(()));

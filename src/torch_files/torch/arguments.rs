@@ -148,7 +148,7 @@ impl Arguments<'_> {
             Global::ParameterType => &[TensorOrNone, Truth],
             Global::TensorType => match arguments {
                 [_] => &[TensorData],
-                _ => &[Integer, Integer, Integer, Integer],
+                [] | [_, _, ..] => &[Integer, Integer, Integer, Integer],
             },
             Global::Class(Class::TorchSize) => &[Integers],
             Global::Class(Class::TorchDevice) => match arguments {
