@@ -4,7 +4,7 @@ use super::{
     path::PathClass,
     well_known::{Enumeration, torch_dtype},
 };
-use crate::torch_files::Dtype;
+use crate::torch_files::{Dtype, FormatErrorKind as Kind, error::excerpt};
 
 /// The globals and ids that one kind of pickle may contain beyond plain values.
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +84,8 @@ pub enum Global {
     NumpyDtype,
     /// `numpy._core.multiarray.scalar`; `numpy.core.multiarray.scalar` before NumPy 2.
     NumpyScalar,
-    /// `dill._dill._load_type`, which dill calls with the name of a class.
-    LoadType,
-    /// `dill._dill._eval_repr`, which dill calls with the repr of a `range`.
-    EvalRepr,
+    /// A function of dill.
+    Dill(DillFunction),
     /// A class whose objects have no other notation than their repr.
     Class(Class),
     /// An element type of torch by its name, such as `torch.float32`.
@@ -121,6 +119,43 @@ pub enum Wrapper {
     /// a gradient.
     OnDevice,
 }
+
+/// A function that dill calls with what tells which object it makes: data of some arguments alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DillFunction {
+    /// `dill._dill._load_type`, which is called with the name of a class.
+    LoadType,
+    /// `dill._dill._eval_repr`, which is called with the repr of a `range`.
+    EvalRepr,
+    /// `dill._dill._create_array`, which is called with a function of NumPy and what that makes an array of. It calls any other
+    /// function as well.
+    CreateArray,
+}
+
+impl DillFunction {
+    /// Its name in the module `dill._dill`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LoadType => "_load_type",
+            Self::EvalRepr => "_eval_repr",
+            Self::CreateArray => "_create_array",
+        }
+    }
+
+    /// The refusal of the function, as if it were named without what it is called with.
+    pub(super) fn refused(self) -> Kind {
+        Kind::ForeignGlobal { module: DILL.to_owned(), name: self.name().to_owned() }
+    }
+
+    /// The refusal of what it makes of this text.
+    pub(super) fn refused_with(self, text: &str) -> Kind {
+        let name = format!("{}('{}')", self.name(), excerpt(text).escape_debug());
+        Kind::ForeignGlobal { module: DILL.to_owned(), name }
+    }
+}
+
+/// The module of the functions that dill calls in its pickles.
+const DILL: &str = "dill._dill";
 
 /// A class whose objects have no other notation than their repr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,8 +211,10 @@ fn value_global(module: &str, name: &str) -> Option<Global> {
         ("pathlib" | "pathlib._local", name) => PathClass::find(name).map(Global::Path),
         ("numpy", "dtype") => Some(Global::NumpyDtype),
         ("numpy._core.multiarray" | "numpy.core.multiarray", "scalar") => Some(Global::NumpyScalar),
-        ("dill._dill", "_load_type") => Some(Global::LoadType),
-        ("dill._dill", "_eval_repr") => Some(Global::EvalRepr),
+        (DILL, name) => {
+            let all = [DillFunction::LoadType, DillFunction::EvalRepr, DillFunction::CreateArray];
+            all.into_iter().find(|function| function.name() == name).map(Global::Dill)
+        }
         ("__builtin__", "xrange") => Some(Global::Class(Class::Range)),
         ("builtins" | "__builtin__", name) => loaded_type(name),
         ("torch", "Size") => Some(Global::Class(Class::TorchSize)),

@@ -3,7 +3,7 @@
 
 use super::{
     Class, Global, Id, Node,
-    allow::{is_scheme, loaded_type},
+    allow::{DillFunction, is_scheme, loaded_type},
     input::{Result, decimal},
     stack::{Machine, integer, unexpected},
 };
@@ -12,9 +12,6 @@ use crate::torch_files::{
     error::{excerpt, within},
     limits::MAX_PICKLE_BYTES,
 };
-
-/// The module of the functions that dill calls in its pickles.
-const DILL: &str = "dill._dill";
 
 /// What `__new__` of a class does with arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +82,7 @@ impl Machine<'_> {
             | Global::Path(_)
             | Global::NumpyDtype
             | Global::NumpyScalar
-            | Global::LoadType
-            | Global::EvalRepr
+            | Global::Dill(_)
             | Global::Class(_)
             | Global::TorchDtype(_) => NewTakes::Unknown,
         }
@@ -119,8 +115,10 @@ impl Machine<'_> {
             (Global::ByteArray, &[bytes]) => Node::ByteArray(self.bytes_of(bytes)?),
             // Python before 3.2 passes text and its encoding in the place of bytes.
             (Global::ByteArray, &[text, codec]) => Node::ByteArray(self.encoded(text, Some(codec))?),
-            (Global::LoadType, &[name]) => Node::Global(self.loaded_type(name)?),
-            (Global::EvalRepr, &[repr]) => self.evaluated_range(repr)?,
+            (Global::Dill(DillFunction::LoadType), &[name]) => Node::Global(self.loaded_type(name)?),
+            (Global::Dill(DillFunction::EvalRepr), &[repr]) => self.evaluated_range(repr)?,
+            // An array: the function of NumPy would have been refused first.
+            (Global::Dill(function @ DillFunction::CreateArray), _) => return Err(function.refused()),
             (Global::Encode | Global::ByteArray, &[text, _, _]) if self.allow.foreign => {
                 return Err(self.unsupported("bytes, with a way to handle errors,", text));
             }
@@ -134,8 +132,7 @@ impl Machine<'_> {
                 | Global::Bytes
                 | Global::ByteArray
                 | Global::Encode
-                | Global::LoadType
-                | Global::EvalRepr,
+                | Global::Dill(_),
                 more,
             ) => {
                 return Err(unexpected("supported arguments", &format!("{} arguments", more.len())));
@@ -235,21 +232,14 @@ impl Machine<'_> {
     /// The class that dill names. Any other one is refused as if it were named without dill.
     fn loaded_type(&self, name: Id) -> Result<Global> {
         let text = self.graph.text(name).ok_or_else(|| self.wrong("the name of a class", name))?;
-        let refused = || Kind::ForeignGlobal {
-            module: DILL.to_owned(),
-            name: format!("_load_type('{}')", excerpt(text).escape_debug()),
-        };
-        loaded_type(text).ok_or_else(refused)
+        loaded_type(text).ok_or_else(|| DillFunction::LoadType.refused_with(text))
     }
 
     /// What Python evaluates the text of a call of dill's `_eval_repr` to, if it is the repr of a `range` and nothing else:
     /// that is data, although any other text would be code.
     fn evaluated_range(&mut self, repr: Id) -> Result<Node> {
         let text = self.graph.text(repr).ok_or_else(|| self.wrong("the repr of a range", repr))?;
-        let refused = || Kind::ForeignGlobal {
-            module: DILL.to_owned(),
-            name: format!("_eval_repr('{}')", excerpt(text).escape_debug()),
-        };
+        let refused = || DillFunction::EvalRepr.refused_with(text);
         let numbers =
             text.strip_prefix("range(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(refused)?;
         let mut numbers = numbers.split(", ").map(|number| decimal(number).ok());

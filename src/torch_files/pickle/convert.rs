@@ -323,17 +323,10 @@ pub(crate) fn subscript_of(key: &str) -> String {
 /// The refusal of an object without a value.
 pub(super) fn no_value(node: &Node) -> FormatError {
     // Functions of dill that were not called: what they would be called with is not known.
-    if let Node::Global(Global::LoadType) = node {
-        foreign("dill._dill", "_load_type")
-    } else if let Node::Global(Global::EvalRepr) = node {
-        foreign("dill._dill", "_eval_repr")
-    } else {
-        unexpected("a plain value", node)
+    if let Node::Global(Global::Dill(function)) = node {
+        return function.refused().into();
     }
-}
-
-fn foreign(module: &str, name: &str) -> FormatError {
-    Kind::ForeignGlobal { module: module.to_owned(), name: name.to_owned() }.into()
+    unexpected("a plain value", node)
 }
 
 pub(super) fn unexpected(expected: &'static str, node: &Node) -> FormatError {

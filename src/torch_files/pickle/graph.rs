@@ -153,8 +153,7 @@ impl Node {
                 | Global::ParameterType
                 | Global::Storage(_)
                 | Global::UntypedStorage
-                | Global::LoadType
-                | Global::EvalRepr
+                | Global::Dill(_)
                 | Global::TorchDtype(_)
                 | Global::Foreign(_) => "object",
             },

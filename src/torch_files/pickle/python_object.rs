@@ -6,7 +6,10 @@ use super::{
     convert::{Result, Tree},
     well_known::torch_device,
 };
-use crate::{torch_files::FormatErrorKind as Kind, value::python_repr};
+use crate::{
+    torch_files::{FormatError, FormatErrorKind as Kind, error::excerpt},
+    value::python_repr,
+};
 
 /// The most bytes that an object prints without its arguments.
 const PRINTED_CALL: u64 = 96;
@@ -23,7 +26,7 @@ impl Tree<'_> {
             (Class::Complex, &[real, imaginary]) => {
                 let (Node::Float(real), Node::Float(imaginary)) = (graph.node(real), graph.node(imaginary))
                 else {
-                    return Err(wrong("two floats for a complex number"));
+                    return Err(self.wrong("two floats for a complex number", arguments));
                 };
                 out.push_str(&python_repr::complex(*real, *imaginary));
             }
@@ -34,29 +37,35 @@ impl Tree<'_> {
                 out.push(')');
             }
             (Class::TorchSize, &[sides]) => {
-                let sides = graph.sequence(sides).filter(|sides| self.are_integers(sides));
+                let Some(sides) = graph.sequence(sides).filter(|sides| self.are_integers(sides)) else {
+                    return Err(self.wrong("integers for a torch.Size", arguments));
+                };
                 out.push_str("torch.Size([");
-                self.repr_each(sides.ok_or_else(|| wrong("integers for a torch.Size"))?, out)?;
+                self.repr_each(sides, out)?;
                 out.push_str("])");
             }
             (Class::TorchDevice, &[kind, ref index @ ..]) => {
-                let kind = graph.text(kind).and_then(torch_device);
-                let kind = kind.ok_or_else(|| wrong("a kind of device that torch knows"))?;
+                let Some(kind) = graph.text(kind).and_then(torch_device) else {
+                    return Err(self.wrong("a kind of device that torch knows", arguments));
+                };
                 match *index {
                     [] => out.push_str(&format!("device(type='{kind}')")),
                     [index] => {
                         let Node::Int(index @ 0..=MAX_DEVICE) = graph.node(index) else {
-                            return Err(wrong("an index of a device"));
+                            return Err(self.wrong("an index of a device", &[index]));
                         };
                         out.push_str(&format!("device(type='{kind}', index={index})"));
                     }
-                    [_, _, ..] => return Err(wrong("a kind of device and an index")),
+                    [_, _, ..] => return Err(self.wrong("a kind of device and an index", arguments)),
                 }
             }
             (Class::Enumeration(enumeration), &[number]) => {
-                let wrong = || wrong("the number of a member of an enumeration");
-                let Node::Int(number) = graph.node(number) else { return Err(wrong()) };
-                out.push_str(&enumeration.repr(*number).ok_or_else(wrong)?);
+                let member =
+                    if let Node::Int(number) = graph.node(number) { enumeration.repr(*number) } else { None };
+                let Some(member) = member else {
+                    return Err(self.wrong("the number of a member of an enumeration", arguments));
+                };
+                out.push_str(&member);
             }
             (
                 Class::Complex
@@ -66,7 +75,7 @@ impl Tree<'_> {
                 | Class::TorchDevice
                 | Class::Enumeration(_),
                 _,
-            ) => return Err(wrong("the arguments that Python pickles")),
+            ) => return Err(self.wrong("the arguments that Python pickles", arguments)),
         }
         Ok(())
     }
@@ -75,16 +84,26 @@ impl Tree<'_> {
     fn repr_range(&mut self, numbers: [Id; 3], out: &mut String) -> Result<()> {
         let [start, stop, step] = numbers;
         if !self.are_integers(&numbers) {
-            return Err(wrong("integers for a range"));
+            return Err(self.wrong("integers for a range", &numbers));
         }
         if *self.graph.node(step) == Node::Int(0) {
-            return Err(wrong("a step other than 0 for a range"));
+            return Err(self.wrong("a step other than 0 for a range", &[step]));
         }
         let printed = if *self.graph.node(step) == Node::Int(1) { &[start, stop][..] } else { &numbers };
         out.push_str("range(");
         self.repr_each(printed, out)?;
         out.push(')');
         Ok(())
+    }
+
+    /// The refusal of arguments, as Python shows them.
+    fn wrong(&mut self, expected: &'static str, arguments: &[Id]) -> FormatError {
+        let mut found = String::new();
+        match self.repr_each(arguments, &mut found) {
+            Ok(()) if found.is_empty() => Kind::Unexpected { expected, found: "none".to_owned() }.into(),
+            Ok(()) => Kind::Unexpected { expected, found: excerpt(&found) }.into(),
+            Err(error) => error,
+        }
     }
 
     fn are_integers(&self, ids: &[Id]) -> bool {
@@ -100,10 +119,6 @@ impl Tree<'_> {
         }
         Ok(())
     }
-}
-
-fn wrong(expected: &'static str) -> crate::torch_files::FormatError {
-    Kind::Unexpected { expected, found: "something else".to_owned() }.into()
 }
 
 #[cfg(test)]
@@ -151,15 +166,15 @@ mod tests {
 
     /// What Python would not call, or not like this.
     #[rstest]
-    #[case(b"cbuiltins\ncomplex\nK\x01K\x02\x86R", "two floats")]
-    #[case(b"cbuiltins\ncomplex\n)R", "the arguments that Python pickles")]
-    #[case(b"cbuiltins\nrange\nK\0K\x0aK\0\x87R", "a step other than 0")]
-    #[case(b"cbuiltins\nrange\nK\0NK\x01\x87R", "integers for a range")]
-    #[case(b"ctorch\nSize\nK\x01\x85R", "integers for a torch.Size")]
-    #[case(b"ctorch\nSize\nN\x85\x85R", "integers for a torch.Size")]
-    #[case(b"ctorch\ndevice\nVcuda:0\n\x85R", "a kind of device")]
-    #[case(b"ctorch\ndevice\nVcuda\nI-1\n\x86R", "an index of a device")]
-    #[case(b"chttp\nHTTPStatus\nM\x2b\x01\x85R", "the number of a member")]
+    #[case(b"cbuiltins\ncomplex\nK\x01K\x02\x86R", "two floats for a complex number, found 1, 2")]
+    #[case(b"cbuiltins\ncomplex\n)R", "the arguments that Python pickles, found none")]
+    #[case(b"cbuiltins\nrange\nK\0K\x0aK\0\x87R", "a step other than 0 for a range, found 0")]
+    #[case(b"cbuiltins\nrange\nK\0NK\x01\x87R", "integers for a range, found 0, None, 1")]
+    #[case(b"ctorch\nSize\nK\x01\x85R", "integers for a torch.Size, found 1")]
+    #[case(b"ctorch\nSize\nN\x85\x85R", "integers for a torch.Size, found (None,)")]
+    #[case(b"ctorch\ndevice\nVcuda:0\n\x85R", "a kind of device that torch knows, found 'cuda:0'")]
+    #[case(b"ctorch\ndevice\nVcuda\nI-1\n\x86R", "an index of a device, found -1")]
+    #[case(b"chttp\nHTTPStatus\nM\x2b\x01\x85R", "the number of a member of an enumeration, found 299")]
     fn a_call_that_python_would_refuse_is_refused(#[case] pickle: &[u8], #[case] expected: &str) {
         let error = shown(pickle).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
@@ -198,10 +213,22 @@ mod tests {
             (b"cdill._dill\n_eval_repr\nVrange(0, 1, 2, 3)\n\x85R", "_eval_repr('range(0, 1, 2, 3)')"),
             (b"cdill._dill\n_load_type\n", "_load_type"),
             (b"cdill._dill\n_eval_repr\n", "_eval_repr"),
+            (b"cdill._dill\n_create_array\n", "_create_array"),
+            (b"cdill._dill\n_create_array\n(cbuiltins\ncomplex\n(F1\nF2\nttR", "_create_array"),
         ] {
             let message = format!("the global dill._dill.{name} is not allowed");
             assert_eq!(refused(pickle), (Some("['extra']".to_owned()), message));
         }
+    }
+
+    /// Only the function that it calls tells what dill makes, so that is what the refusal names.
+    #[rstest]
+    #[case::array(b"numpy._core.multiarray\n_reconstruct\n", "numpy._core.multiarray._reconstruct")]
+    #[case::code(b"posix\nsystem\n", "posix.system")]
+    fn the_function_that_dill_makes_an_array_with_is_named(#[case] given: &[u8], #[case] name: &str) {
+        let pickle = [b"cdill._dill\n_create_array\nc", given, b"(Vid\nt\x86R"].concat();
+        let error = shown(&pickle).unwrap_err();
+        assert_eq!(error.kind.to_string(), format!("the global {name} is not allowed"));
     }
 
     #[test]

@@ -176,8 +176,7 @@ impl Arguments<'_> {
             | Global::Path(_)
             | Global::NumpyDtype
             | Global::NumpyScalar
-            | Global::LoadType
-            | Global::EvalRepr
+            | Global::Dill(_)
             | Global::Class(_)
             | Global::TorchDtype(_) => &[],
         }

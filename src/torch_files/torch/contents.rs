@@ -246,8 +246,7 @@ impl<'g> Walk<'g> {
             | Global::Path(_)
             | Global::NumpyDtype
             | Global::NumpyScalar
-            | Global::LoadType
-            | Global::EvalRepr
+            | Global::Dill(_)
             | Global::Class(_) => Item::Value("a class or function".to_owned()),
         }
     }
@@ -338,8 +337,7 @@ impl<'g> Walk<'g> {
             | Global::Path(_)
             | Global::NumpyDtype
             | Global::NumpyScalar
-            | Global::LoadType
-            | Global::EvalRepr
+            | Global::Dill(_)
             | Global::TorchDtype(_) => self.object("an object".to_owned(), arguments, state, id, path),
         }
     }

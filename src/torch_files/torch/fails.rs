@@ -181,8 +181,7 @@ fn signature(global: Global, globals: &Globals) -> Option<(&str, RangeInclusive<
         | Global::Path(_)
         | Global::NumpyDtype
         | Global::NumpyScalar
-        | Global::LoadType
-        | Global::EvalRepr
+        | Global::Dill(_)
         | Global::Class(Class::Range | Class::Slice | Class::Enumeration(_))
         | Global::TorchDtype(_) => None,
     }

@@ -192,8 +192,7 @@ impl<'g> Parser<'g> {
                 | Global::Path(_)
                 | Global::NumpyDtype
                 | Global::NumpyScalar
-                | Global::LoadType
-                | Global::EvalRepr
+                | Global::Dill(_)
                 | Global::Class(_)
                 | Global::TorchDtype(_)
                 | Global::Foreign(_) => break,

@@ -38,8 +38,7 @@ pub(super) fn unfit_state(graph: &Graph, global: Global, arguments: &[Id], state
         | Global::Path(_)
         | Global::NumpyDtype
         | Global::NumpyScalar
-        | Global::LoadType
-        | Global::EvalRepr
+        | Global::Dill(_)
         | Global::TorchDtype(_)
         | Global::Foreign(_) => true,
     };
