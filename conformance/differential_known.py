@@ -15,7 +15,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "another reader may find another archive in the same bytes",
     ),
     (
-        r"refused, .*directly before its",
+        r"refused, .*(directly before its|one behind the other|its offsets do not count)",
         "another reader may find another archive in the same bytes",
     ),
     (
@@ -69,6 +69,10 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (
         r"bundle: refused, .* its weights: .*(expected a text key|invalid UTF-# in a text|meta device)",
         "a state dict consists of the names of tensors, which are text, and of tensors with values",
+    ),
+    (
+        r"bundle: refused, #: expected a text key",
+        "the keys of a manifest and of params are text, although a dict takes any",
     ),
     (
         r"refused, .*the entry is encrypted",

@@ -87,12 +87,20 @@ pub enum FormatErrorKind {
     )]
     SecondEnd,
     /// Bytes of the archive outside of every entry and every record.
-    #[error("{bytes} unlisted bytes {place}, which other readers may interpret")]
+    #[error("{bytes} unlisted byte{} {place}, which other readers may interpret", if *bytes == 1 { "" } else { "s" })]
     UnlistedBytes {
         /// The number of such bytes.
         bytes: u64,
         /// Their position: `between the entries "a" and "b"`.
         place: String,
+    },
+    /// Bytes before the archive that its offsets do not count. Some readers find it nevertheless, and others what is before it.
+    #[error("{}", before(*bytes, *are_an_archive))]
+    BytesBefore {
+        /// The number of such bytes.
+        bytes: u64,
+        /// Whether they begin as another archive.
+        are_an_archive: bool,
     },
     /// Two entries whose names differ only in case.
     #[error(
@@ -356,6 +364,15 @@ fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+/// What is said of bytes before an archive.
+fn before(bytes: u64, are_an_archive: bool) -> String {
+    match bytes {
+        at if are_an_archive => format!("two archives, one behind the other; the second begins at byte {at}"),
+        1 => "1 byte precedes the archive, and its offsets do not count it".to_owned(),
+        more => format!("{more} bytes precede the archive, and its offsets do not count them"),
     }
 }
 

@@ -113,14 +113,19 @@ fn by_kind(part: Part, kind: &Kind) -> Diagnosis {
             "entries that every reader finds under the same names",
             "do not extract or load this file; ask for one that save_torch_bundle wrote",
         ),
-        Kind::SecondEnd | Kind::UnlistedBytes { .. } => Diagnosis(
+        Kind::SecondEnd | Kind::UnlistedBytes { .. } | Kind::BytesBefore { .. } => Diagnosis(
             "LOD-015",
             "one archive from the first byte to the last",
             "do not extract or load this file: which archive is read depends on the reader",
         ),
-        Kind::Limit { .. } | Kind::UnsafeName(_) | Kind::DuplicateEntry | Kind::NotAFile(_) => Diagnosis(
+        Kind::Limit { .. } => Diagnosis(
             "LOD-014",
-            "regular files with unique names, inside their directory and within the limits",
+            "a bundle within the limits of this program",
+            "do not extract or load it unless it is meant to be this large: it may be sound, and was not checked further",
+        ),
+        Kind::UnsafeName(_) | Kind::DuplicateEntry | Kind::NotAFile(_) => Diagnosis(
+            "LOD-014",
+            "regular files with unique names, inside their directory",
             "do not extract this file; ask for one that save_torch_bundle wrote",
         ),
         Kind::ModelName(_) => Diagnosis(
@@ -346,6 +351,10 @@ mod tests {
     #[case::class_of_numpy(Part::Params, "numpy", "float32", "save its name as text")]
     #[case::function_of_numpy(Part::Params, "numpy", "load", "do not load this file")]
     #[case::ellipsis(Part::Params, "dill._dill", "_eval_repr('Ellipsis')", "save None")]
+    #[case::buffer(Part::Params, "_io", "BytesIO", "save what is in it")]
+    #[case::file(Part::Params, "_io", "FileIO", "do not load this file")]
+    #[case::view_of_a_dict(Part::Params, "dill._dill", "_load_type('MappingProxyType')", "save it as a dict")]
+    #[case::scheme(Part::Params, "torch", "per_channel_affine", "save it as text")]
     #[case::memory_format(Part::Params, "torch._utils", "torch.channels_last", "save it as text")]
     #[case::layout(Part::Params, "torch.serialization", "_get_layout", "save it as text")]
     #[case::bytes_of_a_tensor(Part::Params, "torch.storage", "_load_from_bytes", "do not load this file")]
@@ -384,6 +393,8 @@ mod tests {
     #[case::converted_lines(Part::Params, Kind::BadArgument("0\r".to_owned()), "put `*.zip binary`")]
     #[case::damage(Part::Params, Kind::BadArgument("0".to_owned()), "copy the file again")]
     #[case::checkpoint(Part::Weights, Kind::Unexpected { expected: "a tensor", found: "dict".to_owned() }, "save the weights alone")]
+    #[case::too_large(Part::Weights, Kind::Limit { what: "tensors", found: 2, limit: 1 }, "do not extract or load it unless it is meant")]
+    #[case::moved(Part::Archive, Kind::BytesBefore { bytes: 1, are_an_archive: true }, "do not extract or load this file: which archive")]
     fn the_advice_follows_what_was_found(#[case] part: Part, #[case] kind: Kind, #[case] advice: &str) {
         let Diagnosis(.., found) = by_kind(part, &kind);
         assert!(found.starts_with(advice), "{found}");

@@ -1,5 +1,7 @@
 //! What to save in the place of an object of a well-known class, which is data and not code.
 
+use crate::torch_files::pickle::is_scheme;
+
 /// The packages of optimizers and schedulers of torch.
 const OPTIMIZERS: &str = "torch.optim.";
 
@@ -21,6 +23,18 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
     }
     match (module, name) {
         ("datetime", "date" | "datetime" | "time") => Some("save it as text: value.isoformat()"),
+        ("datetime", "timezone") | ("ipaddress", "IPv4Address" | "IPv6Address") => {
+            Some("save it as text: str(value)")
+        }
+        ("pandas._libs.tslibs.timestamps", "_unpickle_timestamp") => {
+            Some("save it as text: value.isoformat()")
+        }
+        ("time", "struct_time") => Some("save it as a list: list(value)"),
+        ("array", "_array_reconstructor") => Some("save it as a list: value.tolist()"),
+        ("_io", "BytesIO" | "StringIO") => Some("save what is in it: value.getvalue()"),
+        ("dill._dill", "_load_type('MappingProxyType')") => Some("save it as a dict: dict(value)"),
+        ("torch._C", "Generator") => Some("save its seed: value.initial_seed()"),
+        (module, name) if is_scheme(module, name) => Some("save it as text: str(value)"),
         ("datetime", "timedelta") => Some("save it as a number: value.total_seconds()"),
         ("decimal", "Decimal") | ("fractions", "Fraction") | ("uuid", "UUID") => {
             Some("save it as text: str(value)")
@@ -67,6 +81,10 @@ pub(super) fn instead(module: &str, name: &str) -> Option<&'static str> {
             Some("save the values and the mask as lists: value.data.tolist(), value.mask.tolist()")
         }
         ("numpy.random._pickle", "__generator_ctor") => Some("save its state: value.bit_generator.state"),
+        ("numpy.random._pickle", "__bit_generator_ctor") => Some("save its state: value.state"),
+        ("numpy.random._pickle", "__randomstate_ctor") => {
+            Some("save its state: value.get_state(legacy=False)")
+        }
         ("pandas" | "pandas.core.frame" | "pandas.core.series", "DataFrame" | "Series") => {
             Some("save it as a dict: value.to_dict()")
         }

@@ -23,7 +23,22 @@ const MIN_UNSEEN_RATIO: u64 = 4;
 
 /// The findings about one network (BUN-010).
 pub(super) fn network(network: &NetworkOutline, entry: &str) -> Vec<Finding> {
-    wrapped(network).into_iter().chain(unseen(network)).map(|finding| finding.in_entry(entry)).collect()
+    let opcode =
+        network.beyond.map(|(_, name)| refused_opcode(Finding::warning("BUN-010", opcode_text(name))));
+    let findings = opcode.into_iter().chain(wrapped(network)).chain(unseen(network));
+    findings.map(|finding| finding.in_entry(entry)).collect()
+}
+
+/// The text of a finding about an opcode that the safe mode of torch lacks.
+pub(super) fn opcode_text(name: &str) -> String {
+    format!("the pickle has the opcode {name}")
+}
+
+/// The finding about such an opcode, with what was expected and what to do.
+pub(super) fn refused_opcode(finding: Finding) -> Finding {
+    finding
+        .expected("opcodes of protocol 2, the only ones that torch.load(weights_only=True) has")
+        .advice("save it again with torch.save, without pickle_protocol")
 }
 
 fn wrapped(network: &NetworkOutline) -> Option<Finding> {
@@ -174,11 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn weights_that_the_safe_mode_of_torch_refuses_are_found() {
+        let found = |of: &NetworkOutline| network(of, "m").into_iter().map(|finding| finding.found).next();
+        assert_eq!(
+            found(&slices(4, &[(0, "I4\n", "I1\n")])),
+            Some("the pickle has the opcode UNICODE".to_owned())
+        );
+        assert_eq!(found(&named(&["a"])), None);
+    }
+
+    #[test]
     fn storages_that_tensors_hardly_show_are_found() {
-        let found = |bytes, tensors: &[_]| {
-            let findings = network(&slices(bytes, tensors), "m");
-            findings.first().map(|finding| finding.found.clone())
-        };
+        let found = |bytes, tensors: &[_]| unseen(&slices(bytes, tensors)).map(|finding| finding.found);
         let mib = 1 << 20;
         let said = "the storages have 1048576 bytes, of which the tensors show 20".to_owned();
         assert_eq!(

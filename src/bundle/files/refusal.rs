@@ -60,6 +60,7 @@ pub(crate) fn refusal_kind(error: &FormatErrorKind) -> RefusalKind {
         | FormatErrorKind::NotAPickle(_)
         | FormatErrorKind::SecondEnd
         | FormatErrorKind::UnlistedBytes { .. }
+        | FormatErrorKind::BytesBefore { .. }
         | FormatErrorKind::Corrupt(_)
         | FormatErrorKind::MissingEntry(_)
         | FormatErrorKind::AnotherArchive { .. }
@@ -89,7 +90,9 @@ fn facts_of_kind(error: &FormatErrorKind) -> Facts {
         FormatErrorKind::Limit { what, .. } => {
             Facts { found: Some((*what).to_owned()), ..broken(Rule::Limit) }
         }
-        FormatErrorKind::Zip(_) | FormatErrorKind::NotAnArchive(_) => broken(Rule::Zip),
+        FormatErrorKind::Zip(_) | FormatErrorKind::NotAnArchive(_) | FormatErrorKind::BytesBefore { .. } => {
+            broken(Rule::Zip)
+        }
         FormatErrorKind::NotAPickle(_) => broken(Rule::UnknownOpcode),
         FormatErrorKind::UnsafeName(_) => broken(Rule::UnsafeName),
         FormatErrorKind::DuplicateEntry => broken(Rule::DuplicateEntry),

@@ -190,7 +190,7 @@ pub(crate) fn no_plain_values(module: &str, name: &str) -> Option<&'static str> 
 }
 
 /// Whether a global is a way to quantize values.
-pub(super) fn is_scheme(module: &str, name: &str) -> bool {
+pub(crate) fn is_scheme(module: &str, name: &str) -> bool {
     module == "torch" && (name.starts_with("per_tensor_") || name.starts_with("per_channel_"))
 }
 

@@ -168,9 +168,16 @@ pub struct Graph {
     root: Id,
     /// The dicts that are ordered dicts.
     ordered: HashSet<Id>,
+    /// The offset and the name of the first opcode that the safe mode of torch lacks.
+    pub(super) beyond: Option<(u64, &'static str)>,
 }
 
 impl Graph {
+    /// The offset and the name of the first opcode that the safe mode of torch lacks.
+    pub(crate) fn beyond(&self) -> Option<(u64, &'static str)> {
+        self.beyond
+    }
+
     /// The object that the pickle describes.
     pub fn root(&self) -> Id {
         self.root
@@ -218,7 +225,7 @@ impl Graph {
 
     /// A graph without objects. The first object that is added becomes the root.
     pub(super) fn new() -> Self {
-        Self { nodes: Vec::new(), root: Id(0), ordered: HashSet::new() }
+        Self { nodes: Vec::new(), root: Id(0), ordered: HashSet::new(), beyond: None }
     }
 
     /// Adds an object; `None` when its number would not fit.

@@ -63,8 +63,8 @@ pub(crate) struct Survey {
 pub(crate) fn survey(bytes: &[u8]) -> Survey {
     let mut machine = Machine::new(bytes, Allow::ANYTHING);
     let read = run(&mut machine);
-    let Machine { graph, named: globals, beyond, .. } = machine;
-    Survey { globals, beyond, read: read.map(|length| (graph, length)) }
+    let Machine { graph, named: globals, .. } = machine;
+    Survey { globals, beyond: graph.beyond(), read: read.map(|length| (graph, length)) }
 }
 
 /// Runs the machine up to STOP, and returns the length of the pickle in bytes.
@@ -73,8 +73,8 @@ fn run(machine: &mut Machine<'_>) -> std::result::Result<usize, FormatError> {
         let offset = machine.input.offset();
         let opcode = machine.input.byte().map_err(|kind| FormatError::from(kind).at(offset, None))?;
         let name = op::name(opcode);
-        if machine.beyond.is_none() && !safe_mode::has_opcode(opcode) {
-            machine.beyond = name.map(|name| (offset, name));
+        if machine.graph.beyond.is_none() && !safe_mode::has_opcode(opcode) {
+            machine.graph.beyond = name.map(|name| (offset, name));
         }
         match machine.step(opcode).and_then(|is_last| machine.leave_frame().map(|()| is_last)) {
             Ok(false) => {}

@@ -23,8 +23,8 @@ mod texts;
 mod well_known;
 mod write;
 
-pub use allow::{Allow, Class, Global, Wrapper};
-pub(crate) use allow::{no_plain_values, storage_class};
+pub use allow::{Allow, Class, DillFunction, Global, Wrapper};
+pub(crate) use allow::{is_scheme, no_plain_values, storage_class};
 pub(crate) use bare::{BarePickle, begins_a_pickle, read_bare};
 pub use convert::{Converted, ConvertedObject};
 pub(crate) use convert::{subscript, subscript_of};

@@ -27,8 +27,6 @@ pub(super) struct Machine<'a> {
     pub(super) memo: HashMap<u64, Id>,
     /// The module and the name of every global so far, if any may occur.
     pub(super) named: IndexSet<(String, String)>,
-    /// The offset and the name of the first opcode that the safe mode of torch lacks.
-    pub(super) beyond: Option<(u64, &'static str)>,
     /// The protocol that PROTO announced, or 0.
     pub(super) protocol: u8,
     /// The offset of the end of the current frame.
@@ -49,7 +47,6 @@ impl<'a> Machine<'a> {
             marks: Vec::new(),
             memo: HashMap::new(),
             named: IndexSet::new(),
-            beyond: None,
             protocol: 0,
             frame_end: None,
             pushes: 0,

@@ -34,6 +34,8 @@ pub struct NetworkOutline {
     pub storages: Vec<StorageOutline>,
     /// What modules saved in addition to tensors (`get_extra_state`), by name.
     pub extra: Map,
+    /// The offset in its pickle, in bytes, and the name of the first opcode that `torch.load(weights_only=True)` lacks.
+    pub beyond: Option<(u64, &'static str)>,
     /// Whether the elements are stored with the most significant byte first.
     pub(super) big_endian: bool,
 }

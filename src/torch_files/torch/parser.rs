@@ -40,7 +40,8 @@ pub(super) struct Parser<'g> {
 
 impl<'g> Parser<'g> {
     pub(super) fn new(graph: &'g Graph, source: &Source<'g>) -> Self {
-        let network = NetworkOutline { big_endian: source.big_endian, ..Default::default() };
+        let network =
+            NetworkOutline { beyond: graph.beyond(), big_endian: source.big_endian, ..Default::default() };
         Self { graph, place: source.place, format: source.format, network, keys: IndexMap::new() }
     }
 

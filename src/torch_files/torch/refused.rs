@@ -26,7 +26,9 @@ pub(crate) fn torch_refuses(error: &FormatError, reader: &mut (impl Read + Seek)
     let entry = error.place.entry.as_deref();
     match &error.kind {
         // torch finds the central directory by one signature near the end, and looks at little else.
-        Kind::Zip(_) | Kind::SecondEnd | Kind::Io { .. } => !may_be_read(reader).unwrap_or(true),
+        Kind::Zip(_) | Kind::SecondEnd | Kind::BytesBefore { .. } | Kind::Io { .. } => {
+            !may_be_read(reader).unwrap_or(true)
+        }
         // Without an entry, what is broken is not an archive.
         Kind::Corrupt(_) => entry.is_none(),
         Kind::TorchScript => Archive::with_any_checksums(reader)

@@ -6,32 +6,30 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+use super::not_whole::{bytes_before, cut_short, displaced, without_end};
 use crate::torch_files::{
     FormatErrorKind as Kind,
     error::within,
-    limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_ENTRIES},
-    other_format::{OtherFormat, TELLING_BYTES},
+    limits::{MAX_DIRECTORY_BYTES, MAX_ENTRIES},
+    other_format::OtherFormat,
 };
 
 /// What the header of an entry begins with, and so almost every archive.
-const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
+pub(super) const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 /// Bytes that are searched for converted line ends: 1 MiB; and the fewest line feeds that tell.
 const MAX_CONVERTED_BYTES: u64 = 1 << 20;
 const MIN_LINE_FEEDS: usize = 8;
 
-/// Zeros at the end of a file that are not there by chance, and the most that are counted, in bytes.
-const MIN_ZERO_BYTES: u64 = 512;
-const MAX_ZERO_BYTES: u64 = 64 << 20;
 /// Bytes of the record at the end of every archive, without its comment.
-const END_BYTES: usize = 22;
+pub(super) const END_BYTES: usize = 22;
 /// Bytes of the longest comment.
 const COMMENT_BYTES: u64 = 0xffff;
 /// Bytes of the pieces in which torch searches for the end record.
 const SEARCH_BYTES: u64 = 4096;
 /// Bytes of the record that points to the 64-bit end record.
-const LOCATOR_BYTES: u64 = 20;
+pub(super) const LOCATOR_BYTES: u64 = 20;
 /// Bytes of the 64-bit end record.
-const END_64_BYTES: u64 = 56;
+pub(super) const END_64_BYTES: u64 = 56;
 /// Bytes of an entry's header in the directory, without its name, extra field and comment.
 const HEADER_BYTES: usize = 46;
 /// The newest version of the zip specification that Python's zipfile reads, 6.3.
@@ -78,7 +76,9 @@ pub(crate) struct Listed {
 /// Reads the directory of an archive that fills the whole reader.
 pub(crate) fn read(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> {
     match read_unconverted(reader) {
-        Err(Kind::Zip(_) | Kind::UnlistedBytes { .. }) if has_converted_lines(reader)? => {
+        Err(Kind::Zip(_) | Kind::UnlistedBytes { .. } | Kind::BytesBefore { .. })
+            if has_converted_lines(reader)? =>
+        {
             Err(Kind::NotAnArchive(OtherFormat::ConvertedLines))
         }
         read => read,
@@ -171,60 +171,6 @@ fn has_converted_lines(reader: &mut (impl Read + Seek)) -> Result<bool, Kind> {
     Ok(feeds >= MIN_LINE_FEEDS && first.windows(2).filter(|two| *two == b"\r\n").count() == feeds)
 }
 
-/// What is said of a file of so many bytes that begins as an archive and does not end as one.
-fn cut_short(reader: &mut (impl Read + Seek), bytes: u64) -> Result<Kind, Kind> {
-    let zeros = match zeros_at_end(reader, bytes)? {
-        0..MIN_ZERO_BYTES => String::new(),
-        zeros if zeros < MAX_ZERO_BYTES => format!(", and its last {zeros} bytes are zeros"),
-        zeros => format!(", and its last {zeros} bytes and more are zeros"),
-    };
-    Ok(broken(&format!(
-        "the file begins as one, and after {bytes} bytes it ends without the end record of a central directory: \
-         it was cut short{zeros}"
-    )))
-}
-
-/// The number of zeros that a file ends with, as far as [`MAX_ZERO_BYTES`]: what a download leaves that reserved the
-/// space of the whole file and stopped.
-fn zeros_at_end(reader: &mut (impl Read + Seek), length: u64) -> Result<u64, Kind> {
-    let mut zeros = 0;
-    while zeros < length.min(MAX_ZERO_BYTES) {
-        let start = (length - zeros).saturating_sub(BUFFER_BYTES as u64);
-        let piece = read_at(reader, start, length - zeros - start)?;
-        let own = piece.iter().rev().take_while(|byte| **byte == 0).count();
-        zeros += own as u64;
-        if own < piece.len() {
-            break;
-        }
-    }
-    Ok(zeros)
-}
-
-/// Why a file with these last bytes does not end with an end record.
-fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kind> {
-    let length = reader.seek(SeekFrom::End(0))?;
-    let first = read_at(reader, 0, length.min(TELLING_BYTES as u64))?;
-    if let Some(format) = OtherFormat::of(&first) {
-        return Ok(Kind::NotAnArchive(format));
-    }
-    let bytes_behind = |at: usize| {
-        let record = tail.get(at..).filter(|record| record.starts_with(b"PK\x05\x06"))?;
-        // Of this archive, and not of one that is stored inside and whose own end was cut off with the rest.
-        let ends_at = length - tail.len() as u64 + at as u64;
-        // torch writes a 64-bit end record and its locator in between.
-        let behind_directory = ends_at.checked_sub(number(record, 12, 4) + number(record, 16, 4))?;
-        if ![0, END_64_BYTES + LOCATOR_BYTES].contains(&behind_directory) {
-            return None;
-        }
-        record.len().checked_sub(END_BYTES)?.checked_sub(number(record, 20, 2) as usize)
-    };
-    Ok(match (0..tail.len()).rev().find_map(bytes_behind) {
-        Some(bytes) => Kind::UnlistedBytes { bytes: bytes as u64, place: "behind the archive".to_owned() },
-        None if first.starts_with(LOCAL_HEADER) => cut_short(reader, length)?,
-        None => broken("missing end record of the central directory"),
-    })
-}
-
 /// Whether a file has the signature of an end record where readers look for one, whatever is around it.
 pub(crate) fn may_have_end(reader: &mut (impl Read + Seek)) -> Result<bool, Kind> {
     let length = reader.seek(SeekFrom::End(0))?;
@@ -276,7 +222,7 @@ fn locate(reader: &mut (impl Read + Seek)) -> Result<(u64, u64, u64), Kind> {
         return Err(several_volumes());
     }
     if start.checked_add(bytes) != Some(end) {
-        return Err(broken("expected the central directory directly before its end record"));
+        return Err(displaced(reader, start, bytes, end)?);
     }
     Ok((start, bytes, entries))
 }
@@ -294,16 +240,18 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
         return Err(several_volumes());
     }
     let misplaced = || broken("expected the 64-bit end record directly before its locator");
-    if start.checked_add(END_64_BYTES) != Some(locator_at) {
-        return Err(misplaced());
-    }
-    let record = read_at(reader, start, END_64_BYTES)?;
+    let record_at = locator_at.checked_sub(END_64_BYTES).ok_or_else(misplaced)?;
+    let record = read_at(reader, record_at, END_64_BYTES)?;
     // The length counts what follows it.
     if !record.starts_with(b"PK\x06\x06") || number(&record, 4, 8) != END_64_BYTES - 12 {
         return Err(misplaced());
     }
-    let fields = [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)];
-    Ok(Some((start, fields.map(|(at, bytes)| number(&record, at, bytes)))))
+    let fields @ [.., bytes, directory] =
+        [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)].map(|(at, bytes)| number(&record, at, bytes));
+    if start != record_at {
+        return Err(bytes_before(reader, directory, bytes, record_at)?.unwrap_or_else(misplaced));
+    }
+    Ok(Some((start, fields)))
 }
 
 /// Reads `bytes` bytes at an offset. Callers have checked that the number is small.
@@ -327,7 +275,7 @@ fn several_volumes() -> Kind {
     broken("multi-volume archives are not supported")
 }
 
-fn broken(what: &str) -> Kind {
+pub(super) fn broken(what: &str) -> Kind {
     Kind::Zip(what.to_owned())
 }
 
@@ -383,7 +331,6 @@ mod tests {
         let end = with_64.len() - END_BYTES;
         with_64.splice(end..end, vec![0; 76]);
         assert!(refused(&[with_64, vec![0; 512]].concat()).contains("512 unlisted bytes behind the archive"));
-        assert!(refused(&[vec![0], zip(&["a"])].concat()).contains("expected the central directory"));
         let whole = zip(&["a"]);
         for length in 0..whole.len() {
             assert!(read(&mut Cursor::new(&whole[..length])).is_err(), "{length} bytes");

@@ -14,7 +14,7 @@ use crate::{
             diagnose::{REMOVE_PASSWORD, SAVE_AS_ARCHIVE, WITHOUT_PASSWORD},
             finder::{self, is_from_finder},
             instead::{instead, instead_of_network},
-            network_rules::wrapped_names,
+            network_rules::{opcode_text, refused_opcode, wrapped_names},
             rules::listed,
         },
         files::refusal_kind,
@@ -158,9 +158,7 @@ fn noun(kind: FileKind) -> &'static str {
 
 /// An opcode that the safe mode of torch lacks.
 pub(super) fn unsafe_opcode((offset, name): (u64, &'static str)) -> Finding {
-    let mut finding = Finding::error("weights-only", format!("the pickle has the opcode {name}"))
-        .expected("opcodes of protocol 2, the only ones that torch.load(weights_only=True) has")
-        .advice("save it again with torch.save, without pickle_protocol");
+    let mut finding = refused_opcode(Finding::error("weights-only", opcode_text(name)));
     finding.offset = Some(offset);
     finding
 }
@@ -200,6 +198,11 @@ fn unreadable(kind: FileKind, error: &FormatError) -> Finding {
     }
     if let Kind::NotAnArchive(format) | Kind::NotAPickle(format) = &error.kind {
         return finding("other-format").expected(intact(kind)).advice(format.advice());
+    }
+    if let Kind::BytesBefore { .. } = error.kind {
+        return finding("damaged")
+            .expected("one archive from the first byte to the last")
+            .advice("save it again, to a new file: which archive is read depends on the reader");
     }
     let is_in_the_way =
         |entry: &str| matches!(error.kind, Kind::OutsideDirectory(_)) && is_from_finder(entry);
