@@ -39,9 +39,9 @@ pub(crate) fn scan<R: Read + Seek>(
     for entry in names {
         let name = match entry.strip_suffix(ARRAY) {
             Some(name) if archive.entry(name).is_some() => return Err(Kind::DuplicateEntry.in_entry(name)),
-            Some(name) => name,
+            Some(name) if !is_apple_double(&entry) || begins_as_array(archive, &entry) => name,
             None if begins_as_array(archive, &entry) => &entry,
-            None => {
+            Some(_) | None => {
                 // NumPy compares its checksum as well.
                 archive.stream(&entry, MAX_ENTRY_BYTES, &mut |_| Ok(()))?;
                 others.push(entry);
@@ -65,6 +65,11 @@ pub(crate) fn scan<R: Read + Seek>(
         array.end(bytes, to);
     }
     Ok(others)
+}
+
+/// Whether the Finder of macOS gives this name to what a file has there in addition to its content.
+fn is_apple_double(entry: &str) -> bool {
+    entry.rsplit('/').next().is_some_and(|name| name.starts_with("._"))
 }
 
 /// Whether the bytes of an entry begin like an array.
@@ -293,13 +298,14 @@ mod tests {
             ("bad.npy", npy(descr, "False", shape, data)),
             ("empty.npy", Vec::new()),
             ("notes.txt", Vec::new()),
+            ("__MACOSX/._b.npy", b"\0\x05\x16\x07".to_vec()),
             ("b.npy", other),
         ]);
         assert_eq!(recorded.arrays, [("b".into(), Dtype::Uint8, vec![], vec![7])]);
         let [(bad, problem), (empty, _)] = recorded.problems.as_slice() else { unreachable!() };
         assert_eq!((bad.as_str(), empty.as_str()), ("bad", "empty"));
         assert!(problem.starts_with("\"bad.npy\": ") && problem.contains(says), "{problem}");
-        assert_eq!(others, ["notes.txt"]);
+        assert_eq!(others, ["notes.txt", "__MACOSX/._b.npy"]);
     }
 
     #[rstest]

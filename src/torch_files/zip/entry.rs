@@ -33,7 +33,7 @@ const REGULAR: u32 = 0o100_000;
 pub(super) const DOT: &str = "./";
 
 /// Why a name with `//` or `/./` is refused.
-pub(super) const EMPTY_COMPONENT: &str = "contains an empty component";
+pub(super) const EMPTY_COMPONENT: &str = "contains an empty component or a dot in the place of one";
 
 /// The entry at this index of the directory; only its name for a plain directory.
 pub(super) fn checked_entry<R>(

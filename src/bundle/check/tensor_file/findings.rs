@@ -400,10 +400,10 @@ pub(super) fn unreferenced(name: &str) -> Finding {
 
 /// An entry of an archive of arrays that is not an array.
 pub(super) fn no_array(name: String) -> Finding {
-    Finding::warning("unread-entry", "an entry that is not an array")
-        .expected("entries that end with .npy")
-        .advice("numpy.load gives its bytes as they are; ask the author of the file about it")
-        .in_entry(name)
+    let finding = Finding::warning("unread-entry", "an entry that is not an array")
+        .expected("arrays in the format of numpy.save")
+        .advice("numpy.load gives its bytes as they are; ask the author of the file about it");
+    finder::explained(finding.in_entry(name))
 }
 
 /// Adds the first findings, and counts the others of the same kind.
