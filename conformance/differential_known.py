@@ -11,7 +11,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "readers differ in which of two entries they take",
     ),
     (
-        r"refused, .*(unlisted bytes|second end record|two end records disagree|more than one central directory)",
+        r"refused, .*(unlisted bytes?|second end record|two end records disagree|more than one central directory)",
         "another reader may find another archive in the same bytes",
     ),
     (

@@ -228,6 +228,17 @@ fn what_is_odd_and_legal_is_a_warning() {
     let silent =
         run_in(place(&scaling(b"}Vschema_version\nVci-entrypoints-v1\ns.")).path(), &["check", "."]).code(0);
     assert!(out(&silent).starts_with(".: conforms: "), "{}", out(&silent));
+    for (value, says) in [
+        (
+            &b"cpathlib\nPosixPath\n(V/\nVdata\ntR"[..],
+            "error BUN-002: torch_scaling_metadata.pt: a is a path",
+        ),
+        (b"]cbuiltins\nbytearray\n)Ra", "warning BUN-002: torch_scaling_metadata.pt: a[0] is a bytearray"),
+    ] {
+        let pickle = [b"}Va\n", value, b"s."].concat();
+        let text = out(&run_in(place(&scaling(&pickle)).path(), &["check", "."]));
+        assert!(text.contains(says), "{says} is not in\n{text}");
+    }
     let scalar = b"}Vintensity_scale\ncnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(Vf8\nI00\nI01\ntR(K\x03V<\nNtbC\x08\0\0\0\0\0\0\xf0?tRs.";
     let text =
         out(&run_in(place(&Forge::good().params_pickle(&scalar[..]).zip()).path(), &["check", "."]).code(1));
@@ -238,16 +249,19 @@ fn what_is_odd_and_legal_is_a_warning() {
 }
 
 /// The pickle of tensors over one storage of three float32, and the storage: 1, 2, NaN.
-fn with_nan(tensors: &[(&str, &str, &str, &str)]) -> Vec<u8> {
-    let mut pickle = "}(".to_owned();
-    for (name, offset, shape, strides) in tensors {
-        let storage = "(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI3\ntQ";
-        pickle += &format!(
-            "V{name}\nctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n({shape}t({strides}tI00\nNtR"
-        );
+fn with_nan(tensors: &[(&str, u8, u8, u8)]) -> Vec<u8> {
+    let text = |text: &str| [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let key = |key| {
+        [b"(", &text("storage")[..], b"ctorch\nFloatStorage\n", &text(key), &text("cpu"), b"K\x03tQ"].concat()
+    };
+    let mut pickle = b"}(".to_vec();
+    for (name, offset, length, stride) in tensors {
+        let view = [b'K', *offset, b'K', *length, 0x85, b'K', *stride, 0x85, 0x89, b'N', b't', b'R'];
+        pickle.extend([&text(name)[..], b"ctorch._utils\n_rebuild_tensor_v2\n(", &key("0"), &view].concat());
     }
+    pickle.extend(b"u.");
     let storage: Vec<u8> = [1.0, 2.0, f32::NAN].into_iter().flat_map(f32::to_le_bytes).collect();
-    Forge::good().weights(torch_file(pickle + "u.", &[("0", &storage)]).zip()).zip()
+    Forge::good().weights(torch_file(pickle, &[("0", &storage)]).zip()).zip()
 }
 
 /// Entries that torch passes over, in a file of `torch.save`.
@@ -292,13 +306,9 @@ fn an_entry_that_torch_passes_over_is_a_warning_and_many_are_counted(#[case] ent
 #[test]
 fn a_nan_is_told_of_the_tensors_that_show_it() {
     let check = |archive: &[u8]| out(&run_in(place(archive).path(), &["check", "."]).code(0));
-    let text = check(&with_nan(&[
-        ("shows", "0", "I3\n", "I1\n"),
-        ("does_not", "0", "I2\n", "I1\n"),
-        ("strided", "0", "I2\n", "I2\n"),
-    ]));
+    let text = check(&with_nan(&[("shows", 0, 3, 1), ("does_not", 0, 2, 1), ("strided", 0, 2, 2)]));
     assert!(text.contains("warning BUN-010: autoencoder/model.pth: 2 tensors have NaN or infinite elements: shows (1 NaN, 0 infinite), strided (1 NaN, 0 infinite)"), "{text}");
-    let text = check(&with_nan(&[("does_not", "0", "I2\n", "I1\n")]));
+    let text = check(&with_nan(&[("does_not", 0, 2, 1)]));
     assert!(text.starts_with(".: conforms: "), "elements outside of all tensors are ignored: {text}");
 }
 

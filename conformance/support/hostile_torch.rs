@@ -168,7 +168,7 @@ pub(crate) fn files() -> Vec<Ambiguous> {
             python: &[ONES, ONES],
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
-            says: &["1 unlisted bytes between the last entry \"archive/version\" and the central directory"],
+            says: &["1 unlisted byte between the last entry \"archive/version\" and the central directory"],
         },
     ]
 }
@@ -470,7 +470,7 @@ pub(crate) fn bundles() -> Vec<Ambiguous> {
             breaks: "LOD-015",
             rule: Rule::UnlistedBytes,
             says: &[
-                "1 unlisted bytes between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\"",
+                "1 unlisted byte between the entries \"autoencoder/model.pth\" and \"autoencoder/params.dill\"",
             ],
         },
     ]

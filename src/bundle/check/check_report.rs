@@ -203,6 +203,8 @@ fn others(
         Ok(None) => {}
         Ok(Some(metadata)) => {
             findings.extend(rules::unread(SCALING_ENTRY, &metadata.unread));
+            let not_plain = |converted| rules::not_plain("BUN-002", converted).in_entry(SCALING_ENTRY);
+            findings.extend(metadata.converted.iter().map(not_plain));
             if !matches!(metadata.value, Value::Map(_)) {
                 let found = metadata.value.type_name().to_owned();
                 let error = FormatError::from(Kind::Unexpected { expected: "a dict", found });

@@ -165,24 +165,26 @@ pub(super) fn snapshot(model: &str, snapshot: &Snapshot) -> Vec<Finding> {
     findings.extend(architecture(params));
     findings.extend(of_execution(params));
     findings.extend(out_of_range(params));
-    for Converted { key, below, object } in &snapshot.converted {
-        let (severity, advice): (fn(&'static str, String) -> Finding, _) = match object {
-            ConvertedObject::Path => {
-                (Finding::error, "save str(path): a pickled path loads on one kind of system only")
-            }
-            ConvertedObject::NumpyScalar => {
-                (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy")
-            }
-            ConvertedObject::ByteArray => (Finding::warning, "save bytes(value): a bytearray can be changed"),
-        };
-        findings.push(
-            severity("BUN-007", format!("{key}{below} is {object}, not a plain value"))
-                .rule(Rule::PlainValues)
-                .expected("plain values, paths as text")
-                .advice(advice),
-        );
-    }
+    findings.extend(snapshot.converted.iter().map(|converted| not_plain("BUN-007", converted)));
     findings.into_iter().map(|finding| finding.in_entry(params_entry(model))).collect()
+}
+
+/// The finding about a value that is not saved as what it was.
+pub(super) fn not_plain(requirement: &'static str, converted: &Converted) -> Finding {
+    let Converted { key, below, object } = converted;
+    let (severity, advice): (fn(&'static str, String) -> Finding, _) = match object {
+        ConvertedObject::Path => {
+            (Finding::error, "save str(path): a pickled path loads on one kind of system only")
+        }
+        ConvertedObject::NumpyScalar => {
+            (Finding::warning, "save float(value) or int(value): reading this pickle requires NumPy")
+        }
+        ConvertedObject::ByteArray => (Finding::warning, "save bytes(value): a bytearray can be changed"),
+    };
+    severity(requirement, format!("{key}{below} is {object}, not a plain value"))
+        .rule(Rule::PlainValues)
+        .expected("plain values, paths as text")
+        .advice(advice)
 }
 
 /// The finding about settings of a run, which belong to no model, if there are any (CFG-011).

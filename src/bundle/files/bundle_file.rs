@@ -433,7 +433,7 @@ mod tests {
             BundleReader::new(archive.finish().unwrap()).unwrap().scaling_metadata()
         };
         assert_eq!(BundleReader::new(written(&bundle())).unwrap().scaling_metadata(), Ok(None));
-        let value = TorchValue { value: Value::Int(5), unread: Vec::new() };
+        let value = TorchValue { value: Value::Int(5), converted: Vec::new(), unread: Vec::new() };
         assert_eq!(with(b"I5\n."), Ok(Some(value)));
         let error = with(b"cos\nsystem\n.").unwrap_err();
         assert_eq!(refusal_kind(&error.kind), RefusalKind::Unsafe);

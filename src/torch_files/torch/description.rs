@@ -18,7 +18,7 @@ use crate::{
         FormatError, FormatErrorKind as Kind,
         error::{excerpt, within},
         limits::{LARGE_PICKLE_BYTES, MAX_DEFLATED_BYTES, MAX_PICKLE_BYTES},
-        pickle::{self, Allow},
+        pickle::{self, Allow, Converted},
         zip::Archive,
     },
     value::Value,
@@ -120,6 +120,8 @@ impl Outline {
 pub struct TorchValue {
     /// The value.
     pub value: Value,
+    /// When it is a dict: its values in which an object was converted to a plain one.
+    pub converted: Vec<Converted>,
     /// The entries that torch does not read.
     pub unread: Vec<String>,
 }
@@ -134,9 +136,10 @@ pub fn read_value(reader: impl Read + Seek) -> Result<TorchValue> {
     let Entries { prefix, unread, .. } = Entries::of(&mut archive)?;
     let entry = format!("{prefix}/data.pkl");
     let bytes = archive.read(&entry, MAX_PICKLE_BYTES)?;
-    let value = pickle::read(&bytes, Allow::VALUES).and_then(|graph| graph.to_value(graph.root()));
-    let value = value.map_err(|error| error.in_entry(&entry))?;
-    Ok(TorchValue { value, unread })
+    let read = pickle::read(&bytes, Allow::VALUES)
+        .and_then(|graph| Ok((graph.to_value(graph.root())?, graph.converted())));
+    let (value, converted) = read.map_err(|error| error.in_entry(&entry))?;
+    Ok(TorchValue { value, converted, unread })
 }
 
 /// Bytes of the entry `byteorder`.
