@@ -1,58 +1,19 @@
-//! What functions of torch take as arguments, as far as the type of an object tells. What a dense tensor is made of is
+//! Whether objects fit as the arguments of functions of torch, as far as the type of an object tells. What a dense tensor is made of is
 //! compared with its storage by the parser.
 
-use super::{sides::sides, source::Globals, storage_class::QUANTIZED_STORAGES};
+use super::{
+    sides::sides,
+    signatures::{
+        Takes::{self, *},
+        signature,
+    },
+    source::Globals,
+    storage_class::QUANTIZED_STORAGES,
+};
 use crate::torch_files::{
     FormatErrorKind as Kind,
-    pickle::{Class, Global, Graph, Id, Node, Wrapper, safe_mode, torch_device},
+    pickle::{Class, Global, Graph, Id, Node, safe_mode, torch_device},
 };
-
-/// What an argument must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    Anything,
-    Tensor,
-    TensorOrNone,
-    TensorData,
-    Array,
-    QuantizedStorage,
-    Integer,
-    Number,
-    NumberOrText,
-    Integers,
-    Sizes,
-    Truth,
-    TruthOrNone,
-    NoGradient,
-    ElementType,
-    Attributes,
-    Quantizer,
-    Layout,
-    LayoutName,
-    SparseParts,
-    Countable,
-    Place,
-    DeviceName,
-    DeviceKind,
-    DeviceIndex,
-    Function,
-    Type,
-    WrapperClass,
-    Tuple,
-}
-
-use Takes::*;
-
-/// What functions that only their names describe take.
-const FOREIGN: &[(&str, &[Takes])] = &[
-    ("_rebuild_sparse_tensor", &[Layout, SparseParts]),
-    ("_rebuild_qtensor", &[QuantizedStorage, Integer, Sizes, Sizes, Quantizer, NoGradient, Anything]),
-    ("_rebuild_nested_tensor", &[Tensor, Tensor, Tensor, Tensor]),
-    ("_rebuild_meta_tensor_no_storage", &[ElementType, Sizes, Integers, TruthOrNone]),
-    ("_rebuild_device_tensor_from_numpy", &[Array, ElementType, Anything, Truth]),
-    ("_get_layout", &[LayoutName]),
-    ("Counter", &[Countable]),
-];
 
 /// The layouts of torch.
 const LAYOUTS: [&str; 8] = [
@@ -82,42 +43,6 @@ pub(super) fn unfit(
     failure.or_else(|| arguments_of.unfit_together(global, name, arguments))
 }
 
-impl Takes {
-    fn noun(self) -> &'static str {
-        match self {
-            Anything => "an object",
-            Tensor => "a tensor",
-            TensorOrNone => "a tensor or None",
-            TensorData => "a size, numbers, a storage or a tensor",
-            Array => "an array of NumPy",
-            QuantizedStorage => "a storage of quantized numbers",
-            Integer => "an integer of 64 bits",
-            Number => "a number",
-            NumberOrText => "a number or text",
-            Integers => "integers",
-            Sizes => "a tuple of sizes",
-            Truth => "True or False",
-            TruthOrNone => "True, False or None",
-            NoGradient => "False",
-            ElementType => "an element type of torch or None",
-            Attributes => "a dict of attributes",
-            Quantizer => "how values are quantized",
-            Layout => "a layout of torch",
-            LayoutName => "the name of a layout of torch",
-            SparseParts => "the parts of a sparse tensor",
-            Countable => "what can be counted",
-            Place => "a device, or None",
-            DeviceName => "the name of a device, or an index",
-            DeviceKind => "a kind of device",
-            DeviceIndex => "the index of a device or None",
-            Function => "a function",
-            Type => "a class of tensors",
-            WrapperClass => "a class of tensors with their own way to compute",
-            Tuple => "a tuple of arguments",
-        }
-    }
-}
-
 pub(super) struct Arguments<'g> {
     pub(super) graph: &'g Graph,
     globals: &'g Globals,
@@ -126,7 +51,7 @@ pub(super) struct Arguments<'g> {
 impl Arguments<'_> {
     /// The first argument that is none by itself.
     fn unfit_each(&self, global: Global, name: &str, arguments: &[Id]) -> Option<Kind> {
-        let takes = self.takes(global, name, arguments);
+        let takes = signature(global, name, arguments.len());
         let mut pairs = arguments.iter().zip(takes).enumerate();
         let (index, (id, takes)) = pairs.find(|(_, (id, takes))| !self.fits(**takes, **id))?;
         let (number, found) = (index + 1, self.graph.node(*id).type_name());
@@ -134,52 +59,6 @@ impl Arguments<'_> {
             "argument {number} of {name} must be {}, and is not (its type is {found})",
             takes.noun()
         )))
-    }
-
-    fn takes(&self, global: Global, name: &str, arguments: &[Id]) -> &'static [Takes] {
-        match global {
-            Global::Wrapper(Wrapper::Parameter) => &[TensorOrNone, Truth, Anything],
-            Global::Wrapper(Wrapper::ParameterWithState) => &[TensorOrNone, Truth, Anything, Attributes],
-            Global::Wrapper(Wrapper::OnDevice) => &[Tensor, ElementType, Place, Truth],
-            Global::RebuildFromType => match arguments {
-                [_, _, _, _] => &[Function, Type, Tuple, Attributes],
-                _ => &[WrapperClass, ElementType, Sizes, Sizes, Integer, Layout, Anything, Truth],
-            },
-            Global::ParameterType => &[TensorOrNone, Truth],
-            Global::TensorType => match arguments {
-                [_] => &[TensorData],
-                [] | [_, _, ..] => &[Integer, Integer, Integer, Integer],
-            },
-            Global::Class(Class::TorchSize) => &[Integers],
-            Global::Class(Class::TorchDevice) => match arguments {
-                [_] => &[DeviceName],
-                _ => &[DeviceKind, DeviceIndex],
-            },
-            Global::Class(Class::Complex) => match arguments {
-                [_] => &[NumberOrText],
-                _ => &[Number, Number],
-            },
-            Global::Foreign(_) => {
-                FOREIGN.iter().find(|(own, _)| *own == name).map_or(&[], |(_, takes)| takes)
-            }
-            Global::RebuildTensor
-            | Global::RebuildOldTensor
-            | Global::RebuildTypedTensor
-            | Global::OrderedDict
-            | Global::Set
-            | Global::FrozenSet
-            | Global::ByteArray
-            | Global::Bytes
-            | Global::Encode
-            | Global::Storage(_)
-            | Global::UntypedStorage
-            | Global::Path(_)
-            | Global::NumpyDtype
-            | Global::NumpyScalar
-            | Global::Dill(_)
-            | Global::Class(_)
-            | Global::TorchDtype(_) => &[],
-        }
     }
 
     /// Whether `torch.Tensor` may make a tensor of it. What is in a sequence is not looked at.
@@ -231,12 +110,16 @@ impl Arguments<'_> {
             QuantizedStorage => self.is_quantized_storage(id),
             Integer => is_integer,
             Number => is_number || is_made(&|global| global == Global::Class(Class::Complex)),
-            NumberOrText => match node {
-                Node::Text(text) => is_complex(text),
-                // Above the largest float there are none.
-                Node::BigInt(number) => number.bits() < 1024,
-                _ => is_number,
-            },
+            NumberOrText => {
+                if let Node::Text(text) = node {
+                    is_complex(text)
+                } else if let Node::BigInt(number) = node {
+                    // Above the largest float there are none.
+                    number.bits() < 1024
+                } else {
+                    is_number
+                }
+            }
             Integers => self.are_integers(id),
             Sizes => self.are_sizes(id),
             Truth => is_truth,
@@ -261,11 +144,10 @@ impl Arguments<'_> {
             Function => {
                 matches!(node, Node::Global(global) if is_foreign(*global) || global.makes_a_tensor())
             }
-            Type => match node {
-                Node::Global(Global::TensorType | Global::ParameterType) => true,
-                Node::Global(Global::Foreign(index)) => self.may_be_subclass(*index),
-                _ => false,
-            },
+            Type => {
+                matches!(node, Node::Global(Global::TensorType | Global::ParameterType))
+                    || matches!(node, Node::Global(Global::Foreign(index)) if self.may_be_subclass(*index))
+            }
             WrapperClass => matches!(node, Node::Global(Global::Foreign(_))),
             Tuple => self.graph.sequence(id).is_some(),
         }

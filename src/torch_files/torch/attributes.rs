@@ -1,6 +1,6 @@
 //! Attributes that a pickle gives a tensor.
 
-use super::arguments::{Arguments, Takes};
+use super::{arguments::Arguments, signatures::Takes};
 use crate::torch_files::pickle::{Id, Node};
 
 /// The attributes of a tensor that nothing can be assigned to.

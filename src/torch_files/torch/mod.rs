@@ -7,7 +7,7 @@
 //! `description` reads from `data.pkl` with `parser`), `view` and `lazy` (which elements of a storage a tensor has, and
 //! what torch makes of them), [`scan`] (all elements in one pass, without holding the file;
 //! `streaming` does this for a deflated entry), [`read`] (everything in memory), [`scan_file`] (any other file of
-//! torch, of which `contents` goes through all objects, and `fails`, `arguments`, `attributes`, `together` and `states` find those that torch cannot make), [`write()`].
+//! torch, of which `contents` goes through all objects, and `fails`, `arguments` with the `signatures` of functions, `attributes`, `together` and `states` find those that torch cannot make), [`write()`].
 //!
 //! Invariants: a storage has exactly the bytes that `data.pkl` announces, and a tensor lies inside its storage, before
 //! any element is read; tensors much larger than their storages are refused before they are allocated.
@@ -27,6 +27,7 @@ pub(crate) mod read;
 mod refused;
 pub(crate) mod scan;
 mod sides;
+mod signatures;
 mod source;
 mod states;
 mod storage_class;

@@ -72,11 +72,13 @@ pub(super) fn read(mut file: TensorFile, watch: ProgressFn<'_>) -> Result<Tensor
 
 /// Adds why a file cannot be read to its end; an archive of another kind is sound.
 fn refuse(error: &FormatError, file: &mut TensorFile) {
-    let other = match error.kind {
-        Kind::MissingEntry(_) => OtherArchive::of(&file.file),
+    let other = if let Kind::MissingEntry(_) = error.kind {
+        OtherArchive::of(&file.file)
+    } else if error.kind == Kind::TorchScript {
         // Some entries make it one only by their own name.
-        Kind::TorchScript => OtherArchive::of(&file.file).filter(|(other, _)| other.is_torch_script()),
-        _ => None,
+        OtherArchive::of(&file.file).filter(|(other, _)| other.is_torch_script())
+    } else {
+        None
     };
     let Some((other, inside)) = other else { return findings::refuse(file, error) };
     (file.instead, file.is_whole) = (Some(other.name), false);
