@@ -17,7 +17,7 @@ use crate::torch_files::{
     limits::{BUFFER_BYTES, MAX_DIRECTORY_BYTES, MAX_STREAMED_PICKLE_BYTES},
     zip::{
         Archive,
-        central_directory::{FOLLOWS, number},
+        records::{FOLLOWS, number},
         single_pass::Span,
         sparse_reader::SparseReader,
     },

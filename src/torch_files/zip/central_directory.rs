@@ -6,7 +6,12 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::not_whole::{bytes_before, cut_short, displaced, without_end};
+use super::{
+    not_whole::{bytes_before, cut_short, displaced, without_end},
+    records::{
+        DIRECTORY_HEADER, END_64_BYTES, END_BYTES, LOCAL_HEADER, LOCATOR_BYTES, broken, number, read_at,
+    },
+};
 use crate::torch_files::{
     FormatErrorKind as Kind,
     error::within,
@@ -14,22 +19,14 @@ use crate::torch_files::{
     other_format::OtherFormat,
 };
 
-/// What the header of an entry begins with, and so almost every archive.
-pub(super) const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 /// Bytes that are searched for converted line ends: 1 MiB; and the fewest line feeds that tell.
 const MAX_CONVERTED_BYTES: u64 = 1 << 20;
 const MIN_LINE_FEEDS: usize = 8;
 
-/// Bytes of the record at the end of every archive, without its comment.
-pub(super) const END_BYTES: usize = 22;
 /// Bytes of the longest comment.
 const COMMENT_BYTES: u64 = 0xffff;
 /// Bytes of the pieces in which torch searches for the end record.
 const SEARCH_BYTES: u64 = 4096;
-/// Bytes of the record that points to the 64-bit end record.
-pub(super) const LOCATOR_BYTES: u64 = 20;
-/// Bytes of the 64-bit end record.
-pub(super) const END_64_BYTES: u64 = 56;
 /// Bytes of an entry's header in the directory, without its name, extra field and comment.
 const HEADER_BYTES: usize = 46;
 /// The newest version of the zip specification that Python's zipfile reads, 6.3.
@@ -95,7 +92,7 @@ fn read_unconverted(reader: &mut (impl Read + Seek)) -> Result<Directory, Kind> 
     for _ in 0..entries {
         let (header, after) =
             rest.split_at_checked(HEADER_BYTES).ok_or_else(|| broken("truncated directory entry"))?;
-        if !header.starts_with(b"PK\x01\x02") {
+        if !header.starts_with(DIRECTORY_HEADER) {
             return Err(broken("the central directory lists fewer entries than its end record announces"));
         }
         let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
@@ -254,29 +251,8 @@ fn locate_64(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<(u64, [
     Ok(Some((start, fields)))
 }
 
-/// Reads `bytes` bytes at an offset. Callers have checked that the number is small.
-pub(crate) fn read_at(reader: &mut (impl Read + Seek), start: u64, bytes: u64) -> Result<Vec<u8>, Kind> {
-    reader.seek(SeekFrom::Start(start))?;
-    let mut read = Vec::new();
-    reader.take(bytes).read_to_end(&mut read)?;
-    if read.len() as u64 == bytes { Ok(read) } else { Err(broken("the file is too short")) }
-}
-
-/// The flag of a local header whose checksum and sizes follow the data.
-pub(crate) const FOLLOWS: u64 = 8;
-
-/// A little-endian unsigned integer.
-pub(crate) fn number(record: &[u8], at: usize, bytes: usize) -> u64 {
-    let bytes = record.get(at..at + bytes).unwrap_or_default();
-    bytes.iter().rev().fold(0, |all, byte| (all << 8) + u64::from(*byte))
-}
-
 fn several_volumes() -> Kind {
     broken("multi-volume archives are not supported")
-}
-
-pub(super) fn broken(what: &str) -> Kind {
-    Kind::Zip(what.to_owned())
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 
 use std::io::{Read, Seek};
 
-use super::central_directory::{Directory, FOLLOWS, Listed, number, read_at};
+use super::{
+    central_directory::{Directory, Listed},
+    records::{FOLLOWS, number, read_at},
+};
 use crate::torch_files::{FormatErrorKind as Kind, error::excerpt, limits::MAX_BYTES_BEFORE};
 
 /// Bytes of the header before the data of an entry, without name and extra field.

@@ -3,8 +3,8 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::central_directory::{
-    END_64_BYTES, END_BYTES, LOCAL_HEADER, LOCATOR_BYTES, broken, number, read_at,
+use super::records::{
+    DIRECTORY_HEADER, END_64_BYTES, END_BYTES, LOCAL_HEADER, LOCATOR_BYTES, broken, number, read_at,
 };
 use crate::torch_files::{
     FormatErrorKind as Kind,
@@ -15,8 +15,6 @@ use crate::torch_files::{
 /// Zeros at the end of a file that are not there by chance, and the most that are counted, in bytes.
 const MIN_ZERO_BYTES: u64 = 512;
 const MAX_ZERO_BYTES: u64 = 64 << 20;
-/// What a record of the central directory begins with.
-const DIRECTORY_HEADER: &[u8] = b"PK\x01\x02";
 
 /// Why a file with these last bytes does not end with an end record.
 pub(super) fn without_end(reader: &mut (impl Read + Seek), tail: &[u8]) -> Result<Kind, Kind> {
