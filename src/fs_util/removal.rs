@@ -41,6 +41,9 @@ pub(crate) fn remove_at<P: ?Sized + NixPath>(above: BorrowedFd<'_>, name: &P) ->
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
+/// How often in a row a directory may list entries of which none can be found.
+const MAX_ROUNDS_IN_VAIN: u32 = 1000;
+
 #[derive(Clone, Copy)]
 enum Kind {
     Directory,
@@ -50,19 +53,33 @@ enum Kind {
 fn remove_directory<P: ?Sized + NixPath>(above: BorrowedFd<'_>, name: &P) -> io::Result<()> {
     let root = open_writable(above, name)?;
     let mut moved = 0_u64;
+    let mut rounds_in_vain = 0;
     // What is moved up may or may not be listed in the same round.
     loop {
-        let mut is_empty = true;
+        let (mut is_empty, mut is_in_vain) = (true, true);
         for entry in entries(&root)? {
             let entry = entry?;
             is_empty = false;
-            match kind(root.as_fd(), entry.file_name(), entry.file_type())? {
-                Kind::Directory => flatten(&root, &entry, &mut moved)?,
-                Kind::Other => unlinkat(&root, entry.file_name(), UnlinkatFlags::NoRemoveDir)?,
+            let removed = match kind(root.as_fd(), entry.file_name(), entry.file_type()) {
+                Ok(Kind::Directory) => flatten(&root, &entry, &mut moved),
+                Ok(Kind::Other) => {
+                    unlinkat(&root, entry.file_name(), UnlinkatFlags::NoRemoveDir).map_err(io::Error::from)
+                }
+                Err(error) => Err(error),
+            };
+            match removed {
+                Ok(()) => is_in_vain = false,
+                // Something else removes the same directory. That says nothing about the rest of it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         if is_empty {
             return Ok(unlinkat(above, name, UnlinkatFlags::RemoveDir)?);
+        }
+        rounds_in_vain = if is_in_vain { rounds_in_vain + 1 } else { 0 };
+        if rounds_in_vain > MAX_ROUNDS_IN_VAIN {
+            return Err(io::Error::other("what is listed in the directory cannot be found"));
         }
     }
 }
@@ -160,6 +177,28 @@ mod tests {
         remove_all(&root).unwrap();
         assert!(!root.exists());
         remove_all(&root).unwrap();
+    }
+
+    /// As a check that has not returned in time removes its directory, and the run all directories.
+    #[test]
+    fn two_that_remove_the_same_leave_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        for _ in 0..20 {
+            for directory in 0..8 {
+                let directory = root.join(format!("{directory}/in"));
+                fs::create_dir_all(&directory).unwrap();
+                (0..100).for_each(|file| fs::write(directory.join(file.to_string()), "").unwrap());
+            }
+            std::thread::scope(|scope| {
+                (0..8).for_each(|directory| {
+                    let directory = root.join(directory.to_string());
+                    scope.spawn(move || _ = remove_all(&directory));
+                });
+                remove_all(&root).unwrap();
+                assert!(!root.exists());
+            });
+        }
     }
 
     #[test]

@@ -48,9 +48,9 @@ pub(super) fn in_parallel<T: Send>(
     let threads =
         thread::available_parallelism().map_or(1, usize::from).min(MAX_SIDE_BY_SIDE).min(models.len());
     thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(go_on);
-        }
+        // Where the system has no more threads, fewer do it.
+        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, go_on).is_ok();
+        _ = (1..threads).take_while(spawned).count();
         go_on();
     });
     // The threads stop only when no model is left, so every slot has a result.

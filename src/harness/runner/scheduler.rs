@@ -100,36 +100,38 @@ pub(super) fn schedule(
     let first = Arc::new(FirstProcesses::default());
     let alone = RwLock::new(());
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
-    thread::scope(|scope| {
-        for _ in 0..options.workers.clamp(1, jobs.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(index) else { return };
-                    let enough = options.max_failures.filter(|max| failures.load(Ordering::Relaxed) >= *max);
-                    let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
-                        (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
-                    } else if let Some(max) = enough {
-                        let detail = Some(format!(
-                            "the run stopped after {}, when the checks that had begun were over",
-                            counted(max, "failure")
-                        ));
-                        (PartialOutcome::default().outcome(job, Ended::NotRun { detail }), None)
-                    } else {
-                        let name = directory(options.first + index, job, options);
-                        let run = |name: &str| {
-                            run_watched(job, suite, (work, name, options), interrupted, (&first, witness))
-                        };
-                        run_undisturbed(&name, &alone, run)
-                    };
-                    on_outcome(&outcome);
-                    if !job.may_fail && outcome.has_failed() {
-                        failures.fetch_add(1, Ordering::Relaxed);
-                    }
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
-                }
-            });
+    let work_off = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(index) else { return };
+            let enough = options.max_failures.filter(|max| failures.load(Ordering::Relaxed) >= *max);
+            let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
+                (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
+            } else if let Some(max) = enough {
+                let detail = Some(format!(
+                    "the run stopped after {}, when the checks that had begun were over",
+                    counted(max, "failure")
+                ));
+                (PartialOutcome::default().outcome(job, Ended::NotRun { detail }), None)
+            } else {
+                let name = directory(options.first + index, job, options);
+                let run = |name: &str| {
+                    run_watched(job, suite, (work, name, options), interrupted, (&first, witness))
+                };
+                run_undisturbed(&name, &alone, run)
+            };
+            on_outcome(&outcome);
+            if !job.may_fail && outcome.has_failed() {
+                failures.fetch_add(1, Ordering::Relaxed);
+            }
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
         }
+    };
+    thread::scope(|scope| {
+        // Where the system has no more threads, fewer do it.
+        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, &work_off).is_ok();
+        _ = (1..options.workers.clamp(1, jobs.len().max(1))).take_while(spawned).count();
+        work_off();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);

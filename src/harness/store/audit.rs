@@ -230,7 +230,12 @@ fn audit_all(reports: &Path, stamps: &[RunTimestamp], on_report: &(dyn Fn() + Sy
             done.lock().unwrap_or_else(PoisonError::into_inner).push(audited);
         }
     };
-    thread::scope(|scope| (0..THREADS.min(stamps.len())).for_each(|_| _ = scope.spawn(work)));
+    thread::scope(|scope| {
+        // Where the system has no more threads, fewer do it.
+        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
+        _ = (1..THREADS.min(stamps.len())).take_while(spawned).count();
+        work();
+    });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|audited| audited.stamp);
     done

@@ -114,7 +114,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let hidden = root.path().join(".2025-10-17T112849Z.partial");
         fs::create_dir(&hidden).unwrap();
-        [SUMS, CHAIN, RESULTS].iter().for_each(|name| fs::write(hidden.join(name), "").unwrap());
+        [SUMS, CHAIN, RESULTS].iter().for_each(|name| fs::write(hidden.join(name), "x").unwrap());
         let cleaned = clean(root.path()).unwrap();
         assert!(matches!(cleaned.as_slice(), [Cleaned { done: Cleaning::Kept, .. }]), "{cleaned:?}");
         assert!(hidden.exists());

@@ -97,7 +97,10 @@ pub(super) fn explain(reports: &Path, run: Unfinished) -> UnfinishedRun {
 
 /// Whether a hidden directory has everything that a published report has.
 pub(super) fn is_complete(directory: &Path) -> bool {
-    [SUMS, CHAIN, RESULTS].iter().all(|name| directory.join(name).is_file())
+    // A run that was killed while it made one of them has left it empty.
+    let has_bytes =
+        |name: &&str| directory.join(name).metadata().is_ok_and(|file| file.is_file() && file.len() > 0);
+    [SUMS, CHAIN, RESULTS].iter().all(|name| has_bytes(&name))
 }
 
 /// Whether a hidden directory has the outcomes of a run, or what may be such: a file that cannot be read, or only by another

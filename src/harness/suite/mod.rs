@@ -303,10 +303,17 @@ fn in_parallel<T: Send>(documents: &[Document], read: impl Fn(&Document) -> T + 
     let share = documents.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
         let shares = documents.chunks(share);
-        let threads: Vec<_> =
-            shares.map(|share| scope.spawn(|| share.iter().map(&read).collect::<Vec<T>>())).collect();
-        let results =
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        // Where the system has no more threads, the documents are read here.
+        let threads: Vec<_> = shares
+            .map(|share| {
+                let work = || share.iter().map(&read).collect::<Vec<T>>();
+                (share, thread::Builder::new().spawn_scoped(scope, work).ok())
+            })
+            .collect();
+        let results = threads.into_iter().map(|(share, thread)| match thread {
+            Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => share.iter().map(&read).collect(),
+        });
         results.flatten().collect()
     })
 }

@@ -79,12 +79,15 @@ fn read_all(reports: &Path, stamps: &[RunTimestamp]) -> Vec<Result<Entry, Integr
     thread::scope(|scope| {
         let workers: Vec<_> = stamps
             .chunks(share)
-            .map(|chunk| (chunk, scope.spawn(move || chunk.iter().map(read).collect::<Vec<_>>())))
+            .map(|chunk| {
+                let work = move || chunk.iter().map(read).collect::<Vec<_>>();
+                (chunk, thread::Builder::new().spawn_scoped(scope, work).ok())
+            })
             .collect();
-        // A worker does not panic; if it did, its reports are read here.
-        let joined = workers
-            .into_iter()
-            .map(|(chunk, worker)| worker.join().unwrap_or_else(|_| chunk.iter().map(read).collect()));
+        // Where the system has no more threads, the reports are read here. A worker does not panic; if it did, so are its.
+        let joined = workers.into_iter().map(|(chunk, worker)| {
+            worker.and_then(|worker| worker.join().ok()).unwrap_or_else(|| chunk.iter().map(read).collect())
+        });
         joined.flatten().collect()
     })
 }
