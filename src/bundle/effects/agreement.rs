@@ -84,10 +84,7 @@ pub(super) fn saved_networks(step: &ResultView<'_>) -> Option<Agreement> {
 
 /// The snapshots are the configuration that was given, with the scale and the version (BUN-007, ORC-018).
 pub(super) fn saved_params(step: &ResultView<'_>) -> Option<Agreement> {
-    let mut keys = bridge::asked(step.request, step.era)?;
-    for accepted in keys.values_mut().filter(|accepted| **accepted == Accepted::AsBefore) {
-        *accepted = Accepted::OneOf(vec![Value::None]);
-    }
+    let mut keys = bridge::snapshot(step.request, step.era)?;
     keys.extend([SCALE_KEY, VERSION_KEY].map(|key| (key.to_owned(), Accepted::Anything)));
     Some(accepted(keys, field(step.described?, PARAMS)?.as_map()?))
 }

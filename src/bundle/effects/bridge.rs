@@ -68,16 +68,40 @@ fn kind(config: &Map) -> Option<&str> {
     config.get("kind").and_then(Value::as_text)
 }
 
-/// What each key of the configuration of a request must be afterwards. A workflow may give its dataset a place in a
-/// configuration that has none.
+/// What each key of the configuration of a request must be afterwards.
 pub(super) fn asked(request: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
     let mut keys = flat(request.get("config")?.as_map()?, era)?;
-    if request.contains_key("train_data")
-        && let Some(dataset @ Accepted::AsBefore) = keys.get_mut("train_data_file_path")
-    {
+    if let Some((dataset, _)) = place_of_data(request, &mut keys) {
         *dataset = Accepted::Anything;
     }
     Some(keys)
+}
+
+/// What the configuration of a workflow must be in its snapshot, where None is a value. A workflow may give its dataset a
+/// place in a configuration that has none (ORC-018).
+pub(super) fn snapshot(request: &Map, era: Option<&Era>) -> Option<IndexMap<String, Accepted>> {
+    let mut keys = flat(request.get("config")?.as_map()?, era)?;
+    if let Some((dataset, given)) = place_of_data(request, &mut keys) {
+        *dataset = if let Accepted::OneOf(own) = given {
+            Accepted::OneOf([vec![Value::None], own].concat())
+        } else {
+            given
+        };
+    }
+    for accepted in keys.values_mut().filter(|accepted| **accepted == Accepted::AsBefore) {
+        *accepted = Accepted::OneOf(vec![Value::None]);
+    }
+    Some(keys)
+}
+
+/// What the place of the dataset must be in a configuration that has none, and what it is of the dataset of the request.
+fn place_of_data<'k>(
+    request: &Map,
+    keys: &'k mut IndexMap<String, Accepted>,
+) -> Option<(&'k mut Accepted, Accepted)> {
+    let given = given(FieldKind::Path, request.get("train_data")?);
+    let place = keys.get_mut("train_data_file_path").filter(|place| **place == Accepted::AsBefore)?;
+    Some((place, given))
 }
 
 /// What each key of a configuration must be afterwards; None for one that must be refused.

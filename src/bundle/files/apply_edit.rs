@@ -92,6 +92,25 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             tensors.insert(name.clone(), Tensor::new(tensor.dtype(), shape, data)?);
             Some(name)
         }),
+        BundleEdit::UnsqueezeTensor { model } => tensors(path, model, |tensors| {
+            let column = |tensor: &Tensor| match *tensor.shape() {
+                [elements] if elements > 1 => {
+                    Tensor::new(tensor.dtype(), vec![elements, 1], tensor.data().to_vec())
+                }
+                [] | [_] | [_, _, ..] => None,
+            };
+            let (name, column) =
+                tensors.iter().find_map(|(name, tensor)| Some((name.clone(), column(tensor)?)))?;
+            tensors.insert(name.clone(), column);
+            Some(name)
+        }),
+        BundleEdit::PrefixTensors { model, prefix } => tensors(path, model, |tensors| {
+            let (name, _) = tensors.first()?;
+            let name = format!("{prefix}{name}");
+            let all = std::mem::take(tensors).into_iter();
+            *tensors = all.map(|(own, tensor)| (format!("{prefix}{own}"), tensor)).collect();
+            Some(name)
+        }),
         BundleEdit::EmptyState { model } => tensors(path, model, |tensors| {
             let (name, _) = tensors.first()?;
             let name = name.clone();
@@ -429,6 +448,20 @@ mod tests {
         let changed: Vec<usize> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
         assert_eq!(changed, [usize::try_from(start + length / 2).unwrap()]);
         assert_eq!(after[changed[0]], !before[changed[0]]);
+    }
+
+    #[rstest]
+    #[case::column(json!({"unsqueeze_tensor": {"model": "m"}}), "a [2, 1], b [2]")]
+    #[case::wrapped(json!({"prefix_tensors": {"model": "m", "prefix": "module."}}), "module.a [2], module.b [2]")]
+    fn the_names_and_shapes_of_tensors_are_edited(#[case] change: serde_json::Value, #[case] left: &str) {
+        let (_place, path) = place();
+        let before = tensors_of(&path);
+        edit(&path, change).unwrap();
+        let after = tensors_of(&path);
+        let facts: Vec<String> =
+            after.iter().map(|(name, tensor)| format!("{name} {:?}", tensor.shape())).collect();
+        assert_eq!(facts.join(", "), left);
+        assert!(before.values().zip(after.values()).all(|(old, new)| old.data() == new.data()));
     }
 
     #[test]

@@ -48,6 +48,18 @@ pub enum BundleEdit {
         /// The model.
         model: String,
     },
+    /// Appends a dimension of one element to the model's first tensor with one dimension and several elements.
+    UnsqueezeTensor {
+        /// The model.
+        model: String,
+    },
+    /// Puts a prefix before the names of all of the model's tensors, as wrappers of networks do.
+    PrefixTensors {
+        /// The model.
+        model: String,
+        /// The prefix, `module.`.
+        prefix: String,
+    },
     /// Removes all of the model's tensors.
     EmptyState {
         /// The model.
