@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 pub(crate) use self::{
     owner::is_of_this_user,
-    real_directory::{create_directory_in, is_at, open_directory},
+    real_directory::{create_directory_in, is_at, open_directory, open_for_owner},
     removal::{remove_all, remove_at},
     writing::write_below,
 };

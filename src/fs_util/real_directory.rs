@@ -1,11 +1,11 @@
 //! Directories by descriptor. What an implementation moves away, or puts in the place of a directory, is never followed.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     },
     path::Path,
 };
@@ -32,6 +32,15 @@ pub(crate) fn is_at(directory: &File, path: &Path) -> bool {
     let own = directory.metadata().map(|own| (own.dev(), own.ino()));
     let here = path.symlink_metadata().map(|here| (here.dev(), here.ino()));
     own.is_ok_and(|own| here.is_ok_and(|here| own == here))
+}
+
+/// Makes sure that the owner of this directory can list, enter and change it, whatever its mode was.
+pub(crate) fn open_for_owner(directory: &File) -> io::Result<()> {
+    let mode = directory.metadata()?.permissions().mode();
+    if mode & 0o700 == 0o700 {
+        return Ok(());
+    }
+    directory.set_permissions(Permissions::from_mode(mode | 0o700))
 }
 
 /// Creates a directory in another one, and opens it.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::temporary::Temporary;
-use crate::fs_util::{create_directory_in, is_at, open_directory};
+use crate::fs_util::{create_directory_in, is_at, open_directory, open_for_owner};
 
 /// Where checks run.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ impl WorkPlace {
     pub(crate) fn current(&self) -> io::Result<(PathBuf, Arc<File>)> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(directory) = place.directory.as_ref().filter(|own| is_at(own, &place.path)) {
+            // A check may have closed it for those that follow.
+            open_for_owner(directory)?;
             return Ok((place.path.clone(), Arc::clone(directory)));
         }
         let temporary = Temporary::create()?;
@@ -62,11 +64,26 @@ impl WorkPlace {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::{fs, os::unix::fs::symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt as _, symlink},
+    };
 
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn a_directory_that_was_closed_is_opened_again() {
+        let root = tempfile::tempdir().unwrap();
+        let work = WorkPlace::open(root.path());
+        for closed in [0o000, 0o555] {
+            fs::set_permissions(root.path(), fs::Permissions::from_mode(closed)).unwrap();
+            let (path, _) = work.current().unwrap();
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, closed | 0o700);
+            fs::create_dir(path.join(closed.to_string())).unwrap();
+        }
+    }
 
     #[rstest]
     #[case::nothing(|_: &Path, _: &Path| ())]

@@ -129,7 +129,7 @@ pub(super) fn schedule(
     };
     thread::scope(|scope| {
         // Where the system has no more threads, fewer do it.
-        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, &work_off).is_ok();
+        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_off).is_ok();
         _ = (1..options.workers.clamp(1, jobs.len().max(1))).take_while(spawned).count();
         work_off();
     });

@@ -8,7 +8,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, ErrorKind},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -21,7 +20,7 @@ use super::{
     sums::sha256,
 };
 use crate::{
-    fs_util::{entries, is_at, remove_all, retried, write_below},
+    fs_util::{entries, is_at, open_for_owner, remove_all, retried, write_below},
     harness::{
         record::{CHAIN, RESULTS, RunTimestamp, SUMS},
         work_place::WorkPlace,
@@ -100,9 +99,7 @@ impl PartialDirectory {
     /// must be written again.
     pub(super) fn reclaim(&mut self) -> Result<bool, IoError> {
         if self.is_now(&self.path) {
-            let own = self.lock.metadata().map_err(IoError::when("look at", &self.path))?;
-            let open = fs::Permissions::from_mode(own.permissions().mode() | 0o700);
-            self.lock.set_permissions(open).map_err(IoError::when("open", &self.path))?;
+            open_for_owner(&self.lock).map_err(IoError::when("open", &self.path))?;
             return Ok(false);
         }
         remove_persistently(&self.path).map_err(IoError::when("remove", &self.path))?;
@@ -269,7 +266,7 @@ pub(super) fn remove_persistently(path: &Path) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use rstest::rstest;
 
@@ -397,7 +394,6 @@ mod tests {
 
     #[test]
     fn what_was_made_read_only_is_removed() {
-        use std::os::unix::fs::PermissionsExt as _;
         let root = tempfile::tempdir().unwrap();
         let directory = begun(root.path());
         let deep = directory.work().join("deep");

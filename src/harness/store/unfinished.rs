@@ -100,7 +100,7 @@ pub(super) fn is_complete(directory: &Path) -> bool {
     // A run that was killed while it made one of them has left it empty.
     let has_bytes =
         |name: &&str| directory.join(name).metadata().is_ok_and(|file| file.is_file() && file.len() > 0);
-    [SUMS, CHAIN, RESULTS].iter().all(|name| has_bytes(&name))
+    [SUMS, CHAIN, RESULTS].iter().all(has_bytes)
 }
 
 /// Whether a hidden directory has the outcomes of a run, or what may be such: a file that cannot be read, or only by another
