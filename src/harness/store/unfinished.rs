@@ -165,6 +165,13 @@ mod tests {
         fs::write(copy.join(INVENTORY), "{").unwrap();
         let killed = explained(root.path(), ".2025-10-17T112850Z.partial");
         assert_eq!((killed.state, killed.planned, killed.has_results), (RunState::Killed, None, false));
+        // It was killed before it had written the last of the three.
+        for (sums, state) in [("", RunState::Killed), ("x", RunState::Complete)] {
+            [(RESULTS, "{"), (CHAIN, "{"), (SUMS, sums)]
+                .iter()
+                .for_each(|(name, text)| fs::write(copy.join(name), text).unwrap());
+            assert_eq!(explained(root.path(), ".2025-10-17T112850Z.partial").state, state);
+        }
         writer.interrupt().unwrap();
         let interrupted = explained(root.path(), ".2025-10-17T112849Z.interrupted");
         assert_eq!(interrupted.state, RunState::Interrupted);
