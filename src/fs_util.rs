@@ -3,6 +3,7 @@
 mod owner;
 mod real_directory;
 mod removal;
+mod retrying;
 mod writing;
 
 use std::{
@@ -17,6 +18,7 @@ pub(crate) use self::{
     owner::is_of_this_user,
     real_directory::{create_directory_in, is_at, open_directory, open_for_owner},
     removal::{remove_all, remove_at},
+    retrying::retried,
     writing::write_below,
 };
 
@@ -89,17 +91,6 @@ fn walk(
         }
     }
     Ok(())
-}
-
-/// Repeats a call until no signal interrupts it. The standard library does so itself for reading, writing and syncing, but
-/// not for names and locks, where file systems in user space or over a network can be interrupted.
-pub(crate) fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            ended => return ended,
-        }
-    }
 }
 
 /// The entries of a directory. It is listed again when a signal interrupts that.

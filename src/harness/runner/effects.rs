@@ -157,6 +157,10 @@ impl<'a> Watch<'a> {
         session: &dyn Session,
         context: &Context,
     ) -> Vec<ExpectationOutcome> {
+        // What has taken the place of the directory has nothing to do with the check, which ends because of it.
+        if !context.sandbox.is_in_place() {
+            return Vec::new();
+        }
         let files_before = std::mem::take(&mut self.files);
         self.files = FileStates::of(context.sandbox.root(), &files_before);
         let outside_before = self.see_outside(session, &context.sandbox);

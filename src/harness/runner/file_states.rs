@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    fs_util::Tree,
+    fs_util::{Tree, retried},
     value::{Digest, digest::digest_of},
 };
 
@@ -88,10 +88,10 @@ impl Contents {
         }
         if length <= MAX_SHORT_BYTES {
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-            fs::File::open(path)?.take(MAX_SHORT_BYTES).read_to_end(&mut bytes)?;
+            retried(|| fs::File::open(path))?.take(MAX_SHORT_BYTES).read_to_end(&mut bytes)?;
             return Ok(Self::Short(bytes.into()));
         }
-        let (length, digest) = digest_of(fs::File::open(path)?.take(MAX_READ_BYTES))?;
+        let (length, digest) = digest_of(retried(|| fs::File::open(path))?.take(MAX_READ_BYTES))?;
         Ok(Self::Long(length, digest))
     }
 }

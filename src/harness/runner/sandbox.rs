@@ -100,7 +100,9 @@ impl Sandbox {
 
     /// The files written by the implementation, and the directories of it that cannot be listed.
     pub(super) fn written(&self) -> Vec<WrittenFile> {
-        let Tree { mut files, unlisted, .. } = Tree::below(&self.root);
+        // What has taken its place was not written by the implementation.
+        let tree = if self.is_in_place() { Tree::below(&self.root) } else { Tree::default() };
+        let Tree { mut files, unlisted, .. } = tree;
         files.sort();
         let own = files.into_iter().filter(|path| !self.placed.contains(path));
         let described = own.map(|path| {
