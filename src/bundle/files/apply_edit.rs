@@ -93,14 +93,12 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
             Some(name)
         }),
         BundleEdit::UnsqueezeTensor { model } => tensors(path, model, |tensors| {
-            let column = |tensor: &Tensor| match *tensor.shape() {
-                [elements] if elements > 1 => {
-                    Tensor::new(tensor.dtype(), vec![elements, 1], tensor.data().to_vec())
-                }
-                [] | [_] | [_, _, ..] => None,
-            };
-            let (name, column) =
-                tensors.iter().find_map(|(name, tensor)| Some((name.clone(), column(tensor)?)))?;
+            let is_flat = |tensor: &Tensor| matches!(tensor.shape(), [elements] if *elements > 1);
+            let flat = tensors.iter().find(|(_, tensor)| is_flat(tensor));
+            let (name, tensor) =
+                flat.map(|(name, tensor)| (name.clone(), tensor.clone())).or_else(|| first(tensors))?;
+            let shape = [tensor.shape(), &[1]].concat();
+            let column = Tensor::new(tensor.dtype(), shape, tensor.data().to_vec())?;
             tensors.insert(name.clone(), column);
             Some(name)
         }),

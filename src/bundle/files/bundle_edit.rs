@@ -48,7 +48,8 @@ pub enum BundleEdit {
         /// The model.
         model: String,
     },
-    /// Appends a dimension of one element to the model's first tensor with one dimension and several elements.
+    /// Appends a dimension of one element to the model's first tensor with one dimension and several elements, or to its
+    /// first tensor with elements if there is none like that.
     UnsqueezeTensor {
         /// The model.
         model: String,
