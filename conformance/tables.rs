@@ -61,6 +61,7 @@ fn the_good_case_of_these_tables_is_a_valid_suite() {
 #[case::unknown_name("\"$params.N\"", "\"$parms.N\"", (7, 16), "did you mean `params`?")]
 #[case::unknown_requirement("[\"LOD-004\"]", "[\"LOD-OO4\"]", (2, 13), "did you mean `LOD-004`?")]
 #[case::no_requirement("[\"LOD-004\"]", "[]", (1, 1), "lists no requirements")]
+#[case::twice_the_requirement("[\"LOD-004\"]", "[\"LOD-004\", \"LOD-004\"]", (2, 24), "duplicate requirement LOD-004")]
 #[case::unknown_implementation("on = \"stub\"", "on = \"stubb\"", (10, 6), "did you mean `stub`?")]
 #[case::unknown_red_expectation("fails = \"fails\"", "fails = \"fail\"", (11, 9), "did you mean `fails`?")]
 #[case::no_expectation("expect.holds = { subset = [{ N = 64 }, \"$params\"], because = \"what was set should be there\" }\nexpect.fails = { equal = [\"$params.N\", 65], because = \"64 is not 65\" }\n", "", (1, 1), "has no expectations")]
@@ -383,11 +384,36 @@ fn a_refused_step_in_the_set_up_names_itself() {
     assert_eq!(outcome.failed().count(), 0);
 }
 
+/// Lines from this function, for the numbers below the first that is too many.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
 #[test]
-fn a_case_has_no_more_steps_than_it_may() {
-    let many = "[[steps]]\ndo.reset = {}\n\n".repeat(10_000) + "[[steps]]";
-    let errors = suite_of(&GOOD.replacen("[[steps]]", &many, 1)).1.expect_err("too many steps");
-    assert!(errors[0].to_string().contains("more than 10000 steps in a case"), "{}", errors[0]);
+fn what_a_case_repeats_has_limits() {
+    let holds = "expect.holds = {";
+    let more =
+        |count| lines(count, |at| format!("expect.e{at} = {{ exists = \"$work\", because = \"x\" }}\n"));
+    let red = |count| lines(count, |at| format!("[[red]]\non = \"stub\"\nfails = \"e{at}\"\n\n"));
+    let examples = |count, bytes: usize| {
+        let examples = lines(count, |at| format!("\n[examples.e{at}]\nn = 1\n"));
+        format!("{}{examples}# {}\n", GOOD.replace("\"$params.N\", 65", "\"$params.N\", \"${n}\""), "x".repeat(bytes))
+    };
+    let error = |case: &str| suite_of(case).1.expect_err("too much of it")[0].to_string();
+    let steps = "[[steps]]\ndo.reset = {}\n\n".repeat(10_000) + "[[steps]]";
+    let steps = error(&GOOD.replacen("[[steps]]", &steps, 1));
+    assert!(steps.contains("more than 10000 steps in a case"), "{steps}");
+    // The case has two expectations of its own.
+    let most = GOOD.replacen(holds, &(more(9_998) + holds), 1);
+    assert!(suite_of(&most).1.is_ok(), "as many as there may be");
+    for case in [GOOD.replacen(holds, &(more(9_999) + holds), 1), format!("{most}\n{}", red(9_998).repeat(2))]
+    {
+        let error = error(&case);
+        assert!(error.contains("more than 10000 expectations or red entries"), "{error}");
+    }
+    assert!(suite_of(&examples(20, 1 << 20)).1.is_ok(), "twenty checks in a file of a megabyte");
+    let error = error(&examples(300, 1 << 20));
+    assert!(error.contains("300 checks in a file of 10"), "{error}");
 }
 
 #[test]

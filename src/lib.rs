@@ -25,7 +25,7 @@
 //!
 //! The test target `layers` resolves every path in the sources and holds 1 to 4.
 //!
-//! 1. `value`, `text` and `fs_util` use nothing else of the crate. `torch_files` and `harness` do not know each other
+//! 1. `value`, `text`, `fs_util` and `threads` use nothing else of the crate. `torch_files` and `harness` do not know each other
 //!    or a contract, and `harness` names nothing of one. `bundle` uses all of these; `cli` uses everything, and only
 //!    the programs use `cli`.
 //! 2. Processes are in `harness::adapter::client` only, and in the check whether `bundleproof-torch` starts. Clocks are
@@ -60,5 +60,6 @@ pub mod cli;
 mod fs_util;
 pub mod harness;
 pub(crate) mod text;
+mod threads;
 pub mod torch_files;
 pub mod value;

@@ -218,15 +218,17 @@ pub(crate) fn answer(way: &str) {
     }
 }
 
-/// `puts_a_link_at_work`: moves away the directory of the check, the one that it is in, or the hidden one of the report,
-/// and puts something in its place.
+/// `puts_a_link_at_work`: moves away the directory of the check, the one that it is in, the hidden one of the report or the
+/// store, and puts something in its place.
 fn take_a_place(way: &str, directory: &Path) {
     let (what, at) = way.trim_start_matches("puts_").split_once("_at_").expect("what and where");
     let own = Path::new(directory.file_name().unwrap_or_default());
     let place = match at {
         "own" => Some(directory),
         "work" => directory.parent(),
-        _ => directory.ancestors().nth(2),
+        "report" => directory.ancestors().nth(2),
+        // The store.
+        _ => directory.ancestors().nth(3),
     };
     // Nothing that is not the run's: a later one may have another place.
     let is_of_a_run = |path: &&Path| {
@@ -234,6 +236,7 @@ fn take_a_place(way: &str, directory: &Path) {
         name == own.to_string_lossy()
             || name.ends_with(".partial")
             || name == "work"
+            || name == "reports"
             || name.starts_with("bundleproof-")
     };
     let Some(place) = place.filter(is_of_a_run) else { return };

@@ -475,6 +475,7 @@ pub(super) fn exit_of(error: &ReportError) -> Exit {
         | ReportError::StampsInTheWay { .. }
         | ReportError::TooLong { .. }
         | ReportError::Disk(_)
+        | ReportError::StoreReplaced(_)
         | ReportError::NoNumber(_) => Exit::Usage,
     }
 }

@@ -1,13 +1,13 @@
 //! Directories by descriptor. What an implementation moves away, or puts in the place of a directory, is never followed.
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::{File, Metadata, OpenOptions, Permissions, read_link},
     io,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     },
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -29,9 +29,20 @@ pub(crate) fn open_directory(path: &Path) -> io::Result<File> {
 
 /// Whether the path leads to this directory, and not to another one that has taken its place.
 pub(crate) fn is_at(directory: &File, path: &Path) -> bool {
+    is_same(directory, path.symlink_metadata())
+}
+
+/// Whether something is this directory.
+pub(crate) fn is_same(directory: &File, found: io::Result<Metadata>) -> bool {
     let own = directory.metadata().map(|own| (own.dev(), own.ino()));
-    let here = path.symlink_metadata().map(|here| (here.dev(), here.ino()));
+    let here = found.map(|here| (here.dev(), here.ino()));
     own.is_ok_and(|own| here.is_ok_and(|here| own == here))
+}
+
+/// Where this directory is now; None where the system does not say so, and for one that was removed.
+pub(crate) fn path_now(directory: &File) -> Option<PathBuf> {
+    let path = read_link(format!("/proc/self/fd/{}", directory.as_raw_fd())).ok()?;
+    is_at(directory, &path).then_some(path)
 }
 
 /// Makes sure that the owner of this directory can list, enter and change it, whatever its mode was.

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::{
     runner::{ExpectationOutcome, Outcome, Verdict},
-    suite::position,
+    suite::LineStarts,
 };
 use crate::text::line;
 
@@ -143,8 +143,9 @@ pub(crate) fn check_all(entries: &mut [KnownFailure], path: &str, text: &str) ->
     }
     entries.iter().try_for_each(KnownFailure::check)?;
     let places: Places = toml::from_str(text).map_err(|error| error.to_string())?;
+    let lines = LineStarts::of(text);
     for (entry, place) in entries.iter_mut().zip(places.known) {
-        entry.place = Some(format!("{path}:{}", position(text, place.span().start).0));
+        entry.place = Some(format!("{path}:{}", lines.line(place.span().start)));
     }
     Ok(())
 }

@@ -1,17 +1,10 @@
 //! Processes the models of one bundle, those of a long one on several threads.
 
-use std::{
-    io,
-    path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{path::Path, thread};
 
 use crate::{
     bundle::files::BundleReader,
+    threads,
     torch_files::{FormatError, limits::MAX_SIDE_BY_SIDE, zip::FileReader},
 };
 
@@ -29,32 +22,15 @@ pub(super) fn in_parallel<T: Send>(
     if reader.is_in_memory() {
         return models.iter().map(|model| work(reader, model)).collect();
     }
-    let results: Vec<Mutex<Option<Result<T, FormatError>>>> =
-        models.iter().map(|_| Mutex::default()).collect();
-    let next = AtomicUsize::new(0);
-    let go_on = || {
-        // Each thread opens the file for itself, because a reader has one position.
-        let mut reader = BundleReader::open(file);
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((model, result)) = models.get(index).zip(results.get(index)) else { return };
-            let answer = match &mut reader {
-                Ok(reader) => work(reader, model),
-                Err(error) => Err(error.clone()),
-            };
-            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        }
-    };
-    let threads =
-        thread::available_parallelism().map_or(1, usize::from).min(MAX_SIDE_BY_SIDE).min(models.len());
-    thread::scope(|scope| {
-        // Where the system has no more threads, fewer do it.
-        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, go_on).is_ok();
-        _ = (1..threads).take_while(spawned).count();
-        go_on();
-    });
-    // The threads stop only when no model is left, so every slot has a result.
-    let unseen = || Err(io::Error::other("the model was not processed").into());
-    let result = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.into_iter().map(|of_model| result(of_model).unwrap_or_else(unseen)).collect()
+    let at_once = thread::available_parallelism().map_or(1, usize::from).min(MAX_SIDE_BY_SIDE);
+    // Each thread opens the file for itself, because a reader has one position.
+    threads::each(
+        models,
+        at_once,
+        || BundleReader::open(file),
+        |reader, model| match reader {
+            Ok(reader) => work(reader, model),
+            Err(error) => Err(error.clone()),
+        },
+    )
 }

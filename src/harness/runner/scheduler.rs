@@ -21,6 +21,7 @@ use super::{
 use crate::{
     harness::{contract::Deadline, suite::Suite, work_place::WorkPlace},
     text::counted,
+    threads,
 };
 
 /// How often a worker checks whether the run was interrupted.
@@ -95,15 +96,15 @@ pub(super) fn schedule(
     on_outcome: &(dyn Fn(&Outcome) + Sync),
     witness: Option<&Arc<dyn Witness>>,
 ) -> Vec<Ran> {
-    let next = AtomicUsize::new(0);
     let failures = AtomicUsize::new(0);
     let first = Arc::new(FirstProcesses::default());
     let alone = RwLock::new(());
-    let done: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work_off = || {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = jobs.get(index) else { return };
+    let numbered: Vec<(usize, &Job)> = (options.first..).zip(jobs).collect();
+    threads::each(
+        &numbered,
+        options.workers,
+        || (),
+        |(), &(number, job)| {
             let enough = options.max_failures.filter(|max| failures.load(Ordering::Relaxed) >= *max);
             let (outcome, process) = if interrupted.load(Ordering::Relaxed) {
                 (PartialOutcome::default().outcome(job, Ended::NotRun { detail: None }), None)
@@ -114,7 +115,7 @@ pub(super) fn schedule(
                 ));
                 (PartialOutcome::default().outcome(job, Ended::NotRun { detail }), None)
             } else {
-                let name = directory(options.first + index, job, options);
+                let name = directory(number, job, options);
                 let run = |name: &str| {
                     run_watched(job, suite, (work, name, options), interrupted, (&first, witness))
                 };
@@ -124,18 +125,9 @@ pub(super) fn schedule(
             if !job.may_fail && outcome.has_failed() {
                 failures.fetch_add(1, Ordering::Relaxed);
             }
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, (outcome, process)));
-        }
-    };
-    thread::scope(|scope| {
-        // Where the system has no more threads, fewer do it.
-        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_off).is_ok();
-        _ = (1..options.workers.clamp(1, jobs.len().max(1))).take_while(spawned).count();
-        work_off();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, ran)| ran).collect()
+            (outcome, process)
+        },
+    )
 }
 
 /// An outcome, and the number of its process; None for this process.
@@ -190,11 +182,11 @@ impl PartialOutcome {
 }
 
 /// The name of a work directory: a number, with a description if it is kept.
-fn directory(index: usize, job: &Job, options: Options) -> String {
+fn directory(number: usize, job: &Job, options: Options) -> String {
     if !options.keep_work_dirs {
-        return format!("{index:05}");
+        return format!("{number:05}");
     }
-    let name = format!("{index:05}.{}.{}.{}", job.phase.as_str(), job.implementation.name(), job.check.id);
+    let name = format!("{number:05}.{}.{}.{}", job.phase.as_str(), job.implementation.name(), job.check.id);
     name.replace(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)), ".")
 }
 

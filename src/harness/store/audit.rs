@@ -1,14 +1,6 @@
 //! The audit of a store: is everything as it was written, and is everything there?
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Serialize;
 
@@ -23,6 +15,7 @@ use super::{
 use crate::{
     fs_util::SIBLING_PREFIX,
     harness::record::{Chain, RunTimestamp},
+    threads,
 };
 
 /// The number of reports that are verified side by side. Each is in memory as a whole.
@@ -221,24 +214,16 @@ fn names(reports: &Path) -> Result<Names, StoreError> {
 
 /// Verifies these reports on several threads; the results are in their order.
 fn audit_all(reports: &Path, stamps: &[RunTimestamp], on_report: &(dyn Fn() + Sync)) -> Vec<Audited> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(stamps.len()));
-    let work = || {
-        while let Some(stamp) = stamps.get(next.fetch_add(1, Ordering::Relaxed)) {
+    threads::each(
+        stamps,
+        THREADS,
+        || (),
+        |(), stamp| {
             let audited = audit_one(reports, *stamp);
             on_report();
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(audited);
-        }
-    };
-    thread::scope(|scope| {
-        // Where the system has no more threads, fewer do it.
-        let spawned = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
-        _ = (1..THREADS.min(stamps.len())).take_while(spawned).count();
-        work();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|audited| audited.stamp);
-    done
+            audited
+        },
+    )
 }
 
 fn audit_one(reports: &Path, stamp: RunTimestamp) -> Audited {

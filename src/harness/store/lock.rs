@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::IoError;
-use crate::fs_util::{open_directory, retried};
+use crate::fs_util::{is_same, open_directory, retried};
 
 /// How long a writer waits for another one, which takes a moment to publish: anyone who can read a directory can lock it.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -49,6 +49,11 @@ impl StoreLock {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether this is the store in this directory.
+    pub(super) fn is_of(&self, directory: &File) -> bool {
+        is_same(directory, self.directory.metadata())
     }
 
     /// Waits until the names in the store are on disk.

@@ -18,6 +18,7 @@ mod rendering;
 mod report;
 mod report_error;
 mod report_files;
+mod store_directory;
 pub(crate) mod sums;
 mod taken_names;
 mod unfinished;

@@ -76,6 +76,12 @@ impl PartialDirectory {
         is_at(&self.lock, path)
     }
 
+    /// The store is in another place, and the directory in it.
+    pub(super) fn move_to(&mut self, reports: &Path) {
+        self.path = reports.join(self.path.file_name().unwrap_or_default());
+        reports.clone_into(&mut self.reports);
+    }
+
     /// Takes another name, for the report with this timestamp.
     pub(super) fn rename(&mut self, store: &StoreLock, stamp: RunTimestamp) -> Result<(), ReportError> {
         let path = free(store, stamp)?;

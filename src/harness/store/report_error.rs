@@ -92,6 +92,13 @@ pub enum ReportError {
         /// The highest length in bytes.
         limit: u64,
     },
+    /// The directory of reports was removed while the run lasted, and something else has its name.
+    #[error(
+        "{} is not the directory that it was when the run began, and is left as it is: an implementation or another \
+         program has replaced it",
+        .0.display()
+    )]
+    StoreReplaced(PathBuf),
     /// A file operation failed.
     #[error(transparent)]
     Disk(#[from] IoError),

@@ -37,6 +37,7 @@ impl<'a> TakenNames<'a> {
             | ReportError::Disk(_)
             | ReportError::Render(_)
             | ReportError::InReport(_)
+            | ReportError::StoreReplaced(_)
             | ReportError::NoNumber(_) => false,
         }
     }

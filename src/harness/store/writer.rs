@@ -16,6 +16,7 @@ use super::{
     partial::{PartialDirectory, taken},
     place,
     reader::is_report,
+    store_directory::StoreDirectory,
     taken_names::TakenNames,
     write_sums,
 };
@@ -38,7 +39,7 @@ use crate::harness::{
 #[derive(Debug)]
 pub struct ReportWriter {
     directory: PartialDirectory,
-    reports: PathBuf,
+    store: StoreDirectory,
     stamp: RunTimestamp,
     inventory: Option<Inventory>,
     matrix: Option<KillMatrix>,
@@ -89,7 +90,8 @@ impl ReportWriter {
         }
         let made_reports = !reports.exists();
         make_directory(reports).map_err(IoError::when("make", reports))?;
-        let store = StoreLock::acquire(reports)?;
+        let mut opened = StoreDirectory::open(reports)?;
+        let store = opened.lock()?;
         let finished = finish_killed(&store)?;
         // A run that could not be published must not take place.
         place::next_place(reports, None)?;
@@ -99,10 +101,9 @@ impl ReportWriter {
         loop {
             match PartialDirectory::create(&store, stamp) {
                 Ok(directory) => {
-                    let reports = reports.to_owned();
                     return Ok(Self {
                         directory,
-                        reports,
+                        store: opened,
                         stamp,
                         inventory: None,
                         matrix: None,
@@ -168,6 +169,8 @@ impl ReportWriter {
 
     /// Makes sure that the directory is the one that was created, and writes again what was in it otherwise.
     fn reclaim(&mut self) -> Result<(), ReportError> {
+        self.store.find()?;
+        self.directory.move_to(self.store.path());
         if self.directory.reclaim()? {
             if let Some(inventory) = &self.inventory {
                 self.directory.write(INVENTORY, &json(INVENTORY, inventory)?)?;
@@ -217,8 +220,8 @@ impl ReportWriter {
     }
 
     fn take_next_stamp(&mut self) -> Result<(), ReportError> {
-        let store = StoreLock::acquire(&self.reports)?;
-        let mut taken = TakenNames::new(&self.reports, self.seconds_left);
+        let store = self.lock()?;
+        let mut taken = TakenNames::new(store.path(), self.seconds_left);
         while self.seconds_left > 0 {
             self.seconds_left -= 1;
             self.stamp = self.stamp.next_second();
@@ -228,6 +231,13 @@ impl ReportWriter {
             }
         }
         Err(taken.error())
+    }
+
+    /// Locks the store, wherever it is by now.
+    fn lock(&mut self) -> Result<StoreLock, ReportError> {
+        let store = self.store.lock()?;
+        self.directory.move_to(store.path());
+        Ok(store)
     }
 
     fn try_publish(
@@ -248,13 +258,13 @@ impl ReportWriter {
         }
 
         // Held until this function returns.
-        let store = StoreLock::acquire(&self.reports)?;
-        let report = self.reports.join(self.stamp.to_string());
+        let store = self.lock()?;
+        let report = store.path().join(self.stamp.to_string());
         if report.symlink_metadata().is_ok() {
             return Err(taken(report));
         }
         self.finished.extend(finish_killed(&store)?);
-        let place = place::next_place(&self.reports, run.plan.as_ref())?;
+        let place = place::next_place(store.path(), run.plan.as_ref())?;
         let chain = Chain {
             format: FORMAT,
             sequence: place.sequence,
@@ -319,7 +329,8 @@ impl ReportWriter {
 
     fn set_aside(&mut self) -> Result<PathBuf, ReportError> {
         // Only the last step of publishing can fail after the directory got its name: it is then a report.
-        let report = self.reports.join(self.stamp.to_string());
+        self.store.find()?;
+        let report = self.store.path().join(self.stamp.to_string());
         let aside = if self.directory.is_now(&report) {
             report
         } else {
@@ -343,7 +354,7 @@ impl Drop for ReportWriter {
         }
         self.directory.remove();
         if self.made_reports {
-            _ = fs::remove_dir(&self.reports);
+            _ = fs::remove_dir(self.store.path());
         }
     }
 }

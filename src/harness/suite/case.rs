@@ -17,16 +17,18 @@ use super::{
     Action, CaseEnvironment, Expectation, NamedExpectation, Reason, Step, SuiteError,
     actions::{Actions, ReadAction},
     canonical,
-    document::{Document, Fields},
+    document::{Document, Fields, placeholders_in},
     each_after_each::{self, EACH_AFTER_EACH, STEPS},
     expectation::ExpectationTable,
     named_config::NamedConfigs,
     named_variants::{NamedVariants, Variant},
-    position, resolve,
+    position::LineStarts,
+    red_entry::{Red, RedTable, red_entries},
+    resolve,
     step::Spans,
 };
 use crate::{
-    harness::contract::{Contract, EVENTS, FILE_LIMIT, FieldRole, RESET, WARNINGS, WITHOUT},
+    harness::contract::{Contract, EVENTS, FILE_LIMIT, FieldRole, WARNINGS, WITHOUT},
     value::{Digest, Value},
 };
 
@@ -52,17 +54,6 @@ pub struct Case {
     pub digest: String,
 }
 
-/// A stub or mutant on which an expectation of the case must fail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Red {
-    /// The implementation.
-    pub on: String,
-    /// The expectation.
-    pub fails: String,
-    /// Why it must fail; without a reason, for any but `not_implemented`.
-    pub reason: Option<Reason>,
-}
-
 /// A case with one example filled in.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -80,6 +71,9 @@ pub struct Check {
 
 /// The most steps that are written in a case.
 const MAX_STEPS: usize = 10_000;
+
+/// The most bytes that all checks of a case are read from: the length of the file, for each of its checks.
+const MAX_READ_BYTES: usize = 256 << 20;
 
 impl Check {
     /// Everything an implementation must support: the capabilities of the case, the operations of its steps, and the
@@ -196,14 +190,6 @@ struct StepTable {
     expect: IndexMap<Spanned<String>, Spanned<ExpectationTable>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RedTable {
-    on: Spanned<String>,
-    fails: Spanned<String>,
-    reason: Option<Reason>,
-}
-
 impl Case {
     /// Reads the case file `cases/<area>/<name>.toml` into its checks.
     pub(super) fn read<'i>(
@@ -227,8 +213,19 @@ impl Case {
         let mut canonical = String::new();
         let mut fixtures = BTreeMap::new();
         let mut head = None;
+        let used = placeholders_in(tree.get_ref());
         for (_, fields) in &examples {
-            document.all_used(&tree, &fields.own)?;
+            document.all_used(&used, &fields.own)?;
+        }
+        let lines = LineStarts::of(&document.text);
+        let count = examples.len() * variants.len().max(1);
+        if count.saturating_mul(document.text.len()) > MAX_READ_BYTES {
+            let message = format!(
+                "{count} checks in a file of {} bytes, which together are more than {MAX_READ_BYTES} bytes: put \
+                 examples into several cases",
+                document.text.len()
+            );
+            return Err(document.error(whole, message));
         }
         for (example, fields) in &in_each(document, examples, &variants)? {
             // Filled in before deserialization, because a placeholder may stand for a value of any type.
@@ -240,9 +237,10 @@ impl Case {
             let mut taken = actions.take(filled.get_mut(), STEPS)?;
             taken.extend(actions.take(filled.get_mut(), EACH_AFTER_EACH)?);
             let table: CaseTable = document.typed(filled)?;
+            requirements(document, &table.requires, context)?;
             let first = table.steps.len();
             let steps = taken.into_iter().zip(table.steps.into_iter().chain(table.each_after_each));
-            let steps = steps.map(|(action, step)| Step::read(document, action, step));
+            let steps = steps.map(|(action, step)| Step::read(document, &lines, action, step));
             let steps = steps.collect::<Result<Vec<_>, _>>()?;
             if let Some((_, spans)) = steps.get(MAX_STEPS) {
                 let message = format!("more than {MAX_STEPS} steps in a case");
@@ -264,7 +262,7 @@ impl Case {
                 .into_iter()
                 .map(|(step, spans)| resolve_about(document, step, &spans, &table.requires))
                 .collect::<Result<_, _>>()?;
-            let red = red_entries(document, table.red, &steps, context)?;
+            let red = red_entries(document, table.red, &steps, (context.contract, context.implementations))?;
             let repeated = steps.split_off(first);
             steps.extend(each_after_each::in_order(&repeated));
             checks.push((check, table.environment, steps, red));
@@ -273,7 +271,6 @@ impl Case {
         let Some((title, requires, needs)) = head else {
             return Err(document.error(whole, "empty table `examples`: no check would run"));
         };
-        requirements(document, &requires, context)?;
         known_needs(document, &needs, context.contract.capabilities())?;
         for (fixture, span) in fixtures {
             let bytes =
@@ -299,10 +296,11 @@ impl Case {
 impl Step {
     fn read(
         document: &Document,
+        lines: &LineStarts,
         action: Spanned<ReadAction>,
         table: StepTable,
     ) -> Result<(Self, Spans), SuiteError> {
-        let line = |span: Range<usize>| position(&document.text, span.start).0;
+        let line = |span: Range<usize>| lines.line(span.start);
         let mut spans = Spans { action: action.span(), expectations: Vec::new() };
         let mut expectations = Vec::new();
         for (name, expectation) in table.expect {
@@ -424,57 +422,14 @@ fn requirements(
     if requires.is_empty() {
         return Err(document.error(0..0, "the case lists no requirements"));
     }
-    match requires.iter().find(|id| !context.requirements.contains(&id.get_ref().as_str())) {
-        Some(id) => Err(document.unknown(id, "requirement", context.requirements)),
-        None => Ok(()),
-    }
-}
-
-/// Validates red entries: at least one, known implementations and expectations, no duplicates.
-fn red_entries(
-    document: &Document,
-    red: Vec<RedTable>,
-    steps: &[Step],
-    context: &SuiteContext<'_>,
-) -> Result<Vec<Red>, SuiteError> {
-    let expectations = steps.iter().flat_map(|step| &step.expectations);
-    let names: Vec<&str> = expectations.map(|expectation| expectation.name.as_str()).collect();
-    if names.is_empty() {
-        return Err(document.error(0..0, "the case has no expectations, so it can never fail"));
-    }
-    if let Some(twice) =
-        names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|n| n == *name))
-    {
-        return Err(document.error(0..0, format!("duplicate expectation {:?}", twice.1)));
-    }
-    // The runner holds the effects of each step, and those of a reset before the first one.
-    let operations = steps.iter().map(|step| step.action.name()).chain([RESET]);
-    let effects: BTreeSet<String> =
-        operations.flat_map(|operation| context.contract.effects_of(operation)).collect();
-    if let Some(name) = names.iter().find(|name| effects.contains(**name)) {
-        return Err(document.error(0..0, format!("expectation {name:?} has the name of an effect")));
-    }
-    if red.is_empty() {
-        let message = "missing [[red]] entry: name an implementation and the expectation that fails on it";
-        return Err(document.error(0..0, message));
-    }
-    let mut entries = Vec::new();
-    for RedTable { on, fails, reason } in red {
-        if !context.implementations.contains(&on.get_ref().as_str()) {
-            return Err(document.unknown(&on, "implementation", context.implementations));
+    let mut seen = HashSet::new();
+    for id in requires {
+        if !seen.insert(id.get_ref()) {
+            return Err(document.error(id.span(), format!("duplicate requirement {}", id.get_ref())));
         }
-        if !names.contains(&fails.get_ref().as_str()) && !effects.contains(fails.get_ref()) {
-            let effects = effects.iter().map(String::as_str);
-            let known: Vec<&str> = names.iter().copied().chain(effects).collect();
-            return Err(document.unknown(&fails, "expectation", &known));
+        if !context.requirements.contains(&id.get_ref().as_str()) {
+            return Err(document.unknown(id, "requirement", context.requirements));
         }
-        let span = on.span();
-        let entry = Red { on: on.into_inner(), fails: fails.into_inner(), reason };
-        let same = |known: &Red| (&known.on, &known.fails) == (&entry.on, &entry.fails);
-        if entries.iter().any(same) {
-            return Err(document.error(span, "duplicate red entry"));
-        }
-        entries.push(entry);
     }
-    Ok(entries)
+    Ok(())
 }

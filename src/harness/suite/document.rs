@@ -3,7 +3,7 @@
 //! Placeholders are replaced in the parsed tree before deserialization, so that `"${field}"` can stand for a number,
 //! and an error in an inserted value points to where that value is defined.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use toml::{
@@ -107,22 +107,13 @@ impl Document {
     }
 
     /// Every field of an example must be used.
-    pub(super) fn all_used(&self, tree: &Table<'_>, fields: &DeTable<'_>) -> Result<(), SuiteError> {
-        let mut used = Vec::new();
-        tree.get_ref().iter().for_each(|(_, value)| placeholders(value, &mut used));
-        match fields.keys().find(|field| !used.contains(&field.get_ref().as_ref())) {
+    pub(super) fn all_used(&self, used: &HashSet<&str>, fields: &DeTable<'_>) -> Result<(), SuiteError> {
+        match fields.keys().find(|field| !used.contains(field.get_ref().as_ref())) {
             None => Ok(()),
             Some(field) => {
                 Err(self.error(field.span(), format!("unused example field {:?}", field.get_ref())))
             }
         }
-    }
-
-    /// Whether the placeholder of this field occurs in a tree.
-    pub(super) fn uses(&self, tree: &DeTable<'_>, field: &str) -> bool {
-        let mut used = Vec::new();
-        tree.iter().for_each(|(_, value)| placeholders(value, &mut used));
-        used.contains(&field)
     }
 
     fn located(&self, error: &toml::de::Error, whole: &Range<usize>) -> SuiteError {
@@ -132,12 +123,19 @@ impl Document {
     }
 }
 
+/// The fields of all placeholders in a tree.
+pub(super) fn placeholders_in<'t>(tree: &'t DeTable<'_>) -> HashSet<&'t str> {
+    let mut used = HashSet::new();
+    tree.iter().for_each(|(_, value)| placeholders(value, &mut used));
+    used
+}
+
 /// The field name, if the text is exactly one placeholder.
 pub(super) fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|field| !field.contains("${"))
 }
 
-fn placeholders<'t>(value: &'t Spanned<DeValue<'_>>, used: &mut Vec<&'t str>) {
+fn placeholders<'t>(value: &'t Spanned<DeValue<'_>>, used: &mut HashSet<&'t str>) {
     match value.get_ref() {
         DeValue::Table(table) => table.iter().for_each(|(_, value)| placeholders(value, used)),
         DeValue::Array(items) => items.iter().for_each(|value| placeholders(value, used)),

@@ -22,8 +22,10 @@ mod part_place;
 mod plan;
 mod plan_file;
 mod planned_test;
+mod position;
 mod protected;
 mod reason;
+mod red_entry;
 mod requirement;
 pub(crate) mod resolve;
 mod selection;
@@ -34,9 +36,9 @@ mod weaker;
 mod work_path;
 
 pub use action::{Action, CopyFile, Look, PlaceFixture, ReadSidecar};
-pub use case::{Case, Check, Red};
+pub use case::{Case, Check};
 pub use case_environment::CaseEnvironment;
-pub use error::{SuiteError, nearest, position};
+pub use error::{SuiteError, nearest};
 pub use expectation::{
     Compared, Expectation, ExpectationKind, FilesUnder, Mismatch, Pattern, RefusedAs, StepFacts, Words,
 };
@@ -45,8 +47,10 @@ pub use part::PartPath;
 pub use part_place::{CasePlaces, PartPlace};
 pub use plan::{Decision, PASSES, Plan, PlannedCheck, Row};
 pub(crate) use planned_test::{covers, selectors_of};
+pub use position::{LineStarts, position};
 pub use protected::{ProtectedPattern, protected_pattern};
 pub use reason::{FailureKind, Reason};
+pub use red_entry::Red;
 pub use requirement::{Authority, Level, Requirement};
 pub use selection::{NothingSelected, Selection};
 pub use source::{EmbeddedSuite, Source};
@@ -54,7 +58,13 @@ pub use step::{NamedExpectation, Step};
 pub use weakening::Weakening;
 pub use work_path::{WORK, work_path};
 
-use std::{io, panic::resume_unwind, path::Path, sync::Arc, thread};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::Path,
+    sync::Arc,
+    thread,
+};
 
 use self::{
     case::{Named, SuiteContext},
@@ -66,6 +76,7 @@ use self::{
 };
 use crate::{
     harness::contract::{BuiltIn, BuiltInRole, Contract},
+    threads,
     value::Digest,
 };
 
@@ -75,6 +86,8 @@ pub struct Suite {
     contract: &'static dyn Contract,
     source: Source,
     requirements: Vec<Requirement>,
+    /// The place of each among them.
+    by_id: HashMap<String, usize>,
     mutants: Vec<Mutant>,
     checks: Vec<Arc<Check>>,
     plans: Vec<Plan>,
@@ -124,7 +137,10 @@ impl Suite {
         let context = SuiteContext { contract, requirements: &ids, implementations, fixture: &fixture };
         let mut checks = Vec::new();
         let case_files = documents(&source, "cases", &mut errors);
-        for of_case in in_parallel(&case_files, |document| case::Case::read(document, &named, &context)) {
+        let at_once = thread::available_parallelism().map_or(1, usize::from);
+        let read = |(): &mut (), document: &Document| case::Case::read(document, &named, &context);
+        // A run waits for all of them.
+        for of_case in threads::each(&case_files, at_once, || (), read) {
             match of_case {
                 Ok(of_case) => checks.extend(of_case.into_iter().map(Arc::new)),
                 Err(error) => errors.push(error),
@@ -146,7 +162,9 @@ impl Suite {
         }
         let digest = digest(&requirements, &mutants, &checks);
         drop((named, case_files));
-        Ok(Self { contract, source, requirements, mutants, checks, plans, digest })
+        let by_id = requirements.iter().enumerate();
+        let by_id = by_id.map(|(at, requirement)| (requirement.id.get_ref().clone(), at)).collect();
+        Ok(Self { contract, source, requirements, by_id, mutants, checks, plans, digest })
     }
 
     /// The contract under test.
@@ -161,7 +179,7 @@ impl Suite {
 
     /// The requirement with this id.
     pub fn requirement(&self, id: &str) -> Option<&Requirement> {
-        self.requirements.iter().find(|requirement| requirement.id.get_ref() == id)
+        self.requirements.get(*self.by_id.get(id)?)
     }
 
     /// Its own mutants, in the order of files and lines.
@@ -244,6 +262,8 @@ fn read_requirements(
     errors: &mut Vec<SuiteError>,
 ) -> Vec<Requirement> {
     let mut requirements: Vec<Requirement> = Vec::new();
+    let mut known = HashSet::new();
+    let eras: Vec<&str> = contract.eras().iter().map(|era| era.name).collect();
     for document in documents(source, "requirements", errors) {
         let stem = Path::new(&document.file).file_stem();
         let area = stem.unwrap_or_default().to_string_lossy().into_owned();
@@ -251,11 +271,10 @@ fn read_requirements(
             Ok(file) => {
                 for mut requirement in file.requirements {
                     requirement.area.clone_from(&area);
-                    if requirements.iter().any(|known| known.id.get_ref() == requirement.id.get_ref()) {
+                    if !known.insert(requirement.id.get_ref().clone()) {
                         let message = format!("duplicate requirement {}", requirement.id.get_ref());
                         errors.push(document.error(requirement.id.span(), message));
                     }
-                    let eras: Vec<&str> = contract.eras().iter().map(|era| era.name).collect();
                     let unknown = requirement.eras.iter().find(|era| !eras.contains(&era.get_ref().as_str()));
                     errors.extend(unknown.map(|era| document.unknown(era, "era", &eras)));
                     requirements.push(requirement);
@@ -295,27 +314,6 @@ fn documents(source: &Source, folder: &str, errors: &mut Vec<SuiteError>) -> Vec
         }
     }
     documents
-}
-
-/// The result of `read` for each document, in their order. A run waits for all of them, so every processor reads a share.
-fn in_parallel<T: Send>(documents: &[Document], read: impl Fn(&Document) -> T + Sync) -> Vec<T> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = documents.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let shares = documents.chunks(share);
-        // Where the system has no more threads, the documents are read here.
-        let threads: Vec<_> = shares
-            .map(|share| {
-                let work = || share.iter().map(&read).collect::<Vec<T>>();
-                (share, thread::Builder::new().spawn_scoped(scope, work).ok())
-            })
-            .collect();
-        let results = threads.into_iter().map(|(share, thread)| match thread {
-            Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            None => share.iter().map(&read).collect(),
-        });
-        results.flatten().collect()
-    })
 }
 
 /// A file of the suite's root, if it exists.

@@ -5,7 +5,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{SuiteError, document::Document};
+use super::{
+    SuiteError,
+    document::{Document, placeholders_in},
+};
 
 /// The file with the sets, in the suite's root.
 pub(super) const FILE: &str = "variants.toml";
@@ -55,8 +58,9 @@ impl<'i> NamedVariants<'i> {
                 _ => None,
             })
             .collect();
-        let fields = || variants.iter().flat_map(|(_, fields)| fields.keys());
-        if !fields().any(|field| document.uses(case, field.get_ref())) {
+        let mut fields = variants.iter().flat_map(|(_, fields)| fields.keys());
+        let used = placeholders_in(case);
+        if !fields.any(|field| used.contains(field.get_ref().as_ref())) {
             return Err(
                 document.error(named.span(), format!("the case uses no field of the variants {name:?}"))
             );

@@ -10,7 +10,7 @@ use super::{
     document::placeholder,
     each_after_each::{EACH_AFTER_EACH, STEPS},
     part::{PartPath, Segment},
-    position,
+    position::LineStarts,
 };
 
 /// The key of a step that has its expectations.
@@ -27,7 +27,7 @@ pub struct PartPlace {
 
 /// A case file, parsed to find the places of its parts.
 pub struct CasePlaces<'a> {
-    text: &'a str,
+    lines: LineStarts,
     tree: DeTable<'a>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> CasePlaces<'a> {
     /// # Errors
     /// When it is not valid TOML.
     pub fn read(text: &'a str) -> Result<Self, toml::de::Error> {
-        Ok(Self { text, tree: DeTable::parse(text)?.into_inner() })
+        Ok(Self { lines: LineStarts::of(text), tree: DeTable::parse(text)?.into_inner() })
     }
 
     /// The place of a part of the expectation with this name in a check. A value that a variant gives is at
@@ -45,7 +45,7 @@ impl<'a> CasePlaces<'a> {
     pub fn of(&self, check: &Check, expectation: &str, part: &PartPath) -> PartPlace {
         let found = self.expectation(expectation).map(|table| self.within(check, table, part.segments()));
         let offset = found.unwrap_or_default();
-        PartPlace { offset, line: position(self.text, offset).0 }
+        PartPlace { offset, line: self.lines.line(offset) }
     }
 
     fn expectation(&self, name: &str) -> Option<&Spanned<DeValue<'a>>> {
