@@ -397,7 +397,11 @@ fn what_a_case_repeats_has_limits() {
     let red = |count| lines(count, |at| format!("[[red]]\non = \"stub\"\nfails = \"e{at}\"\n\n"));
     let examples = |count, bytes: usize| {
         let examples = lines(count, |at| format!("\n[examples.e{at}]\nn = 1\n"));
-        format!("{}{examples}# {}\n", GOOD.replace("\"$params.N\", 65", "\"$params.N\", \"${n}\""), "x".repeat(bytes))
+        format!(
+            "{}{examples}# {}\n",
+            GOOD.replace("\"$params.N\", 65", "\"$params.N\", \"${n}\""),
+            "x".repeat(bytes)
+        )
     };
     let error = |case: &str| suite_of(case).1.expect_err("too much of it")[0].to_string();
     let steps = "[[steps]]\ndo.reset = {}\n\n".repeat(10_000) + "[[steps]]";

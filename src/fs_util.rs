@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 pub(crate) use self::{
     owner::is_of_this_user,
     real_directory::{create_directory_in, is_at, is_same, open_directory, open_for_owner, path_now},
-    removal::{remove_all, remove_at},
+    removal::{remove_all, remove_at, remove_file_below},
     retrying::retried,
     writing::write_below,
 };

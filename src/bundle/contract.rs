@@ -124,7 +124,9 @@ impl Contract for BundleContract {
         let described = DESCRIBED.read(path, |reader| {
             let mut reader = BundleReader::opened(path, reader)?;
             let bundle = reader.read()?;
-            let entries = Value::List(reader.archive().names().map(Value::from).collect());
+            let archive = reader.archive();
+            let entries =
+                Value::List(archive.names().chain(archive.directories()).map(Value::from).collect());
             Ok(match Value::from(&bundle) {
                 Value::Map(mut described) => {
                     described.insert("entries".to_owned(), entries);
@@ -224,7 +226,7 @@ impl Contract for BundleContract {
             "get_param" => "PRM-002",
             "validate_config" => "CFG-003",
             "update_legacy_dict" => "CFG-007",
-            "save_torch_bundle" | "copy_file" => "BUN-001",
+            "save_torch_bundle" | "copy_file" | "remove_file" => "BUN-001",
             "load_torch_bundle" => "LOD-016",
             "run_cdi_example_torch" => "ORC-007",
             "load_inference_bundle_torch" => "ORC-006",

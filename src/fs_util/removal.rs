@@ -41,6 +41,19 @@ pub(crate) fn remove_at<P: ?Sized + NixPath>(above: BorrowedFd<'_>, name: &P) ->
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
+/// Removes one file below a directory, without following a link on the way.
+///
+/// # Errors
+/// When there is no such file, or a directory has its name.
+pub(crate) fn remove_file_below(directory: &File, path: &str) -> io::Result<()> {
+    let (folders, name) = path.rsplit_once('/').map_or((None, path), |(folders, name)| (Some(folders), name));
+    let mut above = OwnedFd::from(directory.try_clone()?);
+    for folder in folders.into_iter().flat_map(|folders| folders.split('/')) {
+        above = open_directory_in(above.as_fd(), folder)?;
+    }
+    Ok(unlinkat(&above, name, UnlinkatFlags::NoRemoveDir)?)
+}
+
 /// How often in a row a directory may list entries of which none can be found.
 const MAX_ROUNDS_IN_VAIN: u32 = 1000;
 

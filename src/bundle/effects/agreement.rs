@@ -7,7 +7,7 @@ use super::{bridge, process_params};
 use crate::{
     bundle::{
         files::{KnownFiles, read_opened_dataset},
-        nouns::{PARAMS, PYTORCH_BACKEND, ROLES, VERSION_KEY},
+        nouns::{MANIFEST_ENTRY, PARAMS, PYTORCH_BACKEND, ROLES, VERSION_KEY, model_entry, params_entry},
         operations::{request_file::config_values, response::DatasetDescription},
     },
     harness::contract::{Accepted, Agreement, OperationResponse as _, ResultView},
@@ -89,15 +89,41 @@ pub(super) fn saved_params(step: &ResultView<'_>) -> Option<Agreement> {
     Some(accepted(keys, field(step.described?, PARAMS)?.as_map()?))
 }
 
-/// The saved scale is the one that was given, or else the one of the training (BUN-008).
+/// The archive has the manifest and two entries for each of its models, and no other entry (BUN-016).
+pub(super) fn saved_entries(step: &ResultView<'_>) -> Option<Agreement> {
+    let models = field(step.described?, "models")?.as_map()?.keys();
+    let of_models = models.flat_map(|model| [model_entry(model), params_entry(model)]);
+    let mut expected: Vec<Value> = of_models.map(Value::from).chain([Value::from(MANIFEST_ENTRY)]).collect();
+    let Value::List(mut found) = field(step.described?, "entries")?.clone() else { return None };
+    for names in [&mut expected, &mut found] {
+        names.sort_by(|a, b| a.as_text().cmp(&b.as_text()));
+    }
+    Some(Agreement { expected: Value::List(expected), actual: Value::List(found) })
+}
+
+/// The saved scale is the one that was given, else the one that the models were trained or loaded with, else that of the
+/// params or 1.0: which of the two, depends on whether an earlier load has left it there (BUN-008).
 pub(super) fn saved_scale(step: &ResultView<'_>) -> Option<Agreement> {
-    let given = step.request.get(SCALE_KEY).filter(|scale| **scale != Value::None);
-    let trained = || step.responses.get(step.request.get("models")?.as_text()?)?.as_map()?.get(SCALE_KEY);
-    let expected = Value::Float(given.or_else(trained)?.as_number()?);
     let found = field(field(step.described?, PARAMS)?, SCALE_KEY)?;
     // A float in the archive is BUN-028.
     let found = if let Value::Int(scale) = found { Value::Float(*scale as f64) } else { found.clone() };
+    let is_known = |scale: &&Value| **scale != Value::None;
+    let given = step.request.get(SCALE_KEY).filter(is_known);
+    let expected = match given.or_else(|| scale_of_models(step)) {
+        Some(scale) => Value::Float(scale.as_number()?),
+        None => {
+            let Ok(Value::Map(params)) = step.before.get(PARAMS)? else { return None };
+            let of_the_process = params.get(SCALE_KEY).filter(is_known).and_then(Value::as_number);
+            Value::Float(of_the_process.filter(|_| found != Value::Float(1.0)).unwrap_or(1.0))
+        }
+    };
     Some(Agreement { expected, actual: found })
+}
+
+/// The scale that the response of a training has, or the params of a loaded bundle.
+fn scale_of_models<'s>(step: &ResultView<'s>) -> Option<&'s Value> {
+    let models = step.responses.get(step.request.get("models")?.as_text()?)?.as_map()?;
+    models.get(SCALE_KEY).or_else(|| models.get(PARAMS)?.as_map()?.get(SCALE_KEY))
 }
 
 /// The saved scale is a float (BUN-028).

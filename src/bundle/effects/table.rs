@@ -115,6 +115,7 @@ pub(crate) static SAVE: &[Effect] = &[
         "the archive contains the networks that were given",
         agreement::saved_networks,
     ),
+    SAVED_ENTRIES,
     agrees("snapshot", "BUN-007", "the snapshots are the flat configuration", agreement::saved_params),
     agrees(
         "scale",
@@ -185,6 +186,7 @@ pub(crate) static WORKFLOW: &[Effect] = &[
     FAILED_WORKFLOW_FILES,
     exists("ORC-001", "a workflow with an output directory writes its archive there", persisted),
     is_valid(persisted),
+    SAVED_ENTRIES,
     PERSISTED_MODELS,
     PERSISTED_PARAMS,
     PERSISTED_SCALE,
@@ -210,6 +212,7 @@ pub(crate) static DISPATCHED_WORKFLOW: &[Effect] = &[
     FAILED_WORKFLOW_FILES,
     exists("ORC-001", "a workflow with an output directory writes its archive there", persisted),
     is_valid(persisted),
+    SAVED_ENTRIES,
     PERSISTED_MODELS,
     PERSISTED_PARAMS,
     PERSISTED_SCALE,
@@ -272,6 +275,13 @@ const LOADED_PARAMS: Effect = agrees(
     "LOD-012",
     "the returned params are those in the archive",
     agreement::loaded_params,
+);
+
+const SAVED_ENTRIES: Effect = agrees(
+    "entries",
+    "BUN-016",
+    "the archive has a manifest, two entries for each model and no other entry",
+    agreement::saved_entries,
 );
 
 const PERSISTED_MODELS: Effect = agrees(

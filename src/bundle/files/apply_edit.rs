@@ -71,6 +71,11 @@ pub(crate) fn apply_edit(path: &Path, change: &BundleEdit) -> Result<Map, Refusa
         BundleEdit::DropTensor { model } => {
             tensors(path, model, |tensors| tensors.pop().map(|(name, _)| name))
         }
+        BundleEdit::DropCounter { model } => tensors(path, model, |tensors| {
+            let counter = tensors.iter().rfind(|(_, tensor)| tensor.shape().is_empty());
+            let name = counter.or_else(|| tensors.last())?.0.clone();
+            tensors.shift_remove(&name).map(|_| name)
+        }),
         BundleEdit::AddTensor { model } => tensors(path, model, |tensors| {
             tensors.insert(ADDED.to_owned(), Tensor::new(Dtype::Float32, vec![1], vec![0; 4])?);
             Some(ADDED.to_owned())

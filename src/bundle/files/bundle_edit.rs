@@ -38,6 +38,12 @@ pub enum BundleEdit {
         /// The model.
         model: String,
     },
+    /// Removes the model's last tensor without dimensions, such as a counter of batches, or its last tensor if all have
+    /// some.
+    DropCounter {
+        /// The model.
+        model: String,
+    },
     /// Adds a tensor `bundleproof.added` with one float32.
     AddTensor {
         /// The model.

@@ -34,6 +34,7 @@ fn operations(check: &Check) -> impl Iterator<Item = &'static str> {
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
         | Action::CopyFile(_)
+        | Action::RemoveFile(_)
         | Action::Restart
         | Action::Look(_) => None,
     })
@@ -47,6 +48,7 @@ fn is_about_a_file(action: &Action) -> bool {
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
         | Action::CopyFile(_)
+        | Action::RemoveFile(_)
         | Action::Restart
         | Action::Look(_) => false,
     }
@@ -55,7 +57,9 @@ fn is_about_a_file(action: &Action) -> bool {
 /// Whether the harness changes a file in this step.
 fn changes_files(action: &Action) -> bool {
     match action {
-        Action::HarnessStep(..) | Action::PlaceFixture(_) | Action::CopyFile(_) => true,
+        Action::HarnessStep(..) | Action::PlaceFixture(_) | Action::CopyFile(_) | Action::RemoveFile(_) => {
+            true
+        }
         Action::Operation(..)
         | Action::Reset
         | Action::ReadSidecar(_)

@@ -270,6 +270,7 @@ fn run_step(
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
         | Action::CopyFile(_)
+        | Action::RemoveFile(_)
         | Action::Restart
         | Action::Look(_) => Map::new(),
     };
@@ -384,6 +385,7 @@ fn effects(action: &Action, contract: &dyn Contract) -> Option<&'static [Effect]
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
         | Action::CopyFile(_)
+        | Action::RemoveFile(_)
         | Action::Restart
         | Action::Look(_) => None,
     }
@@ -438,6 +440,7 @@ fn act(
             Ok(Ok(Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?)))
         }
         Action::CopyFile(request) => copy_file(request, context),
+        Action::RemoveFile(request) => Ok(context.sandbox.remove(&request.file).map(|()| None)),
         Action::Restart => Ok(session.call(RESTART, &Map::new()).map(|_| None)),
         Action::Look(_) => {
             let names = fixtures.suite.contract().observables().iter();

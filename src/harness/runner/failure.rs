@@ -110,7 +110,8 @@ pub(super) fn asked(contract: &dyn Contract, action: &Action) -> Option<String> 
         | Action::Look(_)
         | Action::PlaceFixture(_)
         | Action::ReadSidecar(_)
-        | Action::CopyFile(_) => {
+        | Action::CopyFile(_)
+        | Action::RemoveFile(_) => {
             return None;
         }
     };

@@ -10,8 +10,9 @@ use std::{
 
 use super::{WrittenFile, file_states::MAX_READ_BYTES};
 use crate::{
-    fs_util::{Tree, create_directory_in, files_below, is_at, remove_at, write_below},
+    fs_util::{Tree, create_directory_in, files_below, is_at, remove_at, remove_file_below, write_below},
     harness::{
+        contract::{Refusal, RefusalKind},
         outside::Outside,
         suite::{WORK, work_path},
         work_place::WorkPlace,
@@ -72,6 +73,13 @@ impl Sandbox {
         let written = write_below(&self.directory, &work_path(at)?, bytes);
         written.map_err(|error| format!("failed to write {at}: {error}"))?;
         self.claim(at)
+    }
+
+    /// Removes the file at `$work/...`, refused if there is none: the implementation did not write it.
+    pub(super) fn remove(&self, at: &str) -> Result<(), Refusal> {
+        let own = work_path(at).map_err(|message| Refusal::new(RefusalKind::Internal, message))?;
+        remove_file_below(&self.directory, &own)
+            .map_err(|error| Refusal::new(RefusalKind::NotFound, format!("failed to remove {at}: {error}")))
     }
 
     /// States that the file at `$work/...` is the harness's from now on: it was placed or changed.
@@ -183,6 +191,20 @@ mod tests {
         assert_eq!(sandbox.files("$work").unwrap(), ["altered", "in/data", "out"]);
         drop(sandbox);
         assert!(!root.exists());
+    }
+
+    #[test]
+    fn a_file_is_removed_from_its_own_directory_only() {
+        let (directory, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut sandbox = Sandbox::create(&WorkPlace::open(directory.path()), "check", false).unwrap();
+        sandbox.place("$work/in/data", b"1").unwrap();
+        sandbox.remove("$work/in/data").unwrap();
+        assert_eq!(sandbox.files("$work").unwrap(), <[&str; 0]>::default());
+        let refused = sandbox.remove("$work/in/data").unwrap_err();
+        assert_eq!(refused.kind, RefusalKind::NotFound);
+        fs::write(theirs.path().join("data"), b"2").unwrap();
+        std::os::unix::fs::symlink(theirs.path(), sandbox.path("$work/out").unwrap()).unwrap();
+        assert!(sandbox.remove("$work/out/data").is_err() && theirs.path().join("data").exists());
     }
 
     #[test]

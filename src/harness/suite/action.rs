@@ -27,6 +27,8 @@ pub enum Action {
     ReadSidecar(ReadSidecar),
     /// Copies a file, for a later comparison.
     CopyFile(CopyFile),
+    /// Removes a file that the implementation or the harness wrote.
+    RemoveFile(RemoveFile),
     /// Continues in a new process.
     Restart,
     /// Keeps the observables, for a later comparison.
@@ -64,6 +66,14 @@ pub struct CopyFile {
     pub to: String,
 }
 
+/// Removes a file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveFile {
+    /// The file: `$work/...`.
+    pub file: String,
+}
+
 /// Keeps the observables.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,10 +86,11 @@ pub struct Look {
 const PLACE_FIXTURE: &str = "place_fixture";
 const READ_SIDECAR: &str = "read_sidecar";
 const COPY_FILE: &str = "copy_file";
+const REMOVE_FILE: &str = "remove_file";
 const LOOK: &str = "look";
 
 /// The steps of every suite, independent of the contract.
-const OWN_STEPS: [&str; 6] = [RESET, PLACE_FIXTURE, READ_SIDECAR, COPY_FILE, RESTART, LOOK];
+const OWN_STEPS: [&str; 7] = [RESET, PLACE_FIXTURE, READ_SIDECAR, COPY_FILE, REMOVE_FILE, RESTART, LOOK];
 
 impl Action {
     /// Reads the table after `do`: one key with the name of the operation, and its request.
@@ -128,6 +139,7 @@ impl Action {
             PLACE_FIXTURE => document.typed(request).map(Self::PlaceFixture),
             READ_SIDECAR => document.typed(request).map(Self::ReadSidecar),
             COPY_FILE => document.typed(request).map(Self::CopyFile),
+            REMOVE_FILE => document.typed(request).map(Self::RemoveFile),
             RESTART => document.typed::<NoFields>(request).map(|_| Self::Restart),
             LOOK => document.typed(request).map(Self::Look),
             _ => {
@@ -148,6 +160,7 @@ impl Action {
             Self::PlaceFixture(_) => PLACE_FIXTURE,
             Self::ReadSidecar(_) => READ_SIDECAR,
             Self::CopyFile(_) => COPY_FILE,
+            Self::RemoveFile(_) => REMOVE_FILE,
             Self::Restart => RESTART,
             Self::Look(_) => LOOK,
         }
@@ -162,6 +175,7 @@ impl Action {
             | Self::PlaceFixture(_)
             | Self::ReadSidecar(_)
             | Self::CopyFile(_)
+            | Self::RemoveFile(_)
             | Self::Restart
             | Self::Look(_) => None,
         }
@@ -173,7 +187,9 @@ impl Action {
             Self::ReadSidecar(request) => Some(&request.name),
             Self::Look(request) => Some(&request.name),
             Self::Operation(..) | Self::HarnessStep(..) => self.texts(FieldRole::ResponseName).next(),
-            Self::Reset | Self::PlaceFixture(_) | Self::CopyFile(_) | Self::Restart => None,
+            Self::Reset | Self::PlaceFixture(_) | Self::CopyFile(_) | Self::RemoveFile(_) | Self::Restart => {
+                None
+            }
         }
     }
 
@@ -190,6 +206,7 @@ impl Action {
             | Self::PlaceFixture(_)
             | Self::ReadSidecar(_)
             | Self::CopyFile(_)
+            | Self::RemoveFile(_)
             | Self::Restart => None,
         }
     }
@@ -203,6 +220,7 @@ impl Action {
             | Self::Operation(..)
             | Self::HarnessStep(..)
             | Self::CopyFile(_)
+            | Self::RemoveFile(_)
             | Self::Restart
             | Self::Look(_) => None,
         }
@@ -213,6 +231,7 @@ impl Action {
         match self {
             Self::PlaceFixture(request) => vec![&request.at],
             Self::CopyFile(request) => vec![&request.from, &request.to],
+            Self::RemoveFile(request) => vec![&request.file],
             Self::Operation(..) | Self::HarnessStep(..) => self.texts(FieldRole::Path).collect(),
             Self::Reset | Self::ReadSidecar(_) | Self::Restart | Self::Look(_) => Vec::new(),
         }
@@ -247,6 +266,7 @@ impl Action {
             | Self::PlaceFixture(_)
             | Self::ReadSidecar(_)
             | Self::CopyFile(_)
+            | Self::RemoveFile(_)
             | Self::Restart
             | Self::Look(_) => (&[], None),
         };

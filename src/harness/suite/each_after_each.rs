@@ -30,19 +30,23 @@ pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), 
 }
 
 /// Each step, with the earlier ones whose responses it may refer to: each of them was performed before it. A name that steps
-/// of different operations give is none of theirs, because any of them may have been the latest.
+/// of different operations give is none of theirs, because any of them may have been the latest, unless all of them give
+/// models, which a later step can use whoever made them.
 pub(super) fn with_earlier(
     steps: &[(Step, Spans)],
 ) -> impl Iterator<Item = (&(Step, Spans), Vec<&(Step, Spans)>)> {
     let named = |step: &(Step, Spans)| step.0.action.response_name().map(str::to_owned);
-    let mut givers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut givers: BTreeMap<String, Vec<&Action>> = BTreeMap::new();
     for (step, _) in steps {
         if let Some(name) = step.action.response_name() {
-            givers.entry(name.to_owned()).or_default().push(step.action.name());
+            givers.entry(name.to_owned()).or_default().push(&step.action);
         }
     }
     let is_clear = move |name: &str| {
-        givers.get(name).is_some_and(|operations| operations.windows(2).all(|two| two[0] == two[1]))
+        givers.get(name).is_some_and(|actions| {
+            actions.iter().all(|action| action.keeps_models())
+                || actions.windows(2).all(|two| two[0].name() == two[1].name())
+        })
     };
     steps.iter().enumerate().map(move |(at, step)| {
         let own = named(step);

@@ -35,7 +35,7 @@ mod weakening;
 mod weaker;
 mod work_path;
 
-pub use action::{Action, CopyFile, Look, PlaceFixture, ReadSidecar};
+pub use action::{Action, CopyFile, Look, PlaceFixture, ReadSidecar, RemoveFile};
 pub use case::{Case, Check};
 pub use case_environment::CaseEnvironment;
 pub use error::{SuiteError, nearest};
