@@ -219,7 +219,11 @@ fn what_is_odd_and_legal_is_a_warning() {
             params(|params| drop(params.insert("accelerator".into(), "cpu".into()))),
             "warning CFG-011: autoencoder/params.dill: has settings of an execution: accelerator",
         ),
-        (extra.zip(), "warning BUN-005: manifest.dill: models with unknown roles: more"),
+        (
+            extra.zip(),
+            "warning BUN-005: manifest.dill: models with unknown roles: more; expected the two roles autoencoder and \
+             diffraction_to_obj; none if intended: a load returns further models too",
+        ),
         (Forge::good().weights(torch_file("}.", &[]).zip()).zip(), "a network without tensors"),
     ] {
         let assert = run_in(place(&archive).path(), &["check", "wts.h5.zip"]).code(0);

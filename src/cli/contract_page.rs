@@ -9,8 +9,8 @@ use crate::{
     bundle::{
         BUNDLE,
         nouns::{
-            ARCHIVE_NAME, ConfigField, ERAS, ExecutionConfig, InferenceConfig, MANIFEST_ENTRY, ModelConfig,
-            Params, ROLES, TrainingConfig, VERSION, VERSION_KEY, model_entry, params_entry,
+            ARCHIVE_NAME, ConfigField, ERAS, ExecutionConfig, InferenceConfig, Limit, MANIFEST_ENTRY,
+            ModelConfig, Params, ROLES, TrainingConfig, VERSION, VERSION_KEY, model_entry, params_entry,
         },
     },
     harness::{
@@ -50,7 +50,8 @@ application [ptychodus](https://github.com/AdvancedPhotonSource/ptychodus) loads
 Each requirement has an authority. `spec`: the document `specs/ptychodus_api_spec.md` of PtychoPINN says so; its numbered
 findings, such as CONFIG-001, are in `docs/findings.md`. `observed`: its revisions do so. `ours`: these sources say
 nothing, or contradict each other, and this suite decides. A sentence about \"the params\" is about the one map of
-configuration values that all parts of a process share, `ptycho.params.cfg` in Python.
+configuration values that all parts of a process share, `ptycho.params.cfg` in Python. A refused operation
+that must write no file may leave an empty directory.
 
 How a program under test is asked is in [the adapter protocol](../conformance/adapters/PROTOCOL.md). `bundleproof explain
 LOD-003` shows a requirement, and `bundleproof explain CASE` the whole text of a case.
@@ -101,7 +102,10 @@ fn params() -> String {
 
 fn configurations() -> String {
     let mut text = "## Configurations\n\nA field reaches the params under its key, after `update_legacy_dict`. A field with \
-        the default None is not given: it leaves the params as they are. The limits of numbers are requirements (CFG).\n"
+        the default None is not given: it leaves the params as they are. An int is accepted for a float, and \
+        becomes one.\n\nThe limits are those of `validate_config` (CFG-003, CFG-004, CFG-012). Infinity is above 0, and \
+        refused only where a number must be finite or at most 1; NaN is refused by every limit (CFG-026). Without a limit \
+        every number is accepted, NaN included, and so is an empty list, whatever the other fields are.\n"
         .to_owned();
     for config in config_types() {
         let keys = if config.is_bridged { "" } else { " None of them reaches the params (CFG-011)." };
@@ -111,7 +115,9 @@ fn configurations() -> String {
             config.python,
             config.fields.len()
         ));
-        text.push_str("| field | value | default | key in the params | since |\n|---|---|---|---|---|\n");
+        text.push_str(
+            "| field | value | limit | default | key in the params | since |\n|---|---|---|---|---|---|\n",
+        );
         for field in &config.fields {
             let key = match field.key {
                 _ if !config.is_bridged => String::new(),
@@ -120,9 +126,10 @@ fn configurations() -> String {
                 key => code(key),
             };
             text.push_str(&format!(
-                "| {} | {} | {} | {key} | {} |\n",
+                "| {} | {} | {} | {} | {key} | {} |\n",
                 code(field.name),
                 escaped(&field.expected),
+                Limit::of(config.kind, field.name).map_or("", Limit::as_str),
                 field
                     .default
                     .as_ref()

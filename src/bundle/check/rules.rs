@@ -120,8 +120,10 @@ pub(super) fn manifest(manifest: &Manifest) -> Vec<Finding> {
     if !extra.is_empty() {
         findings.push(
             Finding::warning("BUN-005", format!("models with unknown roles: {}", listed(extra.into_iter())))
-                .expected(format!("{} and nothing else", ROLES.join(" and ")))
-                .advice("none if intended; loaders ignore models with other roles"),
+                .expected(format!("the two roles {}", ROLES.join(" and ")))
+                .advice(
+                    "none if intended: a load returns further models too, if it can build them (BUN-023)",
+                ),
         );
     }
     findings.into_iter().map(|finding| finding.in_entry(MANIFEST_ENTRY)).collect()

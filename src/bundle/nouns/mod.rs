@@ -11,6 +11,7 @@ mod era;
 mod execution_config;
 mod layout;
 pub mod legacy_params;
+mod limit;
 mod params;
 mod policy;
 mod rule;
@@ -27,6 +28,7 @@ pub use layout::{
     PYTORCH_BACKEND, ROLES, SCALE_KEY, SCALING_ENTRY, VERSION, VERSION_KEY, json_params_entry, model_entry,
     params_entry, plain_model_name,
 };
+pub use limit::Limit;
 pub use params::{PARAMS, Params, ParamsStore};
 pub use policy::{
     ArchiveName, BackendTag, Bridged, Bridging, DisagreeingParams, ForeignArchives, InferenceLoader,

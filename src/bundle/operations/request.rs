@@ -219,7 +219,7 @@ pub struct LoadInferenceBundleWithBackend {
     /// The model to return; `diffraction_to_obj` when not given.
     #[serde(default)]
     pub model: Option<String>,
-    /// The name under which the session keeps the model.
+    /// The name of the result in the case; the session keeps no model.
     #[serde(rename = "as")]
     pub name: String,
 }

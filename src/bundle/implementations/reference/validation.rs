@@ -170,6 +170,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::bundle::nouns::{ConfigField, Limit};
 
     fn held(kind: &str, field: &str, value: Value) -> Result<(), Refusal> {
         let mut values = Map::from_iter([(field.to_owned(), value)]);
@@ -230,6 +231,61 @@ mod tests {
         assert_eq!(held(kind, field, keeps), Ok(()));
         let refusal = held(kind, field, breaks).unwrap_err();
         assert!(refusal.facts.broke(rule) && refusal.facts.about(field), "{refusal:?}");
+    }
+
+    /// Whether a number is within a limit.
+    fn allows(limit: Limit, number: f64) -> bool {
+        match limit {
+            Limit::Positive => number > 0.0,
+            Limit::NotNegative => number >= 0.0,
+            Limit::UpToOne => (0.0..=1.0).contains(&number),
+            Limit::PowerOfTwo => number > 0.0 && number.log2().fract() == 0.0,
+            Limit::Finite => number.is_finite(),
+            Limit::PositiveAndFinite => number > 0.0 && number.is_finite(),
+        }
+    }
+
+    /// The page of the contract shows [`Limit`]s; this is what they say of each number of each field.
+    #[rstest]
+    #[case("model", ModelConfig::table(), 4)]
+    #[case("training", TrainingConfig::table(), 5)]
+    #[case("execution", ExecutionConfig::table(), 14)]
+    fn the_limits_on_the_page_are_those_of_the_validation(
+        #[case] kind: &str,
+        #[case] fields: Vec<ConfigField>,
+        #[case] limited: usize,
+    ) {
+        let ints = [-3, -1, 0, 1, 2, 3, 64, 96].map(Value::Int);
+        let rare = [f64::NEG_INFINITY, -5e-324, -0.0, 5e-324, f64::MAX, f64::INFINITY, f64::NAN];
+        let floats = [-1.5, 0.0, 0.5, 1.0, 1.5].into_iter().chain(rare).map(Value::Float);
+        let numbers: Vec<Value> = ints.into_iter().chain(floats).collect();
+        let is_number = |field: &&ConfigField| {
+            ["an int", "a positive int", "a float"].iter().any(|begins| field.expected.starts_with(begins))
+        };
+        let mut found = 0;
+        for field in fields.iter().filter(is_number) {
+            let limit = Limit::of(kind, field.name);
+            found += usize::from(limit.is_some());
+            let of_its_type =
+                |value: &&Value| field.expected.starts_with("a float") || matches!(value, Value::Int(_));
+            for value in numbers.iter().filter(of_its_type) {
+                let is_within = limit.is_none_or(|limit| allows(limit, value.as_number().unwrap()));
+                assert_eq!(
+                    held(kind, field.name, value.clone()).is_ok(),
+                    is_within,
+                    "{}: {value}",
+                    field.name
+                );
+            }
+        }
+        assert_eq!(found, limited);
+    }
+
+    #[test]
+    fn an_execution_has_no_limit_for_a_list_or_for_two_fields_together() {
+        assert_eq!(held("execution", "recon_log_fixed_indices", Value::List(Vec::new())), Ok(()));
+        assert_eq!(held("execution", "prefetch_factor", Value::Int(2)), Ok(()));
+        assert_eq!(held("execution", "persistent_workers", Value::Bool(true)), Ok(()));
     }
 
     #[rstest]
