@@ -67,13 +67,14 @@ def _manifest(file: Archive) -> list[str]:
     manifest = pickles.load(file.read("manifest.dill"), "manifest.dill")
     if not isinstance(manifest, dict):
         raise Refused(Kind.MALFORMED, f"expected a dict in manifest.dill, found {type(manifest).__name__}")
-    names, version, backend = (manifest.get(key) for key in ("models", "version", "backend"))
+    names, version = manifest.get("models"), manifest.get("version")
+    # Archives from before the tag was introduced are identified by their version.
+    backend = manifest.get("backend", BACKEND)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refused(Kind.MALFORMED, "manifest.dill has no list of models")
     if len(set(names)) < len(names):
         raise Refused(Kind.MALFORMED, f"manifest.dill lists one of its models twice: {', '.join(names)}")
-    # Archives from before the tag was introduced are identified by their version.
-    if version != VERSION or backend not in (None, BACKEND):
+    if version != VERSION or backend != BACKEND:
         wrote = f"version {version!r} and backend {backend!r}"
         reads = f"the active backend is {BACKEND!r} and reads version {VERSION!r}"
         raise Refused(Kind.UNSUPPORTED, f"the archive has {wrote}; {reads}")
