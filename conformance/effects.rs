@@ -191,6 +191,7 @@ fn fault(operation: &str, effect: &Effect) -> Fault {
             "networks" => Fault::Change(r#"{"flip_bit": {"model": "autoencoder"}}"#),
             "models" => Fault::Field("models.autoencoder", NO_TENSORS),
             "snapshot" => Fault::Change(r#"{"set_param": {"key": "nepochs", "value": -1}}"#),
+            "entries" => Fault::Change(r#"{"add_entry": {"entry": "notes.txt", "with": {"text": "x"}}}"#),
             "scale" => Fault::Change(r#"{"set_param": {"key": "intensity_scale", "value": 5.5}}"#),
             "scale_type" => Fault::Change(r#"{"set_param": {"key": "intensity_scale", "value": 1}}"#),
             "training" => Fault::Field("train_loss", "[]"),
