@@ -155,7 +155,10 @@ fn checks_of(suite: &Suite, operation: &str, after: After) -> Vec<Arc<Check>> {
             after.includes(refused)
         })
     };
-    suite.checks().iter().filter(is_one).cloned().collect()
+    let mut checks: Vec<_> = suite.checks().iter().filter(is_one).cloned().collect();
+    // Those in which a step is performed after each other one take longest.
+    checks.sort_by_key(|check| check.steps.len());
+    checks
 }
 
 fn run(checks: &[Arc<Check>], implementation: &Arc<dyn Implementation>, suite: &Arc<Suite>) -> Vec<Outcome> {
