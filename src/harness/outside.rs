@@ -1,11 +1,12 @@
 //! A home and a directory for temporary files of an implementation's own, in which the runner sees what it leaves.
 
 use std::{
-    fs, io,
+    fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
-use crate::fs_util::retried;
+use crate::fs_util::create_directory_in;
 
 /// Both directories, in one.
 #[derive(Clone, Debug)]
@@ -15,14 +16,12 @@ pub(crate) struct Outside(PathBuf);
 const DIRECTORIES: [(&str, &str); 2] = [("HOME", "home"), ("TMPDIR", "tmp")];
 
 impl Outside {
-    /// Creates both directories in this one, which is created as well.
-    pub(crate) fn create(directory: PathBuf) -> io::Result<Self> {
-        // First, so that the others are made at once.
-        retried(|| fs::create_dir_all(&directory))?;
+    /// Creates both directories in this one, also where its path leads elsewhere by now.
+    pub(crate) fn create_in(directory: &File, path: PathBuf) -> io::Result<Self> {
         for (_, name) in DIRECTORIES {
-            retried(|| fs::create_dir_all(directory.join(name)))?;
+            create_directory_in(directory, name)?;
         }
-        Ok(Self(directory))
+        Ok(Self(path))
     }
 
     /// The directory that contains both.

@@ -102,7 +102,7 @@ pub(super) fn saved_entries(step: &ResultView<'_>) -> Option<Agreement> {
 }
 
 /// The saved scale is the one that was given, else the one that the models were trained or loaded with, else that of the
-/// params or 1.0: which of the two, depends on whether an earlier load has left it there (BUN-008).
+/// params, or 1.0 if an earlier load has left that there. Both are accepted, because a step does not show it (BUN-008).
 pub(super) fn saved_scale(step: &ResultView<'_>) -> Option<Agreement> {
     let found = field(field(step.described?, PARAMS)?, SCALE_KEY)?;
     // A float in the archive is BUN-028.

@@ -44,7 +44,9 @@ impl Sandbox {
     pub(super) fn create(work: &WorkPlace, name: &str, keep: bool) -> io::Result<Self> {
         let (path, above) = work.current()?;
         let directory = create_directory_in(&above, name)?;
-        let outside = Outside::create(path.join(outside(name)))?;
+        let outside_name = outside(name);
+        let outside =
+            Outside::create_in(&create_directory_in(&above, &outside_name)?, path.join(outside_name))?;
         let (root, name) = (path.join(name), name.to_owned());
         Ok(Self { root, directory, name, above, outside, keep, placed: Vec::new() })
     }

@@ -31,7 +31,7 @@ pub(super) fn check(document: &Document, steps: &[(Step, Spans)]) -> Result<(), 
 
 /// Each step, with the earlier ones whose responses it may refer to: each of them was performed before it. A name that steps
 /// of different operations give is none of theirs, because any of them may have been the latest, unless all of them give
-/// models, which a later step can use whoever made them.
+/// models: a later step can use them, whichever operation they are from.
 pub(super) fn with_earlier(
     steps: &[(Step, Spans)],
 ) -> impl Iterator<Item = (&(Step, Spans), Vec<&(Step, Spans)>)> {

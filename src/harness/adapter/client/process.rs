@@ -97,7 +97,7 @@ impl Process {
         [of_all, of_case]: [&BTreeMap<String, String>; 2],
     ) -> io::Result<Self> {
         let place = Temporary::create()?;
-        let outside = Outside::create(place.path().to_owned())?;
+        let outside = Outside::create_in(place.file(), place.path().to_owned())?;
         let mut environment = BTreeMap::from(outside.variables());
         for given in [of_all, &launch.environment, of_case] {
             environment.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
